@@ -1,0 +1,18 @@
+"""Lower graphs to batched tensors, train them, and lift weights and statistics back onto edges and vertices."""
+
+from compilers.lifting.lift import lift
+from compilers.lifting.migrate import migrate
+from compilers.lifting.optimizers import load_optimizer_state, optimizer_state_arrays, parameter_groups
+from compilers.lowering import CompiledNetwork, CostTable, Plan, lower
+
+__all__ = [
+    "CompiledNetwork",
+    "CostTable",
+    "Plan",
+    "lift",
+    "load_optimizer_state",
+    "lower",
+    "migrate",
+    "optimizer_state_arrays",
+    "parameter_groups",
+]

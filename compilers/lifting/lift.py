@@ -1,0 +1,33 @@
+"""Lift a network's trained values back onto the graph that it was lowered from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.graph import Graph
+
+if TYPE_CHECKING:
+    from compilers.lowering import CompiledNetwork
+
+
+def lift(net: CompiledNetwork) -> Graph:
+    """The graph of a network with its present weights and vertex columns, running statistics included.
+
+    The topology, and so its hash, is that of `net.graph`. Values keep their bits when network and graph have the
+    same dtype; otherwise they are rounded to that of the graph.
+
+    Raises:
+        GraphError: when a value is not finite.
+    """
+    graph, plan = net.graph, net.plan
+    weights = net.edge_column(net.weights)
+    frozen = plan.edge_slots < 0
+    weights[frozen] = graph.edges.weight[frozen]
+    columns = {}
+    for name, where in plan.vertex_slots.items():
+        flat = (net.vertex_parameters if where.trained else net.running).detach().cpu().numpy()
+        columns[name] = np.zeros(len(graph.vertices), dtype=flat.dtype)
+        columns[name][where.rows] = flat[where.slots]
+    return graph.with_weights(weights, vertices=columns)

@@ -1,0 +1,7 @@
+"""From graphs to tensors: the plan, the executor, and the module around it."""
+
+from compilers.lowering.costs import CostTable
+from compilers.lowering.network import CompiledNetwork, lower
+from compilers.lowering.plan import Block, LayerPlan, Plan, VertexSlots
+
+__all__ = ["Block", "CompiledNetwork", "CostTable", "LayerPlan", "Plan", "VertexSlots", "lower"]

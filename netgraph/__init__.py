@@ -1,0 +1,81 @@
+"""netgraph: a neural network as an explicit graph, grown by rewrite rules.
+
+    >>> import netgraph as ng
+    >>> graph = ng.mlp([4, 2], domain=(0, 1))
+    >>> result = ng.apply(ng.rules.SplitEdges(), graph, limit=3)
+    >>> result.certificate.kind
+    'exact'
+
+Importing this package imports neither torch nor SciPy; the `compilers` package does.
+"""
+
+from netgraph import criteria, errors, methods, rules, schedules, viz
+from netgraph.graph import (
+    Conv2d,
+    Dense,
+    Graph,
+    GraphBuilder,
+    Identity,
+    Layer,
+    Link,
+    Pool,
+    mlp,
+)
+from netgraph.interpret import interpret, interpret_layers
+from netgraph.rewriting import (
+    Certificate,
+    Delta,
+    Journal,
+    Result,
+    Rewriter,
+    Rule,
+    apply,
+    apply_delta,
+    edge,
+    explain,
+    find,
+    layer,
+    missing_edge,
+    vertex,
+)
+from netgraph.serialize import load, save
+from netgraph.statistics import Statistics
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "Conv2d",
+    "Delta",
+    "Dense",
+    "Graph",
+    "GraphBuilder",
+    "Identity",
+    "Journal",
+    "Layer",
+    "Link",
+    "Pool",
+    "Result",
+    "Rewriter",
+    "Rule",
+    "Statistics",
+    "apply",
+    "apply_delta",
+    "criteria",
+    "edge",
+    "errors",
+    "explain",
+    "find",
+    "interpret",
+    "interpret_layers",
+    "layer",
+    "load",
+    "methods",
+    "missing_edge",
+    "mlp",
+    "rules",
+    "save",
+    "schedules",
+    "vertex",
+    "viz",
+]

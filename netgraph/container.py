@@ -1,0 +1,94 @@
+"""The file container: arrays and a JSON structure in one safetensors file, with a checksum. No pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import FileFormatError
+from netgraph.files import write_atomically
+from netgraph.graph.columns import Array, digest
+
+STRUCTURE = "structure"
+"""Name of the array that holds the JSON text; the header of the format is too small for large graphs."""
+
+
+def write_container(
+    path: str | os.PathLike[str], kind: str, version: int, structure: Any, arrays: Mapping[str, Array]
+) -> None:
+    """Write arrays and plain values to one file, completely or not at all.
+
+    Args:
+        path: file to write.
+        kind: what the file holds, checked when it is read.
+        version: version of its schema.
+        structure: plain JSON values.
+        arrays: arrays by name.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, container_bytes(kind, version, structure, arrays))
+
+
+def container_bytes(kind: str, version: int, structure: Any, arrays: Mapping[str, Array]) -> bytes:
+    """The content that `write_container` writes."""
+    from safetensors.numpy import save
+
+    text = json.dumps(structure, separators=(",", ":"), allow_nan=True).encode()
+    tensors = {
+        STRUCTURE: np.frombuffer(text, dtype=np.uint8),
+        **{k: np.ascontiguousarray(v) for k, v in arrays.items()},
+    }
+    header = {"format": f"netgraph.{kind}", "version": str(version), "digest": _digest(tensors)}
+    result: bytes = save(tensors, metadata=header)
+    return result
+
+
+def read_container(path: str | os.PathLike[str], kind: str, version: int) -> tuple[Any, dict[str, Array]]:
+    """Read a file written by `write_container` and check it as a whole.
+
+    Returns:
+        The JSON values and the arrays by name.
+
+    Raises:
+        FileFormatError: when the file is missing, damaged, truncated, of another kind or too new.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise FileFormatError(f"There is no file {os.fspath(path)!r}.")
+    try:
+        with safe_open(path, framework="np") as file:
+            header = file.metadata() or {}
+            _check_header(path, header, kind, version)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{os.fspath(path)!r} is damaged or no netgraph file: {error}") from error
+    if header.get("digest") != _digest(tensors):
+        raise FileFormatError(f"{os.fspath(path)!r} is damaged: its content does not match its checksum.")
+    try:
+        structure = json.loads(tensors.pop(STRUCTURE).tobytes())
+    except (KeyError, ValueError) as error:
+        raise FileFormatError(f"{os.fspath(path)!r} is damaged: its structure cannot be read ({error}).") from error
+    return structure, tensors
+
+
+def _check_header(path: str | os.PathLike[str], header: Mapping[str, str], kind: str, version: int) -> None:
+    if header.get("format") != f"netgraph.{kind}":
+        found = header.get("format", "no format name")
+        raise FileFormatError(f"{os.fspath(path)!r} holds {found!r}, expected 'netgraph.{kind}'.")
+    if not header.get("version", "").isdigit() or int(header["version"]) > version:
+        raise FileFormatError(
+            f"{os.fspath(path)!r} has version {header.get('version')!r}; this netgraph reads up to {version}. "
+            "Update netgraph to read it."
+        )
+
+
+def _digest(tensors: Mapping[str, Array]) -> str:
+    return digest(*(part for name in sorted(tensors) for part in (name, tensors[name]))).hex()

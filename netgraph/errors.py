@@ -1,0 +1,62 @@
+"""Every error that netgraph raises on purpose.
+
+Each message names the value that is wrong, the place where it stands, and what to do about it.
+Errors about arguments also derive from `ValueError`, so that generic callers can catch them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NetgraphError(Exception):
+    """Base of every error raised on purpose by netgraph and its compilers."""
+
+
+class GraphError(NetgraphError, ValueError):
+    """A graph, or a part of one, is not valid (a cycle, a zero-width layer, shapes that disagree)."""
+
+
+class InputError(NetgraphError, ValueError):
+    """A value handed to a network does not fit it (shape, domain, NaN)."""
+
+
+class RewriteError(NetgraphError, ValueError):
+    """A rewrite was refused; the graph that it was applied to is unchanged."""
+
+
+class StatisticsError(NetgraphError, ValueError):
+    """Statistics are missing, or belong to another topology."""
+
+
+class FileFormatError(NetgraphError, ValueError):
+    """A file is damaged, truncated, too new, or not of the expected kind."""
+
+
+class JournalError(NetgraphError):
+    """A journal cannot be read, replayed or undone."""
+
+
+class DataError(NetgraphError, ValueError):
+    """A data set cannot be read or is not usable for learning."""
+
+
+class OptionError(NetgraphError, ValueError):
+    """An unknown name, or an option whose value is not allowed."""
+
+
+class CompileError(NetgraphError, ValueError):
+    """A graph uses something that the compiler cannot lower, or a network does not fit a graph."""
+
+
+class TrainingError(NetgraphError, RuntimeError):
+    """Training cannot go on (loss, weights or statistics are not finite; a checkpoint is damaged)."""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Say that `name` is no `kind`, with the nearest known name first and all of them after it."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}."

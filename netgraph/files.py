@@ -1,0 +1,56 @@
+"""Writing files so that a crash or a full disk never leaves half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file completely or not at all: temporary file, fsync, rename, fsync of the directory.
+
+    Raises:
+        OSError: when the disk is full or the place cannot be written; what was there before stays.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+
+
+def append_line(path: str | os.PathLike[str], line: str) -> None:
+    """Append one line to a text file and flush it to the disk.
+
+    When the write fails half way, the file is cut back to what it was, and the `OSError` passes on.
+    """
+    with Path(path).open("ab") as file:
+        start = file.tell()
+        try:
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, start)
+            raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames in a directory last. Systems that cannot open a directory skip it."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

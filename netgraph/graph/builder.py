@@ -1,0 +1,220 @@
+"""Ways to make a first graph: `mlp` for the usual start, `GraphBuilder` for anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph.columns import WEIGHT_DTYPES, Array
+from netgraph.graph.graph import Graph
+from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns
+from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind, edge_columns
+
+Domain = tuple[Any, Any]
+
+
+class GraphBuilder:
+    """Collects layers and links, hands out ids, and builds a validated graph.
+
+    Layers are referred to by their names. Weights are drawn as `torch.nn.Linear` does, uniformly in
+    plus or minus 1/sqrt(fan-in), fan-in counted over all edges drawn into the same vertex by one call.
+
+    Args:
+        seed: seed of the initial weights.
+        dtype: float32 (the default) or float64, of weights and trained vertex columns.
+
+    Example:
+        >>> b = GraphBuilder(seed=1)
+        >>> b.input("x", 2, domain=(0, 1))
+        'x'
+        >>> b.output("y", 1)
+        'y'
+        >>> b.dense("x", "y")
+        >>> b.build()
+        Graph(2 layers [x:2, y:1], 3 vertices, 2 edges, density 1)
+    """
+
+    def __init__(self, *, seed: int = 0, dtype: Any = np.float32) -> None:
+        self._dtype = np.dtype(dtype)
+        if self._dtype not in WEIGHT_DTYPES:
+            raise OptionError(f"dtype {dtype} is not float32 or float64.")
+        self._rng = np.random.default_rng(seed)
+        self._layers: dict[str, Layer] = {}
+        self._links: dict[LinkKey, Link] = {}
+        self._next_vertex = 0
+        self._next_edge = 0
+
+    # -- layers -----------------------------------------------------------------------------------
+
+    def input(self, name: str, size: int, *, domain: Domain = (-np.inf, np.inf), grid: Grid = ()) -> str:
+        """Add an input layer whose values lie in `domain`: (low, high), each a number or one per vertex."""
+        values = full_columns({"low": 0.0, "high": 0.0}, max(size, 0))
+        for key, bound in zip(("low", "high"), domain, strict=True):
+            try:
+                values[key] = np.broadcast_to(np.asarray(bound, dtype=np.float64), (size,)).copy()
+            except ValueError:
+                raise GraphError(
+                    f"Input {name!r}: the domain has {np.size(bound)} values for {size} vertices; give one or {size}."
+                ) from None
+        return self._add(name, size, "input", values, grid=grid)
+
+    def layer(
+        self,
+        name: str,
+        size: int,
+        *,
+        activation: str = "relu",
+        bias: bool = True,
+        grid: Grid = (),
+        norm: Norm = "none",
+        pool: Pool | None = None,
+        role: Role = "hidden",
+        **attributes: Any,
+    ) -> str:
+        """Add a layer; further attributes (`slope`, `norm_epsilon`, ...) as in `Layer`. Returns its name."""
+        probe = Layer(0, name, np.empty(0), np.empty(0), activation=activation, norm=norm, role=role)
+        values = full_columns(probe.required_columns(), max(size, 0), self._dtype)
+        if bias:
+            values["bias"] = np.zeros(max(size, 0), self._dtype)
+        return self._add(name, size, role, values, grid=grid, activation=activation, norm=norm, pool=pool, **attributes)
+
+    def output(self, name: str, size: int, *, bias: bool = True, grid: Grid = (), **attributes: Any) -> str:
+        """Add an output layer, without activation unless one is given. Returns its name."""
+        attributes.setdefault("activation", "identity")
+        return self.layer(name, size, bias=bias, grid=grid, role="output", **attributes)
+
+    def _add(self, name: str, size: int, role: Role, values: dict[str, Array], **attributes: Any) -> str:
+        if name in self._layers:
+            raise GraphError(f"A layer called {name!r} is there already; give this one another name.")
+        if size < 1:
+            raise GraphError(f"Layer {name!r} has size {size}; a layer needs at least one vertex.")
+        ids = np.arange(self._next_vertex, self._next_vertex + size)
+        self._next_vertex += size
+        attributes["grid"] = tuple(attributes["grid"])
+        layer = Layer(len(self._layers), name, ids, np.zeros(size, np.int32), values, role, **attributes)
+        self._layers[name] = layer
+        return name
+
+    # -- links ------------------------------------------------------------------------------------
+
+    def dense(self, source: str, target: str, *, density: float = 1.0, port: int = 0) -> None:
+        """Link two layers by all edges, or by a random share `density` of them."""
+        self._random_edges(source, target, Dense(), density, port)
+
+    def conv2d(
+        self,
+        source: str,
+        target: str,
+        *,
+        kernel: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        density: float = 1.0,
+        port: int = 0,
+    ) -> None:
+        """Link two layers of maps by a convolution, every kernel entry an edge, or a random share of them."""
+        kind = Conv2d(_pair(kernel), _pair(stride), _pair(padding))
+        self._random_edges(source, target, kind, density, port)
+
+    def identity(self, source: str, target: str, *, stride: int | tuple[int, int] = 1, port: int = 0) -> None:
+        """Wire vertex row i of the source to row i of the target, for the smaller of the two widths."""
+        rows = np.arange(min(len(self._get(source)), len(self._get(target))))
+        self.edges(source, target, rows, rows, weight=1.0, kind=Identity(_pair(stride)), frozen=True, port=port)
+
+    def edges(
+        self,
+        source: str,
+        target: str,
+        src: Any,
+        dst: Any,
+        *,
+        weight: Any,
+        tap: Any = 0,
+        kind: LinkKind | None = None,
+        frozen: bool = False,
+        port: int = 0,
+    ) -> None:
+        """Link two layers by explicit edges from source rows `src` to target rows `dst`, in any order."""
+        a, b = self._get(source), self._get(target)
+        key = (a.id, b.id, port)
+        if key in self._links:
+            raise GraphError(f"{source!r} and {target!r} are linked already at port {port}; give all edges at once.")
+        src, dst, weight, tap = np.broadcast_arrays(src, dst, weight, tap)
+        ids = np.arange(self._next_edge, self._next_edge + src.size)
+        self._next_edge += src.size
+        columns = edge_columns(
+            id=ids, src=src.ravel(), dst=dst.ravel(), tap=tap.ravel(), frozen=frozen,
+            weight=weight.ravel().astype(self._dtype),
+        )  # fmt: skip
+        self._links[key] = Link.sorted(a.id, b.id, kind or Dense(), columns, port)
+
+    def _random_edges(self, source: str, target: str, kind: Dense | Conv2d, density: float, port: int) -> None:
+        if not 0 <= density <= 1:
+            raise OptionError(f"density {density} is not between 0 and 1.")
+        n, m = len(self._get(source)), len(self._get(target))
+        cells = n * m * kind.taps
+        if density == 1:
+            cell = np.arange(cells)
+        else:
+            cell = np.sort(self._rng.choice(cells, size=round(density * cells), replace=False))
+        dst, rest = np.divmod(cell, n * kind.taps)
+        src, tap = np.divmod(rest, kind.taps)
+        fan_in = np.maximum(np.bincount(dst, minlength=m), 1)
+        weight = self._rng.uniform(-1, 1, len(cell)) / np.sqrt(fan_in[dst])
+        self.edges(source, target, src, dst, weight=weight, tap=tap, kind=kind, port=port)
+
+    def _get(self, name: str) -> Layer:
+        if name not in self._layers:
+            from netgraph.errors import unknown_name
+
+            raise GraphError(unknown_name("layer", name, self._layers))
+        return self._layers[name]
+
+    def build(self) -> Graph:
+        """Validate and return the graph. Raises `GraphError` naming what is wrong."""
+        return Graph(self._layers.values(), self._links.values())
+
+
+def mlp(
+    sizes: Sequence[int],
+    *,
+    domain: Domain = (-np.inf, np.inf),
+    activation: str = "relu",
+    norm: Norm = "none",
+    bias: bool = True,
+    density: float = 1.0,
+    seed: int = 0,
+    dtype: Any = np.float32,
+) -> Graph:
+    """A layered network, dense unless `density` is below 1; two sizes give the linear start of growth.
+
+    Args:
+        sizes: widths from inputs to outputs, at least two.
+        domain: (low, high) of the inputs, numbers or one per input. Growth by exact splits needs to know it.
+        activation: of the hidden layers.
+        norm: of the hidden layers, "none", "batch" or "layer".
+        bias: whether layers have biases.
+        density: share of the edges of every link that exist, drawn at random.
+        seed: of the initial weights, uniform in plus or minus 1/sqrt(fan-in).
+        dtype: float32 or float64.
+
+    Raises:
+        GraphError: for fewer than two sizes or a width below 1.
+    """
+    if len(sizes) < 2:
+        raise GraphError(f"mlp({list(sizes)}) needs at least an input and an output size.")
+    b = GraphBuilder(seed=seed, dtype=dtype)
+    names = [b.input("input", sizes[0], domain=domain)]
+    for i, size in enumerate(sizes[1:-1], start=1):
+        names.append(b.layer(f"hidden{i}", size, activation=activation, norm=norm, bias=bias))
+    names.append(b.output("output", sizes[-1], bias=bias))
+    for source, target in zip(names, names[1:], strict=False):
+        b.dense(source, target, density=density)
+    return b.build()
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))

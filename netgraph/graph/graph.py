@@ -1,0 +1,314 @@
+"""The graph value: layers and links, ids, and flat columns over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from netgraph.errors import GraphError, unknown_name
+from netgraph.graph.columns import EDGE_DTYPES, Array, column, digest
+from netgraph.graph.layer import Layer
+from netgraph.graph.link import Identity, Link, LinkKey
+from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
+
+if TYPE_CHECKING:
+    import networkx
+
+
+class NextIds(NamedTuple):
+    """The ids that the next new layer, vertex and edge will get. They only grow along a history."""
+
+    layer: int
+    vertex: int
+    edge: int
+
+
+class Graph:
+    """A neural network as an immutable vertex/edge DAG.
+
+    A graph never changes: a rewrite returns a new one that shares what it did not touch. Equality is
+    identity; compare with `same_topology` or `equals`.
+
+    Args:
+        layers: the layers, in any order.
+        links: the links, in any order, at most one per (source, target, port).
+        next_ids: ids for what is added next; by default one more than the largest in use.
+        lineage: hash of the history that gave out the ids; by default that of a fresh graph.
+        rewrites: number of rewrites behind this graph; the next one stamps its number on what it makes.
+        validate: check everything (the default). Pass False only for parts already checked.
+
+    Raises:
+        GraphError: naming the layer or link that is wrong.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        links: Iterable[Link] = (),
+        *,
+        next_ids: NextIds | None = None,
+        lineage: str | None = None,
+        rewrites: int = 0,
+        validate: bool = True,
+    ) -> None:
+        layer_list = sorted(layers, key=lambda layer: layer.id)
+        link_list = sorted(links, key=lambda link: link.key)
+        self._layers = {layer.id: layer for layer in layer_list}
+        self._links = {link.key: link for link in link_list}
+        self._names = {layer.name: layer.id for layer in layer_list}
+        self.next_ids = next_ids or self._smallest_next_ids()
+        self.rewrites = rewrites
+        if validate:
+            from netgraph.graph.validate import validate_graph
+
+            validate_graph(self, layer_list, link_list)
+        self.lineage = lineage if lineage is not None else digest("fresh", self.topology_hash).hex()
+
+    def _smallest_next_ids(self) -> NextIds:
+        vertex = max((int(layer.vertex_ids.max()) for layer in self._layers.values() if len(layer)), default=-1)
+        edge = max((int(link.id.max()) for link in self._links.values() if len(link)), default=-1)
+        return NextIds(max(self._layers, default=-1) + 1, vertex + 1, edge + 1)
+
+    # -- layers and links -------------------------------------------------------------------------
+
+    @cached_property
+    def layers(self) -> LayersView:
+        """The layers by name, in topological order: `graph.layers["hidden"]`, `list(graph.layers)`."""
+        return LayersView(self)
+
+    @cached_property
+    def links(self) -> LinksView:
+        """The links by (source name, target name), or with the port as third; iterates over links."""
+        return LinksView(self)
+
+    def layer(self, key: int | str) -> Layer:
+        """The layer with this id or name; raises `GraphError` with the nearest name."""
+        layer = self._layers.get(key if isinstance(key, int) else self._names.get(key, -1))
+        if layer is None:
+            raise GraphError(unknown_name("layer", key, self._names))
+        return layer
+
+    def link(self, key: LinkKey) -> Link | None:
+        """The link with this (source id, target id, port), or None."""
+        return self._links.get(key)
+
+    @property
+    def layers_by_id(self) -> Mapping[int, Layer]:
+        """Layers by id, in the order of ids, which is the order of rows in `vertices`."""
+        return self._layers
+
+    @property
+    def links_by_key(self) -> Mapping[LinkKey, Link]:
+        """Links by key, in the order of keys, which is the order of rows in `edges`."""
+        return self._links
+
+    @cached_property
+    def inputs(self) -> tuple[Layer, ...]:
+        """Input layers in the order of ids."""
+        return tuple(layer for layer in self._layers.values() if layer.role == "input")
+
+    @cached_property
+    def outputs(self) -> tuple[Layer, ...]:
+        """Output layers in the order of ids."""
+        return tuple(layer for layer in self._layers.values() if layer.role == "output")
+
+    @cached_property
+    def incoming(self) -> Mapping[int, tuple[Link, ...]]:
+        """Links into each layer, by layer id."""
+        result: dict[int, list[Link]] = {i: [] for i in self._layers}
+        for link in self._links.values():
+            result[link.target].append(link)
+        return {i: tuple(links) for i, links in result.items()}
+
+    @cached_property
+    def outgoing(self) -> Mapping[int, tuple[Link, ...]]:
+        """Links out of each layer, by layer id."""
+        result: dict[int, list[Link]] = {i: [] for i in self._layers}
+        for link in self._links.values():
+            result[link.source].append(link)
+        return {i: tuple(links) for i, links in result.items()}
+
+    @cached_property
+    def topological_order(self) -> tuple[int, ...]:
+        """Layer ids such that every link goes forward, inputs first. Raises `GraphError` on a cycle."""
+        waiting = dict.fromkeys(self._layers, 0)
+        after: dict[int, list[int]] = {i: [] for i in self._layers}
+        for source, target, _port in self._links:
+            waiting[target] += 1
+            after[source].append(target)
+        ready = [i for i, count in waiting.items() if count == 0]
+        ready.sort(key=lambda i: self._layers[i].role != "input")
+        for layer in ready:  # grows while it is read: a queue
+            for target in after[layer]:
+                waiting[target] -= 1
+                if waiting[target] == 0:
+                    ready.append(target)
+        if len(ready) < len(self._layers):
+            stuck = [self._layers[i].name for i, count in waiting.items() if count > 0]
+            shown = ", ".join(map(repr, stuck[:5])) + (f" and {len(stuck) - 5} more" if len(stuck) > 5 else "")
+            raise GraphError(f"The links form a cycle through or before the layers {shown}; remove one of the links.")
+        return tuple(ready)
+
+    # -- flat columns -----------------------------------------------------------------------------
+
+    @cached_property
+    def edges(self) -> EdgeTable:
+        """All edges as flat columns, ordered by link key, then target row, source row, tap."""
+        return EdgeTable(self)
+
+    @cached_property
+    def vertices(self) -> VertexTable:
+        """All vertices as flat columns, ordered by layer id, then row."""
+        return VertexTable(self)
+
+    def vertex(self, vertex_id: int) -> VertexView:
+        """The vertex with this id as an object; raises `GraphError` when there is none."""
+        return self.vertices.by_id(vertex_id)
+
+    # -- counts -----------------------------------------------------------------------------------
+
+    @cached_property
+    def num_edges(self) -> int:
+        """Trainable edges; frozen wires, biases and norm parameters are not counted."""
+        return sum(len(link) - int(np.count_nonzero(link.frozen)) for link in self._links.values())
+
+    @cached_property
+    def num_vertices(self) -> int:
+        """Vertices of all layers, inputs and outputs included."""
+        return sum(map(len, self._layers.values()))
+
+    @property
+    def num_layers(self) -> int:
+        """Layers, inputs and outputs included."""
+        return len(self._layers)
+
+    @cached_property
+    def admissible_edges(self) -> int:
+        """How many edges the links could hold: width times width times kernel positions, wires left out."""
+        return sum(
+            len(self._layers[k.source]) * len(self._layers[k.target]) * k.kind.taps
+            for k in self._links.values()
+            if not isinstance(k.kind, Identity)
+        )
+
+    @property
+    def density(self) -> float:
+        """Trainable edges over admissible edges; 0 for a graph without links."""
+        return self.num_edges / self.admissible_edges if self.admissible_edges else 0.0
+
+    # -- identity ---------------------------------------------------------------------------------
+
+    @cached_property
+    def topology_hash(self) -> str:
+        """Hash of layers, links and ids, without weights; links and layers remember their share."""
+        parts = [layer.topology_digest for layer in self._layers.values()]
+        parts += [link.topology_digest for link in self._links.values()]
+        return digest(len(self._layers), *parts).hex()
+
+    def same_topology(self, other: Graph) -> bool:
+        """Whether both have the same layers, links and ids; weights may differ."""
+        return self.topology_hash == other.topology_hash
+
+    def equals(self, other: Graph) -> bool:
+        """Whether both are the same in every column, bit for bit, and continue the same history."""
+        if (self.next_ids, self.lineage, self.rewrites) != (other.next_ids, other.lineage, other.rewrites):
+            return False
+        if not self.same_topology(other):
+            return False
+        mine, theirs = self._layers.values(), other._layers.values()
+        pairs = [(a.birth, b.birth) for a, b in zip(mine, theirs, strict=True)]
+        pairs += [(a.values[k], b.values[k]) for a, b in zip(mine, theirs, strict=True) for k in a.values]
+        for a, b in zip(self._links.values(), other._links.values(), strict=True):
+            pairs += [(a.weight, b.weight), (a.birth, b.birth)]
+        return all(x.dtype == y.dtype and x.tobytes() == y.tobytes() for x, y in pairs)
+
+    def with_weights(self, weight: Array | None = None, *, vertices: Mapping[str, Array] | None = None) -> Graph:
+        """The same topology with other trained values: what training returns.
+
+        Args:
+            weight: (edges,) weights in the order of `graph.edges`; frozen wires keep their 1.
+            vertices: vertex columns by name (`bias`, `scale`, ...), each (vertices,) in the order of
+                `graph.vertices`; entries of layers without that column are ignored.
+
+        Raises:
+            GraphError: when a shape is wrong or a value that would be used is not finite.
+        """
+        links = dict(self._links)
+        if weight is not None:
+            flat = self._checked("weight", weight, len(self.edges))
+            wires = np.concatenate([k.frozen for k in links.values()]) if links else np.empty(0, bool)
+            bad = ~np.isfinite(flat) & ~wires
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                raise GraphError(f"The weight of edge {self.edges.id[row]} is {flat[row]}; it must be finite.")
+            for (key, link), start in zip(self._links.items(), self.edges.offsets[:-1], strict=True):
+                new = flat[start : start + len(link)].astype(link.weight.dtype)
+                if not isinstance(link.kind, Identity):
+                    links[key] = link.with_weight(new)
+        layers = dict(self._layers)
+        for name, values in (vertices or {}).items():
+            flat = self._checked(name, values, self.num_vertices)
+            for (i, layer), start in zip(self._layers.items(), self.vertices.offsets[:-1], strict=True):
+                if name in layer.values:
+                    part = flat[start : start + len(layer)].astype(layer.values[name].dtype)
+                    if not np.isfinite(part).all():
+                        raise GraphError(f"Column {name!r} of layer {layer.name!r} has values that are not finite.")
+                    layers[i] = layers[i].with_values({name: part})
+        return self._derive(layers, links)
+
+    def _checked(self, name: str, values: Array, n: int) -> Array:
+        array = np.asarray(values)
+        if array.shape != (n,):
+            raise GraphError(f"Column {name!r} has shape {array.shape}, expected ({n},), one value per row.")
+        return array
+
+    def _derive(self, layers: Mapping[int, Layer], links: Mapping[LinkKey, Link]) -> Graph:
+        new = Graph(
+            layers.values(),
+            links.values(),
+            next_ids=self.next_ids,
+            lineage=self.lineage,
+            rewrites=self.rewrites,
+            validate=False,
+        )
+        for name in ("topology_hash", "topological_order"):
+            if name in self.__dict__:
+                new.__dict__[name] = self.__dict__[name]
+        return new
+
+    # -- the world outside ------------------------------------------------------------------------
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """One node per vertex id, one arc per edge (keyed by edge id), every column as an attribute."""
+        from netgraph.graph.convert import to_networkx
+
+        return to_networkx(self)
+
+    @classmethod
+    def from_networkx(cls, g: networkx.DiGraph) -> Graph:
+        """Read a graph written by `to_networkx`, or any weighted DAG (see `netgraph.graph.convert`)."""
+        from netgraph.graph.convert import from_networkx
+
+        return from_networkx(g)
+
+    def _repr_svg_(self) -> str:
+        from netgraph.viz import draw
+
+        return str(draw(self).svg)
+
+    def __repr__(self) -> str:
+        order = [self._layers[i] for i in self.topological_order[:4]]
+        names = ", ".join(f"{layer.name}:{len(layer)}" for layer in order)
+        more = f", ... {self.num_layers - 4} more" if self.num_layers > 4 else ""
+        return (
+            f"Graph({self.num_layers} layers [{names}{more}], {self.num_vertices:,} vertices, "
+            f"{self.num_edges:,} edges, density {self.density:.3g})"
+        )
+
+
+def empty_edge_columns(weight_dtype: Any = np.float32) -> dict[str, Array]:
+    """Edge columns without rows."""
+    return {name: column(np.empty(0, dtype or weight_dtype), None) for name, dtype in EDGE_DTYPES.items()}

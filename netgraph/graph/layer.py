@@ -1,0 +1,215 @@
+"""Layers: ordered sets of vertices that share one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from netgraph.errors import GraphError, unknown_name
+from netgraph.graph.activations import get_activation
+from netgraph.graph.columns import Array, column, digest
+
+Role = Literal["input", "hidden", "output"]
+Norm = Literal["none", "batch", "layer"]
+Grid = tuple[int, ...]
+
+NORM_COLUMNS: Mapping[str, Mapping[str, float]] = {
+    "none": {},
+    "batch": {"scale": 1.0, "shift": 0.0, "mean": 0.0, "var": 1.0},
+    "layer": {"scale": 1.0, "shift": 0.0},
+}
+"""Vertex columns that each norm needs, with the value at which a new vertex starts."""
+
+BUFFER_COLUMNS = frozenset({"mean", "var"})
+"""Vertex columns that training updates without gradients."""
+
+DOMAIN_COLUMNS = ("low", "high")
+"""Vertex columns of input layers: the closed interval in which each input lies."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pooling after the activation, over maps: `kind` is "max" or "average", sizes are (height, width).
+
+    A size equal to the grid pools it away: the result then has grid `()`.
+    """
+
+    kind: Literal["max", "average"]
+    size: tuple[int, int]
+    stride: tuple[int, int] | None = None
+
+    def output_grid(self, grid: Grid) -> Grid:
+        """Grid after pooling; raises `GraphError` when the window does not fit."""
+        if self.kind not in ("max", "average"):
+            raise GraphError(unknown_name("pool kind", self.kind, ("max", "average")))
+        if len(grid) != 2:
+            raise GraphError(f"Pooling needs a grid of maps (height, width), not {grid}.")
+        stride = self.stride or self.size
+        if min(*self.size, *stride) < 1 or self.size[0] > grid[0] or self.size[1] > grid[1]:
+            raise GraphError(f"A pool of size {self.size} and stride {stride} does not fit on the grid {grid}.")
+        if self.size == grid:
+            return ()
+        return tuple((g - k) // s + 1 for g, k, s in zip(grid, self.size, stride, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """An ordered set of vertices that share activation, norm, pool and grid.
+
+    A layer sums everything that arrives at each of its vertices (`z`), normalises it, applies the
+    activation, pools. Attributes hold for the layer, `values` for its vertices.
+
+    Attributes:
+        id: stable id, unique among the layers of a history.
+        name: unique among the layers of a graph.
+        vertex_ids: (vertices,) int64, stable ids in row order.
+        birth: (vertices,) int32, number of the rewrite that made the vertex; 0 at the start.
+        values: per-vertex float columns by name: `bias` (absent: no bias), those of the norm, of the
+            activation, and for inputs `low` and `high`.
+        role: "input", "hidden" or "output".
+        grid: `()` for scalars, `(height, width)` for maps, `(tokens,)` for tokens; of `z`, before pooling.
+        slope: negative slope of `leaky_relu`; fixed.
+    """
+
+    id: int
+    name: str
+    vertex_ids: Array
+    birth: Array
+    values: Mapping[str, Array] = field(default_factory=dict)
+    role: Role = "hidden"
+    grid: Grid = ()
+    activation: str = "identity"
+    slope: float = 0.01
+    norm: Norm = "none"
+    norm_epsilon: float = 1e-5
+    norm_momentum: float = 0.1
+    pool: Pool | None = None
+
+    ATTRIBUTES = ("name", "role", "grid", "activation", "slope", "norm", "norm_epsilon", "norm_momentum", "pool")
+    """Names of the per-layer attributes, in the order in which they are hashed and stored."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vertex_ids", column(self.vertex_ids, np.int64))
+        object.__setattr__(self, "birth", column(self.birth, np.int32))
+        values = {k: column(v, None) for k, v in self.values.items()}
+        object.__setattr__(self, "values", MappingProxyType(values))
+
+    def __len__(self) -> int:
+        return len(self.vertex_ids)
+
+    def __repr__(self) -> str:
+        parts = [f"{self.name!r}", f"{len(self)} vertices"]
+        parts += [self.role] if self.role != "hidden" else []
+        parts += [self.activation] if self.activation != "identity" else []
+        parts += [f"{self.norm} norm"] if self.norm != "none" else []
+        parts += [f"grid {self.grid}"] if self.grid else []
+        parts += [f"{self.pool.kind} pool {self.pool.size}"] if self.pool else []
+        return f"Layer({', '.join(parts)})"
+
+    @property
+    def bias(self) -> Array | None:
+        """(vertices,) biases, or None for a layer without."""
+        return self.values.get("bias")
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The per-layer attributes by name."""
+        return {name: getattr(self, name) for name in self.ATTRIBUTES}
+
+    @cached_property
+    def output_grid(self) -> Grid:
+        """Grid of what other layers read: that of `z`, pooled."""
+        return self.pool.output_grid(self.grid) if self.pool else self.grid
+
+    @property
+    def domain(self) -> tuple[Any, Any] | None:
+        """(low, high) of an input layer: two floats when all vertices agree, else two arrays; None for others."""
+        if self.role != "input":
+            return None
+        low, high = (self.values[name] for name in DOMAIN_COLUMNS)
+        same = len(low) > 0 and bool((low == low[0]).all() and (high == high[0]).all())
+        return (float(low[0]), float(high[0])) if same else (low, high)
+
+    @property
+    def nonnegative(self) -> Array:
+        """(vertices,) bool: whether a vertex's value is provably at least 0, from its own operation alone."""
+        if self.role == "input":
+            return np.asarray(self.values["low"] >= 0)
+        return np.full(len(self), get_activation(self.activation).nonnegative)
+
+    def required_columns(self) -> dict[str, float]:
+        """Vertex columns that the layer's operation needs, with their starting values (`bias` is optional)."""
+        if self.role == "input":
+            return {"low": -np.inf, "high": np.inf}
+        return {**NORM_COLUMNS[self.norm], **get_activation(self.activation).parameters}
+
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Names of the vertex columns that gradients train, in storage order."""
+        if self.role == "input":
+            return ()
+        return tuple(sorted(name for name in self.values if name not in BUFFER_COLUMNS))
+
+    @cached_property
+    def topology_digest(self) -> bytes:
+        """Hash of everything but trained values; bounds of inputs count as topology."""
+        bounds = [self.values[n] for n in DOMAIN_COLUMNS] if self.role == "input" else []
+        names = tuple(sorted(self.values))
+        return digest(self.id, *self.attributes.values(), names, self.vertex_ids, *bounds)
+
+    def with_values(self, values: Mapping[str, Array]) -> Layer:
+        """The same layer with some vertex columns replaced; the topology, and its hash, stay."""
+        new = replace(self, values={**self.values, **values})
+        if self.role != "input" and "topology_digest" in self.__dict__:
+            new.__dict__["topology_digest"] = self.topology_digest
+        return new
+
+    def validate(self) -> None:
+        """Check the layer alone. Raises `GraphError` naming it and what is wrong."""
+        where = f"Layer {self.name!r}"
+        n = len(self)
+        if n == 0:
+            raise GraphError(f"{where} has no vertices; a layer needs at least one. Remove the layer instead.")
+        if self.role not in ("input", "hidden", "output"):
+            raise GraphError(f"{where}: " + unknown_name("role", self.role, ("input", "hidden", "output")))
+        if self.norm not in NORM_COLUMNS:
+            raise GraphError(f"{where}: " + unknown_name("norm", self.norm, NORM_COLUMNS))
+        get_activation(self.activation)
+        if len(self.grid) > 2 or any(g < 1 for g in self.grid):
+            raise GraphError(f"{where}: the grid {self.grid} must have at most two axes, each at least 1.")
+        if self.role == "input" and (self.activation != "identity" or self.norm != "none" or self.pool):
+            raise GraphError(f"{where} is an input: it takes no activation, norm or pool. Put them on a hidden layer.")
+        self.output_grid  # noqa: B018 (raises when the pool does not fit)
+        self._validate_columns(where, n)
+
+    def _validate_columns(self, where: str, n: int) -> None:
+        allowed = set(self.required_columns()) | ({"bias"} if self.role != "input" else set())
+        if missing := set(self.required_columns()) - set(self.values):
+            raise GraphError(f"{where} lacks the vertex columns {sorted(missing)}.")
+        if extra := set(self.values) - allowed:
+            raise GraphError(f"{where} has vertex columns that its operation does not use: {sorted(extra)}.")
+        for name, values in (("birth", self.birth), *self.values.items()):
+            if values.shape != (n,):
+                raise GraphError(f"{where}: column {name!r} has shape {values.shape}, expected ({n},).")
+            if name not in DOMAIN_COLUMNS and not np.isfinite(values).all():
+                row = int(np.flatnonzero(~np.isfinite(values))[0])
+                raise GraphError(f"{where}: column {name!r} is {values[row]} at vertex row {row}; it must be finite.")
+        if n > 1 and len(np.unique(self.vertex_ids)) != n:
+            raise GraphError(f"{where} has the same vertex id twice.")
+        if self.role == "input":
+            low, high = self.values["low"], self.values["high"]
+            if not (low <= high).all():  # NaN fails as well
+                row = int(np.flatnonzero(~(low <= high))[0])
+                raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
+        if "var" in self.values and (self.values["var"] < 0).any():
+            raise GraphError(f"{where}: a running variance is negative.")
+
+
+def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:
+    """Columns of `n` rows filled with the given starting values; bounds of inputs are float64."""
+    return {k: np.full(n, v, dtype=np.float64 if k in DOMAIN_COLUMNS else dtype) for k, v in required.items()}

@@ -1,0 +1,196 @@
+"""Links: all edges from one layer to one port of another, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import GraphError
+from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, digest
+from netgraph.graph.layer import Grid
+
+LinkKey = tuple[int, int, int]
+"""(source layer id, target layer id, port)."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Every source vertex may feed every target vertex, at each position of their common grid."""
+
+    taps = 1
+
+    def output_grid(self, grid: Grid) -> Grid:
+        """The grid of the target: that of the source."""
+        return grid
+
+
+@dataclass(frozen=True)
+class Conv2d:
+    """A two-dimensional convolution (cross-correlation, as in PyTorch) over maps.
+
+    Tap `t` of an edge is its kernel position, `t = row * kernel_width + column`. A kernel that gives a
+    single position may feed a layer with grid `()`: that is a dense layer after feature maps.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+
+    @property
+    def taps(self) -> int:
+        """Number of kernel positions."""
+        return self.kernel[0] * self.kernel[1]
+
+    def output_grid(self, grid: Grid) -> Grid:
+        """Grid of the target for a source grid; raises `GraphError` when the kernel does not fit."""
+        if len(grid) != 2:
+            raise GraphError(f"A convolution reads maps (height, width), not a grid {grid}.")
+        if min(*self.kernel, *self.stride) < 1 or min(self.padding) < 0:
+            raise GraphError(f"{self} needs a kernel and a stride of at least 1 and a padding of at least 0.")
+        out = tuple(
+            (g + 2 * p - k) // s + 1 for g, k, s, p in zip(grid, self.kernel, self.stride, self.padding, strict=True)
+        )
+        if min(out) < 1:
+            raise GraphError(f"{self} does not fit on the grid {grid}; use a smaller kernel or more padding.")
+        return out
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Frozen wires of weight 1, vertex to vertex: residual shortcuts. May stride; may leave targets unfed."""
+
+    stride: tuple[int, int] = (1, 1)
+    taps = 1
+
+    def output_grid(self, grid: Grid) -> Grid:
+        """Grid of the target: every `stride`-th position of the source."""
+        if self.stride == (1, 1):
+            return grid
+        if len(grid) != 2 or min(self.stride) < 1:
+            raise GraphError(f"{self} needs maps (height, width) and a stride of at least 1, not a grid {grid}.")
+        return tuple(-(-g // s) for g, s in zip(grid, self.stride, strict=True))
+
+
+LinkKind = Dense | Conv2d | Identity
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """All edges from layer `source` to port `port` of layer `target`, in canonical order.
+
+    The order is by (target row, source row, tap), which is CSR of the target. Columns, one row per edge:
+    `id` int64, `src` and `dst` int32 rows in their layers, `tap` int32, `weight` float, `birth` int32
+    (number of the rewrite that made the edge), `frozen` bool (not trained).
+    """
+
+    source: int
+    target: int
+    kind: LinkKind
+    id: Array
+    src: Array
+    dst: Array
+    tap: Array
+    weight: Array
+    birth: Array
+    frozen: Array
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        for name, dtype in EDGE_DTYPES.items():
+            object.__setattr__(self, name, column(getattr(self, name), dtype))
+
+    @classmethod
+    def sorted(cls, source: int, target: int, kind: LinkKind, columns: dict[str, Array], port: int = 0) -> Link:
+        """Build a link from columns in any order. Costs O(E log E) when they are out of order."""
+        dst, src, tap = columns["dst"], columns["src"], columns["tap"]
+        if not _in_order(dst, src, tap):
+            order = np.lexsort((tap, src, dst))
+            columns = {name: values[order] for name, values in columns.items()}
+        return cls(source, target, kind, port=port, **columns)
+
+    @property
+    def key(self) -> LinkKey:
+        """(source layer id, target layer id, port)."""
+        return (self.source, self.target, self.port)
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def __repr__(self) -> str:
+        return f"Link({self.source} -> {self.target}, port {self.port}, {self.kind}, {len(self)} edges)"
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """The edge columns by name."""
+        return {name: getattr(self, name) for name in EDGE_DTYPES}
+
+    @cached_property
+    def topology_digest(self) -> bytes:
+        """Hash of everything but weights and births."""
+        return digest(self.key, self.kind, self.id, self.src, self.dst, self.tap, self.frozen)
+
+    def with_weight(self, weight: Array) -> Link:
+        """The same edges with other weights; the topology, and its hash, stay."""
+        new = replace(self, weight=weight)
+        if "topology_digest" in self.__dict__:
+            new.__dict__["topology_digest"] = self.topology_digest
+        return new
+
+    def validate(self, sources: int, targets: int, where: str) -> None:
+        """Check the columns against the widths of the two layers. Raises `GraphError` naming the edge."""
+        n = len(self.id)
+        for name in EDGE_DTYPES:
+            values = getattr(self, name)
+            if values.shape != (n,):
+                raise GraphError(f"{where}: column {name!r} has shape {values.shape}, expected ({n},).")
+        if self.weight.dtype not in WEIGHT_DTYPES:
+            raise GraphError(f"{where}: weights are {self.weight.dtype}, expected float32 or float64.")
+        if n == 0:
+            return
+        for name, limit in (("src", sources), ("dst", targets), ("tap", self.kind.taps)):
+            values = getattr(self, name)
+            if int(values.min()) < 0 or int(values.max()) >= limit:
+                row = int(np.flatnonzero((values < 0) | (values >= limit))[0])
+                raise GraphError(f"{where}: edge {self.id[row]} has {name} {values[row]}, outside 0..{limit - 1}.")
+        if not np.isfinite(self.weight).all():
+            row = int(np.flatnonzero(~np.isfinite(self.weight))[0])
+            raise GraphError(f"{where}: edge {self.id[row]} has weight {self.weight[row]}; it must be finite.")
+        if not _in_order(self.dst, self.src, self.tap):
+            self._raise_order(where)
+        if isinstance(self.kind, Identity) and not (self.frozen.all() and (self.weight == 1).all()):
+            raise GraphError(f"{where} is an Identity link: its edges must be frozen with weight 1.")
+
+    def _raise_order(self, where: str) -> None:
+        triple = np.stack([self.dst, self.src, self.tap], axis=1)
+        unique, counts = np.unique(triple, axis=0, return_counts=True)
+        if (counts > 1).any():
+            dst, src, tap = (int(v) for v in unique[np.flatnonzero(counts > 1)[0]])
+            raise GraphError(
+                f"{where} has two edges from source row {src} to target row {dst} at tap {tap}; "
+                "set the weight of the existing edge instead."
+            )
+        raise GraphError(f"{where}: edges are not in canonical order (target, source, tap); use Link.sorted.")
+
+
+def _in_order(dst: Array, src: Array, tap: Array) -> bool:
+    """Whether (dst, src, tap) increases strictly, which also means that no edge occurs twice."""
+    if len(dst) < 2:
+        return True
+    d, s = np.diff(dst), np.diff(src)
+    later = d > 0
+    if later.all():
+        return True
+    same = d == 0
+    return bool((later | (same & ((s > 0) | ((s == 0) & (np.diff(tap) > 0))))).all())
+
+
+def edge_columns(
+    *, id: Any, src: Any, dst: Any, weight: Any, tap: Any = 0, birth: Any = 0, frozen: Any = False
+) -> dict[str, Array]:
+    """Broadcast the given values to full edge columns of one length."""
+    n = len(id)
+    given = {"id": id, "src": src, "dst": dst, "tap": tap, "weight": weight, "birth": birth, "frozen": frozen}
+    return {name: np.broadcast_to(np.asarray(given[name], dtype=dtype), (n,)) for name, dtype in EDGE_DTYPES.items()}

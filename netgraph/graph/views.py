@@ -1,0 +1,316 @@
+"""Views that make the columns of a graph pleasant to read. They hold no data of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import GraphError, unknown_name
+from netgraph.graph.columns import Array, IdIndex, concatenate
+from netgraph.graph.layer import Layer
+from netgraph.graph.link import Link, LinkKey
+
+if TYPE_CHECKING:
+    from netgraph.graph.graph import Graph
+
+
+class LayersView(Mapping[str, Layer]):
+    """Layers by name, in topological order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, name: str) -> Layer:
+        if name not in self._graph._names:
+            raise KeyError(unknown_name("layer", name, self._graph._names))
+        return self._graph.layer(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._graph.layer(i).name for i in self._graph.topological_order)
+
+    def __len__(self) -> int:
+        return self._graph.num_layers
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.values()))
+
+
+class LinksView:
+    """Links by (source name, target name) or (source name, target name, port); iterates in key order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getitem__(self, key: tuple[str, str] | tuple[str, str, int]) -> Link:
+        source, target, port = (*key, 0)[:3]
+        link = self._graph.link((self._graph.layer(source).id, self._graph.layer(target).id, port))
+        if link is None:
+            raise KeyError(f"There is no link from {source!r} to {target!r} at port {port}.")
+        return link
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(self._graph.links_by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._graph.links_by_key)
+
+    def __repr__(self) -> str:
+        name = self._graph.layer
+        return "\n".join(f"{name(k.source).name} -> {name(k.target).name}: {k!r}" for k in self)
+
+
+@dataclass(frozen=True)
+class EdgeView:
+    """One edge as an object, for reading at the prompt."""
+
+    id: int
+    source: int
+    target: int
+    weight: float
+    tap: int
+    birth: int
+    frozen: bool
+
+
+@dataclass(frozen=True)
+class VertexView:
+    """One vertex as an object, for reading at the prompt."""
+
+    graph: Graph
+    id: int
+    row: int
+    layer: Layer
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Its own entries of the layer's vertex columns."""
+        return {name: float(column[self.row]) for name, column in self.layer.values.items()}
+
+    @property
+    def edges_in(self) -> EdgeTable:
+        """Edges into this vertex."""
+        return self.graph.edges.where(self.graph.edges.target == self.id)
+
+    @property
+    def edges_out(self) -> EdgeTable:
+        """Edges out of this vertex."""
+        return self.graph.edges.where(self.graph.edges.source == self.id)
+
+    def __repr__(self) -> str:
+        values = "".join(f", {k}={v:.4g}" for k, v in self.values.items())
+        return f"Vertex({self.id}, layer {self.layer.name!r} row {self.row}{values})"
+
+
+class VertexTable:
+    """All vertices of a graph as flat columns, ordered by layer id, then row."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._layers = list(graph.layers_by_id.values())
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    def __repr__(self) -> str:
+        return f"VertexTable({len(self):,} vertices in {len(self._layers)} layers)"
+
+    @cached_property
+    def offsets(self) -> Array:
+        """(layers + 1,) first row of each layer, and the number of rows at the end."""
+        return np.cumsum([0, *map(len, self._layers)], dtype=np.int64)
+
+    @cached_property
+    def id(self) -> Array:
+        """(vertices,) int64 stable ids."""
+        return concatenate([layer.vertex_ids for layer in self._layers], np.int64)
+
+    @cached_property
+    def birth(self) -> Array:
+        """(vertices,) number of the rewrite that made each vertex."""
+        return concatenate([layer.birth for layer in self._layers], np.int32)
+
+    @cached_property
+    def layer(self) -> Array:
+        """(vertices,) id of the layer of each vertex."""
+        ids = np.fromiter((layer.id for layer in self._layers), np.int64, len(self._layers))
+        return np.repeat(ids, np.diff(self.offsets))
+
+    @cached_property
+    def row(self) -> Array:
+        """(vertices,) row of each vertex in its layer."""
+        return np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+
+    @cached_property
+    def nonnegative(self) -> Array:
+        """(vertices,) whether each value is provably at least 0."""
+        return concatenate([layer.nonnegative for layer in self._layers], np.bool_)
+
+    def column(self, name: str) -> Array:
+        """(vertices,) a vertex column, NaN in layers that do not have it."""
+        return concatenate(
+            [layer.values.get(name, np.full(len(layer), np.nan, np.float32)) for layer in self._layers], np.float32
+        )
+
+    @cached_property
+    def _offset_of(self) -> dict[int, int]:
+        return dict(zip(self._graph.layers_by_id, self.offsets[:-1].tolist(), strict=True))
+
+    def offset(self, layer_id: int) -> int:
+        """First flat row of a layer."""
+        return self._offset_of[layer_id]
+
+    @cached_property
+    def _index(self) -> IdIndex:
+        return IdIndex(self.id)
+
+    def rows(self, ids: Any) -> Array:
+        """Flat rows of vertex ids; raises `GraphError` naming the first id that is not in the graph."""
+        rows = self._index.find(ids)
+        if (rows < 0).any():
+            missing = np.asarray(ids)[rows < 0].ravel()[0]
+            raise GraphError(f"There is no vertex with id {missing} in this graph; it may belong to another one.")
+        return rows
+
+    def find(self, ids: Any) -> Array:
+        """Flat rows of vertex ids, -1 where an id is not in the graph."""
+        return self._index.find(ids)
+
+    def by_id(self, vertex_id: int) -> VertexView:
+        """One vertex as an object."""
+        flat = int(self.rows([vertex_id])[0])
+        layer = self._layers[int(np.searchsorted(self.offsets, flat, side="right")) - 1]
+        return VertexView(self._graph, vertex_id, int(self.row[flat]), layer)
+
+
+class EdgeTable:
+    """Edges of a graph as flat columns; `graph.edges` has all, ordered by link key, then target, source, tap.
+
+    Every attribute is a (edges,) array. `source` and `target` are vertex ids.
+    """
+
+    def __init__(self, graph: Graph, rows: Array | None = None) -> None:
+        self._graph = graph
+        self._links = list(graph.links_by_key.values())
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1]) if self._rows is None else len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"EdgeTable({len(self):,} edges in {len(self._links)} links)"
+
+    def _take(self, values: Array) -> Array:
+        return values if self._rows is None else values[self._rows]
+
+    def _column(self, name: str, dtype: Any) -> Array:
+        if self._rows is not None:
+            return np.asarray(getattr(self._graph.edges, name)[self._rows])
+        return concatenate([getattr(link, name) for link in self._links], dtype)
+
+    @cached_property
+    def offsets(self) -> Array:
+        """(links + 1,) first row of each link in `graph.edges`, and the number of rows at the end."""
+        return np.cumsum([0, *map(len, self._links)], dtype=np.int64)
+
+    @cached_property
+    def _offset_of(self) -> dict[LinkKey, int]:
+        return dict(zip(self._graph.links_by_key, self.offsets[:-1].tolist(), strict=True))
+
+    def offset(self, key: LinkKey) -> int:
+        """First row of a link in `graph.edges`."""
+        return self._offset_of[key]
+
+    @cached_property
+    def rows(self) -> Array:
+        """Rows of these edges in `graph.edges`."""
+        return np.arange(len(self)) if self._rows is None else self._rows
+
+    @cached_property
+    def id(self) -> Array:
+        """Stable edge ids, int64."""
+        return self._column("id", np.int64)
+
+    @cached_property
+    def weight(self) -> Array:
+        """Weights."""
+        return self._column("weight", np.float32)
+
+    @cached_property
+    def tap(self) -> Array:
+        """Kernel positions, 0 outside convolutions."""
+        return self._column("tap", np.int32)
+
+    @cached_property
+    def birth(self) -> Array:
+        """Number of the rewrite that made each edge, 0 at the start."""
+        return self._column("birth", np.int32)
+
+    @cached_property
+    def frozen(self) -> Array:
+        """Whether the edge is a wire that is not trained."""
+        return self._column("frozen", np.bool_)
+
+    @cached_property
+    def link(self) -> Array:
+        """Position of the edge's link among `graph.links_by_key`."""
+        return self._take(np.repeat(np.arange(len(self._links)), np.diff(self.offsets)))
+
+    @cached_property
+    def source_row(self) -> Array:
+        """Flat rows of the source vertices in `graph.vertices`."""
+        return self._endpoint("src", [self._graph.vertices.offset(k.source) for k in self._links])
+
+    @cached_property
+    def target_row(self) -> Array:
+        """Flat rows of the target vertices in `graph.vertices`."""
+        return self._endpoint("dst", [self._graph.vertices.offset(k.target) for k in self._links])
+
+    def _endpoint(self, name: str, starts: list[int]) -> Array:
+        if self._rows is not None:
+            full = self._graph.edges.source_row if name == "src" else self._graph.edges.target_row
+            return np.asarray(full[self._rows])
+        parts = (getattr(k, name).astype(np.int64) + start for k, start in zip(self._links, starts, strict=True))
+        return concatenate(parts, np.int64)
+
+    @cached_property
+    def source(self) -> Array:
+        """Source vertex ids."""
+        return np.asarray(self._graph.vertices.id[self.source_row])
+
+    @cached_property
+    def target(self) -> Array:
+        """Target vertex ids."""
+        return np.asarray(self._graph.vertices.id[self.target_row])
+
+    @cached_property
+    def _index(self) -> IdIndex:
+        return IdIndex(self.id)
+
+    def find(self, ids: Any) -> Array:
+        """Row of each edge id in this table, -1 where an id is not in it."""
+        return self._index.find(ids)
+
+    def where(self, mask: Array) -> EdgeTable:
+        """The edges for which `mask`, one boolean per edge of this table, holds."""
+        mask = np.asarray(mask)
+        if mask.shape != (len(self),) or mask.dtype != np.bool_:
+            raise GraphError(f"where() needs ({len(self)},) booleans, got {mask.dtype} of shape {mask.shape}.")
+        return EdgeTable(self._graph, self.rows[mask])
+
+    def __getitem__(self, edge_id: int) -> EdgeView:
+        row = int(self.find([edge_id])[0])
+        if row < 0:
+            raise KeyError(f"There is no edge with id {edge_id} in this table.")
+        return EdgeView(
+            edge_id,
+            int(self.source[row]),
+            int(self.target[row]),
+            float(self.weight[row]),
+            int(self.tap[row]),
+            int(self.birth[row]),
+            bool(self.frozen[row]),
+        )

@@ -1,0 +1,150 @@
+"""The oracle: a plain float64 evaluation of a graph, slow and obvious."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import InputError
+from netgraph.graph import Conv2d, Dense, Graph, Identity, Layer, Link, Pool, get_activation
+from netgraph.graph.columns import Array
+
+Inputs = Mapping[str, Any] | Any
+
+
+def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> Any:
+    """Evaluate a graph in float64.
+
+    Args:
+        graph: the network.
+        x: (batch, vertices, *grid) values of the input layer, or a dict of such arrays by layer name.
+        train: normalise batch-norm layers by the statistics of the batch instead of the running ones.
+        check_domain: refuse values outside the declared domain of an input.
+
+    Returns:
+        (batch, vertices, *grid) array of the output layer; a dict by name when there are several.
+
+    Raises:
+        InputError: when an input is missing, has another shape, is not finite or leaves its domain.
+
+    Cost: O(batch * edges * positions), and memory for every activation.
+    """
+    values = interpret_layers(graph, x, train=train, check_domain=check_domain)
+    out = {layer.name: values[layer.name] for layer in graph.outputs}
+    return next(iter(out.values())) if len(out) == 1 else out
+
+
+def interpret_layers(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> dict[str, Array]:
+    """The value of every layer, as `interpret` computes it: what other layers read, by layer name."""
+    inputs = prepare_inputs(graph, x, check_domain=check_domain)
+    batch = len(next(iter(inputs.values())))
+    values: dict[int, Array] = {}
+    for i in graph.topological_order:
+        layer = graph.layer(i)
+        if layer.role == "input":
+            values[i] = inputs[layer.name]
+            continue
+        z = np.zeros((batch, len(layer), *layer.grid))
+        for link in graph.incoming[i]:
+            z += _contribution(link, values[link.source], layer)
+        values[i] = _operate(layer, z, train)
+    return {graph.layer(i).name: value for i, value in values.items()}
+
+
+def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dict[str, Array]:
+    """Check inputs against a graph and return them as float64 arrays by layer name. Raises `InputError`."""
+    given = x if isinstance(x, Mapping) else {graph.inputs[0].name: x}
+    names = [layer.name for layer in graph.inputs]
+    if set(given) != set(names):
+        raise InputError(f"Inputs are given for {sorted(given)}, the graph has the input layers {sorted(names)}.")
+    result = {}
+    for layer in graph.inputs:
+        values = np.asarray(given[layer.name], dtype=np.float64)
+        shape = (len(layer), *layer.grid)
+        if values.shape[1:] != shape:
+            raise InputError(f"Input {layer.name!r} has shape {values.shape}, expected (batch, {str(shape)[1:-1]}).")
+        if check_domain:
+            check_in_domain(layer, values)
+        result[layer.name] = values
+    if len({len(values) for values in result.values()}) != 1:
+        raise InputError(f"Inputs have different batch sizes: { {k: len(v) for k, v in result.items()} }.")
+    return result
+
+
+def check_in_domain(layer: Layer, values: Array) -> None:
+    """Raise `InputError` naming the first value of (batch, vertices, *grid) outside the layer's domain."""
+    shape = (len(layer),) + (1,) * len(layer.grid)
+    low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
+    outside = ~((values >= low) & (values <= high) & np.isfinite(values))
+    if outside.any():
+        at = tuple(int(i) for i in np.argwhere(outside)[0])
+        row = at[1]
+        raise InputError(
+            f"Input {layer.name!r} has the value {values[at]} at sample {at[0]}, vertex row {row}, outside its domain "
+            f"[{layer.values['low'][row]:g}, {layer.values['high'][row]:g}]; scale the data or declare a wider domain."
+        )
+
+
+def _contribution(link: Link, source: Array, target: Layer) -> Array:
+    """(batch, targets, *grid) sum over the edges of one link."""
+    if isinstance(link.kind, Conv2d):
+        return _convolve(link, link.kind, source, target)
+    if isinstance(link.kind, Identity) and link.kind.stride != (1, 1):
+        source = source[:, :, :: link.kind.stride[0], :: link.kind.stride[1]]
+    assert isinstance(link.kind, Dense | Identity)
+    return _mix(link, np.ones(len(link), dtype=bool), source, len(target))
+
+
+def _convolve(link: Link, kind: Conv2d, source: Array, target: Layer) -> Array:
+    (ph, pw), (sh, sw) = kind.padding, kind.stride
+    padded = np.pad(source, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    h, w = kind.output_grid(source.shape[2:])
+    out = np.zeros((len(source), len(target), h, w))
+    for tap in np.unique(link.tap):
+        y, x = divmod(int(tap), kind.kernel[1])
+        window = padded[:, :, y : y + sh * (h - 1) + 1 : sh, x : x + sw * (w - 1) + 1 : sw]
+        out += _mix(link, link.tap == tap, window, len(target))
+    return out.reshape(len(source), len(target), *target.grid)
+
+
+def _mix(link: Link, chosen: Array, source: Array, targets: int) -> Array:
+    """Sum weight times source value into each target, position by position, over the chosen edges."""
+    src, dst, weight = link.src[chosen], link.dst[chosen], link.weight[chosen].astype(np.float64)
+    by_vertex = np.moveaxis(source, 1, 0)
+    flat = by_vertex.reshape(source.shape[1], -1)
+    if len(src) * flat.shape[1] < 1_000_000:
+        mixed = np.zeros((targets, flat.shape[1]))
+        np.add.at(mixed, dst, weight[:, None] * flat[src])
+    else:  # the same sum without one product per edge and sample in memory
+        from scipy.sparse import csr_array  # takes long to import
+
+        mixed = csr_array((weight, (dst, src)), shape=(targets, source.shape[1])) @ flat
+    return np.moveaxis(mixed.reshape(targets, *by_vertex.shape[1:]), 0, 1)
+
+
+def _operate(layer: Layer, z: Array, train: bool) -> Array:
+    """Bias, norm, activation and pool of one layer on (batch, vertices, *grid)."""
+    shape = (len(layer),) + (1,) * len(layer.grid)
+    p = {name: column.astype(np.float64).reshape(shape) for name, column in layer.values.items()}
+    if "bias" in p:
+        z = z + p["bias"]
+    if layer.norm == "batch":
+        axes = (0, *range(2, z.ndim))
+        mean = z.mean(axis=axes, keepdims=True)[0] if train else p["mean"]
+        var = z.var(axis=axes, keepdims=True)[0] if train else p["var"]
+        z = (z - mean) / np.sqrt(var + layer.norm_epsilon) * p["scale"] + p["shift"]
+    elif layer.norm == "layer":
+        # Over the vertices, at each position by itself, as transformers do.
+        mean, var = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
+        z = (z - mean) / np.sqrt(var + layer.norm_epsilon) * p["scale"] + p["shift"]
+    h = get_activation(layer.activation).function(z, p, layer.slope)
+    return _pool(h, layer.pool) if layer.pool else h
+
+
+def _pool(h: Array, pool: Pool) -> Array:
+    sh, sw = pool.stride or pool.size
+    windows = np.lib.stride_tricks.sliding_window_view(h, pool.size, axis=(2, 3))[:, :, ::sh, ::sw]
+    pooled: Array = windows.max(axis=(-2, -1)) if pool.kind == "max" else windows.mean(axis=(-2, -1))
+    return pooled[:, :, 0, 0] if h.shape[2:] == pool.size else pooled

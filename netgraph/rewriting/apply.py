@@ -1,0 +1,277 @@
+"""Find matches of a rule, apply it, and explain why it did not fire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from netgraph.errors import OptionError, RewriteError
+from netgraph.graph.columns import Array
+from netgraph.interpret import interpret
+from netgraph.rewriting.certificate import Certificate, certificate, measure, sample_inputs
+from netgraph.rewriting.delta import Delta
+from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows
+from netgraph.rewriting.pattern import match_pattern
+from netgraph.rewriting.rewriter import Rewriter, empty_delta
+from netgraph.rewriting.rule import Claim, Condition, Rule, conditions
+from netgraph.statistics import Statistics
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+OrderBy = Array | str | Callable[[Matches, Statistics | None], Array] | None
+PROBE_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a rule fired as often as it did: how many matches were left after each condition.
+
+    Attributes:
+        rule: name of the rule.
+        stages: (condition, matches left), in order.
+        nearest_miss: the match that came closest to passing, in words, or None.
+    """
+
+    rule: str
+    stages: tuple[tuple[str, int], ...]
+    nearest_miss: str | None = None
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _ in self.stages)
+        lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
+        if self.nearest_miss:
+            lines.append(f"  nearest miss: {self.nearest_miss}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What `apply` returns.
+
+    Attributes:
+        graph: the new graph; the old one when nothing matched.
+        delta: what came, went and changed, by id.
+        certificate: what the rewrite did to the function.
+        matches: the matches that were rewritten, on the old graph.
+        skipped: matches left out because they overlap an earlier one or exceed the limit.
+        explanation: the funnel of conditions.
+        rule: the rule.
+    """
+
+    graph: Graph
+    delta: Delta
+    certificate: Certificate
+    matches: Matches
+    skipped: Matches
+    explanation: Explanation
+    rule: Rule
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was rewritten."""
+        return len(self.matches) > 0
+
+    def __repr__(self) -> str:
+        skipped = f", {len(self.skipped):,} skipped" if len(self.skipped) else ""
+        return f"Result({self.rule.name}: {len(self.matches):,} matches{skipped}; {self.delta.summary()})"
+
+
+def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:
+    """Matches of a rule that pass its conditions, without rewriting anything.
+
+    Args:
+        rule: the rule.
+        graph: where to look.
+        stats: statistics of this topology, for conditions that read them.
+        on: only these: edge ids, vertex ids, or (pairs, 2 or 3) source id, target id, tap of missing edges.
+
+    Raises:
+        RewriteError, StatisticsError: when `on` or `stats` do not belong to the graph.
+    """
+    m, _stages, named = _filtered(rule, graph, stats, on)
+    return m.take(np.flatnonzero(_all_hold(m, named)))
+
+
+def explain(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Explanation:
+    """Count the matches left after each condition, and name the nearest miss. Arguments as for `find`."""
+    m, stages, named = _filtered(rule, graph, stats, on)
+    return _explanation(rule, m, stages, named)
+
+
+def apply(
+    rule: Rule,
+    graph: Graph,
+    stats: Statistics | None = None,
+    *,
+    on: Any = None,
+    limit: int | None = None,
+    order_by: OrderBy = None,
+    rng: np.random.Generator | int | None = None,
+    require: Literal["exact", "bounded"] | None = None,
+    probe: Any = PROBE_SAMPLES,
+) -> Result:
+    """Apply a rule to all its matches at once; the graph itself never changes.
+
+    Args:
+        rule: the rule.
+        graph: the graph to rewrite.
+        stats: statistics of this topology, for conditions that read them.
+        on: only these: edge ids, vertex ids, or (pairs, 2 or 3) source id, target id, tap of missing edges.
+        limit: at most so many matches, the first in order.
+        order_by: order of the matches, largest first: an array with one value per match that passes,
+            the name of an edge or vertex statistic, or a function of matches and statistics. Default: row order.
+        rng: generator, or seed, of random initial values; seed 0 by default.
+        require: refuse the rewrite unless its certificate is of this kind or better.
+        probe: number of random inputs on which the change of the output is measured, a batch of inputs as
+            `interpret` takes them, or None not to measure.
+
+    Returns:
+        A `Result`. No match is a normal outcome: the graph is then the old one.
+
+    Raises:
+        RewriteError: when the rewrite is refused or not valid; the old graph is untouched.
+
+    Costs O(edges log edges) plus two float64 evaluations of the probe.
+    """
+    m, stages, named = _filtered(rule, graph, stats, on)
+    explanation = _explanation(rule, m, stages, named)
+    passing = m.take(np.flatnonzero(_all_hold(m, named)))
+    order = _order(passing, stats, order_by)
+    wins = _first_wins(rule, passing, order)
+    if limit is not None:
+        if limit < 0:
+            raise OptionError(f"limit {limit} is negative; it is the largest number of matches to rewrite.")
+        order_of_winners = order[wins[order]]
+        wins = np.zeros_like(wins)
+        wins[order_of_winners[:limit]] = True
+    chosen = passing.take(order[wins[order]])
+    skipped = passing.take(order[~wins[order]])
+    if not len(chosen):
+        done = Certificate("exact", "nothing matched, so nothing changed")
+        return Result(graph, empty_delta(graph), done, chosen, skipped, explanation, rule)
+    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng or 0)
+    claim = rule.claim(chosen)
+    rewriter = Rewriter(graph, generator)
+    rule.rewrite(chosen, rewriter)
+    new, delta = rewriter.commit()
+    proof = _certify(graph, new, claim, probe)
+    _enforce(rule, proof, require)
+    return Result(new, delta, proof, chosen, skipped, explanation, rule)
+
+
+def _certify(old: Graph, new: Graph, claim: Claim, probe: Any) -> Certificate:
+    if probe is None:
+        return certificate(claim, None)
+    inputs = sample_inputs(old, probe, np.random.default_rng(0)) if isinstance(probe, int) else probe
+    return certificate(claim, measure(old, new, inputs, interpret(old, inputs)))
+
+
+def _enforce(rule: Rule, proof: Certificate, require: str | None) -> None:
+    allowed = {None: ("exact", "bounded", "unknown"), "bounded": ("exact", "bounded"), "exact": ("exact",)}
+    if require not in allowed:
+        raise OptionError(f"require={require!r} is not 'exact', 'bounded' or None.")
+    if proof.kind not in allowed[require]:
+        raise RewriteError(f"{rule.name} is refused: {require} was required, but the rewrite is {proof}.")
+
+
+def _filtered(
+    rule: Rule, graph: Graph, stats: Statistics | None, on: Any
+) -> tuple[Matches, list[tuple[str, int]], dict[str, Condition]]:
+    """Matches of the pattern, the funnel of counts, and the rule's conditions on the matches."""
+    if stats is not None:
+        stats.check(graph)
+    m, stages = match_pattern(rule.pattern, graph, on)
+    named = conditions(rule, m, stats)
+    holds = np.ones(len(m), dtype=bool)
+    for name, condition in named.items():
+        holds = holds & condition.holds
+        stages.append((name, int(np.count_nonzero(holds))))
+    return m, stages, named
+
+
+def _all_hold(m: Matches, named: dict[str, Condition]) -> Array:
+    return np.asarray(np.logical_and.reduce([np.ones(len(m), dtype=bool), *(c.holds for c in named.values())]))
+
+
+def _explanation(rule: Rule, m: Matches, stages: list[tuple[str, int]], named: dict[str, Condition]) -> Explanation:
+    return Explanation(rule.name, tuple(stages), _nearest_miss(m, named) if len(m) else None)
+
+
+def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
+    fails = np.sum([~c.holds for c in named.values()], axis=0) if named else np.zeros(len(m), int)
+    missed = np.flatnonzero(fails)
+    if not len(missed):
+        return None
+    shortfall = np.zeros(len(m))
+    for condition in named.values():
+        if condition.margin is not None:
+            shortfall += np.where(condition.holds, 0.0, -condition.margin)
+    best = missed[np.lexsort((shortfall[missed], fails[missed]))[0]]
+    texts = []
+    for name, condition in named.items():
+        if not condition.holds[best]:
+            margin = f" (short by {-condition.margin[best]:.4g})" if condition.margin is not None else ""
+            texts.append(f"{name!r}{margin}")
+    return f"{_describe(m, int(best))} fails {' and '.join(texts)}"
+
+
+def _describe(m: Matches, row: int) -> str:
+    root = m.root.take(np.array([row]))
+    if isinstance(root, PairRows):
+        return f"missing edge {root.source[0]} -> {root.target[0]}"
+    if isinstance(root, EdgeRows):
+        edges = m.graph.edges
+        return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
+    if isinstance(root, LayerRows):
+        return f"layer {m.graph.layer(int(root.id[0])).name!r}"
+    return f"vertex {root.id[0]} of layer {m.graph.layer(int(root.layer[0])).name!r}"
+
+
+def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
+    if order_by is None:
+        return np.arange(len(m))
+    if isinstance(order_by, str):
+        if stats is None:
+            raise RewriteError(f"order_by={order_by!r} names a statistic, but no statistics were given.")
+        by_edge = isinstance(m.root, EdgeRows)
+        values = (stats.edge(order_by) if by_edge else stats.vertex(order_by))[m.root.rows]
+    else:
+        values = np.asarray(order_by(m, stats) if callable(order_by) else order_by)
+    if values.shape != (len(m),):
+        raise RewriteError(f"order_by has shape {values.shape}, expected ({len(m)},), one value per match that passes.")
+    if np.isnan(values).any():
+        raise RewriteError("order_by has NaN values; matches cannot be ordered by them.")
+    return np.argsort(-values.astype(np.float64), kind="stable")
+
+
+def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
+    """Which matches survive when each exclusive row may occur once and earlier ones win.
+
+    Rounds of whole-column steps: a match wins as soon as no undecided earlier match shares a row with it.
+    The number of rounds is the longest chain of overlaps, each O(matches log matches).
+    """
+    wins = np.ones(len(m), dtype=bool)
+    if not rule.exclusive or not len(m):
+        return wins
+    rank = np.empty(len(m), dtype=np.int64)
+    rank[order] = np.arange(len(m))
+    keys = [np.unique(getattr(m, name).rows, return_inverse=True)[1] for name in rule.exclusive]
+    undecided = np.ones(len(m), dtype=bool)
+    wins[:] = False
+    while undecided.any():
+        first = undecided.copy()
+        for key in keys:
+            best = np.full(key.max() + 1, len(m))
+            np.minimum.at(best, key[undecided], rank[undecided])
+            first &= rank == best[key]
+        wins |= first
+        undecided &= ~first
+        for key in keys:
+            taken = np.zeros(key.max() + 1, dtype=bool)
+            taken[key[first]] = True
+            undecided &= ~taken[key]
+    return wins

@@ -1,0 +1,262 @@
+"""Apply a delta to a graph: the one place where a new graph is made from an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import EDGE_DTYPES, Array, digest
+from netgraph.graph.graph import Graph
+from netgraph.graph.layer import Layer
+from netgraph.graph.link import Link, LinkKey, LinkKind
+from netgraph.graph.validate import validate_link
+from netgraph.rewriting.compose import new_rows
+from netgraph.rewriting.delta import Change, Delta, Stamp
+
+
+def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
+    """Return the graph that the delta leads to, and the delta with its `after` stamp and both graphs filled in.
+
+    Layers and links that the delta does not touch are shared. Costs O(records log records + edges of
+    touched links + layers).
+
+    Args:
+        graph: the graph at which the delta starts; its weights may have been trained since.
+        delta: what to do. An `after` with an empty hash is filled in, any other is checked.
+
+    Raises:
+        RewriteError: when the graph is not the one at which the delta starts, or the result is not valid.
+            The old graph is untouched in every case.
+    """
+    start = Stamp.of(graph)
+    if (start.topology_hash, start.lineage) != (delta.before.topology_hash, delta.before.lineage):
+        raise RewriteError(
+            f"The delta starts at topology {delta.before.topology_hash[:8]} (lineage {delta.before.lineage[:8]}), the "
+            f"graph has {start.topology_hash[:8]} (lineage {start.lineage[:8]}); two branches may give the same id to "
+            "different things, so it is not applied."
+        )
+    edit = _Edit(graph, delta)
+    layers = edit.layers()
+    links = edit.links(layers)
+    new = _assemble(graph, delta, layers, links, edit)
+    return new, delta.with_after(Stamp.of(new)).bound(graph, new)
+
+
+def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:
+    """Lineage after one more rewrite: depends on everything that ever gave out an id."""
+    return digest(lineage, topology_hash, rewrites).hex()
+
+
+def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[LinkKey, Link], edit: _Edit) -> Graph:
+    after = delta.after
+    try:
+        new = Graph(layers.values(), links.values(), next_ids=after.next_ids, lineage="", rewrites=after.rewrites,
+                    validate=False)  # fmt: skip
+        if len(new._names) < len(layers):
+            raise RewriteError("Two layers would have the same name; give the new one another.")
+        for i in edit.touched_layers & set(layers):
+            layers[i].validate()
+        for key in edit.touched_links & set(links):
+            validate_link(new, links[key])
+        new.topological_order  # noqa: B018 (raises on a cycle)
+    except ValueError as error:
+        raise error if isinstance(error, RewriteError) else RewriteError(f"The rewrite is refused: {error}") from error
+    if after.topology_hash and after.topology_hash != new.topology_hash:
+        raise RewriteError(
+            f"The delta leads to topology {new.topology_hash[:8]} instead of {after.topology_hash[:8]}: "
+            "the delta is damaged, or was made by another version."
+        )
+    new.lineage = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
+    return new
+
+
+@dataclass
+class _Edit:
+    """One application of a delta; collects what it touches."""
+
+    graph: Graph
+    delta: Delta
+    touched_layers: set[int] = field(default_factory=set)
+    touched_links: set[LinkKey] = field(default_factory=set)
+    row_maps: dict[int, Array] = field(default_factory=dict)
+
+    # -- layers -----------------------------------------------------------------------------------
+
+    def layers(self) -> dict[int, Layer]:
+        d = self.delta
+        layers = dict(self.graph.layers_by_id)
+        for record in d.layers_removed:
+            if layers.pop(record.id, None) is None:
+                raise RewriteError(f"Layer id {record.id} cannot be removed: it is not in the graph.")
+        records = {r.id: r for r in d.layers_added} | {new.id: new for _old, new in d.layers_changed}
+        changes = self._changes_by_layer()
+        added = _by_value(d.vertices_added.layer)
+        removed = _by_value(d.vertices_removed.layer)
+        self.touched_layers = {*records, *changes, *added, *removed}
+        none = np.empty(0, np.int64)
+        for i in self.touched_layers & {*layers, *records}:
+            record = records.get(i)
+            layers[i] = self._layer(
+                i,
+                layers.get(i),
+                dict(record.attributes) if record else layers[i].attributes,
+                dict(record.columns) if record else {k: v.dtype.str for k, v in layers[i].values.items()},
+                added.get(i, none),
+                removed.get(i, none),
+                changes.get(i, {}),
+            )
+        return layers
+
+    def _layer(
+        self,
+        i: int,
+        old: Layer | None,
+        attributes: dict[str, Any],
+        columns: dict[str, str],
+        added: Array,
+        removed: Array,
+        changes: Mapping[str, Change],
+    ) -> Layer:
+        d = self.delta
+        survivors = np.arange(len(old) if old else 0)
+        gone = d.vertices_removed.row[removed]
+        keep = np.delete(survivors, gone)
+        place = new_rows(keep, gone, d.vertices_added.row[added])
+        size = len(keep) + len(added)
+        if old is not None and (len(added) or len(removed)):
+            row_map = np.full(len(old), -1, dtype=np.int64)
+            row_map[keep] = place
+            self.row_maps[i] = row_map
+
+        def merge(dtype: Any, mine: Array | None, theirs: Array) -> Array:
+            out = np.full(size, np.nan if np.dtype(dtype).kind == "f" else -1, dtype=dtype)
+            if mine is not None:
+                out[place] = mine[keep]
+            out[d.vertices_added.row[added]] = theirs[added]
+            return out
+
+        ids = merge(np.int64, old.vertex_ids if old else None, d.vertices_added.id)
+        birth = merge(np.int32, old.birth if old else None, d.vertices_added.birth)
+        absent = np.full(len(d.vertices_added), np.nan)
+        values = {
+            name: merge(dtype, old.values.get(name) if old else None, d.vertices_added.values.get(name, absent))
+            for name, dtype in columns.items()
+        }
+        for name, change in changes.items():
+            if name in values:  # a column that went with the old activation has nothing to change
+                order = np.argsort(ids)
+                values[name][order[np.searchsorted(ids[order], change.id)]] = change.new
+        return Layer(i, vertex_ids=ids, birth=birth, values=values, **attributes)
+
+    def _changes_by_layer(self) -> dict[int, dict[str, Change]]:
+        result: dict[int, dict[str, Change]] = {}
+        for name, change in self.delta.vertices_changed.items():
+            rows = self.graph.vertices.find(change.id)
+            layer = np.where(rows >= 0, self.graph.vertices.layer[rows], -1)
+            for i, chosen in _by_value(layer).items():
+                result.setdefault(i, {})[name] = change.take(chosen)
+        result.pop(-1, None)
+        return result
+
+    # -- links ------------------------------------------------------------------------------------
+
+    def links(self, layers: Mapping[int, Layer]) -> dict[LinkKey, Link]:
+        d = self.delta
+        links = dict(self.graph.links_by_key)
+        for record in d.links_removed:
+            links.pop(record.key, None)
+        kinds: dict[LinkKey, tuple[LinkKind, Any]] = {r.key: (r.kind, np.dtype(r.dtype)) for r in d.links_added}
+        removed = {d.link_keys[k]: v for k, v in _by_value(d.edges_removed.link).items()}
+        added = {d.link_keys[k]: v for k, v in _by_value(d.edges_added.link).items()}
+        changed = self._changes_by_link()
+        moved = {k for i in self.row_maps for k in self._links_at(i)}
+        self.touched_links = {*kinds, *added, *changed, *moved, *removed}
+        for key in self.touched_links & {*links, *kinds, *added}:
+            old = links.get(key)
+            if old is None and key not in kinds:
+                raise RewriteError(f"Edges are added to the link {key}, which does not exist.")
+            kind, dtype = (old.kind, old.weight.dtype) if old is not None else kinds[key]
+            columns = self._surviving(old, removed.get(key), changed.get(key, {}), key)
+            fresh = self._fresh(added.get(key), key, layers, dtype)
+            if columns and fresh:
+                columns = {name: np.concatenate([columns[name], fresh[name]]) for name in columns}
+            columns = columns or fresh or {n: np.empty(0, t or dtype) for n, t in EDGE_DTYPES.items()}
+            links[key] = Link.sorted(key[0], key[1], kind, columns, key[2])
+        return links
+
+    def _links_at(self, layer: int) -> Iterable[LinkKey]:
+        return [k.key for k in (*self.graph.incoming[layer], *self.graph.outgoing[layer])]
+
+    def _surviving(
+        self, old: Link | None, removed: Array | None, changes: Mapping[str, Change], key: LinkKey
+    ) -> dict[str, Array]:
+        if old is None:
+            return {}
+        columns = dict(old.columns)
+        for name, change in changes.items():
+            order = np.argsort(old.id, kind="stable")
+            values = columns[name].copy()
+            values[order[np.searchsorted(old.id[order], change.id)]] = change.new
+            columns[name] = values
+        if removed is not None:
+            keep = ~np.isin(old.id, self.delta.edges_removed.id[removed])
+            if np.count_nonzero(~keep) != len(removed):
+                raise RewriteError(f"Some of the {len(removed)} edges to remove from the link {key} are not there.")
+            columns = {name: values[keep] for name, values in columns.items()}
+        for name, layer in (("src", key[0]), ("dst", key[1])):
+            if layer in self.row_maps:
+                columns[name] = self.row_maps[layer][columns[name]].astype(np.int32)
+                if len(columns[name]) and columns[name].min() < 0:
+                    edge = int(columns["id"][np.argmin(columns[name])])
+                    raise RewriteError(
+                        f"Edge {edge} would dangle: a vertex that it touches in layer "
+                        f"{self.graph.layer(layer).name!r} is removed. Remove the edge as well."
+                    )
+        return columns
+
+    def _fresh(self, added: Array | None, key: LinkKey, layers: Mapping[int, Layer], dtype: Any) -> dict[str, Array]:
+        if added is None or not len(added):
+            return {}
+        records = self.delta.edges_added.take(added)
+        ends = {}
+        for name, layer, ids in (("src", key[0], records.source), ("dst", key[1], records.target)):
+            if layer not in layers:
+                raise RewriteError(f"Edge {records.id[0]} would join the layer id {layer}, which is not in the graph.")
+            vertex_ids = layers[layer].vertex_ids
+            order = np.argsort(vertex_ids, kind="stable")
+            place = order[np.minimum(np.searchsorted(vertex_ids[order], ids), len(order) - 1)]
+            if (vertex_ids[place] != ids).any():
+                bad = int(np.flatnonzero(vertex_ids[place] != ids)[0])
+                raise RewriteError(
+                    f"Edge {records.id[bad]} would dangle: vertex {ids[bad]} is not in layer {layers[layer].name!r}."
+                )
+            ends[name] = place.astype(np.int32)
+        return {
+            "id": records.id, **ends, "tap": records.tap, "weight": records.weight.astype(dtype),
+            "birth": records.birth, "frozen": records.frozen,
+        }  # fmt: skip
+
+    def _changes_by_link(self) -> dict[LinkKey, dict[str, Change]]:
+        result: dict[LinkKey, dict[str, Change]] = {}
+        keys = list(self.graph.links_by_key)
+        for name, change in self.delta.edges_changed.items():
+            rows = self.graph.edges.find(change.id)
+            chosen = rows >= 0  # an edge that was removed takes its change with it
+            link = np.searchsorted(self.graph.edges.offsets, rows[chosen], side="right") - 1
+            kept = change.take(chosen)
+            for k, where in _by_value(link).items():
+                result.setdefault(keys[k], {})[name] = kept.take(where)
+        return result
+
+
+def _by_value(values: Array) -> dict[int, Array]:
+    """Positions of every distinct value, each in ascending order. O(n log n)."""
+    if not len(values):
+        return {}
+    order = np.argsort(values, kind="stable")
+    distinct, starts = np.unique(values[order], return_index=True)
+    return {int(v): part for v, part in zip(distinct, np.split(order, starts[1:]), strict=True)}

@@ -1,0 +1,224 @@
+"""Composition of deltas: two rewrites as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import Array
+from netgraph.graph.link import LinkKey
+from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, VertexRecords
+
+
+def compose(first: Delta, later: Delta) -> Delta:
+    """Return one delta with the effect of `first` and then `later`.
+
+    What `first` added and `later` removed vanishes, what `first` removed and `later` brought back under
+    the same id is a survivor whose values may have changed. Costs O(n log n) in the records of both.
+
+    Raises:
+        RewriteError: when `later` does not start where `first` ends.
+    """
+    if first.after != later.before:
+        raise RewriteError(
+            f"The second delta starts at topology {later.before.topology_hash[:8]} after {later.before.rewrites} "
+            f"rewrites, the first ends at {first.after.topology_hash[:8]} after {first.after.rewrites}."
+        )
+    vertices = _compose_vertices(first, later)
+    keys, edges = _compose_edges(first, later)
+    layers = _compose_layers(first, later)
+    links = _compose_links(first, later)
+    graphs = (first.graphs[0], later.graphs[1]) if first.graphs and later.graphs else None
+    return Delta(
+        before=first.before,
+        after=later.after,
+        layers_added=layers[0],
+        layers_removed=layers[1],
+        layers_changed=layers[2],
+        links_added=links[0],
+        links_removed=links[1],
+        vertices_added=vertices[0],
+        vertices_removed=vertices[1],
+        vertices_changed=vertices[2],
+        link_keys=keys,
+        edges_added=edges[0],
+        edges_removed=edges[1],
+        edges_changed=edges[2],
+        graphs=graphs,
+    )
+
+
+def new_rows(rows: Array, removed: Array, added: Array) -> Array:
+    """Where the survivors at `rows` of a layer stand after removals and insertions.
+
+    Args:
+        rows: old rows of survivors.
+        removed: old rows that went.
+        added: new rows of what came.
+    """
+    rank = rows - np.searchsorted(np.sort(removed), rows)
+    # The k-th free place lies behind every added row whose count of free places before it is <= k.
+    free_before = np.sort(added) - np.arange(len(added))
+    moved: Array = rank + np.searchsorted(free_before, rank, side="right")
+    return moved
+
+
+def _move(records: VertexRecords, removed: VertexRecords, added: VertexRecords) -> VertexRecords:
+    """Restate the rows of `records` in the graph on the other side of a delta."""
+    row = records.row.copy()
+    for layer in np.unique(records.layer):
+        mine = records.layer == layer
+        row[mine] = new_rows(row[mine], removed.row[removed.layer == layer], added.row[added.layer == layer])
+    return VertexRecords(records.id, records.layer, row, records.birth, records.values)
+
+
+def _compose_vertices(a: Delta, b: Delta) -> tuple[VertexRecords, VertexRecords, dict[str, Change]]:
+    kept = a.vertices_added.take(~np.isin(a.vertices_added.id, b.vertices_removed.id))
+    gone = b.vertices_removed.take(~np.isin(b.vertices_removed.id, a.vertices_added.id))
+    kept = _move(_update_vertices(kept, b.vertices_changed), b.vertices_removed, b.vertices_added)
+    gone = _move(
+        _update_vertices(gone, {k: c.inverse() for k, c in a.vertices_changed.items()}),
+        a.vertices_added,
+        a.vertices_removed,
+    )
+    added = VertexRecords.concatenate(kept, b.vertices_added)
+    removed = VertexRecords.concatenate(a.vertices_removed, gone)
+    # Ids on both sides were taken away and brought back: survivors whose place and values stay as they were.
+    back = np.intersect1d(added.id, removed.id)
+    returned = _returned_values(removed, added, back)
+    changed = _compose_changes(a.vertices_changed, b.vertices_changed, returned, added.id, removed.id)
+    in_place = back[_same_place(added, removed, back)] if len(back) else back
+    return added.take(~np.isin(added.id, in_place)), removed.take(~np.isin(removed.id, in_place)), changed
+
+
+def _same_place(added: VertexRecords, removed: VertexRecords, ids: Array) -> Array:
+    a, r = (np.argsort(records.id)[np.searchsorted(np.sort(records.id), ids)] for records in (added, removed))
+    return np.asarray((added.layer[a] == removed.layer[r]) & (added.row[a] == removed.row[r]))
+
+
+def _returned_values(removed: VertexRecords, added: VertexRecords, ids: Array) -> dict[str, Change]:
+    result = {}
+    for name in {*removed.values, *added.values}:
+        old, new = (_lookup(r.id, r.values.get(name, np.full(len(r), np.nan)), ids) for r in (removed, added))
+        result[name] = Change(ids, old, new)
+    return result
+
+
+def _lookup(ids: Array, values: Array, wanted: Array) -> Array:
+    order = np.argsort(ids)
+    return np.asarray(values[order[np.searchsorted(ids[order], wanted)]])
+
+
+def _update_vertices(records: VertexRecords, changes: Mapping[str, Change]) -> VertexRecords:
+    values = dict(records.values)
+    for name, change in changes.items():
+        base = values.get(name, np.full(len(records), np.nan)).astype(np.float64)
+        values[name] = _updated(records.id, base, change)
+    return VertexRecords(records.id, records.layer, records.row, records.birth, values)
+
+
+def _updated(ids: Array, values: Array, change: Change) -> Array:
+    if not len(change):
+        return values
+    order = np.argsort(change.id)
+    place = np.minimum(np.searchsorted(change.id[order], ids), len(change) - 1)
+    hit = change.id[order][place] == ids
+    return np.where(hit, change.new[order][place], values)
+
+
+def _compose_changes(
+    a: Mapping[str, Change], b: Mapping[str, Change], returned: Mapping[str, Change], added: Array, removed: Array
+) -> dict[str, Change]:
+    """Changes of survivors: the old value of the first, the new value of the last, nothing where they agree."""
+    result = {}
+    moved = np.union1d(added, removed)
+    for name in sorted({*a, *b, *returned}):
+        empty = Change(np.empty(0, np.int64), np.empty(0), np.empty(0))
+        one, two, three = a.get(name, empty), b.get(name, empty), returned.get(name, empty)
+        ids = np.setdiff1d(np.union1d(one.id, two.id), moved)
+        old = _updated(ids, _updated(ids, np.full(len(ids), np.nan), two.inverse()), one.inverse())
+        new = _updated(ids, _updated(ids, np.full(len(ids), np.nan), one), two)
+        ids, old, new = (np.concatenate(p) for p in ((ids, three.id), (old, three.old), (new, three.new)))
+        differs = ~((old == new) | (np.isnan(old) & np.isnan(new)))
+        if differs.any():
+            result[name] = Change(ids[differs], old[differs], new[differs])
+    return result
+
+
+def _compose_edges(
+    a: Delta, b: Delta
+) -> tuple[tuple[LinkKey, ...], tuple[EdgeRecords, EdgeRecords, dict[str, Change]]]:
+    keys = tuple(dict.fromkeys([*a.link_keys, *b.link_keys]))
+    place = np.array([keys.index(key) for key in b.link_keys], dtype=np.int32)
+    b_added, b_removed = (_relink(r, place) for r in (b.edges_added, b.edges_removed))
+    kept = _update_edges(a.edges_added.take(~np.isin(a.edges_added.id, b_removed.id)), b.edges_changed)
+    undone = {k: c.inverse() for k, c in a.edges_changed.items()}
+    gone = _update_edges(b_removed.take(~np.isin(b_removed.id, a.edges_added.id)), undone)
+    added = EdgeRecords.concatenate(kept, b_added)
+    removed = EdgeRecords.concatenate(a.edges_removed, gone)
+    back = np.intersect1d(added.id, removed.id)
+    returned = {
+        name: Change(back, *(_lookup(r.id, getattr(r, name), back).astype(float) for r in (removed, added)))
+        for name in ("weight", "frozen")
+    }
+    changed = _compose_changes(a.edges_changed, b.edges_changed, returned, added.id, removed.id)
+    edges = (added.take(~np.isin(added.id, back)), removed.take(~np.isin(removed.id, back)), changed)
+    return keys, edges
+
+
+def _relink(records: EdgeRecords, place: Array) -> EdgeRecords:
+    columns = {name: getattr(records, name) for name in records.__dataclass_fields__}
+    return EdgeRecords(**{**columns, "link": place[records.link] if len(records) else records.link})
+
+
+def _update_edges(records: EdgeRecords, changes: Mapping[str, Change]) -> EdgeRecords:
+    columns = {name: getattr(records, name) for name in records.__dataclass_fields__}
+    for name, change in changes.items():
+        columns[name] = _updated(records.id, columns[name].astype(np.float64), change)
+    return EdgeRecords(**columns)
+
+
+def _compose_layers(
+    a: Delta, b: Delta
+) -> tuple[tuple[LayerRecord, ...], tuple[LayerRecord, ...], tuple[tuple[LayerRecord, LayerRecord], ...]]:
+    start: dict[int, LayerRecord | None] = {}
+    end: dict[int, LayerRecord | None] = {}
+    for delta in (a, b):
+        steps: list[tuple[LayerRecord | None, LayerRecord | None]] = [
+            *((record, None) for record in delta.layers_removed),
+            *delta.layers_changed,
+            *((None, record) for record in delta.layers_added),
+        ]
+        for old, new in steps:
+            record = old or new
+            assert record is not None
+            start.setdefault(record.id, old)
+            end[record.id] = new
+    added, removed, changed = [], [], []
+    for layer in sorted(start):
+        old, new = start[layer], end[layer]
+        if old is None and new is not None:
+            added.append(new)
+        elif old is not None and new is None:
+            removed.append(old)
+        elif old is not None and new is not None and old != new:
+            changed.append((old, new))
+    return tuple(added), tuple(removed), tuple(changed)
+
+
+def _compose_links(a: Delta, b: Delta) -> tuple[tuple[LinkRecord, ...], tuple[LinkRecord, ...]]:
+    start: dict[LinkKey, LinkRecord | None] = {}
+    end: dict[LinkKey, LinkRecord | None] = {}
+    for delta in (a, b):
+        for record in delta.links_removed:
+            start.setdefault(record.key, record)
+            end[record.key] = None
+        for record in delta.links_added:
+            start.setdefault(record.key, None)
+            end[record.key] = record
+    changed = [key for key in sorted(start) if start[key] != end[key]]
+    added = tuple(record for key in changed if (record := end[key]) is not None)
+    removed = tuple(record for key in changed if (record := start[key]) is not None)
+    return added, removed

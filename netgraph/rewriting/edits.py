@@ -1,0 +1,277 @@
+"""The buffer behind the rewriter: edits as columns, turned into one delta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import Array
+from netgraph.graph.graph import NextIds
+from netgraph.graph.layer import Layer
+from netgraph.graph.link import Dense, Link, LinkKey, LinkKind
+from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
+from netgraph.rewriting.match import EdgeRows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+class EditBuffer:
+    """Edits of one graph, in the order in which they were made."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.birth = graph.rewrites + 1
+        self.layers_added: dict[int, LayerRecord] = {}
+        self._layers_changed: dict[int, tuple[LayerRecord, LayerRecord]] = {}
+        self._links_added: dict[LinkKey, LinkRecord] = {}
+        self._vertices: list[VertexRecords] = []
+        self._edges: list[tuple[LinkKey, dict[str, Array]]] = []
+        self._edge_gone = np.zeros(len(graph.edges), dtype=bool)
+        self._vertex_gone = np.zeros(len(graph.vertices), dtype=bool)
+        self._edge_changes: dict[str, list[tuple[Array, Array]]] = {}
+        self._vertex_changes: dict[str, list[tuple[Array, Array, Array]]] = {}
+        self._next = list(graph.next_ids)
+        self._grown: dict[int, int] = {}
+
+    def take_layer_id(self) -> int:
+        """A new layer id."""
+        self._next[0] += 1
+        return self._next[0] - 1
+
+    def _take(self, which: int, count: int) -> Array:
+        start = self._next[which]
+        self._next[which] += count
+        return np.arange(start, start + count)
+
+    # -- adding -----------------------------------------------------------------------------------
+
+    def add_vertices(self, layer_id: int, count: int, values: Mapping[str, Array]) -> Array:
+        """Append vertices to a layer, old or new, and return their ids."""
+        ids = self._take(1, count)
+        old = self.graph.layers_by_id.get(layer_id)
+        start = (len(old) if old is not None else 0) + self._grown.get(layer_id, 0)
+        self._grown[layer_id] = self._grown.get(layer_id, 0) + count
+        self._vertices.append(
+            VertexRecords(
+                ids, np.full(count, layer_id), np.arange(start, start + count), np.full(count, self.birth), dict(values)
+            )
+        )
+        return ids
+
+    def add_edges(
+        self,
+        *,
+        source: Array,
+        source_layer: Array,
+        target: Array,
+        target_layer: Array,
+        tap: Array,
+        weight: Array,
+        kind: LinkKind | None,
+        port: int,
+        frozen: bool,
+    ) -> None:
+        """Add edges between vertices given by id and layer; makes the links that are missing."""
+        pairs, which = np.unique(np.stack([source_layer, target_layer]), axis=1, return_inverse=True)
+        for k in range(pairs.shape[1]):
+            key = (int(pairs[0, k]), int(pairs[1, k]), port)
+            self._open_link(key, kind)
+            mine = which.ravel() == k
+            columns = {"source": source[mine], "target": target[mine], "tap": tap[mine], "weight": weight[mine]}
+            self._edges.append((key, {**columns, "frozen": np.full(len(columns["tap"]), frozen)}))
+
+    def _open_link(self, key: LinkKey, kind: LinkKind | None) -> None:
+        link, record = self.graph.link(key), self._links_added.get(key)
+        have = link.kind if link is not None else record.kind if record is not None else None
+        if have is None:
+            self._links_added[key] = LinkRecord(key, kind or Dense(), self._weight_dtype())
+        elif kind is not None and kind != have:
+            raise RewriteError(f"The link {key} is {have}; edges of kind {kind} cannot be added to it.")
+
+    def _weight_dtype(self) -> str:
+        link: Link | None = next(iter(self.graph.links_by_key.values()), None)
+        return link.weight.dtype.name if link is not None else "float32"
+
+    def edges_between(self, key: LinkKey) -> Iterator[tuple[Array, Array, Array]]:
+        """Source id, target id, tap of the edges that a link will have, as far as buffered."""
+        link = self.graph.link(key)
+        if link is not None:
+            start = self.graph.edges.offset(key)
+            keep = ~self._edge_gone[start : start + len(link)]
+            source, target = (self.graph.layer(i).vertex_ids for i in key[:2])
+            yield source[link.src[keep]], target[link.dst[keep]], link.tap[keep]
+        for other, columns in self._edges:
+            if other == key:
+                yield columns["source"], columns["target"], columns["tap"]
+
+    # -- removing and changing --------------------------------------------------------------------
+
+    def remove_edges(self, rows: Array) -> None:
+        """Remove edges by row; removing one twice is the same as once."""
+        self._edge_gone[rows] = True
+
+    def remove_vertices(self, rows: Array) -> None:
+        """Remove vertices by flat row; their edges are removed by the caller."""
+        self._vertex_gone[rows] = True
+
+    def change_edges(self, column: str, edges: EdgeRows, values: Array) -> None:
+        """Set an edge column; a later change of the same edge wins."""
+        self._edge_changes.setdefault(column, []).append((edges.rows, values))
+
+    def change_vertices(self, column: str, vertices: VertexRows, values: Array) -> None:
+        """Set a vertex column; a later change of the same vertex wins."""
+        old = self.graph.vertices.column(column)[vertices.rows].astype(np.float64)
+        self._vertex_changes.setdefault(column, []).append((vertices.id, old, values))
+
+    def change_layer(
+        self, layer: Layer, attributes: Mapping[str, Any], gone: Mapping[str, float], new: Mapping[str, float]
+    ) -> None:
+        """Change attributes of a layer; vertex columns in `gone` go, those in `new` come at the given values."""
+        old, current = self._layers_changed.get(layer.id, (_record(layer), _record(layer)))
+        columns = {k: v for k, v in current.columns.items() if k not in gone}
+        dtype = next(iter(layer.values.values())).dtype.str if layer.values else np.dtype(np.float32).str
+        changed = LayerRecord(layer.id, {**current.attributes, **attributes}, {**columns, **dict.fromkeys(new, dtype)})
+        self._layers_changed[layer.id] = (old, changed)
+        absent = np.full(len(layer), np.nan)
+        for name in gone:
+            if name not in new:
+                self._vertex_changes.setdefault(name, []).append((layer.vertex_ids, layer.values[name], absent))
+        for name, value in new.items():
+            before = layer.values.get(name, absent)
+            self._vertex_changes.setdefault(name, []).append((layer.vertex_ids, before, np.full(len(layer), value)))
+
+    # -- the delta --------------------------------------------------------------------------------
+
+    def to_delta(self) -> Delta:
+        """Everything buffered as one delta; links and layers that end up empty go with their last member."""
+        graph = self.graph
+        keys = list(graph.links_by_key)
+        gone = np.flatnonzero(self._edge_gone)
+        touched, local = np.unique(graph.edges.link[gone], return_inverse=True)
+        link_keys = tuple(dict.fromkeys([*(key for key, _ in self._edges), *(keys[k] for k in touched)]))
+        place = {key: k for k, key in enumerate(link_keys)}
+        gone_link = np.array([place[keys[k]] for k in touched], dtype=np.int32)[local]
+        removed_links, removed_layers = self._emptied(keys)
+        return Delta(
+            before=Stamp.of(graph),
+            after=Stamp("", "", NextIds(*self._next_with_edges()), graph.rewrites + 1),
+            layers_added=tuple(self.layers_added.values()),
+            layers_removed=tuple(_record(graph.layer(i)) for i in removed_layers),
+            layers_changed=tuple(pair for i, pair in self._layers_changed.items() if i not in removed_layers),
+            links_added=tuple(self._links_added.values()),
+            links_removed=tuple(_link_record(graph.links_by_key[key]) for key in removed_links),
+            vertices_added=self._placed_vertices(),
+            vertices_removed=self._removed_vertices(),
+            vertices_changed=self._merged_vertex_changes(graph.vertices.id[self._vertex_gone]),
+            link_keys=link_keys,
+            edges_added=self._added_edges(place),
+            edges_removed=self._removed_edges(gone, gone_link),
+            edges_changed=self._merged_edge_changes(),
+        )
+
+    def _next_with_edges(self) -> list[int]:
+        new_edges = sum(len(columns["tap"]) for _, columns in self._edges)
+        return [self._next[0], self._next[1], self.graph.next_ids.edge + new_edges]
+
+    def _added_edges(self, place: Mapping[LinkKey, int]) -> EdgeRecords:
+        if not self._edges:
+            return EdgeRecords.empty()
+        columns = {k: np.concatenate([c[k] for _, c in self._edges]) for k in self._edges[0][1]}
+        link = np.concatenate([np.full(len(c["tap"]), place[key]) for key, c in self._edges])
+        ids = self.graph.next_ids.edge + np.arange(len(link))
+        return EdgeRecords(id=ids, link=link, birth=np.full(len(link), self.birth), **columns)
+
+    def _removed_edges(self, gone: Array, link: Array) -> EdgeRecords:
+        edges = self.graph.edges
+        if not len(gone):
+            return EdgeRecords.empty()
+        return EdgeRecords(
+            id=edges.id[gone], link=link, source=edges.source[gone], target=edges.target[gone],
+            tap=edges.tap[gone], weight=edges.weight[gone], birth=edges.birth[gone], frozen=edges.frozen[gone],
+        )  # fmt: skip
+
+    def _emptied(self, keys: list[LinkKey]) -> tuple[list[LinkKey], set[int]]:
+        edges, vertices = self.graph.edges, self.graph.vertices
+        layer_ids = list(self.graph.layers_by_id)
+        left_v = _segment_counts(~self._vertex_gone, vertices.offsets)
+        removed_layers = {i for i, left in zip(layer_ids, left_v, strict=True) if left == 0 and not self._grown.get(i)}
+        added = {key for key, _ in self._edges}
+        left_e = _segment_counts(~self._edge_gone, edges.offsets)
+        had = np.diff(edges.offsets)
+        removed = [
+            key
+            for key, left, before in zip(keys, left_e, had, strict=True)
+            if key not in added and left == 0 and (before > 0 or {key[0], key[1]} & removed_layers)
+        ]
+        return removed, removed_layers
+
+    def _placed_vertices(self) -> VertexRecords:
+        """New vertices with their rows restated behind the survivors of layers that also lose vertices."""
+        if not self._vertices:
+            return VertexRecords.empty()
+        records = VertexRecords.concatenate(*self._vertices)
+        lost = np.zeros(self._next[0], dtype=np.int64)
+        np.add.at(lost, self.graph.vertices.layer[self._vertex_gone], 1)
+        row = records.row - lost[records.layer]
+        return VertexRecords(records.id, records.layer, row, records.birth, records.values)
+
+    def _removed_vertices(self) -> VertexRecords:
+        vertices = self.graph.vertices
+        gone = np.flatnonzero(self._vertex_gone)
+        if not len(gone):
+            return VertexRecords.empty()
+        layers = [self.graph.layer(int(i)) for i in np.unique(vertices.layer[gone])]
+        names = sorted({name for layer in layers for name in layer.values})
+        values = {name: vertices.column(name)[gone] for name in names}
+        return VertexRecords(vertices.id[gone], vertices.layer[gone], vertices.row[gone], vertices.birth[gone], values)
+
+    def _merged_edge_changes(self) -> dict[str, Change]:
+        result = {}
+        for name, parts in self._edge_changes.items():
+            rows = np.concatenate([rows for rows, _ in parts])
+            values = np.concatenate([values for _, values in parts])
+            rows, values = _last_wins(rows, values)
+            kept = ~self._edge_gone[rows]
+            rows, values = rows[kept], values[kept]
+            if len(rows):
+                old = getattr(self.graph.edges, name)[rows].astype(np.float64)
+                result[name] = Change(self.graph.edges.id[rows], old, values)
+        return result
+
+    def _merged_vertex_changes(self, gone: Array) -> dict[str, Change]:
+        result = {}
+        for name, parts in self._vertex_changes.items():
+            ids = np.concatenate([part[0] for part in parts])
+            old, new = (np.concatenate([part[k] for part in parts]).astype(np.float64) for k in (1, 2))
+            ids, index = _last_wins(ids, np.arange(len(ids)))
+            first = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
+            starts = np.searchsorted(np.concatenate([part[0] for part in parts])[first], ids)
+            change = Change(ids, old[first[starts]], new[index])
+            change = change.take(~np.isin(change.id, gone))
+            if len(change):
+                result[name] = change
+        return result
+
+
+def _last_wins(keys: Array, values: Array) -> tuple[Array, Array]:
+    """Every key once, ascending, with its last value."""
+    unique, reverse_first = np.unique(keys[::-1], return_index=True)
+    return unique, values[::-1][reverse_first]
+
+
+def _segment_counts(mask: Array, offsets: Array) -> Array:
+    """Number of True in each segment of a mask."""
+    total = np.concatenate([[0], np.cumsum(mask)])
+    return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
+
+
+def _record(layer: Layer) -> LayerRecord:
+    return LayerRecord(layer.id, layer.attributes, {k: v.dtype.str for k, v in layer.values.items()})
+
+
+def _link_record(link: Link) -> LinkRecord:
+    return LinkRecord(link.key, link.kind, link.weight.dtype.name)

@@ -1,0 +1,248 @@
+"""The journal of a run: every rewrite, so that each topology can be rebuilt forwards and backwards."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netgraph.errors import FileFormatError, JournalError, RewriteError
+from netgraph.files import append_line, write_atomically
+from netgraph.rewriting.apply import Result
+from netgraph.rewriting.certificate import Certificate
+from netgraph.rewriting.commit import apply_delta
+from netgraph.rewriting.delta import Delta
+from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.serialize import load, save
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+FIRST = "first.safetensors"
+JOURNAL = "journal.jsonl"
+FOLDER = "journal"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a journal.
+
+    Attributes:
+        rewrite: number of the rewrite, from 1.
+        rule, parameters: what was applied.
+        matches: how many matches were rewritten.
+        summary: sizes of the delta in words.
+        certificate: what it did to the function.
+        edges, vertices, layers: sizes after it.
+        epoch: epochs trained before it.
+        metrics: metrics just before it.
+        seed: seed of its random initial values.
+        topology_hash: of the graph after it.
+    """
+
+    rewrite: int
+    rule: str
+    parameters: Mapping[str, Any]
+    matches: int
+    summary: str
+    certificate: Certificate
+    edges: int
+    vertices: int
+    layers: int
+    epoch: int
+    metrics: Mapping[str, float]
+    seed: int
+    topology_hash: str
+
+
+class Journal:
+    """Rewrites of one run in a directory: `journal.jsonl`, and array files in `journal/`.
+
+    The first graph and the deltas rebuild every topology, ids included. Trained weights are not in the
+    deltas: the graph just before each rewrite lies beside its delta, and `undo` returns to it.
+
+    Args:
+        directory: the run directory; `create` makes a new journal in it, the constructor opens one.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+        if not (self.directory / JOURNAL).is_file():
+            raise JournalError(f"There is no journal {os.fspath(self.directory / JOURNAL)!r}; is this a run directory?")
+
+    @classmethod
+    def create(cls, directory: str | os.PathLike[str], graph: Graph) -> Journal:
+        """Start a journal at `graph`. Raises `JournalError` when the directory has one already."""
+        path = Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / JOURNAL).exists():
+            raise JournalError(f"{os.fspath(path)!r} has a journal already; choose another directory or resume it.")
+        (path / FOLDER).mkdir(exist_ok=True)
+        save(graph, path / FOLDER / FIRST)
+        write_atomically(path / JOURNAL, b"")
+        return cls(path)
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def append(
+        self,
+        result: Result,
+        *,
+        before: Graph,
+        epoch: int = 0,
+        metrics: Mapping[str, float] | None = None,
+        seed: int = 0,
+    ) -> Entry:
+        """Record a rewrite: its array files first, then its line, so that a crash leaves no line without files.
+
+        Args:
+            result: what `apply` returned.
+            before: the graph, with trained weights, to which it was applied.
+            epoch, metrics, seed: what to remember with it.
+
+        Raises:
+            JournalError: when the result does not follow the last entry.
+        """
+        number = len(self) + 1
+        if result.graph.rewrites != number:
+            raise JournalError(
+                f"Rewrite {result.graph.rewrites} does not follow entry {number - 1} of {os.fspath(self.directory)!r}."
+            )
+        entry = Entry(
+            rewrite=number,
+            rule=result.rule.name,
+            parameters=result.rule.parameters,
+            matches=len(result.matches),
+            summary=result.delta.summary(),
+            certificate=result.certificate,
+            edges=result.graph.num_edges,
+            vertices=result.graph.num_vertices,
+            layers=result.graph.num_layers,
+            epoch=epoch,
+            metrics=dict(metrics or {}),
+            seed=seed,
+            topology_hash=result.graph.topology_hash,
+        )
+        save(before, self._before_path(number))
+        save_delta(result.delta, self._delta_path(number))
+        append_line(self.directory / JOURNAL, json.dumps(asdict(entry)))
+        return entry
+
+    def truncate(self, length: int) -> None:
+        """Forget all entries after the first `length`; the lines that go are kept in `journal.undone.jsonl`."""
+        lines = self._lines()
+        if not 0 <= length <= len(lines):
+            raise JournalError(f"The journal has {len(lines)} entries; it cannot be cut to {length}.")
+        for line in lines[length:]:
+            append_line(self.directory / "journal.undone.jsonl", line)
+        write_atomically(self.directory / JOURNAL, "".join(f"{line}\n" for line in lines[:length]).encode())
+        for path in (self.directory / FOLDER).iterdir():
+            number = path.name.split(".")[0]
+            if number.isdigit() and int(number) > length:
+                path.unlink()
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._lines())
+
+    def entries(self) -> list[Entry]:
+        """All entries in order. Raises `JournalError` naming the line that is damaged."""
+        result = []
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                values = json.loads(line)
+                entry = Entry(**{**values, "certificate": Certificate.from_json(values["certificate"])})
+            except (ValueError, TypeError, KeyError) as error:
+                raise JournalError(f"{self._name()} line {number} is damaged: {error}.") from error
+            if entry.rewrite != number:
+                raise JournalError(f"{self._name()} line {number} records rewrite {entry.rewrite}; a line is missing.")
+            result.append(entry)
+        return result
+
+    def first(self) -> Graph:
+        """The graph at which the run started, before any training."""
+        return load(self.directory / FOLDER / FIRST)
+
+    def before(self, number: int) -> Graph:
+        """The trained graph just before rewrite `number`."""
+        return load(self._before_path(number))
+
+    def delta(self, number: int) -> Delta:
+        """What rewrite `number` did."""
+        return load_delta(self._delta_path(number))
+
+    def replay(self) -> Iterator[tuple[Entry, Graph]]:
+        """Rebuild every topology from the first graph and the deltas, checking each against its hash.
+
+        Yields:
+            Every entry with the graph after it; weights are those of the first graph and of new edges.
+
+        Raises:
+            JournalError: naming the line at which the rebuilt topology is not the recorded one.
+        """
+        graph = self.first()
+        for entry in self.entries():
+            try:
+                graph, _ = apply_delta(graph, self.delta(entry.rewrite))
+            except (RewriteError, FileFormatError) as error:
+                raise JournalError(f"{self._name()} line {entry.rewrite} cannot be replayed: {error}") from error
+            if graph.topology_hash != entry.topology_hash:
+                raise JournalError(
+                    f"{self._name()} line {entry.rewrite}: replay gives topology {graph.topology_hash[:8]}, "
+                    f"the line says {entry.topology_hash[:8]}."
+                )
+            yield entry, graph
+
+    def replay_backwards(self, graph: Graph) -> Iterator[tuple[Entry, Graph]]:
+        """Undo every rewrite from `graph`, the last topology of the run, checking each hash on the way.
+
+        Yields:
+            Every entry, last first, with the graph before it.
+
+        Raises:
+            JournalError: naming the line that does not lead back.
+        """
+        for entry in reversed(self.entries()):
+            try:
+                graph, _ = apply_delta(graph, self.delta(entry.rewrite).inverse())
+            except (RewriteError, FileFormatError) as error:
+                raise JournalError(f"{self._name()} line {entry.rewrite} cannot be undone: {error}") from error
+            yield entry, graph
+
+    def undo(self) -> Graph:
+        """Take back the last rewrite: return the trained graph before it and shorten the journal by one.
+
+        Raises:
+            JournalError: when nothing is left to undo, or its files are damaged; the journal then stays.
+        """
+        number = len(self)
+        if number == 0:
+            raise JournalError(f"{self._name()} has no rewrite to undo.")
+        try:
+            graph, delta = self.before(number), self.delta(number)
+        except FileFormatError as error:
+            raise JournalError(f"{self._name()} line {number} cannot be undone: {error}") from error
+        if graph.topology_hash != delta.before.topology_hash:
+            raise JournalError(
+                f"{self._name()} line {number}: the graph before it has another topology than its delta."
+            )
+        self.truncate(number - 1)
+        return graph
+
+    def _lines(self) -> list[str]:
+        text = (self.directory / JOURNAL).read_text(encoding="utf-8", errors="replace")
+        # A last line without its end was cut off by a crash while it was written: its rewrite does not count.
+        return text.split("\n")[:-1]
+
+    def _name(self) -> str:
+        return os.fspath(self.directory / JOURNAL)
+
+    def _before_path(self, number: int) -> Path:
+        return self.directory / FOLDER / f"{number:06d}.before.safetensors"
+
+    def _delta_path(self, number: int) -> Path:
+        return self.directory / FOLDER / f"{number:06d}.delta.safetensors"

@@ -1,0 +1,254 @@
+"""Matches as columns: one row per match, one column set per name that the pattern bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError, unknown_name
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Grid, Layer
+from netgraph.graph.link import LinkKind
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+class VertexRows:
+    """Vertices of a graph, one per row: `rows` are flat rows in `graph.vertices`; attributes are arrays."""
+
+    def __init__(self, graph: Graph, rows: Array) -> None:
+        self.graph = graph
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: Array) -> VertexRows:
+        """The vertices at the given positions or mask."""
+        return VertexRows(self.graph, self.rows[chosen])
+
+    def unique(self) -> VertexRows:
+        """Every vertex once, in the order of `graph.vertices`."""
+        return VertexRows(self.graph, np.unique(self.rows))
+
+    @property
+    def id(self) -> Array:
+        """Vertex ids."""
+        return np.asarray(self.graph.vertices.id[self.rows])
+
+    @property
+    def layer(self) -> Array:
+        """Layer ids."""
+        return np.asarray(self.graph.vertices.layer[self.rows])
+
+    @property
+    def birth(self) -> Array:
+        """Number of the rewrite that made each vertex."""
+        return np.asarray(self.graph.vertices.birth[self.rows])
+
+    @property
+    def nonnegative(self) -> Array:
+        """Whether each vertex's value is provably at least 0."""
+        return np.asarray(self.graph.vertices.nonnegative[self.rows])
+
+    def column(self, name: str) -> Array:
+        """A vertex column such as `bias`, NaN where the layer lacks it."""
+        return np.asarray(self.graph.vertices.column(name)[self.rows])
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of what these vertices hand on; raises `RewriteError` when they differ."""
+        grids = {self.graph.layer(int(i)).output_grid for i in np.unique(self.layer)}
+        if len(grids) != 1:
+            raise RewriteError(f"These vertices have different grids {sorted(grids)}; group them by 'source grid'.")
+        return grids.pop()
+
+    @cached_property
+    def in_degree(self) -> Array:
+        """Number of edges, wires included, into each vertex."""
+        return np.bincount(self.graph.edges.target_row, minlength=len(self.graph.vertices))[self.rows]
+
+    @cached_property
+    def out_degree(self) -> Array:
+        """Number of edges, wires included, out of each vertex."""
+        return np.bincount(self.graph.edges.source_row, minlength=len(self.graph.vertices))[self.rows]
+
+
+class EdgeRows:
+    """Edges of a graph, one per row: `rows` are rows in `graph.edges`; attributes are arrays."""
+
+    def __init__(self, graph: Graph, rows: Array) -> None:
+        self.graph = graph
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: Array) -> EdgeRows:
+        """The edges at the given positions or mask."""
+        return EdgeRows(self.graph, self.rows[chosen])
+
+    @property
+    def id(self) -> Array:
+        """Edge ids."""
+        return np.asarray(self.graph.edges.id[self.rows])
+
+    @property
+    def weight(self) -> Array:
+        """Weights."""
+        return np.asarray(self.graph.edges.weight[self.rows])
+
+    @property
+    def tap(self) -> Array:
+        """Kernel positions."""
+        return np.asarray(self.graph.edges.tap[self.rows])
+
+    @property
+    def birth(self) -> Array:
+        """Number of the rewrite that made each edge."""
+        return np.asarray(self.graph.edges.birth[self.rows])
+
+    @property
+    def link(self) -> Array:
+        """Position of each edge's link among `graph.links_by_key`."""
+        return np.asarray(self.graph.edges.link[self.rows])
+
+    @property
+    def kind(self) -> LinkKind:
+        """The kind of the links of these edges; raises `RewriteError` when they differ."""
+        links = list(self.graph.links_by_key.values())
+        kinds = {links[k].kind for k in np.unique(self.link)}
+        if len(kinds) != 1:
+            raise RewriteError("These edges belong to links of different kinds; group them by 'link kind'.")
+        return kinds.pop()
+
+
+class PairRows:
+    """Pairs of vertices without an edge, one per row; `source` and `target` are vertex ids."""
+
+    def __init__(self, graph: Graph, source_rows: Array, target_rows: Array, tap: Array) -> None:
+        self.graph = graph
+        self._source, self._target = source_rows, target_rows
+        self.tap = tap
+
+    def __len__(self) -> int:
+        return len(self.tap)
+
+    def take(self, chosen: Array) -> PairRows:
+        """The pairs at the given positions or mask."""
+        return PairRows(self.graph, self._source[chosen], self._target[chosen], self.tap[chosen])
+
+    @property
+    def source(self) -> Array:
+        """Source vertex ids."""
+        return np.asarray(self.graph.vertices.id[self._source])
+
+    @property
+    def target(self) -> Array:
+        """Target vertex ids."""
+        return np.asarray(self.graph.vertices.id[self._target])
+
+    @cached_property
+    def rows(self) -> Array:
+        """A number per pair that tells it from all others."""
+        taps = int(self.tap.max()) + 1 if len(self) else 1
+        return np.asarray((self._target * len(self.graph.vertices) + self._source) * taps + self.tap)
+
+
+class LayerRows:
+    """Layers of a graph, one per row; `id` are layer ids."""
+
+    def __init__(self, graph: Graph, ids: Array) -> None:
+        self.graph = graph
+        self.id = ids
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return (self.graph.layer(int(i)) for i in self.id)
+
+    def take(self, chosen: Array) -> LayerRows:
+        """The layers at the given positions or mask."""
+        return LayerRows(self.graph, self.id[chosen])
+
+    @property
+    def rows(self) -> Array:
+        """Layer ids, which tell the rows apart."""
+        return self.id
+
+    @property
+    def size(self) -> Array:
+        """Number of vertices of each layer."""
+        return np.array([len(layer) for layer in self], dtype=np.int64)
+
+
+Rows = VertexRows | EdgeRows | PairRows | LayerRows
+
+
+class Matches:
+    """Matches of a pattern: `m.e`, `m.p`, ... are the rows bound to these names, one per match."""
+
+    def __init__(self, graph: Graph, bound: Mapping[str, Any]) -> None:
+        self.graph = graph
+        self.bound: dict[str, Any] = dict(bound)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.bound.values())))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "bound" not in self.__dict__:
+            raise AttributeError(name)
+        if name not in self.bound:
+            raise AttributeError(unknown_name("bound name", name, self.bound))
+        return self.bound[name]
+
+    def __repr__(self) -> str:
+        return f"Matches({len(self):,} of {', '.join(self.bound)})"
+
+    @property
+    def root(self) -> Any:
+        """The rows of the pattern's own name: the edge, the missing edge or the vertex."""
+        return next(iter(self.bound.values()))
+
+    def take(self, chosen: Array) -> Matches:
+        """The matches at the given positions or mask."""
+        return Matches(self.graph, {name: rows.take(chosen) for name, rows in self.bound.items()})
+
+    def by(self, *keys: str) -> Iterator[Matches]:
+        """Group matches: by "target layer", "source layer", "layer", "link", "source grid" or "link kind".
+
+        Groups come in the order of their keys, matches in a group in their own order.
+        """
+        if not len(self):
+            return
+        codes = np.stack([self._key(key) for key in keys])
+        order = np.lexsort(codes[::-1])
+        change = np.flatnonzero((np.diff(codes[:, order], axis=1) != 0).any(axis=0)) + 1
+        for part in np.split(order, change):
+            yield self.take(part)
+
+    def _key(self, key: str) -> Array:
+        rows = list(self.bound.values())
+        if key == "target layer" and len(rows) == 3:
+            return np.asarray(rows[2].layer)
+        if key == "source layer" and len(rows) == 3:
+            return np.asarray(rows[1].layer)
+        if key == "layer" and isinstance(rows[0], VertexRows):
+            return rows[0].layer
+        if key == "link" and isinstance(rows[0], EdgeRows):
+            return rows[0].link
+        if key == "link kind" and isinstance(rows[0], EdgeRows):
+            kinds = [repr(k.kind) for k in self.graph.links_by_key.values()]
+            return np.unique(kinds, return_inverse=True)[1][rows[0].link]
+        if key == "source grid" and len(rows) == 3:
+            ids = list(self.graph.layers_by_id)
+            grids = [repr(self.graph.layer(i).output_grid) for i in ids]
+            code = np.unique(grids, return_inverse=True)[1]
+            return np.asarray(code[np.searchsorted(ids, rows[1].layer)])
+        known = ("target layer", "source layer", "layer", "link", "link kind", "source grid")
+        raise RewriteError(unknown_name("group key", key, known) + " Some need an edge pattern, some a vertex pattern.")

@@ -1,0 +1,236 @@
+"""Patterns: what a rule looks for, as data. Matching is a few column operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Role
+from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows, Rows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+MAX_ENUMERATED_PAIRS = 50_000_000
+"""Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
+
+
+@dataclass(frozen=True)
+class VertexPattern:
+    """A vertex bound to `name`, of a given role or any."""
+
+    name: str
+    role: Role | None = None
+
+    def admits(self, graph: Graph) -> Array:
+        """(vertices,) whether each vertex of the graph fits."""
+        if self.role is None:
+            return np.ones(len(graph.vertices), dtype=bool)
+        layers = graph.layers_by_id.values()
+        fits = np.fromiter((layer.role == self.role for layer in layers), bool, len(layers))
+        return np.repeat(fits, np.diff(graph.vertices.offsets))
+
+    def describe(self) -> str:
+        """Readable name of the condition."""
+        return f"{self.name} is in an {self.role} layer" if self.role == "input" else f"{self.name} is {self.role}"
+
+
+@dataclass(frozen=True)
+class EdgePattern:
+    """A trainable edge bound to `name`, with its two ends bound as `src` and `dst` say."""
+
+    name: str
+    src: VertexPattern = field(default_factory=lambda: VertexPattern("src"))
+    dst: VertexPattern = field(default_factory=lambda: VertexPattern("dst"))
+
+
+@dataclass(frozen=True)
+class MissingEdgePattern:
+    """A pair of vertices of two linked layers without an edge at a tap, bound to `name`, ends as for an edge."""
+
+    name: str
+    src: VertexPattern = field(default_factory=lambda: VertexPattern("src"))
+    dst: VertexPattern = field(default_factory=lambda: VertexPattern("dst"))
+
+
+@dataclass(frozen=True)
+class LayerPattern:
+    """A layer bound to `name`, of a given role or any."""
+
+    name: str
+    role: Role | None = None
+
+
+Pattern = VertexPattern | EdgePattern | MissingEdgePattern | LayerPattern
+
+
+def vertex(name: str, *, role: Role | None = None) -> VertexPattern:
+    """Match vertices, bound to `name`; only those in layers of `role` when it is given."""
+    return VertexPattern(name, role)
+
+
+def layer(name: str, *, role: Role | None = None) -> LayerPattern:
+    """Match layers, bound to `name`; only those of `role` when it is given."""
+    return LayerPattern(name, role)
+
+
+def edge(name: str, *, src: VertexPattern | None = None, dst: VertexPattern | None = None) -> EdgePattern:
+    """Match trainable edges, bound to `name`; `src` and `dst` bind and restrict their ends."""
+    return EdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
+
+
+def missing_edge(
+    name: str, *, src: VertexPattern | None = None, dst: VertexPattern | None = None
+) -> MissingEdgePattern:
+    """Match absent edges of existing links, bound to `name`; `src` and `dst` bind and restrict their ends."""
+    return MissingEdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
+
+
+def match_pattern(pattern: Pattern, graph: Graph, on: Any = None) -> tuple[Matches, list[tuple[str, int]]]:
+    """All matches of a pattern, in the order of `graph.edges` or `graph.vertices`, and a funnel of counts.
+
+    Args:
+        pattern: what to look for.
+        graph: where.
+        on: only these: vertex ids, edge ids, layer names or ids, or for missing edges (pairs, 2 or 3)
+            source id, target id, tap.
+
+    Raises:
+        RewriteError: when `on` names what is not there, or there are too many missing pairs to list.
+    """
+    if isinstance(pattern, VertexPattern):
+        return _match_vertices(pattern, graph, on)
+    if isinstance(pattern, EdgePattern):
+        return _match_edges(pattern, graph, on)
+    if isinstance(pattern, LayerPattern):
+        return _match_layers(pattern, graph, on)
+    return _match_missing(pattern, graph, on)
+
+
+def _match_vertices(pattern: VertexPattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
+    rows = np.arange(len(graph.vertices)) if on is None else graph.vertices.rows(np.unique(_ids(on)))
+    funnel = [("vertices" if on is None else "vertices asked for", len(rows))]
+    if pattern.role is not None:
+        rows = rows[pattern.admits(graph)[rows]]
+        funnel.append((pattern.describe(), len(rows)))
+    return Matches(graph, {pattern.name: VertexRows(graph, rows)}), funnel
+
+
+def _match_layers(pattern: LayerPattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
+    if on is None:
+        layers = list(graph.layers_by_id.values())
+        funnel = [("layers", len(layers))]
+    else:
+        asked = [on] if isinstance(on, str | int) else list(on)
+        layers = [graph.layer(key if isinstance(key, str) else int(key)) for key in asked]
+        funnel = [("layers asked for", len(layers))]
+    if pattern.role is not None:
+        layers = [x for x in layers if x.role == pattern.role]
+        funnel.append((f"{pattern.name} is {pattern.role}", len(layers)))
+    ids = np.unique(np.array([x.id for x in layers], dtype=np.int64))
+    return Matches(graph, {pattern.name: LayerRows(graph, ids)}), funnel
+
+
+def _match_edges(pattern: EdgePattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
+    table = graph.edges
+    if on is None:
+        rows = np.arange(len(table))
+        funnel = [("edges", len(rows))]
+    else:
+        ids = np.unique(_ids(on))
+        rows = table.find(ids)
+        if (rows < 0).any():
+            raise RewriteError(f"There is no edge with id {ids[rows < 0][0]} in this graph; ids change with rewrites.")
+        rows = np.sort(rows)
+        funnel = [("edges asked for", len(rows))]
+    rows = rows[~table.frozen[rows]]
+    funnel.append((f"{pattern.name} is trainable", len(rows)))
+    for end, ends in ((pattern.src, table.source_row), (pattern.dst, table.target_row)):
+        if end.role is not None:
+            rows = rows[end.admits(graph)[ends[rows]]]
+            funnel.append((end.describe(), len(rows)))
+    bound: dict[str, Rows] = {
+        pattern.name: EdgeRows(graph, rows),
+        pattern.src.name: VertexRows(graph, table.source_row[rows]),
+        pattern.dst.name: VertexRows(graph, table.target_row[rows]),
+    }
+    return Matches(graph, bound), funnel
+
+
+def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
+    if on is None:
+        source, target, tap = _list_missing(graph)
+        funnel = [("missing edges of existing links", len(source))]
+    else:
+        pairs = np.asarray(on, dtype=np.int64)
+        if pairs.ndim != 2 or pairs.shape[1] not in (2, 3):
+            raise RewriteError(
+                f"`on` has shape {pairs.shape}, expected (pairs, 2): source id, target id; or 3 with tap."
+            )
+        source, target = (graph.vertices.rows(pairs[:, k]) for k in (0, 1))
+        tap = pairs[:, 2] if pairs.shape[1] == 3 else np.zeros(len(pairs), np.int64)
+        funnel = [("pairs asked for", len(pairs))]
+        order = np.lexsort((tap, source, target))
+        triple = np.stack([target, source, tap])[:, order]
+        first = np.r_[True, (np.diff(triple, axis=1) != 0).any(axis=0)] if len(order) else np.empty(0, bool)
+        target, source, tap = triple[:, first]
+        absent = ~_existing(graph, source, target, tap)
+        source, target, tap = source[absent], target[absent], tap[absent]
+        funnel.append((f"{pattern.name} is missing", len(source)))
+    for end, rows in ((pattern.src, source), (pattern.dst, target)):
+        if end.role is not None:
+            keep = end.admits(graph)[rows]
+            source, target, tap = source[keep], target[keep], tap[keep]
+            funnel.append((end.describe(), len(source)))
+    bound: dict[str, Rows] = {
+        pattern.name: PairRows(graph, source, target, tap),
+        pattern.src.name: VertexRows(graph, source),
+        pattern.dst.name: VertexRows(graph, target),
+    }
+    return Matches(graph, bound), funnel
+
+
+def _list_missing(graph: Graph) -> tuple[Array, Array, Array]:
+    links = [k for k in graph.links_by_key.values() if not k.frozen.all() or not len(k)]
+    width = {i: len(layer) for i, layer in graph.layers_by_id.items()}
+    total = sum(width[k.source] * width[k.target] * k.kind.taps - len(k) for k in links)
+    if total > MAX_ENUMERATED_PAIRS:
+        raise RewriteError(
+            f"{total:,} edges are missing, more than the {MAX_ENUMERATED_PAIRS:,} that are listed; "
+            "say which ones to look at with on=pairs."
+        )
+    parts = []
+    for k in links:
+        n, m, taps = width[k.source], width[k.target], k.kind.taps
+        absent = np.ones(n * m * taps, dtype=bool)
+        absent[(k.dst.astype(np.int64) * n + k.src) * taps + k.tap] = False
+        cell, tap = np.divmod(np.flatnonzero(absent), taps)
+        dst, src = np.divmod(cell, n)
+        offset = graph.vertices.offset
+        parts.append(np.stack([src + offset(k.source), dst + offset(k.target), tap]))
+    source, target, tap = np.concatenate(parts, axis=1) if parts else np.empty((3, 0), np.int64)
+    return source, target, tap
+
+
+def _existing(graph: Graph, source: Array, target: Array, tap: Array) -> Array:
+    """Whether an edge joins each pair of flat vertex rows at the tap. O((edges + pairs) log edges)."""
+    taps = max((k.kind.taps for k in graph.links_by_key.values()), default=1)
+    n = len(graph.vertices)
+
+    def code(s: Array, t: Array, p: Array) -> Array:
+        return np.asarray((t.astype(np.int64) * n + s) * taps + p)
+
+    edges = graph.edges
+    return np.isin(code(source, target, tap), code(edges.source_row, edges.target_row, edges.tap))
+
+
+def _ids(on: Any) -> Array:
+    ids = on.id if isinstance(on, EdgeRows | VertexRows) or hasattr(on, "id") else on
+    array = np.asarray(ids)
+    if array.size and array.dtype.kind not in "iu":
+        raise RewriteError(f"`on` needs ids, which are integers, got {array.dtype}.")
+    return array.astype(np.int64).ravel()

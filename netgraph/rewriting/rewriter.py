@@ -1,0 +1,266 @@
+"""The rewriter: the only thing that changes a graph. It buffers edits and commits them all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.activations import get_activation
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Grid, Layer, Norm, full_columns
+from netgraph.graph.link import Dense, Identity, LinkKey, LinkKind
+from netgraph.rewriting.commit import apply_delta
+from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
+from netgraph.rewriting.edits import EditBuffer
+from netgraph.rewriting.match import EdgeRows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+@dataclass(frozen=True)
+class NewVertices:
+    """Vertices that a rewrite is about to add: their ids, and the id and grid of their layer."""
+
+    id: Array
+    layer_id: int
+    grid: Grid = ()
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random initial value, drawn once it is known how many are needed."""
+
+    low: float
+    high: float
+    rng: np.random.Generator
+
+    def sample(self, n: int) -> Array:
+        """`n` values; no random number is used up when low and high agree."""
+        if self.low == self.high:
+            return np.full(n, self.low)
+        return self.rng.uniform(self.low, self.high, n)
+
+
+Vertices = VertexRows | NewVertices
+
+
+class Rewriter:
+    """Buffers edits of one graph. A rule receives it; `apply` commits it.
+
+    Ids are given out at once, so what is new can be connected before it exists. Nothing is visible in the
+    graph until the commit, and an error anywhere leaves the graph as it was.
+
+    Args:
+        graph: the graph to rewrite.
+        rng: source of random initial values.
+    """
+
+    def __init__(self, graph: Graph, rng: np.random.Generator) -> None:
+        self.graph = graph
+        self.rng = rng
+        self._buffer = EditBuffer(graph)
+
+    # -- adding -----------------------------------------------------------------------------------
+
+    def add_layer(
+        self,
+        size: int,
+        *,
+        activation: str = "relu",
+        name: str = "layer",
+        bias: bool = True,
+        grid: Grid = (),
+        norm: Norm = "none",
+        dtype: Any = np.float32,
+        **attributes: Any,
+    ) -> NewVertices:
+        """Add a hidden layer of `size` vertices, bias 0, norm and activation at their starting values.
+
+        The layer's id is put behind `name`, so names stay unique. Further attributes as in `Layer`.
+        """
+        if size < 1:
+            raise RewriteError(f"A new layer {name!r} of size {size} is refused; a layer needs at least one vertex.")
+        layer_id = self._buffer.take_layer_id()
+        layer = Layer(layer_id, f"{name}-{layer_id}", np.empty(0), np.empty(0), activation=activation, norm=norm,
+                      grid=grid, **attributes)  # fmt: skip
+        columns = full_columns({**layer.required_columns(), **({"bias": 0.0} if bias else {})}, 0, dtype)
+        self._buffer.layers_added[layer_id] = LayerRecord(
+            layer_id, layer.attributes, {k: v.dtype.str for k, v in columns.items()}
+        )
+        return self._new_vertices(layer_id, size, layer, bias)
+
+    def add_vertices(self, layer: Layer, count: int, **values: Any) -> NewVertices:
+        """Append `count` vertices to a hidden layer; `values` set vertex columns, others start as usual."""
+        if layer.role != "hidden":
+            raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
+        if count < 1:
+            raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
+        return self._new_vertices(layer.id, count, layer, "bias" in layer.values, values)
+
+    def _new_vertices(
+        self, layer_id: int, count: int, layer: Layer, bias: bool, values: Mapping[str, Any] | None = None
+    ) -> NewVertices:
+        start = {**layer.required_columns(), **({"bias": 0.0} if bias else {})}
+        if unknown := set(values or {}) - set(start):
+            raise RewriteError(f"Layer {layer.name!r} has no vertex columns {sorted(unknown)}; it has {sorted(start)}.")
+        columns = {name: self._draw(v, count) for name, v in {**start, **(values or {})}.items()}
+        ids = self._buffer.add_vertices(layer_id, count, columns)
+        return NewVertices(ids, layer_id, layer.output_grid)
+
+    def connect(
+        self,
+        src: Vertices,
+        dst: Vertices,
+        *,
+        weight: Any,
+        tap: Any = 0,
+        kind: LinkKind | None = None,
+        port: int = 0,
+        frozen: bool = False,
+    ) -> None:
+        """Add one edge per row of `src` and `dst`. Links that are missing are made, of `kind` (Dense by default).
+
+        Args:
+            src, dst: vertices, equally many.
+            weight, tap: one value, or one per row; a weight may be a `Draw`.
+            kind: kind of the links; of one that exists it must be the same.
+        """
+        if len(src) != len(dst):
+            raise RewriteError(f"connect() joins row by row: {len(src)} sources and {len(dst)} targets do not pair up.")
+        n = len(src)
+        self._buffer.add_edges(
+            source=src.id, source_layer=_layer_of(src), target=dst.id, target_layer=_layer_of(dst),
+            tap=np.broadcast_to(np.asarray(tap, np.int32), (n,)), weight=self._draw(weight, n),
+            kind=kind, port=port, frozen=frozen,
+        )  # fmt: skip
+
+    def connect_all(
+        self,
+        src: Vertices,
+        dst: Vertices,
+        *,
+        weight: Any,
+        kind: LinkKind | None = None,
+        port: int = 0,
+    ) -> int:
+        """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
+        count = 0
+        for s_ids, s_layer in _by_layer(src):
+            for d_ids, d_layer in _by_layer(dst):
+                link = self.graph.link((s_layer, d_layer, port))
+                taps = (kind or (link.kind if link else Dense())).taps
+                s, d, t = self._missing(s_ids, d_ids, (s_layer, d_layer, port), taps)
+                self._buffer.add_edges(
+                    source=s, source_layer=np.full(len(s), s_layer), target=d, target_layer=np.full(len(s), d_layer),
+                    tap=t, weight=self._draw(weight, len(s)), kind=kind, port=port, frozen=False,
+                )  # fmt: skip
+                count += len(s)
+        return count
+
+    def _missing(self, src: Array, dst: Array, key: LinkKey, taps: int) -> tuple[Array, Array, Array]:
+        """Source id, target id and tap of the absent edges between two sets of vertices of one link."""
+        absent = np.ones((len(dst), len(src), taps), dtype=bool)
+        s_order, d_order = np.argsort(src), np.argsort(dst)
+        for have_src, have_dst, have_tap in self._buffer.edges_between(key):
+            s = np.minimum(np.searchsorted(src[s_order], have_src), len(src) - 1)
+            d = np.minimum(np.searchsorted(dst[d_order], have_dst), len(dst) - 1)
+            s, d = s_order[s], d_order[d]
+            inside = (src[s] == have_src) & (dst[d] == have_dst)
+            absent[d[inside], s[inside], have_tap[inside]] = False
+        d, s, t = np.nonzero(absent)
+        return src[s], dst[d], t
+
+    # -- removing ---------------------------------------------------------------------------------
+
+    def remove(self, what: EdgeRows | VertexRows) -> None:
+        """Remove edges, or vertices together with all their edges. A layer that loses all vertices goes as well."""
+        if isinstance(what, EdgeRows):
+            self._buffer.remove_edges(what.rows)
+            return
+        for layer_id in np.unique(what.layer):
+            layer = self.graph.layer(int(layer_id))
+            if layer.role != "hidden":
+                raise RewriteError(f"Vertices of the {layer.role} layer {layer.name!r} cannot be removed.")
+        gone = np.zeros(len(self.graph.vertices), dtype=bool)
+        gone[what.rows] = True
+        edges = self.graph.edges
+        self._buffer.remove_edges(np.flatnonzero(gone[edges.source_row] | gone[edges.target_row]))
+        self._buffer.remove_vertices(what.rows)
+
+    # -- changing ---------------------------------------------------------------------------------
+
+    def set_weight(self, edges: EdgeRows, weight: Any) -> None:
+        """Give edges other weights, one value or one per row."""
+        links = list(self.graph.links_by_key.values())
+        if any(isinstance(links[k].kind, Identity) for k in np.unique(edges.link)):
+            raise RewriteError("Wires of an Identity link have weight 1; their weight cannot be set.")
+        self._buffer.change_edges("weight", edges, self._draw(weight, len(edges)))
+
+    def freeze(self, edges: EdgeRows, frozen: bool = True) -> None:
+        """Freeze edges, so that training leaves them alone, or thaw them."""
+        self._buffer.change_edges("frozen", edges, np.full(len(edges), float(frozen)))
+
+    def set_values(self, vertices: VertexRows, column: str, values: Any) -> None:
+        """Set a vertex column such as `bias` or `scale`, one value or one per row."""
+        for layer_id in np.unique(vertices.layer):
+            layer = self.graph.layer(int(layer_id))
+            if column not in layer.values or layer.role == "input":
+                raise RewriteError(f"Layer {layer.name!r} has no vertex column {column!r} that could be set.")
+        self._buffer.change_vertices(column, vertices, self._draw(values, len(vertices)))
+
+    def set_bias(self, vertices: VertexRows, bias: Any) -> None:
+        """Set biases, one value or one per row."""
+        self.set_values(vertices, "bias", bias)
+
+    def set_activation(self, layer: Layer, activation: str, **attributes: Any) -> None:
+        """Give a layer another activation; its vertex parameters start at their usual values."""
+        old, new = get_activation(layer.activation), get_activation(activation)
+        self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
+
+    def uniform(self, low: float, high: float) -> Draw:
+        """A weight drawn uniformly from [low, high), one value per edge that it is used for."""
+        return Draw(low, high, self.rng)
+
+    def _draw(self, value: Any, n: int) -> Array:
+        values = value.sample(n) if isinstance(value, Draw) else np.asarray(value, dtype=np.float64)
+        if values.shape not in ((), (n,)):
+            raise RewriteError(f"A value of shape {values.shape} does not fit {n} rows; give one, or one per row.")
+        return np.broadcast_to(values, (n,))
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def delta(self) -> Delta:
+        """The buffered edits as a delta whose `after` topology is still to be filled in."""
+        return self._buffer.to_delta()
+
+    def commit(self) -> tuple[Graph, Delta]:
+        """Make the new graph, or raise `RewriteError` and leave the old one as it was."""
+        return apply_delta(self.graph, self.delta())
+
+
+def empty_delta(graph: Graph) -> Delta:
+    """The delta of a rewrite that matched nothing."""
+    stamp = Stamp.of(graph)
+    return Delta(stamp, stamp, graphs=(graph, graph))
+
+
+def _layer_of(vertices: Vertices) -> Array:
+    if isinstance(vertices, NewVertices):
+        return np.full(len(vertices), vertices.layer_id)
+    return vertices.layer
+
+
+def _by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
+    if isinstance(vertices, NewVertices):
+        return [(vertices.id, vertices.layer_id)]
+    unique = vertices.unique()
+    layer = unique.layer
+    return [(unique.id[layer == i], int(i)) for i in np.unique(layer)]

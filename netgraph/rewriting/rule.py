@@ -1,0 +1,105 @@
+"""What a rule is: a pattern, conditions on its matches, and a rewrite of those that remain."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import Array
+from netgraph.rewriting.match import Matches
+from netgraph.rewriting.pattern import Pattern
+from netgraph.rewriting.rewriter import Rewriter
+from netgraph.statistics import Statistics
+
+ClaimKind = Literal["exact", "bounded", "unknown"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a rule says of a rewrite: that the function stays ("exact"), moves at most so far, or neither.
+
+    Attributes:
+        kind: "exact" (in real arithmetic, on the declared domain), "bounded" or "unknown".
+        reason: why, in one sentence.
+        bound: largest change of any output, for "bounded".
+    """
+
+    kind: ClaimKind
+    reason: str
+    bound: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """One named condition: whether it holds for each match, and by how much (negative: what is missing)."""
+
+    holds: Array
+    margin: Array | None = None
+
+
+def at_least(values: Array, threshold: float) -> Condition:
+    """The condition `values >= threshold`, with its margin, so that `explain` can show the nearest miss."""
+    return Condition(values >= threshold, values - threshold)
+
+
+Where = Array | Mapping[str, Array | Condition]
+
+
+class Rule(ABC):
+    """A rewrite rule. Subclasses are frozen dataclasses whose fields are the parameters.
+
+    Attributes:
+        pattern: what to look for.
+        exclusive: names of the pattern of which each row may occur in one applied match only; of
+            overlapping matches the first in the given order wins.
+    """
+
+    pattern: ClassVar[Pattern]
+    exclusive: ClassVar[tuple[str, ...]] = ()
+
+    def where(self, m: Matches, stats: Statistics | None) -> Where:
+        """Which matches to rewrite: one boolean each, or named conditions that must all hold."""
+        return np.ones(len(m), dtype=bool)
+
+    @abstractmethod
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Rewrite all matches at once through `rw`."""
+
+    def claim(self, m: Matches) -> Claim:
+        """What this rewrite of `m` does to the function."""
+        return Claim("unknown", f"{self.name} makes no claim")
+
+    @property
+    def name(self) -> str:
+        """Name of the rule, as the journal has it."""
+        return type(self).__name__
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The fields by name; arrays are given by their size."""
+        if not is_dataclass(self):
+            return {}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: f"<{v.size} values>" if isinstance(v, np.ndarray) else v for k, v in values.items()}
+
+
+def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:
+    """Evaluate `rule.where` and check what it returns. Raises `RewriteError` when it is not one row per match."""
+    result = rule.where(m, stats)
+    named = result if isinstance(result, Mapping) else {"where": result}
+    checked = {}
+    for name, value in named.items():
+        condition = value if isinstance(value, Condition) else Condition(np.asarray(value))
+        holds = np.asarray(condition.holds)
+        if holds.shape != (len(m),) or holds.dtype != np.bool_:
+            raise RewriteError(
+                f"{rule.name}.where: the condition {name!r} is {holds.dtype} of shape {holds.shape}, "
+                f"expected ({len(m)},) booleans, one per match."
+            )
+        checked[name] = Condition(holds, condition.margin)
+    return checked

@@ -1,0 +1,38 @@
+"""Add edges that are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netgraph.errors import OptionError
+from netgraph.rewriting import Claim, Matches, Rewriter, Rule, missing_edge, vertex
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddEdges(Rule):
+    """Add every matched missing edge.
+
+    At weight 0, the default, the function stays: **exact**; the edge learns because its gradient is not 0.
+    Say which edges with `apply(..., on=pairs)` or with `limit` and `order_by`.
+
+    Attributes:
+        spread: new weights are drawn from U(-spread, spread); 0 makes them 0.
+    """
+
+    spread: float = 0.0
+
+    pattern = missing_edge("e", src=vertex("p"), dst=vertex("c"))
+
+    def __post_init__(self) -> None:
+        if self.spread < 0:
+            raise OptionError(f"spread={self.spread} is negative; new weights are drawn from U(-spread, spread).")
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Connect row by row."""
+        rw.connect(m.p, m.c, weight=rw.uniform(-self.spread, self.spread), tap=m.e.tap)
+
+    def claim(self, m: Matches) -> Claim:
+        """Exact at weight 0."""
+        if self.spread > 0:
+            return Claim("unknown", f"new edges start in U(-{self.spread:g}, {self.spread:g})")
+        return Claim("exact", "edges of weight 0 add nothing to any sum")

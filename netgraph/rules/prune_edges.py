@@ -1,0 +1,47 @@
+"""Prune edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.errors import OptionError
+from netgraph.graph.columns import Array
+from netgraph.rewriting import Claim, Condition, Matches, Rewriter, Rule, edge, vertex
+from netgraph.statistics import Statistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneEdges(Rule):
+    """Remove every matched edge. Edges of weight 0 go without a trace: **exact**; others change the function.
+
+    Attributes:
+        below: remove only edges with |weight| at most this; None removes all that are asked for with `on`.
+    """
+
+    below: float | None = 0.0
+
+    pattern = edge("e", src=vertex("p"), dst=vertex("c"))
+
+    def __post_init__(self) -> None:
+        if self.below is not None and self.below < 0:
+            raise OptionError(f"below={self.below} is negative; magnitudes are not.")
+
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array | Condition]:
+        """Small enough."""
+        if self.below is None:
+            return {}
+        size = np.abs(m.e.weight)
+        return {f"|weight| <= {self.below:g}": Condition(size <= self.below, self.below - size)}
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Remove the edges; vertices that lose their last edge stay until `PruneVertices` takes them."""
+        rw.remove(m.e)
+
+    def claim(self, m: Matches) -> Claim:
+        """Exact when all weights are 0."""
+        used = int(np.count_nonzero(m.e.weight))
+        if used:
+            return Claim("unknown", f"{used:,} of the removed edges had a weight other than 0")
+        return Claim("exact", "the removed edges had weight 0")

@@ -1,0 +1,103 @@
+"""Graphs as files: one safetensors file, columns of all layers and links end to end with offsets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netgraph.container import read_container, write_container
+from netgraph.errors import FileFormatError, GraphError
+from netgraph.graph import Graph, Layer, Link, NextIds
+from netgraph.graph.columns import EDGE_DTYPES, Array, concatenate
+from netgraph.graph.structure import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
+
+KIND = "graph"
+VERSION = 1
+
+
+def save(graph: Graph, path: str | os.PathLike[str]) -> None:
+    """Write a graph to one file, completely or not at all. O(edges + layers).
+
+    Raises:
+        OSError: when it cannot be written; what was there before stays.
+    """
+    structure, arrays = to_columns(graph)
+    write_container(path, KIND, VERSION, structure, arrays)
+
+
+def load(path: str | os.PathLike[str]) -> Graph:
+    """Read a graph and check it as a whole.
+
+    Raises:
+        FileFormatError: when the file is damaged, truncated, too new, or lies about its sizes.
+    """
+    structure, arrays = read_container(path, KIND, VERSION)
+    try:
+        return from_columns(structure, arrays)
+    except (KeyError, TypeError, IndexError, AttributeError, GraphError, ValueError) as error:
+        raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid graph: {error!r}") from error
+
+
+def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
+    """A graph as plain values and flat arrays."""
+    layers, links = list(graph.layers_by_id.values()), list(graph.links_by_key.values())
+    names = sorted({name for layer in layers for name in layer.values})
+    structure = {
+        "next_ids": list(graph.next_ids),
+        "lineage": graph.lineage,
+        "rewrites": graph.rewrites,
+        "topology_hash": graph.topology_hash,
+        "layers": [
+            {"id": x.id, "size": len(x), "columns": sorted(x.values), **layer_attributes_to_json(x.attributes)}
+            for x in layers
+        ],
+        "links": [{"key": list(k.key), "size": len(k), "kind": kind_to_json(k.kind)} for k in links],
+    }
+    arrays = {"vertex.id": graph.vertices.id, "vertex.birth": graph.vertices.birth}
+    for name in names:
+        arrays[f"vertex.value.{name}"] = concatenate([x.values[name] for x in layers if name in x.values], np.float32)
+    for name, dtype in EDGE_DTYPES.items():
+        arrays[f"edge.{name}"] = concatenate([getattr(k, name) for k in links], dtype or np.float32)
+    return structure, arrays
+
+
+def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
+    """The inverse of `to_columns`. Raises `GraphError`, `KeyError`, ... when they do not make a graph."""
+    cursor: dict[str, int] = dict.fromkeys(arrays, 0)
+
+    def take(name: str, size: int) -> Array:
+        start = cursor[name]
+        cursor[name] = start + size
+        part = arrays[name][start : start + size]
+        if size < 0 or len(part) != size:
+            raise GraphError(f"column {name!r} ends after {len(arrays[name])} rows, {start + size} are announced")
+        part.flags.writeable = False
+        return part
+
+    layers = []
+    for entry in structure["layers"]:
+        size = entry["size"]
+        values = {name: take(f"vertex.value.{name}", size) for name in entry["columns"]}
+        ids, birth = take("vertex.id", size), take("vertex.birth", size)
+        layers.append(Layer(entry["id"], vertex_ids=ids, birth=birth, values=values,
+                            **layer_attributes_from_json(entry)))  # fmt: skip
+    links = []
+    for entry in structure["links"]:
+        columns = {name: take(f"edge.{name}", entry["size"]) for name in EDGE_DTYPES}
+        source, target, port = entry["key"]
+        links.append(Link(source, target, kind_from_json(entry["kind"]), port=port, **columns))
+    if left := [name for name, used in cursor.items() if used != len(arrays[name])]:
+        raise GraphError(f"columns {left} have more rows than the layers and links announce")
+    graph = Graph(
+        layers,
+        links,
+        next_ids=NextIds(*structure["next_ids"]),
+        lineage=structure["lineage"],
+        rewrites=structure["rewrites"],
+    )
+    if graph.topology_hash != structure["topology_hash"]:
+        raise GraphError(f"its topology hash is {graph.topology_hash}, the file says {structure['topology_hash']}")
+    return graph

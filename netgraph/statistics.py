@@ -1,0 +1,106 @@
+"""Statistics of training, lifted onto the edges, vertices and layers of one topology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import StatisticsError, unknown_name
+from netgraph.graph.columns import Array, column
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+    from netgraph.rewriting.delta import Delta
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Named columns over the edges and vertices of one topology.
+
+    They belong to the topology whose hash they carry. Training does not change it, a rewrite does:
+    `carry` takes them across one.
+
+    Attributes:
+        topology_hash: hash of the graph that the rows belong to.
+        edges: columns in the order of `graph.edges`, such as `mean_abs_gradient`.
+        vertices: columns in the order of `graph.vertices`.
+        batches: number of mini-batches behind the numbers.
+    """
+
+    topology_hash: str
+    edges: Mapping[str, Array] = field(default_factory=dict)
+    vertices: Mapping[str, Array] = field(default_factory=dict)
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("edges", "vertices"):
+            columns = {key: column(value, None) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, MappingProxyType(columns))
+
+    def __repr__(self) -> str:
+        names = ", ".join([*(f"edges.{k}" for k in self.edges), *(f"vertices.{k}" for k in self.vertices)])
+        return f"Statistics({names or 'empty'}; {self.batches} batches, topology {self.topology_hash[:8]})"
+
+    def check(self, graph: Graph) -> None:
+        """Raise `StatisticsError` unless they belong to the topology of `graph` and fit its sizes."""
+        if self.topology_hash != graph.topology_hash:
+            raise StatisticsError(
+                f"These statistics belong to topology {self.topology_hash[:8]}, the graph has "
+                f"{graph.topology_hash[:8]}; collect them again, or take them along with .carry(delta)."
+            )
+        for kind, columns, n in (
+            ("edge", self.edges, len(graph.edges)),
+            ("vertex", self.vertices, len(graph.vertices)),
+        ):
+            for name, values in columns.items():
+                if values.shape != (n,):
+                    raise StatisticsError(f"The {kind} column {name!r} has shape {values.shape}, expected ({n},).")
+
+    def edge(self, name: str) -> Array:
+        """The edge column `name`; raises `StatisticsError` with the nearest name and how to get it."""
+        return self._get("edge", self.edges, name)
+
+    def vertex(self, name: str) -> Array:
+        """The vertex column `name`; raises `StatisticsError` with the nearest name and how to get it."""
+        return self._get("vertex", self.vertices, name)
+
+    @staticmethod
+    def _get(kind: str, columns: Mapping[str, Array], name: str) -> Array:
+        if name not in columns:
+            known = unknown_name(f"{kind} statistic", name, columns) if columns else f"No {kind} statistics are there."
+            raise StatisticsError(f"{known} Request it from the network before training or scoring.")
+        return columns[name]
+
+    def carry(self, delta: Delta, *, fill: float = np.nan) -> Statistics:
+        """Take the columns across a rewrite: survivors keep their values by id, new rows get `fill`.
+
+        Args:
+            delta: what the rewrite did; its `before` must be the topology of these statistics.
+            fill: value of rows that the rewrite made, NaN by default.
+        """
+        if delta.before.topology_hash != self.topology_hash:
+            raise StatisticsError(
+                f"The delta starts at topology {delta.before.topology_hash[:8]}, "
+                f"these statistics belong to {self.topology_hash[:8]}."
+            )
+
+        def move(columns: Mapping[str, Array], rows: Array) -> dict[str, Array]:
+            return {name: _gather(values, rows, fill) for name, values in columns.items()}
+
+        return Statistics(
+            delta.after.topology_hash,
+            move(self.edges, delta.edge_rows) if self.edges else {},
+            move(self.vertices, delta.vertex_rows) if self.vertices else {},
+            self.batches,
+        )
+
+
+def _gather(values: Array, old_rows: Array, fill: Any) -> Array:
+    out = np.full(len(old_rows), fill, dtype=np.result_type(values.dtype, np.float32))
+    kept = old_rows >= 0
+    out[kept] = values[old_rows[kept]]
+    return out
