@@ -74,7 +74,7 @@ def read_container(path: str | os.PathLike[str], kind: str, version: int) -> tup
         raise FileFormatError(f"{os.fspath(path)!r} is damaged: its content does not match its checksum.")
     try:
         structure = json.loads(tensors.pop(STRUCTURE).tobytes())
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise FileFormatError(f"{os.fspath(path)!r} is damaged: its structure cannot be read ({error}).") from error
     return structure, tensors
 
@@ -83,9 +83,12 @@ def _check_header(path: str | os.PathLike[str], header: Mapping[str, str], kind:
     if header.get("format") != f"netgraph.{kind}":
         found = header.get("format", "no format name")
         raise FileFormatError(f"{os.fspath(path)!r} holds {found!r}, expected 'netgraph.{kind}'.")
-    if not header.get("version", "").isdigit() or int(header["version"]) > version:
+    found_version = header.get("version", "")
+    if not (found_version.isascii() and found_version.isdigit() and int(found_version) >= 1):
+        raise FileFormatError(f"{os.fspath(path)!r} is damaged: it has no version number, but {found_version!r}.")
+    if int(found_version) > version:
         raise FileFormatError(
-            f"{os.fspath(path)!r} has version {header.get('version')!r}; this netgraph reads up to {version}. "
+            f"{os.fspath(path)!r} has version {found_version}; this netgraph reads up to {version}. "
             "Update netgraph to read it."
         )
 

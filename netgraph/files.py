@@ -34,15 +34,20 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
     When the write fails half way, the file is cut back to what it was, and the `OSError` passes on.
     """
-    with Path(path).open("ab") as file:
-        start = file.tell()
+    data = memoryview(line.encode() + b"\n")
+    # Not a buffered file: that would write what it still holds when it is closed, after the cut.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        start = os.lseek(handle, 0, os.SEEK_END)
         try:
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+            while data:
+                data = data[os.write(handle, data) :]
+            os.fsync(handle)
         except OSError:
-            os.truncate(path, start)
+            os.ftruncate(handle, start)
             raise
+    finally:
+        os.close(handle)
 
 
 def sync_directory(path: Path) -> None:

@@ -61,7 +61,10 @@ def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dic
         raise InputError(f"Inputs are given for {sorted(given)}, the graph has the input layers {sorted(names)}.")
     result = {}
     for layer in graph.inputs:
-        values = np.asarray(given[layer.name], dtype=np.float64)
+        try:
+            values = np.asarray(given[layer.name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Input {layer.name!r} is no array of numbers: {error}.") from error
         shape = (len(layer), *layer.grid)
         if values.shape[1:] != shape:
             raise InputError(f"Input {layer.name!r} has shape {values.shape}, expected (batch, {str(shape)[1:-1]}).")

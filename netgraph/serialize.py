@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.container import read_container, write_container
 from netgraph.errors import FileFormatError, GraphError
 from netgraph.graph import Graph, Layer, Link, NextIds
-from netgraph.graph.columns import EDGE_DTYPES, Array, concatenate
+from netgraph.graph.columns import EDGE_DTYPES, Array, column, concatenate
 from netgraph.graph.structure import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
 
 KIND = "graph"
@@ -37,7 +37,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     structure, arrays = read_container(path, KIND, VERSION)
     try:
         return from_columns(structure, arrays)
-    except (KeyError, TypeError, IndexError, AttributeError, GraphError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
         raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid graph: {error!r}") from error
 
 
@@ -51,10 +51,18 @@ def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
         "rewrites": graph.rewrites,
         "topology_hash": graph.topology_hash,
         "layers": [
-            {"id": x.id, "size": len(x), "columns": sorted(x.values), **layer_attributes_to_json(x.attributes)}
+            {
+                "id": x.id,
+                "size": len(x),
+                "columns": {name: x.values[name].dtype.str for name in sorted(x.values)},
+                **layer_attributes_to_json(x.attributes),
+            }
             for x in layers
         ],
-        "links": [{"key": list(k.key), "size": len(k), "kind": kind_to_json(k.kind)} for k in links],
+        "links": [
+            {"key": list(k.key), "size": len(k), "dtype": k.weight.dtype.str, "kind": kind_to_json(k.kind)}
+            for k in links
+        ],
     }
     arrays = {"vertex.id": graph.vertices.id, "vertex.birth": graph.vertices.birth}
     for name in names:
@@ -74,19 +82,20 @@ def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> G
         part = arrays[name][start : start + size]
         if size < 0 or len(part) != size:
             raise GraphError(f"column {name!r} ends after {len(arrays[name])} rows, {start + size} are announced")
-        part.flags.writeable = False
         return part
 
+    arrays = {name: column(values, None) for name, values in arrays.items()}  # so that slices need no copy
     layers = []
     for entry in structure["layers"]:
         size = entry["size"]
-        values = {name: take(f"vertex.value.{name}", size) for name in entry["columns"]}
+        values = {name: column(take(f"vertex.value.{name}", size), d) for name, d in entry["columns"].items()}
         ids, birth = take("vertex.id", size), take("vertex.birth", size)
         layers.append(Layer(entry["id"], vertex_ids=ids, birth=birth, values=values,
                             **layer_attributes_from_json(entry)))  # fmt: skip
     links = []
     for entry in structure["links"]:
         columns = {name: take(f"edge.{name}", entry["size"]) for name in EDGE_DTYPES}
+        columns["weight"] = column(columns["weight"], entry["dtype"])
         source, target, port = entry["key"]
         links.append(Link(source, target, kind_from_json(entry["kind"]), port=port, **columns))
     if left := [name for name, used in cursor.items() if used != len(arrays[name])]:

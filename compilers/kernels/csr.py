@@ -63,7 +63,7 @@ class BoundCsr:
         self._parents = BoundParents(kernel.parents, values, scratch)
 
     def forward(self) -> None:
-        """rows += matrix @ parents."""
+        """Add matrix @ parents to the rows."""
         torch.addmm(self._rows, self._matrix, self._parents.read(), out=self._rows)
 
     def bind_gradients(self, gradients: Tensor, rows: Tensor, *, inputs: bool) -> None:

@@ -47,7 +47,7 @@ class BoundDense:
         self._parents = BoundParents(kernel.parents, values, scratch)
 
     def forward(self) -> None:
-        """rows += matrix @ parents."""
+        """Add matrix @ parents to the rows."""
         self._rows.addmm_(self._matrix, self._parents.read())
 
     def bind_gradients(self, gradients: Tensor, rows: Tensor, *, inputs: bool) -> None:

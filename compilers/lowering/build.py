@@ -143,9 +143,7 @@ class _Local:
     targets: int
 
 
-def _choose(
-    local: _Local, slot: int, costs: CostTable, override: str | None, name: str, frozen: bool
-) -> Block:
+def _choose(local: _Local, slot: int, costs: CostTable, override: str | None, name: str, frozen: bool) -> Block:
     """Pick the kernel of one block, and whether it reads its parents alone or every row between them."""
     low, high = int(local.parents[0]), int(local.parents[-1]) + 1
     sizes = (len(local.edges), local.targets, len(local.parents), high - low)
@@ -197,6 +195,7 @@ def _wires(graph: Graph, link: Link, start: int, buffer_rows: Array) -> Block:
 class _VertexLayout:
     columns: dict[str, VertexSlots]
     spans: dict[int, dict[str, tuple[int, int]]]
+    running_names: frozenset[str]
     bias_rows: Array
     trained: int
     running: int
@@ -207,6 +206,7 @@ def _vertex_layout(graph: Graph, layers: list[Layer], starts: Array) -> _VertexL
     spans: dict[int, dict[str, tuple[int, int]]] = {layer.id: {} for layer in layers}
     found: dict[str, list[tuple[int, int, int]]] = {}
     bias_rows, trained, running = [np.empty(0, np.int64)], 0, 0
+    running_names = set()
 
     def take(layer: Layer, name: str, slot: int) -> int:
         spans[layer.id][name] = (slot, slot + len(layer))
@@ -218,20 +218,19 @@ def _vertex_layout(graph: Graph, layers: list[Layer], starts: Array) -> _VertexL
             trained = take(layer, "bias", trained)
             bias_rows.append(np.arange(start, start + len(layer)))
     for layer in layers:
-        if layer.role == "input":
+        names = set(layer.values) - {"bias"} if layer.role != "input" else set()
+        if not names:
             continue
-        names = layer.trainable
-        for name in names:
-            if name != "bias":
-                trained = take(layer, name, trained)
-        for name in sorted(set(layer.values) - set(names)):
+        for name in sorted(names.intersection(layer.trainable)):
+            trained = take(layer, name, trained)
+        for name in sorted(names.difference(layer.trainable)):
             running = take(layer, name, running)
-    untrained = {name for layer in layers for name in layer.values if name not in layer.trainable}
+            running_names.add(name)
     columns = {
-        name: VertexSlots(_ranges(parts, 0), _ranges(parts, 1), name not in untrained)
+        name: VertexSlots(_ranges(parts, 0), _ranges(parts, 1), name not in running_names)
         for name, parts in found.items()
     }
-    return _VertexLayout(columns, spans, np.concatenate(bias_rows), trained, running)
+    return _VertexLayout(columns, spans, frozenset(running_names), np.concatenate(bias_rows), trained, running)
 
 
 def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
@@ -245,8 +244,8 @@ def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
 
 def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _VertexLayout) -> LayerPlan:
     spans = slots.spans[layer.id]
-    trained = {name: spans[name] for name in layer.trainable if name != "bias"}
-    running = {name: span for name, span in spans.items() if name not in layer.trainable}
+    running = {name: span for name, span in spans.items() if name in slots.running_names}
+    trained = {name: span for name, span in spans.items() if name != "bias" and name not in running}
     return LayerPlan(
         id=layer.id,
         name=layer.name,

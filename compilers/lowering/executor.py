@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from compilers.lifting.statistics import Collector
 from compilers.lowering.operations import Run
@@ -27,8 +26,8 @@ class Executor:
         self.plan = plan
         self.pool = Pool(plan)
         self.collectors: dict[str, Collector] = {}
-        spans = [(p.start, p.stop) for p in plan.layers if p.role != "input"]
-        self._unbiased = len(plan.bias_rows) < sum(b - a for a, b in spans)
+        # Whether some layer has no bias: the others are then written and read by index.
+        self._unbiased = len(plan.bias_rows) < plan.rows - plan.input_rows
         self._bias_rows: Tensor | None = None
 
     def run(self, state: State, inputs: Sequence[Tensor], *, training: bool) -> tuple[Tensor, ...]:
@@ -120,7 +119,7 @@ def _transposed(rows: Tensor) -> Tensor:
 
 
 class _Network(torch.autograd.Function):
-    """The whole network as one node of autograd's graph."""
+    """The whole network as one function to autograd."""
 
     @staticmethod
     def forward(ctx: Any, executor: Executor, training: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -136,8 +135,10 @@ class _Network(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *outputs: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            # Not once_differentiable, which leaves a term out in silence when the loss is linear in the outputs.
+            raise CompileError("A compiled network is differentiable once; call backward without create_graph.")
         token, *_ = ctx.saved_tensors
         workspace = ctx.workspace
         if workspace.number != ctx.number or token.data_ptr() != workspace.values.data_ptr():

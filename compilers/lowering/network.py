@@ -81,9 +81,7 @@ class CompiledNetwork(nn.Module):
     running: Tensor
     frozen_weights: Tensor
 
-    def __init__(
-        self, graph: Graph, plan: Plan, options: Options, device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, graph: Graph, plan: Plan, options: Options, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__()
         self.graph, self.plan, self.options = graph, plan, options
         self._executor = Executor(plan)
@@ -213,9 +211,10 @@ class CompiledNetwork(nn.Module):
             )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
-        if self.weights.dtype not in DTYPES:
-            raise CompileError(f"A compiled network cannot be {self.weights.dtype}; use float32 or float64.")
+        dtype = fn(self.weights.new_empty(0)).dtype
+        if dtype not in DTYPES:
+            raise CompileError(f"A compiled network cannot be {dtype}; use float32 or float64.")
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:

@@ -58,7 +58,7 @@ class Workspace:
         self._inputs: bool | None = None
         rows = max((kernel.scratch_rows for layer in kernels for kernel in layer), default=0)
         self._scratch = state.weights.new_zeros((rows, batch))
-        views = self.values.split([p.stop - p.start for p in plan.layers])
+        views = torch.split(self.values, [p.stop - p.start for p in plan.layers])
         self.steps = [
             self._step(p, bound, view, state)
             for p, bound, view in zip(plan.layers, kernels, views, strict=True)

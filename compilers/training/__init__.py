@@ -1,0 +1,30 @@
+"""Training: a short loop, events for callbacks, checkpoints that resume exactly."""
+
+from compilers.training.evaluate import evaluate, training_loss
+from compilers.training.events import Callback, EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped, every
+from compilers.training.loop import edge_statistics, train, train_epoch
+from compilers.training.settings import TrainingData, TrainSettings
+from compilers.training.state import TrainState, begin, load_checkpoint, make_optimizer, save_checkpoint
+
+__all__ = [
+    "Callback",
+    "EpochEnded",
+    "Event",
+    "NothingSelected",
+    "Rewritten",
+    "Settled",
+    "Stopped",
+    "TrainSettings",
+    "TrainState",
+    "TrainingData",
+    "begin",
+    "edge_statistics",
+    "evaluate",
+    "every",
+    "load_checkpoint",
+    "make_optimizer",
+    "save_checkpoint",
+    "train",
+    "train_epoch",
+    "training_loss",
+]

@@ -1,0 +1,1 @@
+"""The command line, its data sets and its run directories: the outermost ring."""

@@ -37,7 +37,7 @@ class Activation:
 
 
 def _gelu(z: Array, _p: Mapping[str, Array], _slope: float) -> Array:
-    from scipy.special import erf  # type: ignore[import-untyped]
+    from scipy.special import erf
 
     result: Array = 0.5 * z * (1.0 + erf(z / np.sqrt(2.0)))
     return result

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from netgraph.errors import GraphError, OptionError
+from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array
 from netgraph.graph.graph import Graph
 from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns
@@ -142,7 +143,10 @@ class GraphBuilder:
         key = (a.id, b.id, port)
         if key in self._links:
             raise GraphError(f"{source!r} and {target!r} are linked already at port {port}; give all edges at once.")
-        src, dst, weight, tap = np.broadcast_arrays(src, dst, weight, tap)
+        given = [np.asarray(values) for values in (src, dst, weight, tap)]
+        if len({values.shape for values in given}) > 1:
+            given = [np.asarray(values) for values in np.broadcast_arrays(*given)]
+        src, dst, weight, tap = given
         ids = np.arange(self._next_edge, self._next_edge + src.size)
         self._next_edge += src.size
         columns = edge_columns(
@@ -168,8 +172,6 @@ class GraphBuilder:
 
     def _get(self, name: str) -> Layer:
         if name not in self._layers:
-            from netgraph.errors import unknown_name
-
             raise GraphError(unknown_name("layer", name, self._layers))
         return self._layers[name]
 
@@ -211,10 +213,10 @@ def mlp(
     for i, size in enumerate(sizes[1:-1], start=1):
         names.append(b.layer(f"hidden{i}", size, activation=activation, norm=norm, bias=bias))
     names.append(b.output("output", sizes[-1], bias=bias))
-    for source, target in zip(names, names[1:], strict=False):
+    for source, target in pairwise(names):
         b.dense(source, target, density=density)
     return b.build()
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    return (int(value), int(value)) if np.ndim(value) == 0 else (int(value[0]), int(value[1]))  # type: ignore

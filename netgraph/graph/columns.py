@@ -24,33 +24,51 @@ EDGE_DTYPES: dict[str, type[np.generic] | None] = {
 WEIGHT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def freeze(array: Array) -> Array:
-    """Return a contiguous view of `array` that cannot be written through."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
+_SMALL = 1 << 16
+"""Arrays of up to this many bytes are copied when they are hashed, which is cheaper than a call for each."""
 
 
 def column(values: Any, dtype: Any) -> Array:
-    """Convert to a frozen column; the caller's own array is copied when it could still be written."""
+    """Convert to a frozen column. Memory that somebody else could still write to is copied, a frozen column is not."""
     array = np.asarray(values, dtype=dtype)
-    if array is values and array.flags.writeable:
+    flags = array.flags
+    if flags.c_contiguous and not (flags.writeable or _writable_elsewhere(array)):
+        return array
+    if array is values or array.base is not None:
         array = array.copy()
-    return freeze(array)
+    array.flags.writeable = False
+    return array
+
+
+def _writable_elsewhere(array: Array) -> bool:
+    """Whether a read-only view shows memory that its owner can still change."""
+    base = array.base
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return True
+        base = base.base
+    return base is not None and not isinstance(base, bytes)
 
 
 def digest(*parts: Any) -> bytes:
     """Hash arrays (with dtype and shape) and reprs of plain values; one pass over the bytes."""
     h = hashlib.blake2b(digest_size=16)
+    small: list[bytes] = []
     for part in parts:
-        if isinstance(part, np.ndarray):
-            h.update(f"{part.dtype.str}{part.shape}".encode())
-            h.update(memoryview(np.ascontiguousarray(part)).cast("B") if part.size else b"")
-        elif isinstance(part, bytes):
-            h.update(part)
+        if isinstance(part, bytes):
+            small.append(part)
+        elif not isinstance(part, np.ndarray):
+            small.append(repr(part).encode())
         else:
-            h.update(repr(part).encode())
-        h.update(b"\0")
+            small.append(f"{part.dtype.str}{part.shape}".encode())
+            if part.nbytes <= _SMALL:
+                small.append(part.tobytes())
+            else:
+                h.update(b"".join(small))
+                small = []
+                h.update(np.ascontiguousarray(part).data.cast("B"))
+        small.append(b"\0")
+    h.update(b"".join(small))
     return h.digest()
 
 
@@ -58,8 +76,12 @@ def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
     """Concatenate columns into one frozen column; an empty list gives an empty column."""
     items = list(arrays)
     if not items:
-        return freeze(np.empty(0, dtype=dtype))
-    return freeze(np.concatenate(items) if len(items) > 1 else items[0])
+        return column(np.empty(0, dtype=dtype), None)
+    if len(items) == 1:
+        return column(items[0], None)
+    joined = np.concatenate(items)
+    joined.flags.writeable = False
+    return joined
 
 
 class IdIndex:

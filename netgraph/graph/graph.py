@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.columns import EDGE_DTYPES, Array, column, digest
-from netgraph.graph.layer import Layer
+from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
 
@@ -86,7 +86,7 @@ class Graph:
 
     def layer(self, key: int | str) -> Layer:
         """The layer with this id or name; raises `GraphError` with the nearest name."""
-        layer = self._layers.get(key if isinstance(key, int) else self._names.get(key, -1))
+        layer = self._layers.get(self._names.get(key, -1) if isinstance(key, str) else key)
         if layer is None:
             raise GraphError(unknown_name("layer", key, self._names))
         return layer
@@ -239,23 +239,35 @@ class Graph:
         links = dict(self._links)
         if weight is not None:
             flat = self._checked("weight", weight, len(self.edges))
-            wires = np.concatenate([k.frozen for k in links.values()]) if links else np.empty(0, bool)
-            bad = ~np.isfinite(flat) & ~wires
+            with np.errstate(over="ignore"):
+                flat = column(flat.astype(self.edges.weight.dtype), None)
+            wires = np.array([isinstance(k.kind, Identity) for k in links.values()], dtype=bool)
+            bad = ~np.isfinite(flat) & ~np.repeat(wires, np.diff(self.edges.offsets))
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
-                raise GraphError(f"The weight of edge {self.edges.id[row]} is {flat[row]}; it must be finite.")
-            for (key, link), start in zip(self._links.items(), self.edges.offsets[:-1], strict=True):
-                new = flat[start : start + len(link)].astype(link.weight.dtype)
+                raise GraphError(
+                    f"The weight of edge {self.edges.id[row]} is {np.asarray(weight)[row]}; "
+                    f"it must be a finite {flat.dtype}."
+                )
+            for (key, link), start in zip(self._links.items(), self.edges.offsets[:-1].tolist(), strict=True):
                 if not isinstance(link.kind, Identity):
-                    links[key] = link.with_weight(new)
+                    links[key] = link.with_weight(column(flat[start : start + len(link)], link.weight.dtype))
         layers = dict(self._layers)
         for name, values in (vertices or {}).items():
+            if name in DOMAIN_COLUMNS:
+                raise GraphError(
+                    f"Column {name!r} is the domain of the inputs, not a trained value; build a new graph."
+                )
             flat = self._checked(name, values, self.num_vertices)
-            for (i, layer), start in zip(self._layers.items(), self.vertices.offsets[:-1], strict=True):
+            for (i, layer), start in zip(self._layers.items(), self.vertices.offsets[:-1].tolist(), strict=True):
                 if name in layer.values:
-                    part = flat[start : start + len(layer)].astype(layer.values[name].dtype)
-                    if not np.isfinite(part).all():
-                        raise GraphError(f"Column {name!r} of layer {layer.name!r} has values that are not finite.")
+                    with np.errstate(over="ignore"):
+                        part = flat[start : start + len(layer)].astype(layer.values[name].dtype)
+                    if not np.isfinite(part).all() or (name == "var" and (part < 0).any()):
+                        raise GraphError(
+                            f"Column {name!r} of layer {layer.name!r} has values that are not finite, or a negative "
+                            "variance; restore the last good ones."
+                        )
                     layers[i] = layers[i].with_values({name: part})
         return self._derive(layers, links)
 
@@ -292,7 +304,8 @@ class Graph:
         """Read a graph written by `to_networkx`, or any weighted DAG (see `netgraph.graph.convert`)."""
         from netgraph.graph.convert import from_networkx
 
-        return from_networkx(g)
+        graph: Graph = from_networkx(g)
+        return graph
 
     def _repr_svg_(self) -> str:
         from netgraph.viz import draw

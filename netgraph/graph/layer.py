@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array, column, digest
+from netgraph.graph.columns import WEIGHT_DTYPES, Array, column, digest
 
 Role = Literal["input", "hidden", "output"]
 Norm = Literal["none", "batch", "layer"]
@@ -42,6 +43,11 @@ class Pool:
     kind: Literal["max", "average"]
     size: tuple[int, int]
     stride: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", int_pair("size", self.size))
+        if self.stride is not None:
+            object.__setattr__(self, "stride", int_pair("stride", self.stride))
 
     def output_grid(self, grid: Grid) -> Grid:
         """Grid after pooling; raises `GraphError` when the window does not fit."""
@@ -94,10 +100,15 @@ class Layer:
     """Names of the per-layer attributes, in the order in which they are hashed and stored."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vertex_ids", column(self.vertex_ids, np.int64))
-        object.__setattr__(self, "birth", column(self.birth, np.int32))
-        values = {k: column(v, None) for k, v in self.values.items()}
-        object.__setattr__(self, "values", MappingProxyType(values))
+        # A frozen dataclass is filled through its dictionary; plain numbers keep hashes apart from NumPy's types.
+        own = self.__dict__
+        own["vertex_ids"] = column(self.vertex_ids, np.int64)
+        own["birth"] = column(self.birth, np.int32)
+        own["values"] = MappingProxyType({k: column(v, None) for k, v in self.values.items()})
+        if self.grid:
+            own["grid"] = tuple(int(g) for g in self.grid)
+        for name in ("slope", "norm_epsilon", "norm_momentum"):
+            own[name] = float(own[name])
 
     def __len__(self) -> int:
         return len(self.vertex_ids)
@@ -180,6 +191,11 @@ class Layer:
         if self.norm not in NORM_COLUMNS:
             raise GraphError(f"{where}: " + unknown_name("norm", self.norm, NORM_COLUMNS))
         get_activation(self.activation)
+        if not (math.isfinite(self.slope) and 0 < self.norm_epsilon < math.inf and 0 <= self.norm_momentum <= 1):
+            raise GraphError(
+                f"{where}: slope {self.slope}, norm_epsilon {self.norm_epsilon} and norm_momentum {self.norm_momentum} "
+                "must be finite, above 0, and in [0, 1]."
+            )
         if len(self.grid) > 2 or any(g < 1 for g in self.grid):
             raise GraphError(f"{where}: the grid {self.grid} must have at most two axes, each at least 1.")
         if self.role == "input" and (self.activation != "identity" or self.norm != "none" or self.pool):
@@ -188,14 +204,17 @@ class Layer:
         self._validate_columns(where, n)
 
     def _validate_columns(self, where: str, n: int) -> None:
-        allowed = set(self.required_columns()) | ({"bias"} if self.role != "input" else set())
-        if missing := set(self.required_columns()) - set(self.values):
+        required = self.required_columns().keys()
+        if missing := required - self.values.keys():
             raise GraphError(f"{where} lacks the vertex columns {sorted(missing)}.")
-        if extra := set(self.values) - allowed:
+        if extra := self.values.keys() - required - ({"bias"} if self.role != "input" else set()):
             raise GraphError(f"{where} has vertex columns that its operation does not use: {sorted(extra)}.")
-        for name, values in (("birth", self.birth), *self.values.items()):
+        for name, values in (("vertex_ids", self.vertex_ids), ("birth", self.birth), *self.values.items()):
             if values.shape != (n,):
                 raise GraphError(f"{where}: column {name!r} has shape {values.shape}, expected ({n},).")
+        for name, values in self.values.items():
+            if values.dtype not in WEIGHT_DTYPES:
+                raise GraphError(f"{where}: column {name!r} is {values.dtype}, expected float32 or float64.")
             if name not in DOMAIN_COLUMNS and not np.isfinite(values).all():
                 row = int(np.flatnonzero(~np.isfinite(values))[0])
                 raise GraphError(f"{where}: column {name!r} is {values[row]} at vertex row {row}; it must be finite.")
@@ -208,6 +227,13 @@ class Layer:
                 raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
         if "var" in self.values and (self.values["var"] < 0).any():
             raise GraphError(f"{where}: a running variance is negative.")
+
+
+def int_pair(name: str, values: Any) -> tuple[int, int]:
+    """Two plain ints, (height, width); raises `GraphError` naming what is given instead."""
+    if len(values) != 2:
+        raise GraphError(f"{name}={values} needs two numbers, (height, width).")
+    return (int(values[0]), int(values[1]))
 
 
 def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:

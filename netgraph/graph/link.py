@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.errors import GraphError
 from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, digest
-from netgraph.graph.layer import Grid
+from netgraph.graph.layer import Grid, int_pair
 
 LinkKey = tuple[int, int, int]
 """(source layer id, target layer id, port)."""
@@ -39,6 +39,10 @@ class Conv2d:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
 
+    def __post_init__(self) -> None:
+        for name in ("kernel", "stride", "padding"):
+            object.__setattr__(self, name, int_pair(name, getattr(self, name)))
+
     @property
     def taps(self) -> int:
         """Number of kernel positions."""
@@ -64,6 +68,9 @@ class Identity:
 
     stride: tuple[int, int] = (1, 1)
     taps = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", int_pair("stride", self.stride))
 
     def output_grid(self, grid: Grid) -> Grid:
         """Grid of the target: every `stride`-th position of the source."""
@@ -99,19 +106,20 @@ class Link:
     port: int = 0
 
     def __post_init__(self) -> None:
+        own = self.__dict__  # a frozen dataclass is filled through its dictionary
         for name, dtype in EDGE_DTYPES.items():
-            object.__setattr__(self, name, column(getattr(self, name), dtype))
+            own[name] = column(own[name], dtype)
 
     @classmethod
     def sorted(cls, source: int, target: int, kind: LinkKind, columns: dict[str, Array], port: int = 0) -> Link:
         """Build a link from columns in any order. Costs O(E log E) when they are out of order."""
         dst, src, tap = columns["dst"], columns["src"], columns["tap"]
-        if not _in_order(dst, src, tap):
+        if not in_order(dst, src, tap):
             order = np.lexsort((tap, src, dst))
             columns = {name: values[order] for name, values in columns.items()}
         return cls(source, target, kind, port=port, **columns)
 
-    @property
+    @cached_property
     def key(self) -> LinkKey:
         """(source layer id, target layer id, port)."""
         return (self.source, self.target, self.port)
@@ -158,7 +166,7 @@ class Link:
         if not np.isfinite(self.weight).all():
             row = int(np.flatnonzero(~np.isfinite(self.weight))[0])
             raise GraphError(f"{where}: edge {self.id[row]} has weight {self.weight[row]}; it must be finite.")
-        if not _in_order(self.dst, self.src, self.tap):
+        if not in_order(self.dst, self.src, self.tap):
             self._raise_order(where)
         if isinstance(self.kind, Identity) and not (self.frozen.all() and (self.weight == 1).all()):
             raise GraphError(f"{where} is an Identity link: its edges must be frozen with weight 1.")
@@ -175,16 +183,19 @@ class Link:
         raise GraphError(f"{where}: edges are not in canonical order (target, source, tap); use Link.sorted.")
 
 
-def _in_order(dst: Array, src: Array, tap: Array) -> bool:
-    """Whether (dst, src, tap) increases strictly, which also means that no edge occurs twice."""
-    if len(dst) < 2:
+def in_order(*keys: Array) -> bool:
+    """Whether the rows of `keys`, the first the most significant, increase strictly: sorted, and no row twice."""
+    if len(keys[0]) < 2:
         return True
-    d, s = np.diff(dst), np.diff(src)
-    later = d > 0
-    if later.all():
-        return True
-    same = d == 0
-    return bool((later | (same & ((s > 0) | ((s == 0) & (np.diff(tap) > 0))))).all())
+    later = np.zeros(len(keys[0]) - 1, dtype=bool)
+    same = ~later
+    for key in keys:
+        before, after = key[:-1], key[1:]
+        later |= same & (after > before)
+        same &= after == before
+        if not same.any():
+            break
+    return bool(later.all())
 
 
 def edge_columns(
@@ -193,4 +204,8 @@ def edge_columns(
     """Broadcast the given values to full edge columns of one length."""
     n = len(id)
     given = {"id": id, "src": src, "dst": dst, "tap": tap, "weight": weight, "birth": birth, "frozen": frozen}
-    return {name: np.broadcast_to(np.asarray(given[name], dtype=dtype), (n,)) for name, dtype in EDGE_DTYPES.items()}
+    result = {}
+    for name, dtype in EDGE_DTYPES.items():
+        values = np.asarray(given[name], dtype=dtype)
+        result[name] = values if values.shape == (n,) else np.full(n, values)
+    return result

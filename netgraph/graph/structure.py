@@ -28,7 +28,8 @@ def kind_from_json(values: Mapping[str, Any]) -> LinkKind:
     cls = _KINDS.get(values["type"])
     if cls is None:
         raise GraphError(unknown_name("link kind", values["type"], _KINDS))
-    return cls(**{k: _ints(v) for k, v in values.items() if k != "type"})
+    fields: dict[str, Any] = {k: _ints(v) for k, v in values.items() if k != "type"}
+    return cls(**fields)
 
 
 def layer_attributes_to_json(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.errors import GraphError
+from netgraph.graph.columns import WEIGHT_DTYPES, concatenate
 from netgraph.graph.layer import Layer
-from netgraph.graph.link import Link
+from netgraph.graph.link import Conv2d, Dense, Link, in_order
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -29,15 +30,16 @@ def validate_graph(graph: Graph, layers: Sequence[Layer], links: Sequence[Link])
     _validate_keys(graph, layers, links)
     for layer in layers:
         layer.validate()
+    sound = _edges_are_sound(graph, links)
     for link in links:
-        validate_link(graph, link)
+        validate_link(graph, link, edges=not sound)
     _validate_ids(graph)
     _validate_roles(graph)
     graph.topological_order  # noqa: B018 (raises on a cycle)
 
 
-def validate_link(graph: Graph, link: Link) -> None:
-    """Check one link against the two layers that it joins. Raises `GraphError`."""
+def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
+    """Check one link against the two layers that it joins; its edges only when asked. Raises `GraphError`."""
     for end in (link.source, link.target):
         if end not in graph.layers_by_id:
             raise GraphError(f"{link!r} names the layer id {end}, which is not in the graph.")
@@ -47,13 +49,42 @@ def validate_link(graph: Graph, link: Link) -> None:
         raise GraphError(f"{where} ends at an input layer; inputs take no edges.")
     if link.source == link.target:
         raise GraphError(f"{where} joins a layer to itself, which is a cycle.")
-    link.validate(len(source), len(target), where)
+    if edges:
+        link.validate(len(source), len(target), where)
     try:
         grid = link.kind.output_grid(source.output_grid)
     except GraphError as error:
         raise GraphError(f"{where}: {error}") from None
     if grid != target.grid and not (grid == (1, 1) and target.grid == ()):
         raise GraphError(f"{where} ({link.kind}) gives the grid {grid}, but the target has the grid {target.grid}.")
+
+
+def _edges_are_sound(graph: Graph, links: Sequence[Link]) -> bool:
+    """Whether the edges of all links pass `Link.validate`, in a few operations on all of them at once.
+
+    False says only that something may be wrong; checking link by link tells what.
+    """
+    layers = graph.layers_by_id
+    for k in links:
+        shape = (len(k),)
+        plain = isinstance(k.kind, Dense | Conv2d) and k.weight.dtype in WEIGHT_DTYPES
+        if not plain or k.source not in layers or k.target not in layers:
+            return False
+        if not k.src.shape == k.dst.shape == k.tap.shape == k.weight.shape == k.birth.shape == k.frozen.shape == shape:
+            return False
+    sizes = [len(k) for k in links]
+    link = np.repeat(np.arange(len(links)), sizes)
+    columns = {name: concatenate([getattr(k, name) for k in links], np.int32) for name in ("src", "dst", "tap")}
+    limits = {
+        "src": [len(layers[k.source]) for k in links],
+        "dst": [len(layers[k.target]) for k in links],
+        "tap": [k.kind.taps for k in links],
+    }
+    for name, limit in limits.items():
+        if ((columns[name] < 0) | (columns[name] >= np.array(limit, dtype=np.int64)[link])).any():
+            return False
+    weight = concatenate([k.weight for k in links], np.float32)
+    return bool(np.isfinite(weight).all()) and in_order(link, columns["dst"], columns["src"], columns["tap"])
 
 
 def _validate_keys(graph: Graph, layers: Sequence[Layer], links: Sequence[Link]) -> None:
@@ -82,8 +113,9 @@ def _validate_ids(graph: Graph) -> None:
         repeated = ordered[1:][ordered[1:] == ordered[:-1]]
         if len(repeated):
             raise GraphError(f"The {kind} id {repeated[0]} occurs twice; ids are unique in a graph.")
-    if graph.layers_by_id and max(graph.layers_by_id) >= graph.next_ids.layer:
-        raise GraphError(f"The layer id {max(graph.layers_by_id)} must be below next_ids.layer.")
+    for layer_id in (min(graph.layers_by_id, default=0), max(graph.layers_by_id, default=0)):
+        if graph.layers_by_id and not 0 <= layer_id < graph.next_ids.layer:
+            raise GraphError(f"The layer id {layer_id} must lie in 0..{graph.next_ids.layer - 1} (next_ids).")
 
 
 def _validate_roles(graph: Graph) -> None:

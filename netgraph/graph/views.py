@@ -29,6 +29,9 @@ class LayersView(Mapping[str, Layer]):
             raise KeyError(unknown_name("layer", name, self._graph._names))
         return self._graph.layer(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._graph._names
+
     def __iter__(self) -> Iterator[str]:
         return (self._graph.layer(i).name for i in self._graph.topological_order)
 
@@ -204,7 +207,7 @@ class EdgeTable:
         return f"EdgeTable({len(self):,} edges in {len(self._links)} links)"
 
     def _take(self, values: Array) -> Array:
-        return values if self._rows is None else values[self._rows]
+        return values if self._rows is None else np.asarray(values[self._rows])
 
     def _column(self, name: str, dtype: Any) -> Array:
         if self._rows is not None:

@@ -3,7 +3,7 @@
 from netgraph.rewriting.apply import Explanation, Result, apply, explain, find
 from netgraph.rewriting.certificate import Certificate, Measurement, sample_inputs
 from netgraph.rewriting.commit import apply_delta
-from netgraph.rewriting.delta import Delta
+from netgraph.rewriting.delta import Delta, Stamp
 from netgraph.rewriting.journal import Entry, Journal
 from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.pattern import edge, layer, missing_edge, vertex
@@ -27,6 +27,7 @@ __all__ = [
     "Result",
     "Rewriter",
     "Rule",
+    "Stamp",
     "VertexRows",
     "apply",
     "apply_delta",

@@ -15,7 +15,7 @@ from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link, LinkKey, LinkKind
 from netgraph.graph.validate import validate_link
 from netgraph.rewriting.compose import new_rows
-from netgraph.rewriting.delta import Change, Delta, Stamp
+from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
 
 
 def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
@@ -60,9 +60,10 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
             raise RewriteError("Two layers would have the same name; give the new one another.")
         for i in edit.touched_layers & set(layers):
             layers[i].validate()
-        for key in edit.touched_links & set(links):
+        for key in edit.links_to_check(new):
             validate_link(new, links[key])
         new.topological_order  # noqa: B018 (raises on a cycle)
+        _check_ends(graph, new)
     except ValueError as error:
         raise error if isinstance(error, RewriteError) else RewriteError(f"The rewrite is refused: {error}") from error
     if after.topology_hash and after.topology_hash != new.topology_hash:
@@ -72,6 +73,16 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
         )
     new.lineage = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
     return new
+
+
+def _check_ends(old: Graph, new: Graph) -> None:
+    """Refuse a rewrite after which the network takes or returns something else."""
+    for role, before, after in (("input", old.inputs, new.inputs), ("output", old.outputs, new.outputs)):
+        if [(x.id, len(x)) for x in before] != [(x.id, len(x)) for x in after]:
+            names = [sorted(x.name for x in layers) for layers in (before, after)]
+            raise RewriteError(
+                f"The {role} layers would change from {names[0]} to {names[1]}, or in width; a rewrite keeps them."
+            )
 
 
 @dataclass
@@ -92,19 +103,21 @@ class _Edit:
         for record in d.layers_removed:
             if layers.pop(record.id, None) is None:
                 raise RewriteError(f"Layer id {record.id} cannot be removed: it is not in the graph.")
-        records = {r.id: r for r in d.layers_added} | {new.id: new for _old, new in d.layers_changed}
+        records: dict[int, LayerRecord] = {r.id: r for r in d.layers_added} | {
+            new.id: new for _old, new in d.layers_changed
+        }
         changes = self._changes_by_layer()
         added = _by_value(d.vertices_added.layer)
         removed = _by_value(d.vertices_removed.layer)
         self.touched_layers = {*records, *changes, *added, *removed}
         none = np.empty(0, np.int64)
         for i in self.touched_layers & {*layers, *records}:
-            record = records.get(i)
+            given = records.get(i)
             layers[i] = self._layer(
                 i,
                 layers.get(i),
-                dict(record.attributes) if record else layers[i].attributes,
-                dict(record.columns) if record else {k: v.dtype.str for k, v in layers[i].values.items()},
+                dict(given.attributes) if given else layers[i].attributes,
+                dict(given.columns) if given else {k: v.dtype.str for k, v in layers[i].values.items()},
                 added.get(i, none),
                 removed.get(i, none),
                 changes.get(i, {}),
@@ -187,6 +200,13 @@ class _Edit:
             columns = columns or fresh or {n: np.empty(0, t or dtype) for n, t in EDGE_DTYPES.items()}
             links[key] = Link.sorted(key[0], key[1], kind, columns, key[2])
         return links
+
+    def links_to_check(self, new: Graph) -> set[LinkKey]:
+        """Links whose edges the delta touches, or one of whose layers it changes or removes."""
+        d = self.delta
+        moved = {new.id for _old, new in d.layers_changed} | {record.id for record in d.layers_removed}
+        at_moved = {key for key in new.links_by_key if moved & {key[0], key[1]}} if moved else set()
+        return (self.touched_links & set(new.links_by_key)) | at_moved
 
     def _links_at(self, layer: int) -> Iterable[LinkKey]:
         return [k.key for k in (*self.graph.incoming[layer], *self.graph.outgoing[layer])]

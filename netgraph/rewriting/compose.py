@@ -219,6 +219,6 @@ def _compose_links(a: Delta, b: Delta) -> tuple[tuple[LinkRecord, ...], tuple[Li
             start.setdefault(record.key, None)
             end[record.key] = record
     changed = [key for key in sorted(start) if start[key] != end[key]]
-    added = tuple(record for key in changed if (record := end[key]) is not None)
-    removed = tuple(record for key in changed if (record := start[key]) is not None)
+    added = tuple(after for key in changed if (after := end[key]) is not None)
+    removed = tuple(before for key in changed if (before := start[key]) is not None)
     return added, removed

@@ -93,7 +93,7 @@ class VertexRecords:
         fixed = {name: np.concatenate([getattr(p, name) for p in parts]) for name in VERTEX_DTYPES}
         names = sorted({name for part in parts for name in part.values})
         values = {name: np.concatenate([p.values.get(name, np.full(len(p), np.nan)) for p in parts]) for name in names}
-        return cls(**fixed, values=values)
+        return cls(fixed["id"], fixed["layer"], fixed["row"], fixed["birth"], values)
 
     @classmethod
     def empty(cls) -> VertexRecords:
@@ -255,7 +255,7 @@ class Delta:
         )
 
     def then(self, later: Delta) -> Delta:
-        """This delta and then `later`, as one. Raises `RewriteError` when `later` starts elsewhere."""
+        """Compose this delta with a later one. Raises `RewriteError` when `later` starts elsewhere."""
         from netgraph.rewriting.compose import compose
 
         return compose(self, later)

@@ -88,11 +88,12 @@ class EditBuffer:
         link, record = self.graph.link(key), self._links_added.get(key)
         have = link.kind if link is not None else record.kind if record is not None else None
         if have is None:
-            self._links_added[key] = LinkRecord(key, kind or Dense(), self._weight_dtype())
+            self._links_added[key] = LinkRecord(key, kind or Dense(), self.weight_dtype())
         elif kind is not None and kind != have:
             raise RewriteError(f"The link {key} is {have}; edges of kind {kind} cannot be added to it.")
 
-    def _weight_dtype(self) -> str:
+    def weight_dtype(self) -> str:
+        """Name of the dtype of new weights: that of the first link."""
         link: Link | None = next(iter(self.graph.links_by_key.values()), None)
         return link.weight.dtype.name if link is not None else "float32"
 

@@ -126,10 +126,32 @@ class Journal:
             seed=seed,
             topology_hash=result.graph.topology_hash,
         )
+        self._check_follows(number, result, before)
+        self._cut_torn_line()
         save(before, self._before_path(number))
         save_delta(result.delta, self._delta_path(number))
         append_line(self.directory / JOURNAL, json.dumps(asdict(entry)))
         return entry
+
+    def _check_follows(self, number: int, result: Result, before: Graph) -> None:
+        last = self.entries()[-1].topology_hash if number > 1 else self.first().topology_hash
+        start = result.delta.before.topology_hash
+        if last != start:
+            raise JournalError(
+                f"Rewrite {number} starts at topology {start[:8]}, but {self._name()} ends at {last[:8]}: "
+                "it belongs to another branch."
+            )
+        if before.topology_hash != start:
+            raise JournalError(
+                f"Rewrite {number} starts at topology {start[:8]}, the graph given as `before` has "
+                f"{before.topology_hash[:8]}; give the one that `apply` was given."
+            )
+
+    def _cut_torn_line(self) -> None:
+        """Drop a last line without its end: what comes next must not be glued to it."""
+        data = (self.directory / JOURNAL).read_bytes()
+        if data and not data.endswith(b"\n"):
+            write_atomically(self.directory / JOURNAL, data[: data.rfind(b"\n") + 1])
 
     def truncate(self, length: int) -> None:
         """Forget all entries after the first `length`; the lines that go are kept in `journal.undone.jsonl`."""
@@ -156,7 +178,7 @@ class Journal:
             try:
                 values = json.loads(line)
                 entry = Entry(**{**values, "certificate": Certificate.from_json(values["certificate"])})
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise JournalError(f"{self._name()} line {number} is damaged: {error}.") from error
             if entry.rewrite != number:
                 raise JournalError(f"{self._name()} line {number} records rewrite {entry.rewrite}; a line is missing.")
@@ -227,9 +249,7 @@ class Journal:
         except FileFormatError as error:
             raise JournalError(f"{self._name()} line {number} cannot be undone: {error}") from error
         if graph.topology_hash != delta.before.topology_hash:
-            raise JournalError(
-                f"{self._name()} line {number}: the graph before it has another topology than its delta."
-            )
+            raise JournalError(f"{self._name()} line {number}: the graph before it does not fit its delta.")
         self.truncate(number - 1)
         return graph
 

@@ -118,13 +118,20 @@ class EdgeRows:
         return np.asarray(self.graph.edges.link[self.rows])
 
     @property
+    def port(self) -> Array:
+        """Port of the target layer at which each edge arrives."""
+        ports = np.array([key[2] for key in self.graph.links_by_key], dtype=np.int64)
+        return np.asarray(ports[self.link])
+
+    @property
     def kind(self) -> LinkKind:
         """The kind of the links of these edges; raises `RewriteError` when they differ."""
         links = list(self.graph.links_by_key.values())
         kinds = {links[k].kind for k in np.unique(self.link)}
         if len(kinds) != 1:
             raise RewriteError("These edges belong to links of different kinds; group them by 'link kind'.")
-        return kinds.pop()
+        kind: LinkKind = kinds.pop()
+        return kind
 
 
 class PairRows:
@@ -220,7 +227,7 @@ class Matches:
         return Matches(self.graph, {name: rows.take(chosen) for name, rows in self.bound.items()})
 
     def by(self, *keys: str) -> Iterator[Matches]:
-        """Group matches: by "target layer", "source layer", "layer", "link", "source grid" or "link kind".
+        """Group matches: by "target layer", "source layer", "layer", "link", "link kind", "port" or "source grid".
 
         Groups come in the order of their keys, matches in a group in their own order.
         """
@@ -245,10 +252,12 @@ class Matches:
         if key == "link kind" and isinstance(rows[0], EdgeRows):
             kinds = [repr(k.kind) for k in self.graph.links_by_key.values()]
             return np.unique(kinds, return_inverse=True)[1][rows[0].link]
+        if key == "port" and isinstance(rows[0], EdgeRows):
+            return rows[0].port
         if key == "source grid" and len(rows) == 3:
             ids = list(self.graph.layers_by_id)
             grids = [repr(self.graph.layer(i).output_grid) for i in ids]
             code = np.unique(grids, return_inverse=True)[1]
             return np.asarray(code[np.searchsorted(ids, rows[1].layer)])
-        known = ("target layer", "source layer", "layer", "link", "link kind", "source grid")
+        known = ("target layer", "source layer", "layer", "link", "link kind", "port", "source grid")
         raise RewriteError(unknown_name("group key", key, known) + " Some need an edge pattern, some a vertex pattern.")

@@ -168,9 +168,7 @@ def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[
     else:
         pairs = np.asarray(on, dtype=np.int64)
         if pairs.ndim != 2 or pairs.shape[1] not in (2, 3):
-            raise RewriteError(
-                f"`on` has shape {pairs.shape}, expected (pairs, 2): source id, target id; or 3 with tap."
-            )
+            raise RewriteError(f"`on` has shape {pairs.shape}, expected (pairs, 2) ids, or (pairs, 3) with tap.")
         source, target = (graph.vertices.rows(pairs[:, k]) for k in (0, 1))
         tap = pairs[:, 2] if pairs.shape[1] == 3 else np.zeros(len(pairs), np.int64)
         funnel = [("pairs asked for", len(pairs))]

@@ -79,19 +79,22 @@ class Rewriter:
         bias: bool = True,
         grid: Grid = (),
         norm: Norm = "none",
-        dtype: Any = np.float32,
+        dtype: Any = None,
         **attributes: Any,
     ) -> NewVertices:
         """Add a hidden layer of `size` vertices, bias 0, norm and activation at their starting values.
 
-        The layer's id is put behind `name`, so names stay unique. Further attributes as in `Layer`.
+        The layer's id is put behind `name`, so names stay unique. Columns have the dtype of the graph's weights
+        unless `dtype` says otherwise. Further attributes as in `Layer`.
         """
         if size < 1:
             raise RewriteError(f"A new layer {name!r} of size {size} is refused; a layer needs at least one vertex.")
         layer_id = self._buffer.take_layer_id()
         layer = Layer(layer_id, f"{name}-{layer_id}", np.empty(0), np.empty(0), activation=activation, norm=norm,
                       grid=grid, **attributes)  # fmt: skip
-        columns = full_columns({**layer.required_columns(), **({"bias": 0.0} if bias else {})}, 0, dtype)
+        columns = full_columns(
+            {**layer.required_columns(), **({"bias": 0.0} if bias else {})}, 0, dtype or self._buffer.weight_dtype()
+        )
         self._buffer.layers_added[layer_id] = LayerRecord(
             layer_id, layer.attributes, {k: v.dtype.str for k, v in columns.items()}
         )

@@ -42,7 +42,7 @@ class PruneVertices(Rule):
         hidden = np.zeros(len(graph.vertices), dtype=bool)
         hidden[m.v.rows] = True
         dead = np.bincount(graph.edges.source_row, minlength=len(graph.vertices)) == 0
-        return serving_only(graph, dead & hidden)[m.v.rows]
+        return np.asarray(serving_only(graph, dead & hidden)[m.v.rows])
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Remove the matches and what only served them."""

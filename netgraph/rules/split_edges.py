@@ -22,7 +22,8 @@ class SplitEdges(Rule):
     The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w. On a source that is
     never negative relu(x) = x, so the function stays: **exact**. On any other source the edge gets a pair of
     vertices, w relu(x) - w relu(-x) = w x, exact as well, or is refused. All new vertices of one target
-    layer form one new layer, which lies between the target and everything before it: acyclic by construction.
+    layer form one new layer (one per port, kind of link and grid of the source), which lies between the
+    target and everything before it: acyclic by construction.
 
     Attributes:
         cross: "selected" joins every parent of the group to every new vertex, and every new vertex to
@@ -72,7 +73,7 @@ class SplitEdges(Rule):
             n = rw.add_layer(len(sign), activation="relu", name="split", grid=g.p.grid, dtype=g.e.weight.dtype)
             parent, child, w = g.p.take(copy), g.c.take(copy), g.e.weight[copy]
             rw.connect(parent, n, weight=sign)
-            rw.connect(n, child, weight=sign * w, tap=g.e.tap[copy], kind=g.e.kind)
+            rw.connect(n, child, weight=sign * w, tap=g.e.tap[copy], kind=g.e.kind, port=int(g.e.port[0]))
             if self.cross == "selected":
                 self._cross(g, n, rw)
             rw.remove(g.e)
@@ -80,7 +81,8 @@ class SplitEdges(Rule):
     def _cross(self, g: Matches, n: NewVertices, rw: Rewriter) -> None:
         parents: VertexRows = g.p.unique()
         rw.connect_all(parents, n, weight=rw.uniform(0.0, self.epsilon))
-        rw.connect_all(n, g.c.unique(), weight=rw.uniform(0.0, self.epsilon), kind=g.e.kind)
+        draw = rw.uniform(0.0, self.epsilon)
+        rw.connect_all(n, g.c.unique(), weight=draw, kind=g.e.kind, port=int(g.e.port[0]))
 
     def claim(self, m: Matches) -> Claim:
         """Exact without epsilon; the draws of the paper move the function by an amount that is not bounded here."""
@@ -92,7 +94,7 @@ class SplitEdges(Rule):
 
 
 def _groups(m: Matches) -> list[Matches]:
-    return list(m.by("target layer", "source grid", "link kind"))
+    return list(m.by("target layer", "port", "source grid", "link kind"))
 
 
 def _signs(nonnegative: Array) -> tuple[Array, Array]:
@@ -105,5 +107,5 @@ def _signs(nonnegative: Array) -> tuple[Array, Array]:
 def _crossing(g: Matches) -> int:
     vertices = len(g) + int(np.count_nonzero(~g.p.nonnegative))
     own_in, own_out = vertices, vertices
-    taps = g.e.kind.taps
+    taps: int = g.e.kind.taps
     return vertices * len(g.p.unique()) - own_in + vertices * len(g.c.unique()) * taps - own_out

@@ -146,9 +146,7 @@ def write_idx(directory: Path, prefix: str, count: int = 30, packed: bool = Fals
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("as_directory", [False, True])
-def test_idx_pairs_are_found_from_a_file_or_a_directory(
-    tmp_path: Path, packed: bool, as_directory: bool
-) -> None:
+def test_idx_pairs_are_found_from_a_file_or_a_directory(tmp_path: Path, packed: bool, as_directory: bool) -> None:
     images = write_idx(tmp_path, "train", packed=packed)
     write_idx(tmp_path, "t10k", count=12, packed=packed)
     data = load_dataset(str(tmp_path if as_directory else images))

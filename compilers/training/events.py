@@ -1,0 +1,94 @@
+"""What training tells its callbacks. A callback is a plain function of one event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from netgraph.graph import Graph
+from netgraph.methods import Proposal
+from netgraph.rewriting import Result
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch of training is over; rewrites may follow.
+
+    Attributes:
+        epoch: number of finished epochs.
+        epochs: number of epochs of the run.
+        metrics: its metrics.
+    """
+
+    epoch: int
+    epochs: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Everything that follows an epoch is done: the state is whole, and this is the time to save it.
+
+    Attributes:
+        epoch: number of finished epochs.
+        epochs: number of epochs of the run.
+    """
+
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A rewrite was carried out after an epoch.
+
+    Attributes:
+        epoch: number of finished epochs.
+        proposal: what the method proposed.
+        result: what came of it.
+        before: the trained graph before it.
+        metrics: metrics of the last epoch.
+        seed: seed of its random values.
+    """
+
+    epoch: int
+    proposal: Proposal
+    result: Result
+    before: Graph
+    metrics: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class NothingSelected:
+    """A part of the method acted, but no match was selected: a normal outcome."""
+
+    epoch: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training ended before its last epoch.
+
+    Attributes:
+        epoch: number of finished epochs.
+        reason: why.
+    """
+
+    epoch: int
+    reason: str
+
+
+Event = EpochEnded | Rewritten | NothingSelected | Stopped | Settled
+Callback = Callable[[Event], None]
+
+
+def every(epochs: int, callback: Callback) -> Callback:
+    """The same callback, called for every `epochs`-th `EpochEnded` and `Settled`, the last, and all other events."""
+
+    def wrapped(event: Event) -> None:
+        if not isinstance(event, EpochEnded | Settled) or event.epoch == event.epochs or event.epoch % epochs == 0:
+            callback(event)
+
+    return wrapped

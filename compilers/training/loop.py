@@ -1,0 +1,200 @@
+"""The training loop: epochs, and between them whatever the method proposes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compilers import CompiledNetwork, lift, migrate
+from compilers.training.evaluate import evaluate, training_loss
+from compilers.training.events import Callback, EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped
+from compilers.training.settings import TrainingData, TrainSettings
+from compilers.training.state import TrainState
+from netgraph.errors import TrainingError
+from netgraph.graph import Graph
+from netgraph.methods import Action, Method, Proposal
+from netgraph.rewriting import apply
+from netgraph.schedules import History, get_curve
+from netgraph.statistics import Statistics
+
+SHUFFLE, SCORE, REWRITE = range(3)
+"""What random numbers are for; each use has its own stream for each epoch, so nothing needs to be stored."""
+
+PROBE_SAMPLES = 256
+
+
+def train(
+    state: TrainState,
+    data: TrainingData,
+    settings: TrainSettings,
+    method: Method | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> TrainState:
+    """Train a state to its last epoch, growing it as the method says. The state is updated in place and returned.
+
+    Args:
+        state: a fresh state from `begin`, or one from `load_checkpoint`.
+        data: training and validation data on the device of the network.
+        settings: how to train.
+        method: what to propose after each epoch; None trains the graph as it is.
+        callbacks: called with every event, in order.
+
+    Raises:
+        TrainingError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
+    """
+    while state.epoch < settings.epochs and state.stopped is None:
+        started = time.perf_counter()
+        metrics = train_epoch(state, data, settings)
+        metrics |= {f"val_{k}": v for k, v in evaluate(state.net, data.x_valid, data.y_valid, data.task).items()}
+        metrics["edges"] = state.net.graph.num_edges
+        metrics["seconds"] = time.perf_counter() - started
+        _check_finite(state, metrics)
+        state.history.append(metrics)
+        _tell(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
+        if method is not None and state.epoch < settings.epochs:
+            _rewrite(state, data, settings, method, callbacks)
+        if _no_longer_improves(state, settings):
+            state.stopped = f"the validation loss has not improved for {settings.patience} epochs"
+            _tell(callbacks, Stopped(state.epoch, state.stopped))
+        _tell(callbacks, Settled(state.epoch, settings.epochs))
+    return state
+
+
+def train_epoch(state: TrainState, data: TrainingData, settings: TrainSettings) -> dict[str, float]:
+    """One pass over the training data in an order that depends on seed and epoch alone. Returns its metrics."""
+    net, optimizer = state.net, state.optimizer
+    loss_of = training_loss(data.task, settings.label_smoothing)
+    curve = get_curve(settings.curve)
+    total = torch.zeros((), device=data.device)
+    net.train()
+    batches = _batches(data, settings, state.epoch, SHUFFLE)
+    for step, rows in enumerate(batches):
+        x, y = data.x_train[rows], data.y_train[rows]
+        rate = settings.learning_rate * curve((state.epoch + step / len(batches)) / settings.epochs)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+        loss = loss_of(net(x), y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.detach() * len(x)
+    return {"train_loss": float(total) / len(data.x_train), "learning_rate": optimizer.param_groups[0]["lr"]}
+
+
+def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSettings, epoch: int) -> Statistics:
+    """Gradient statistics at fixed weights over `settings.score_batches` mini-batches of the training data."""
+    loss_of = training_loss(data.task, settings.label_smoothing)
+    net.request("edge_gradients")
+    try:
+        for rows in _batches(data, settings, epoch, SCORE)[: settings.score_batches]:
+            net.zero_grad(set_to_none=True)
+            loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()  # type: ignore[no-untyped-call]
+        net.zero_grad(set_to_none=True)
+        return net.statistics()
+    finally:
+        net.release("edge_gradients")
+
+
+def _batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int) -> tuple[Tensor, ...]:
+    """Row numbers of the mini-batches of one shuffled pass over the training data."""
+    generator = torch.Generator().manual_seed(stream_seed(settings.seed, epoch, use))
+    order = torch.randperm(len(data.x_train), generator=generator).to(data.device)
+    return torch.split(order, settings.batch_size)
+
+
+def stream_seed(seed: int, epoch: int, use: int) -> int:
+    """Seed of one stream of random numbers."""
+    return int(np.random.SeedSequence([seed, epoch, use]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class _Context:
+    """What the method sees; see `netgraph.methods.Context`."""
+
+    def __init__(self, state: TrainState, data: TrainingData, settings: TrainSettings) -> None:
+        self._state, self._data, self._settings = state, data, settings
+        self._graph: Graph | None = None
+        self._statistics: Statistics | None = None
+        self.rng = np.random.default_rng(stream_seed(settings.seed, state.epoch, REWRITE))
+
+    @property
+    def graph(self) -> Graph:
+        if self._graph is None:
+            self._graph = lift(self._state.net)
+        return self._graph
+
+    @property
+    def history(self) -> History:
+        return self._state.history
+
+    @property
+    def epochs(self) -> int:
+        return self._settings.epochs
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        return self._state.actions
+
+    def statistics(self) -> Statistics:
+        if self._statistics is None:
+            self._statistics = edge_statistics(self._state.net, self._data, self._settings, self._state.epoch)
+        return self._statistics
+
+    def moved_on(self) -> None:
+        """Forget what belonged to the topology before a rewrite."""
+        self._graph = self._statistics = None
+
+
+def _rewrite(
+    state: TrainState, data: TrainingData, settings: TrainSettings, method: Method, callbacks: Sequence[Callback]
+) -> None:
+    context = _Context(state, data, settings)
+    for proposal in method.propose(context):
+        before = context.graph
+        if not len(proposal.on):
+            state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, 0, before.num_edges))
+            _tell(callbacks, NothingSelected(state.epoch, proposal))
+            continue
+        event = _carry_out(state, data, settings, proposal, before)
+        context.moved_on()
+        _tell(callbacks, event)
+
+
+def _carry_out(
+    state: TrainState, data: TrainingData, settings: TrainSettings, proposal: Proposal, before: Graph
+) -> Rewritten:
+    if state.start is None and before.rewrites == 0:
+        state.start = before
+    seed = stream_seed(settings.seed, before.rewrites, REWRITE)
+    probe = data.x_valid[:PROBE_SAMPLES].cpu().numpy()
+    result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=probe)
+    state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
+    if result.changed:
+        state.net, state.optimizer = migrate(state.net, state.optimizer, result)
+    return Rewritten(state.epoch, proposal, result, before, state.history[-1], seed)
+
+
+def _tell(callbacks: Sequence[Callback], event: Event) -> None:
+    for callback in callbacks:
+        callback(event)
+
+
+def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
+    bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if not bad and not torch.isfinite(state.net.weights).all():
+        bad = ["weights"]
+    if bad:
+        raise TrainingError(
+            f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; lower the learning rate. "
+            f"The run stands at the checkpoint of epoch {state.epoch}."
+        )
+
+
+def _no_longer_improves(state: TrainState, settings: TrainSettings) -> bool:
+    losses = [entry["val_loss"] for entry in state.history]
+    best = min(range(len(losses)), key=losses.__getitem__)
+    return settings.patience > 0 and len(losses) - 1 - best >= settings.patience

@@ -1,0 +1,111 @@
+"""Settings of a training run, and the data that it trains on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netgraph.errors import DataError, OptionError, unknown_name
+from netgraph.graph.columns import Array
+from netgraph.schedules import get_curve
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How to train; every field is an option of the command line.
+
+    Attributes:
+        epochs: passes over the training data, growth included.
+        batch_size: samples per step; the last, short batch of an epoch is used as well.
+        optimizer: "adam", "adamw" or "sgd" (with momentum 0.9).
+        learning_rate: at the start.
+        curve: how the learning rate falls over the run, a name in `netgraph.schedules.CURVES`.
+        weight_decay: of edge weights; biases and norms are spared.
+        label_smoothing: share of the target that is spread over all classes (classification).
+        score_batches: mini-batches over which gradient statistics are collected before a rewrite.
+        patience: stop when the validation loss has not improved for so many epochs; 0 never stops early.
+        seed: of batch order and of whatever rewrites draw.
+    """
+
+    epochs: int = 40
+    batch_size: int = 128
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = 2e-3
+    curve: str = "cosine"
+    weight_decay: float = 0.1
+    label_smoothing: float = 0.1
+    score_batches: int = 64
+    patience: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "score_batches"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name}={getattr(self, name)} is below 1.")
+        for name in ("weight_decay", "patience", "seed"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name}={getattr(self, name)} is negative.")
+        if not self.learning_rate > 0:
+            raise OptionError(f"learning_rate={self.learning_rate} is not above 0.")
+        if not 0 <= self.label_smoothing < 1:
+            raise OptionError(f"label_smoothing={self.label_smoothing} is outside 0..1.")
+        if self.optimizer not in OPTIMIZERS:
+            raise OptionError(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
+        get_curve(self.curve)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Training and validation data as tensors on one device.
+
+    Attributes:
+        x_train, x_valid: (samples, features) inputs.
+        y_train, y_valid: (samples,) class numbers, or (samples, outputs) targets.
+        task: "classification" or "regression".
+    """
+
+    x_train: Tensor
+    y_train: Tensor
+    x_valid: Tensor
+    y_valid: Tensor
+    task: Literal["classification", "regression"]
+
+    def __post_init__(self) -> None:
+        for name in ("train", "valid"):
+            x, y = getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
+            if len(x) != len(y) or not len(x):
+                raise DataError(
+                    f"x_{name} has {len(x)} samples and y_{name} {len(y)}; they must agree and not be empty."
+                )
+        if self.task not in ("classification", "regression"):
+            raise DataError(unknown_name("task", self.task, ("classification", "regression")))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x_train: Array,
+        y_train: Array,
+        x_valid: Array,
+        y_valid: Array,
+        *,
+        task: Literal["classification", "regression"],
+        device: torch.device | str = "cpu",
+    ) -> TrainingData:
+        """Copy NumPy arrays to a device; inputs and regression targets become float32, classes int64."""
+        y_type = np.int64 if task == "classification" else np.float32
+
+        def put(values: Array, dtype: type) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values, dtype=dtype)).to(device)
+
+        return cls(put(x_train, np.float32), put(y_train, y_type), put(x_valid, np.float32), put(y_valid, y_type), task)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return self.x_train.device

@@ -1,0 +1,204 @@
+"""The command line: `netgraph grow | show | replay | undo | explain | methods | data`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from netgraph import __version__
+from netgraph.app.options import parse_assignments
+from netgraph.errors import NetgraphError, unknown_name
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    arguments = build_parser().parse_args(argv)
+    console = Console(stderr=getattr(arguments, "json", False))
+    try:
+        arguments.run(arguments, console)
+    except NetgraphError as error:
+        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        return USAGE
+    except KeyboardInterrupt:
+        _hint("interrupted", arguments)
+        return INTERRUPTED
+    except OSError as error:
+        _hint(f"error: {error}", arguments)
+        return FAILED
+    return OK
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the nearest command for one that it does not know."""
+
+    def error(self, message: str) -> Any:
+        if "invalid choice: " in message:
+            given = message.split("invalid choice: ")[1].split("'")[1]
+            message = unknown_name("command", given, COMMANDS)
+        super().error(message)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = _Parser(prog="netgraph", description="Grow neural networks by rewriting explicit graphs.")
+    parser.add_argument("--version", action="version", version=f"netgraph {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (add, text) in COMMANDS.items():
+        add(commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
+    return parser
+
+
+def _add_grow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="a bundled name, a .npz, IDX or CSV file, or openml:NAME")
+    parser.add_argument("--method", default="ssonn", help="growth method (see `netgraph methods`)")
+    parser.add_argument("--out", type=Path, help="run directory; by default one below runs/")
+    parser.add_argument("--epochs", type=int, help="passes over the training data")
+    parser.add_argument("--seed", type=int, default=0, help="of split, weights, batch order and rewrites")
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
+    parser.add_argument("--target", help="target column of a CSV file or OpenML data set")
+    _add_set(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run, exactly")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in the directory")
+    parser.add_argument("--json", action="store_true", help="print one last line of JSON on standard output")
+    parser.set_defaults(run=_grow)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help="set an option"
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("directory", metavar="RUN", type=Path, help="run directory")
+    parser.set_defaults(run=run)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _explain)
+    parser.add_argument("rule", metavar="RULE", help="name of a rule, such as split-edges")
+    _add_set(parser)
+
+
+def _grow(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.grow import GrowRequest, grow
+
+    request = GrowRequest(
+        data=arguments.data,
+        method=arguments.method,
+        out=arguments.out,
+        seed=arguments.seed,
+        epochs=arguments.epochs,
+        device=arguments.device,
+        target=arguments.target,
+        assignments=parse_assignments(arguments.assignments),
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+    )
+    arguments.directory = request.directory
+    summary = grow(request, console)
+    console.print(summary.table())
+    console.print(
+        f"results in {request.directory}: summary.md, topology.svg, graph.safetensors", highlight=False, markup=False
+    )
+    if arguments.json:
+        print(summary.to_json())
+
+
+def _show(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import show
+
+    show(_run(arguments), console)
+
+
+def _replay(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import replay
+
+    replay(_run(arguments), console)
+
+
+def _undo(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import undo
+
+    undo(_run(arguments), console)
+
+
+def _explain(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import explain_rule
+
+    console.print(
+        str(explain_rule(_run(arguments), arguments.rule, parse_assignments(arguments.assignments))), highlight=False
+    )
+
+
+def _run(arguments: argparse.Namespace) -> Any:
+    from netgraph.app.run_directory import RunDirectory
+
+    return RunDirectory(arguments.directory)
+
+
+def _methods(_arguments: argparse.Namespace, console: Console) -> None:
+    from compilers.training import TrainSettings
+    from netgraph.methods import METHODS
+
+    for spec in METHODS.values():
+        console.print(_options_table(f"{spec.name}: {spec.description}", spec.options))
+    console.print(_options_table("training, of every method", TrainSettings))
+
+
+def _options_table(title: str, options: type[Any]) -> Table:
+    table = Table("option", "default", title=title, title_justify="left")
+    for field in fields(options):
+        table.add_row(field.name, "" if field.default is MISSING else str(field.default))
+    return table
+
+
+def _data(_arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.data import dataset_names
+
+    table = Table("name", "what it is", title="bundled data sets")
+    for name, text in dataset_names().items():
+        table.add_row(name, text)
+    console.print(table)
+    console.print("Paths to .npz, IDX (also gzipped) and CSV files, and openml:NAME, work as well.", highlight=False)
+
+
+def _hint(text: str, arguments: argparse.Namespace) -> None:
+    """Say what happened, and how a run goes on from its last checkpoint."""
+    console = Console(stderr=True)
+    console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if arguments.command == "grow" and (directory := getattr(arguments, "directory", None)) is not None:
+        console.print(
+            f"Everything up to the last finished epoch is in {directory}; "
+            "the same command with --resume goes on from there.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def _plain(error: NetgraphError) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+COMMANDS: dict[str, tuple[Any, str]] = {
+    "grow": (_add_grow, "grow a network on a data set and write a run directory"),
+    "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
+    "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
+    "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
+    "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
+    "methods": (lambda p: p.set_defaults(run=_methods), "list methods and their options"),
+    "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

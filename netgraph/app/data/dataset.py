@@ -1,0 +1,68 @@
+"""`Dataset`: what training gets."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from netgraph.app.data.raw import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set that is ready for training; its arrays must not be changed."""
+
+    name: str
+    """Short name for reports."""
+    task: str
+    """`classification` or `regression`."""
+    x_train: Array
+    """(N, features) float32, C-contiguous; images are flattened."""
+    y_train: Array
+    """(N,) int64 class indices 0..C-1, or (N, outputs) float32 standardised targets."""
+    x_test: Array
+    """Like `x_train`."""
+    y_test: Array
+    """Like `y_train`."""
+    input_shape: tuple[int, ...]
+    """Shape of one sample before flattening: (28, 28) for MNIST, (30,) for a table of 30 columns."""
+    domain: tuple[float, float] | tuple[Array, Array]
+    """Low and high that every input lies in; two floats when one pair serves all features."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes in the order of their indices; empty for regression."""
+    x_valid: Array | None = None
+    """Like `x_train`, when the source has a validation split of its own."""
+    y_valid: Array | None = None
+    """Like `y_train`, when the source has a validation split of its own."""
+    target_mean: Array | None = None
+    """(outputs,) mean of the training targets in their own unit; None for classification."""
+    target_std: Array | None = None
+    """(outputs,) what a standardised error is multiplied by to get the unit of the targets back."""
+    notes: tuple[str, ...] = ()
+    """What the loader did to the data: sentences for the user."""
+
+    @property
+    def features(self) -> int:
+        """Number of input features."""
+        return int(self.x_train.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Number of classes, or of regression targets."""
+        return len(self.classes) if self.task == "classification" else int(self.y_train.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of all arrays: equal data has an equal fingerprint."""
+        digest = hashlib.sha256()
+        inputs = {"x_train": self.x_train, "x_test": self.x_test, "x_valid": self.x_valid}
+        targets = {"y_train": self.y_train, "y_test": self.y_test, "y_valid": self.y_valid}
+        units = {"target_mean": self.target_mean, "target_std": self.target_std}
+        for name, array in (inputs | targets | units).items():
+            if array is not None:
+                digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]

@@ -1,0 +1,39 @@
+"""Find and open the files of data sets, with errors that say what to do."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import zlib
+from pathlib import Path
+
+from netgraph.errors import DataError
+
+# What reading and unpacking a damaged file raises.
+DAMAGE = (OSError, EOFError, zlib.error)
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def require_file(path: Path) -> None:
+    """Raise `DataError` with the nearest name in the same directory unless `path` exists."""
+    if path.exists():
+        return
+    if not path.parent.is_dir():
+        raise DataError(f"{path} does not exist: there is no directory {path.parent}. Check the path.")
+    near = difflib.get_close_matches(path.name, sorted(entry.name for entry in path.parent.iterdir()), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise DataError(f"{path} does not exist.{hint} Check the path.")
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error for a file that could not be read or unpacked."""
+    return DataError(f"{path} cannot be read ({error}). Check that it is complete and readable.")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of `path`, unpacked if it is gzipped (told by content, not by name)."""
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data
+    except DAMAGE as error:
+        raise unreadable(path, error) from error

@@ -1,0 +1,120 @@
+"""Read tables (`.csv`), gzipped or not; text columns become one-hot columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from netgraph.app.data.files import read_bytes
+from netgraph.app.data.raw import Array, RawData
+from netgraph.errors import DataError, unknown_name
+
+# Cells that stand for "no value" in a column whose other cells are all numbers.
+_MISSING_CELLS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+# More distinct texts than this in a column is a name or an identifier, not a category.
+_MAX_CATEGORIES = 1000
+
+
+def read_csv(path: Path, target: str | None) -> RawData:
+    """Read a table with a header; number columns are kept, text columns become one-hot columns.
+
+    Args:
+        path: the file, comma-separated UTF-8, maybe gzipped.
+        target: name of the column to predict.
+
+    Returns:
+        The table as one split `all`; which columns were one-hot encoded stands in the notes.
+
+    Raises:
+        DataError: the table is not regular, or `target` is missing or not one of its columns.
+    """
+    header, rows = _csv_rows(path)
+    if target is None:
+        raise DataError(f"{path}: give target= the column to predict. Columns: {', '.join(header)}.")
+    if target not in header:
+        raise DataError(f"{path}: {unknown_name('target column', target, header)}")
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    labels = columns.pop(target)
+    numbers = _as_numbers(labels)
+    y = np.array(labels, dtype=np.str_) if numbers is None else numbers
+    parsed: dict[str, Array] = {}
+    for name, cells in columns.items():
+        numbers = _as_numbers(cells)
+        parsed[name] = np.array(cells, dtype=np.str_) if numbers is None else numbers
+    x, names, notes = encode_table(str(path), parsed)
+    stem = path.name.removesuffix(".gz").removesuffix(".csv")
+    return RawData(stem, str(path), {"all": (x, y)}, columns=names, notes=notes)
+
+
+def _csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table, all cells stripped; blank lines are skipped."""
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+        numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not comma-separated UTF-8 text ({error}). Save it as such.") from error
+    if len(numbered) < 2:
+        raise DataError(f"{path} is empty: it has {len(numbered)} lines, but needs a header and samples.")
+    header = numbered[0][1]
+    if len(header) < 2:
+        raise DataError(f"{path} has one column, {header[0]!r}. Separate the columns by commas.")
+    if _as_numbers(header) is not None:
+        raise DataError(f"{path}: the first line holds numbers. Put the names of the columns there.")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise DataError(f"{path}: two columns are called {twice!r}. Give each column its own name.")
+    for line, row in numbered:
+        if len(row) != len(header):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} cells, but the header names {len(header)} columns. Mend that line."
+            )
+    return header, [row for _, row in numbered[1:]]
+
+
+def _as_numbers(cells: Sequence[str]) -> Array | None:
+    """Return a column as float64 with NaN for missing cells, or None if some cell is text."""
+    try:
+        return np.array([_number(cell) for cell in cells], dtype=np.float64)
+    except ValueError:
+        return None
+
+
+def _number(cell: str) -> float:
+    if cell.lower() in _MISSING_CELLS:
+        return math.nan
+    if "_" in cell:  # float() takes 1_2 for 12, but in a table it is a name
+        raise ValueError(cell)
+    return float(cell)
+
+
+def encode_table(source: str, columns: Mapping[str, Array]) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+    """Join columns to one float array, with a 0/1 column per distinct value of each text column.
+
+    Returns:
+        The array (rows, features), the names of its features, and a note about the text columns.
+    """
+    parts: list[Array] = []
+    names: list[str] = []
+    encoded: list[str] = []
+    for name, column in columns.items():
+        if column.dtype.kind != "U":
+            parts.append(column[:, None])
+            names.append(name)
+            continue
+        values, codes = np.unique(column, return_inverse=True)
+        if len(values) > _MAX_CATEGORIES:
+            raise DataError(
+                f"{source}: text column {name!r} has {len(values)} distinct values; "
+                f"at most {_MAX_CATEGORIES} are one-hot encoded. Drop the column, or replace it by numbers."
+            )
+        parts.append(np.equal.outer(codes, np.arange(len(values))))
+        names.extend(f"{name}={value}" for value in values)
+        encoded.append(f"{name} ({len(values)} values)")
+    notes = (f"Text columns were one-hot encoded: {', '.join(encoded)}.",) if encoded else ()
+    return np.concatenate(parts, axis=1, dtype=np.float64), tuple(names), notes

@@ -1,0 +1,43 @@
+"""`RawData`: a data set as its source holds it, before labelling, splitting and scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class RawData:
+    """A data set as its source holds it: neither labelled, nor split, nor scaled."""
+
+    name: str
+    """Short name for reports."""
+    source: str
+    """What the user asked for; every error message begins with it."""
+    splits: Mapping[str, tuple[Array, Array]]
+    """(x, y) per split: either `all`, which is still to be split, or `train` and `test`; maybe `valid`."""
+    task: str | None = None
+    """The task, when the source knows it."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes 0, 1, ..., when the source knows them."""
+    columns: tuple[str, ...] = ()
+    """Names of the features of a table, for messages."""
+    full_scale: float | None = None
+    """Largest value that an input can take by its encoding (255 for bytes), when the source knows it."""
+    notes: tuple[str, ...] = ()
+    """What the reader did to the data, for the user."""
+
+    @property
+    def first(self) -> str:
+        """Name of the split that training samples come from: `train`, or `all` before splitting."""
+        return "all" if "all" in self.splits else "train"
+
+
+def array_name(kind: str, split: str) -> str:
+    """Return what an array is called in messages: `x_test`, or plain `x` when there is no split."""
+    return kind if split == "all" else f"{kind}_{split}"

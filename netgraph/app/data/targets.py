@@ -1,0 +1,112 @@
+"""Targets: which task they are for, class indices, and standardising."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from netgraph.app.data.raw import Array, RawData, array_name
+from netgraph.errors import DataError
+
+TASKS = ("classification", "regression")
+# Whole numbers with more distinct values than this are quantities rather than class labels.
+_MAX_INFERRED_CLASSES = 20
+
+
+def resolve_task(raw: RawData, task: str | None) -> tuple[str, list[str]]:
+    """Return the task, told by the targets unless `task` or the source says it, and notes about a guess."""
+    y = raw.splits[raw.first][1]
+    if y.ndim == 2 and task != "regression":
+        one_hot = y.dtype.kind != "U" and bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+        if task is None and y.dtype.kind == "f" and not one_hot:
+            return "regression", []
+        kind = "one-hot labels" if one_hot else "several columns"
+        raise DataError(
+            f"{raw.source}: {array_name('y', raw.first)} has shape {y.shape}, {kind}. For classification "
+            "store class indices (y.argmax(axis=1)); for several targets give task='regression'."
+        )
+    if known := task or raw.task:
+        return known, []
+    targets = np.concatenate([targets for _, targets in raw.splits.values()])
+    if targets.dtype.kind in "Ub":
+        return "classification", []
+    if targets.dtype.kind == "f" and not _all_whole(targets):
+        return "regression", []
+    count = len(np.unique(targets))
+    if count <= _MAX_INFERRED_CLASSES:
+        return "classification", []
+    # Integers are labels whatever their number (ImageNet has 1000); floats are what quantities come as.
+    guess, other = TASKS if targets.dtype.kind in "iu" else TASKS[::-1]
+    note = f"{count} distinct whole numbers as targets were taken for {guess}; task='{other}' overrides it."
+    return guess, [note]
+
+
+def _all_whole(values: Array) -> bool:
+    return values.dtype.kind != "f" or bool((values == np.round(values)).all())
+
+
+def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array], tuple[str, ...], list[str]]:
+    """Number the labels 0..C-1 in sorted order.
+
+    Returns:
+        The class indices of each split, the names of the classes, and a note if labels were renumbered.
+    """
+    for split, labels in y.items():
+        if labels.dtype.kind != "U" and not _all_whole(labels):
+            first = labels[labels != np.round(labels)][0]
+            raise DataError(
+                f"{raw.source}: label {first} of {array_name('y', split)} is not a whole number. Store class "
+                "labels as integers or text, or give task='regression'."
+            )
+    values = np.unique(y[raw.first])
+    indices = {}
+    for split, labels in y.items():
+        codes = np.minimum(np.searchsorted(values, labels), len(values) - 1)
+        unknown = np.unique(labels[values[codes] != labels])
+        if len(unknown):
+            raise DataError(
+                f"{raw.source}: {array_name('y', split)} has labels that no training sample has: "
+                f"{listing(_class_names(unknown))}. Add samples of them to the training data or drop them "
+                "(or give task='regression' if these are quantities)."
+            )
+        indices[split] = codes.astype(np.int64)
+    names = _class_names(values)
+    if len(values) < 2:
+        raise DataError(f"{raw.source}: every label is {names[0]!r}. Classification needs two classes.")
+    if values.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values))):
+        return indices, raw.classes if len(raw.classes) == len(names) else names, []
+    return indices, names, [f"Labels {listing(names)} were numbered 0 to {len(names) - 1} in sorted order."]
+
+
+def _class_names(values: Array) -> tuple[str, ...]:
+    if values.dtype.kind in "Ub":
+        return tuple(str(value) for value in values)
+    return tuple(str(int(value)) for value in values)
+
+
+def listing(names: tuple[str, ...]) -> str:
+    """Return the first few names as text, and how many there are if they are more."""
+    return ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
+
+
+def standardised(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array], Array, Array]:
+    """Return the targets as (N, outputs) float32 with training mean 0 and deviation 1, and both values."""
+    wide = {}
+    for split, targets in y.items():
+        if targets.dtype.kind == "U":
+            raise DataError(
+                f"{raw.source}: targets such as {str(targets.flat[0])!r} are text. Regression needs numbers; "
+                "leave out task='regression' to use them as class labels."
+            )
+        wide[split] = targets.astype(np.float64).reshape(len(targets), -1)
+    with np.errstate(all="ignore"):
+        mean, std = wide["train"].mean(axis=0), wide["train"].std(axis=0)
+    # The deviation of equal values can come out as a rounding error instead of 0.
+    constant = wide["train"].min(axis=0) == wide["train"].max(axis=0)
+    bad = np.flatnonzero(constant | (std == 0) | ~np.isfinite(std))
+    if len(bad):
+        value = wide["train"][0, bad[0]]
+        reason = f"constant ({value:g}) in training" if constant[bad[0]] else "too large or small to scale"
+        raise DataError(f"{raw.source}: regression target {bad[0]} is {reason}. Give a target that varies.")
+    return {split: ((part - mean) / std).astype(np.float32) for split, part in wide.items()}, mean, std

@@ -1,0 +1,118 @@
+"""Commands that look at a run, or take back its last rewrite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from netgraph.app.options import split_assignments
+from netgraph.app.run_directory import RunDirectory
+from netgraph.errors import JournalError, OptionError, unknown_name
+from netgraph.graph import Graph
+from netgraph.rewriting import Explanation, Stamp, explain
+from netgraph.rules import RULES
+from netgraph.serialize import save
+from netgraph.viz import draw
+
+
+def current_graph(run: RunDirectory) -> Graph:
+    """The final graph of a run; for one that has not ended, the graph before its first rewrite."""
+    return run.graph if run.graph_file.is_file() else run.journal.first()
+
+
+def show(run: RunDirectory, console: Console) -> None:
+    """Print the results, layers and rewrites of a run."""
+    graph = current_graph(run)
+    summary = run.read_summary()
+    state = "" if summary else " (not ended)"
+    console.print(f"{run.path}{state}: {graph!r}", highlight=False, markup=False)
+    if summary:
+        metric = summary["metric"]
+        console.print(
+            f"test {metric} {summary[f'test_{metric}']:.4f}, linear start {summary[f'test_{metric}_start']:.4f}; "
+            f"{summary['seconds']:.1f} s, seed {summary['seed']}",
+            highlight=False,
+            markup=False,
+        )
+    layers = Table(title="layers")
+    for name in ("layer", "role", "vertices", "activation", "edges in", "density in"):
+        layers.add_column(name, justify="left" if name in ("layer", "role", "activation") else "right")
+    for layer in graph.layers.values():
+        links = [k for k in graph.incoming[layer.id] if not k.frozen.all()]
+        edges = sum(len(k) for k in links)
+        cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)
+        layers.add_row(layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}",
+                       f"{edges / cells:.3f}" if cells else "")  # fmt: skip
+    console.print(layers)
+    entries = run.journal.entries()
+    if entries:
+        rewrites = Table(title="rewrites")
+        for name in ("#", "epoch", "rule", "matches", "what changed", "edges", "function"):
+            rewrites.add_column(name, justify="right" if name in ("#", "epoch", "matches", "edges") else "left")
+        for e in entries:
+            rewrites.add_row(str(e.rewrite), str(e.epoch), e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}",
+                             e.certificate.kind)  # fmt: skip
+        console.print(rewrites)
+
+
+def replay(run: RunDirectory, console: Console) -> None:
+    """Rebuild every topology of a run forwards and backwards and compare its hashes; print a line for each.
+
+    Raises:
+        JournalError: at the first that differs, or when the graph file has another topology than the last.
+    """
+    first = run.journal.first()
+    graph = first
+    console.print(f"start      {first.topology_hash}  {first!r}", highlight=False, markup=False)
+    for entry, graph in run.journal.replay():
+        console.print(
+            f"rewrite {entry.rewrite:<3}{graph.topology_hash}  {entry.rule}: {entry.summary}", highlight=False
+        )
+    if run.graph_file.is_file() and run.graph.topology_hash != graph.topology_hash:
+        raise JournalError(
+            f"The replayed journal ends at topology {graph.topology_hash[:8]}, but {run.graph_file.name} has "
+            f"{run.graph.topology_hash[:8]}."
+        )
+    undone = [graph, *(before for _entry, before in run.journal.replay_backwards(graph))]
+    if Stamp.of(undone[-1]) != Stamp.of(first):
+        raise JournalError("Undoing every rewrite does not lead back to the topology of the first graph.")
+    count = len(run.journal)
+    ends = f"the last is that of {run.graph_file.name}" if run.graph_file.is_file() else "the run has not ended"
+    console.print(f"{count} rewrites replayed and undone, every hash agrees; {ends}", highlight=False, markup=False)
+
+
+def undo(run: RunDirectory, console: Console) -> None:
+    """Take back the last rewrite: the graph file becomes the trained graph just before it.
+
+    Checkpoint and summary, which are ahead of that graph, are set aside; nothing is deleted.
+
+    Raises:
+        JournalError: when there is nothing to undo.
+    """
+    entries = run.journal.entries()
+    graph = run.journal.undo()
+    save(graph, run.graph_file)
+    for name in ("checkpoint.safetensors", "summary.json", "summary.md"):
+        file = run.path / name
+        if file.is_file():
+            file.rename(file.with_stem(f"{file.stem}.undone"))
+    draw(graph, title="after undo").save(run.path / "topology.svg")
+    last = entries[-1]
+    console.print(
+        f"rewrite {last.rewrite} taken back ({last.rule}: {last.summary}); now {graph!r}", highlight=False, markup=False
+    )
+
+
+def explain_rule(run: RunDirectory, rule_name: str, assignments: Mapping[str, str]) -> Explanation:
+    """Why a rule would fire, or not, on the graph of a run.
+
+    Raises:
+        OptionError: for an unknown rule or parameter, with the nearest name.
+    """
+    if rule_name not in RULES:
+        raise OptionError(unknown_name("rule", rule_name, RULES))
+    cls = RULES[rule_name]
+    (values,) = split_assignments(assignments, cls)
+    return explain(cls(**values), current_graph(run))

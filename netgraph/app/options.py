@@ -1,0 +1,63 @@
+"""Options of the command line: KEY=VALUE pairs onto frozen dataclasses."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Literal, TypeVar
+
+from netgraph.errors import OptionError, unknown_name
+
+T = TypeVar("T")
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, str]:
+    """Split KEY=VALUE texts; a later one wins. Raises `OptionError` for a text without "="."""
+    result = {}
+    for text in assignments:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise OptionError(f"--set {text!r} is not of the form KEY=VALUE.")
+        result[key.strip().replace("-", "_")] = value.strip()
+    return result
+
+
+def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[dict[str, Any]]:
+    """Give every option to the dataclass that has a field of this name, converted to the field's type.
+
+    Raises:
+        OptionError: for a name that no dataclass has, with the nearest, and for a value of the wrong type.
+    """
+    hints = [typing.get_type_hints(target) for target in targets]
+    known = [{f.name for f in fields(target)} for target in targets]
+    result: list[dict[str, Any]] = [{} for _ in targets]
+    for key, text in values.items():
+        homes = [k for k, names in enumerate(known) if key in names]
+        if not homes:
+            raise OptionError(unknown_name("option", key, set().union(*known)))
+        for k in homes:
+            result[k][key] = convert(key, text, hints[k][key])
+    return result
+
+
+def convert(key: str, text: str, hint: Any) -> Any:
+    """Read a text as a value of an annotated type: bool, int, float, str, Literal or a union with None."""
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        if text.lower() == "none":
+            return None
+        return convert(key, text, next(arg for arg in typing.get_args(hint) if arg is not types.NoneType))
+    if origin is Literal:
+        if text not in typing.get_args(hint):
+            raise OptionError(f"{key}: " + unknown_name("value", text, typing.get_args(hint)))
+        return text
+    if hint is bool:
+        if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
+            raise OptionError(f"{key}={text!r} is not true or false.")
+        return text.lower() in ("true", "yes", "1")
+    try:
+        return int(text.replace("_", "")) if hint is int else hint(text)
+    except ValueError:
+        raise OptionError(f"{key}={text!r} is not {'a whole number' if hint is int else 'a number'}.") from None

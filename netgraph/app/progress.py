@@ -1,0 +1,88 @@
+"""What a person sees while a network grows: a line per epoch, a line per rewrite, and a bar."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from compilers.training import EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped
+from netgraph.rewriting import Result
+
+
+class ProgressDisplay:
+    """A callback that prints to a console; a context manager around the bar.
+
+    Args:
+        console: where to print.
+        epochs: epochs of the run.
+        done: epochs finished before, in a resumed run.
+    """
+
+    def __init__(self, console: Console, epochs: int, done: int = 0) -> None:
+        self._console = console
+        columns = (TextColumn("growing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._bar = self._progress.add_task("epochs", total=epochs, completed=done)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, EpochEnded):
+            self._console.print(_epoch_line(event), highlight=False)
+        elif isinstance(event, Rewritten):
+            self._console.print(f"  [cyan]{escape(rewrite_line(event))}[/]", highlight=False)
+        elif isinstance(event, NothingSelected):
+            text = f"{event.proposal.part}: nothing to rewrite ({event.proposal.reason})"
+            self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False)
+        elif isinstance(event, Stopped):
+            self._console.print(f"  [yellow]stopped: {escape(event.reason)}[/]", highlight=False)
+        elif isinstance(event, Settled):
+            self._progress.update(self._bar, completed=event.epoch)
+
+
+def _epoch_line(event: EpochEnded) -> str:
+    m = event.metrics
+    score = f"val_acc {m['val_accuracy']:.4f}" if "val_accuracy" in m else f"val_rmse {m['val_rmse']:.4g}"
+    width = len(str(event.epochs))
+    return (
+        f"epoch {event.epoch:>{width}}/{event.epochs}  loss {m['train_loss']:.4f}  val_loss {m['val_loss']:.4f}  "
+        f"{score}  edges {int(m['edges']):,}  {m['seconds']:.2f} s"
+    )
+
+
+def rewrite_line(event: Rewritten) -> str:
+    """What was rewritten, where, how often, and what that did to the output."""
+    result = event.result
+    certificate = result.certificate
+    measured = certificate.measured
+    change = f"output change {measured.relative:.1e} of its range" if measured else "not measured"
+    return (
+        f"{result.rule.name} x {len(result.matches):,} {places(result)}: {result.delta.summary()}; "
+        f"{certificate.kind}, {change} ({event.proposal.reason})"
+    )
+
+
+def places(result: Result) -> str:
+    """Where a rewrite acted: the links of its edges, or the layers of its vertices, at most three by name."""
+    graph = result.matches.graph
+    root = result.matches.root
+    if hasattr(root, "link"):
+        keys = list(graph.links_by_key)
+        links = [keys[k] for k in dict.fromkeys(root.link.tolist())]
+        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t, _ in links]
+    else:
+        ids = root.layer if hasattr(root, "layer") else root.id
+        names = [graph.layer(i).name for i in dict.fromkeys(ids.tolist())]
+    return "in " + ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,122 @@
+"""Run directories: where a run keeps its configuration, journal, metrics, checkpoints and results."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from netgraph.errors import DataError, OptionError
+from netgraph.files import append_line, write_atomically
+from netgraph.graph import Graph
+from netgraph.rewriting import Journal
+from netgraph.serialize import load
+
+CONFIG = "config.json"
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: the directory. `create` makes a new one; the constructor opens one that holds a run.
+
+    Raises:
+        OptionError: when there is no run.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not (self.path / CONFIG).is_file():
+            raise OptionError(f"{os.fspath(path)!r} holds no run ({CONFIG} is missing); make one with `netgraph grow`.")
+
+    @classmethod
+    def create(
+        cls, path: str | os.PathLike[str], config: Mapping[str, Any], first: Graph, *, overwrite: bool = False
+    ) -> RunDirectory:
+        """Start a run at `first`. Only a directory that is empty, or holds a run that may be overwritten, is used.
+
+        Raises:
+            OptionError: when the directory holds something that would be lost.
+        """
+        target = Path(path)
+        if (target / CONFIG).is_file():
+            if not overwrite:
+                raise OptionError(
+                    f"{os.fspath(path)!r} holds a run already; go on with it by --resume, replace it by --overwrite, "
+                    "or choose another --out."
+                )
+            shutil.rmtree(target)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise OptionError(f"{os.fspath(path)!r} exists and holds no run; choose another --out.")
+        target.mkdir(parents=True, exist_ok=True)
+        Journal.create(target, first)
+        # Last, because a directory with a configuration counts as a run.
+        write_atomically(target / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+        return cls(target)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration. Raises `DataError` when the file is damaged."""
+        try:
+            values: dict[str, Any] = json.loads((self.path / CONFIG).read_text())
+        except ValueError as error:
+            raise DataError(f"{os.fspath(self.path / CONFIG)!r} is damaged: {error}.") from error
+        return values
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of rewrites."""
+        return Journal(self.path)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state of training is kept."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def start_file(self) -> Path:
+        """The graph just before the first growth, trained to its plateau."""
+        return self.path / "start.safetensors"
+
+    @property
+    def graph_file(self) -> Path:
+        """The final graph."""
+        return self.path / "graph.safetensors"
+
+    @property
+    def graph(self) -> Graph:
+        """The final graph; raises `OptionError` when the run has not ended."""
+        if not self.graph_file.is_file():
+            raise OptionError(
+                f"The run in {os.fspath(self.path)!r} has not ended: there is no {self.graph_file.name}. "
+                "Go on with it by `netgraph grow ... --resume`."
+            )
+        return load(self.graph_file)
+
+    def append_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Append the metrics of one epoch to `metrics.jsonl`."""
+        append_line(self.path / "metrics.jsonl", json.dumps(metrics))
+
+    def reset_metrics(self, history: list[dict[str, float]]) -> None:
+        """Write `metrics.jsonl` anew, as it was at a checkpoint."""
+        text = "".join(json.dumps({"epoch": k, **entry}) + "\n" for k, entry in enumerate(history, start=1))
+        write_atomically(self.path / "metrics.jsonl", text.encode())
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """Metrics of every finished epoch; a line that a crash cut off is left out."""
+        file = self.path / "metrics.jsonl"
+        lines = file.read_text().split("\n")[:-1] if file.is_file() else []
+        return [json.loads(line) for line in lines]
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, completely or not at all."""
+        write_atomically(self.path / name, text.encode())
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Results of a run that has ended, or None."""
+        file = self.path / "summary.json"
+        return json.loads(file.read_text()) if file.is_file() else None

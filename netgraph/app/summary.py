@@ -1,0 +1,167 @@
+"""Results of a run, for people (`summary.md`, a table) and for programs (`--json`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from netgraph.app.data import Dataset
+from netgraph.app.run_directory import RunDirectory
+from netgraph.graph import Graph
+
+if TYPE_CHECKING:
+    from compilers.training import TrainState
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """Results of a run that has ended.
+
+    Attributes:
+        metric: "accuracy" or "rmse", of the test set.
+        test, test_start: of the final graph, and of the linear start trained to its plateau.
+        val: of the final graph, on the validation data.
+        edges, edges_start, edges_peak: trainable edges at the end, at the start, and at most.
+        vertices, layers, layers_start: sizes.
+        rewrites: number of rewrites.
+        largest_exact_change: largest measured change, relative to the range of an output, of any rewrite that
+            claims to be exact.
+        seconds, seconds_start: wall time of the whole run, and of training up to the first growth.
+        epochs: finished epochs.
+        seed: of the run.
+        stopped: why it ended early, or None.
+    """
+
+    data: str
+    method: str
+    metric: str
+    test: float
+    test_start: float
+    val: float
+    edges: int
+    edges_start: int
+    edges_peak: int
+    vertices: int
+    layers: int
+    layers_start: int
+    rewrites: int
+    largest_exact_change: float
+    seconds: float
+    seconds_start: float
+    epochs: int
+    seed: int
+    stopped: str | None
+
+    @classmethod
+    def collect(
+        cls,
+        run: RunDirectory,
+        dataset: Dataset,
+        state: TrainState,
+        start: Graph,
+        final: Graph,
+        scores: Sequence[Mapping[str, float]],
+    ) -> RunSummary:
+        """Put the results together."""
+        metric = "accuracy" if dataset.task == "classification" else "rmse"
+        entries = run.journal.entries()
+        grown = next((entry.epoch for entry in entries), state.epoch)
+        exact = [e.certificate.measured.relative for e in entries
+                 if e.certificate.kind == "exact" and e.certificate.measured]  # fmt: skip
+        return cls(
+            data=dataset.name,
+            method=run.config["method"],
+            metric=metric,
+            test=scores[1][metric],
+            test_start=scores[0][metric],
+            val=state.history[-1][f"val_{metric}"],
+            edges=final.num_edges,
+            edges_start=start.num_edges,
+            edges_peak=max([start.num_edges, final.num_edges, *(entry.edges for entry in entries)]),
+            vertices=final.num_vertices,
+            layers=final.num_layers,
+            layers_start=start.num_layers,
+            rewrites=len(entries),
+            largest_exact_change=max(exact, default=0.0),
+            seconds=state.elapsed,
+            seconds_start=sum(entry["seconds"] for entry in state.history[:grown]),
+            epochs=state.epoch,
+            seed=run.config["seed"],
+            stopped=state.stopped,
+        )
+
+    def to_json(self) -> str:
+        """One line with the keys that programs read."""
+        values: dict[str, Any] = {
+            f"test_{self.metric}": self.test,
+            f"test_{self.metric}_start": self.test_start,
+            f"val_{self.metric}": self.val,
+            **{k: v for k, v in asdict(self).items() if k not in ("test", "test_start", "val")},
+        }
+        return json.dumps(values)
+
+    def table(self) -> Table:
+        """Before and after growth, side by side."""
+        table = Table(title=f"{self.data}: before and after growth ({self.method}, seed {self.seed})")
+        for name in ("", f"test {self.metric}", "edges", "layers", "seconds"):
+            table.add_column(name, justify="left" if not name else "right")
+        table.add_row("linear start", _score(self.test_start), f"{self.edges_start:,}", str(self.layers_start),
+                      f"{self.seconds_start:.1f}")  # fmt: skip
+        table.add_row("grown", _score(self.test), f"{self.edges:,}", str(self.layers), f"{self.seconds:.1f}")
+        table.caption = (
+            f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; largest output change of an exact "
+            f"rewrite {self.largest_exact_change:.1e} of the range"
+        )
+        return table
+
+
+def render_summary(run: RunDirectory, summary: RunSummary) -> str:
+    """The text of `summary.md`."""
+    config = run.config
+    lines = [
+        f"# {summary.data}, grown by {summary.method}",
+        "",
+        f"| | test {summary.metric} | edges | layers | seconds |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        f"| linear start, at its plateau | {_score(summary.test_start)} | {summary.edges_start:,} "
+        f"| {summary.layers_start} | {summary.seconds_start:.1f} |",
+        f"| grown | {_score(summary.test)} | {summary.edges:,} | {summary.layers} | {summary.seconds:.1f} |",
+        "",
+        f"{summary.epochs} epochs, seed {summary.seed}, at most {summary.edges_peak:,} edges, "
+        f"{summary.vertices:,} vertices at the end." + (f" Ended early: {summary.stopped}." if summary.stopped else ""),
+        "",
+        "![The final topology](topology.svg)",
+        "",
+        "## Rewrites",
+        "",
+        "| # | epoch | rule | matches | what changed | edges | function | measured change |",
+        "| ---: | ---: | --- | ---: | --- | ---: | --- | ---: |",
+    ]
+    for e in run.journal.entries():
+        measured = f"{e.certificate.measured.relative:.1e}" if e.certificate.measured else ""
+        lines.append(
+            f"| {e.rewrite} | {e.epoch} | {e.rule} | {e.matches:,} | {e.summary} | {e.edges:,} "
+            f"| {e.certificate.kind} | {measured} |"
+        )
+    lines += [
+        "",
+        "Measured changes are the largest over a probe batch, each output relative to its own range.",
+        "",
+        "## Settings",
+        "",
+        *(f"- {k}: {v}" for k, v in {**config["training"], **config["options"], **config["data_settings"]}.items()),
+        "",
+        f"netgraph {config['netgraph']}, torch {config['torch']}, numpy {config['numpy']}, "
+        f"Python {config['python']} on {config['machine']}, {config['threads']} threads, device {config['device']}. "
+        f"Data {config['data']}, fingerprint {config['fingerprint']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _score(value: float) -> str:
+    return f"{value:.4f}"

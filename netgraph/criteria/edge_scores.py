@@ -1,0 +1,76 @@
+"""Criteria: a score per edge, from statistics or from the graph alone. Larger means act on it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.errors import OptionError, StatisticsError, unknown_name
+from netgraph.graph import Graph
+from netgraph.graph.columns import Array
+from netgraph.statistics import Statistics
+
+Score = Callable[[Graph, Statistics | None, np.random.Generator], Array]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A score per edge.
+
+    Attributes:
+        name: key in `CRITERIA`.
+        score: `score(graph, statistics, rng)` returns (edges,) float64 in the order of `graph.edges`.
+        needs_statistics: whether it reads gradient statistics.
+        description: what a large score means.
+    """
+
+    name: str
+    score: Score
+    needs_statistics: bool
+    description: str
+
+
+def _gradient(graph: Graph, stats: Statistics | None, column: str) -> Array:
+    if stats is None:
+        raise StatisticsError(f"This criterion reads the edge statistic {column!r}, but no statistics were given.")
+    stats.check(graph)
+    return stats.edge(column).astype(np.float64)
+
+
+CRITERIA: Mapping[str, Criterion] = {
+    c.name: c
+    for c in (
+        Criterion(
+            "g_abs",
+            lambda g, s, r: _gradient(g, s, "mean_abs_gradient"),
+            True,
+            "large mean |gradient| over mini-batches (SSONN, equation 1)",
+        ),
+        Criterion(
+            "g_var",
+            lambda g, s, r: _gradient(g, s, "variance_abs_gradient"),
+            True,
+            "large variance of |gradient| over mini-batches (SSONN, equation 2)",
+        ),
+        Criterion(
+            "reversed",
+            lambda g, s, r: -_gradient(g, s, "mean_abs_gradient"),
+            True,
+            "small mean |gradient|: the ablation of SSONN, figure 2",
+        ),
+        Criterion("l1", lambda g, s, r: np.abs(g.edges.weight.astype(np.float64)), False, "large |weight|"),
+        Criterion("l2", lambda g, s, r: np.square(g.edges.weight.astype(np.float64)), False, "large squared weight"),
+        Criterion("random", lambda g, s, r: r.random(len(g.edges)), False, "chance, uniformly"),
+    )
+}
+"""The shipped edge criteria by name."""
+
+
+def get_criterion(name: str) -> Criterion:
+    """Return the criterion called `name`, or raise `OptionError` with the nearest known name."""
+    try:
+        return CRITERIA[name]
+    except KeyError:
+        raise OptionError(unknown_name("criterion", name, CRITERIA)) from None

@@ -1,0 +1,127 @@
+"""How much: which rows to act on, given their scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.errors import OptionError, StatisticsError
+from netgraph.graph.columns import Array
+
+
+class Selection(ABC):
+    """Chooses rows by their scores. Selecting nothing is a normal outcome."""
+
+    def select(self, scores: Array, groups: Array) -> Array:
+        """Positions of the chosen rows, best first; ties keep their order.
+
+        Args:
+            scores: (rows,) scores, larger is better.
+            groups: (rows,) integer group of each row, such as its link or target layer.
+
+        Raises:
+            StatisticsError: when a score is NaN.
+        """
+        if np.isnan(scores).any():
+            raise StatisticsError(
+                f"{np.count_nonzero(np.isnan(scores)):,} of {len(scores):,} scores are NaN; statistics that were "
+                "carried across a rewrite have no values for what it made. Collect them again."
+            )
+        order = np.argsort(-scores, kind="stable")
+        chosen = self.mask(scores, groups)
+        return np.asarray(order[chosen[order]])
+
+    @abstractmethod
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the chosen rows."""
+
+
+@dataclass(frozen=True)
+class AbsoluteThreshold(Selection):
+    """Scores above `threshold`, as SSONN's text has it. Depends on the scale of the loss."""
+
+    threshold: float
+
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the scores above the threshold."""
+        return np.asarray(scores > self.threshold)
+
+
+@dataclass(frozen=True)
+class MinMaxThreshold(Selection):
+    """Scores above `threshold` after scaling each group to [0, 1], as SSONN's published numbers were made.
+
+    The largest score of every group scales to 1, so a threshold below 1 always selects it. A group
+    whose scores are all equal scales to 0.
+    """
+
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise OptionError(f"A min-max threshold of {self.threshold} is outside 0..1.")
+
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the scaled scores above the threshold."""
+        if not len(scores):
+            return np.zeros(0, dtype=bool)
+        _, group = np.unique(groups, return_inverse=True)
+        low, high = np.full(group.max() + 1, np.inf), np.full(group.max() + 1, -np.inf)
+        np.minimum.at(low, group, scores)
+        np.maximum.at(high, group, scores)
+        span = np.where(high > low, high - low, 1.0)
+        return np.asarray((scores - low[group]) / span[group] > self.threshold)
+
+
+@dataclass(frozen=True)
+class Quantile(Selection):
+    """The best `fraction` of all rows, rounded down."""
+
+    fraction: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fraction <= 1:
+            raise OptionError(f"A fraction of {self.fraction} is outside 0..1.")
+
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the best fraction."""
+        return TopK(int(self.fraction * len(scores))).mask(scores, groups)
+
+
+@dataclass(frozen=True)
+class TopK(Selection):
+    """The best `k` rows; of equal scores the first."""
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 0:
+            raise OptionError(f"k={self.k} is negative; it is a number of rows.")
+
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the best k."""
+        chosen = np.zeros(len(scores), dtype=bool)
+        chosen[np.argsort(-scores, kind="stable")[: self.k]] = True
+        return chosen
+
+
+@dataclass(frozen=True)
+class AtMost(Selection):
+    """What another selection chooses, but at most `limit` rows: the published `max_to_replace`."""
+
+    selection: Selection
+    limit: int
+
+    def __post_init__(self) -> None:
+        if self.limit < 0:
+            raise OptionError(f"limit={self.limit} is negative; it is a number of rows.")
+
+    def mask(self, scores: Array, groups: Array) -> Array:
+        """(rows,) bool, the best `limit` of what the other selection chooses."""
+        inner = np.flatnonzero(self.selection.mask(scores, groups))
+        best = inner[np.argsort(-scores[inner], kind="stable")[: self.limit]]
+        chosen = np.zeros(len(scores), dtype=bool)
+        chosen[best] = True
+        return chosen

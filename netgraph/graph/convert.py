@@ -1,0 +1,228 @@
+"""Graphs to NetworkX and back, and plain weighted DAGs to graphs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import GraphError
+from netgraph.graph.activations import get_activation
+from netgraph.graph.columns import Array
+from netgraph.graph.graph import Graph, NextIds
+from netgraph.graph.layer import Layer, Role, full_columns
+from netgraph.graph.link import Dense, Link, edge_columns
+from netgraph.graph.structure import (
+    kind_from_json,
+    kind_to_json,
+    layer_attributes_from_json,
+    layer_attributes_to_json,
+)
+
+if TYPE_CHECKING:
+    import networkx
+
+METADATA = "netgraph"
+"""Key of the graph attribute that holds what belongs to no single vertex or edge."""
+
+_LARGEST = float(np.finfo(np.float32).max)
+_LINK_COLUMNS = ("weight", "tap", "birth", "frozen")
+
+
+def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
+    """One node per vertex and one arc per edge, each under its id; `from_networkx` reads it back without loss.
+
+    Nodes carry `layer` (name), `row`, `birth` and every column of their layer (`bias`, `low`, ...), arcs `weight`,
+    `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` holds the attributes of layers, the kinds of
+    links and where the history stands. One Python object per edge: for looking at, not for large graphs.
+    """
+    import networkx as nx
+
+    g = nx.MultiDiGraph()
+    layers, links = graph.layers_by_id.values(), graph.links_by_key.values()
+    g.graph[METADATA] = {
+        "next_ids": list(graph.next_ids),
+        "lineage": graph.lineage,
+        "rewrites": graph.rewrites,
+        "layers": [
+            {
+                "id": x.id,
+                "columns": {name: values.dtype.str for name, values in x.values.items()},
+                **layer_attributes_to_json(x.attributes),
+            }
+            for x in layers
+        ],
+        "links": [{"key": list(k.key), "dtype": k.weight.dtype.str, "kind": kind_to_json(k.kind)} for k in links],
+    }
+    for x in layers:
+        columns = {"birth": x.birth.tolist(), **{name: values.tolist() for name, values in x.values.items()}}
+        for row, vertex in enumerate(x.vertex_ids.tolist()):
+            g.add_node(vertex, layer=x.name, row=row, **{name: values[row] for name, values in columns.items()})
+    for k in links:
+        source, target = (graph.layer(i).vertex_ids for i in (k.source, k.target))
+        ends = zip(source[k.src].tolist(), target[k.dst].tolist(), k.id.tolist(), strict=True)
+        values = zip(*(getattr(k, name).tolist() for name in _LINK_COLUMNS), strict=True)
+        for (a, b, edge), row_values in zip(ends, values, strict=True):
+            g.add_edge(a, b, key=edge, port=k.port, **dict(zip(_LINK_COLUMNS, row_values, strict=True)))
+    return g
+
+
+def from_networkx(g: networkx.DiGraph) -> Graph:
+    """Read a graph written by `to_networkx`, or any directed acyclic graph with numbers as arc `weight`s.
+
+    In a plain DAG, nodes without predecessors become one input layer (unbounded domain) and nodes without
+    successors one output layer, both in the order in which the nodes were inserted. The others go to layers by the
+    length of the longest path from an input, one layer per `activation` (node attribute, "relu" by default; the
+    outputs' is "identity" by default and must agree). A node attribute `bias` is read, weights are 1 where absent.
+
+    Raises:
+        GraphError: naming the node or arc that is wrong: a cycle, an isolated node, a weight that is no number, ...
+    """
+    if not g.is_directed():
+        raise GraphError(f"{type(g).__name__} has no directions; give a DiGraph or a MultiDiGraph.")
+    if METADATA not in g.graph:
+        return _from_plain(g)
+    try:
+        return _from_metadata(g, g.graph[METADATA])
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise GraphError(
+            f"The attribute g.graph[{METADATA!r}] does not fit the nodes and arcs ({error!r}); "
+            "delete it to read the graph as a plain DAG."
+        ) from error
+
+
+# -- what to_networkx wrote -----------------------------------------------------------------------
+
+
+def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
+    members: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for vertex, data in g.nodes(data=True):
+        members[data["layer"]].append((data["row"], vertex))
+    layers, place = [], {}
+    for entry in meta["layers"]:
+        ids = [vertex for _row, vertex in sorted(members.pop(entry["name"], []))]
+        place.update({vertex: (entry["id"], row) for row, vertex in enumerate(ids)})
+        columns = {
+            name: np.array([g.nodes[vertex][name] for vertex in ids], dtype=dtype)
+            for name, dtype in entry["columns"].items()
+        }
+        birth = np.array([g.nodes[vertex]["birth"] for vertex in ids], dtype=np.int32)
+        layers.append(
+            Layer(entry["id"], vertex_ids=np.array(ids, np.int64), birth=birth, values=columns,
+                  **layer_attributes_from_json(entry))
+        )  # fmt: skip
+    if members:
+        raise GraphError(f"Nodes name the layers {sorted(members)}, which g.graph[{METADATA!r}] does not list.")
+    rows: dict[tuple[int, int, int], list[tuple[Any, ...]]] = defaultdict(list)
+    for a, b, edge, data in g.edges(keys=True, data=True):
+        (source, src), (target, dst) = place[a], place[b]
+        rows[source, target, data["port"]].append((edge, src, dst, *(data[name] for name in _LINK_COLUMNS)))
+    links = []
+    for entry in meta["links"]:
+        source, target, port = entry["key"]
+        found = rows.pop((source, target, port), [])
+        names = ("id", "src", "dst", *_LINK_COLUMNS)
+        columns = {name: np.array([row[i] for row in found]) for i, name in enumerate(names)}
+        columns["weight"] = columns["weight"].astype(entry["dtype"])
+        links.append(Link.sorted(source, target, kind_from_json(entry["kind"]), edge_columns(**columns), port))
+    if rows:
+        raise GraphError(f"Arcs belong to the links {sorted(rows)}, which g.graph[{METADATA!r}] does not list.")
+    next_ids = NextIds(*meta["next_ids"])
+    return Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"])
+
+
+# -- a plain DAG ----------------------------------------------------------------------------------
+
+
+def _from_plain(g: networkx.DiGraph) -> Graph:
+    depth = _depths(g)
+    members: dict[tuple[Role, int, str], list[Hashable]] = {}
+    for node in g:
+        has_in, has_out = g.in_degree(node) > 0, g.out_degree(node) > 0
+        if not has_in and not has_out:
+            raise GraphError(f"Node {node!r} is isolated, an input and an output at once; remove it or join it.")
+        role: Role = "input" if not has_in else "hidden" if has_out else "output"
+        activation = _activation(g, node, role)
+        key = (role, depth[node] if role == "hidden" else 0, activation)
+        members.setdefault(key, []).append(node)
+    if activations := sorted(a for role, _depth, a in members if role == "output")[1:]:
+        raise GraphError(f"Output nodes have different activations, {activations[0]!r} among them; give all the same.")
+    order = {"input": 0, "hidden": 1, "output": 2}
+    layers: list[Layer] = []
+    place: dict[Hashable, tuple[int, int]] = {}
+    for role, level, activation in sorted(members, key=lambda key: (order[key[0]], key[1], key[2])):
+        nodes = members[role, level, activation]
+        place.update({node: (len(layers), row) for row, node in enumerate(nodes)})
+        layers.append(_plain_layer(g, nodes, len(layers), len(place) - len(nodes), role, level, activation, members))
+    return Graph(layers, _plain_links(g, place))
+
+
+def _plain_layer(
+    g: networkx.DiGraph,
+    nodes: list[Hashable],
+    layer_id: int,
+    first_vertex: int,
+    role: Role,
+    level: int,
+    activation: str,
+    members: Mapping[tuple[Role, int, str], Any],
+) -> Layer:
+    alone = sum((r, lv) == (role, level) for r, lv, _a in members) == 1
+    name = role if role != "hidden" else f"hidden{level}" if alone else f"hidden{level}-{activation}"
+    ids = np.arange(first_vertex, first_vertex + len(nodes))
+    layer = Layer(layer_id, name, ids, np.zeros(len(nodes)), role=role, activation=activation)
+    values = full_columns(layer.required_columns(), len(nodes))
+    if role != "input":
+        values["bias"] = _numbers([(f"node {n!r}", "bias", g.nodes[n].get("bias", 0.0)) for n in nodes])
+    return Layer(layer_id, name, ids, np.zeros(len(nodes)), values, role, activation=activation)
+
+
+def _plain_links(g: networkx.DiGraph, place: Mapping[Hashable, tuple[int, int]]) -> list[Link]:
+    rows: dict[tuple[int, int], list[tuple[int, int, Any]]] = defaultdict(list)
+    for a, b, data in g.edges(data=True):
+        (source, src), (target, dst) = place[a], place[b]
+        rows[source, target].append((src, dst, (f"arc {a!r} -> {b!r}", "weight", data.get("weight", 1.0))))
+    links, next_edge = [], 0
+    for (source, target), found in sorted(rows.items(), key=lambda item: item[0]):
+        ids = np.arange(next_edge, next_edge + len(found))
+        next_edge += len(found)
+        rows_from, rows_to = (np.array([row[i] for row in found]) for i in (0, 1))
+        columns = edge_columns(id=ids, src=rows_from, dst=rows_to, weight=_numbers([row[2] for row in found]))
+        links.append(Link.sorted(source, target, Dense(), columns))
+    return links
+
+
+def _depths(g: networkx.DiGraph) -> dict[Hashable, int]:
+    """Length of the longest path from a source to each node; raises `GraphError` with a cycle, if there is one."""
+    import networkx as nx
+
+    depth: dict[Hashable, int] = {}
+    try:
+        for node in nx.topological_sort(g):
+            depth[node] = max((depth[before] + 1 for before in g.predecessors(node)), default=0)
+    except nx.NetworkXUnfeasible:
+        cycle = [arc[0] for arc in nx.find_cycle(g)]
+        shown = " -> ".join(repr(node) for node in [*cycle[:8], cycle[0]])
+        raise GraphError(f"The arcs form a cycle, {shown}; remove one of them.") from None
+    return depth
+
+
+def _activation(g: networkx.DiGraph, node: Hashable, role: Role) -> str:
+    name = g.nodes[node].get("activation", "relu" if role == "hidden" else "identity")
+    if role == "input" and name != "identity":
+        raise GraphError(f"Node {node!r} is an input, which takes no activation, but asks for {name!r}.")
+    try:
+        return get_activation(name).name
+    except (GraphError, TypeError) as error:
+        raise GraphError(f"Node {node!r}: {error}") from None
+
+
+def _numbers(values: list[tuple[str, str, Any]]) -> Array:
+    """float32 column of (place, name, value); raises `GraphError` for what is no finite number."""
+    for where, name, value in values:
+        number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        if not (number and abs(value) <= _LARGEST):
+            raise GraphError(f"The {name} of {where} is {value!r}; it must be a finite float32 number.")
+    return np.array([value for _where, _name, value in values], dtype=np.float32)

@@ -1,0 +1,114 @@
+"""What a growth method is: a name and parts, each of which may propose rewrites after an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from netgraph.graph import Graph
+from netgraph.rewriting import Rule
+from netgraph.schedules import History
+from netgraph.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Action:
+    """A proposal that was carried out, or came to nothing.
+
+    Attributes:
+        part: name of the part that proposed it.
+        rule: name of the rule.
+        epoch: epochs finished when it was proposed.
+        matches: how many matches were rewritten; 0 when nothing was selected.
+        edges_before: trainable edges before it.
+    """
+
+    part: str
+    rule: str
+    epoch: int
+    matches: int
+    edges_before: int
+
+
+class Context(Protocol):
+    """What a part may look at. The trainer provides it; `graph` is up to date after every proposal."""
+
+    @property
+    def graph(self) -> Graph:
+        """The graph with its current weights."""
+
+    @property
+    def history(self) -> History:
+        """Metrics of every finished epoch."""
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs of the whole run."""
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """Everything that was done so far, first to last."""
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Random numbers that depend on seed and epoch alone."""
+
+    def statistics(self) -> Statistics:
+        """Gradient statistics of the current topology at the current weights; collected when asked for."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A rewrite to carry out.
+
+    Attributes:
+        part: name of the part.
+        rule: the rule to apply.
+        on: what to apply it to, as for `apply`; an empty array reports that nothing was selected.
+        reason: why, in words, for people who watch.
+    """
+
+    part: str
+    rule: Rule
+    on: Any
+    reason: str
+
+
+class Part(Protocol):
+    """One part of a method."""
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Yield rewrites; each is carried out before the next is asked for."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A growth method: a composition of parts, asked in order after every epoch.
+
+    Attributes:
+        name: name of the method.
+        parts: its parts.
+        source: where it is published.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    source: str = ""
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Yield the proposals of all parts in order."""
+        for part in self.parts:
+            yield from part.propose(context)
+
+
+def epochs_done(context: Context) -> int:
+    """Number of finished epochs."""
+    return len(context.history)
+
+
+def actions_of(context: Context, part: str) -> list[Action]:
+    """The actions of one part."""
+    return [action for action in context.actions if action.part == part]

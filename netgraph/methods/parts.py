@@ -1,0 +1,216 @@
+"""Parts that methods are put together from. Each is usable alone and holds no state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from netgraph.criteria import AbsoluteThreshold, MinMaxThreshold, Selection, TopK, get_criterion
+from netgraph.errors import OptionError
+from netgraph.graph import Graph
+from netgraph.graph.columns import Array
+from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
+from netgraph.rewriting import find
+from netgraph.rules import PruneEdges, PruneVertices, SplitEdges
+from netgraph.schedules import Plateau, Trigger, cubic_target
+
+
+def edge_scores(context: Context, criterion: str) -> Array:
+    """(edges,) scores of a criterion for the current graph; statistics are collected only when it reads them."""
+    chosen = get_criterion(criterion)
+    stats = context.statistics() if chosen.needs_statistics else None
+    return chosen.score(context.graph, stats, context.rng)
+
+
+def candidate_rows(graph: Graph, scope: str) -> Array:
+    """Rows of `graph.edges` that may be acted on: trainable, and in scope.
+
+    Args:
+        graph: the graph.
+        scope: "all"; "output", edges into output layers; "added", edges made by a rewrite.
+    """
+    edges = graph.edges
+    chosen = ~edges.frozen
+    if scope == "output":
+        into = [graph.layer(key[1]).role == "output" for key in graph.links_by_key]
+        chosen &= np.asarray(into, dtype=bool)[edges.link]
+    elif scope == "added":
+        chosen &= edges.birth > 0
+    return np.flatnonzero(chosen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Grow by splitting the edges with the best scores.
+
+    Attributes:
+        criterion: name of the edge criterion.
+        selection: how many edges, by their scores; scores are grouped by link.
+        trigger: when.
+        rule: the split itself.
+        scope: "all" (edges inside earlier sublayers as well, as in the paper) or "output" (as in the code).
+        max_edges: never grow beyond so many edges; the selection is cut to what fits.
+        expansions: how many times at most.
+        until: share of the epochs after which growth is over.
+    """
+
+    criterion: str = "g_abs"
+    selection: Selection = field(default_factory=lambda: MinMaxThreshold(0.7))
+    trigger: Trigger = field(default_factory=lambda: Plateau(0.05))
+    rule: SplitEdges = field(default_factory=SplitEdges)
+    scope: Literal["all", "output"] = "all"
+    max_edges: int | None = None
+    expansions: int | None = None
+    until: float = 1.0
+
+    name = "split"
+
+    def __post_init__(self) -> None:
+        get_criterion(self.criterion)
+        if self.scope not in ("all", "output"):
+            raise OptionError(f"scope={self.scope!r} is not 'all' or 'output'.")
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """One expansion, when it is time."""
+        past = actions_of(context, self.name)
+        if self.expansions is not None and sum(a.matches > 0 for a in past) >= self.expansions:
+            return
+        if epochs_done(context) > self.until * context.epochs:
+            return
+        if not self.trigger.fires(context.history, past[-1].epoch if past else 0):
+            return
+        graph = context.graph
+        rows = candidate_rows(graph, self.scope)
+        scores = edge_scores(context, self.criterion)[rows]
+        chosen = rows[self.selection.select(scores, graph.edges.link[rows])]
+        kept = self._that_fit(graph, chosen)
+        reason = f"{len(chosen):,} of {len(rows):,} edges selected by {self.criterion}"
+        if len(kept) < len(chosen):
+            reason += f", {len(kept):,} fit into {self.max_edges:,} edges"
+        yield Proposal(self.name, self.rule, graph.edges.id[kept], reason)
+
+    def _that_fit(self, graph: Graph, rows: Array) -> Array:
+        """The longest prefix whose split stays within `max_edges` and the rule's own cap. O(E log k)."""
+        low, high = 0, len(rows)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._fits(graph, rows[:middle]):
+                low = middle
+            else:
+                high = middle - 1
+        return rows[:low]
+
+    def _fits(self, graph: Graph, rows: Array) -> bool:
+        m = find(self.rule, graph, on=graph.edges.id[rows])
+        crossing = self.rule.count_crossing(m)
+        if crossing > self.rule.max_crossing:
+            return False
+        paths = 2 * (len(m) + int(np.count_nonzero(~m.p.nonnegative))) - len(m)
+        return self.max_edges is None or graph.num_edges + paths + crossing <= self.max_edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneToBudget:
+    """Come back to a number of edges, gradually: a cubic schedule between two shares of the run.
+
+    Attributes:
+        edges: how many edges to end with.
+        criterion: edges with the smallest scores go first.
+        start, end: shares of the epochs between which to prune, the last step included.
+        scope: "added" spares the edges that the run started with, "all" does not.
+    """
+
+    edges: int
+    criterion: str = "l1"
+    start: float = 0.5
+    end: float = 0.8
+    scope: Literal["added", "all"] = "added"
+
+    name = "prune"
+
+    def __post_init__(self) -> None:
+        get_criterion(self.criterion)
+        if self.edges < 0:
+            raise OptionError(f"A budget of {self.edges} edges is negative.")
+        if not 0 <= self.start <= self.end <= 1:
+            raise OptionError(f"start={self.start} and end={self.end} must satisfy 0 <= start <= end <= 1.")
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Remove what is above this epoch's target, then what no one reads any more."""
+        first, last = (int(np.ceil(share * context.epochs)) for share in (self.start, self.end))
+        step, steps = epochs_done(context) - first + 1, last - first + 1
+        graph = context.graph
+        if not 1 <= step <= steps:
+            return
+        past = actions_of(context, self.name)
+        peak = past[0].edges_before if past else graph.num_edges
+        target = cubic_target(max(peak, self.edges), self.edges, step, steps)
+        excess = graph.num_edges - target
+        if excess <= 0:
+            return
+        rows = candidate_rows(graph, self.scope)
+        scores = -edge_scores(context, self.criterion)[rows]
+        chosen = rows[TopK(excess).select(scores, graph.edges.link[rows])]
+        reason = f"back to {target:,} edges, step {step} of {steps}, by smallest {self.criterion}"
+        yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
+        yield from clear_dead(context, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneBelow:
+    """Prune edges with low scores some epochs after each action of another part (SSONN, section 3.4).
+
+    Attributes:
+        threshold: scores, scaled to [0, 1] in each link when `scaled`, at or below it go.
+        criterion: name of the edge criterion; the paper has the gradient score.
+        after: name of the part whose actions start the pruning.
+        delay: epochs between that action and the first step.
+        duration: number of steps, one per epoch; each removes an equal share of what is left to remove.
+        scope: "added" spares the edges that the run started with, "all" does not.
+        scaled: compare min-max scaled scores (the published numbers) or absolute ones (the text).
+    """
+
+    threshold: float = 0.1
+    criterion: str = "g_abs"
+    after: str = "split"
+    delay: int = 3
+    duration: int = 3
+    scope: Literal["added", "all"] = "added"
+    scaled: bool = True
+
+    name = "prune-below"
+
+    def __post_init__(self) -> None:
+        get_criterion(self.criterion)
+        if self.delay < 1 or self.duration < 1:
+            raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
+        grown = [a for a in actions_of(context, self.after) if a.matches > 0]
+        if not grown:
+            return
+        step = epochs_done(context) - grown[-1].epoch - self.delay
+        if not 0 <= step < self.duration:
+            return
+        graph = context.graph
+        rows = candidate_rows(graph, self.scope)
+        scores = edge_scores(context, self.criterion)[rows]
+        links = graph.edges.link[rows]
+        above = (MinMaxThreshold if self.scaled else AbsoluteThreshold)(self.threshold).mask(scores, links)
+        low = np.flatnonzero(~above)
+        share = -(-len(low) // (self.duration - step))
+        chosen = rows[low[TopK(share).select(-scores[low], links[low])]]
+        reason = f"{len(low):,} of {len(rows):,} edges at or below {self.threshold:g} by {self.criterion}"
+        yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
+        yield from clear_dead(context, self.name)
+
+
+def clear_dead(context: Context, part: str) -> Iterator[Proposal]:
+    """Propose to remove vertices that nothing reads, when there are any."""
+    dead = find(PruneVertices(), context.graph)
+    if len(dead):
+        yield Proposal(part, PruneVertices(), dead.v.id, f"nothing reads {len(dead):,} vertices")

@@ -1,0 +1,53 @@
+"""Methods by name, with their options, for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netgraph.errors import OptionError, unknown_name
+from netgraph.graph import Graph
+from netgraph.methods.method import Method
+from netgraph.methods.ssonn import SsonnOptions, ssonn
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method that can be asked for by name.
+
+    Attributes:
+        name: its name.
+        options: frozen dataclass of its options.
+        resolve: fills in options that depend on the graph at which growth starts.
+        build: makes the method from such options.
+        description: what it does, in one line.
+    """
+
+    name: str
+    options: type[Any]
+    resolve: Callable[[Any, Graph], Any]
+    build: Callable[[Any], Method]
+    description: str
+
+
+_SHIPPED = (
+    MethodSpec(
+        "ssonn",
+        SsonnOptions,
+        SsonnOptions.resolved,
+        ssonn,
+        "split the edges with important gradients, then prune",
+    ),
+)
+
+METHODS: Mapping[str, MethodSpec] = {spec.name: spec for spec in _SHIPPED}
+"""The shipped methods by name."""
+
+
+def get_method(name: str) -> MethodSpec:
+    """Return the method called `name`, or raise `OptionError` with the nearest known name."""
+    try:
+        return METHODS[name]
+    except KeyError:
+        raise OptionError(unknown_name("method", name, METHODS)) from None

@@ -1,0 +1,139 @@
+"""SSONN: start from one linear layer, split the edges with important gradients, prune what stays unimportant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, Selection, TopK
+from netgraph.errors import OptionError, unknown_name
+from netgraph.graph import Graph
+from netgraph.methods.method import Method, Part
+from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
+from netgraph.rules import SplitEdges
+from netgraph.schedules import Plateau
+
+SELECTIONS: dict[str, Callable[[float], Selection]] = {
+    "absolute": AbsoluteThreshold,
+    "minmax": MinMaxThreshold,
+    "quantile": Quantile,
+    "top-k": lambda amount: TopK(int(amount)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SsonnOptions:
+    """Options of SSONN. The defaults are those of the benchmarks in the README, not those of the paper.
+
+    Attributes:
+        criterion: which edges are important: "g_abs", "g_var", or the ablations "reversed", "l1", "l2", "random".
+        select: "absolute" (the text: score above `amount`), "minmax" (the published numbers: above `amount`
+            after scaling each link to [0, 1]), "quantile" (the best share `amount`) or "top-k" (the best `amount`).
+        amount: threshold, share or number, as `select` says.
+        limit: at most so many edges in one expansion; 0 is no limit.
+        cross: "selected" joins all selected parents and children with all new vertices, "none" does not.
+        epsilon: crossing weights are drawn from U(0, epsilon); the paper has 1e-8, 0 is exact.
+        signed: how to split on inputs that may be negative: "pair", exactly, or "refuse".
+        scope: "all" (recursion into sublayers) or "output" (only edges into the output, as the published code).
+        expansions: how many expansions at most; 0 is no limit.
+        peak_edges: never grow beyond so many edges; 0 stands for five times `final_edges`.
+        grow_until: share of the epochs after which no expansion starts.
+        plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below it,
+        window: number of changes in that mean,
+        spacing: and at least so many epochs have passed since the last one.
+        prune: "budget" (gradually back to `final_edges`), "below" (the paper: low scores some epochs
+            after an expansion), or "none".
+        prune_criterion: by what to prune: a gradient criterion (paper) or "l1", magnitude.
+        final_edges: edges to end with when pruning to a budget; 0 stands for 4.5 times those of the start.
+        prune_start, prune_end: shares of the epochs between which to prune to the budget.
+        prune_threshold, prune_delay, prune_duration: scaled score, and epochs, of pruning below a score.
+        prune_scope: "added" spares the edges of the linear start, "all" does not.
+    """
+
+    criterion: str = "g_abs"
+    select: Literal["absolute", "minmax", "quantile", "top-k"] = "minmax"
+    amount: float = 0.0
+    limit: int = 0
+    cross: Literal["selected", "none"] = "selected"
+    epsilon: float = 0.0
+    signed: Literal["pair", "refuse"] = "pair"
+    scope: Literal["all", "output"] = "all"
+    expansions: int = 3
+    peak_edges: int = 0
+    grow_until: float = 0.5
+    plateau: float = 0.03
+    window: int = 2
+    spacing: int = 2
+    prune: Literal["budget", "below", "none"] = "budget"
+    prune_criterion: str = "l1"
+    final_edges: int = 0
+    prune_start: float = 0.5
+    prune_end: float = 0.85
+    prune_threshold: float = 0.1
+    prune_delay: int = 3
+    prune_duration: int = 3
+    prune_scope: Literal["added", "all"] = "added"
+
+    def __post_init__(self) -> None:
+        if self.select not in SELECTIONS:
+            raise OptionError(unknown_name("selection", self.select, SELECTIONS))
+        if self.final_edges < 0 or self.peak_edges < 0:
+            raise OptionError(f"final_edges={self.final_edges} and peak_edges={self.peak_edges} must not be negative.")
+        if self.prune not in ("budget", "below", "none"):
+            raise OptionError(unknown_name("kind of pruning", self.prune, ("budget", "below", "none")))
+
+    def resolved(self, start: Graph) -> SsonnOptions:
+        """The same options with sizes of 0 filled in from the number of edges at the start."""
+        final = self.final_edges or round(4.5 * start.num_edges)
+        return replace(self, final_edges=final, peak_edges=self.peak_edges or 5 * final)
+
+
+def ssonn(options: SsonnOptions | None = None) -> Method:
+    """Put SSONN together.
+
+    Where: edges with a large mean |gradient| over mini-batches (equation 1), or its variance (equation 2).
+    How: `SplitEdges`. When: `Plateau` of the validation loss. How much: a selection, capped by `peak_edges`.
+    Then pruning, of added edges only. Optimizer state survives by id; new entries start at zero momentum.
+
+    Source: "SSONN", sections 3.1 to 3.4; the published code differs from the text where the options say so.
+    """
+    o = options or SsonnOptions()
+    parts: list[Part] = [
+        Split(
+            criterion=o.criterion,
+            selection=_selection(o),
+            trigger=Plateau(o.plateau, window=o.window, minimum=o.spacing),
+            rule=SplitEdges(cross=o.cross, epsilon=o.epsilon, signed=o.signed),
+            scope=o.scope,
+            max_edges=o.peak_edges or None,
+            expansions=o.expansions or None,
+            until=o.grow_until,
+        )
+    ]
+    if o.prune == "budget":
+        parts.append(
+            PruneToBudget(
+                edges=o.final_edges,
+                criterion=o.prune_criterion,
+                start=o.prune_start,
+                end=o.prune_end,
+                scope=o.prune_scope,
+            )
+        )
+    elif o.prune == "below":
+        parts.append(
+            PruneBelow(
+                threshold=o.prune_threshold,
+                criterion=o.prune_criterion,
+                delay=o.prune_delay,
+                duration=o.prune_duration,
+                scope=o.prune_scope,
+            )
+        )
+    return Method("ssonn", tuple(parts), "Self-scaled optimised networks: split important edges")
+
+
+def _selection(o: SsonnOptions) -> Selection:
+    chosen: Selection = SELECTIONS[o.select](o.amount)
+    return AtMost(chosen, o.limit) if o.limit else chosen

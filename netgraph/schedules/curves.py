@@ -1,0 +1,57 @@
+"""Curves over training: learning rates as functions of progress, and the size of a gradual pruning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from netgraph.errors import OptionError, unknown_name
+
+Curve = Callable[[float], float]
+"""A factor for each progress in 0..1."""
+
+
+def constant(progress: float) -> float:
+    """Always 1."""
+    return 1.0
+
+
+def cosine(progress: float) -> float:
+    """From 1 down to 0 along half a cosine."""
+    return 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def late_cosine(progress: float) -> float:
+    """1 for the first half of training, while the network grows, then down to 0 along half a cosine."""
+    return cosine(2.0 * progress - 1.0)
+
+
+def linear(progress: float) -> float:
+    """From 1 down to 0 in a straight line."""
+    return 1.0 - min(max(progress, 0.0), 1.0)
+
+
+CURVES: Mapping[str, Curve] = {
+    "constant": constant,
+    "cosine": cosine,
+    "late_cosine": late_cosine,
+    "linear": linear,
+}
+"""Learning-rate curves by name. They depend on progress alone, so they survive growth and a resumed run."""
+
+
+def get_curve(name: str) -> Curve:
+    """Return the curve called `name`, or raise `OptionError` with the nearest known name."""
+    try:
+        return CURVES[name]
+    except KeyError:
+        raise OptionError(unknown_name("learning-rate curve", name, CURVES)) from None
+
+
+def cubic_target(start: int, end: int, step: int, steps: int) -> int:
+    """Size after `step` of `steps` of a gradual pruning: fast at first, slow at the end.
+
+    Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, applied to sizes.
+    """
+    left = 1.0 - min(max(step / steps, 0.0), 1.0)
+    return round(end + (start - end) * left**3)

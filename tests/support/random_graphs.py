@@ -1,0 +1,213 @@
+"""Random graphs, inputs and rewrites for tests.
+
+Weights, biases and inputs are multiples of 1/8, so that piecewise-linear graphs without norms are evaluated
+without rounding in float64, and two of them can be compared bit for bit.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+import netgraph as ng
+from netgraph.rewriting import Claim, Rule
+
+EXACT = ("relu", "leaky_relu", "prelu", "identity")
+SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "rational")
+seeds = st.integers(0, 2**20)
+
+
+def dyadic(rng, size, limit=2):
+    return rng.integers(-8 * limit, 8 * limit + 1, size) / 8
+
+
+def with_dyadic_values(graph, rng):
+    """The same topology with dyadic weights and biases; batch statistics and norms at random."""
+    columns = {name for layer in graph.layers.values() for name in layer.values} - {"low", "high"}
+    n = graph.num_vertices
+    vertices = {name: dyadic(rng, n, 1) for name in sorted(columns)}
+    if "var" in vertices:
+        vertices["var"] = np.abs(vertices["var"]) + 0.5
+    return graph.with_weights(dyadic(rng, len(graph.edges)), vertices=vertices)
+
+
+@st.composite
+def dense_graphs(draw, *, exact=True, domain=None, norms=None):
+    """DAGs of dense layers with skip links, one or two inputs and outputs, and missing edges."""
+    rng = np.random.default_rng(draw(seeds))
+    b = ng.GraphBuilder(dtype=draw(st.sampled_from([np.float64, np.float32])))
+    bounds = domain or draw(st.sampled_from([(0, 1), (-1, 1), (-np.inf, np.inf)]))
+    names = [b.input(f"in{i}", draw(st.integers(1, 3)), domain=bounds) for i in range(draw(st.integers(1, 2)))]
+    sources = list(names)
+    norms = norms or (("none",) if exact else ("none", "batch", "layer"))
+    for i in range(draw(st.integers(0, 3))):
+        activation = draw(st.sampled_from(EXACT if exact else EXACT + SMOOTH))
+        norm = draw(st.sampled_from(norms))
+        name = b.layer(f"h{i}", draw(st.integers(1, 4)), activation=activation, slope=0.25, norm=norm,
+                       bias=draw(st.booleans()))  # fmt: skip
+        join(b, rng, sources, name)
+        sources.append(name)
+    for i in range(draw(st.integers(1, 2))):
+        join(b, rng, sources, b.output(f"out{i}", draw(st.integers(1, 3))))
+    return with_dyadic_values(b.build(), rng)
+
+
+def join(b, rng, sources, target):
+    chosen = [s for s in sources if rng.random() < 0.5] or [sources[-1]]
+    for source in chosen:
+        b.dense(source, target, density=float(rng.choice([0.4, 0.7, 1.0])))
+
+
+@st.composite
+def conv_graphs(draw, *, exact=True):
+    """Maps through a convolution, a residual block, a pool and a dense layer over the whole grid."""
+    rng = np.random.default_rng(draw(seeds))
+    b = ng.GraphBuilder(dtype=np.float64)
+    side = draw(st.integers(5, 6))
+    b.input("x", draw(st.integers(1, 2)), grid=(side, side), domain=draw(st.sampled_from([(0, 1), (-1, 1)])))
+    norm = "none" if exact else draw(st.sampled_from(["none", "batch"]))
+    stride = draw(st.integers(1, 2))
+    half = (-(-side // stride),) * 2
+    b.layer("a", draw(st.integers(1, 3)), grid=(side, side), norm=norm)
+    b.conv2d("x", "a", kernel=3, padding=1, density=draw(st.sampled_from([0.5, 1.0])))
+    b.layer("z", draw(st.integers(1, 3)), grid=half, activation="identity", bias=False)
+    b.conv2d("a", "z", kernel=3, padding=1, stride=stride)
+    pool = ng.Pool(draw(st.sampled_from(["max", "average"] if not exact else ["max"])), (2, 2), (1, 1))
+    b.layer("r", draw(st.integers(1, 3)), grid=half, pool=pool)
+    b.identity("z", "r")
+    b.identity("a", "r", stride=stride)
+    b.output("y", 2)
+    b.conv2d("r", "y", kernel=(half[0] - 1, half[1] - 1), density=0.8)
+    return with_dyadic_values(b.build(), rng)
+
+
+def graphs(*, exact=True):
+    return st.one_of(dense_graphs(exact=exact), conv_graphs(exact=exact))
+
+
+def inputs(graph, seed=0, samples=5):
+    """A dyadic batch within the domains."""
+    rng = np.random.default_rng(seed)
+    result = {}
+    for layer in graph.inputs:
+        low, high = layer.domain
+        low, high = max(low, -4), min(high, 4)
+        size = (samples, len(layer), *layer.grid)
+        result[layer.name] = rng.integers(int(low * 8), int(high * 8) + 1, size) / 8
+    return result
+
+
+def outputs(graph, x, **options):
+    values = ng.interpret(graph, x, **options)
+    return values if isinstance(values, dict) else {graph.outputs[0].name: values}
+
+
+def assert_same_function(old, new, *, seed=0, exact=True, **options):
+    """Compare two graphs on a dyadic batch, bit for bit when `exact`."""
+    x = inputs(old, seed)
+    one, two = outputs(old, x, **options), outputs(new, x, **options)
+    assert set(one) == set(two)
+    for name in one:
+        if exact:
+            np.testing.assert_array_equal(one[name], two[name])
+        else:
+            np.testing.assert_allclose(one[name], two[name], rtol=1e-9, atol=1e-9)
+
+
+# -- random rewrites ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meddle(Rule):
+    """Every other edit that the rewriter knows, at random: values, activations, frozen edges, a new side layer."""
+
+    seed: int = 0
+    pattern: ClassVar = ng.vertex("v")
+
+    def rewrite(self, m, rw):
+        rng, graph = np.random.default_rng(self.seed), rw.graph
+        edges = graph.edges
+        free = np.flatnonzero(~edges.frozen)
+        chosen = ng.rewriting.EdgeRows(graph, free[rng.random(len(free)) < 0.3])
+        rw.set_weight(chosen, dyadic(rng, len(chosen)))
+        rw.freeze(chosen.take(rng.random(len(chosen)) < 0.5), bool(rng.random() < 0.5))
+        hidden = [layer for layer in graph.layers.values() if layer.role == "hidden"]
+        for layer in graph.layers.values():
+            if layer.bias is not None and rng.random() < 0.5:
+                start = graph.vertices.offset(layer.id)
+                rows = ng.rewriting.VertexRows(graph, start + np.arange(len(layer)))
+                rw.set_bias(rows, dyadic(rng, len(layer)))
+        if hidden and rng.random() < 0.5:
+            rw.set_activation(hidden[int(rng.integers(len(hidden)))], str(rng.choice(EXACT)))
+        if not graph.inputs[0].grid and not graph.outputs[0].grid:
+            n = rw.add_layer(2, activation=str(rng.choice(EXACT)), name="side")
+            rw.connect_all(layer_rows(graph, graph.inputs[0]), n, weight=0.5)
+            rw.connect_all(n, layer_rows(graph, graph.outputs[0]), weight=0.25)
+
+    def claim(self, m):
+        return Claim("unknown", "anything may happen")
+
+
+def layer_rows(graph, layer):
+    start = graph.vertices.offset(layer.id)
+    return ng.rewriting.VertexRows(graph, start + np.arange(len(layer)))
+
+
+def _split(graph, rng):
+    ids = graph.edges.id[~graph.edges.frozen]
+    cross = str(rng.choice(["selected", "none"]))
+    return ng.apply(ng.rules.SplitEdges(cross=cross), graph, on=some(ids, rng), probe=None)
+
+
+def _add(graph, rng):
+    order = rng.random(len(ng.find(ng.rules.AddEdges(), graph)))
+    return ng.apply(ng.rules.AddEdges(spread=1.0), graph, limit=3, order_by=order, rng=rng, probe=None)
+
+
+def _widen(graph, rng):
+    return ng.apply(ng.rules.WidenLayer(count=int(rng.integers(1, 3))), graph, limit=2, rng=rng, probe=None)
+
+
+def _prune_edges(graph, rng):
+    ids = some(graph.edges.id[~graph.edges.frozen], rng)
+    return ng.apply(ng.rules.PruneEdges(below=None), graph, on=ids, probe=None)
+
+
+def _prune_vertices(graph, rng):
+    matches = ng.find(ng.rules.PruneVertices(only_dead=False), graph)
+    rule = ng.rules.PruneVertices(only_dead=False)
+    return ng.apply(rule, graph, on=some(matches.v.id, rng), probe=None)
+
+
+def _meddle(graph, rng):
+    return ng.apply(Meddle(seed=int(rng.integers(1000))), graph, probe=None)
+
+
+STEPS = (_split, _add, _widen, _prune_edges, _prune_vertices, _meddle)
+
+
+def some(ids, rng):
+    """A random third of some ids, at least one where there is one."""
+    if not len(ids):
+        return ids
+    return np.unique(rng.choice(ids, size=max(1, len(ids) // 3)))
+
+
+def random_rewrite(graph, seed):
+    """Apply one random rewrite of any kind; tries others until one changes something."""
+    rng = np.random.default_rng(seed)
+    for k in rng.permutation(len(STEPS)):
+        result = STEPS[k](graph, rng)
+        if result.changed:
+            return result
+    raise AssertionError("a meddling rewrite always changes something")
+
+
+def history(graph, rewrite_seeds):
+    """Apply random rewrites one after the other, and train (weights only) between them."""
+    results = []
+    for seed in rewrite_seeds:
+        results.append(random_rewrite(graph, seed))
+        graph = results[-1].graph
+    return results
