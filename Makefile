@@ -41,7 +41,7 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.step_time
-	$(BIN)/python -m benchmarks.digits
+	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
 
 ablation: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "say which data: make ablation DATA=mnist.npz"; exit 2; }

@@ -65,14 +65,7 @@ class MinMaxThreshold(Selection):
 
     def mask(self, scores: Array, groups: Array) -> Array:
         """(rows,) bool, the scaled scores above the threshold."""
-        if not len(scores):
-            return np.zeros(0, dtype=bool)
-        _, group = np.unique(groups, return_inverse=True)
-        low, high = np.full(group.max() + 1, np.inf), np.full(group.max() + 1, -np.inf)
-        np.minimum.at(low, group, scores)
-        np.maximum.at(high, group, scores)
-        span = np.where(high > low, high - low, 1.0)
-        return np.asarray((scores - low[group]) / span[group] > self.threshold)
+        return np.asarray(minmax_scaled(scores, groups) > self.threshold)
 
 
 @dataclass(frozen=True)
@@ -125,3 +118,37 @@ class AtMost(Selection):
         chosen = np.zeros(len(scores), dtype=bool)
         chosen[best] = True
         return chosen
+
+
+def minmax_scaled(scores: Array, groups: Array) -> Array:
+    """Scale the scores of each group to [0, 1]; a group whose scores are all equal scales to 0.
+
+    Args:
+        scores: (rows,) scores.
+        groups: (rows,) integer group of each row.
+    """
+    if not len(scores):
+        return np.zeros(0)
+    _, group = np.unique(groups, return_inverse=True)
+    low, high = np.full(group.max() + 1, np.inf), np.full(group.max() + 1, -np.inf)
+    np.minimum.at(low, group, scores)
+    np.maximum.at(high, group, scores)
+    span = np.where(high > low, high - low, 1.0)
+    return np.asarray((scores - low[group]) / span[group])
+
+
+def first_of_each(order: Array, keys: Array, limit: int) -> Array:
+    """Keep, in order, at most `limit` rows of every key.
+
+    Args:
+        order: positions, best first.
+        keys: key of every position that `order` may name.
+        limit: rows to keep of each key.
+    """
+    chosen = keys[order]
+    by_key = np.argsort(chosen, kind="stable")
+    starts = np.r_[True, np.diff(chosen[by_key]) != 0] if len(order) else np.zeros(0, dtype=bool)
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+    place = np.empty(len(order), dtype=np.int64)
+    place[by_key] = np.arange(len(order)) - first
+    return np.asarray(order[place < limit])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from netgraph.criteria import AbsoluteThreshold, MinMaxThreshold, Selection, TopK, get_criterion
+from netgraph.criteria import (
+    AbsoluteThreshold,
+    MinMaxThreshold,
+    Selection,
+    TopK,
+    first_of_each,
+    get_criterion,
+    minmax_scaled,
+)
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
@@ -48,11 +57,16 @@ class Split:
 
     Attributes:
         criterion: name of the edge criterion.
-        selection: how many edges, by their scores; scores are grouped by link.
+        scale: "none", or scale scores to [0, 1] among the edges of one "link" (the published numbers) or into
+            one "target" vertex, so that every class has its important edges.
+        per_source: select at most so many edges from one source vertex into one layer; 0 is no limit. Several
+            new vertices with the same parent start alike, so 1 spreads them over the inputs.
+        selection: how many edges, by their scores; thresholds scale by link.
         trigger: when.
         rule: the split itself.
         scope: "all" (edges inside earlier sublayers as well, as in the paper) or "output" (as in the code).
         max_edges: never grow beyond so many edges; the selection is cut to what fits.
+        share: an expansion that is not the last fills this share of the room below `max_edges`.
         expansions: how many times at most.
         until: share of the epochs after which growth is over.
     """
@@ -61,8 +75,11 @@ class Split:
     selection: Selection = field(default_factory=lambda: MinMaxThreshold(0.7))
     trigger: Trigger = field(default_factory=lambda: Plateau(0.05))
     rule: SplitEdges = field(default_factory=SplitEdges)
+    scale: Literal["none", "link", "target"] = "none"
+    per_source: int = 0
     scope: Literal["all", "output"] = "all"
     max_edges: int | None = None
+    share: float = 1.0
     expansions: int | None = None
     until: float = 1.0
 
@@ -72,11 +89,16 @@ class Split:
         get_criterion(self.criterion)
         if self.scope not in ("all", "output"):
             raise OptionError(f"scope={self.scope!r} is not 'all' or 'output'.")
+        if self.scale not in ("none", "link", "target"):
+            raise OptionError(f"scale={self.scale!r} is not 'none', 'link' or 'target'.")
+        if not 0 < self.share <= 1:
+            raise OptionError(f"share={self.share} is outside 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """One expansion, when it is time."""
         past = actions_of(context, self.name)
-        if self.expansions is not None and sum(a.matches > 0 for a in past) >= self.expansions:
+        done = sum(action.matches > 0 for action in past)
+        if self.expansions is not None and done >= self.expansions:
             return
         if epochs_done(context) > self.until * context.epochs:
             return
@@ -84,32 +106,51 @@ class Split:
             return
         graph = context.graph
         rows = candidate_rows(graph, self.scope)
-        scores = edge_scores(context, self.criterion)[rows]
-        chosen = rows[self.selection.select(scores, graph.edges.link[rows])]
-        kept = self._that_fit(graph, chosen)
+        chosen = self._select(graph, rows, edge_scores(context, self.criterion)[rows])
+        most = self._most_edges(graph, last=self.expansions is not None and done + 1 == self.expansions)
+        kept = self._that_fit(graph, chosen, most)
         reason = f"{len(chosen):,} of {len(rows):,} edges selected by {self.criterion}"
         if len(kept) < len(chosen):
-            reason += f", {len(kept):,} fit into {self.max_edges:,} edges"
+            room = f"{self.rule.max_crossing:,} crossing edges" if most is None else f"{most:,} edges"
+            reason += f", {len(kept):,} fit into {room}"
         yield Proposal(self.name, self.rule, graph.edges.id[kept], reason)
 
-    def _that_fit(self, graph: Graph, rows: Array) -> Array:
-        """The longest prefix whose split stays within `max_edges` and the rule's own cap. O(E log k)."""
+    def _select(self, graph: Graph, rows: Array, scores: Array) -> Array:
+        """The selected rows of `graph.edges`, best first."""
+        edges = graph.edges
+        if self.scale != "none":
+            scores = minmax_scaled(scores, (edges.link if self.scale == "link" else edges.target_row)[rows])
+        order = self.selection.select(scores, edges.link[rows])
+        if self.per_source:
+            target_layer = graph.vertices.layer[edges.target_row[rows]]
+            pair = edges.source_row[rows] * graph.next_ids.layer + target_layer
+            order = first_of_each(order, pair, self.per_source)
+        return np.asarray(rows[order])
+
+    def _most_edges(self, graph: Graph, *, last: bool) -> int | None:
+        """How many edges the graph may have after this expansion."""
+        if self.max_edges is None or last:
+            return self.max_edges
+        return graph.num_edges + int(self.share * max(self.max_edges - graph.num_edges, 0))
+
+    def _that_fit(self, graph: Graph, rows: Array, most: int | None) -> Array:
+        """The longest prefix whose split stays within `most` edges and the rule's own cap. O(E log k)."""
         low, high = 0, len(rows)
         while low < high:
             middle = (low + high + 1) // 2
-            if self._fits(graph, rows[:middle]):
+            if self._fits(graph, rows[:middle], most):
                 low = middle
             else:
                 high = middle - 1
         return rows[:low]
 
-    def _fits(self, graph: Graph, rows: Array) -> bool:
+    def _fits(self, graph: Graph, rows: Array, most: int | None) -> bool:
         m = find(self.rule, graph, on=graph.edges.id[rows])
         crossing = self.rule.count_crossing(m)
         if crossing > self.rule.max_crossing:
             return False
         paths = 2 * (len(m) + int(np.count_nonzero(~m.p.nonnegative))) - len(m)
-        return self.max_edges is None or graph.num_edges + paths + crossing <= self.max_edges
+        return most is None or graph.num_edges + paths + crossing <= most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +178,14 @@ class PruneToBudget:
             raise OptionError(f"A budget of {self.edges} edges is negative.")
         if not 0 <= self.start <= self.end <= 1:
             raise OptionError(f"start={self.start} and end={self.end} must satisfy 0 <= start <= end <= 1.")
+        _check_prune_scope(self.scope)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove what is above this epoch's target, then what no one reads any more."""
-        first, last = (int(np.ceil(share * context.epochs)) for share in (self.start, self.end))
+        # Rewrites happen after the epochs 1 to epochs - 1: nothing could learn from one after the last.
+        first, last = (
+            max(1, min(math.ceil(share * context.epochs), context.epochs - 1)) for share in (self.start, self.end)
+        )
         step, steps = epochs_done(context) - first + 1, last - first + 1
         graph = context.graph
         if not 1 <= step <= steps:
@@ -187,6 +232,9 @@ class PruneBelow:
         get_criterion(self.criterion)
         if self.delay < 1 or self.duration < 1:
             raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")
+        if math.isnan(self.threshold) or (self.scaled and not 0 <= self.threshold <= 1):
+            raise OptionError(f"threshold={self.threshold} is not a score; scaled scores lie in 0..1.")
+        _check_prune_scope(self.scope)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
@@ -207,6 +255,11 @@ class PruneBelow:
         reason = f"{len(low):,} of {len(rows):,} edges at or below {self.threshold:g} by {self.criterion}"
         yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
         yield from clear_dead(context, self.name)
+
+
+def _check_prune_scope(scope: str) -> None:
+    if scope not in ("added", "all"):
+        raise OptionError(f"scope={scope!r} is not 'added' or 'all'.")
 
 
 def clear_dead(context: Context, part: str) -> Iterator[Proposal]:

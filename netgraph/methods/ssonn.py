@@ -18,7 +18,8 @@ SELECTIONS: dict[str, Callable[[float], Selection]] = {
     "absolute": AbsoluteThreshold,
     "minmax": MinMaxThreshold,
     "quantile": Quantile,
-    "top-k": lambda amount: TopK(int(amount)),
+    "all": lambda amount: Quantile(1.0),
+    "top-k": lambda amount: TopK(_whole(amount)),
 }
 
 
@@ -29,8 +30,12 @@ class SsonnOptions:
     Attributes:
         criterion: which edges are important: "g_abs", "g_var", or the ablations "reversed", "l1", "l2", "random".
         select: "absolute" (the text: score above `amount`), "minmax" (the published numbers: above `amount`
-            after scaling each link to [0, 1]), "quantile" (the best share `amount`) or "top-k" (the best `amount`).
+            after scaling each link to [0, 1]), "quantile" (the best share `amount`), "top-k" (the best `amount`)
+            or "all" (as many of the best as `peak_edges` leaves room for).
         amount: threshold, share or number, as `select` says.
+        scale: order edges by scores as they are ("none"), scaled to [0, 1] in each "link", or into each "target"
+            vertex, so that every class has its important edges.
+        per_source: select at most so many edges from one vertex into one layer; 0 is no limit (the paper).
         limit: at most so many edges in one expansion; 0 is no limit.
         cross: "selected" joins all selected parents and children with all new vertices, "none" does not.
         epsilon: crossing weights are drawn from U(0, epsilon); the paper has 1e-8, 0 is exact.
@@ -38,6 +43,7 @@ class SsonnOptions:
         scope: "all" (recursion into sublayers) or "output" (only edges into the output, as the published code).
         expansions: how many expansions at most; 0 is no limit.
         peak_edges: never grow beyond so many edges; 0 stands for five times `final_edges`.
+        share: an expansion that is not the last fills this share of the room below the peak.
         grow_until: share of the epochs after which no expansion starts.
         plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below it,
         window: number of changes in that mean,
@@ -52,19 +58,22 @@ class SsonnOptions:
     """
 
     criterion: str = "g_abs"
-    select: Literal["absolute", "minmax", "quantile", "top-k"] = "minmax"
+    select: Literal["absolute", "minmax", "quantile", "top-k", "all"] = "all"
     amount: float = 0.0
+    scale: Literal["none", "link", "target"] = "target"
+    per_source: int = 1
     limit: int = 0
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
     signed: Literal["pair", "refuse"] = "pair"
     scope: Literal["all", "output"] = "all"
-    expansions: int = 3
+    expansions: int = 1
     peak_edges: int = 0
+    share: float = 0.6
     grow_until: float = 0.5
-    plateau: float = 0.03
-    window: int = 2
-    spacing: int = 2
+    plateau: float = 0.01
+    window: int = 3
+    spacing: int = 3
     prune: Literal["budget", "below", "none"] = "budget"
     prune_criterion: str = "l1"
     final_edges: int = 0
@@ -78,8 +87,9 @@ class SsonnOptions:
     def __post_init__(self) -> None:
         if self.select not in SELECTIONS:
             raise OptionError(unknown_name("selection", self.select, SELECTIONS))
-        if self.final_edges < 0 or self.peak_edges < 0:
-            raise OptionError(f"final_edges={self.final_edges} and peak_edges={self.peak_edges} must not be negative.")
+        for name in ("final_edges", "peak_edges", "expansions", "limit"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name}={getattr(self, name)} is negative.")
         if self.prune not in ("budget", "below", "none"):
             raise OptionError(unknown_name("kind of pruning", self.prune, ("budget", "below", "none")))
 
@@ -106,6 +116,9 @@ def ssonn(options: SsonnOptions | None = None) -> Method:
             trigger=Plateau(o.plateau, window=o.window, minimum=o.spacing),
             rule=SplitEdges(cross=o.cross, epsilon=o.epsilon, signed=o.signed),
             scope=o.scope,
+            scale=o.scale,
+            per_source=o.per_source,
+            share=o.share,
             max_edges=o.peak_edges or None,
             expansions=o.expansions or None,
             until=o.grow_until,
@@ -132,6 +145,12 @@ def ssonn(options: SsonnOptions | None = None) -> Method:
             )
         )
     return Method("ssonn", tuple(parts), "Self-scaled optimised networks: split important edges")
+
+
+def _whole(amount: float) -> int:
+    if not float(amount).is_integer():
+        raise OptionError(f"amount={amount} is not a number of edges, which select='top-k' needs.")
+    return int(amount)
 
 
 def _selection(o: SsonnOptions) -> Selection:

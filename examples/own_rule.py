@@ -1,0 +1,55 @@
+"""Write a rule, apply it, look at its certificate, undo it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import netgraph as ng
+
+
+# --8<-- [start:rule]
+@dataclass(frozen=True, kw_only=True)
+class SplitHeavyEdges(ng.Rule):
+    """Put a vertex in the middle of every edge whose weight is large, so that it can learn a bend there."""
+
+    above: float = 0.5
+
+    pattern = ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c"))
+
+    def where(self, m, stats):
+        return {
+            "source is never negative": m.p.nonnegative,  # relu(x) = x there, so nothing changes
+            "weight is large": ng.at_least(np.abs(m.e.weight), self.above),
+        }
+
+    def rewrite(self, m, rw):
+        for g in m.by("target layer"):  # one new layer per target layer: no cycle is possible
+            n = rw.add_layer(len(g), activation="relu", name="bend")
+            rw.connect(g.p, n, weight=1.0)
+            rw.connect(n, g.c, weight=g.e.weight)
+            rw.remove(g.e)
+
+
+# --8<-- [end:rule]
+
+
+def main() -> None:
+    graph = ng.mlp([8, 3], domain=(0, 1), seed=1)
+    rule = SplitHeavyEdges(above=0.2)
+    print(ng.explain(rule, graph))
+
+    result = ng.apply(rule, graph)
+    print(result)
+    print(result.certificate)
+    assert result.changed
+    assert result.certificate.measured.change < 1e-12
+
+    x = np.random.default_rng(0).random((5, 8))
+    assert np.allclose(ng.interpret(graph, x), ng.interpret(result.graph, x))
+
+    back, _ = ng.apply_delta(result.graph, result.delta.inverse())
+    assert back.equals(graph)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The builder and mlp: sizes, ids, initial weights, errors."""
+
+import numpy as np
+import pytest
+
+import netgraph as ng
+from netgraph.errors import GraphError, OptionError
+
+
+def builder(*, grid=()):
+    b = ng.GraphBuilder(seed=3)
+    b.input("x", 2, grid=grid)
+    b.output("y", 2)
+    return b
+
+
+def test_mlp():
+    graph = ng.mlp([4, 5, 3], domain=(0, 1), activation="tanh", norm="batch", dtype=np.float64)
+    assert [(x.name, len(x), x.activation, x.norm) for x in graph.layers.values()] == [
+        ("input", 4, "identity", "none"), ("hidden1", 5, "tanh", "batch"), ("output", 3, "identity", "none"),
+    ]  # fmt: skip
+    assert graph.layers["input"].domain == (0.0, 1.0)
+    assert graph.num_edges == 35
+    assert graph.edges.weight.dtype == graph.layers["hidden1"].bias.dtype == np.float64
+    assert (graph.next_ids, graph.rewrites) == (ng.graph.NextIds(3, 12, 35), 0)
+    assert ng.mlp([4, 3], bias=False).layers["output"].bias is None
+
+
+def test_mlp_refuses_one_size():
+    with pytest.raises(GraphError, match=r"mlp\(\[3\]\) needs at least an input and an output"):
+        ng.mlp([3])
+    with pytest.raises(GraphError, match="'hidden1' has size 0"):
+        ng.mlp([3, 0, 1])
+
+
+def test_seeds_repeat_and_differ():
+    one, same, other = (ng.mlp([3, 4, 2], seed=s) for s in (1, 1, 2))
+    assert one.equals(same)
+    assert one.same_topology(other)
+    assert not one.equals(other)
+
+
+def test_initial_weights_are_uniform_within_the_fan_in():
+    weight = ng.mlp([100, 50]).edges.weight
+    assert np.abs(weight).max() <= 0.1
+    assert np.abs(weight).max() > 0.099
+    assert abs(weight.mean()) < 0.005
+
+
+def test_density():
+    graph = ng.mlp([10, 10], density=0.37)
+    assert graph.num_edges == 37
+    assert graph.density == 0.37
+    fan_in = np.bincount(graph.edges.target - 10, minlength=10)
+    assert (np.abs(graph.edges.weight) <= 1 / np.sqrt(fan_in[graph.edges.target - 10]) + 1e-6).all()
+    with pytest.raises(OptionError, match=r"density 1.5 is not between 0 and 1"):
+        ng.mlp([2, 2], density=1.5)
+
+
+def test_domains():
+    b = ng.GraphBuilder()
+    b.input("x", 2, domain=([0, -1], 1))
+    b.output("y", 1)
+    low, high = b.build().layers["x"].domain
+    np.testing.assert_array_equal(low, [0, -1])
+    np.testing.assert_array_equal(high, [1, 1])
+    with pytest.raises(GraphError, match="'z': the domain has 3 values for 2 vertices"):
+        b.input("z", 2, domain=([0, 0, 0], 1))
+
+
+def test_names_are_unique():
+    b = builder()
+    with pytest.raises(GraphError, match="'x' is there already"):
+        b.layer("x", 3)
+
+
+def test_unknown_names_get_a_hint():
+    with pytest.raises(GraphError, match="Unknown layer 'xx'.*Did you mean 'x'"):
+        builder().dense("xx", "y")
+
+
+def test_dtype_is_checked():
+    with pytest.raises(OptionError, match="float32 or float64"):
+        ng.GraphBuilder(dtype=np.float16)
+
+
+def test_a_link_is_made_once():
+    b = builder()
+    b.dense("x", "y")
+    with pytest.raises(GraphError, match="linked already at port 0"):
+        b.dense("x", "y")
+    b.dense("x", "y", port=1)
+    assert len(b.build().links) == 2
+
+
+def test_edges_in_any_order_and_broadcast():
+    b = builder()
+    b.edges("x", "y", [1, 0], 0, weight=[5, 7])
+    graph = b.build()
+    np.testing.assert_array_equal(graph.edges.source, [0, 1])
+    np.testing.assert_array_equal(graph.edges.weight, [7, 5])
+    np.testing.assert_array_equal(graph.edges.id, [1, 0])  # ids in the order given
+
+
+def test_edges_are_copied_from_the_caller():
+    src, dst = np.array([0, 1], np.int32), np.array([0, 0], np.int32)
+    tap, weight = np.zeros(2, np.int32), np.ones(2, np.float32)
+    b = builder()
+    b.edges("x", "y", src, dst, weight=weight, tap=tap)
+    graph = b.build()
+    before = graph.topology_hash
+    src[:], dst[:], tap[:], weight[:] = 0, 1, 1, 7
+    np.testing.assert_array_equal(graph.edges.source, [0, 1])
+    np.testing.assert_array_equal(graph.edges.target, [2, 2])
+    np.testing.assert_array_equal(graph.edges.weight, [1, 1])
+    assert ng.Graph(graph.layers.values(), graph.links).topology_hash == before
+
+
+def test_conv2d_takes_numbers_and_pairs():
+    b = builder(grid=(6, 6))
+    b.layer("a", 3, grid=(3, 2))
+    b.conv2d("x", "a", kernel=(3, np.int64(2)), stride=(2, 3), padding=(1, 0))
+    b.conv2d("x", "y", kernel=np.int64(6))
+    graph = b.build()
+    assert graph.links["x", "a"].kind == ng.Conv2d((3, 2), (2, 3), (1, 0))
+    assert len(graph.links["x", "a"]) == 2 * 3 * 6
+    np.testing.assert_array_equal(np.unique(graph.links["x", "a"].tap), np.arange(6))
+    assert len(graph.links["x", "y"]) == 2 * 2 * 36
+
+
+def test_identity_wires_the_narrower_width():
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.output("y", 3)
+    b.identity("x", "y")
+    graph = b.build()
+    np.testing.assert_array_equal(graph.edges.source, [0, 1])
+    np.testing.assert_array_equal(graph.edges.target, [2, 3])
+    assert graph.edges.frozen.all()
+    assert graph.num_edges == 0

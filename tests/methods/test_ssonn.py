@@ -1,0 +1,166 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from fake_context import FakeContext
+
+import netgraph as ng
+from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK
+from netgraph.errors import OptionError
+from netgraph.methods import METHODS, PruneBelow, PruneToBudget, Split, SsonnOptions, get_method, ssonn
+
+
+def test_splitting_comes_first_and_pruning_as_asked():
+    kinds = {"budget": (Split, PruneToBudget), "below": (Split, PruneBelow), "none": (Split,)}
+    for prune, expected in kinds.items():
+        assert tuple(map(type, ssonn(SsonnOptions(prune=prune)).parts)) == expected
+
+
+def test_options_reach_the_split():
+    options = SsonnOptions(
+        criterion="g_var", select="minmax", amount=0.3, limit=7, cross="none", epsilon=0.25, signed="refuse",
+        scope="output", expansions=2, peak_edges=99, grow_until=0.25, plateau=0.5, window=4, spacing=6,
+    )  # fmt: skip
+    part = ssonn(options).parts[0]
+    assert (part.criterion, part.scope, part.max_edges, part.expansions, part.until) == ("g_var", "output", 99, 2, 0.25)
+    assert part.selection == AtMost(MinMaxThreshold(0.3), 7)
+    assert part.rule == ng.rules.SplitEdges(cross="none", epsilon=0.25, signed="refuse")
+    assert part.trigger == ng.schedules.Plateau(0.5, window=4, minimum=6)
+
+
+def test_zero_is_no_limit():
+    part = ssonn(SsonnOptions(limit=0, expansions=0, peak_edges=0, amount=0.5)).parts[0]
+    assert part.max_edges is None
+    assert part.expansions is None
+    assert part.selection == MinMaxThreshold(0.5)
+
+
+@pytest.mark.parametrize(
+    ("select", "amount", "expected"),
+    [
+        ("absolute", 0.25, AbsoluteThreshold(0.25)),
+        ("minmax", 0.25, MinMaxThreshold(0.25)),
+        ("quantile", 0.25, Quantile(0.25)),
+        ("top-k", 25.0, TopK(25)),
+    ],
+)
+def test_every_selection_by_name(select, amount, expected):
+    assert ssonn(SsonnOptions(select=select, amount=amount)).parts[0].selection == expected
+
+
+def test_options_reach_the_pruning():
+    budget = ssonn(
+        SsonnOptions(prune_criterion="l2", final_edges=50, prune_start=0.1, prune_end=0.2, prune_scope="all")
+    )
+    assert budget.parts[1] == PruneToBudget(edges=50, criterion="l2", start=0.1, end=0.2, scope="all")
+    below = ssonn(
+        SsonnOptions(
+            prune="below",
+            prune_criterion="g_var",
+            prune_threshold=0.2,
+            prune_delay=4,
+            prune_duration=5,
+            prune_scope="all",
+        )
+    )
+    assert below.parts[1] == PruneBelow(threshold=0.2, criterion="g_var", delay=4, duration=5, scope="all")
+
+
+def test_sizes_are_filled_in_from_the_start():
+    start = ng.mlp([10, 4])
+    resolved = SsonnOptions().resolved(start)
+    assert start.num_edges < resolved.final_edges < resolved.peak_edges
+    twice = SsonnOptions().resolved(ng.mlp([10, 8]))
+    assert (twice.final_edges, twice.peak_edges) == (2 * resolved.final_edges, 2 * resolved.peak_edges)
+    assert resolved.resolved(start) == resolved
+
+
+def test_sizes_that_are_given_stay():
+    start = ng.mlp([10, 4])
+    given = SsonnOptions(final_edges=100, peak_edges=300)
+    assert given.resolved(start) == given
+    only_final = SsonnOptions(final_edges=100).resolved(start)
+    assert only_final.final_edges == 100
+    assert only_final.peak_edges > 100
+    only_peak = SsonnOptions(peak_edges=7).resolved(start)
+    assert only_peak.peak_edges == 7
+    changed = {f.name for f in dataclasses.fields(given) if getattr(only_peak, f.name) != getattr(given, f.name)}
+    assert changed == {"final_edges", "peak_edges"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"select": "topk"}, "Did you mean 'top-k'"),
+        ({"prune": "bugdet"}, "Did you mean 'budget'"),
+        ({"final_edges": -1}, "negative"),
+        ({"peak_edges": -1}, "negative"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        SsonnOptions(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"criterion": "g"},
+        {"amount": 2.0},
+        {"amount": float("nan")},
+        {"select": "quantile", "amount": 2.0},
+        {"select": "top-k", "amount": -1.0},
+        {"select": "top-k", "amount": 2.5},
+        {"select": "top-k", "amount": float("nan")},
+        {"select": "top-k", "amount": float("inf")},
+        {"limit": -1},
+        {"cross": "all"},
+        {"signed": "both"},
+        {"epsilon": -1.0},
+        {"scope": "input"},
+        {"window": 0},
+        {"plateau": -0.1},
+        {"expansions": -1},
+        {"prune_criterion": "l3"},
+        {"prune_start": 0.9, "prune_end": 0.1},
+        {"prune_scope": "new"},
+        {"prune": "below", "prune_delay": 0},
+        {"prune": "below", "prune_threshold": 3.0},
+    ],
+)
+def test_options_that_no_part_can_use_are_refused_before_anything_runs(options):
+    with pytest.raises(OptionError):
+        ssonn(SsonnOptions(**options))
+
+
+def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
+    graph = ng.mlp([6, 3], domain=(0, 1))
+    options = SsonnOptions(
+        plateau=1.0, window=1, spacing=1, select="top-k", amount=4.0, expansions=3, peak_edges=70, final_edges=30,
+        grow_until=0.5, prune_start=0.5, prune_end=0.9,
+    )  # fmt: skip
+    method = ssonn(options.resolved(graph))
+    context = FakeContext(graph, epochs=16)
+    sizes = []
+    for _ in range(15):
+        context.epoch()
+        context.carry_out(method)
+        context.graph = context.graph.with_weights(context.rng.normal(size=len(context.graph.edges)))
+        sizes.append(context.graph.num_edges)
+    assert 30 < max(sizes) <= 70
+    assert sizes[-1] <= 30
+    assert {a.part for a in context.actions} == {"split", "prune"}
+    assert sum(a.part == "split" for a in context.actions) <= 3
+    # Edges of the start go only where they were split, never by pruning.
+    first = context.actions[:3]
+    assert [a.rule for a in first] == ["SplitEdges"] * 3
+    assert np.isin(graph.edges.id, context.graph.edges.id).sum() >= graph.num_edges - sum(a.matches for a in first)
+
+
+def test_methods_by_name():
+    spec = get_method("ssonn")
+    assert spec is METHODS["ssonn"]
+    method = spec.build(spec.resolve(spec.options(), ng.mlp([4, 2])))
+    assert method.name == "ssonn"
+    with pytest.raises(OptionError, match="Did you mean 'ssonn'"):
+        get_method("sson")

@@ -1,0 +1,311 @@
+"""apply, find and explain: selection, order, limits, refusals, and what is left after an error."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import netgraph as ng
+from netgraph.errors import OptionError, RewriteError, StatisticsError
+from netgraph.rewriting import Claim, Condition, Rule, at_least
+from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
+
+
+@pytest.fixture
+def graph():
+    """Edges 0..7 with the weights 0..7; ids 8, 9 into the output."""
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 4, domain=(0, 1))
+    b.layer("h", 2)
+    b.output("y", 1)
+    b.edges("x", "h", [0, 1, 2, 3] * 2, [0] * 4 + [1] * 4, weight=range(8))
+    b.edges("h", "y", [0, 1], [0, 0], weight=[0.5, -0.5])
+    return b.build()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Rule):
+    """Scale weights, and claim whatever it is told to."""
+
+    factor: float = 2.0
+    claims: str = "unknown"
+    bound: float | None = None
+    at_least: float | None = None
+    margin: bool = True
+
+    pattern: ClassVar = ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c"))
+
+    def where(self, m, stats):
+        if self.at_least is None:
+            return np.ones(len(m), dtype=bool)
+        condition = at_least(m.e.weight, self.at_least)
+        return {"weight is large": condition if self.margin else condition.holds, "target is hidden": m.c.layer == 1}
+
+    def rewrite(self, m, rw):
+        rw.set_weight(m.e, m.e.weight * self.factor)
+
+    def claim(self, m):
+        return Claim(self.claims, "says the rule", self.bound)
+
+
+def ids(result):
+    return result.matches.e.id.tolist()
+
+
+# -- selection ------------------------------------------------------------------------------------
+
+
+def test_everything_matches_by_default(graph):
+    result = ng.apply(Scale(), graph)
+    assert ids(result) == list(range(10))
+    assert len(result.skipped) == 0
+    np.testing.assert_array_equal(result.graph.edges.weight, graph.edges.weight * 2)
+    assert result.changed
+    assert (result.graph.rewrites, graph.rewrites) == (1, 0)
+    assert repr(result) == "Result(Scale: 10 matches; 10 values changed)"
+
+
+def test_on_selects_by_id_in_row_order(graph):
+    assert ids(ng.apply(Scale(), graph, on=[5, 2, 2])) == [2, 5]
+    assert ids(ng.apply(Scale(), graph, on=np.array([], dtype=np.int64))) == []
+    assert ids(ng.apply(Scale(), graph, on=graph.edges.where(graph.edges.weight > 6))) == [7]
+    assert ng.find(Scale(), graph, on=ng.find(Scale(at_least=6), graph).e).e.id.tolist() == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("on", "words"), [([0, 99], "no edge with id 99"), ([0.5], "needs ids.*float64"), (["x"], "needs ids")]
+)
+def test_on_refuses_what_is_not_there(graph, on, words):
+    with pytest.raises(RewriteError, match=words):
+        ng.apply(Scale(), graph, on=on)
+
+
+def test_limit_takes_the_first(graph):
+    result = ng.apply(Scale(), graph, limit=3)
+    assert ids(result) == [0, 1, 2]
+    assert result.skipped.e.id.tolist() == list(range(3, 10))
+    assert "7 skipped" in repr(result)
+    nothing = ng.apply(Scale(), graph, limit=0)
+    assert not nothing.changed
+    with pytest.raises(OptionError, match="limit -1 is negative"):
+        ng.apply(Scale(), graph, limit=-1)
+
+
+def test_order_by(graph):
+    assert ids(ng.apply(Scale(), graph, limit=2, order_by=lambda m, stats: m.e.weight)) == [7, 6]
+    assert ids(ng.apply(Scale(), graph, limit=2, order_by=-graph.edges.weight)) == [9, 0]
+    ties = np.zeros(10)
+    assert ids(ng.apply(Scale(), graph, limit=2, order_by=ties)) == [0, 1]
+    stats = ng.Statistics(graph.topology_hash, {"g": np.arange(10) % 5}, {"rms": np.ones(7)})
+    assert ids(ng.apply(Scale(), graph, stats, limit=3, order_by="g")) == [4, 9, 3]
+
+
+@pytest.mark.parametrize(
+    ("order_by", "words"),
+    [(np.zeros(3), r"shape \(3,\), expected \(10,\)"), (np.full(10, np.nan), "NaN"), ("g", "no statistics were given")],
+)
+def test_order_by_is_checked(graph, order_by, words):
+    with pytest.raises(RewriteError, match=words):
+        ng.apply(Scale(), graph, order_by=order_by)
+
+
+def test_order_by_may_read_a_statistic_of_layers_only_when_there_is_one(graph):
+    stats = ng.Statistics(graph.topology_hash, {}, {"rms": np.arange(7.0)})
+    vertices = ng.apply(ng.rules.PruneVertices(only_dead=False), graph, stats, order_by="rms", limit=1)
+    assert vertices.matches.v.id.tolist() == [5]
+    with pytest.raises(StatisticsError, match="Unknown vertex statistic"):
+        ng.apply(ng.rules.PruneVertices(only_dead=False), graph, stats, order_by="g")
+
+
+def test_no_match_is_a_normal_outcome(graph):
+    result = ng.apply(Scale(at_least=100), graph, require="exact")
+    assert result.graph is graph
+    assert result.delta.is_empty
+    assert result.certificate.kind == "exact"
+    assert not result.changed
+    assert ng.apply_delta(graph, result.delta)[0].equals(graph)
+
+
+def test_seeds(graph):
+    def spread(rng):
+        return ng.apply(AddEdges(spread=1.0), ng.mlp([3, 3], density=0.5), rng=rng).graph
+
+    assert spread(1).equals(spread(np.random.default_rng(1)))
+    assert not spread(1).equals(spread(2))
+    assert spread(None).equals(spread(0))
+
+
+# -- find and explain -----------------------------------------------------------------------------
+
+
+def test_find_leaves_out_what_fails(graph):
+    m = ng.find(Scale(at_least=6), graph)
+    assert m.e.id.tolist() == [6, 7]
+    assert m.p.id.tolist() == [2, 3]
+    assert m.c.id.tolist() == [5, 5]
+    assert repr(m) == "Matches(2 of e, p, c)"
+    with pytest.raises(AttributeError, match="bound name 'q'"):
+        _ = m.q
+
+
+def test_explain_counts_each_condition(graph):
+    e = ng.explain(Scale(at_least=6), graph)
+    assert e.rule == "Scale"
+    assert e.stages == (
+        ("edges", 10),
+        ("e is trainable", 10),
+        ("weight is large", 2),
+        ("target is hidden", 2),
+    )
+    assert e.nearest_miss == "edge 5 (1 -> 5) fails 'weight is large' (short by 1)"
+    lines = str(e).splitlines()
+    assert lines[0] == "Scale:"
+    assert lines[1].split() == ["edges", "10"]
+    assert lines[-1].startswith("  nearest miss: edge 5")
+
+
+def test_the_nearest_miss_fails_the_fewest_conditions(graph):
+    """Edge 8 (weight .5, into the output) fails both conditions, edge 5 only one, although by more."""
+    e = ng.explain(Scale(at_least=9), graph)
+    assert e.stages[-1] == ("target is hidden", 0)
+    assert e.nearest_miss == "edge 7 (3 -> 5) fails 'weight is large' (short by 2)"
+    both = ng.explain(Scale(at_least=0.75), graph, on=[8, 9])
+    assert both.nearest_miss == ("edge 8 (4 -> 6) fails 'weight is large' (short by 0.25) and 'target is hidden'")
+
+
+def test_a_condition_without_margin_has_no_shortfall(graph):
+    e = ng.explain(Scale(at_least=9, margin=False), graph, on=[3])
+    assert e.nearest_miss == "edge 3 (3 -> 4) fails 'weight is large'"
+
+
+def test_nothing_missed_nothing_told(graph):
+    assert ng.explain(Scale(), graph).nearest_miss is None
+    assert ng.explain(Scale(at_least=1), graph, on=[]).nearest_miss is None
+
+
+def test_explain_names_vertices_layers_and_missing_edges(graph):
+    normed = ng.mlp([2, 3, 1], norm="layer")
+    assert ng.explain(WidenLayer(), normed).nearest_miss == "layer 'hidden1' fails 'layer has no layer norm'"
+    assert "vertex 2 of layer 'hidden1'" in ng.explain(ng.rules.PruneVertices(only_dead=False), normed).nearest_miss
+
+    class Never(AddEdges):
+        def where(self, m, stats):
+            return np.zeros(len(m), dtype=bool)
+
+    sparse = ng.apply(PruneEdges(below=None), graph, on=[3]).graph
+    assert ng.explain(Never(), sparse).nearest_miss == "missing edge 3 -> 4 fails 'where'"
+
+
+def test_the_funnel_starts_with_what_was_asked_for(graph):
+    assert ng.explain(Scale(), graph, on=[1, 2]).stages[0] == ("edges asked for", 2)
+    assert ng.explain(AddEdges(), graph, on=[[0, 4]]).stages == (
+        ("pairs asked for", 1), ("e is missing", 0), ("where", 0),
+    )  # fmt: skip
+    assert ng.explain(WidenLayer(), graph).stages[:2] == (("layers", 3), ("l is hidden", 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.ones(3, bool), r"'where' is bool of shape \(3,\), expected \(10,\) booleans"),
+        (np.ones(10), r"'where' is float64"),
+        ({"odd": Condition(np.ones(10, int))}, r"'odd' is int64"),
+        (True, r"'where' is bool of shape \(\)"),
+    ],
+)
+def test_where_must_give_one_boolean_per_match(graph, value, words):
+    class Odd(Scale):
+        def where(self, m, stats):
+            return value
+
+    with pytest.raises(RewriteError, match=f"Odd.where.*{words}"):
+        ng.find(Odd(), graph)
+
+
+# -- certificates ---------------------------------------------------------------------------------
+
+
+def test_a_lie_is_found_out(graph):
+    lie = ng.apply(Scale(claims="exact"), graph)
+    assert lie.certificate.kind == "unknown"
+    assert "claimed exact (says the rule), but the measurement contradicts it" in lie.certificate.reason
+    assert lie.certificate.measured.change > 0
+    unmeasured = ng.apply(Scale(claims="exact"), graph, probe=None)
+    assert unmeasured.certificate.kind == "exact"
+    assert unmeasured.certificate.measured is None
+
+
+def test_require_refuses_and_leaves_the_graph(graph):
+    before = graph.edges.weight.copy()
+    for claims, require in (("exact", "exact"), ("unknown", "exact"), ("unknown", "bounded")):
+        with pytest.raises(RewriteError, match=f"Scale is refused: {require} was required.*unknown"):
+            ng.apply(Scale(claims=claims), graph, require=require)
+    np.testing.assert_array_equal(graph.edges.weight, before)
+    assert ng.apply(Scale(factor=1.0, claims="exact"), graph, require="exact").certificate.kind == "exact"
+    with pytest.raises(OptionError, match="require='sure'"):
+        ng.apply(Scale(), graph, require="sure")
+
+
+def test_bounds_are_measured_too(graph):
+    wide = ng.apply(Scale(factor=1.5, claims="bounded", bound=1e3), graph, require="bounded")
+    assert (wide.certificate.kind, wide.certificate.bound) == ("bounded", 1e3)
+    narrow = ng.apply(Scale(factor=1.5, claims="bounded", bound=1e-3), graph)
+    assert narrow.certificate.kind == "unknown"
+    assert "claimed within 0.001" in narrow.certificate.reason
+    with pytest.raises(RewriteError, match="refused"):
+        ng.apply(Scale(factor=1.5, claims="bounded", bound=1e-3), graph, require="bounded")
+    with pytest.raises(RewriteError, match="exact was required"):
+        ng.apply(Scale(factor=1.5, claims="bounded", bound=1e3), graph, require="exact")
+
+
+def test_the_probe_may_be_given(graph):
+    blind = np.zeros((1, 4))  # on zeros, scaling the first weights changes nothing
+    lie = ng.apply(Scale(claims="exact"), graph, on=[1, 2], probe=blind)
+    assert lie.certificate.kind == "exact"
+    assert lie.certificate.measured.samples == 1
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def test_an_error_in_a_rule_leaves_the_graph(graph):
+    class Broken(Scale):
+        def rewrite(self, m, rw):
+            rw.remove(m.e)
+            raise ZeroDivisionError("half way")
+
+    before = graph.topology_hash
+    with pytest.raises(ZeroDivisionError, match="half way"):
+        ng.apply(Broken(), graph)
+    rebuilt = ng.Graph(graph.layers.values(), graph.links)
+    assert rebuilt.topology_hash == before
+    assert len(graph.edges) == 10
+
+
+def test_results_of_two_rules_on_one_graph_are_independent(graph):
+    one, two = ng.apply(Scale(), graph), ng.apply(SplitEdges(), graph, limit=1)
+    assert len(one.graph.edges) == 10
+    assert len(two.graph.edges) > 10
+    np.testing.assert_array_equal(graph.edges.weight[:8], np.arange(8))
+    for result, other in ((one, two), (two, one)):
+        with pytest.raises(RewriteError, match="two branches may give the same id"):
+            ng.apply_delta(other.graph, result.delta.inverse())
+
+
+def test_the_same_topology_with_another_history_is_another_branch():
+    """Splitting the same edge after different detours gives equal topologies at times; lineage tells them apart."""
+    graph = ng.mlp([2, 2])
+    frozen = [ng.apply(Scale(factor=f), graph) for f in (1.0, 2.0)]
+    assert frozen[0].graph.topology_hash == graph.topology_hash
+    assert frozen[0].graph.lineage != graph.lineage
+    step = ng.apply(PruneEdges(below=None), frozen[0].graph, on=[0])
+    with pytest.raises(RewriteError, match="lineage"):
+        ng.apply_delta(graph, step.delta)
+
+
+def test_parameters_and_names():
+    assert Scale(factor=3.0).name == "Scale"
+    assert SplitEdges(epsilon=1e-8).parameters == {
+        "cross": "selected", "epsilon": 1e-8, "signed": "pair", "max_crossing": 5_000_000,
+    }  # fmt: skip

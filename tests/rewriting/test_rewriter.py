@@ -1,0 +1,358 @@
+"""The rewriter: what it can do, and what a commit refuses, all or nothing."""
+
+import numpy as np
+import pytest
+
+import netgraph as ng
+from netgraph.errors import GraphError, RewriteError
+from netgraph.rewriting import EdgeRows, Rewriter, VertexRows
+
+
+@pytest.fixture
+def graph():
+    """x(3) -> a(2) -> b(2) -> y(2), dense; edges 0..5, 6..9, 10..13."""
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 3)
+    b.layer("a", 2)
+    b.layer("b", 2)
+    b.output("y", 2)
+    for pair in (("x", "a"), ("a", "b"), ("b", "y")):
+        b.dense(*pair)
+    return b.build()
+
+
+@pytest.fixture
+def rw(graph):
+    return Rewriter(graph, np.random.default_rng(0))
+
+
+def edges(graph, *ids):
+    return EdgeRows(graph, graph.edges.find(list(ids)))
+
+
+def vertices(graph, *ids):
+    return VertexRows(graph, graph.vertices.rows(list(ids)))
+
+
+# -- edits ----------------------------------------------------------------------------------------
+
+
+def test_new_vertices_can_be_connected_before_they_exist(graph, rw):
+    n = rw.add_layer(2, activation="tanh", name="new")
+    rw.connect(vertices(graph, 0, 1), n, weight=[1.0, 2.0])
+    rw.connect(n, vertices(graph, 7, 7), weight=3.0)
+    assert len(graph.layers) == 4  # nothing is visible yet
+    new, delta = rw.commit()
+    layer = new.layers["new-4"]
+    assert (len(layer), layer.activation, layer.role) == (2, "tanh", "hidden")
+    np.testing.assert_array_equal(layer.bias, [0, 0])
+    np.testing.assert_array_equal(layer.vertex_ids, n.id)
+    np.testing.assert_array_equal(layer.birth, [1, 1])
+    np.testing.assert_array_equal(new.links["x", "new-4"].weight, [1, 2])
+    np.testing.assert_array_equal(new.links["new-4", "y"].weight, [3, 3])
+    np.testing.assert_array_equal(new.links["new-4", "y"].birth, [1, 1])
+    assert delta.summary() == "+4 edges, +2 vertices, +1 layers"
+    assert new.next_ids == ng.graph.NextIds(5, 11, 18)
+
+
+def test_new_columns_have_the_dtype_of_the_graph(graph, rw):
+    n = rw.add_layer(1, norm="batch")
+    rw.connect(vertices(graph, 0), n, weight=1.0)
+    new, _ = rw.commit()
+    assert {v.dtype.name for v in new.layers["layer-4"].values.values()} == {"float64"}
+    assert new.links["x", "layer-4"].weight.dtype == np.float64
+
+
+def test_add_vertices(graph, rw):
+    n = rw.add_vertices(graph.layers["a"], 2, bias=[0.5, 0.25])
+    rw.connect_all(vertices(graph, 0, 1, 2), n, weight=0.125)
+    new, delta = rw.commit()
+    np.testing.assert_array_equal(new.layers["a"].vertex_ids, [3, 4, 9, 10])
+    np.testing.assert_array_equal(new.layers["a"].bias, [0, 0, 0.5, 0.25])
+    np.testing.assert_array_equal(new.links["x", "a"].id[6:], [14, 15, 16, 17, 18, 19])
+    assert new.links["a", "b"] is not graph.links["a", "b"]  # checked again, for its layer changed
+    np.testing.assert_array_equal(delta.vertex_rows, [0, 1, 2, 3, 4, -1, -1, 5, 6, 7, 8])
+
+
+def test_connect_all_makes_what_is_missing(graph, rw):
+    rw.remove(edges(graph, 6, 9))
+    assert rw.connect_all(vertices(graph, 3, 4), vertices(graph, 5, 6), weight=7.0) == 2
+    assert rw.connect_all(vertices(graph, 3, 4), vertices(graph, 5, 6), weight=8.0) == 0
+    assert rw.connect_all(vertices(graph, 0, 3), vertices(graph, 7, 5), weight=1.0) == 3  # across layers
+    new, _ = rw.commit()
+    np.testing.assert_array_equal(new.links["a", "b"].id, [14, 7, 8, 15])
+    np.testing.assert_array_equal(new.links["a", "b"].weight[[0, 3]], [7, 7])
+    assert {(k.source, k.target) for k in new.links} == {(0, 1), (1, 2), (2, 3), (0, 2), (0, 3), (1, 3)}
+
+
+def test_remove_edges_and_add_again_gives_new_ids(graph, rw):
+    rw.remove(edges(graph, 13))
+    new, _ = rw.commit()
+    again = Rewriter(new, np.random.default_rng(0))
+    again.connect(vertices(new, 6), vertices(new, 8), weight=1.0)
+    newer, _ = again.commit()
+    assert 13 not in newer.edges.id
+    assert 14 in newer.edges.id
+    assert newer.edges[14].birth == 2
+
+
+def test_remove_newest_vertices_and_add_again_gives_new_ids(graph, rw):
+    n = rw.add_vertices(graph.layers["b"], 1)
+    new, _ = rw.commit()
+    second = Rewriter(new, np.random.default_rng(0))
+    second.remove(vertices(new, *n.id))
+    bare, _ = second.commit()
+    third = Rewriter(bare, np.random.default_rng(0))
+    assert third.add_vertices(bare.layers["b"], 1).id.tolist() == [10]
+    assert third.add_layer(1).layer_id == 4
+
+
+def test_a_link_goes_with_its_last_edge(graph, rw):
+    rw.remove(edges(graph, 6, 7, 8, 9))
+    new, delta = rw.commit()
+    assert new.link((1, 2, 0)) is None
+    assert [r.key for r in delta.links_removed] == [(1, 2, 0)]
+    old, _ = ng.apply_delta(new, delta.inverse())
+    assert old.equals(graph)
+
+
+def test_a_layer_goes_with_its_last_vertex(graph, rw):
+    rw.remove(vertices(graph, 3, 4))
+    new, delta = rw.commit()
+    assert list(new.layers) == ["x", "b", "y"]
+    assert [r.key for r in delta.links_removed] == [(0, 1, 0), (1, 2, 0)]
+    assert delta.summary() == "-10 edges, -2 vertices, -1 layers"
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_an_empty_link_of_a_layer_that_goes_goes_too(graph):
+    layers = list(graph.layers.values())
+    empty = ng.Link(0, 2, ng.Dense(), **{k: v[:0] for k, v in graph.links["x", "a"].columns.items()})
+    graph = ng.Graph(layers, [*graph.links, empty])
+    rw = Rewriter(graph, np.random.default_rng(0))
+    rw.remove(vertices(graph, 5, 6))
+    new, delta = rw.commit()
+    assert {k.key for k in new.links} == {(0, 1, 0)}
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_remove_and_add_vertices_of_one_layer(graph, rw):
+    rw.remove(vertices(graph, 3))
+    n = rw.add_vertices(graph.layers["a"], 1)
+    rw.connect_all(vertices(graph, 0), n, weight=1.0)
+    new, delta = rw.commit()
+    np.testing.assert_array_equal(new.layers["a"].vertex_ids, [4, 9])
+    np.testing.assert_array_equal(new.links["x", "a"].target if hasattr(new, "none") else new.links["x", "a"].dst, [0, 0, 0, 1])  # fmt: skip  # noqa: E501
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_set_values_and_the_last_of_two_wins(graph, rw):
+    rw.set_weight(edges(graph, 1, 2), [5.0, 6.0])
+    rw.set_weight(edges(graph, 2, 3), 7.0)
+    rw.set_bias(vertices(graph, 3), 0.5)
+    new, delta = rw.commit()
+    np.testing.assert_array_equal(new.edges.weight[[1, 2, 3]], [5, 7, 7])
+    np.testing.assert_array_equal(new.layers["a"].bias, [0.5, 0])
+    assert delta.summary() == "4 values changed"
+    np.testing.assert_array_equal(delta.edges_changed["weight"].old, graph.edges.weight[[1, 2, 3]])
+    assert new.topology_hash == graph.topology_hash
+    assert new.links["a", "b"] is graph.links["a", "b"]
+
+
+def test_a_change_of_what_is_removed_is_dropped(graph, rw):
+    rw.set_weight(edges(graph, 1), 5.0)
+    rw.set_bias(vertices(graph, 3), 5.0)
+    rw.remove(edges(graph, 1))
+    rw.remove(vertices(graph, 3))
+    new, delta = rw.commit()
+    assert not delta.edges_changed
+    assert not delta.vertices_changed
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_freeze_and_thaw(graph, rw):
+    rw.freeze(edges(graph, 1, 2))
+    new, delta = rw.commit()
+    assert new.num_edges == graph.num_edges - 2
+    assert new.topology_hash != graph.topology_hash
+    assert ng.find(ng.rules.SplitEdges(), new, on=[1, 2, 3]).e.id.tolist() == [3]
+    thaw = Rewriter(new, np.random.default_rng(0))
+    thaw.freeze(edges(new, 1, 2), frozen=False)
+    assert thaw.commit()[0].topology_hash == graph.topology_hash
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_set_activation_takes_vertex_parameters_along(graph, rw):
+    rw.set_activation(graph.layers["a"], "prelu")
+    new, delta = rw.commit()
+    np.testing.assert_array_equal(new.layers["a"].values["slope"], [0.25, 0.25])
+    assert new.layers["a"].values["slope"].dtype == np.float64
+    back = Rewriter(new, np.random.default_rng(0))
+    back.set_activation(new.layers["a"], "leaky_relu", slope=0.5)
+    newer, second = back.commit()
+    assert sorted(newer.layers["a"].values) == ["bias"]
+    assert newer.layers["a"].slope == 0.5
+    assert ng.apply_delta(newer, second.inverse())[0].equals(new)
+    assert ng.apply_delta(newer, delta.then(second).inverse())[0].equals(graph)
+
+
+def test_draws_use_one_number_per_edge(graph, rw):
+    rw.connect_all(vertices(graph, 0, 1, 2), vertices(graph, 7, 8), weight=rw.uniform(2.0, 3.0))
+    weight = rw.commit()[0].links["x", "y"].weight
+    assert ((weight >= 2) & (weight < 3)).all()
+    assert len(np.unique(weight)) == 6
+    assert Rewriter(graph, np.random.default_rng(0)).uniform(0.5, 0.5).sample(2).tolist() == [0.5, 0.5]
+
+
+def test_kinds_of_links(graph):
+    b = ng.GraphBuilder()
+    b.input("x", 1, grid=(4, 4))
+    b.output("y", 1, grid=(4, 4))
+    b.conv2d("x", "y", kernel=3, padding=1)
+    graph = b.build()
+    rw = Rewriter(graph, np.random.default_rng(0))
+    n = rw.add_layer(1, grid=(4, 4))
+    kind = ng.Conv2d((3, 3), padding=(1, 1))
+    assert rw.connect_all(vertices(graph, 0), n, weight=1.0, kind=kind) == 9
+    rw.connect(n, vertices(graph, 1), weight=1.0)
+    new, _ = rw.commit()
+    assert new.links["x", "layer-2"].kind == kind
+    assert new.links["layer-2", "y"].kind == ng.Dense()
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+def refused(graph, edit, words):
+    """The edit, or its commit, is refused, and the graph is as it was."""
+    before = ng.Graph(graph.layers.values(), graph.links)
+    rw = Rewriter(graph, np.random.default_rng(0))
+    with pytest.raises(RewriteError, match=words):
+        edit(rw)
+        rw.commit()
+    assert ng.Graph(graph.layers.values(), graph.links).equals(before)
+
+
+def test_cycles(graph):
+    refused(graph, lambda rw: rw.connect(vertices(graph, 5), vertices(graph, 3), weight=1.0), "cycle.*'a', 'b'")
+    refused(graph, lambda rw: rw.connect(vertices(graph, 3), vertices(graph, 4), weight=1.0), "itself.*cycle")
+
+
+def test_duplicates(graph):
+    refused(graph, lambda rw: rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0), "two edges.*row 0")
+
+    def twice(rw):
+        for _ in range(2):
+            rw.connect(vertices(graph, 0), vertices(graph, 8), weight=1.0)
+
+    refused(graph, twice, "two edges")
+
+
+def test_dangling_edges(graph):
+    def to_removed(rw):
+        rw.remove(vertices(graph, 3))
+        rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0)
+
+    refused(graph, to_removed, "would dangle: vertex 3 is not in layer 'a'")
+
+    def to_removed_layer(rw):
+        rw.remove(vertices(graph, 3, 4))
+        rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0)
+
+    refused(graph, to_removed_layer, "layer id 1, which is not in the graph")
+
+
+@pytest.mark.parametrize(("vertex", "role"), [(0, "input"), (7, "output")])
+def test_inputs_and_outputs_stay(graph, vertex, role):
+    refused(graph, lambda rw: rw.remove(vertices(graph, 3, vertex)), f"{role} layer '[xy]' cannot be removed")
+    layer = graph.inputs[0] if role == "input" else graph.outputs[0]
+    refused(graph, lambda rw: rw.add_vertices(layer, 1), f"{role} layer; only hidden")
+
+
+def test_a_layer_does_not_become_an_output_or_stop_being_one(graph):
+    def turn(layer, role):
+        return lambda rw: rw.set_activation(graph.layers[layer], "identity", role=role)
+
+    refused(graph, turn("y", "hidden"), "output layers would change")
+    refused(graph, turn("a", "output"), "output layers would change")
+    refused(graph, lambda rw: rw.add_layer(1, activation="identity", role="output"), "output layers would change")
+
+
+def test_edges_into_inputs(graph):
+    refused(graph, lambda rw: rw.connect(vertices(graph, 3), vertices(graph, 0), weight=1.0), "inputs take no edges")
+
+
+def test_values_that_are_not_finite(graph):
+    refused(graph, lambda rw: rw.set_weight(edges(graph, 2), np.nan), "edge 2 has weight nan")
+    refused(graph, lambda rw: rw.set_bias(vertices(graph, 4), np.inf), "'a'.*'bias'.*inf")
+    refused(graph, lambda rw: rw.connect(vertices(graph, 0), vertices(graph, 8), weight=np.nan), "nan")
+
+
+def test_shapes_that_disagree():
+    b = ng.GraphBuilder()
+    b.input("x", 1, grid=(4, 4))
+    b.layer("a", 1, grid=(4, 4))
+    b.output("y", 1)
+    b.conv2d("x", "a", kernel=3, padding=1)
+    b.conv2d("a", "y", kernel=4)
+    graph = b.build()
+    refused(graph, lambda rw: rw.connect(vertices(graph, 0), vertices(graph, 2), weight=1.0), r"\(4, 4\)")
+    pool = ng.Pool("max", (2, 2))
+    refused(graph, lambda rw: rw.set_activation(graph.layers["a"], "relu", pool=pool), "'a' -> 'y'.*does not fit")
+    refused(
+        graph,
+        lambda rw: rw.connect(vertices(graph, 0), vertices(graph, 1), weight=1.0, kind=ng.Dense()),
+        "edges of kind Dense.* cannot be added",
+    )
+
+
+def test_names_that_collide(graph):
+    layer = graph.layers["a"]
+    refused(graph, lambda rw: rw.set_activation(layer, "relu", name="b"), "same name")
+
+
+def test_unknown_activation(graph):
+    with pytest.raises(GraphError, match="activation 'rely'"):
+        Rewriter(graph, np.random.default_rng(0)).set_activation(graph.layers["a"], "rely")
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda g, rw: rw.add_layer(0), "size 0 is refused"),
+        (lambda g, rw: rw.add_vertices(g.layers["a"], 0), "Adding 0 vertices to layer 'a'"),
+        (lambda g, rw: rw.add_vertices(g.layers["a"], 1, scale=1), r"no vertex columns \['scale'\]"),
+        (lambda g, rw: rw.add_vertices(g.layers["a"], 2, bias=[1, 2, 3]), r"shape \(3,\) does not fit 2 rows"),
+        (lambda g, rw: rw.connect(vertices(g, 0), vertices(g, 3, 4), weight=1), "1 sources and 2 targets"),
+        (lambda g, rw: rw.set_values(vertices(g, 3), "scale", 1.0), "'a' has no vertex column 'scale'"),
+        (lambda g, rw: rw.set_values(vertices(g, 0), "low", 0.0), "'x' has no vertex column 'low'"),
+        (lambda g, rw: rw.set_weight(edges(g, 0, 1), np.zeros(3)), "does not fit 2 rows"),
+    ],
+)
+def test_edits_that_make_no_sense(graph, edit, words):
+    refused(graph, lambda rw: edit(graph, rw), words)
+
+
+def test_wires_stay_wires():
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.output("y", 2)
+    b.identity("x", "y")
+    graph = b.build()
+    refused(graph, lambda rw: rw.set_weight(edges(graph, 0), 2.0), "Wires of an Identity link")
+    refused(graph, lambda rw: rw.freeze(edges(graph, 0), frozen=False), "must be frozen with weight 1")
+    refused(graph, lambda rw: rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0), "Identity link")
+
+
+def test_damaged_deltas_are_refused(graph, rw):
+    from dataclasses import replace
+
+    rw.remove(vertices(graph, 3, 4))
+    new, delta = rw.commit()
+    with pytest.raises(RewriteError, match="layer id 1, which is not in the graph"):
+        ng.apply_delta(graph, replace(delta, edges_removed=type(delta.edges_removed).empty(), links_removed=()))
+    with pytest.raises(RewriteError, match="instead of"):
+        ng.apply_delta(graph, delta.with_after(delta.after._replace(topology_hash="0" * 32)))
+    inverse = delta.inverse()
+    with pytest.raises(RewriteError, match="which does not exist|instead of"):
+        ng.apply_delta(new, replace(inverse, links_added=()))

@@ -1,0 +1,77 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netgraph.errors import OptionError
+from netgraph.schedules import EveryEpochs, FirstOf, Plateau
+
+losses = st.lists(st.integers(0, 40).map(lambda k: k / 8), max_size=14)
+
+
+def history(*values, name="val_loss"):
+    return [{name: value} for value in values]
+
+
+@given(losses, st.integers(0, 14), st.integers(1, 4), st.integers(0, 6), st.integers(0, 16).map(lambda k: k / 16))
+def test_plateau_is_the_mean_change_since_the_last_action(values, last, window, minimum, threshold):
+    last = min(last, len(values))
+    since = values[last:]
+    changes = [abs(b - a) for a, b in pairwise(since)][-window:]
+    expected = len(since) >= minimum and len(changes) == window and sum(changes) / window < threshold
+    assert Plateau(threshold, window=window, minimum=minimum).fires(history(*values), last) == expected
+
+
+def test_plateau_needs_as_many_changes_as_its_window():
+    trigger = Plateau(1.0, window=3)
+    assert [trigger.fires(history(*[2.0] * n), 0) for n in range(6)] == [False, False, False, False, True, True]
+
+
+def test_plateau_waits_for_its_minimum():
+    trigger = Plateau(1.0, window=1, minimum=4)
+    assert [trigger.fires(history(*[2.0] * n), 0) for n in range(6)] == [False, False, False, False, True, True]
+    assert [trigger.fires(history(*[2.0] * n), 2) for n in range(8)] == [False] * 6 + [True, True]
+
+
+def test_plateau_forgets_what_was_before_the_last_action():
+    flat_then_one_jump = history(1.0, 1.0, 1.0, 1.0, 9.0)
+    assert Plateau(0.5, window=2).fires(flat_then_one_jump[:4], 0)
+    assert not Plateau(0.5, window=2).fires(flat_then_one_jump[:4], 3)
+    assert not Plateau(0.5, window=2).fires(flat_then_one_jump, 3)
+    # The jump from before the action to after it is not a change.
+    assert Plateau(0.5, window=1).fires(history(5.0, 1.0, 1.0), 1)
+
+
+def test_plateau_looks_at_changes_up_and_down():
+    assert not Plateau(0.5, window=2).fires(history(1.0, 2.0, 1.0), 0)
+
+
+def test_plateau_threshold_itself_does_not_fire():
+    assert not Plateau(0.5, window=1).fires(history(1.0, 1.5), 0)
+
+
+def test_plateau_reads_the_metric_it_is_told():
+    entries = [{"val_loss": float(k), "train_loss": 0.0} for k in range(4)]
+    assert Plateau(0.1, window=2, metric="train_loss").fires(entries, 0)
+    assert not Plateau(0.1, window=2).fires(entries, 0)
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 7))
+def test_every_epochs_counts_from_the_last_action(epoch, last, period):
+    last = min(last, epoch)
+    assert EveryEpochs(period).fires(history(*[0.0] * epoch), last) == (epoch - last >= period)
+
+
+def test_first_of_fires_with_any_of_its_triggers():
+    either = FirstOf((EveryEpochs(3), Plateau(0.1, window=1)))
+    assert not either.fires(history(1.0, 2.0), 0)
+    assert either.fires(history(1.0, 1.0), 0)
+    assert either.fires(history(1.0, 2.0, 3.0), 0)
+    assert not FirstOf(()).fires(history(1.0, 1.0), 0)
+
+
+@pytest.mark.parametrize("make", [lambda: Plateau(0.1, window=0), lambda: Plateau(-0.1), lambda: EveryEpochs(0)])
+def test_triggers_that_make_no_sense_are_refused(make):
+    with pytest.raises(OptionError):
+        make()
