@@ -57,12 +57,12 @@ def train_plain(
     started = time.perf_counter()
     epochs, progress = 0, 0.0
     while progress < 1.0:
-        for rows in torch.randperm(len(data.x_train)).split(settings.batch_size):
+        for rows in torch.split(torch.randperm(len(data.x_train)), settings.batch_size):
             rate = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
-            loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()
+            loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             # Progress by the clock: the rate reaches 0 when the time is up, whatever the speed of an epoch.
             progress = min(1.0, (time.perf_counter() - started) / seconds)

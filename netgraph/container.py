@@ -17,6 +17,9 @@ from netgraph.graph.columns import Array, digest
 STRUCTURE = "structure"
 """Name of the array that holds the JSON text; the header of the format is too small for large graphs."""
 
+HEADER = "netgraph"
+"""Name of the metadata entry that says what a file holds."""
+
 
 def write_container(
     path: str | os.PathLike[str], kind: str, version: int, structure: Any, arrays: Mapping[str, Array]
@@ -41,10 +44,12 @@ def container_bytes(kind: str, version: int, structure: Any, arrays: Mapping[str
     text = json.dumps(structure, separators=(",", ":"), allow_nan=True).encode()
     tensors = {
         STRUCTURE: np.frombuffer(text, dtype=np.uint8),
-        **{k: np.ascontiguousarray(v) for k, v in arrays.items()},
+        # Not ascontiguousarray, which makes arrays of no dimension, such as a step count, one-dimensional.
+        **{k: np.asarray(v, order="C") for k, v in arrays.items()},
     }
-    header = {"format": f"netgraph.{kind}", "version": str(version), "digest": _digest(tensors)}
-    result: bytes = save(tensors, metadata=header)
+    header = {"format": f"netgraph.{kind}", "version": version, "digest": _digest(tensors)}
+    # One entry, because safetensors writes several in random order, and equal content is to be an equal file.
+    result: bytes = save(tensors, metadata={HEADER: json.dumps(header)})
     return result
 
 
@@ -63,8 +68,7 @@ def read_container(path: str | os.PathLike[str], kind: str, version: int) -> tup
         raise FileFormatError(f"There is no file {os.fspath(path)!r}.")
     try:
         with safe_open(path, framework="np") as file:
-            header = file.metadata() or {}
-            _check_header(path, header, kind, version)
+            header = _read_header(path, file.metadata() or {}, kind, version)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         if isinstance(error, FileFormatError):
@@ -79,18 +83,23 @@ def read_container(path: str | os.PathLike[str], kind: str, version: int) -> tup
     return structure, tensors
 
 
-def _check_header(path: str | os.PathLike[str], header: Mapping[str, str], kind: str, version: int) -> None:
-    if header.get("format") != f"netgraph.{kind}":
-        found = header.get("format", "no format name")
+def _read_header(path: str | os.PathLike[str], metadata: Mapping[str, str], kind: str, version: int) -> dict[str, Any]:
+    try:
+        header = json.loads(metadata.get(HEADER, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{os.fspath(path)!r} is damaged: its header cannot be read ({error}).") from error
+    if not isinstance(header, dict) or header.get("format") != f"netgraph.{kind}":
+        found = header.get("format", "no format name") if isinstance(header, dict) else header
         raise FileFormatError(f"{os.fspath(path)!r} holds {found!r}, expected 'netgraph.{kind}'.")
-    found_version = header.get("version", "")
-    if not (found_version.isascii() and found_version.isdigit() and int(found_version) >= 1):
+    found_version = header.get("version")
+    if not isinstance(found_version, int) or found_version < 1:
         raise FileFormatError(f"{os.fspath(path)!r} is damaged: it has no version number, but {found_version!r}.")
-    if int(found_version) > version:
+    if found_version > version:
         raise FileFormatError(
             f"{os.fspath(path)!r} has version {found_version}; this netgraph reads up to {version}. "
             "Update netgraph to read it."
         )
+    return header
 
 
 def _digest(tensors: Mapping[str, Array]) -> str:

@@ -18,7 +18,7 @@ def test_write_and_replace(tmp_path):
     write_atomically(path, b"one")
     write_atomically(path, b"two")
     assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["f"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
@@ -30,14 +30,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, call):
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["f"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_rename_that_fails_leaves_no_temporary_file(tmp_path):
     (tmp_path / "f").mkdir()
     with pytest.raises(OSError, match="f"):
         write_atomically(tmp_path / "f", b"new")
-    assert os.listdir(tmp_path) == ["f"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -20,9 +20,9 @@ def test_columns_by_name(graph):
     stats = ng.Statistics(graph.topology_hash, {"g": np.arange(4.0)}, {"rms": np.ones(4)})
     np.testing.assert_array_equal(stats.edge("g"), [0, 1, 2, 3])
     np.testing.assert_array_equal(stats.vertex("rms"), np.ones(4))
-    with pytest.raises(StatisticsError, match="Unknown edge statistic 'gg'.*Did you mean 'g'.*Request it"):
+    with pytest.raises(StatisticsError, match=r"Unknown edge statistic 'gg'.*Did you mean 'g'.*Request it"):
         stats.edge("gg")
-    with pytest.raises(StatisticsError, match="No vertex statistics are there.*Request it"):
+    with pytest.raises(StatisticsError, match=r"No vertex statistics are there.*Request it"):
         stats_of(graph).vertex("rms")
     assert repr(stats).startswith("Statistics(edges.g, vertices.rms; 0 batches, topology ")
 

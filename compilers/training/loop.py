@@ -89,6 +89,7 @@ def train_epoch(state: TrainState, data: TrainingData, settings: TrainSettings) 
 def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSettings, epoch: int) -> Statistics:
     """Gradient statistics at fixed weights over `settings.score_batches` mini-batches of the training data."""
     loss_of = training_loss(data.task, settings.label_smoothing)
+    running = net.running.clone()
     net.request("edge_gradients")
     try:
         for rows in _batches(data, settings, epoch, SCORE)[: settings.score_batches]:
@@ -98,6 +99,7 @@ def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSet
         return net.statistics()
     finally:
         net.release("edge_gradients")
+        net.running.copy_(running)
 
 
 def _batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int) -> tuple[Tensor, ...]:
@@ -167,13 +169,13 @@ def _rewrite(
 def _carry_out(
     state: TrainState, data: TrainingData, settings: TrainSettings, proposal: Proposal, before: Graph
 ) -> Rewritten:
-    if state.start is None and before.rewrites == 0:
-        state.start = before
     seed = stream_seed(settings.seed, before.rewrites, REWRITE)
     probe = data.x_valid[:PROBE_SAMPLES].cpu().numpy()
     result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=probe)
     state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
     if result.changed:
+        if state.start is None and before.rewrites == 0:
+            state.start = before
         state.net, state.optimizer = migrate(state.net, state.optimizer, result)
     return Rewritten(state.epoch, proposal, result, before, state.history[-1], seed)
 
@@ -185,8 +187,9 @@ def _tell(callbacks: Sequence[Callback], event: Event) -> None:
 
 def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-    if not bad and not torch.isfinite(state.net.weights).all():
-        bad = ["weights"]
+    if not bad:
+        parameters = {"weights": state.net.weights, "vertex parameters": state.net.vertex_parameters}
+        bad = [name for name, values in parameters.items() if not torch.isfinite(values).all()]
     if bad:
         raise TrainingError(
             f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; lower the learning rate. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netgraph.errors import DataError, OptionError, unknown_name
-from netgraph.graph.columns import Array
+from netgraph.graph import Array
 from netgraph.schedules import get_curve
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
@@ -49,10 +50,10 @@ class TrainSettings:
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")
         for name in ("weight_decay", "patience", "seed"):
-            if getattr(self, name) < 0:
-                raise OptionError(f"{name}={getattr(self, name)} is negative.")
-        if not self.learning_rate > 0:
-            raise OptionError(f"learning_rate={self.learning_rate} is not above 0.")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(f"{name}={getattr(self, name)} is negative or not finite.")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise OptionError(f"learning_rate={self.learning_rate} is not a finite number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise OptionError(f"label_smoothing={self.label_smoothing} is outside 0..1.")
         if self.optimizer not in OPTIMIZERS:
@@ -101,7 +102,7 @@ class TrainingData:
         y_type = np.int64 if task == "classification" else np.float32
 
         def put(values: Array, dtype: type) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values, dtype=dtype)).to(device)
+            return torch.from_numpy(np.array(values, dtype=dtype, order="C")).to(device)
 
         return cls(put(x_train, np.float32), put(y_train, y_type), put(x_valid, np.float32), put(y_valid, y_type), task)
 

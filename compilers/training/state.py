@@ -81,6 +81,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
         "actions": [asdict(action) for action in state.actions],
         "stopped": state.stopped,
         "elapsed": state.elapsed,
+        "optimizer": type(state.optimizer).__name__,
         "start": None,
     }
     if state.start is not None:
@@ -101,7 +102,7 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
     """Read a state written by `save_checkpoint`; training goes on from it as if it had never stopped.
 
     Raises:
-        TrainingError: when the file is missing or damaged, naming the one before it.
+        TrainingError: when the file is missing or damaged, naming the one before it, or of another optimizer.
     """
     try:
         structure, arrays = read_container(path, KIND, VERSION)
@@ -110,15 +111,21 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         first = from_columns(start, _part(arrays, "start.")) if start is not None else None
         actions = [Action(**values) for values in structure["actions"]]
         history = [dict(entry) for entry in structure["history"]]
+        stopped, elapsed, made_with = structure["stopped"], structure["elapsed"], structure["optimizer"]
     except (FileFormatError, GraphError, KeyError, TypeError, ValueError) as error:
         previous = Path(path).with_suffix(".previous")
         hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
         raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}.{hint}") from error
     net = lower(graph, device=device)
     optimizer = make_optimizer(net, settings)
+    if type(optimizer).__name__ != made_with:
+        raise TrainingError(
+            f"The checkpoint {os.fspath(path)!r} was made with {made_with}, but optimizer={settings.optimizer!r} was "
+            "asked for, which cannot go on from its state; resume with the optimizer that it was made with."
+        )
     tensors = {name: torch.from_numpy(values.copy()) for name, values in _part(arrays, "optimizer.").items()}
     load_optimizer_state(optimizer, tensors)
-    return TrainState(net, optimizer, history, actions, first, structure["stopped"], structure["elapsed"])
+    return TrainState(net, optimizer, history, actions, first, stopped, elapsed)
 
 
 def _part(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:

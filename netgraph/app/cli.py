@@ -176,7 +176,8 @@ def _hint(text: str, arguments: argparse.Namespace) -> None:
     """Say what happened, and how a run goes on from its last checkpoint."""
     console = Console(stderr=True)
     console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    if arguments.command == "grow" and (directory := getattr(arguments, "directory", None)) is not None:
+    directory = getattr(arguments, "directory", None)
+    if arguments.command == "grow" and directory is not None and (directory / "config.json").is_file():
         console.print(
             f"Everything up to the last finished epoch is in {directory}; "
             "the same command with --resume goes on from there.",

@@ -43,16 +43,25 @@ from netgraph.viz import draw
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
-    """Options about the data.
+class RunSettings:
+    """Options about data and machine.
 
     Attributes:
         validation: share of the training data that is held out for triggers and choices.
         samples: use at most so many training samples; 0 uses all.
+        threads: torch threads. Steps of networks with some 100,000 edges gain nothing from more than one, and
+            results depend on the number to the last bits.
     """
 
     validation: float = 1 / 12
     samples: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.threads < 1 or self.samples < 0:
+            raise OptionError(f"threads={self.threads} must be at least 1, samples={self.samples} not negative.")
+        if not 0 < self.validation < 1:
+            raise OptionError(f"validation={self.validation} is not a share between 0 and 1.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +162,10 @@ def _prepare(request: GrowRequest) -> _Plan:
     if "seed" in request.assignments:
         raise OptionError("The seed is set by --seed, since it also splits the data; remove it from --set.")
     data_values, train_values, method_values = split_assignments(
-        request.assignments, DataSettings, TrainSettings, spec.options
+        request.assignments, RunSettings, TrainSettings, spec.options
     )
-    options = DataSettings(**data_values)
+    options = RunSettings(**data_values)
+    torch.set_num_threads(options.threads)
     dataset = load_dataset(request.data, seed=request.seed, target=request.target, limit=options.samples or None)
     data = _training_data(dataset, options, request)
     given = {"seed": request.seed, **({"epochs": request.epochs} if request.epochs is not None else {})}
@@ -164,15 +174,15 @@ def _prepare(request: GrowRequest) -> _Plan:
     method_options = spec.resolve(spec.options(**method_values), first)
     config = {
         "netgraph": __version__, "torch": torch.__version__, "numpy": np.__version__,
-        "python": platform.python_version(), "machine": platform.machine(), "threads": torch.get_num_threads(),
+        "python": platform.python_version(), "machine": platform.machine(),
         "data": request.data, "target": request.target, "fingerprint": dataset.fingerprint, "device": request.device,
-        "method": request.method, "data_settings": asdict(options), "training": asdict(settings),
+        "method": request.method, "run": asdict(options), "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip
     return _Plan(dataset, data, settings, spec.build(method_options), first, config)
 
 
-def _training_data(dataset: Dataset, options: DataSettings, request: GrowRequest) -> TrainingData:
+def _training_data(dataset: Dataset, options: RunSettings, request: GrowRequest) -> TrainingData:
     x, y = dataset.x_train, dataset.y_train
     if dataset.x_valid is not None and dataset.y_valid is not None:
         parts = (x, y, dataset.x_valid, dataset.y_valid)
@@ -196,7 +206,11 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
         return run, state
     run = RunDirectory(directory)
     _same_run(run.config, plan.config, directory)
-    torch.set_num_threads(run.config["threads"])
+    if not run.checkpoint.is_file() and run.undone_checkpoint.is_file():
+        raise OptionError(
+            f"Rewrites of the run in {os.fspath(directory)!r} were undone, so it has no checkpoint to go on from; "
+            "start a new run with another --out."
+        )
     if run.checkpoint.is_file():
         state = load_checkpoint(run.checkpoint, plan.settings, plan.data.device)
     else:  # killed before the first epoch was saved
@@ -207,8 +221,8 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
 
 
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
-    """A resumed run must be the recorded one; only versions and threads of the machine may differ."""
-    free = {"netgraph", "torch", "numpy", "python", "machine", "threads"}
+    """A resumed run must be the recorded one; only versions and the kind of machine may differ."""
+    free = {"netgraph", "torch", "numpy", "python", "machine"}
     for key, value in asked.items():
         if key not in free and recorded.get(key) != value:
             different = f"{key}: recorded {recorded.get(key)!r}, asked for {value!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,9 @@ def convert(key: str, text: str, hint: Any) -> Any:
             raise OptionError(f"{key}={text!r} is not true or false.")
         return text.lower() in ("true", "yes", "1")
     try:
-        return int(text.replace("_", "")) if hint is int else hint(text)
+        value = int(text.replace("_", "")) if hint is int else hint(text)
     except ValueError:
         raise OptionError(f"{key}={text!r} is not {'a whole number' if hint is int else 'a number'}.") from None
+    if hint is float and not math.isfinite(value):
+        raise OptionError(f"{key}={text!r} is not a finite number.")
+    return value

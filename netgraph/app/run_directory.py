@@ -53,19 +53,20 @@ class RunDirectory:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise OptionError(f"{os.fspath(path)!r} exists and holds no run; choose another --out.")
         target.mkdir(parents=True, exist_ok=True)
-        Journal.create(target, first)
-        # Last, because a directory with a configuration counts as a run.
-        write_atomically(target / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+        try:
+            Journal.create(target, first)
+            # Last, because a directory with a configuration counts as a run.
+            write_atomically(target / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+        except BaseException:
+            # Half a start could neither be resumed nor overwritten. The directory was empty before.
+            shutil.rmtree(target, ignore_errors=True)
+            raise
         return cls(target)
 
     @property
     def config(self) -> dict[str, Any]:
         """The configuration. Raises `DataError` when the file is damaged."""
-        try:
-            values: dict[str, Any] = json.loads((self.path / CONFIG).read_text())
-        except ValueError as error:
-            raise DataError(f"{os.fspath(self.path / CONFIG)!r} is damaged: {error}.") from error
-        return values
+        return _read_object(self.path / CONFIG)
 
     @property
     def journal(self) -> Journal:
@@ -76,6 +77,11 @@ class RunDirectory:
     def checkpoint(self) -> Path:
         """Where the state of training is kept."""
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def undone_checkpoint(self) -> Path:
+        """Where `netgraph undo` sets the checkpoint aside."""
+        return self.checkpoint.with_stem(f"{self.checkpoint.stem}.undone")
 
     @property
     def start_file(self) -> Path:
@@ -117,6 +123,17 @@ class RunDirectory:
         write_atomically(self.path / name, text.encode())
 
     def read_summary(self) -> dict[str, Any] | None:
-        """Results of a run that has ended, or None."""
+        """Results of a run that has ended, or None. Raises `DataError` when the file is damaged."""
         file = self.path / "summary.json"
-        return json.loads(file.read_text()) if file.is_file() else None
+        return _read_object(file) if file.is_file() else None
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """The JSON object that a file holds; raises `DataError` when it does not."""
+    try:
+        values = json.loads(file.read_text())
+    except ValueError as error:
+        raise DataError(f"{os.fspath(file)!r} is damaged: {error}.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{os.fspath(file)!r} is damaged: it holds no JSON object.")
+    return values

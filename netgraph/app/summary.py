@@ -153,10 +153,10 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "## Settings",
         "",
-        *(f"- {k}: {v}" for k, v in {**config["training"], **config["options"], **config["data_settings"]}.items()),
+        *(f"- {k}: {v}" for k, v in {**config["training"], **config["options"], **config["run"]}.items()),
         "",
         f"netgraph {config['netgraph']}, torch {config['torch']}, numpy {config['numpy']}, "
-        f"Python {config['python']} on {config['machine']}, {config['threads']} threads, device {config['device']}. "
+        f"Python {config['python']} on {config['machine']}, device {config['device']}. "
         f"Data {config['data']}, fingerprint {config['fingerprint']}.",
         "",
     ]

@@ -8,8 +8,8 @@ from netgraph.criteria.selection import (
     Quantile,
     Selection,
     TopK,
-    first_of_each,
     minmax_scaled,
+    spread_over,
 )
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Quantile",
     "Selection",
     "TopK",
-    "first_of_each",
     "get_criterion",
     "minmax_scaled",
+    "spread_over",
 ]

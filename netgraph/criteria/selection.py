@@ -44,6 +44,10 @@ class AbsoluteThreshold(Selection):
 
     threshold: float
 
+    def __post_init__(self) -> None:
+        if np.isnan(self.threshold):
+            raise OptionError("A threshold of nan selects nothing; give a number.")
+
     def mask(self, scores: Array, groups: Array) -> Array:
         """(rows,) bool, the scores above the threshold."""
         return np.asarray(scores > self.threshold)
@@ -137,18 +141,22 @@ def minmax_scaled(scores: Array, groups: Array) -> Array:
     return np.asarray((scores - low[group]) / span[group])
 
 
-def first_of_each(order: Array, keys: Array, limit: int) -> Array:
-    """Keep, in order, at most `limit` rows of every key.
+def spread_over(order: Array, keys: Array) -> Array:
+    """Reorder in rounds: the best of every key first, then the second best of every key, and so on.
 
     Args:
         order: positions, best first.
         keys: key of every position that `order` may name.
-        limit: rows to keep of each key.
+
+    Returns:
+        The same positions; within a round they keep their order.
     """
+    if not len(order):
+        return order
     chosen = keys[order]
     by_key = np.argsort(chosen, kind="stable")
-    starts = np.r_[True, np.diff(chosen[by_key]) != 0] if len(order) else np.zeros(0, dtype=bool)
+    starts = np.r_[True, np.diff(chosen[by_key]) != 0]
     first = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
-    place = np.empty(len(order), dtype=np.int64)
-    place[by_key] = np.arange(len(order)) - first
-    return np.asarray(order[place < limit])
+    turn = np.empty(len(order), dtype=np.int64)
+    turn[by_key] = np.arange(len(order)) - first
+    return np.asarray(order[np.argsort(turn, kind="stable")])

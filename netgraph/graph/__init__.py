@@ -2,6 +2,7 @@
 
 from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
 from netgraph.graph.builder import GraphBuilder, mlp
+from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph, NextIds
 from netgraph.graph.layer import Layer, Pool
 from netgraph.graph.link import Conv2d, Dense, Identity, Link
@@ -10,6 +11,7 @@ from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 __all__ = [
     "ACTIVATIONS",
     "Activation",
+    "Array",
     "Conv2d",
     "Dense",
     "EdgeTable",

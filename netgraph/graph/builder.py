@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array
 from netgraph.graph.graph import Graph
-from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns
+from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, required_columns
 from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind, edge_columns
 
 Domain = tuple[Any, Any]
@@ -76,8 +76,7 @@ class GraphBuilder:
         **attributes: Any,
     ) -> str:
         """Add a layer; further attributes (`slope`, `norm_epsilon`, ...) as in `Layer`. Returns its name."""
-        probe = Layer(0, name, np.empty(0), np.empty(0), activation=activation, norm=norm, role=role)
-        values = full_columns(probe.required_columns(), max(size, 0), self._dtype)
+        values = full_columns(required_columns(role, norm, activation), max(size, 0), self._dtype)
         if bias:
             values["bias"] = np.zeros(max(size, 0), self._dtype)
         return self._add(name, size, role, values, grid=grid, activation=activation, norm=norm, pool=pool, **attributes)
@@ -160,14 +159,16 @@ class GraphBuilder:
             raise OptionError(f"density {density} is not between 0 and 1.")
         n, m = len(self._get(source)), len(self._get(target))
         cells = n * m * kind.taps
+        fan_in: Any = n * kind.taps
         if density == 1:
             cell = np.arange(cells)
         else:
             cell = np.sort(self._rng.choice(cells, size=round(density * cells), replace=False))
         dst, rest = np.divmod(cell, n * kind.taps)
         src, tap = np.divmod(rest, kind.taps)
-        fan_in = np.maximum(np.bincount(dst, minlength=m), 1)
-        weight = self._rng.uniform(-1, 1, len(cell)) / np.sqrt(fan_in[dst])
+        if density < 1:
+            fan_in = np.bincount(dst, minlength=m)[dst]
+        weight = self._rng.uniform(-1, 1, len(cell)) / np.sqrt(fan_in)
         self.edges(source, target, src, dst, weight=weight, tap=tap, kind=kind, port=port)
 
     def _get(self, name: str) -> Layer:

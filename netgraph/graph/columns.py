@@ -51,11 +51,11 @@ def _writable_elsewhere(array: Array) -> bool:
 
 
 def digest(*parts: Any) -> bytes:
-    """Hash arrays (with dtype and shape) and reprs of plain values; one pass over the bytes."""
+    """Hash arrays (with dtype and shape), bytes, and reprs of plain values; one pass over the bytes."""
     h = hashlib.blake2b(digest_size=16)
-    small: list[bytes] = []
+    small: list[bytes | memoryview] = []
     for part in parts:
-        if isinstance(part, bytes):
+        if isinstance(part, bytes | memoryview):
             small.append(part)
         elif not isinstance(part, np.ndarray):
             small.append(repr(part).encode())

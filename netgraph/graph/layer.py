@@ -155,9 +155,7 @@ class Layer:
 
     def required_columns(self) -> dict[str, float]:
         """Vertex columns that the layer's operation needs, with their starting values (`bias` is optional)."""
-        if self.role == "input":
-            return {"low": -np.inf, "high": np.inf}
-        return {**NORM_COLUMNS[self.norm], **get_activation(self.activation).parameters}
+        return required_columns(self.role, self.norm, self.activation)
 
     @property
     def trainable(self) -> tuple[str, ...]:
@@ -170,8 +168,8 @@ class Layer:
     def topology_digest(self) -> bytes:
         """Hash of everything but trained values; bounds of inputs count as topology."""
         bounds = [self.values[n] for n in DOMAIN_COLUMNS] if self.role == "input" else []
-        names = tuple(sorted(self.values))
-        return digest(self.id, *self.attributes.values(), names, self.vertex_ids, *bounds)
+        plain = (self.id, *self.attributes.values(), *sorted(self.values), len(self))
+        return digest(plain, self.vertex_ids.data, *bounds)
 
     def with_values(self, values: Mapping[str, Array]) -> Layer:
         """The same layer with some vertex columns replaced; the topology, and its hash, stay."""
@@ -227,6 +225,13 @@ class Layer:
                 raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
         if "var" in self.values and (self.values["var"] < 0).any():
             raise GraphError(f"{where}: a running variance is negative.")
+
+
+def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
+    """Vertex columns that such a layer needs, with their starting values; an unknown norm needs none."""
+    if role == "input":
+        return {"low": -np.inf, "high": np.inf}
+    return {**NORM_COLUMNS.get(norm, {}), **get_activation(activation).parameters}
 
 
 def int_pair(name: str, values: Any) -> tuple[int, int]:

@@ -138,7 +138,9 @@ class Link:
     @cached_property
     def topology_digest(self) -> bytes:
         """Hash of everything but weights and births."""
-        return digest(self.key, self.kind, self.id, self.src, self.dst, self.tap, self.frozen)
+        # Dtypes and shapes of the columns are fixed, so their bytes are enough.
+        columns = (self.id.data, self.src.data, self.dst.data, self.tap.data, self.frozen.data)
+        return digest((self.key, self.kind, len(self)), *columns)
 
     def with_weight(self, weight: Array) -> Link:
         """The same edges with other weights; the topology, and its hash, stay."""

@@ -145,7 +145,7 @@ class VertexTable:
     @cached_property
     def row(self) -> Array:
         """(vertices,) row of each vertex in its layer."""
-        return np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
+        return np.asarray(np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets)))
 
     @cached_property
     def nonnegative(self) -> Array:

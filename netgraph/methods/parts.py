@@ -14,9 +14,9 @@ from netgraph.criteria import (
     MinMaxThreshold,
     Selection,
     TopK,
-    first_of_each,
     get_criterion,
     minmax_scaled,
+    spread_over,
 )
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -59,8 +59,8 @@ class Split:
         criterion: name of the edge criterion.
         scale: "none", or scale scores to [0, 1] among the edges of one "link" (the published numbers) or into
             one "target" vertex, so that every class has its important edges.
-        per_source: select at most so many edges from one source vertex into one layer; 0 is no limit. Several
-            new vertices with the same parent start alike, so 1 spreads them over the inputs.
+        spread: take the best edge of every source vertex first, then the second best of each, and so on: new vertices
+            with the same parent start alike, and important gradients gather on few sources.
         selection: how many edges, by their scores; thresholds scale by link.
         trigger: when.
         rule: the split itself.
@@ -68,6 +68,7 @@ class Split:
         max_edges: never grow beyond so many edges; the selection is cut to what fits.
         share: an expansion that is not the last fills this share of the room below `max_edges`.
         expansions: how many times at most.
+        start_by: the first expansion comes at the latest after this share of the epochs, plateau or not.
         until: share of the epochs after which growth is over.
     """
 
@@ -76,11 +77,12 @@ class Split:
     trigger: Trigger = field(default_factory=lambda: Plateau(0.05))
     rule: SplitEdges = field(default_factory=SplitEdges)
     scale: Literal["none", "link", "target"] = "none"
-    per_source: int = 0
+    spread: bool = False
     scope: Literal["all", "output"] = "all"
     max_edges: int | None = None
     share: float = 1.0
     expansions: int | None = None
+    start_by: float = 1.0
     until: float = 1.0
 
     name = "split"
@@ -102,7 +104,8 @@ class Split:
             return
         if epochs_done(context) > self.until * context.epochs:
             return
-        if not self.trigger.fires(context.history, past[-1].epoch if past else 0):
+        overdue = not past and epochs_done(context) >= self.start_by * context.epochs
+        if not overdue and not self.trigger.fires(context.history, past[-1].epoch if past else 0):
             return
         graph = context.graph
         rows = candidate_rows(graph, self.scope)
@@ -121,10 +124,9 @@ class Split:
         if self.scale != "none":
             scores = minmax_scaled(scores, (edges.link if self.scale == "link" else edges.target_row)[rows])
         order = self.selection.select(scores, edges.link[rows])
-        if self.per_source:
+        if self.spread:
             target_layer = graph.vertices.layer[edges.target_row[rows]]
-            pair = edges.source_row[rows] * graph.next_ids.layer + target_layer
-            order = first_of_each(order, pair, self.per_source)
+            order = spread_over(order, edges.source_row[rows] * graph.next_ids.layer + target_layer)
         return np.asarray(rows[order])
 
     def _most_edges(self, graph: Graph, *, last: bool) -> int | None:

@@ -35,7 +35,8 @@ class SsonnOptions:
         amount: threshold, share or number, as `select` says.
         scale: order edges by scores as they are ("none"), scaled to [0, 1] in each "link", or into each "target"
             vertex, so that every class has its important edges.
-        per_source: select at most so many edges from one vertex into one layer; 0 is no limit (the paper).
+        spread: take the best edge of every source vertex first, then the second best of each, and so on (true), or
+            the best edges wherever they are (false, the paper).
         limit: at most so many edges in one expansion; 0 is no limit.
         cross: "selected" joins all selected parents and children with all new vertices, "none" does not.
         epsilon: crossing weights are drawn from U(0, epsilon); the paper has 1e-8, 0 is exact.
@@ -48,6 +49,7 @@ class SsonnOptions:
         plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below it,
         window: number of changes in that mean,
         spacing: and at least so many epochs have passed since the last one.
+        start_by: the first expansion comes at the latest after this share of the epochs.
         prune: "budget" (gradually back to `final_edges`), "below" (the paper: low scores some epochs
             after an expansion), or "none".
         prune_criterion: by what to prune: a gradient criterion (paper) or "l1", magnitude.
@@ -61,7 +63,7 @@ class SsonnOptions:
     select: Literal["absolute", "minmax", "quantile", "top-k", "all"] = "all"
     amount: float = 0.0
     scale: Literal["none", "link", "target"] = "target"
-    per_source: int = 1
+    spread: bool = True
     limit: int = 0
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
@@ -70,15 +72,16 @@ class SsonnOptions:
     expansions: int = 1
     peak_edges: int = 0
     share: float = 0.6
-    grow_until: float = 0.5
-    plateau: float = 0.01
-    window: int = 3
-    spacing: int = 3
+    grow_until: float = 0.4
+    plateau: float = 0.005
+    window: int = 5
+    spacing: int = 5
+    start_by: float = 0.25
     prune: Literal["budget", "below", "none"] = "budget"
     prune_criterion: str = "l1"
     final_edges: int = 0
-    prune_start: float = 0.5
-    prune_end: float = 0.85
+    prune_start: float = 0.4
+    prune_end: float = 0.75
     prune_threshold: float = 0.1
     prune_delay: int = 3
     prune_duration: int = 3
@@ -117,10 +120,11 @@ def ssonn(options: SsonnOptions | None = None) -> Method:
             rule=SplitEdges(cross=o.cross, epsilon=o.epsilon, signed=o.signed),
             scope=o.scope,
             scale=o.scale,
-            per_source=o.per_source,
+            spread=o.spread,
             share=o.share,
             max_edges=o.peak_edges or None,
             expansions=o.expansions or None,
+            start_by=o.start_by,
             until=o.grow_until,
         )
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
@@ -11,12 +11,14 @@ from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKey
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, VertexRecords
 
+Records = VertexRecords | EdgeRecords
+
 
 def compose(first: Delta, later: Delta) -> Delta:
     """Return one delta with the effect of `first` and then `later`.
 
-    What `first` added and `later` removed vanishes, what `first` removed and `later` brought back under
-    the same id is a survivor whose values may have changed. Costs O(n log n) in the records of both.
+    What `first` added and `later` removed vanishes, what `first` removed and `later` brought back is a
+    survivor whose values may have changed. Costs O(n log n) in the records of both.
 
     Raises:
         RewriteError: when `later` does not start where `first` ends.
@@ -27,9 +29,10 @@ def compose(first: Delta, later: Delta) -> Delta:
             f"rewrites, the first ends at {first.after.topology_hash[:8]} after {first.after.rewrites}."
         )
     vertices = _compose_vertices(first, later)
-    keys, edges = _compose_edges(first, later)
     layers = _compose_layers(first, later)
     links = _compose_links(first, later)
+    replaced = np.union1d(vertices[0].id, vertices[1].id)
+    keys, edges = _compose_edges(first, later, replaced, {record.key for records in links for record in records})
     graphs = (first.graphs[0], later.graphs[1]) if first.graphs and later.graphs else None
     return Delta(
         before=first.before,
@@ -85,17 +88,21 @@ def _compose_vertices(a: Delta, b: Delta) -> tuple[VertexRecords, VertexRecords,
     )
     added = VertexRecords.concatenate(kept, b.vertices_added)
     removed = VertexRecords.concatenate(a.vertices_removed, gone)
-    # Ids on both sides were taken away and brought back: survivors whose place and values stay as they were.
-    back = np.intersect1d(added.id, removed.id)
+    # Ids on both sides were taken away and brought back: survivors. Not so when a branch was undone and another one
+    # gave the same id to something else. The order of a layer's vertices never changes, so rows need no look.
+    back = _same(added, removed, ("layer", "birth"))
     returned = _returned_values(removed, added, back)
     changed = _compose_changes(a.vertices_changed, b.vertices_changed, returned, added.id, removed.id)
-    in_place = back[_same_place(added, removed, back)] if len(back) else back
-    return added.take(~np.isin(added.id, in_place)), removed.take(~np.isin(removed.id, in_place)), changed
+    return added.take(~np.isin(added.id, back)), removed.take(~np.isin(removed.id, back)), changed
 
 
-def _same_place(added: VertexRecords, removed: VertexRecords, ids: Array) -> Array:
-    a, r = (np.argsort(records.id)[np.searchsorted(np.sort(records.id), ids)] for records in (added, removed))
-    return np.asarray((added.layer[a] == removed.layer[r]) & (added.row[a] == removed.row[r]))
+def _same(added: Records, removed: Records, names: Iterable[str]) -> Array:
+    """Ids that are on both sides with the same entries in the columns `names`."""
+    ids = np.intersect1d(added.id, removed.id)
+    same = np.ones(len(ids), dtype=bool)
+    for name in names:
+        same &= np.equal(*(_lookup(records.id, getattr(records, name), ids) for records in (added, removed)))
+    return np.asarray(ids[same])
 
 
 def _returned_values(removed: VertexRecords, added: VertexRecords, ids: Array) -> dict[str, Change]:
@@ -148,7 +155,7 @@ def _compose_changes(
 
 
 def _compose_edges(
-    a: Delta, b: Delta
+    a: Delta, b: Delta, replaced_vertices: Array, replaced_links: Set[LinkKey]
 ) -> tuple[tuple[LinkKey, ...], tuple[EdgeRecords, EdgeRecords, dict[str, Change]]]:
     keys = tuple(dict.fromkeys([*a.link_keys, *b.link_keys]))
     place = np.array([keys.index(key) for key in b.link_keys], dtype=np.int32)
@@ -158,7 +165,11 @@ def _compose_edges(
     gone = _update_edges(b_removed.take(~np.isin(b_removed.id, a.edges_added.id)), undone)
     added = EdgeRecords.concatenate(kept, b_added)
     removed = EdgeRecords.concatenate(a.edges_removed, gone)
-    back = np.intersect1d(added.id, removed.id)
+    back = _same(added, removed, ("link", "source", "target", "tap", "birth"))
+    at = removed.take(np.isin(removed.id, back))
+    lost = np.isin(at.source, replaced_vertices) | np.isin(at.target, replaced_vertices)
+    lost |= np.isin(at.link, [k for k, key in enumerate(keys) if key in replaced_links])
+    back = np.setdiff1d(back, at.id[lost])
     returned = {
         name: Change(back, *(_lookup(r.id, getattr(r, name), back).astype(float) for r in (removed, added)))
         for name in ("weight", "frozen")

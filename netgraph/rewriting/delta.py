@@ -98,7 +98,8 @@ class VertexRecords:
     @classmethod
     def empty(cls) -> VertexRecords:
         """No records."""
-        return cls(**{name: np.empty(0, dtype) for name, dtype in VERTEX_DTYPES.items()})
+        nothing: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in VERTEX_DTYPES.items()}
+        return cls(**nothing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,13 +220,15 @@ class Delta:
     def edge_rows(self) -> Array:
         """(edges after,) row in `edges` before the rewrite of every edge after it, -1 for new ones."""
         old, new = self._bound()
-        return IdIndex(old.edges.id).find(new.edges.id)
+        rows = IdIndex(old.edges.id).find(new.edges.id)
+        return np.where(np.isin(new.edges.id, self.edges_added.id), -1, rows)
 
     @cached_property
     def vertex_rows(self) -> Array:
         """(vertices after,) row in `vertices` before the rewrite of every vertex after it, -1 for new ones."""
         old, new = self._bound()
-        return IdIndex(old.vertices.id).find(new.vertices.id)
+        rows = IdIndex(old.vertices.id).find(new.vertices.id)
+        return np.where(np.isin(new.vertices.id, self.vertices_added.id), -1, rows)
 
     def _bound(self) -> tuple[Graph, Graph]:
         if self.graphs is None:

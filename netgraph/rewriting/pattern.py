@@ -125,7 +125,7 @@ def _match_layers(pattern: LayerPattern, graph: Graph, on: Any) -> tuple[Matches
         layers = list(graph.layers_by_id.values())
         funnel = [("layers", len(layers))]
     else:
-        asked = [on] if isinstance(on, str | int) else list(on)
+        asked = [on] if isinstance(on, str) or np.ndim(on) == 0 else list(on)
         layers = [graph.layer(key if isinstance(key, str) else int(key)) for key in asked]
         funnel = [("layers asked for", len(layers))]
     if pattern.role is not None:

@@ -29,8 +29,7 @@ class PruneVertices(Rule):
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """No layer norm, and dead when so asked."""
-        normed = [x.id for x in m.graph.layers_by_id.values() if x.norm == "layer"]
-        result = {"layer has no layer norm": ~np.isin(m.v.layer, normed)}
+        result = {"layer has no layer norm": ~_normed(m)}
         if self.only_dead:
             result["nothing reads it"] = self._useless(m)
         return result
@@ -40,7 +39,7 @@ class PruneVertices(Rule):
         """Dead, or read by dead vertices alone."""
         graph = m.graph
         hidden = np.zeros(len(graph.vertices), dtype=bool)
-        hidden[m.v.rows] = True
+        hidden[m.v.rows[~_normed(m)]] = True
         dead = np.bincount(graph.edges.source_row, minlength=len(graph.vertices)) == 0
         return np.asarray(serving_only(graph, dead & hidden)[m.v.rows])
 
@@ -55,6 +54,12 @@ class PruneVertices(Rule):
         if self._useless(m).all():
             return Claim("exact", "nothing reads the removed vertices")
         return Claim("unknown", "some of the removed vertices were read")
+
+
+def _normed(m: Matches) -> Array:
+    """(matches,) whether each vertex is under layer norm, and therefore stays."""
+    normed = [x.id for x in m.graph.layers_by_id.values() if x.norm == "layer"]
+    return np.isin(m.v.layer, normed)
 
 
 def serving_only(graph: Graph, gone: Array) -> Array:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK
+from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK, first_of_each, minmax_scaled
 from netgraph.errors import OptionError, StatisticsError
 
 # Multiples of 1/8, so that ties are frequent and scaled scores can be compared without rounding.
@@ -93,6 +93,7 @@ def test_no_rows_is_a_normal_case(selection):
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: AbsoluteThreshold(float("nan")),
         lambda: MinMaxThreshold(1.5),
         lambda: MinMaxThreshold(-0.1),
         lambda: MinMaxThreshold(float("nan")),
@@ -105,3 +106,31 @@ def test_no_rows_is_a_normal_case(selection):
 def test_values_that_make_no_sense_are_refused(make):
     with pytest.raises(OptionError):
         make()
+
+
+@given(rows)
+def test_scaled_scores_fill_zero_to_one_in_every_group(table):
+    values, groups = split(table)
+    scaled = minmax_scaled(values, groups)
+    assert scaled.shape == values.shape
+    for g in np.unique(groups):
+        mine, old = scaled[groups == g], values[groups == g]
+        if np.ptp(old):
+            assert (mine.min(), mine.max()) == (0, 1)
+            np.testing.assert_allclose(np.diff(mine) * np.ptp(old), np.diff(old), atol=1e-12)
+        else:
+            assert not mine.any()
+
+
+@given(st.permutations(range(12)), st.lists(st.integers(0, 3), min_size=12, max_size=12), st.integers(0, 13))
+def test_the_first_of_each_key_are_kept_in_order(order, keys, limit):
+    counts, expected = dict.fromkeys(keys, 0), []
+    for position in order[:9]:
+        counts[keys[position]] += 1
+        if counts[keys[position]] <= limit:
+            expected.append(position)
+    assert first_of_each(np.array(order[:9]), np.array(keys), limit).tolist() == expected
+
+
+def test_the_first_of_each_of_nothing_is_nothing():
+    assert first_of_each(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), 1).tolist() == []

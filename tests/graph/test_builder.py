@@ -75,7 +75,7 @@ def test_names_are_unique():
 
 
 def test_unknown_names_get_a_hint():
-    with pytest.raises(GraphError, match="Unknown layer 'xx'.*Did you mean 'x'"):
+    with pytest.raises(GraphError, match=r"Unknown layer 'xx'.*Did you mean 'x'"):
         builder().dense("xx", "y")
 
 

@@ -27,7 +27,7 @@ def test_layers_by_name_in_topological_order(graph):
     assert "h" in graph.layers
     assert "z" not in graph.layers
     assert graph.layers["h"] is graph.layer("h") is graph.layer(1) is graph.layer(np.int64(1))
-    with pytest.raises(KeyError, match="Unknown layer 'hh'.*Did you mean 'h'"):
+    with pytest.raises(KeyError, match=r"Unknown layer 'hh'.*Did you mean 'h'"):
         graph.layers["hh"]
     with pytest.raises(GraphError, match="Unknown layer 7"):
         graph.layer(7)
@@ -225,7 +225,7 @@ def test_with_weights_refuses_vertex_columns(graph, vertices, words):
 
 def test_with_weights_refuses_a_negative_variance():
     graph = ng.mlp([1, 2, 1], norm="batch")
-    with pytest.raises(GraphError, match="'var' of layer 'hidden1'.*negative"):
+    with pytest.raises(GraphError, match=r"'var' of layer 'hidden1'.*negative"):
         graph.with_weights(vertices={"var": np.full(4, -1.0)})
 
 

@@ -89,6 +89,42 @@ def test_selections_scale_every_link_by_itself():
     assert sorted(links.tolist()) == [0, 1]
 
 
+@given(dense_graphs(), st.sampled_from(["none", "link", "target"]), st.integers(0, 3), st.integers(0, 12), seeds)
+def test_edges_are_ordered_by_scaled_scores_and_few_share_a_source(graph, scale, per_source, k, seed):
+    edges = graph.edges
+    scores = np.random.default_rng(seed).integers(0, 9, len(edges)) / 8
+    part = always(scale=scale, per_source=per_source, selection=TopK(k))
+    (proposal,) = part.propose(at_epoch(graph, score=lambda g: scores))
+    rows = np.flatnonzero(~edges.frozen).tolist()
+    group = {"none": np.zeros(len(edges)), "link": edges.link, "target": edges.target_row}[scale]
+
+    def scaled(row):
+        mine = [scores[r] for r in rows if group[r] == group[row]]
+        span = max(mine) - min(mine)
+        return scores[row] if scale == "none" else (scores[row] - min(mine)) / span if span else 0.0
+
+    seen, expected = {}, []
+    for row in sorted(rows, key=lambda r: (-scaled(r), r))[:k]:
+        pair = (edges.source_row[row], graph.vertices.layer[edges.target_row[row]])
+        seen[pair] = seen.get(pair, 0) + 1
+        if not per_source or seen[pair] <= per_source:
+            expected.append(edges.id[row])
+    assert proposal.on.tolist() == expected
+
+
+def test_expansions_that_are_not_the_last_fill_a_share_of_the_room():
+    graph = linear(12, 6)
+    part = always(selection=TopK(10_000), max_edges=graph.num_edges + 200, share=0.5, expansions=3, per_source=1)
+    context = FakeContext(graph)
+    sizes = [graph.num_edges]
+    for _ in range(3):
+        context.epoch()
+        context.carry_out(part)
+        sizes.append(context.graph.num_edges)
+    limits = [sizes[0] + 100, sizes[1] + (272 - sizes[1]) // 2, 272]
+    assert all(before < after <= limit for before, after, limit in zip(sizes[:-1], sizes[1:], limits, strict=True))
+
+
 # -- when -----------------------------------------------------------------------------------------
 
 
@@ -217,7 +253,16 @@ def test_sources_that_may_be_negative_are_counted_as_pairs():
         assert len(proposal.on) == kept, room
 
 
-@pytest.mark.parametrize(("options", "message"), [({"criterion": "g_asb"}, "g_abs"), ({"scope": "outputs"}, "outputs")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"criterion": "g_asb"}, "g_abs"),
+        ({"scope": "outputs"}, "outputs"),
+        ({"scale": "links"}, "links"),
+        ({"per_source": -1}, "per_source=-1"),
+        ({"share": 0.0}, "share=0.0"),
+    ],
+)
 def test_bad_options_are_refused_at_once(options, message):
     with pytest.raises(OptionError, match=message):
         Split(**options)

@@ -20,16 +20,18 @@ def test_options_reach_the_split():
     options = SsonnOptions(
         criterion="g_var", select="minmax", amount=0.3, limit=7, cross="none", epsilon=0.25, signed="refuse",
         scope="output", expansions=2, peak_edges=99, grow_until=0.25, plateau=0.5, window=4, spacing=6,
+        scale="link", per_source=2, share=0.75,
     )  # fmt: skip
     part = ssonn(options).parts[0]
     assert (part.criterion, part.scope, part.max_edges, part.expansions, part.until) == ("g_var", "output", 99, 2, 0.25)
+    assert (part.scale, part.per_source, part.share) == ("link", 2, 0.75)
     assert part.selection == AtMost(MinMaxThreshold(0.3), 7)
     assert part.rule == ng.rules.SplitEdges(cross="none", epsilon=0.25, signed="refuse")
     assert part.trigger == ng.schedules.Plateau(0.5, window=4, minimum=6)
 
 
 def test_zero_is_no_limit():
-    part = ssonn(SsonnOptions(limit=0, expansions=0, peak_edges=0, amount=0.5)).parts[0]
+    part = ssonn(SsonnOptions(limit=0, expansions=0, peak_edges=0, select="minmax", amount=0.5)).parts[0]
     assert part.max_edges is None
     assert part.expansions is None
     assert part.selection == MinMaxThreshold(0.5)
@@ -42,6 +44,7 @@ def test_zero_is_no_limit():
         ("minmax", 0.25, MinMaxThreshold(0.25)),
         ("quantile", 0.25, Quantile(0.25)),
         ("top-k", 25.0, TopK(25)),
+        ("all", 0.0, Quantile(1.0)),
     ],
 )
 def test_every_selection_by_name(select, amount, expected):
@@ -106,8 +109,9 @@ def test_bad_options_are_refused(options, message):
     "options",
     [
         {"criterion": "g"},
-        {"amount": 2.0},
-        {"amount": float("nan")},
+        {"select": "minmax", "amount": 2.0},
+        {"select": "minmax", "amount": float("nan")},
+        {"select": "absolute", "amount": float("nan")},
         {"select": "quantile", "amount": 2.0},
         {"select": "top-k", "amount": -1.0},
         {"select": "top-k", "amount": 2.5},
@@ -121,6 +125,10 @@ def test_bad_options_are_refused(options, message):
         {"window": 0},
         {"plateau": -0.1},
         {"expansions": -1},
+        {"scale": "layer"},
+        {"per_source": -1},
+        {"share": 0.0},
+        {"share": 1.5},
         {"prune_criterion": "l3"},
         {"prune_start": 0.9, "prune_end": 0.1},
         {"prune_scope": "new"},
@@ -137,7 +145,7 @@ def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
     graph = ng.mlp([6, 3], domain=(0, 1))
     options = SsonnOptions(
         plateau=1.0, window=1, spacing=1, select="top-k", amount=4.0, expansions=3, peak_edges=70, final_edges=30,
-        grow_until=0.5, prune_start=0.5, prune_end=0.9,
+        grow_until=0.5, prune_start=0.5, prune_end=0.9, scale="none", per_source=0, share=1.0,
     )  # fmt: skip
     method = ssonn(options.resolved(graph))
     context = FakeContext(graph, epochs=16)

@@ -9,6 +9,7 @@ from random_graphs import graphs, history, seeds, with_dyadic_values
 import netgraph as ng
 from netgraph.errors import RewriteError
 from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.rewriting.rewriter import empty_delta
 
 runs = st.lists(seeds, min_size=1, max_size=4)
 pairs = st.lists(seeds, min_size=2, max_size=2)
@@ -78,6 +79,26 @@ def test_composed_partly_undone(graph, rewrites):
     a, b = (r.delta for r in history(graph, rewrites))
     new, _ = ng.apply_delta(graph, a.then(b).then(b.inverse()))
     assert new.equals(ng.apply_delta(graph, a)[0])
+
+
+@given(graphs(), runs, runs)
+def test_from_one_branch_to_another(graph, here, there):
+    """Undo one run and do another, as one delta: both gave the same ids to different things."""
+    one, other = history(graph, here), history(graph, there)
+    whole = empty_delta(graph)
+    for result in one:
+        whole = result.delta.inverse().then(whole)
+    for result in other:
+        whole = whole.then(result.delta)
+    new, bound = ng.apply_delta(one[-1].graph, whole)
+    assert new.equals(other[-1].graph)
+    assert ng.apply_delta(new, whole.inverse())[0].equals(one[-1].graph)
+    assert whole.then(whole.inverse()).is_empty
+    old, kept = one[-1].graph, bound.edge_rows >= 0
+    np.testing.assert_array_equal(old.edges.source[bound.edge_rows[kept]], new.edges.source[kept])
+    np.testing.assert_array_equal(old.edges.target[bound.edge_rows[kept]], new.edges.target[kept])
+    kept = bound.vertex_rows >= 0
+    np.testing.assert_array_equal(old.vertices.layer[bound.vertex_rows[kept]], new.vertices.layer[kept])
 
 
 @given(graphs(), runs)

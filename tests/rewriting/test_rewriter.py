@@ -142,7 +142,7 @@ def test_remove_and_add_vertices_of_one_layer(graph, rw):
     rw.connect_all(vertices(graph, 0), n, weight=1.0)
     new, delta = rw.commit()
     np.testing.assert_array_equal(new.layers["a"].vertex_ids, [4, 9])
-    np.testing.assert_array_equal(new.links["x", "a"].target if hasattr(new, "none") else new.links["x", "a"].dst, [0, 0, 0, 1])  # fmt: skip  # noqa: E501
+    np.testing.assert_array_equal(new.links["x", "a"].dst, [0, 0, 0, 1])
     assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
 
 
@@ -227,9 +227,13 @@ def refused(graph, edit, words):
     """The edit, or its commit, is refused, and the graph is as it was."""
     before = ng.Graph(graph.layers.values(), graph.links)
     rw = Rewriter(graph, np.random.default_rng(0))
-    with pytest.raises(RewriteError, match=words):
+
+    def attempt():
         edit(rw)
         rw.commit()
+
+    with pytest.raises(RewriteError, match=words):
+        attempt()
     assert ng.Graph(graph.layers.values(), graph.links).equals(before)
 
 
@@ -354,5 +358,5 @@ def test_damaged_deltas_are_refused(graph, rw):
     with pytest.raises(RewriteError, match="instead of"):
         ng.apply_delta(graph, delta.with_after(delta.after._replace(topology_hash="0" * 32)))
     inverse = delta.inverse()
-    with pytest.raises(RewriteError, match="which does not exist|instead of"):
+    with pytest.raises(RewriteError, match=r"which does not exist|instead of"):
         ng.apply_delta(new, replace(inverse, links_added=()))

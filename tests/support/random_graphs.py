@@ -91,10 +91,10 @@ def inputs(graph, seed=0, samples=5):
     rng = np.random.default_rng(seed)
     result = {}
     for layer in graph.inputs:
-        low, high = layer.domain
-        low, high = max(low, -4), min(high, 4)
+        shape = (len(layer),) + (1,) * len(layer.grid)
+        low, high = (np.clip(layer.values[name], -4, 4).reshape(shape) for name in ("low", "high"))
         size = (samples, len(layer), *layer.grid)
-        result[layer.name] = rng.integers(int(low * 8), int(high * 8) + 1, size) / 8
+        result[layer.name] = rng.integers((low * 8).astype(int), (high * 8).astype(int) + 1, size) / 8
     return result
 
 
@@ -157,7 +157,7 @@ def layer_rows(graph, layer):
 def _split(graph, rng):
     ids = graph.edges.id[~graph.edges.frozen]
     cross = str(rng.choice(["selected", "none"]))
-    return ng.apply(ng.rules.SplitEdges(cross=cross), graph, on=some(ids, rng), probe=None)
+    return ng.apply(ng.rules.SplitEdges(cross=cross), graph, on=some(ids, rng)[:6], probe=None)
 
 
 def _add(graph, rng):

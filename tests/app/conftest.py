@@ -1,0 +1,42 @@
+import shutil
+
+import grow_runs
+import pytest
+import torch
+
+from netgraph.app.cli import main
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run; read it only."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert main(grow_runs.grow(out)) == 0
+    return out
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of a finished run, to change."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+@pytest.fixture
+def call(capsys):
+    """`call(*arguments)` runs a command: exit code, standard output and standard error, one space between words."""
+
+    def make(*arguments):
+        capsys.readouterr()
+        try:
+            code = main([str(a) for a in arguments])
+        except SystemExit as stop:
+            code = stop.code
+        captured = capsys.readouterr()
+        return code, " ".join(captured.out.split()), " ".join(captured.err.split())
+
+    return make

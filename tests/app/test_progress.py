@@ -1,0 +1,75 @@
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import netgraph as ng
+from compilers.training import EpochEnded, NothingSelected, Rewritten, Settled, Stopped
+from netgraph.app.progress import ProgressDisplay, places, rewrite_line
+from netgraph.methods import Proposal
+from netgraph.rules import PruneVertices, SplitEdges
+
+METRICS = {"train_loss": 0.5, "val_loss": 0.25, "val_accuracy": 0.875, "edges": 1234, "seconds": 1.5}
+
+
+def rewritten(rule, graph, **options):
+    result = ng.apply(rule, graph, **options)
+    proposal = Proposal("split", rule, np.empty(0), "3 of 6 edges selected by [g_abs]")
+    return Rewritten(2, proposal, result, graph, METRICS, 0)
+
+
+@pytest.fixture
+def shown():
+    """`shown(*events)`: what a person reads."""
+
+    def make(*events):
+        console = Console(file=io.StringIO(), width=300)
+        with ProgressDisplay(console, epochs=20) as display:
+            for event in events:
+                display(event)
+        return console.file.getvalue()
+
+    return make
+
+
+def test_an_epoch_is_one_line(shown):
+    text = shown(EpochEnded(3, 20, METRICS))
+    for words in ("epoch  3/20", "loss 0.5000", "val_loss 0.2500", "val_acc 0.8750", "edges 1,234", "1.50 s"):
+        assert words in text
+
+
+def test_regression_shows_its_error(shown):
+    metrics = {k: v for k, v in METRICS.items() if k != "val_accuracy"} | {"val_rmse": 0.5}
+    assert "val_rmse 0.5" in shown(EpochEnded(3, 20, metrics))
+
+
+def test_a_rewrite_says_what_where_how_often_and_why(shown):
+    graph = ng.mlp([3, 2], domain=(0, 1))
+    event = rewritten(SplitEdges(), graph, limit=3)
+    text = shown(event)
+    for words in ("SplitEdges x 3 in input->output", "+3 vertices", "exact", "selected by [g_abs]", "of its range"):
+        assert words in text
+    assert "not measured" in rewrite_line(rewritten(SplitEdges(), graph, limit=3, probe=None))
+
+
+def test_what_selects_nothing_and_what_stops_is_told(shown):
+    proposal = Proposal("split", SplitEdges(), np.empty(0), "0 of 6 edges selected")
+    assert "split: nothing to rewrite (0 of 6 edges selected)" in shown(NothingSelected(2, proposal))
+    assert "stopped: [enough]" in shown(Stopped(4, "[enough]"))
+
+
+def test_settling_prints_nothing(shown):
+    assert shown(Settled(3, 20)).strip() == shown().strip()
+
+
+def test_places_name_three_links_at_most():
+    graph = ng.mlp([3, 2], domain=(0, 1))
+    assert places(ng.apply(SplitEdges(), graph, limit=1)) == "in input->output"
+    deep = ng.mlp([2, 2, 2, 2, 2, 2], domain=(0, 1))
+    text = places(ng.apply(SplitEdges(), deep))
+    assert text == "in input->hidden1, hidden1->hidden2, hidden2->hidden3 and 2 more"
+    vertices = ng.apply(PruneVertices(only_dead=False), deep, limit=1)
+    assert places(vertices) == "in hidden1"
+    layers = ng.apply(ng.rules.WidenLayer(), deep)
+    assert places(layers) == "in hidden1, hidden2, hidden3 and 1 more"

@@ -1,0 +1,87 @@
+import dataclasses
+import json
+
+import pytest
+from rich.console import Console
+
+import netgraph as ng
+from netgraph.app.run_directory import RunDirectory
+from netgraph.app.summary import RunSummary, render_summary
+
+
+@pytest.fixture
+def values(finished):
+    return RunDirectory(finished).read_summary()
+
+
+def from_json(values):
+    """A summary from the keys of its JSON line."""
+    metric = values["metric"]
+    names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
+    return RunSummary(**{names.get(k, k): v for k, v in values.items()})
+
+
+def test_json_is_one_line_that_names_the_metric(values):
+    summary = from_json(values)
+    assert json.loads(summary.to_json()) == values
+    assert "\n" not in summary.to_json()
+    regression = json.loads(dataclasses.replace(summary, metric="rmse", test=2.5).to_json())
+    assert regression["test_rmse"] == 2.5
+    assert "test_accuracy" not in regression
+    assert "test" not in regression
+
+
+def test_the_numbers_are_those_of_the_run(finished, values):
+    run = RunDirectory(finished)
+    final, start, metrics = run.graph, ng.load(run.start_file), run.read_metrics()
+    recorded = run.journal.entries()
+    assert (values["edges"], values["vertices"], values["layers"]) == (
+        final.num_edges,
+        final.num_vertices,
+        final.num_layers,
+    )
+    assert (values["edges_start"], values["layers_start"]) == (start.num_edges, start.num_layers)
+    assert values["edges_peak"] == max(entry.edges for entry in recorded)
+    assert values["rewrites"] == len(recorded) == final.rewrites
+    assert values["val_accuracy"] == metrics[-1]["val_accuracy"]
+    assert values["epochs"] == len(metrics)
+    assert values["seconds_start"] == pytest.approx(sum(entry["seconds"] for entry in metrics[: recorded[0].epoch]))
+    assert values["seconds"] > values["seconds_start"]
+    assert values["largest_exact_change"] < 1e-9
+    assert values["stopped"] is None
+
+
+def test_the_text_has_results_rewrites_and_settings(finished, values):
+    run = RunDirectory(finished)
+    text = (finished / "summary.md").read_text()
+    assert text == render_summary(run, from_json(values))
+    assert f"| {values['test_accuracy']:.4f} | {values['edges']:,} |" in text
+    assert f"| {values['test_accuracy_start']:.4f} | {values['edges_start']:,} |" in text
+    for entry in run.journal.entries():
+        assert f"| {entry.rewrite} | {entry.epoch} | {entry.rule} | {entry.matches:,} |" in text
+    for name, value in {**run.config["training"], **run.config["options"]}.items():
+        assert f"- {name}: {value}" in text
+    assert run.config["fingerprint"] in text
+    assert "topology.svg" in text
+    assert "Ended early" not in text
+
+
+def test_an_early_end_is_told(finished, values):
+    stopped = dataclasses.replace(from_json(values), stopped="the loss rose")
+    assert "Ended early: the loss rose." in render_summary(RunDirectory(finished), stopped)
+
+
+def test_the_table_shows_before_and_after(values):
+    console = Console(width=120, record=True, quiet=False, file=__import__("io").StringIO())
+    console.print(from_json(values).table())
+    text = " ".join(console.export_text().split())
+    for word in ("linear start", "grown", f"{values['test_accuracy']:.4f}", f"{values['edges']:,}", "test accuracy"):
+        assert word in text
+
+
+def test_markdown_tables_have_as_many_cells_in_every_row(finished):
+    rows = [line for line in (finished / "summary.md").read_text().splitlines() if line.startswith("|")]
+    heads = [i for i, line in enumerate(rows) if set(line) <= set("|-: ")]
+    assert len(heads) == 2
+    for begin, end in ((0, heads[1] - 1), (heads[1] - 1, len(rows))):
+        assert len({line.count("|") for line in rows[begin:end]}) == 1

@@ -1,0 +1,237 @@
+import errno
+import os
+
+import numpy as np
+import pytest
+import torch
+from tiny_training import (
+    CPU,
+    EPOCHS,
+    assert_same_state,
+    diabetes,
+    digits,
+    growth,
+    run,
+    settings,
+    start_graph,
+)
+
+from compilers import lift, optimizer_state_arrays
+from compilers.training import Settled, begin, load_checkpoint, make_optimizer, save_checkpoint, train
+from netgraph.errors import TrainingError
+
+
+class Killed(Exception):
+    pass
+
+
+def saving(path, state, until=EPOCHS):
+    """A callback that saves when the state is settled, and dies after epoch `until`."""
+
+    def callback(event):
+        if isinstance(event, Settled):
+            save_checkpoint(state, path)
+            if event.epoch == until and until < EPOCHS:
+                raise Killed
+
+    return callback
+
+
+def interrupted(path, options, until, data=None, method=None):
+    """A run that is killed just after its checkpoint of epoch `until`."""
+    data = data or digits()
+    state = begin(start_graph(data), options, CPU)
+    with pytest.raises(Killed):
+        train(state, data, options, method or growth(), [saving(path, state, until)])
+    return state
+
+
+def resumed(path, options, data=None, method=None):
+    data = data or digits()
+    state = load_checkpoint(path, options, CPU)
+    return train(state, data, options, method or growth(), [saving(path, state)])
+
+
+# -- exact resume ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("until", range(1, EPOCHS))
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(optimizer, until, tmp_path):
+    options = settings(optimizer=optimizer, learning_rate=3e-2)
+    whole = run(options=options)
+    assert {a.rule for a in whole.actions} >= {"SplitEdges", "PruneEdges"}
+    interrupted(tmp_path / "c.safetensors", options, until)
+    assert_same_state(resumed(tmp_path / "c.safetensors", options), whole)
+
+
+def test_a_run_interrupted_after_every_epoch_is_the_uninterrupted_one(tmp_path):
+    options, path = settings(), tmp_path / "c.safetensors"
+    interrupted(path, options, 1)
+    for until in range(2, EPOCHS):
+        state = load_checkpoint(path, options, CPU)
+        with pytest.raises(Killed):
+            train(state, digits(), options, growth(), [saving(path, state, until)])
+    assert_same_state(resumed(path, options), run(options=options))
+
+
+def test_regression_resumes_exactly(tmp_path):
+    data, method = diabetes(2), growth(40)
+    interrupted(tmp_path / "c", settings(), 4, data, method)
+    assert_same_state(resumed(tmp_path / "c", settings(), data, method), run(data, settings(), method))
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_what_is_loaded_is_what_was_saved(norm, tmp_path):
+    data, options = digits(), settings(epochs=2)
+    state = begin(start_graph(data, hidden=(6,), norm=norm), options, CPU)
+    train(state, data, options)
+    state.elapsed, state.stopped = 12.5, "because"
+    save_checkpoint(state, tmp_path / "c")
+    loaded = load_checkpoint(tmp_path / "c", options, CPU)
+    assert_same_state(loaded, state)
+    assert (loaded.elapsed, loaded.stopped, loaded.epoch) == (12.5, "because", 2)
+    assert loaded.history == state.history
+    assert torch.equal(loaded.net.running, state.net.running)
+
+
+def test_resuming_does_not_depend_on_global_random_state(tmp_path):
+    options = settings()
+    whole = run(options=options)
+    interrupted(tmp_path / "c", options, 3)
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002 (the point is the global state)
+    assert_same_state(resumed(tmp_path / "c", options), whole)
+
+
+def test_a_finished_run_has_nothing_left_to_train(tmp_path):
+    state = run()
+    save_checkpoint(state, tmp_path / "c")
+    again = load_checkpoint(tmp_path / "c", settings(), CPU)
+    events = []
+    train(again, digits(), settings(), growth(), [events.append])
+    assert events == []
+    assert_same_state(again, state)
+
+
+def test_a_fresh_state_can_be_saved(tmp_path):
+    state = begin(start_graph(digits()), settings(), CPU)
+    save_checkpoint(state, tmp_path / "c")
+    assert_same_state(load_checkpoint(tmp_path / "c", settings(), CPU), state)
+
+
+# -- damage ------------------------------------------------------------------------------------------
+
+
+def damage_flip(data):
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+
+
+DAMAGE = {
+    "flipped bit": damage_flip,
+    "truncated": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "something else": lambda data: b"hello" * 100,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_is_good(damage, tmp_path):
+    path, options = tmp_path / "c.safetensors", settings()
+    interrupted(path, options, 5)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrainingError) as caught:
+        load_checkpoint(path, options, CPU)
+    previous = tmp_path / "c.previous"
+    assert str(path) in str(caught.value)
+    assert str(previous) in str(caught.value)
+    path.write_bytes(previous.read_bytes())
+    assert load_checkpoint(path, options, CPU).epoch == 4
+    assert_same_state(resumed(path, options), run(options=options))
+
+
+def test_without_one_before_it_none_is_named(tmp_path):
+    save_checkpoint(begin(start_graph(digits()), settings(), CPU), tmp_path / "c.safetensors")
+    (tmp_path / "c.safetensors").write_bytes(b"")
+    with pytest.raises(TrainingError) as caught:
+        load_checkpoint(tmp_path / "c.safetensors", settings(), CPU)
+    assert "previous" not in str(caught.value)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(TrainingError, match="no file"):
+        load_checkpoint(tmp_path / "c.safetensors", settings(), CPU)
+
+
+def test_a_graph_file_is_no_checkpoint(tmp_path):
+    from netgraph import save
+
+    save(start_graph(digits()), tmp_path / "c")
+    with pytest.raises(TrainingError, match=r"expected 'netgraph\.checkpoint'"):
+        load_checkpoint(tmp_path / "c", settings(), CPU)
+
+
+def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path):
+    state = run(options=settings(optimizer="adamw", epochs=1))
+    save_checkpoint(state, tmp_path / "c")
+    with pytest.raises(TrainingError, match="sgd"):
+        load_checkpoint(tmp_path / "c", settings(optimizer="sgd"), CPU)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_good(tmp_path):
+    path, data = tmp_path / "c", digits()
+    interrupted(path, settings(), 2)
+    wild = settings(learning_rate=1e38)
+    state = load_checkpoint(path, wild, CPU)
+    with pytest.raises(TrainingError, match="checkpoint of epoch 2"):
+        train(state, data, wild, growth(), [saving(path, state)])
+    assert_same_state(resumed(path, settings()), run(options=settings()))
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_good_and_no_litter(tmp_path, monkeypatch):
+    path, options = tmp_path / "c", settings()
+    state = interrupted(path, options, 3)
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            save_checkpoint(state, path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "c.previous"]
+    assert_same_state(resumed(path, options), run(options=options))
+
+
+def test_file_systems_without_hard_links_keep_the_previous_one_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "c.safetensors"
+    interrupted(path, settings(), 3)
+    assert load_checkpoint(path, settings(), CPU).epoch == 3
+    assert load_checkpoint(tmp_path / "c.previous", settings(), CPU).epoch == 2
+
+
+def test_the_files_of_one_state_are_equal_byte_for_byte(tmp_path):
+    state = run()
+    for name in "ab":
+        save_checkpoint(state, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# -- optimizers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "cls"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)]
+)
+def test_optimizers_by_name(name, cls):
+    state = begin(start_graph(digits()), settings(optimizer=name, weight_decay=0.25, learning_rate=0.5), CPU)
+    optimizer = make_optimizer(state.net, settings(optimizer=name, weight_decay=0.25, learning_rate=0.5))
+    assert type(optimizer) is cls
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.25, 0.0]
+    assert {group["lr"] for group in optimizer.param_groups} == {0.5}
+    assert optimizer_state_arrays(optimizer) == {}
+    assert lift(state.net).equals(start_graph(digits()))

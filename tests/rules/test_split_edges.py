@@ -1,0 +1,202 @@
+"""SplitEdges: exact on every source, the crossing edges of the paper, and what it refuses."""
+
+import numpy as np
+import pytest
+from random_graphs import assert_same_function
+
+import netgraph as ng
+from netgraph.errors import OptionError, RewriteError
+from netgraph.rules import SplitEdges
+
+
+def net(domain, **changes):
+    """x(3) -> y(2), dyadic weights; ids 0..5, weights 1/8 apart."""
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 3, domain=domain)
+    b.output("y", 2, **changes)
+    b.edges("x", "y", [0, 1, 2] * 2, [0, 0, 0, 1, 1, 1], weight=(np.arange(6) - 2) / 8)
+    return b.build()
+
+
+def test_one_vertex_on_an_edge_from_a_nonnegative_source():
+    graph = net((0, 1))
+    result = ng.apply(SplitEdges(cross="none"), graph, on=[1])
+    new = result.graph
+    layer = new.layers["split-2"]
+    assert (len(layer), layer.activation, layer.bias.tolist()) == (1, "relu", [0])
+    assert new.links["x", "split-2"].weight.tolist() == [1]
+    assert new.links["split-2", "y"].weight.tolist() == [-0.125]
+    assert 1 not in new.edges.id
+    assert result.certificate.kind == "exact"
+    assert "relu(x) = x" in result.certificate.reason
+    assert result.certificate.measured.change == 0
+    assert_same_function(graph, new)
+
+
+def test_a_pair_of_vertices_on_an_edge_from_a_signed_source():
+    graph = net((-1, 1))
+    result = ng.apply(SplitEdges(cross="none"), graph, on=[4])
+    new = result.graph
+    assert new.links["x", "split-2"].weight.tolist() == [1, -1]
+    assert new.links["split-2", "y"].weight.tolist() == [0.25, -0.25]
+    assert "1 pairs" in result.certificate.reason
+    assert_same_function(graph, new)
+
+
+def test_signs_are_looked_at_one_by_one():
+    graph = net(([0, -1, 0], 1))
+    result = ng.apply(SplitEdges(cross="none"), graph)
+    assert len(result.delta.vertices_added) == 4 + 2 * 2
+    assert_same_function(graph, result.graph)
+
+
+def test_crossing_edges_of_the_paper():
+    """Two edges from different parents to different children: 2x2 + 2x2 edges, four of them crossing at weight 0."""
+    graph = net((0, 1))
+    rule = SplitEdges()
+    m = ng.find(rule, graph, on=[0, 4])
+    result = ng.apply(rule, graph, on=[0, 4])
+    new = result.graph
+    assert rule.count_crossing(m) == 4
+    assert len(result.delta.edges_added) == 8
+    np.testing.assert_array_equal(new.links["x", "split-2"].weight, [1, 0, 0, 1])
+    np.testing.assert_array_equal(new.links["split-2", "y"].weight, [-0.25, 0, 0, 0.25])
+    assert_same_function(graph, new)
+
+
+def test_one_layer_per_target_layer():
+    graph = ng.mlp([2, 2, 2], domain=(0, 1))
+    new = ng.apply(SplitEdges(), graph).graph
+    assert list(new.layers) == ["input", "split-3", "hidden1", "split-4", "output"]
+    assert [len(x) for x in new.layers.values()] == [2, 4, 2, 4, 2]
+    assert_same_function(graph, new, exact=False)
+
+
+def test_skip_links_into_one_target_share_its_new_layer():
+    b = ng.GraphBuilder()
+    b.input("x", 1, domain=(0, 1))
+    b.layer("h", 1)
+    b.output("y", 1)
+    for pair in (("x", "h"), ("h", "y"), ("x", "y")):
+        b.edges(*pair, [0], [0], weight=0.5)
+    graph = b.build()
+    new = ng.apply(SplitEdges(), graph, on=[1, 2]).graph
+    assert len(new.layers["split-3"]) == 2
+    assert {(new.layer(k.source).name, len(k)) for k in new.incoming[3]} == {("x", 2), ("h", 2)}
+    assert_same_function(graph, new)
+
+
+def test_convolutions_keep_their_taps():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, grid=(5, 5), domain=(-1, 1))
+    b.output("y", 2, grid=(3, 3))
+    kind = ng.Conv2d((3, 3), (2, 2), (1, 1))
+    b.edges("x", "y", [0, 1, 1], [0, 0, 1], weight=[0.5, -1, 2], tap=[0, 4, 8], kind=kind)
+    graph = b.build()
+    new = ng.apply(SplitEdges(cross="none"), graph, on=[0, 2]).graph
+    split = new.layers["split-2"]
+    assert split.grid == (5, 5)
+    assert new.links["x", "split-2"].kind == ng.Dense()
+    link = new.links["split-2", "y"]
+    assert link.kind == kind
+    assert sorted(zip(link.tap.tolist(), link.weight.tolist(), strict=True)) == [(0, -0.5), (0, 0.5), (8, -2), (8, 2)]
+    assert_same_function(graph, new)
+    crossed = ng.apply(SplitEdges(), graph, on=[0, 2])
+    assert len(crossed.delta.edges_added) == 2 * 4 + 4 * 2 * 9
+    assert_same_function(graph, crossed.graph)
+
+
+def test_a_source_that_is_pooled_hands_on_the_smaller_grid():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 1, grid=(4, 4), domain=(-1, 1))
+    b.layer("p", 2, grid=(4, 4), pool=ng.Pool("max", (2, 2)))
+    b.output("y", 1)
+    b.edges("x", "p", [0, 0], [0, 1], weight=[1, -1])
+    b.conv2d("p", "y", kernel=2)
+    graph = b.build()
+    new = ng.apply(SplitEdges(), graph, on=graph.links["p", "y"].id).graph
+    assert new.layers["split-3"].grid == (2, 2)
+    assert_same_function(graph, new, exact=False)
+
+
+def test_a_target_with_batch_norm():
+    graph = net((-1, 1), norm="batch")
+    graph = graph.with_weights(vertices={"mean": np.full(5, 0.25), "scale": np.full(5, 2.0)})
+    result = ng.apply(SplitEdges(), graph, require="exact")
+    assert_same_function(graph, result.graph)
+    assert_same_function(graph, result.graph, train=True)
+
+
+def test_ports_are_kept():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, domain=(0, 1))
+    b.output("y", 1)
+    b.edges("x", "y", [0, 1], [0, 0], weight=[0.5, 1])
+    b.edges("x", "y", [0, 1], [0, 0], weight=[2, 3], port=1)
+    graph = b.build()
+    new = ng.apply(SplitEdges(), graph).graph
+    into = {k.port: (len(k), new.layer(k.source).name) for k in new.incoming[1]}
+    assert into == {0: (2, "split-2"), 1: (2, "split-3")}
+    assert_same_function(graph, new)
+
+
+def test_epsilon_makes_no_claim():
+    graph = net((0, 1))
+    result = ng.apply(SplitEdges(epsilon=1e-8), graph, on=[0, 4], rng=1)
+    assert result.certificate.kind == "unknown"
+    assert "U(0, 1e-08)" in result.certificate.reason
+    assert 0 < result.certificate.measured.change < 1e-6
+    crossing = result.graph.links["x", "split-2"].weight[[1, 2]]
+    assert ((crossing > 0) & (crossing < 1e-8)).all()
+    with pytest.raises(RewriteError, match="exact was required"):
+        ng.apply(SplitEdges(epsilon=1e-8), graph, require="exact")
+    assert ng.apply(SplitEdges(epsilon=1e-8, cross="none"), graph).certificate.kind == "exact"
+
+
+def test_signed_sources_may_be_refused():
+    graph = net(([0, -1, 0], 1))
+    result = ng.apply(SplitEdges(signed="refuse"), graph)
+    assert result.matches.e.id.tolist() == [0, 2, 3, 5]
+    assert ng.explain(SplitEdges(signed="refuse"), graph).stages[-1] == ("source is never negative", 4)
+    assert not ng.apply(SplitEdges(signed="refuse"), net((-1, 1))).changed
+
+
+def test_the_cap_on_crossing_edges():
+    graph = net((0, 1))
+    message = "Splitting 6 edges would make 18 crossing edges, more than max_crossing=17"
+    with pytest.raises(RewriteError, match=message):
+        ng.apply(SplitEdges(max_crossing=17), graph)
+    assert ng.apply(SplitEdges(max_crossing=18), graph).changed
+    assert ng.apply(SplitEdges(max_crossing=0, cross="none"), graph).changed
+
+
+def test_wires_are_not_split():
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.output("y", 2)
+    b.identity("x", "y")
+    assert not ng.apply(SplitEdges(), b.build()).changed
+
+
+def test_options_are_checked():
+    for options, words in (
+        ({"cross": "all"}, "cross='all' is not 'selected' or 'none'"),
+        ({"signed": "no"}, "signed='no' is not 'pair' or 'refuse'"),
+        ({"epsilon": -1.0}, "epsilon=-1.0 is negative"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            SplitEdges(**options)
+
+
+def test_a_wrong_split_is_not_exact():
+    """The negative twin: relu alone on a signed source."""
+
+    class Wrong(SplitEdges):
+        def rewrite(self, m, rw):
+            n = rw.add_layer(len(m), activation="relu")
+            rw.connect(m.p, n, weight=1.0)
+            rw.connect(n, m.c, weight=m.e.weight)
+            rw.remove(m.e)
+
+    assert ng.apply(Wrong(), net((0, 1)), require="exact").changed
+    assert ng.apply(Wrong(), net((-1, 1))).certificate.kind == "unknown"

@@ -1,0 +1,114 @@
+"""WidenLayer: new vertices that change nothing, in train mode either; refused where they would."""
+
+import numpy as np
+import pytest
+from random_graphs import assert_same_function
+
+import netgraph as ng
+from netgraph.errors import OptionError
+from netgraph.rules import WidenLayer
+
+
+def test_new_vertices_are_joined_to_all_neighbours():
+    graph = ng.mlp([3, 2, 2], domain=(0, 1), density=0.5)
+    result = ng.apply(WidenLayer(count=2), graph, rng=1, require="exact")
+    new = result.graph
+    hidden = new.layers["hidden1"]
+    np.testing.assert_array_equal(hidden.bias[2:], [0, 0])
+    fresh = hidden.vertex_ids[2:]
+    into = new.edges.where(np.isin(new.edges.target, fresh))
+    out = new.edges.where(np.isin(new.edges.source, fresh))
+    assert (len(into), len(out)) == (6, 4)
+    assert into.weight.all()
+    assert not out.weight.any()
+    assert_same_function(graph, new, exact=False)
+
+
+def test_initial_weights_follow_the_fan_in():
+    graph = ng.mlp([200, 4, 1])
+    new = ng.apply(WidenLayer(count=50), graph, probe=None).graph
+    weight = new.links["input", "hidden1"].weight[4 * 200 :]
+    assert abs(weight.std() - np.sqrt(2 / 200)) < 0.005
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_exact_in_both_modes(norm):
+    graph = ng.mlp([3, 4, 4, 2], norm=norm, activation="tanh", dtype=np.float64)
+    new = ng.apply(WidenLayer(count=3), graph, require="exact").graph
+    assert [len(x) for x in new.layers.values()] == [3, 7, 7, 2]
+    for train in (False, True):
+        assert_same_function(graph, new, exact=False, train=train)
+
+
+def test_neighbours_widened_together_stay_apart_at_the_new_vertices():
+    graph = ng.mlp([1, 2, 2, 1])
+    new = ng.apply(WidenLayer(), graph).graph
+    link = new.links["hidden1", "hidden2"]
+    assert len(link) == 3 * 3 - 1
+    assert not ((link.src == 2) & (link.dst == 2)).any()
+
+
+def test_convolutions():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 1, grid=(4, 4))
+    b.layer("a", 2, grid=(4, 4), norm="batch")
+    b.output("y", 1)
+    b.conv2d("x", "a", kernel=3, padding=1)
+    b.conv2d("a", "y", kernel=4)
+    graph = b.build()
+    result = ng.apply(WidenLayer(), graph, require="exact")
+    assert len(result.delta.edges_added) == 9 + 16
+    assert_same_function(graph, result.graph, exact=False, train=True)
+
+
+def test_only_the_layers_asked_for():
+    graph = ng.mlp([1, 2, 2, 1])
+    new = ng.apply(WidenLayer(), graph, on="hidden2").graph
+    assert [len(x) for x in new.layers.values()] == [1, 2, 3, 1]
+    assert not ng.apply(WidenLayer(), graph, on=["input", "output"]).changed
+
+
+def test_layer_norm_and_wires_are_refused():
+    normed = ng.mlp([2, 3, 2], norm="layer")
+    assert not ng.apply(WidenLayer(), normed).changed
+    assert ng.explain(WidenLayer(), normed).stages[-2:] == (
+        ("layer has no layer norm", 0), ("layer has no identity wires", 0),
+    )  # fmt: skip
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    for name in ("a", "b", "c"):
+        b.layer(name, 2)
+    b.output("y", 1)
+    for pair in (("x", "a"), ("b", "c"), ("c", "y")):
+        b.dense(*pair)
+    b.identity("a", "b")
+    assert [x.name for x in ng.find(WidenLayer(), b.build()).l] == ["c"]
+
+
+def test_a_layer_that_feeds_a_normed_one_may_grow():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2)
+    b.layer("a", 2)
+    b.layer("n", 3, norm="layer")
+    b.output("y", 1)
+    for pair in (("x", "a"), ("a", "n"), ("n", "y")):
+        b.dense(*pair)
+    graph = b.build()
+    result = ng.apply(WidenLayer(), graph, require="exact")
+    assert [x.name for x in result.matches.l] == ["a"]
+    assert_same_function(graph, result.graph, exact=False)
+
+
+def test_widening_under_layer_norm_would_not_be_exact():
+    """The negative twin: without its condition the claim is found out."""
+
+    class Bold(WidenLayer):
+        def where(self, m, stats):
+            return np.ones(len(m), dtype=bool)
+
+    assert ng.apply(Bold(), ng.mlp([2, 3, 2], norm="layer")).certificate.kind == "unknown"
+
+
+def test_count_is_checked():
+    with pytest.raises(OptionError, match="count=0 is below 1"):
+        WidenLayer(count=0)

@@ -1,0 +1,71 @@
+"""Small runs of the command line that really grow and prune, and a comparison of run directories."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+GROWING = {
+    "plateau": 10, "window": 1, "spacing": 1, "select": "top-k", "amount": 6, "scale": "none", "per_source": 0,
+    "share": 1, "expansions": 2, "peak_edges": 900, "grow_until": 0.8, "prune": "budget", "prune_start": 0.5,
+    "prune_end": 0.9, "final_edges": 660, "batch_size": 128, "score_batches": 3, "learning_rate": 0.01,
+}  # fmt: skip
+"""Expansions after epochs 2 and 4, and pruning in the second half."""
+
+EPOCHS = 6
+FILES = (
+    "config.json", "journal.jsonl", "metrics.jsonl", "checkpoint.safetensors", "start.safetensors",
+    "graph.safetensors", "topology.svg", "summary.md", "summary.json",
+)  # fmt: skip
+
+
+def grow(out, *extra, data="digits", epochs=EPOCHS, **options):
+    """Arguments of `netgraph grow`."""
+    assignments = [f"--set={key}={value}" for key, value in {**GROWING, **options}.items()]
+    return ["grow", str(data), "--out", str(out), "--epochs", str(epochs), *assignments, *map(str, extra)]
+
+
+def start_process(arguments, cwd):
+    """The same command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "netgraph.app.cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def entries(run):
+    """Lines of the journal."""
+    return [json.loads(line) for line in (Path(run) / "journal.jsonl").read_text().splitlines()]
+
+
+def snapshot(run):
+    """The bytes of every file below a directory."""
+    return {str(p.relative_to(run)): p.read_bytes() for p in sorted(Path(run).rglob("*")) if p.is_file()}
+
+
+def without_seconds(value):
+    if isinstance(value, dict):
+        return {k: without_seconds(v) for k, v in value.items() if k not in ("seconds", "seconds_start")}
+    return value
+
+
+def lines(file):
+    return [without_seconds(json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def assert_same_run(one, two):
+    """Equal in everything but wall time: graphs and deltas byte for byte."""
+    one, two = Path(one), Path(two)
+    for name in ("journal.jsonl", "metrics.jsonl", "summary.json"):
+        assert lines(one / name) == lines(two / name), name
+    binary = [p.relative_to(one) for p in (one / "journal").iterdir()]
+    assert sorted(binary) == sorted(p.relative_to(two) for p in (two / "journal").iterdir())
+    for name in (*binary, "graph.safetensors", "start.safetensors", "topology.svg"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    litter = [p.name for p in two.rglob(".*")]
+    assert not litter
