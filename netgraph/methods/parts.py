@@ -95,6 +95,9 @@ class Split:
             raise OptionError(f"scale={self.scale!r} is not 'none', 'link' or 'target'.")
         if not 0 < self.share <= 1:
             raise OptionError(f"share={self.share} is outside 0..1.")
+        for name in ("start_by", "until"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{name}={getattr(self, name)} is not a share of the epochs, which is in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """One expansion, when it is time."""

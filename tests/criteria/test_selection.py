@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK, first_of_each, minmax_scaled
+from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK, minmax_scaled, spread_over
 from netgraph.errors import OptionError, StatisticsError
 
 # Multiples of 1/8, so that ties are frequent and scaled scores can be compared without rounding.
@@ -122,15 +122,16 @@ def test_scaled_scores_fill_zero_to_one_in_every_group(table):
             assert not mine.any()
 
 
-@given(st.permutations(range(12)), st.lists(st.integers(0, 3), min_size=12, max_size=12), st.integers(0, 13))
-def test_the_first_of_each_key_are_kept_in_order(order, keys, limit):
-    counts, expected = dict.fromkeys(keys, 0), []
-    for position in order[:9]:
+@given(st.permutations(range(12)), st.lists(st.integers(0, 3), min_size=12, max_size=12))
+def test_spreading_takes_the_best_of_every_key_then_the_second_best(order, keys):
+    order = order[:9]
+    counts, turn = dict.fromkeys(keys, 0), {}
+    for position in order:
         counts[keys[position]] += 1
-        if counts[keys[position]] <= limit:
-            expected.append(position)
-    assert first_of_each(np.array(order[:9]), np.array(keys), limit).tolist() == expected
+        turn[position] = counts[keys[position]]
+    expected = sorted(order, key=turn.get)
+    assert spread_over(np.array(order), np.array(keys)).tolist() == expected
 
 
-def test_the_first_of_each_of_nothing_is_nothing():
-    assert first_of_each(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), 1).tolist() == []
+def test_spreading_nothing_gives_nothing():
+    assert spread_over(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)).tolist() == []

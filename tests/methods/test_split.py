@@ -89,11 +89,11 @@ def test_selections_scale_every_link_by_itself():
     assert sorted(links.tolist()) == [0, 1]
 
 
-@given(dense_graphs(), st.sampled_from(["none", "link", "target"]), st.integers(0, 3), st.integers(0, 12), seeds)
-def test_edges_are_ordered_by_scaled_scores_and_few_share_a_source(graph, scale, per_source, k, seed):
+@given(dense_graphs(), st.sampled_from(["none", "link", "target"]), st.booleans(), st.integers(0, 12), seeds)
+def test_edges_are_ordered_by_scaled_scores_and_may_be_spread_over_sources(graph, scale, spread, k, seed):
     edges = graph.edges
     scores = np.random.default_rng(seed).integers(0, 9, len(edges)) / 8
-    part = always(scale=scale, per_source=per_source, selection=TopK(k))
+    part = always(scale=scale, spread=spread, selection=TopK(k))
     (proposal,) = part.propose(at_epoch(graph, score=lambda g: scores))
     rows = np.flatnonzero(~edges.frozen).tolist()
     group = {"none": np.zeros(len(edges)), "link": edges.link, "target": edges.target_row}[scale]
@@ -103,18 +103,17 @@ def test_edges_are_ordered_by_scaled_scores_and_few_share_a_source(graph, scale,
         span = max(mine) - min(mine)
         return scores[row] if scale == "none" else (scores[row] - min(mine)) / span if span else 0.0
 
-    seen, expected = {}, []
-    for row in sorted(rows, key=lambda r: (-scaled(r), r))[:k]:
+    best, seen, turn = sorted(rows, key=lambda r: (-scaled(r), r))[:k], {}, {}
+    for row in best:
         pair = (edges.source_row[row], graph.vertices.layer[edges.target_row[row]])
-        seen[pair] = seen.get(pair, 0) + 1
-        if not per_source or seen[pair] <= per_source:
-            expected.append(edges.id[row])
-    assert proposal.on.tolist() == expected
+        turn[row] = seen[pair] = seen.get(pair, 0) + 1
+    expected = sorted(best, key=turn.get) if spread else best
+    assert proposal.on.tolist() == edges.id[expected].tolist()
 
 
 def test_expansions_that_are_not_the_last_fill_a_share_of_the_room():
     graph = linear(12, 6)
-    part = always(selection=TopK(10_000), max_edges=graph.num_edges + 200, share=0.5, expansions=3, per_source=1)
+    part = always(selection=TopK(10_000), max_edges=graph.num_edges + 200, share=0.5, expansions=3, spread=True)
     context = FakeContext(graph)
     sizes = [graph.num_edges]
     for _ in range(3):
@@ -159,6 +158,16 @@ def test_no_expansion_after_its_share_of_the_epochs():
         context.epoch()
         grown.append(bool(context.carry_out(always(until=0.4))))
     assert grown == [True] * 4 + [False] * 6
+
+
+def test_the_first_expansion_comes_at_the_latest_when_it_is_due():
+    never = Plateau(0.0, window=1)
+    context = FakeContext(linear(), epochs=10)
+    grown = []
+    for _ in range(9):
+        context.epoch()
+        grown.append(bool(context.carry_out(always(trigger=never, start_by=0.4))))
+    assert grown == [False] * 3 + [True] + [False] * 5
 
 
 def test_the_trigger_looks_at_the_epochs_since_the_last_expansion():
@@ -259,7 +268,8 @@ def test_sources_that_may_be_negative_are_counted_as_pairs():
         ({"criterion": "g_asb"}, "g_abs"),
         ({"scope": "outputs"}, "outputs"),
         ({"scale": "links"}, "links"),
-        ({"per_source": -1}, "per_source=-1"),
+        ({"start_by": -0.1}, "start_by=-0.1"),
+        ({"until": 1.5}, "until=1.5"),
         ({"share": 0.0}, "share=0.0"),
     ],
 )

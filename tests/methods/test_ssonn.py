@@ -20,11 +20,11 @@ def test_options_reach_the_split():
     options = SsonnOptions(
         criterion="g_var", select="minmax", amount=0.3, limit=7, cross="none", epsilon=0.25, signed="refuse",
         scope="output", expansions=2, peak_edges=99, grow_until=0.25, plateau=0.5, window=4, spacing=6,
-        scale="link", per_source=2, share=0.75,
+        scale="link", spread=True, share=0.75, start_by=0.125,
     )  # fmt: skip
     part = ssonn(options).parts[0]
     assert (part.criterion, part.scope, part.max_edges, part.expansions, part.until) == ("g_var", "output", 99, 2, 0.25)
-    assert (part.scale, part.per_source, part.share) == ("link", 2, 0.75)
+    assert (part.scale, part.spread, part.share, part.start_by) == ("link", True, 0.75, 0.125)
     assert part.selection == AtMost(MinMaxThreshold(0.3), 7)
     assert part.rule == ng.rules.SplitEdges(cross="none", epsilon=0.25, signed="refuse")
     assert part.trigger == ng.schedules.Plateau(0.5, window=4, minimum=6)
@@ -126,7 +126,8 @@ def test_bad_options_are_refused(options, message):
         {"plateau": -0.1},
         {"expansions": -1},
         {"scale": "layer"},
-        {"per_source": -1},
+        {"start_by": -0.5},
+        {"grow_until": 2.0},
         {"share": 0.0},
         {"share": 1.5},
         {"prune_criterion": "l3"},
@@ -145,7 +146,7 @@ def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
     graph = ng.mlp([6, 3], domain=(0, 1))
     options = SsonnOptions(
         plateau=1.0, window=1, spacing=1, select="top-k", amount=4.0, expansions=3, peak_edges=70, final_edges=30,
-        grow_until=0.5, prune_start=0.5, prune_end=0.9, scale="none", per_source=0, share=1.0,
+        grow_until=0.5, prune_start=0.5, prune_end=0.9, scale="none", spread=False, share=1.0, start_by=1.0,
     )  # fmt: skip
     method = ssonn(options.resolved(graph))
     context = FakeContext(graph, epochs=16)

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 GROWING = {
-    "plateau": 10, "window": 1, "spacing": 1, "select": "top-k", "amount": 6, "scale": "none", "per_source": 0,
-    "share": 1, "expansions": 2, "peak_edges": 900, "grow_until": 0.8, "prune": "budget", "prune_start": 0.5,
-    "prune_end": 0.9, "final_edges": 660, "batch_size": 128, "score_batches": 3, "learning_rate": 0.01,
+    "plateau": 10, "window": 1, "spacing": 1, "select": "top-k", "amount": 6, "scale": "none", "spread": "false",
+    "start_by": 1, "share": 1, "expansions": 2, "peak_edges": 900, "grow_until": 0.8, "prune": "budget",
+    "prune_start": 0.5, "prune_end": 0.9, "final_edges": 660, "batch_size": 128, "score_batches": 3,
+    "learning_rate": 0.01,
 }  # fmt: skip
 """Expansions after epochs 2 and 4, and pruning in the second half."""
 
