@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 50
+"""How many known names a message lists."""
+
 
 class NetgraphError(Exception):
     """Base of every error raised on purpose by netgraph and its compilers."""
@@ -51,7 +54,11 @@ class CompileError(NetgraphError, ValueError):
 
 
 class TrainingError(NetgraphError, RuntimeError):
-    """Training cannot go on (loss, weights or statistics are not finite; a checkpoint is damaged)."""
+    """Training cannot start or go on (a checkpoint is damaged)."""
+
+
+class DivergenceError(TrainingError):
+    """Loss, weights or statistics are no longer finite; the last checkpoint is good."""
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
@@ -59,4 +66,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {kind} {name!r}.{hint} Known: {', '.join(names)}."
+    shown = ", ".join(names[:MOST_NAMES]) + (
+        f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    )
+    return f"Unknown {kind} {name!r}.{hint} Known: {shown}."

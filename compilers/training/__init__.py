@@ -1,7 +1,17 @@
 """Training: a short loop, events for callbacks, checkpoints that resume exactly."""
 
 from compilers.training.evaluate import evaluate, training_loss
-from compilers.training.events import Callback, EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped, every
+from compilers.training.events import (
+    Callback,
+    EpochEnded,
+    Event,
+    NothingSelected,
+    Proposed,
+    Rewritten,
+    Settled,
+    Stopped,
+    every,
+)
 from compilers.training.loop import edge_statistics, train, train_epoch
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState, begin, load_checkpoint, make_optimizer, save_checkpoint
@@ -11,6 +21,7 @@ __all__ = [
     "EpochEnded",
     "Event",
     "NothingSelected",
+    "Proposed",
     "Rewritten",
     "Settled",
     "Stopped",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods import Proposal
 from netgraph.rewriting import Result
@@ -36,6 +37,14 @@ class Settled:
 
     epoch: int
     epochs: int
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The method proposed a rewrite, which is about to be carried out."""
+
+    epoch: int
+    proposal: Proposal
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,14 @@ class Stopped:
     reason: str
 
 
-Event = EpochEnded | Rewritten | NothingSelected | Stopped | Settled
+Event = EpochEnded | Proposed | Rewritten | NothingSelected | Stopped | Settled
 Callback = Callable[[Event], None]
 
 
 def every(epochs: int, callback: Callback) -> Callback:
     """The same callback, called for every `epochs`-th `EpochEnded` and `Settled`, the last, and all other events."""
+    if epochs < 1:
+        raise OptionError(f"every({epochs}, ...) needs at least one epoch.")
 
     def wrapped(event: Event) -> None:
         if not isinstance(event, EpochEnded | Settled) or event.epoch == event.epochs or event.epoch % epochs == 0:

@@ -12,10 +12,19 @@ from torch import Tensor
 
 from compilers import CompiledNetwork, lift, migrate
 from compilers.training.evaluate import evaluate, training_loss
-from compilers.training.events import Callback, EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped
+from compilers.training.events import (
+    Callback,
+    EpochEnded,
+    Event,
+    NothingSelected,
+    Proposed,
+    Rewritten,
+    Settled,
+    Stopped,
+)
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState
-from netgraph.errors import TrainingError
+from netgraph.errors import DivergenceError
 from netgraph.graph import Graph
 from netgraph.methods import Action, Method, Proposal
 from netgraph.rewriting import apply
@@ -45,7 +54,7 @@ def train(
         callbacks: called with every event, in order.
 
     Raises:
-        TrainingError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
+        DivergenceError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
     """
     while state.epoch < settings.epochs and state.stopped is None:
         started = time.perf_counter()
@@ -58,7 +67,7 @@ def train(
         _tell(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
         if method is not None and state.epoch < settings.epochs:
             _rewrite(state, data, settings, method, callbacks)
-        if _no_longer_improves(state, settings):
+        if state.epoch < settings.epochs and _no_longer_improves(state, settings):
             state.stopped = f"the validation loss has not improved for {settings.patience} epochs"
             _tell(callbacks, Stopped(state.epoch, state.stopped))
         _tell(callbacks, Settled(state.epoch, settings.epochs))
@@ -161,6 +170,7 @@ def _rewrite(
             state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, 0, before.num_edges))
             _tell(callbacks, NothingSelected(state.epoch, proposal))
             continue
+        _tell(callbacks, Proposed(state.epoch, proposal))
         event = _carry_out(state, data, settings, proposal, before)
         context.moved_on()
         _tell(callbacks, event)
@@ -191,7 +201,7 @@ def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
         parameters = {"weights": state.net.weights, "vertex parameters": state.net.vertex_parameters}
         bad = [name for name, values in parameters.items() if not torch.isfinite(values).all()]
     if bad:
-        raise TrainingError(
+        raise DivergenceError(
             f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; lower the learning rate. "
             f"The run stands at the checkpoint of epoch {state.epoch}."
         )

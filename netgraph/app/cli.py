@@ -14,7 +14,7 @@ from rich.table import Table
 
 from netgraph import __version__
 from netgraph.app.options import parse_assignments
-from netgraph.errors import NetgraphError, unknown_name
+from netgraph.errors import DivergenceError, NetgraphError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=getattr(arguments, "json", False))
     try:
         arguments.run(arguments, console)
+    except DivergenceError as error:
+        _hint(f"error: {error}", arguments)
+        return FAILED
     except NetgraphError as error:
         Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         return USAGE
@@ -136,7 +139,9 @@ def _explain(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import explain_rule
 
     console.print(
-        str(explain_rule(_run(arguments), arguments.rule, parse_assignments(arguments.assignments))), highlight=False
+        str(explain_rule(_run(arguments), arguments.rule, parse_assignments(arguments.assignments))),
+        highlight=False,
+        markup=False,
     )
 
 

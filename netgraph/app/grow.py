@@ -159,6 +159,8 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
 
 def _prepare(request: GrowRequest) -> _Plan:
     spec = get_method(request.method)
+    if "epochs" in request.assignments and request.epochs is not None:
+        raise OptionError("epochs is given by --epochs and by --set; give it once.")
     if "seed" in request.assignments:
         raise OptionError("The seed is set by --seed, since it also splits the data; remove it from --set.")
     data_values, train_values, method_values = split_assignments(
@@ -215,6 +217,7 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
         state = load_checkpoint(run.checkpoint, plan.settings, plan.data.device)
     else:  # killed before the first epoch was saved
         state = begin(plan.first, plan.settings, plan.data.device)
+    run.clear_temporary()
     run.journal.truncate(state.net.graph.rewrites)
     run.reset_metrics(state.history)
     return run, state

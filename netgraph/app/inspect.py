@@ -92,8 +92,10 @@ def undo(run: RunDirectory, console: Console) -> None:
         JournalError: when there is nothing to undo.
     """
     entries = run.journal.entries()
-    graph = run.journal.undo()
+    graph = run.journal.before_last()
+    # Saved before the journal is cut: whatever stops this half way, undo can be asked for again.
     save(graph, run.graph_file)
+    run.journal.undo()
     for name in ("checkpoint.safetensors", "summary.json", "summary.md"):
         file = run.path / name
         if file.is_file():

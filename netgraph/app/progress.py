@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from compilers.training import EpochEnded, Event, NothingSelected, Rewritten, Settled, Stopped
+from compilers.training import EpochEnded, Event, NothingSelected, Proposed, Rewritten, Settled, Stopped
 from netgraph.rewriting import Result
 
 
@@ -41,6 +41,8 @@ class ProgressDisplay:
         """Show one event."""
         if isinstance(event, EpochEnded):
             self._console.print(_epoch_line(event), highlight=False)
+        elif isinstance(event, Proposed) and event.proposal.announcement:
+            self._console.print(f"  {escape(event.proposal.announcement)}", highlight=False)
         elif isinstance(event, Rewritten):
             self._console.print(f"  [cyan]{escape(rewrite_line(event))}[/]", highlight=False)
         elif isinstance(event, NothingSelected):

@@ -16,6 +16,7 @@ from netgraph.rewriting import Journal
 from netgraph.serialize import load
 
 CONFIG = "config.json"
+JOURNAL = "journal.jsonl"
 
 
 class RunDirectory:
@@ -49,6 +50,8 @@ class RunDirectory:
                     f"{os.fspath(path)!r} holds a run already; go on with it by --resume, replace it by --overwrite, "
                     "or choose another --out."
                 )
+            shutil.rmtree(target)
+        elif overwrite and (target / JOURNAL).is_file():  # killed before it had a configuration
             shutil.rmtree(target)
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise OptionError(f"{os.fspath(path)!r} exists and holds no run; choose another --out.")
@@ -102,6 +105,12 @@ class RunDirectory:
                 "Go on with it by `netgraph grow ... --resume`."
             )
         return load(self.graph_file)
+
+    def clear_temporary(self) -> None:
+        """Remove temporary files that a killed process left behind."""
+        for folder in (self.path, self.path / "journal"):
+            for file in folder.glob(".*.*"):
+                file.unlink(missing_ok=True)
 
     def append_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append the metrics of one epoch to `metrics.jsonl`."""

@@ -69,12 +69,14 @@ class Proposal:
         rule: the rule to apply.
         on: what to apply it to, as for `apply`; an empty array reports that nothing was selected.
         reason: why, in words, for people who watch.
+        announcement: what it will cost, in words, said before it is carried out; empty when that goes without saying.
     """
 
     part: str
     rule: Rule
     on: Any
     reason: str
+    announcement: str = ""
 
 
 class Part(Protocol):

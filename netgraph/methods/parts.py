@@ -119,7 +119,13 @@ class Split:
         if len(kept) < len(chosen):
             room = f"{self.rule.max_crossing:,} crossing edges" if most is None else f"{most:,} edges"
             reason += f", {len(kept):,} fit into {room}"
-        yield Proposal(self.name, self.rule, graph.edges.id[kept], reason)
+        ids = graph.edges.id[kept]
+        crossing = self.rule.count_crossing(find(self.rule, graph, on=ids))
+        announcement = (
+            f"splitting {len(kept):,} edges will make up to {crossing:,} crossing edges "
+            f"(cap {self.rule.max_crossing:,})"
+        )
+        yield Proposal(self.name, self.rule, ids, reason, announcement)
 
     def _select(self, graph: Graph, rows: Array, scores: Array) -> Array:
         """The selected rows of `graph.edges`, best first."""

@@ -241,6 +241,16 @@ class Journal:
         Raises:
             JournalError: when nothing is left to undo, or its files are damaged; the journal then stays.
         """
+        graph = self.before_last()
+        self.truncate(len(self) - 1)
+        return graph
+
+    def before_last(self) -> Graph:
+        """The trained graph to which `undo` returns, checked against the last delta; the journal stays.
+
+        Raises:
+            JournalError: when there is no rewrite, or its files are damaged.
+        """
         number = len(self)
         if number == 0:
             raise JournalError(f"{self._name()} has no rewrite to undo.")
@@ -250,7 +260,6 @@ class Journal:
             raise JournalError(f"{self._name()} line {number} cannot be undone: {error}") from error
         if graph.topology_hash != delta.before.topology_hash:
             raise JournalError(f"{self._name()} line {number}: the graph before it does not fit its delta.")
-        self.truncate(number - 1)
         return graph
 
     def _lines(self) -> list[str]:

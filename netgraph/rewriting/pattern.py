@@ -171,6 +171,7 @@ def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[
             raise RewriteError(f"`on` has shape {pairs.shape}, expected (pairs, 2) ids, or (pairs, 3) with tap.")
         source, target = (graph.vertices.rows(pairs[:, k]) for k in (0, 1))
         tap = pairs[:, 2] if pairs.shape[1] == 3 else np.zeros(len(pairs), np.int64)
+        _check_taps(graph, tap)
         funnel = [("pairs asked for", len(pairs))]
         order = np.lexsort((tap, source, target))
         triple = np.stack([target, source, tap])[:, order]
@@ -190,6 +191,13 @@ def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[
         pattern.dst.name: VertexRows(graph, target),
     }
     return Matches(graph, bound), funnel
+
+
+def _check_taps(graph: Graph, tap: Array) -> None:
+    most = max((k.kind.taps for k in graph.links_by_key.values()), default=1)
+    if len(tap) and (tap.min() < 0 or tap.max() >= most):
+        bad = tap[(tap < 0) | (tap >= most)][0]
+        raise RewriteError(f"`on` names tap {bad}; the largest kernel of this graph has the taps 0..{most - 1}.")
 
 
 def _list_missing(graph: Graph) -> tuple[Array, Array, Array]:

@@ -309,3 +309,9 @@ def test_parameters_and_names():
     assert SplitEdges(epsilon=1e-8).parameters == {
         "cross": "selected", "epsilon": 1e-8, "signed": "pair", "max_crossing": 5_000_000,
     }  # fmt: skip
+
+
+def test_a_tap_outside_every_kernel_is_refused():
+    graph = ng.mlp([2, 2], domain=(0, 1), density=0.5)
+    with pytest.raises(RewriteError, match=r"tap 3; the largest kernel of this graph has the taps 0..0"):
+        ng.apply(ng.rules.AddEdges(), graph, on=[[0, 2, 3]])
