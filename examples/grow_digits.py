@@ -18,7 +18,7 @@ def main() -> None:
 
     start = ng.mlp([64, 10], domain=(0, 1))
     settings = TrainSettings(epochs=20, batch_size=32, learning_rate=4e-3)
-    method = ssonn(SsonnOptions(expansions=1, plateau=0.2, final_edges=3_000, peak_edges=12_000))
+    method = ssonn(start, SsonnOptions(expansions=1, plateau=0.2, final_edges=3_000, peak_edges=12_000))
 
     def report(event):
         if isinstance(event, Rewritten):

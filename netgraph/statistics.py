@@ -41,6 +41,16 @@ class Statistics:
             columns = {key: column(value, None) for key, value in getattr(self, name).items()}
             object.__setattr__(self, name, MappingProxyType(columns))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "edges": dict(self.edges), "vertices": dict(self.vertices)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        columns = {
+            kind: MappingProxyType({name: column(values, None) for name, values in state[kind].items()})
+            for kind in ("edges", "vertices")
+        }
+        self.__dict__.update({**state, **columns})
+
     def __repr__(self) -> str:
         names = ", ".join([*(f"edges.{k}" for k in self.edges), *(f"vertices.{k}" for k in self.vertices)])
         return f"Statistics({names or 'empty'}; {self.batches} batches, topology {self.topology_hash[:8]})"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compilers.lowering.plan import Array
 from netgraph.graph import Graph
 
 if TYPE_CHECKING:
@@ -16,18 +17,23 @@ def lift(net: CompiledNetwork) -> Graph:
     """The graph of a network with its present weights and vertex columns, running statistics included.
 
     The topology, and so its hash, is that of `net.graph`. Values keep their bits when network and graph have the
-    same dtype; otherwise they are rounded to that of the graph.
+    same dtype; otherwise they are rounded to that of the graph. Frozen weights are those of `net.graph`.
 
     Raises:
         GraphError: when a value is not finite.
     """
     graph, plan = net.graph, net.plan
-    weights = net.edge_column(net.weights)
-    frozen = plan.edge_slots < 0
-    weights[frozen] = graph.edges.weight[frozen]
+    trained = np.flatnonzero(plan.edge_slots >= 0)
+    weights = _replaced(graph.edges.weight, trained, net.edge_column(net.weights)[trained])
     columns = {}
     for name, where in plan.vertex_slots.items():
         flat = (net.vertex_parameters if where.trained else net.running).detach().cpu().numpy()
-        columns[name] = np.zeros(len(graph.vertices), dtype=flat.dtype)
-        columns[name][where.rows] = flat[where.slots]
+        columns[name] = _replaced(graph.vertices.column(name), where.rows, flat[where.slots])
     return graph.with_weights(weights, vertices=columns)
+
+
+def _replaced(column: Array, rows: Array, values: Array) -> Array:
+    """A copy of a column with other values in some rows, in the wider dtype of both, so that nothing is rounded."""
+    new = column.astype(np.promote_types(column.dtype, values.dtype))
+    new[rows] = values
+    return new

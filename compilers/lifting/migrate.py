@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compilers.lifting.lift import lift
 from compilers.lowering import CompiledNetwork, lower
 from compilers.lowering.plan import Array
 from netgraph.errors import CompileError
@@ -20,7 +21,7 @@ SECOND_MOMENTS = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum"}
 
 
 class RewriteResult(Protocol):
-    """What a rewrite returns, as far as `migrate` reads it: `graph`, and `delta.before.topology_hash`."""
+    """What a rewrite returns, as `migrate` reads it: `graph`, `delta.before.topology_hash` and `delta.graphs`."""
 
     @property
     def graph(self) -> Graph:
@@ -47,7 +48,7 @@ def migrate(
         result: of the rewrite.
 
     Raises:
-        CompileError: when the rewrite started from another topology.
+        CompileError: when the rewrite started from another topology, or from other weights than the network has now.
     """
     before = result.delta.before.topology_hash
     if before != net.graph_topology_hash:
@@ -55,8 +56,28 @@ def migrate(
             f"The rewrite started from topology {before[:8]}, the network has {net.graph_topology_hash[:8]}: "
             "lift the network before rewriting, and migrate it after every rewrite."
         )
+    graphs = getattr(result.delta, "graphs", None)
+    if graphs is not None and not _has_values_of(net, graphs[0]):
+        raise CompileError(
+            "The rewrite started from other weights or vertex values than the network has now, which would be lost: "
+            "lift the network before rewriting, and do not train it before migrating it."
+        )
     new = _lower_alike(net, result.graph)
     return new, _carry_optimizer(optimizer, net, new)
+
+
+def _has_values_of(net: CompiledNetwork, graph: Graph) -> bool:
+    """Whether lifting would give the trained values of the graph, bit for bit in the dtype of the network."""
+    lifted, plan = lift(net), net.plan
+    dtype = net.weights.detach().cpu().numpy().dtype
+
+    def same(mine: Array, theirs: Array, rows: Array) -> bool:
+        return mine[rows].astype(dtype).tobytes() == theirs[rows].astype(dtype).tobytes()
+
+    return same(lifted.edges.weight, graph.edges.weight, np.flatnonzero(plan.edge_slots >= 0)) and all(
+        same(lifted.vertices.column(name), graph.vertices.column(name), where.rows)
+        for name, where in plan.vertex_slots.items()
+    )
 
 
 def _lower_alike(net: CompiledNetwork, graph: Graph) -> CompiledNetwork:
@@ -145,9 +166,10 @@ def _edge_carry(old: CompiledNetwork, new: CompiledNetwork) -> _Carry:
     edges = new.graph.edges
     trained = np.flatnonzero(new.plan.edge_slots >= 0)
     rows = old.graph.edges.find(edges.id[trained])
-    sources = np.where(rows >= 0, old.plan.edge_slots[rows], -1)
+    # Row -1, a new edge, is the last one of slot_of: -1 as well.
+    slot_of = np.append(old.plan.edge_slots, -1)
     layer = new.graph.vertices.layer[edges.target_row[trained]]
-    return _Carry(new.plan.num_slots, new.plan.edge_slots[trained], sources, _dense_ranks(layer))
+    return _Carry(new.plan.num_slots, new.plan.edge_slots[trained], slot_of[rows], _dense_ranks(layer))
 
 
 def _vertex_carry(old: CompiledNetwork, new: CompiledNetwork) -> _Carry:

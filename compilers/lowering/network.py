@@ -146,6 +146,8 @@ class CompiledNetwork(nn.Module):
     def request(self, name: str) -> None:
         """Start collecting a statistic over every backward from now on: `edge_gradients`.
 
+        Every backward counts as one mini-batch for each forward that it goes through: two forwards that are summed
+        into one loss are two batches, each with its own gradient.
         Asking again starts it anew. Raises `StatisticsError` for an unknown name.
         """
         self._executor.collectors[name] = _kind(name)(self.plan.num_slots)
@@ -210,6 +212,13 @@ class CompiledNetwork(nn.Module):
                 "with the same costs and kernels, or carry the weights with lift and migrate."
             )
 
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        # torch sets the extra state last; checked first, a refusal leaves all weights as they were.
+        key = f"{prefix}_extra_state"
+        if key in state_dict:
+            self.set_extra_state(state_dict[key])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         dtype = fn(self.weights.new_empty(0)).dtype
         if dtype not in DTYPES:
@@ -227,6 +236,14 @@ class CompiledNetwork(nn.Module):
             theirs.grad = copy.deepcopy(mine.grad, memo)
         new.running.copy_(self.running)
         return new.train(self.training)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the buffers of the executor; requested statistics are forgotten, as in a deep copy."""
+        return {name: value for name, value in self.__dict__.items() if name != "_executor"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._executor = Executor(self.plan)
 
     def extra_repr(self) -> str:
         """Sizes, for `print(net)`."""
@@ -252,7 +269,5 @@ def _initial_columns(graph: Graph, plan: Plan) -> tuple[Any, Any]:
     trained, running = np.zeros(plan.num_vertex_slots), np.zeros(plan.num_running_slots)
     for name, where in plan.vertex_slots.items():
         flat = trained if where.trained else running
-        # Not graph.vertices.column, which holds float32 only.
-        columns = [layer.values.get(name, np.zeros(len(layer))) for layer in graph.layers_by_id.values()]
-        flat[where.slots] = np.concatenate(columns)[where.rows]
+        flat[where.slots] = graph.vertices.column(name)[where.rows]
     return trained, running

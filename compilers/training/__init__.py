@@ -14,7 +14,14 @@ from compilers.training.events import (
 )
 from compilers.training.loop import edge_statistics, train, train_epoch
 from compilers.training.settings import TrainingData, TrainSettings
-from compilers.training.state import TrainState, begin, load_checkpoint, make_optimizer, save_checkpoint
+from compilers.training.state import (
+    TrainState,
+    begin,
+    checkpoint_graph,
+    load_checkpoint,
+    make_optimizer,
+    save_checkpoint,
+)
 
 __all__ = [
     "Callback",
@@ -29,6 +36,7 @@ __all__ = [
     "TrainState",
     "TrainingData",
     "begin",
+    "checkpoint_graph",
     "edge_statistics",
     "evaluate",
     "every",

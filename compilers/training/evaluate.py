@@ -33,14 +33,16 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
     net.eval()
     loss = torch.zeros((), dtype=torch.float64)
     hits = 0
-    for start in range(0, len(x), EVALUATION_BATCH):
-        output, target = net(x[start : start + EVALUATION_BATCH]), y[start : start + EVALUATION_BATCH]
-        if task == "classification":
-            loss += F.cross_entropy(output, target, reduction="sum").double().cpu()
-            hits += int((output.argmax(dim=1) == target).sum())
-        else:
-            loss += F.mse_loss(output, target, reduction="sum").double().cpu()
-    net.train(mode)
+    try:
+        for start in range(0, len(x), EVALUATION_BATCH):
+            output, target = net(x[start : start + EVALUATION_BATCH]), y[start : start + EVALUATION_BATCH]
+            if task == "classification":
+                loss += F.cross_entropy(output, target, reduction="sum").double().cpu()
+                hits += int((output.argmax(dim=1) == target).sum())
+            else:
+                loss += F.mse_loss(output, target, reduction="sum").double().cpu()
+    finally:
+        net.train(mode)
     if task == "classification":
         return {"loss": float(loss) / len(x), "accuracy": hits / len(x)}
     mean = float(loss) / y.numel()

@@ -24,15 +24,15 @@ from compilers.training.events import (
 )
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState
-from netgraph.errors import DivergenceError
+from netgraph.errors import DivergenceError, InputError
 from netgraph.graph import Graph
 from netgraph.methods import Action, Method, Proposal
 from netgraph.rewriting import apply
 from netgraph.schedules import History, get_curve
 from netgraph.statistics import Statistics
 
-SHUFFLE, SCORE, REWRITE = range(3)
-"""What random numbers are for; each use has its own stream for each epoch, so nothing needs to be stored."""
+SHUFFLE, SCORE, PROPOSE, REWRITE = range(4)
+"""What random numbers are for; each use has its own stream for each epoch or rewrite, so nothing needs to be stored."""
 
 PROBE_SAMPLES = 256
 
@@ -54,8 +54,11 @@ def train(
         callbacks: called with every event, in order.
 
     Raises:
+        InputError: when training or validation data leave the declared domain of the graph.
         DivergenceError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
     """
+    for name in ("x_train", "x_valid"):
+        _check_domain(state.net.graph, name, getattr(data, name))
     while state.epoch < settings.epochs and state.stopped is None:
         started = time.perf_counter()
         metrics = train_epoch(state, data, settings)
@@ -67,7 +70,8 @@ def train(
         _tell(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
         if method is not None and state.epoch < settings.epochs:
             _rewrite(state, data, settings, method, callbacks)
-        if state.epoch < settings.epochs and _no_longer_improves(state, settings):
+        growing = method is not None and method.pending(_Context(state, data, settings))
+        if state.epoch < settings.epochs and not growing and _no_longer_improves(state, settings):
             state.stopped = f"the validation loss has not improved for {settings.patience} epochs"
             _tell(callbacks, Stopped(state.epoch, state.stopped))
         _tell(callbacks, Settled(state.epoch, settings.epochs))
@@ -130,7 +134,7 @@ class _Context:
         self._state, self._data, self._settings = state, data, settings
         self._graph: Graph | None = None
         self._statistics: Statistics | None = None
-        self.rng = np.random.default_rng(stream_seed(settings.seed, state.epoch, REWRITE))
+        self.rng = np.random.default_rng(stream_seed(settings.seed, state.epoch, PROPOSE))
 
     @property
     def graph(self) -> Graph:
@@ -166,7 +170,7 @@ def _rewrite(
     context = _Context(state, data, settings)
     for proposal in method.propose(context):
         before = context.graph
-        if not len(proposal.on):
+        if proposal.on is not None and not len(proposal.on):
             state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, 0, before.num_edges))
             _tell(callbacks, NothingSelected(state.epoch, proposal))
             continue
@@ -184,10 +188,22 @@ def _carry_out(
     result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=probe)
     state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
     if result.changed:
-        if state.start is None and before.rewrites == 0:
-            state.start = before
         state.net, state.optimizer = migrate(state.net, state.optimizer, result)
     return Rewritten(state.epoch, proposal, result, before, state.history[-1], seed)
+
+
+def _check_domain(graph: Graph, name: str, x: Tensor) -> None:
+    """Refuse data outside the declared domain before any time is spent: certificates hold inside it only."""
+    layer = graph.inputs[0]
+    low, high = (torch.from_numpy(layer.values[key].astype(np.float32)).to(x.device) for key in ("low", "high"))
+    inside = (x.amin(dim=0) >= low) & (x.amax(dim=0) <= high)
+    if not bool(inside.all()):
+        k = int((~inside).nonzero()[0])
+        raise InputError(
+            f"{name} has values from {float(x[:, k].min()):g} to {float(x[:, k].max()):g} in feature {k}, outside the "
+            f"domain [{float(low[k]):g}, {float(high[k]):g}] of input {layer.name!r}; scale or clip the data, or "
+            "declare a wider domain."
+        )
 
 
 def _tell(callbacks: Sequence[Callback], event: Event) -> None:
@@ -202,12 +218,16 @@ def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
         bad = [name for name, values in parameters.items() if not torch.isfinite(values).all()]
     if bad:
         raise DivergenceError(
-            f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; lower the learning rate. "
+            f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; start again with a lower learning rate. "
             f"The run stands at the checkpoint of epoch {state.epoch}."
         )
 
 
 def _no_longer_improves(state: TrainState, settings: TrainSettings) -> bool:
-    losses = [entry["val_loss"] for entry in state.history]
+    """Whether the validation loss has not improved for `patience` epochs, counted from the last rewrite."""
+    since = max((action.epoch for action in state.actions if action.matches > 0), default=0)
+    losses = [entry["val_loss"] for entry in state.history[since:]]
+    if not settings.patience or not losses:
+        return False
     best = min(range(len(losses)), key=losses.__getitem__)
-    return settings.patience > 0 and len(losses) - 1 - best >= settings.patience
+    return len(losses) - 1 - best >= settings.patience

@@ -30,7 +30,8 @@ class TrainSettings:
         weight_decay: of edge weights; biases and norms are spared.
         label_smoothing: share of the target that is spread over all classes (classification).
         score_batches: mini-batches over which gradient statistics are collected before a rewrite.
-        patience: stop when the validation loss has not improved for so many epochs; 0 never stops early.
+        patience: stop when the validation loss has not improved for so many epochs since the last rewrite, and the
+            method has nothing left to do; 0 never stops early.
         seed: of batch order and of whatever rewrites draw.
     """
 
@@ -86,6 +87,12 @@ class TrainingData:
                 )
         if self.task not in ("classification", "regression"):
             raise DataError(unknown_name("task", self.task, ("classification", "regression")))
+        axes = 1 if self.task == "classification" else 2
+        for name in ("y_train", "y_valid"):
+            y = getattr(self, name)
+            if y.ndim != axes:
+                wanted = "(samples,) class numbers" if axes == 1 else "(samples, outputs) targets"
+                raise DataError(f"{name} has shape {tuple(y.shape)}; {self.task} needs {wanted}.")
 
     @classmethod
     def from_arrays(

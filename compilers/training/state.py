@@ -10,16 +10,27 @@ from typing import Any
 
 import torch
 
-from compilers import CompiledNetwork, lift, load_optimizer_state, lower, optimizer_state_arrays, parameter_groups
+from compilers import (
+    CompiledNetwork,
+    CostTable,
+    lift,
+    load_optimizer_state,
+    lower,
+    optimizer_state_arrays,
+    parameter_groups,
+)
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
-from netgraph.errors import FileFormatError, GraphError, TrainingError
+from netgraph.errors import CompileError, FileFormatError, GraphError, TrainingError
 from netgraph.graph import Graph
 from netgraph.methods import Action
 from netgraph.serialize import from_columns, to_columns
 
 KIND = "checkpoint"
 VERSION = 1
+"""Version 1 did not say how the network was lowered: always with the defaults."""
+
+VECTORS = ("weights", "vertex_parameters", "running")
 
 
 @dataclass
@@ -31,7 +42,6 @@ class TrainState:
         optimizer: its optimizer.
         history: metrics of every finished epoch.
         actions: everything that the method did.
-        start: the graph just before the first growth, trained to its plateau; None until then.
         stopped: why training ended early, or None.
         elapsed: wall seconds spent so far, earlier parts of a resumed run included.
     """
@@ -40,7 +50,6 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     history: list[dict[str, float]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
-    start: Graph | None = None
     stopped: str | None = None
     elapsed: float = 0.0
 
@@ -75,18 +84,23 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
     columns = {f"graph.{name}": values for name, values in arrays.items()}
     for name, tensor in optimizer_state_arrays(state.optimizer).items():
         columns[f"optimizer.{name}"] = tensor.detach().cpu().numpy()
+    if state.net.weights.dtype != torch.float32:  # The graph may be float32, which rounds them.
+        for name in VECTORS:
+            columns[f"net.{name}"] = getattr(state.net, name).detach().cpu().numpy()
     structure: dict[str, Any] = {
         "graph": graph,
+        "lowering": {
+            "dtype": str(state.net.weights.dtype).removeprefix("torch."),
+            "costs": asdict(state.net.options.costs),
+            "kernels": dict(state.net.options.kernels),
+            "plan": state.net.plan.digest.hex(),
+        },
         "history": state.history,
         "actions": [asdict(action) for action in state.actions],
         "stopped": state.stopped,
         "elapsed": state.elapsed,
         "optimizer": type(state.optimizer).__name__,
-        "start": None,
     }
-    if state.start is not None:
-        structure["start"], arrays = to_columns(state.start)
-        columns |= {f"start.{name}": values for name, values in arrays.items()}
     target = Path(path)
     if target.exists():
         previous = target.with_suffix(".previous")
@@ -102,21 +116,26 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
     """Read a state written by `save_checkpoint`; training goes on from it as if it had never stopped.
 
     Raises:
-        TrainingError: when the file is missing or damaged, naming the one before it, or of another optimizer.
+        TrainingError: when the file is missing or damaged, naming the one before it, or of another optimizer,
+            or when its network is now lowered to another plan.
     """
     try:
         structure, arrays = read_container(path, KIND, VERSION)
         graph = from_columns(structure["graph"], _part(arrays, "graph."))
-        start = structure["start"]
-        first = from_columns(start, _part(arrays, "start.")) if start is not None else None
         actions = [Action(**values) for values in structure["actions"]]
         history = [dict(entry) for entry in structure["history"]]
         stopped, elapsed, made_with = structure["stopped"], structure["elapsed"], structure["optimizer"]
+        lowering = structure["lowering"]
+        dtype, digest = {"float32": torch.float32, "float64": torch.float64}[lowering["dtype"]], lowering["plan"]
+        costs, kernels = CostTable(**lowering["costs"]), dict(lowering["kernels"])
     except (FileFormatError, GraphError, KeyError, TypeError, ValueError) as error:
         previous = Path(path).with_suffix(".previous")
         hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
         raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}.{hint}") from error
-    net = lower(graph, device=device)
+    net = _lowered(graph, path, device, dtype, costs, kernels, digest)
+    with torch.no_grad():
+        for name, values in _part(arrays, "net.").items():
+            getattr(net, name).copy_(torch.from_numpy(values.copy()))
     optimizer = make_optimizer(net, settings)
     if type(optimizer).__name__ != made_with:
         raise TrainingError(
@@ -125,7 +144,42 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         )
     tensors = {name: torch.from_numpy(values.copy()) for name, values in _part(arrays, "optimizer.").items()}
     load_optimizer_state(optimizer, tensors)
-    return TrainState(net, optimizer, history, actions, first, stopped, elapsed)
+    return TrainState(net, optimizer, history, actions, stopped, elapsed)
+
+
+def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
+    """The graph of a checkpoint with its trained weights.
+
+    Raises:
+        FileFormatError, GraphError: when the file is missing or damaged.
+    """
+    structure, arrays = read_container(path, KIND, VERSION)
+    try:
+        return from_columns(structure["graph"], _part(arrays, "graph."))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid checkpoint: {error!r}") from error
+
+
+def _lowered(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    device: torch.device,
+    dtype: torch.dtype,
+    costs: CostTable,
+    kernels: dict[str, str],
+    digest: str,
+) -> CompiledNetwork:
+    """The network, lowered as it was: only then does the state of the optimizer belong to the same slots."""
+    try:
+        net = lower(graph, device=device, dtype=dtype, costs=costs, kernels=kernels)
+    except CompileError as error:
+        raise TrainingError(f"The network of the checkpoint {os.fspath(path)!r} cannot be lowered: {error}") from error
+    if net.plan.digest.hex() != digest:
+        raise TrainingError(
+            f"The network of the checkpoint {os.fspath(path)!r} is now lowered to another plan than the one it was "
+            "trained with, which the optimizer state does not fit; resume with the netgraph that wrote it."
+        )
+    return net
 
 
 def _part(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments, console)
     except DivergenceError as error:
-        _hint(f"error: {error}", arguments)
+        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         return FAILED
     except NetgraphError as error:
         Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
@@ -44,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that names the nearest command for one that it does not know."""
 
     def error(self, message: str) -> Any:
-        if "invalid choice: " in message:
+        if "argument COMMAND: invalid choice: " in message:
             given = message.split("invalid choice: ")[1].split("'")[1]
             message = unknown_name("command", given, COMMANDS)
         super().error(message)
@@ -68,6 +68,7 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of split, weights, batch order and rewrites")
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
     parser.add_argument("--target", help="target column of a CSV file or OpenML data set")
+    parser.add_argument("--task", choices=("classification", "regression"), help="inferred from the targets by default")
     _add_set(parser)
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run, exactly")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in the directory")
@@ -103,6 +104,7 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
         epochs=arguments.epochs,
         device=arguments.device,
         target=arguments.target,
+        task=arguments.task,
         assignments=parse_assignments(arguments.assignments),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -153,11 +155,15 @@ def _run(arguments: argparse.Namespace) -> Any:
 
 def _methods(_arguments: argparse.Namespace, console: Console) -> None:
     from compilers.training import TrainSettings
+    from netgraph.app.grow import SMALL, SMALL_TRAINING, RunSettings
     from netgraph.methods import METHODS
 
     for spec in METHODS.values():
         console.print(_options_table(f"{spec.name}: {spec.description}", spec.options))
     console.print(_options_table("training, of every method", TrainSettings))
+    small = ", ".join(f"{name} {value}" for name, value in SMALL_TRAINING.items())
+    console.print(f"With fewer than {SMALL:,} training samples: {small}.", highlight=False)
+    console.print(_options_table("data and machine", RunSettings))
 
 
 def _options_table(title: str, options: type[Any]) -> Table:

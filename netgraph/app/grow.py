@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from compilers import lift, lower
+from compilers import CompiledNetwork, lift
 from compilers.training import (
     EpochEnded,
     Event,
@@ -36,7 +36,7 @@ from netgraph.app.progress import ProgressDisplay
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import DataError, OptionError
-from netgraph.graph import Graph, mlp
+from netgraph.graph import Array, Graph, mlp
 from netgraph.methods import Method, get_method
 from netgraph.serialize import save
 from netgraph.viz import draw
@@ -58,8 +58,10 @@ class RunSettings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.threads < 1 or self.samples < 0:
-            raise OptionError(f"threads={self.threads} must be at least 1, samples={self.samples} not negative.")
+        if self.threads < 1:
+            raise OptionError(f"threads={self.threads} is below 1.")
+        if self.samples < 0:
+            raise OptionError(f"samples={self.samples} is negative; 0 uses all.")
         if not 0 < self.validation < 1:
             raise OptionError(f"validation={self.validation} is not a share between 0 and 1.")
 
@@ -76,6 +78,7 @@ class GrowRequest:
         epochs: epochs, or None for the default.
         device: torch device.
         target: target column of a CSV file.
+        task: "classification" or "regression"; None infers it from the targets.
         assignments: further options by name.
         resume: go on with the run in `out`.
         overwrite: replace the run in `out`.
@@ -88,6 +91,7 @@ class GrowRequest:
     epochs: int | None = None
     device: str = "cpu"
     target: str | None = None
+    task: str | None = None
     assignments: Mapping[str, str]
     resume: bool = False
     overwrite: bool = False
@@ -113,11 +117,15 @@ class _Plan:
     config: dict[str, Any]
 
 
+SMALL = 5_000
+"""Training samples below which other training options suit better."""
+
+SMALL_TRAINING: dict[str, Any] = {"epochs": 100, "batch_size": 32, "learning_rate": 4e-3}
+
+
 def default_training(samples: int) -> dict[str, Any]:
     """Training options that suit the size of a data set; `--set` overrules them."""
-    if samples < 5_000:
-        return {"epochs": 100, "batch_size": 32, "learning_rate": 4e-3}
-    return {}
+    return dict(SMALL_TRAINING) if samples < SMALL else {}
 
 
 def grow(request: GrowRequest, console: Console) -> RunSummary:
@@ -154,7 +162,7 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
 
         train(state, plan.data, plan.settings, plan.method, [display, record])
     state.elapsed = before + time.perf_counter() - started
-    return _finish(run, plan, state)
+    return _finish(run, plan, state, console)
 
 
 def _prepare(request: GrowRequest) -> _Plan:
@@ -168,7 +176,9 @@ def _prepare(request: GrowRequest) -> _Plan:
     )
     options = RunSettings(**data_values)
     torch.set_num_threads(options.threads)
-    dataset = load_dataset(request.data, seed=request.seed, target=request.target, limit=options.samples or None)
+    dataset = load_dataset(
+        request.data, seed=request.seed, target=request.target, task=request.task, limit=options.samples or None
+    )
     data = _training_data(dataset, options, request)
     given = {"seed": request.seed, **({"epochs": request.epochs} if request.epochs is not None else {})}
     settings = TrainSettings(**{**default_training(len(data.x_train)), **train_values, **given})
@@ -177,11 +187,12 @@ def _prepare(request: GrowRequest) -> _Plan:
     config = {
         "netgraph": __version__, "torch": torch.__version__, "numpy": np.__version__,
         "python": platform.python_version(), "machine": platform.machine(),
-        "data": request.data, "target": request.target, "fingerprint": dataset.fingerprint, "device": request.device,
+        "data": request.data, "target": request.target, "task": dataset.task,
+        "fingerprint": dataset.fingerprint, "device": request.device,
         "method": request.method, "run": asdict(options), "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip
-    return _Plan(dataset, data, settings, spec.build(method_options), first, config)
+    return _Plan(dataset, data, settings, spec.build(first, method_options), first, config)
 
 
 def _training_data(dataset: Dataset, options: RunSettings, request: GrowRequest) -> TrainingData:
@@ -193,7 +204,7 @@ def _training_data(dataset: Dataset, options: RunSettings, request: GrowRequest)
         parts = (x[train_rows], y[train_rows], x[valid_rows], y[valid_rows])
     try:
         device = torch.device(request.device)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise OptionError(f"--device {request.device!r} cannot be used here: {error}") from error
     task: Any = dataset.task
@@ -219,6 +230,12 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
         state = begin(plan.first, plan.settings, plan.data.device)
     run.clear_temporary()
     run.journal.truncate(state.net.graph.rewrites)
+    reached = [graph for _entry, graph in run.journal.replay()]  # a damaged journal is noticed before training on
+    if reached and not reached[-1].same_topology(state.net.graph):
+        raise DataError(
+            f"The journal in {os.fspath(directory)!r} does not lead to the graph of the checkpoint; one of them "
+            "belongs to another run. Start a new one."
+        )
     run.reset_metrics(state.history)
     return run, state
 
@@ -235,30 +252,40 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
             )
 
 
-def _finish(run: RunDirectory, plan: _Plan, state: TrainState) -> RunSummary:
+def _finish(run: RunDirectory, plan: _Plan, state: TrainState, console: Console) -> RunSummary:
     """Read the test set, for the first time, for the two kept graphs, and write the results."""
-    final = lift(state.net)
-    start = state.start if state.start is not None else final
-    save(start, run.start_file)
-    save(final, run.graph_file)
-    scores = [_test(graph, plan) for graph in (start, final)]
-    summary = RunSummary.collect(run, plan.dataset, state, start, final, scores)
+    console.print("training the linear start alone, for comparison", highlight=False)
+    began = time.perf_counter()
+    # Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
+    alone = train(begin(plan.first, plan.settings, plan.data.device), plan.data, plan.settings)
+    seconds = time.perf_counter() - began
+    save(lift(alone.net), run.start_file)
+    save(lift(state.net), run.graph_file)
+    test = _tensors(plan, plan.dataset.x_test, plan.dataset.y_test)
+    scores = {
+        "test": _score(state.net, test, plan),
+        "test_start": _score(alone.net, test, plan),
+        "val": _score(state.net, (plan.data.x_valid, plan.data.y_valid), plan),
+    }
+    summary = RunSummary.collect(run, plan.dataset, state, plan.first, seconds, scores)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))
-    draw(final, title=f"{plan.dataset.name}, {plan.config['method']}").save(run.path / "topology.svg")
+    draw(lift(state.net), title=f"{plan.dataset.name}, {plan.config['method']}").save(run.path / "topology.svg")
     return summary
 
 
-def _test(graph: Graph, plan: _Plan) -> dict[str, float]:
-    device = plan.data.device
+def _tensors(plan: _Plan, x: Array, y: Array) -> tuple[torch.Tensor, torch.Tensor]:
     kind = np.int64 if plan.dataset.task == "classification" else np.float32
-    x = torch.from_numpy(np.ascontiguousarray(plan.dataset.x_test, dtype=np.float32)).to(device)
-    y = torch.from_numpy(np.ascontiguousarray(plan.dataset.y_test, dtype=kind)).to(device)
-    net = lower(graph, device=device)
-    scores = evaluate(net, x, y, plan.dataset.task)
-    if plan.dataset.target_std is not None:
-        # In the units of the data: targets were standardised, each by its own deviation.
-        with torch.no_grad():
-            error = (net(x) - y).double().cpu().numpy() * plan.dataset.target_std
-        scores["rmse"] = float(np.sqrt(np.mean(error**2)))
-    return scores
+    device = plan.data.device
+    return torch.from_numpy(x.astype(np.float32)).to(device), torch.from_numpy(y.astype(kind)).to(device)
+
+
+def _score(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], plan: _Plan) -> float:
+    """Accuracy, or root mean squared error in the units of the targets, which were standardised one by one."""
+    scores = evaluate(net, *data, plan.dataset.task)
+    if plan.dataset.target_std is None:
+        return scores["accuracy"]
+    x, y = data
+    with torch.no_grad():
+        error = (net(x) - y).double().cpu().numpy() * plan.dataset.target_std
+    return float(np.sqrt(np.mean(error**2)))

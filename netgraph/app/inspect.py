@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
+from compilers.training import checkpoint_graph
 from netgraph.app.options import split_assignments
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import JournalError, OptionError, unknown_name
@@ -18,8 +20,10 @@ from netgraph.viz import draw
 
 
 def current_graph(run: RunDirectory) -> Graph:
-    """The final graph of a run; for one that has not ended, the graph before its first rewrite."""
-    return run.graph if run.graph_file.is_file() else run.journal.first()
+    """The final graph of a run; for one that has not ended, that of its checkpoint, or the first."""
+    if run.graph_file.is_file():
+        return run.graph
+    return checkpoint_graph(run.checkpoint) if run.checkpoint.is_file() else run.journal.first()
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -86,11 +90,17 @@ def replay(run: RunDirectory, console: Console) -> None:
 def undo(run: RunDirectory, console: Console) -> None:
     """Take back the last rewrite: the graph file becomes the trained graph just before it.
 
-    Checkpoint and summary, which are ahead of that graph, are set aside; nothing is deleted.
+    Only a run that has ended can be undone: one that has not goes on from its checkpoint. Checkpoint and
+    summary, which are ahead of that graph, are set aside; nothing is deleted.
 
     Raises:
+        OptionError: when the run has not ended.
         JournalError: when there is nothing to undo.
     """
+    if not run.graph_file.is_file():
+        raise OptionError(
+            f"The run in {os.fspath(run.path)!r} has not ended; finish it with --resume before undoing rewrites."
+        )
     entries = run.journal.entries()
     graph = run.journal.before_last()
     # Saved before the journal is cut: whatever stops this half way, undo can be asked for again.

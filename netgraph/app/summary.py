@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,14 @@ class RunSummary:
 
     Attributes:
         metric: "accuracy" or "rmse", of the test set.
-        test, test_start: of the final graph, and of the linear start trained to its plateau.
-        val: of the final graph, on the validation data.
+        test, test_start: of the final graph, and of the linear start trained alone for the whole run, to its plateau.
+        val: of the final graph, on the validation data, in the units of the test score.
         edges, edges_start, edges_peak: trainable edges at the end, at the start, and at most.
         vertices, layers, layers_start: sizes.
         rewrites: number of rewrites.
-        largest_exact_change: largest measured change, relative to the range of an output, of any rewrite that
-            claims to be exact.
-        seconds, seconds_start: wall time of the whole run, and of training up to the first growth.
+        growth_change: largest measured change, relative to the range of an output, of any rewrite that added edges.
+        grown_at: epochs before the first growth; None when nothing grew.
+        seconds, seconds_start: wall time of the run, and of training the linear start.
         epochs: finished epochs.
         seed: of the run.
         stopped: why it ended early, or None.
@@ -49,7 +49,8 @@ class RunSummary:
     layers: int
     layers_start: int
     rewrites: int
-    largest_exact_change: float
+    growth_change: float
+    grown_at: int | None
     seconds: float
     seconds_start: float
     epochs: int
@@ -63,32 +64,40 @@ class RunSummary:
         dataset: Dataset,
         state: TrainState,
         start: Graph,
-        final: Graph,
-        scores: Sequence[Mapping[str, float]],
+        seconds_start: float,
+        scores: Mapping[str, float],
     ) -> RunSummary:
-        """Put the results together."""
-        metric = "accuracy" if dataset.task == "classification" else "rmse"
+        """Put the results together.
+
+        Args:
+            run: the run directory, for journal and configuration.
+            dataset: what it was trained on.
+            state: the final state.
+            start: the linear start.
+            seconds_start: what it took to train the linear start alone.
+            scores: `test`, `test_start` and `val`.
+        """
+        final = state.net.graph
         entries = run.journal.entries()
-        grown = next((entry.epoch for entry in entries), state.epoch)
-        exact = [e.certificate.measured.relative for e in entries
-                 if e.certificate.kind == "exact" and e.certificate.measured]  # fmt: skip
+        sizes = [start.num_edges, *(entry.edges for entry in entries)]
+        grown = [entry for entry, before in zip(entries, sizes, strict=False) if entry.edges > before]
+        changes = [entry.certificate.measured.relative for entry in grown if entry.certificate.measured]
         return cls(
             data=dataset.name,
             method=run.config["method"],
-            metric=metric,
-            test=scores[1][metric],
-            test_start=scores[0][metric],
-            val=state.history[-1][f"val_{metric}"],
+            metric="accuracy" if dataset.task == "classification" else "rmse",
+            **scores,
             edges=final.num_edges,
             edges_start=start.num_edges,
-            edges_peak=max([start.num_edges, final.num_edges, *(entry.edges for entry in entries)]),
+            edges_peak=max(sizes),
             vertices=final.num_vertices,
             layers=final.num_layers,
             layers_start=start.num_layers,
             rewrites=len(entries),
-            largest_exact_change=max(exact, default=0.0),
+            growth_change=max(changes, default=0.0),
+            grown_at=grown[0].epoch if grown else None,
             seconds=state.elapsed,
-            seconds_start=sum(entry["seconds"] for entry in state.history[:grown]),
+            seconds_start=seconds_start,
             epochs=state.epoch,
             seed=run.config["seed"],
             stopped=state.stopped,
@@ -109,12 +118,12 @@ class RunSummary:
         table = Table(title=f"{self.data}: before and after growth ({self.method}, seed {self.seed})")
         for name in ("", f"test {self.metric}", "edges", "layers", "seconds"):
             table.add_column(name, justify="left" if not name else "right")
-        table.add_row("linear start", _score(self.test_start), f"{self.edges_start:,}", str(self.layers_start),
-                      f"{self.seconds_start:.1f}")  # fmt: skip
+        start = (_score(self.test_start), f"{self.edges_start:,}", str(self.layers_start), f"{self.seconds_start:.1f}")
+        table.add_row("linear start, trained alone", *start)
         table.add_row("grown", _score(self.test), f"{self.edges:,}", str(self.layers), f"{self.seconds:.1f}")
         table.caption = (
-            f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; largest output change of an exact "
-            f"rewrite {self.largest_exact_change:.1e} of the range"
+            f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; largest output change by growth "
+            f"{self.growth_change:.1e} of its range"
         )
         return table
 
@@ -127,7 +136,7 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         f"| | test {summary.metric} | edges | layers | seconds |",
         "| --- | ---: | ---: | ---: | ---: |",
-        f"| linear start, at its plateau | {_score(summary.test_start)} | {summary.edges_start:,} "
+        f"| linear start, trained alone as long | {_score(summary.test_start)} | {summary.edges_start:,} "
         f"| {summary.layers_start} | {summary.seconds_start:.1f} |",
         f"| grown | {_score(summary.test)} | {summary.edges:,} | {summary.layers} | {summary.seconds:.1f} |",
         "",

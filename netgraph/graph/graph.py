@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.columns import EDGE_DTYPES, Array, column, digest
+from netgraph.graph.columns import Array, column, digest
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
@@ -56,16 +56,37 @@ class Graph:
     ) -> None:
         layer_list = sorted(layers, key=lambda layer: layer.id)
         link_list = sorted(links, key=lambda link: link.key)
-        self._layers = {layer.id: layer for layer in layer_list}
-        self._links = {link.key: link for link in link_list}
-        self._names = {layer.name: layer.id for layer in layer_list}
-        self.next_ids = next_ids or self._smallest_next_ids()
-        self.rewrites = rewrites
+        own = self.__dict__  # see __setattr__
+        own["_layers"] = {layer.id: layer for layer in layer_list}
+        own["_links"] = {link.key: link for link in link_list}
+        own["_names"] = {layer.name: layer.id for layer in layer_list}
+        own["next_ids"] = next_ids or self._smallest_next_ids()
+        own["rewrites"] = rewrites
         if validate:
             from netgraph.graph.validate import validate_graph
 
             validate_graph(self, layer_list, link_list)
-        self.lineage = lineage if lineage is not None else digest("fresh", self.topology_hash).hex()
+        own["lineage"] = lineage if lineage is not None else digest("fresh", self.topology_hash).hex()
+
+    _layers: dict[int, Layer]
+    _links: dict[LinkKey, Link]
+    _names: dict[str, int]
+    next_ids: NextIds
+    rewrites: int
+    lineage: str
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"A Graph never changes, so {name!r} cannot be set; rewrite it with apply(rule, graph).")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("_layers", "_links", "_names", "next_ids", "rewrites", "lineage")
+        return {name: self.__dict__[name] for name in kept}  # what is cached is made again when asked for
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
+        return self  # a value that never changes needs no copy
 
     def _smallest_next_ids(self) -> NextIds:
         vertex = max((int(layer.vertex_ids.max()) for layer in self._layers.values() if len(layer)), default=-1)
@@ -320,8 +341,3 @@ class Graph:
             f"Graph({self.num_layers} layers [{names}{more}], {self.num_vertices:,} vertices, "
             f"{self.num_edges:,} edges, density {self.density:.3g})"
         )
-
-
-def empty_edge_columns(weight_dtype: Any = np.float32) -> dict[str, Array]:
-    """Edge columns without rows."""
-    return {name: column(np.empty(0, dtype or weight_dtype), None) for name, dtype in EDGE_DTYPES.items()}

@@ -102,6 +102,7 @@ class Layer:
     def __post_init__(self) -> None:
         # A frozen dataclass is filled through its dictionary; plain numbers keep hashes apart from NumPy's types.
         own = self.__dict__
+        own["id"] = int(self.id)
         own["vertex_ids"] = column(self.vertex_ids, np.int64)
         own["birth"] = column(self.birth, np.int32)
         own["values"] = MappingProxyType({k: column(v, None) for k, v in self.values.items()})
@@ -109,6 +110,14 @@ class Layer:
             own["grid"] = tuple(int(g) for g in self.grid)
         for name in ("slope", "norm_epsilon", "norm_momentum"):
             own[name] = float(own[name])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "values": dict(self.values)}  # a mapping proxy cannot be pickled
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        values = MappingProxyType({name: column(values, None) for name, values in state["values"].items()})
+        frozen = {name: column(state[name], None) for name in ("vertex_ids", "birth")}
+        self.__dict__.update(state, values=values, **frozen)
 
     def __len__(self) -> int:
         return len(self.vertex_ids)

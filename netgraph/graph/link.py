@@ -109,6 +109,11 @@ class Link:
         own = self.__dict__  # a frozen dataclass is filled through its dictionary
         for name, dtype in EDGE_DTYPES.items():
             own[name] = column(own[name], dtype)
+        for name in ("source", "target", "port"):
+            own[name] = int(own[name])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, **{name: column(state[name], None) for name in EDGE_DTYPES})
 
     @classmethod
     def sorted(cls, source: int, target: int, kind: LinkKind, columns: dict[str, Array], port: int = 0) -> Link:

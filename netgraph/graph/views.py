@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.columns import Array, IdIndex, concatenate
 from netgraph.graph.layer import Layer
-from netgraph.graph.link import Link, LinkKey
+from netgraph.graph.link import Link, LinkKey, LinkKind
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -261,6 +261,16 @@ class EdgeTable:
     def link(self) -> Array:
         """Position of the edge's link among `graph.links_by_key`."""
         return self._take(np.repeat(np.arange(len(self._links)), np.diff(self.offsets)))
+
+    @cached_property
+    def port(self) -> Array:
+        """Port of the target layer at which each edge arrives."""
+        return self._take(np.repeat([k.port for k in self._links], np.diff(self.offsets)).astype(np.int64))
+
+    @cached_property
+    def link_kinds(self) -> tuple[LinkKind, ...]:
+        """Kind of each link, in the order of `graph.links_by_key`."""
+        return tuple(k.kind for k in self._links)
 
     @cached_property
     def source_row(self) -> Array:

@@ -85,6 +85,9 @@ class Part(Protocol):
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Yield rewrites; each is carried out before the next is asked for."""
 
+    def pending(self, context: Context) -> bool:
+        """Whether it may still propose something in a later epoch; training does not stop early before that."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -104,6 +107,10 @@ class Method:
         """Yield the proposals of all parts in order."""
         for part in self.parts:
             yield from part.propose(context)
+
+    def pending(self, context: Context) -> bool:
+        """Whether any part may still propose something."""
+        return any(part.pending(context) for part in self.parts)
 
 
 def epochs_done(context: Context) -> int:

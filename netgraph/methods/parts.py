@@ -103,9 +103,7 @@ class Split:
         """One expansion, when it is time."""
         past = actions_of(context, self.name)
         done = sum(action.matches > 0 for action in past)
-        if self.expansions is not None and done >= self.expansions:
-            return
-        if epochs_done(context) > self.until * context.epochs:
+        if self._is_over(context):
             return
         overdue = not past and epochs_done(context) >= self.start_by * context.epochs
         if not overdue and not self.trigger.fires(context.history, past[-1].epoch if past else 0):
@@ -126,6 +124,15 @@ class Split:
             f"(cap {self.rule.max_crossing:,})"
         )
         yield Proposal(self.name, self.rule, ids, reason, announcement)
+
+    def pending(self, context: Context) -> bool:
+        """Whether an expansion may still come."""
+        return not self._is_over(context)
+
+    def _is_over(self, context: Context) -> bool:
+        done = sum(action.matches > 0 for action in actions_of(context, self.name))
+        enough = self.expansions is not None and done >= self.expansions
+        return enough or epochs_done(context) > self.until * context.epochs
 
     def _select(self, graph: Graph, rows: Array, scores: Array) -> Array:
         """The selected rows of `graph.edges`, best first."""
@@ -193,10 +200,7 @@ class PruneToBudget:
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove what is above this epoch's target, then what no one reads any more."""
-        # Rewrites happen after the epochs 1 to epochs - 1: nothing could learn from one after the last.
-        first, last = (
-            max(1, min(math.ceil(share * context.epochs), context.epochs - 1)) for share in (self.start, self.end)
-        )
+        first, last = self._epochs(context)
         step, steps = epochs_done(context) - first + 1, last - first + 1
         graph = context.graph
         if not 1 <= step <= steps:
@@ -213,6 +217,17 @@ class PruneToBudget:
         reason = f"back to {target:,} edges, step {step} of {steps}, by smallest {self.criterion}"
         yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
         yield from clear_dead(context, self.name)
+
+    def pending(self, context: Context) -> bool:
+        """Whether a step of the schedule is still to come."""
+        return epochs_done(context) < self._epochs(context)[1]
+
+    def _epochs(self, context: Context) -> tuple[int, int]:
+        """The first and the last epoch after which to prune: of 1 to epochs - 1, for nothing learns after the last."""
+        first, last = (
+            max(1, min(math.ceil(share * context.epochs), context.epochs - 1)) for share in (self.start, self.end)
+        )
+        return first, last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,12 +264,10 @@ class PruneBelow:
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
-        grown = [a for a in actions_of(context, self.after) if a.matches > 0]
-        if not grown:
+        running = [step for step in self._steps(context) if 0 <= step < self.duration]
+        if not running:
             return
-        step = epochs_done(context) - grown[-1].epoch - self.delay
-        if not 0 <= step < self.duration:
-            return
+        step = running[0]
         graph = context.graph
         rows = candidate_rows(graph, self.scope)
         scores = edge_scores(context, self.criterion)[rows]
@@ -266,6 +279,15 @@ class PruneBelow:
         reason = f"{len(low):,} of {len(rows):,} edges at or below {self.threshold:g} by {self.criterion}"
         yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
         yield from clear_dead(context, self.name)
+
+    def pending(self, context: Context) -> bool:
+        """Whether a step after an earlier action is still to come."""
+        return any(step < self.duration - 1 for step in self._steps(context))
+
+    def _steps(self, context: Context) -> list[int]:
+        """How far the pruning after each action has come; negative while it waits."""
+        grown = [action.epoch for action in actions_of(context, self.after) if action.matches > 0]
+        return [epochs_done(context) - epoch - self.delay for epoch in grown]
 
 
 def _check_prune_scope(scope: str) -> None:

@@ -20,14 +20,14 @@ class MethodSpec:
         name: its name.
         options: frozen dataclass of its options.
         resolve: fills in options that depend on the graph at which growth starts.
-        build: makes the method from such options.
+        build: makes the method from that graph and such options.
         description: what it does, in one line.
     """
 
     name: str
     options: type[Any]
     resolve: Callable[[Any, Graph], Any]
-    build: Callable[[Any], Method]
+    build: Callable[[Graph, Any], Method]
     description: str
 
 

@@ -14,6 +14,8 @@ from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
 from netgraph.rules import SplitEdges
 from netgraph.schedules import Plateau
 
+PRUNE_CRITERIA = {"budget": "l1", "below": "g_abs", "none": "l1"}
+
 SELECTIONS: dict[str, Callable[[float], Selection]] = {
     "absolute": AbsoluteThreshold,
     "minmax": MinMaxThreshold,
@@ -52,7 +54,8 @@ class SsonnOptions:
         start_by: the first expansion comes at the latest after this share of the epochs.
         prune: "budget" (gradually back to `final_edges`), "below" (the paper: low scores some epochs
             after an expansion), or "none".
-        prune_criterion: by what to prune: a gradient criterion (paper) or "l1", magnitude.
+        prune_criterion: by what to prune: a gradient criterion, "l1" (magnitude), or "auto": the gradient (the paper)
+            when pruning below a score, magnitude when pruning to a budget.
         final_edges: edges to end with when pruning to a budget; 0 stands for 4.5 times those of the start.
         prune_start, prune_end: shares of the epochs between which to prune to the budget.
         prune_threshold, prune_delay, prune_duration: scaled score, and epochs, of pruning below a score.
@@ -78,7 +81,7 @@ class SsonnOptions:
     spacing: int = 5
     start_by: float = 0.25
     prune: Literal["budget", "below", "none"] = "budget"
-    prune_criterion: str = "l1"
+    prune_criterion: str = "auto"
     final_edges: int = 0
     prune_start: float = 0.4
     prune_end: float = 0.75
@@ -95,23 +98,30 @@ class SsonnOptions:
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
         if self.prune not in ("budget", "below", "none"):
             raise OptionError(unknown_name("kind of pruning", self.prune, ("budget", "below", "none")))
+        if self.spacing < 1:
+            raise OptionError(f"spacing={self.spacing} is below 1 epoch.")
 
     def resolved(self, start: Graph) -> SsonnOptions:
-        """The same options with sizes of 0 filled in from the number of edges at the start."""
+        """The same options with what depends on the start, or on other options, filled in."""
         final = self.final_edges or round(4.5 * start.num_edges)
-        return replace(self, final_edges=final, peak_edges=self.peak_edges or 5 * final)
+        criterion = self.prune_criterion if self.prune_criterion != "auto" else PRUNE_CRITERIA[self.prune]
+        return replace(self, final_edges=final, peak_edges=self.peak_edges or 5 * final, prune_criterion=criterion)
 
 
-def ssonn(options: SsonnOptions | None = None) -> Method:
+def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
     """Put SSONN together.
 
     Where: edges with a large mean |gradient| over mini-batches (equation 1), or its variance (equation 2).
     How: `SplitEdges`. When: `Plateau` of the validation loss. How much: a selection, capped by `peak_edges`.
     Then pruning, of added edges only. Optimizer state survives by id; new entries start at zero momentum.
 
+    Args:
+        start: the graph at which growth starts; sizes that the options leave open depend on it.
+        options: how to grow.
+
     Source: "SSONN", sections 3.1 to 3.4; the published code differs from the text where the options say so.
     """
-    o = options or SsonnOptions()
+    o = (options or SsonnOptions()).resolved(start)
     parts: list[Part] = [
         Split(
             criterion=o.criterion,
@@ -122,7 +132,7 @@ def ssonn(options: SsonnOptions | None = None) -> Method:
             scale=o.scale,
             spread=o.spread,
             share=o.share,
-            max_edges=o.peak_edges or None,
+            max_edges=o.peak_edges,
             expansions=o.expansions or None,
             start_by=o.start_by,
             until=o.grow_until,

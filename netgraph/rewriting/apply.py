@@ -166,8 +166,16 @@ def apply(
 def _certify(old: Graph, new: Graph, claim: Claim, probe: Any) -> Certificate:
     if probe is None:
         return certificate(claim, None)
-    inputs = sample_inputs(old, probe, np.random.default_rng(0)) if isinstance(probe, int) else probe
+    inputs = sample_inputs(old, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
     return certificate(claim, measure(old, new, inputs, interpret(old, inputs)))
+
+
+def _is_count(probe: Any) -> bool:
+    if not isinstance(probe, int | np.integer):
+        return False
+    if probe < 1:
+        raise OptionError(f"probe={probe} is below 1; give a number of random inputs, or None not to measure.")
+    return True
 
 
 def _enforce(rule: Rule, proof: Certificate, require: str | None) -> None:
@@ -252,26 +260,27 @@ def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
     """Which matches survive when each exclusive row may occur once and earlier ones win.
 
     Rounds of whole-column steps: a match wins as soon as no undecided earlier match shares a row with it.
-    The number of rounds is the longest chain of overlaps, each O(matches log matches).
+    The number of rounds is the longest chain of overlaps; each is linear in the matches still undecided.
     """
     wins = np.ones(len(m), dtype=bool)
     if not rule.exclusive or not len(m):
         return wins
-    rank = np.empty(len(m), dtype=np.int64)
-    rank[order] = np.arange(len(m))
     keys = [np.unique(getattr(m, name).rows, return_inverse=True)[1] for name in rule.exclusive]
-    undecided = np.ones(len(m), dtype=bool)
+    earliest = [np.empty(key.max() + 1, dtype=np.int64) for key in keys]
+    taken = [np.zeros(key.max() + 1, dtype=bool) for key in keys]
     wins[:] = False
-    while undecided.any():
-        first = undecided.copy()
-        for key in keys:
-            best = np.full(key.max() + 1, len(m))
-            np.minimum.at(best, key[undecided], rank[undecided])
-            first &= rank == best[key]
-        wins |= first
-        undecided &= ~first
-        for key in keys:
-            taken = np.zeros(key.max() + 1, dtype=bool)
-            taken[key[first]] = True
-            undecided &= ~taken[key]
+    undecided = order
+    while len(undecided):
+        place = np.arange(len(undecided))
+        first = np.ones(len(undecided), dtype=bool)
+        for key, place_of in zip(keys, earliest, strict=True):
+            rows = key[undecided]
+            place_of[rows[::-1]] = place[::-1]  # of several, the last assignment stays: that of the earliest match
+            first &= place_of[rows] == place
+        won, left = undecided[first], ~first
+        wins[won] = True
+        for key, gone in zip(keys, taken, strict=True):
+            gone[key[won]] = True
+            left &= ~gone[key[undecided]]
+        undecided = undecided[left]
     return wins

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,13 +57,9 @@ class Certificate:
         m = self.measured
         return f"{text}; measured change {m.change:.2g} ({m.relative:.2g} of the range) on {m.samples} samples"
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for the journal."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Certificate:
-        """The inverse of `to_json`."""
+        """The inverse of `dataclasses.asdict`."""
         measured = values.get("measured")
         return cls(**{**values, "measured": Measurement(**measured) if measured else None})
 

@@ -16,6 +16,7 @@ from netgraph.graph.link import Link, LinkKey, LinkKind
 from netgraph.graph.validate import validate_link
 from netgraph.rewriting.compose import new_rows
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
+from netgraph.rewriting.grouping import by_value
 
 
 def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
@@ -71,7 +72,7 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
             f"The delta leads to topology {new.topology_hash[:8]} instead of {after.topology_hash[:8]}: "
             "the delta is damaged, or was made by another version."
         )
-    new.lineage = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
+    new.__dict__["lineage"] = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
     return new
 
 
@@ -107,8 +108,8 @@ class _Edit:
             new.id: new for _old, new in d.layers_changed
         }
         changes = self._changes_by_layer()
-        added = _by_value(d.vertices_added.layer)
-        removed = _by_value(d.vertices_removed.layer)
+        added = by_value(d.vertices_added.layer)
+        removed = by_value(d.vertices_removed.layer)
         self.touched_layers = {*records, *changes, *added, *removed}
         none = np.empty(0, np.int64)
         for i in self.touched_layers & {*layers, *records}:
@@ -170,7 +171,7 @@ class _Edit:
         for name, change in self.delta.vertices_changed.items():
             rows = self.graph.vertices.find(change.id)
             layer = np.where(rows >= 0, self.graph.vertices.layer[rows], -1)
-            for i, chosen in _by_value(layer).items():
+            for i, chosen in by_value(layer).items():
                 result.setdefault(i, {})[name] = change.take(chosen)
         result.pop(-1, None)
         return result
@@ -183,8 +184,8 @@ class _Edit:
         for record in d.links_removed:
             links.pop(record.key, None)
         kinds: dict[LinkKey, tuple[LinkKind, Any]] = {r.key: (r.kind, np.dtype(r.dtype)) for r in d.links_added}
-        removed = {d.link_keys[k]: v for k, v in _by_value(d.edges_removed.link).items()}
-        added = {d.link_keys[k]: v for k, v in _by_value(d.edges_added.link).items()}
+        removed = {d.link_keys[k]: v for k, v in by_value(d.edges_removed.link).items()}
+        added = {d.link_keys[k]: v for k, v in by_value(d.edges_added.link).items()}
         changed = self._changes_by_link()
         moved = {k for i in self.row_maps for k in self._links_at(i)}
         self.touched_links = {*kinds, *added, *changed, *moved, *removed}
@@ -268,15 +269,6 @@ class _Edit:
             chosen = rows >= 0  # an edge that was removed takes its change with it
             link = np.searchsorted(self.graph.edges.offsets, rows[chosen], side="right") - 1
             kept = change.take(chosen)
-            for k, where in _by_value(link).items():
+            for k, where in by_value(link).items():
                 result.setdefault(keys[k], {})[name] = kept.take(where)
         return result
-
-
-def _by_value(values: Array) -> dict[int, Array]:
-    """Positions of every distinct value, each in ascending order. O(n log n)."""
-    if not len(values):
-        return {}
-    order = np.argsort(values, kind="stable")
-    distinct, starts = np.unique(values[order], return_index=True)
-    return {int(v): part for v, part in zip(distinct, np.split(order, starts[1:]), strict=True)}

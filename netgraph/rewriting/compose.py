@@ -10,6 +10,7 @@ from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKey
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, VertexRecords
+from netgraph.rewriting.grouping import by_value
 
 Records = VertexRecords | EdgeRecords
 
@@ -71,9 +72,9 @@ def new_rows(rows: Array, removed: Array, added: Array) -> Array:
 def _move(records: VertexRecords, removed: VertexRecords, added: VertexRecords) -> VertexRecords:
     """Restate the rows of `records` in the graph on the other side of a delta."""
     row = records.row.copy()
-    for layer in np.unique(records.layer):
-        mine = records.layer == layer
-        row[mine] = new_rows(row[mine], removed.row[removed.layer == layer], added.row[added.layer == layer])
+    gone, came, none = by_value(removed.layer), by_value(added.layer), np.empty(0, np.int64)
+    for layer, mine in by_value(records.layer).items():
+        row[mine] = new_rows(row[mine], removed.row[gone.get(layer, none)], added.row[came.get(layer, none)])
     return VertexRecords(records.id, records.layer, row, records.birth, records.values)
 
 
@@ -158,7 +159,8 @@ def _compose_edges(
     a: Delta, b: Delta, replaced_vertices: Array, replaced_links: Set[LinkKey]
 ) -> tuple[tuple[LinkKey, ...], tuple[EdgeRecords, EdgeRecords, dict[str, Change]]]:
     keys = tuple(dict.fromkeys([*a.link_keys, *b.link_keys]))
-    place = np.array([keys.index(key) for key in b.link_keys], dtype=np.int32)
+    position = {key: k for k, key in enumerate(keys)}
+    place = np.array([position[key] for key in b.link_keys], dtype=np.int32)
     b_added, b_removed = (_relink(r, place) for r in (b.edges_added, b.edges_removed))
     kept = _update_edges(a.edges_added.take(~np.isin(a.edges_added.id, b_removed.id)), b.edges_changed)
     undone = {k: c.inverse() for k, c in a.edges_changed.items()}

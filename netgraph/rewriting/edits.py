@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from netgraph.graph.graph import NextIds
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Dense, Link, LinkKey, LinkKind
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
+from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
 
 if TYPE_CHECKING:
@@ -25,11 +28,13 @@ class EditBuffer:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.birth = graph.rewrites + 1
-        self.layers_added: dict[int, LayerRecord] = {}
+        self._layers_added: dict[int, LayerRecord] = {}
+        self._names_added: set[str] = set()
         self._layers_changed: dict[int, tuple[LayerRecord, LayerRecord]] = {}
         self._links_added: dict[LinkKey, LinkRecord] = {}
         self._vertices: list[VertexRecords] = []
         self._edges: list[tuple[LinkKey, dict[str, Array]]] = []
+        self._edges_of: dict[LinkKey, list[dict[str, Array]]] = {}
         self._edge_gone = np.zeros(len(graph.edges), dtype=bool)
         self._vertex_gone = np.zeros(len(graph.vertices), dtype=bool)
         self._edge_changes: dict[str, list[tuple[Array, Array]]] = {}
@@ -37,27 +42,42 @@ class EditBuffer:
         self._next = list(graph.next_ids)
         self._grown: dict[int, int] = {}
 
+    def layer(self, layer_id: int) -> LayerRecord:
+        """Attributes and columns of a layer of the graph, as the edits so far leave them."""
+        changed = self._layers_changed.get(layer_id)
+        return changed[1] if changed else _record(self.graph.layer(layer_id))
+
     def take_layer_id(self) -> int:
         """A new layer id."""
         self._next[0] += 1
         return self._next[0] - 1
 
-    def _take(self, which: int, count: int) -> Array:
+    def free_name(self, name: str) -> str:
+        """`name`, or the first of name-1, name-2, ... that no layer has, old or new."""
+        candidates = chain([name], (f"{name}-{k}" for k in count(1)))
+        return next(x for x in candidates if x not in self.graph.layers and x not in self._names_added)
+
+    def add_layer(self, record: LayerRecord) -> None:
+        """Add a layer; its vertices are added on their own."""
+        self._layers_added[record.id] = record
+        self._names_added.add(record.attributes["name"])
+
+    def _take(self, which: int, size: int) -> Array:
         start = self._next[which]
-        self._next[which] += count
-        return np.arange(start, start + count)
+        self._next[which] += size
+        return np.arange(start, start + size)
 
     # -- adding -----------------------------------------------------------------------------------
 
-    def add_vertices(self, layer_id: int, count: int, values: Mapping[str, Array]) -> Array:
+    def add_vertices(self, layer_id: int, size: int, values: Mapping[str, Array]) -> Array:
         """Append vertices to a layer, old or new, and return their ids."""
-        ids = self._take(1, count)
+        ids = self._take(1, size)
         old = self.graph.layers_by_id.get(layer_id)
         start = (len(old) if old is not None else 0) + self._grown.get(layer_id, 0)
-        self._grown[layer_id] = self._grown.get(layer_id, 0) + count
+        self._grown[layer_id] = self._grown.get(layer_id, 0) + size
         self._vertices.append(
             VertexRecords(
-                ids, np.full(count, layer_id), np.arange(start, start + count), np.full(count, self.birth), dict(values)
+                ids, np.full(size, layer_id), np.arange(start, start + size), np.full(size, self.birth), dict(values)
             )
         )
         return ids
@@ -77,12 +97,13 @@ class EditBuffer:
     ) -> None:
         """Add edges between vertices given by id and layer; makes the links that are missing."""
         pairs, which = np.unique(np.stack([source_layer, target_layer]), axis=1, return_inverse=True)
-        for k in range(pairs.shape[1]):
+        for k, mine in by_value(which.ravel()).items():
             key = (int(pairs[0, k]), int(pairs[1, k]), port)
             self._open_link(key, kind)
-            mine = which.ravel() == k
-            columns = {"source": source[mine], "target": target[mine], "tap": tap[mine], "weight": weight[mine]}
-            self._edges.append((key, {**columns, "frozen": np.full(len(columns["tap"]), frozen)}))
+            columns = {"source": source[mine], "target": target[mine], "tap": tap[mine], "weight": weight[mine],
+                       "frozen": np.full(len(mine), frozen)}  # fmt: skip
+            self._edges.append((key, columns))
+            self._edges_of.setdefault(key, []).append(columns)
 
     def _open_link(self, key: LinkKey, kind: LinkKind | None) -> None:
         link, record = self.graph.link(key), self._links_added.get(key)
@@ -105,9 +126,8 @@ class EditBuffer:
             keep = ~self._edge_gone[start : start + len(link)]
             source, target = (self.graph.layer(i).vertex_ids for i in key[:2])
             yield source[link.src[keep]], target[link.dst[keep]], link.tap[keep]
-        for other, columns in self._edges:
-            if other == key:
-                yield columns["source"], columns["target"], columns["tap"]
+        for columns in self._edges_of.get(key, ()):
+            yield columns["source"], columns["target"], columns["tap"]
 
     # -- removing and changing --------------------------------------------------------------------
 
@@ -132,18 +152,20 @@ class EditBuffer:
         self, layer: Layer, attributes: Mapping[str, Any], gone: Mapping[str, float], new: Mapping[str, float]
     ) -> None:
         """Change attributes of a layer; vertex columns in `gone` go, those in `new` come at the given values."""
-        old, current = self._layers_changed.get(layer.id, (_record(layer), _record(layer)))
+        current = self.layer(layer.id)
         columns = {k: v for k, v in current.columns.items() if k not in gone}
-        dtype = next(iter(layer.values.values())).dtype.str if layer.values else np.dtype(np.float32).str
+        dtype = next(iter(current.columns.values()), np.dtype(self.weight_dtype()).str)
         changed = LayerRecord(layer.id, {**current.attributes, **attributes}, {**columns, **dict.fromkeys(new, dtype)})
-        self._layers_changed[layer.id] = (old, changed)
+        self._layers_changed[layer.id] = (_record(layer), changed)
         absent = np.full(len(layer), np.nan)
-        for name in gone:
-            if name not in new:
-                self._vertex_changes.setdefault(name, []).append((layer.vertex_ids, layer.values[name], absent))
-        for name, value in new.items():
+        for name, value in {**dict.fromkeys(gone, np.nan), **new}.items():
             before = layer.values.get(name, absent)
             self._vertex_changes.setdefault(name, []).append((layer.vertex_ids, before, np.full(len(layer), value)))
+        for k, added in enumerate(self._vertices):
+            if added.layer[0] == layer.id:
+                kept = {name: values for name, values in added.values.items() if name not in gone}
+                started = {name: np.full(len(added), value) for name, value in new.items()}
+                self._vertices[k] = replace(added, values={**kept, **started})
 
     # -- the delta --------------------------------------------------------------------------------
 
@@ -160,9 +182,11 @@ class EditBuffer:
         return Delta(
             before=Stamp.of(graph),
             after=Stamp("", "", NextIds(*self._next_with_edges()), graph.rewrites + 1),
-            layers_added=tuple(self.layers_added.values()),
+            layers_added=tuple(self._layers_added.values()),
             layers_removed=tuple(_record(graph.layer(i)) for i in removed_layers),
-            layers_changed=tuple(pair for i, pair in self._layers_changed.items() if i not in removed_layers),
+            layers_changed=tuple(
+                (old, new) for i, (old, new) in self._layers_changed.items() if i not in removed_layers and old != new
+            ),
             links_added=tuple(self._links_added.values()),
             links_removed=tuple(_link_record(graph.links_by_key[key]) for key in removed_links),
             vertices_added=self._placed_vertices(),
@@ -252,7 +276,8 @@ class EditBuffer:
             first = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
             starts = np.searchsorted(np.concatenate([part[0] for part in parts])[first], ids)
             change = Change(ids, old[first[starts]], new[index])
-            change = change.take(~np.isin(change.id, gone))
+            never_there = np.isnan(change.old) & np.isnan(change.new)
+            change = change.take(~np.isin(change.id, gone) & ~never_there)
             if len(change):
                 result[name] = change
         return result

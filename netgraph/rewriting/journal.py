@@ -107,10 +107,8 @@ class Journal:
             JournalError: when the result does not follow the last entry.
         """
         number = len(self) + 1
-        if result.graph.rewrites != number:
-            raise JournalError(
-                f"Rewrite {result.graph.rewrites} does not follow entry {number - 1} of {os.fspath(self.directory)!r}."
-            )
+        if not result.changed:
+            raise JournalError(f"{result.rule.name} matched nothing, so there is no rewrite to record.")
         entry = Entry(
             rewrite=number,
             rule=result.rule.name,
@@ -126,11 +124,12 @@ class Journal:
             seed=seed,
             topology_hash=result.graph.topology_hash,
         )
+        line = json.dumps(asdict(entry), default=_plain)
         self._check_follows(number, result, before)
         self._cut_torn_line()
         save(before, self._before_path(number))
         save_delta(result.delta, self._delta_path(number))
-        append_line(self.directory / JOURNAL, json.dumps(asdict(entry)))
+        append_line(self.directory / JOURNAL, line)
         return entry
 
     def _check_follows(self, number: int, result: Result, before: Graph) -> None:
@@ -139,7 +138,7 @@ class Journal:
         if last != start:
             raise JournalError(
                 f"Rewrite {number} starts at topology {start[:8]}, but {self._name()} ends at {last[:8]}: "
-                "it belongs to another branch."
+                "it is recorded already, or belongs to another branch."
             )
         if before.topology_hash != start:
             raise JournalError(
@@ -275,3 +274,8 @@ class Journal:
 
     def _delta_path(self, number: int) -> Path:
         return self.directory / FOLDER / f"{number:06d}.delta.safetensors"
+
+
+def _plain(value: Any) -> Any:
+    """A value of a rule's parameters or of the metrics that JSON has no word for."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else repr(value)

@@ -120,14 +120,12 @@ class EdgeRows:
     @property
     def port(self) -> Array:
         """Port of the target layer at which each edge arrives."""
-        ports = np.array([key[2] for key in self.graph.links_by_key], dtype=np.int64)
-        return np.asarray(ports[self.link])
+        return np.asarray(self.graph.edges.port[self.rows])
 
     @property
     def kind(self) -> LinkKind:
         """The kind of the links of these edges; raises `RewriteError` when they differ."""
-        links = list(self.graph.links_by_key.values())
-        kinds = {links[k].kind for k in np.unique(self.link)}
+        kinds = {self.graph.edges.link_kinds[k] for k in np.unique(self.link)}
         if len(kinds) != 1:
             raise RewriteError("These edges belong to links of different kinds; group them by 'link kind'.")
         kind: LinkKind = kinds.pop()
@@ -135,19 +133,20 @@ class EdgeRows:
 
 
 class PairRows:
-    """Pairs of vertices without an edge, one per row; `source` and `target` are vertex ids."""
+    """Pairs of vertices without an edge at a tap and port, one per row; `source` and `target` are vertex ids."""
 
-    def __init__(self, graph: Graph, source_rows: Array, target_rows: Array, tap: Array) -> None:
+    def __init__(self, graph: Graph, source_rows: Array, target_rows: Array, tap: Array, port: Array) -> None:
         self.graph = graph
         self._source, self._target = source_rows, target_rows
         self.tap = tap
+        self.port = port
 
     def __len__(self) -> int:
         return len(self.tap)
 
     def take(self, chosen: Array) -> PairRows:
         """The pairs at the given positions or mask."""
-        return PairRows(self.graph, self._source[chosen], self._target[chosen], self.tap[chosen])
+        return PairRows(self.graph, self._source[chosen], self._target[chosen], self.tap[chosen], self.port[chosen])
 
     @property
     def source(self) -> Array:
@@ -162,8 +161,9 @@ class PairRows:
     @cached_property
     def rows(self) -> Array:
         """A number per pair that tells it from all others."""
-        taps = int(self.tap.max()) + 1 if len(self) else 1
-        return np.asarray((self._target * len(self.graph.vertices) + self._source) * taps + self.tap)
+        taps, ports = (int(values.max()) + 1 if len(self) else 1 for values in (self.tap, self.port))
+        pair = self._target * len(self.graph.vertices) + self._source
+        return np.asarray((pair * ports + self.port) * taps + self.tap)
 
 
 class LayerRows:
@@ -252,7 +252,7 @@ class Matches:
         if key == "link kind" and isinstance(rows[0], EdgeRows):
             kinds = [repr(k.kind) for k in self.graph.links_by_key.values()]
             return np.unique(kinds, return_inverse=True)[1][rows[0].link]
-        if key == "port" and isinstance(rows[0], EdgeRows):
+        if key == "port" and isinstance(rows[0], EdgeRows | PairRows):
             return rows[0].port
         if key == "source grid" and len(rows) == 3:
             ids = list(self.graph.layers_by_id)

@@ -10,6 +10,7 @@ import numpy as np
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Role
+from netgraph.graph.link import Identity
 from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows, Rows, VertexRows
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_ENUMERATED_PAIRS = 50_000_000
 """Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
+
+NOT_LINKED, ONLY_WIRES = -1, -2
+"""What stands for the link of a pair of layers that no link joins, or only `Identity` links."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class EdgePattern:
 
 @dataclass(frozen=True)
 class MissingEdgePattern:
-    """A pair of vertices of two linked layers without an edge at a tap, bound to `name`, ends as for an edge."""
+    """A pair of vertices without an edge at a tap and port of a link, bound to `name`, ends as for an edge."""
 
     name: str
     src: VertexPattern = field(default_factory=lambda: VertexPattern("src"))
@@ -86,7 +90,11 @@ def edge(name: str, *, src: VertexPattern | None = None, dst: VertexPattern | No
 def missing_edge(
     name: str, *, src: VertexPattern | None = None, dst: VertexPattern | None = None
 ) -> MissingEdgePattern:
-    """Match absent edges of existing links, bound to `name`; `src` and `dst` bind and restrict their ends."""
+    """Match absent edges of existing links, bound to `name`; `src` and `dst` bind and restrict their ends.
+
+    Links of wires (`Identity`) have none. A pair that is asked for by `on` belongs to the link at the lowest
+    port between its layers, or at port 0 where no link joins them.
+    """
     return MissingEdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
 
 
@@ -163,8 +171,8 @@ def _match_edges(pattern: EdgePattern, graph: Graph, on: Any) -> tuple[Matches, 
 
 def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
     if on is None:
-        source, target, tap = _list_missing(graph)
-        funnel = [("missing edges of existing links", len(source))]
+        rows = _list_missing(graph)
+        funnel = [("missing edges of existing links", rows.shape[1])]
     else:
         pairs = np.asarray(on, dtype=np.int64)
         if pairs.ndim != 2 or pairs.shape[1] not in (2, 3):
@@ -177,18 +185,22 @@ def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[
         triple = np.stack([target, source, tap])[:, order]
         first = np.r_[True, (np.diff(triple, axis=1) != 0).any(axis=0)] if len(order) else np.empty(0, bool)
         target, source, tap = triple[:, first]
-        absent = ~_existing(graph, source, target, tap)
-        source, target, tap = source[absent], target[absent], tap[absent]
-        funnel.append((f"{pattern.name} is missing", len(source)))
-    for end, rows in ((pattern.src, source), (pattern.dst, target)):
+        link, port = _receiving_links(graph, source, target)
+        rows = np.stack([source, target, tap, port])
+        if (link == ONLY_WIRES).any():
+            rows, link = rows[:, link != ONLY_WIRES], link[link != ONLY_WIRES]
+            funnel.append(("layers have a link that may hold it", rows.shape[1]))
+        absent = ~_existing(graph, rows[0], rows[1], rows[2], link)
+        rows = rows[:, absent]
+        funnel.append((f"{pattern.name} is missing", rows.shape[1]))
+    for end, row in ((pattern.src, 0), (pattern.dst, 1)):
         if end.role is not None:
-            keep = end.admits(graph)[rows]
-            source, target, tap = source[keep], target[keep], tap[keep]
-            funnel.append((end.describe(), len(source)))
+            rows = rows[:, end.admits(graph)[rows[row]]]
+            funnel.append((end.describe(), rows.shape[1]))
     bound: dict[str, Rows] = {
-        pattern.name: PairRows(graph, source, target, tap),
-        pattern.src.name: VertexRows(graph, source),
-        pattern.dst.name: VertexRows(graph, target),
+        pattern.name: PairRows(graph, *rows),
+        pattern.src.name: VertexRows(graph, rows[0]),
+        pattern.dst.name: VertexRows(graph, rows[1]),
     }
     return Matches(graph, bound), funnel
 
@@ -200,8 +212,13 @@ def _check_taps(graph: Graph, tap: Array) -> None:
         raise RewriteError(f"`on` names tap {bad}; the largest kernel of this graph has the taps 0..{most - 1}.")
 
 
-def _list_missing(graph: Graph) -> tuple[Array, Array, Array]:
-    links = [k for k in graph.links_by_key.values() if not k.frozen.all() or not len(k)]
+def _list_missing(graph: Graph) -> Array:
+    """(4, pairs) flat source and target row, tap and port of every edge that a link could still take."""
+    links = [
+        k
+        for k in graph.links_by_key.values()
+        if not isinstance(k.kind, Identity) and (not k.frozen.all() or not len(k))
+    ]
     width = {i: len(layer) for i, layer in graph.layers_by_id.items()}
     total = sum(width[k.source] * width[k.target] * k.kind.taps - len(k) for k in links)
     if total > MAX_ENUMERATED_PAIRS:
@@ -217,13 +234,31 @@ def _list_missing(graph: Graph) -> tuple[Array, Array, Array]:
         cell, tap = np.divmod(np.flatnonzero(absent), taps)
         dst, src = np.divmod(cell, n)
         offset = graph.vertices.offset
-        parts.append(np.stack([src + offset(k.source), dst + offset(k.target), tap]))
-    source, target, tap = np.concatenate(parts, axis=1) if parts else np.empty((3, 0), np.int64)
-    return source, target, tap
+        parts.append(np.stack([src + offset(k.source), dst + offset(k.target), tap, np.full_like(tap, k.port)]))
+    return np.concatenate(parts, axis=1) if parts else np.empty((4, 0), np.int64)
 
 
-def _existing(graph: Graph, source: Array, target: Array, tap: Array) -> Array:
-    """Whether an edge joins each pair of flat vertex rows at the tap. O((edges + pairs) log edges)."""
+def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array, Array]:
+    """Link, as its position in `graph.links_by_key`, and port that would take an edge from each row to each other.
+
+    That is the link at the lowest port which is not of wires; NOT_LINKED and port 0, or ONLY_WIRES, where
+    there is none.
+    """
+    places: dict[tuple[int, int], tuple[int, int]] = {}
+    for position, link in enumerate(graph.links_by_key.values()):  # ascending ports
+        pair = (link.source, link.target)
+        if places.get(pair, (ONLY_WIRES, 0))[0] == ONLY_WIRES:
+            wires = isinstance(link.kind, Identity)
+            places[pair] = (ONLY_WIRES, 0) if wires else (position, link.port)
+    layers = np.stack([graph.vertices.layer[source], graph.vertices.layer[target]])
+    pairs, which = np.unique(layers, axis=1, return_inverse=True)
+    found = [places.get((s, t), (NOT_LINKED, 0)) for s, t in pairs.T.tolist()]
+    link, port = np.array(found, dtype=np.int64).reshape(-1, 2)[which.ravel()].T
+    return link, port
+
+
+def _existing(graph: Graph, source: Array, target: Array, tap: Array, link: Array) -> Array:
+    """Whether the receiving link joins each pair of flat vertex rows at the tap. O((edges + pairs) log edges)."""
     taps = max((k.kind.taps for k in graph.links_by_key.values()), default=1)
     n = len(graph.vertices)
 
@@ -231,7 +266,8 @@ def _existing(graph: Graph, source: Array, target: Array, tap: Array) -> Array:
         return np.asarray((t.astype(np.int64) * n + s) * taps + p)
 
     edges = graph.edges
-    return np.isin(code(source, target, tap), code(edges.source_row, edges.target_row, edges.tap))
+    rows = np.flatnonzero(np.isin(edges.link, link))  # two layers have one receiving link, so no port is compared
+    return np.isin(code(source, target, tap), code(edges.source_row[rows], edges.target_row[rows], edges.tap[rows]))
 
 
 def _ids(on: Any) -> Array:

@@ -11,11 +11,12 @@ import numpy as np
 from netgraph.errors import RewriteError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
-from netgraph.graph.layer import Grid, Layer, Norm, full_columns
+from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
 from netgraph.graph.link import Dense, Identity, LinkKey, LinkKind
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
 from netgraph.rewriting.edits import EditBuffer
+from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
 
 if TYPE_CHECKING:
@@ -84,21 +85,21 @@ class Rewriter:
     ) -> NewVertices:
         """Add a hidden layer of `size` vertices, bias 0, norm and activation at their starting values.
 
-        The layer's id is put behind `name`, so names stay unique. Columns have the dtype of the graph's weights
-        unless `dtype` says otherwise. Further attributes as in `Layer`.
+        The layer's id is put behind `name`, and a number as well where that name is taken. Columns have the dtype of
+        the graph's weights unless `dtype` says otherwise. Further attributes as in `Layer`.
         """
         if size < 1:
             raise RewriteError(f"A new layer {name!r} of size {size} is refused; a layer needs at least one vertex.")
         layer_id = self._buffer.take_layer_id()
-        layer = Layer(layer_id, f"{name}-{layer_id}", np.empty(0), np.empty(0), activation=activation, norm=norm,
+        unique = self._buffer.free_name(f"{name}-{layer_id}")
+        layer = Layer(layer_id, unique, np.empty(0), np.empty(0), activation=activation, norm=norm,
                       grid=grid, **attributes)  # fmt: skip
         columns = full_columns(
             {**layer.required_columns(), **({"bias": 0.0} if bias else {})}, 0, dtype or self._buffer.weight_dtype()
         )
-        self._buffer.layers_added[layer_id] = LayerRecord(
-            layer_id, layer.attributes, {k: v.dtype.str for k, v in columns.items()}
-        )
-        return self._new_vertices(layer_id, size, layer, bias)
+        record = LayerRecord(layer_id, layer.attributes, {k: v.dtype.str for k, v in columns.items()})
+        self._buffer.add_layer(record)
+        return self._new_vertices(record, size, layer.output_grid)
 
     def add_vertices(self, layer: Layer, count: int, **values: Any) -> NewVertices:
         """Append `count` vertices to a hidden layer; `values` set vertex columns, others start as usual."""
@@ -106,17 +107,22 @@ class Rewriter:
             raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
         if count < 1:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
-        return self._new_vertices(layer.id, count, layer, "bias" in layer.values, values)
+        return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
 
     def _new_vertices(
-        self, layer_id: int, count: int, layer: Layer, bias: bool, values: Mapping[str, Any] | None = None
+        self, record: LayerRecord, count: int, grid: Grid, values: Mapping[str, Any] | None = None
     ) -> NewVertices:
-        start = {**layer.required_columns(), **({"bias": 0.0} if bias else {})}
+        kind = record.attributes
+        start = required_columns(kind["role"], kind["norm"], kind["activation"])
+        if "bias" in record.columns:
+            start["bias"] = 0.0
         if unknown := set(values or {}) - set(start):
-            raise RewriteError(f"Layer {layer.name!r} has no vertex columns {sorted(unknown)}; it has {sorted(start)}.")
+            raise RewriteError(
+                f"Layer {kind['name']!r} has no vertex columns {sorted(unknown)}; it has {sorted(start)}."
+            )
         columns = {name: self._draw(v, count) for name, v in {**start, **(values or {})}.items()}
-        ids = self._buffer.add_vertices(layer_id, count, columns)
-        return NewVertices(ids, layer_id, layer.output_grid)
+        ids = self._buffer.add_vertices(record.id, count, columns)
+        return NewVertices(ids, record.id, grid)
 
     def connect(
         self,
@@ -202,8 +208,7 @@ class Rewriter:
 
     def set_weight(self, edges: EdgeRows, weight: Any) -> None:
         """Give edges other weights, one value or one per row."""
-        links = list(self.graph.links_by_key.values())
-        if any(isinstance(links[k].kind, Identity) for k in np.unique(edges.link)):
+        if any(isinstance(self.graph.edges.link_kinds[k], Identity) for k in np.unique(edges.link)):
             raise RewriteError("Wires of an Identity link have weight 1; their weight cannot be set.")
         self._buffer.change_edges("weight", edges, self._draw(weight, len(edges)))
 
@@ -215,7 +220,7 @@ class Rewriter:
         """Set a vertex column such as `bias` or `scale`, one value or one per row."""
         for layer_id in np.unique(vertices.layer):
             layer = self.graph.layer(int(layer_id))
-            if column not in layer.values or layer.role == "input":
+            if column not in self._buffer.layer(layer.id).columns or layer.role == "input":
                 raise RewriteError(f"Layer {layer.name!r} has no vertex column {column!r} that could be set.")
         self._buffer.change_vertices(column, vertices, self._draw(values, len(vertices)))
 
@@ -225,7 +230,8 @@ class Rewriter:
 
     def set_activation(self, layer: Layer, activation: str, **attributes: Any) -> None:
         """Give a layer another activation; its vertex parameters start at their usual values."""
-        old, new = get_activation(layer.activation), get_activation(activation)
+        old = get_activation(self._buffer.layer(layer.id).attributes["activation"])
+        new = get_activation(activation)
         self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
 
     def uniform(self, low: float, high: float) -> Draw:
@@ -265,5 +271,4 @@ def _by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
     if isinstance(vertices, NewVertices):
         return [(vertices.id, vertices.layer_id)]
     unique = vertices.unique()
-    layer = unique.layer
-    return [(unique.id[layer == i], int(i)) for i in np.unique(layer)]
+    return [(unique.id[rows], i) for i, rows in by_value(unique.layer).items()]

@@ -15,6 +15,10 @@ class AddEdges(Rule):
     At weight 0, the default, the function stays: **exact**; the edge learns because its gradient is not 0.
     Say which edges with `apply(..., on=pairs)` or with `limit` and `order_by`.
 
+    Every edge joins the link that lacks it, at that link's port; links of wires (`Identity`) take none. A pair
+    given by `on` joins the link at the lowest port between its layers. Where no link at all joins them, a
+    `Dense` link at port 0 is opened; where only wires do, the pair is left out.
+
     Attributes:
         spread: new weights are drawn from U(-spread, spread); 0 makes them 0.
     """
@@ -28,8 +32,10 @@ class AddEdges(Rule):
             raise OptionError(f"spread={self.spread} is negative; new weights are drawn from U(-spread, spread).")
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Connect row by row."""
-        rw.connect(m.p, m.c, weight=rw.uniform(-self.spread, self.spread), tap=m.e.tap)
+        """Connect row by row, port by port."""
+        for g in m.by("port"):
+            weight = rw.uniform(-self.spread, self.spread)
+            rw.connect(g.p, g.c, weight=weight, tap=g.e.tap, port=int(g.e.port[0]))
 
     def claim(self, m: Matches) -> Claim:
         """Exact at weight 0."""

@@ -174,7 +174,7 @@ def test_text_and_number_labels_do_not_mix(tmp_path: Path) -> None:
 def test_one_hot_labels_are_refused_with_the_way_out(tmp_path: Path, dtype: type) -> None:
     eye: np.ndarray[Any, Any] = np.eye(2).astype(dtype)
     path = str(save(tmp_path, **four(y_train=np.tile(eye, (20, 1)), y_test=np.tile(eye, (10, 1)))))
-    with pytest.raises(DataError, match=r"one-hot.*argmax.*task='regression'"):
+    with pytest.raises(DataError, match=r"one-hot.*argmax.*--task regression"):
         load_dataset(path)
     assert load_dataset(path, task="regression").outputs == 2
 
@@ -197,10 +197,10 @@ def test_many_whole_floats_are_a_regression_and_many_integers_are_classes(tmp_pa
     x, y = np.zeros((90, 2)), np.arange(90) // 3
     as_floats = load_dataset(str(save(tmp_path, x=x, y=y.astype(float))))
     assert as_floats.task == "regression"
-    assert has_note(as_floats, "30 distinct", "task='classification'")
+    assert has_note(as_floats, "30 distinct", "--task classification")
     as_integers = load_dataset(str(save(tmp_path, x=x, y=y)))
     assert as_integers.task == "classification"
-    assert has_note(as_integers, "30 distinct", "task='regression'")
+    assert has_note(as_integers, "30 distinct", "--task regression")
 
 
 def test_several_columns_of_floats_are_several_targets(tmp_path: Path) -> None:

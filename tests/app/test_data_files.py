@@ -46,7 +46,7 @@ def test_file_of_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_target_is_for_tables_with_named_columns() -> None:
-    with pytest.raises(DataError, match=r"target='y'.*'digits'"):
+    with pytest.raises(DataError, match=r"target 'y'.*'digits'"):
         load_dataset("digits", target="y")
 
 
@@ -287,7 +287,7 @@ def test_unknown_category_marks_are_categories_in_text_columns(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "target", "message"),
     [
-        (TABLE, None, "give target=.*Columns: size, colour, kind"),
+        (TABLE, None, "give --target.*Columns: size, colour, kind"),
         (TABLE, "kinds", "target column 'kinds'. Did you mean 'kind'"),
         ("", "y", "empty: it has 0 lines"),
         ("a,y\n", "y", "empty: it has 1 lines"),

@@ -125,7 +125,7 @@ def test_limit_applies_to_regression() -> None:
 
 
 def test_limit_below_the_number_of_classes_is_refused() -> None:
-    with pytest.raises(DataError, match=r"limit=2.*at least 3"):
+    with pytest.raises(DataError, match=r"samples=2.*at least 3"):
         load_dataset("wine", limit=2)
-    with pytest.raises(OptionError, match="limit=0"):
+    with pytest.raises(OptionError, match="samples=0"):
         load_dataset("wine", limit=0)

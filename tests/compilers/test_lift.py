@@ -6,7 +6,7 @@ import torch
 
 from compilers import lift, lower
 from netgraph.errors import GraphError, StatisticsError
-from netgraph.graph import mlp
+from netgraph.graph import GraphBuilder, mlp
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -108,3 +108,15 @@ def test_unknown_statistics_and_other_topologies_are_named():
     net(torch.randn(4, 3)).sum().backward()
     with pytest.raises(StatisticsError, match="belong to topology"):
         net.statistics(mlp([3, 5, 2]))
+
+
+def test_frozen_weights_keep_their_bits_in_a_narrower_network():
+    b = GraphBuilder(seed=0, dtype=np.float64)
+    b.input("x", 3)
+    b.output("y", 2)
+    b.edges("x", "y", [0, 1, 2], [0, 0, 1], weight=np.array([0.1, 0.2, 0.3]), frozen=np.array([True, False, True]))
+    graph = b.build()
+    lifted = lift(lower(graph, dtype=torch.float32))
+    frozen = graph.edges.frozen
+    np.testing.assert_array_equal(lifted.edges.weight[frozen], graph.edges.weight[frozen])
+    np.testing.assert_array_equal(lifted.edges.weight[~frozen], np.float32(graph.edges.weight[~frozen]))

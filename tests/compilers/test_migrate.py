@@ -190,6 +190,53 @@ def test_a_rewrite_of_another_topology_is_refused():
         migrate(net, torch.optim.Adam(net.parameters()), result)
 
 
+def delta(graph):
+    """A result of a rewrite that started from `graph` and changed nothing."""
+    return SimpleNamespace(graph=graph, delta=SimpleNamespace(before=graph, graphs=(graph, graph)))
+
+
+@pytest.mark.parametrize("what", ["weights", "vertex_parameters", "running"])
+def test_a_rewrite_of_the_graph_before_training_is_refused(what):
+    net = lower(small())
+    optimizer = torch.optim.Adam(net.parameters())
+    migrate(net, optimizer, delta(net.graph))
+    with torch.no_grad():
+        getattr(net, what)[-1] += 0.5
+    with pytest.raises(CompileError, match="lift the network before rewriting"):
+        migrate(net, optimizer, delta(net.graph))
+    assert lift(migrate(net, optimizer, delta(lift(net)))[0]).equals(lift(net))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("graph_dtype", [np.float32, np.float64])
+def test_lifting_before_a_rewrite_is_enough_whatever_the_dtypes(make_graph, batch_of, dtype, graph_dtype):
+    graph = make_graph(6, dtype=graph_dtype)
+    net = lower(graph, dtype=dtype)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    migrate(net, optimizer, delta(graph))
+    net(batch_of(graph, dtype=dtype)).square().mean().backward()
+    optimizer.step()
+    migrate(net, optimizer, delta(lift(net)))
+    with pytest.raises(CompileError, match="lift the network"):
+        migrate(net, optimizer, delta(graph))
+
+
+def test_a_graph_without_edges_is_migrated_to_one_with_edges():
+    b = GraphBuilder()
+    b.input("x", 2)
+    b.output("y", 2)
+    before = b.build()
+    b.dense("x", "y")
+    net = lower(before)
+    optimizer = torch.optim.Adam(net.parameters())
+    train(net, optimizer, width=2)
+    after = SimpleNamespace(graph=b.build(), delta=SimpleNamespace(before=before))
+    new, carried = migrate(net, optimizer, after)
+    assert new.graph.num_edges == 4
+    assert not carried.state[new.weights]["exp_avg"].any()
+    train(new, carried, width=2)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_resuming_from_arrays_is_bit_identical(name):
     net = lower(small())

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import pickle
 
 import numpy as np
 import pytest
@@ -320,6 +321,21 @@ def test_a_state_dict_of_another_topology_is_refused():
         net.load_state_dict(lower(other.build()).state_dict())
 
 
+def test_a_refused_state_dict_leaves_the_weights_as_they_were():
+    graph = mlp([8, 6, 3], density=0.4, seed=1)
+    net = lower(graph, kernels=forced(graph, "csr"))
+    other = mlp([8, 6, 3], density=0.4, seed=1).with_weights(np.ones(graph.num_edges))
+    state = lower(other, kernels=forced(graph, "csr")).state_dict()
+    state["_extra_state"] = state["_extra_state"] ^ 1
+    before = {name: values.clone() for name, values in net.state_dict().items()}
+    for strict in (True, False):
+        with pytest.raises(CompileError, match="another topology or plan"):
+            net.load_state_dict(state, strict=strict)
+        with pytest.raises(CompileError, match="another topology or plan"):
+            torch.nn.Sequential(net).load_state_dict({f"0.{k}": v for k, v in state.items()}, strict=strict)
+    assert all(torch.equal(values, before[name]) for name, values in net.state_dict().items())
+
+
 def test_it_moves_between_dtypes_and_back(make_graph, batch_of):
     graph = make_graph(3, dtype=np.float32)
     net = lower(graph).eval()
@@ -343,6 +359,31 @@ def test_a_deep_copy_shares_the_graph_and_no_tensor(make_graph, batch_of):
         net.weights.zero_()
     assert other.graph is graph
     assert torch.equal(other(x), expected)
+
+
+def test_it_can_be_saved_whole_and_pickled(make_graph, batch_of, tmp_path):
+    graph = make_graph(3)
+    net = lower(graph, dtype=torch.float64, kernels=forced(graph, "csr"))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    net.request("edge_gradients")
+    x = batch_of(graph)
+    net(x).square().mean().backward()
+    optimizer.step()
+    net.eval()
+    torch.save(net, tmp_path / "net.pt")
+    for other in (
+        torch.load(tmp_path / "net.pt", weights_only=False),
+        pickle.loads(pickle.dumps(net)),
+        copy.copy(net),
+        copy.deepcopy(net),
+    ):
+        assert not other.training
+        assert other.plan.digest == net.plan.digest
+        assert other.options == net.options
+        assert other.requested == ()
+        assert lift(other).equals(lift(net))
+        assert torch.equal(other(x), net(x))
+        other.train()(x).sum().backward()
 
 
 @pytest.mark.parametrize(

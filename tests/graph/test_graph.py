@@ -1,5 +1,7 @@
 """The graph value: views, counts, flat columns, weights, hashes, sharing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -294,3 +296,31 @@ def test_links_into_a_layer_that_keeps_its_rows_are_shared_when_another_is_widen
     assert new.layers["hidden1"] is graph.layers["hidden1"]
     assert new.layers["hidden2"] is not graph.layers["hidden2"]
     assert new.links["input", "hidden1"] is graph.links["input", "hidden1"]
+
+
+def test_graphs_can_be_pickled_and_stay_read_only():
+    import copy
+    import pickle
+
+    graph = ng.mlp([3, 4, 2], domain=(0, 1), norm="batch")
+    again = pickle.loads(pickle.dumps(graph))
+    assert again.equals(graph)
+    layer, link = next(iter(again.layers_by_id.values())), next(iter(again.links_by_key.values()))
+    for array in (layer.vertex_ids, layer.values["low"], link.weight, link.src):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert copy.deepcopy(graph) is graph
+
+
+def test_numpy_numbers_as_ids_make_the_same_graph():
+    graph = ng.mlp([2, 1])
+    layers = [dataclasses.replace(layer, id=np.int64(layer.id)) for layer in graph.layers_by_id.values()]
+    links = [dataclasses.replace(link, source=np.int32(link.source)) for link in graph.links]
+    assert ng.Graph(layers, links).topology_hash == graph.topology_hash
+
+
+def test_attributes_of_a_graph_cannot_be_set():
+    graph = ng.mlp([2, 1])
+    with pytest.raises(AttributeError, match="never changes"):
+        graph.num_edges = 7
+    assert graph.num_edges == 2

@@ -230,7 +230,7 @@ def test_without_an_expansion_nothing_is_pruned():
     assert [a.part for a in context.actions] == ["split"]
 
 
-def test_a_new_expansion_starts_the_delay_again():
+def test_every_expansion_has_a_delay_of_its_own():
     context = expanded(grown(), at=1, score=absolute)
     part = PruneBelow(threshold=0.9, delay=2, duration=2, scaled=False)
     context.epoch()
@@ -239,7 +239,7 @@ def test_a_new_expansion_starts_the_delay_again():
     for _ in range(5):
         context.epoch()
         asked.append(bool(context.carry_out(part)))
-    assert asked == [False, True, True, False, False]
+    assert asked == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quanti
 from netgraph.errors import OptionError
 from netgraph.methods import METHODS, PruneBelow, PruneToBudget, Split, SsonnOptions, get_method, ssonn
 
+START = ng.mlp([8, 3], domain=(0, 1))
+
 
 def test_splitting_comes_first_and_pruning_as_asked():
     kinds = {"budget": (Split, PruneToBudget), "below": (Split, PruneBelow), "none": (Split,)}
     for prune, expected in kinds.items():
-        assert tuple(map(type, ssonn(SsonnOptions(prune=prune)).parts)) == expected
+        assert tuple(map(type, ssonn(START, SsonnOptions(prune=prune)).parts)) == expected
 
 
 def test_options_reach_the_split():
@@ -22,7 +24,7 @@ def test_options_reach_the_split():
         scope="output", expansions=2, peak_edges=99, grow_until=0.25, plateau=0.5, window=4, spacing=6,
         scale="link", spread=True, share=0.75, start_by=0.125,
     )  # fmt: skip
-    part = ssonn(options).parts[0]
+    part = ssonn(START, options).parts[0]
     assert (part.criterion, part.scope, part.max_edges, part.expansions, part.until) == ("g_var", "output", 99, 2, 0.25)
     assert (part.scale, part.spread, part.share, part.start_by) == ("link", True, 0.75, 0.125)
     assert part.selection == AtMost(MinMaxThreshold(0.3), 7)
@@ -30,9 +32,9 @@ def test_options_reach_the_split():
     assert part.trigger == ng.schedules.Plateau(0.5, window=4, minimum=6)
 
 
-def test_zero_is_no_limit():
-    part = ssonn(SsonnOptions(limit=0, expansions=0, peak_edges=0, select="minmax", amount=0.5)).parts[0]
-    assert part.max_edges is None
+def test_zero_is_no_limit_and_sizes_follow_from_the_start():
+    part, prune = ssonn(START, SsonnOptions(limit=0, expansions=0, select="minmax", amount=0.5)).parts
+    assert START.num_edges < prune.edges < part.max_edges
     assert part.expansions is None
     assert part.selection == MinMaxThreshold(0.5)
 
@@ -48,15 +50,16 @@ def test_zero_is_no_limit():
     ],
 )
 def test_every_selection_by_name(select, amount, expected):
-    assert ssonn(SsonnOptions(select=select, amount=amount)).parts[0].selection == expected
+    assert ssonn(START, SsonnOptions(select=select, amount=amount)).parts[0].selection == expected
 
 
 def test_options_reach_the_pruning():
     budget = ssonn(
-        SsonnOptions(prune_criterion="l2", final_edges=50, prune_start=0.1, prune_end=0.2, prune_scope="all")
+        START, SsonnOptions(prune_criterion="l2", final_edges=50, prune_start=0.1, prune_end=0.2, prune_scope="all")
     )
     assert budget.parts[1] == PruneToBudget(edges=50, criterion="l2", start=0.1, end=0.2, scope="all")
     below = ssonn(
+        START,
         SsonnOptions(
             prune="below",
             prune_criterion="g_var",
@@ -64,7 +67,7 @@ def test_options_reach_the_pruning():
             prune_delay=4,
             prune_duration=5,
             prune_scope="all",
-        )
+        ),
     )
     assert below.parts[1] == PruneBelow(threshold=0.2, criterion="g_var", delay=4, duration=5, scope="all")
 
@@ -80,14 +83,17 @@ def test_sizes_are_filled_in_from_the_start():
 
 def test_sizes_that_are_given_stay():
     start = ng.mlp([10, 4])
-    given = SsonnOptions(final_edges=100, peak_edges=300)
+    given = SsonnOptions(final_edges=100, peak_edges=300, prune_criterion="l2")
     assert given.resolved(start) == given
+    by_kind = {kind: SsonnOptions(prune=kind).resolved(start).prune_criterion for kind in ("budget", "below")}
+    assert by_kind == {"budget": "l1", "below": "g_abs"}
     only_final = SsonnOptions(final_edges=100).resolved(start)
     assert only_final.final_edges == 100
     assert only_final.peak_edges > 100
     only_peak = SsonnOptions(peak_edges=7).resolved(start)
     assert only_peak.peak_edges == 7
-    changed = {f.name for f in dataclasses.fields(given) if getattr(only_peak, f.name) != getattr(given, f.name)}
+    plain = SsonnOptions(prune_criterion="l1")
+    changed = {f.name for f in dataclasses.fields(plain) if getattr(only_peak, f.name) != getattr(plain, f.name)}
     assert changed == {"final_edges", "peak_edges"}
 
 
@@ -139,7 +145,7 @@ def test_bad_options_are_refused(options, message):
 )
 def test_options_that_no_part_can_use_are_refused_before_anything_runs(options):
     with pytest.raises(OptionError):
-        ssonn(SsonnOptions(**options))
+        ssonn(START, SsonnOptions(**options))
 
 
 def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
@@ -148,7 +154,7 @@ def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
         plateau=1.0, window=1, spacing=1, select="top-k", amount=4.0, expansions=3, peak_edges=70, final_edges=30,
         grow_until=0.5, prune_start=0.5, prune_end=0.9, scale="none", spread=False, share=1.0, start_by=1.0,
     )  # fmt: skip
-    method = ssonn(options.resolved(graph))
+    method = ssonn(graph, options)
     context = FakeContext(graph, epochs=16)
     sizes = []
     for _ in range(15):
@@ -169,7 +175,8 @@ def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
 def test_methods_by_name():
     spec = get_method("ssonn")
     assert spec is METHODS["ssonn"]
-    method = spec.build(spec.resolve(spec.options(), ng.mlp([4, 2])))
+    start = ng.mlp([4, 2])
+    method = spec.build(start, spec.resolve(spec.options(), start))
     assert method.name == "ssonn"
     with pytest.raises(OptionError, match="Did you mean 'ssonn'"):
         get_method("sson")

@@ -1,6 +1,7 @@
 """apply, find and explain: selection, order, limits, refusals, and what is left after an error."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.rewriting import Claim, Condition, Rule, at_least
+from netgraph.rewriting.apply import _first_wins
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 
 
@@ -315,3 +317,20 @@ def test_a_tap_outside_every_kernel_is_refused():
     graph = ng.mlp([2, 2], domain=(0, 1), density=0.5)
     with pytest.raises(RewriteError, match=r"tap 3; the largest kernel of this graph has the taps 0..0"):
         ng.apply(ng.rules.AddEdges(), graph, on=[[0, 2, 3]])
+
+
+def test_a_long_chain_of_overlaps_beside_many_matches_without_any():
+    # A chain of 2,000 overlaps, decided two by two, beside 400,000 matches that overlap nothing.
+    n, chain = 400_000, 2_000
+    k = np.arange(n)
+    ends = {"p": np.where(k < chain, k // 2, k), "c": np.where(k < chain, (k + 1) // 2, k)}
+
+    class Ends:
+        def __len__(self):
+            return n
+
+        def __getattr__(self, name):
+            return SimpleNamespace(rows=ends[name])
+
+    wins = _first_wins(SimpleNamespace(exclusive=("p", "c")), Ends(), k)
+    np.testing.assert_array_equal(wins, (k % 2 == 0) | (k >= chain))

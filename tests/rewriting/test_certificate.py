@@ -1,11 +1,13 @@
 """Measurements, probes within the domain, and certificates as plain values."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 import netgraph as ng
+from netgraph.errors import OptionError
 from netgraph.rewriting import Certificate, Claim, Measurement, sample_inputs
 from netgraph.rewriting.certificate import certificate, measure
 
@@ -66,4 +68,9 @@ def test_text():
 
 def test_json_round_trip():
     for c in (Certificate("exact", "why"), Certificate("bounded", "why", 0.25, Measurement(0.125, 0.5, 64))):
-        assert Certificate.from_json(json.loads(json.dumps(c.to_json()))) == c
+        assert Certificate.from_json(json.loads(json.dumps(asdict(c)))) == c
+
+
+def test_a_probe_of_no_samples_is_refused():
+    with pytest.raises(OptionError, match="probe=0"):
+        ng.apply(ng.rules.SplitEdges(), ng.mlp([2, 1], domain=(0, 1)), probe=0)

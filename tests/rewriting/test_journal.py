@@ -136,11 +136,11 @@ def test_create_and_open(tmp_path, start):
 
 def test_rewrites_are_recorded_in_order(run, start):
     journal, steps = run
-    with pytest.raises(JournalError, match="Rewrite 3 does not follow entry 3"):
+    with pytest.raises(JournalError, match="recorded already"):
         journal.append(steps[2][1], before=steps[2][0])
     last = steps[2][1].graph
     skipped = ng.apply(SplitEdges(), ng.apply(SplitEdges(), last, limit=1).graph, limit=1)
-    with pytest.raises(JournalError, match="Rewrite 5 does not follow entry 3"):
+    with pytest.raises(JournalError, match="ends at"):
         journal.append(skipped, before=last)
     assert len(journal) == 3
 
@@ -313,3 +313,29 @@ def test_a_full_disk_leaves_the_journal(run, monkeypatch):
         ]
     journal.append(result, before=graph)
     assert len(list(journal.replay())) == 4
+
+
+def test_a_journal_may_start_at_a_rewritten_graph(tmp_path):
+    graph = ng.apply(ng.rules.SplitEdges(), ng.mlp([3, 2], domain=(0, 1)), limit=1).graph
+    journal = ng.Journal.create(tmp_path, graph)
+    result = ng.apply(ng.rules.SplitEdges(), graph, limit=2)
+    journal.append(result, before=graph)
+    assert [g.topology_hash for _, g in journal.replay()] == [result.graph.topology_hash]
+    assert journal.undo().equals(graph)
+
+
+def test_parameters_that_json_has_no_word_for_are_written(tmp_path):
+    graph = ng.mlp([3, 2], domain=(0, 1))
+    journal = ng.Journal.create(tmp_path, graph)
+    result = ng.apply(ng.rules.PruneEdges(below=np.float32(0.5)), graph)
+    journal.append(result, before=graph, metrics={"loss": np.float32(0.25)})
+    (entry,) = journal.entries()
+    assert entry.parameters == {"below": 0.5}
+    assert entry.metrics == {"loss": 0.25}
+
+
+def test_nothing_is_not_recorded(tmp_path):
+    graph = ng.mlp([3, 2], domain=(0, 1))
+    journal = ng.Journal.create(tmp_path, graph)
+    with pytest.raises(JournalError, match="matched nothing"):
+        journal.append(ng.apply(ng.rules.PruneVertices(), graph), before=graph)

@@ -105,6 +105,50 @@ def test_missing_edges_on_request():
         match(ng.missing_edge("e"), graph, on=[(0, 50)])
 
 
+@pytest.fixture
+def ports():
+    """x(2) -> h(2) at port 0 (x0 -> h0), port 1 (x0 -> h1) and, of wires, port 2; h -> y(2) of wires, none there."""
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.layer("h", 2)
+    b.output("y", 2)
+    b.edges("x", "h", [0], [0], weight=[1.0])
+    b.edges("x", "h", [0], [1], weight=[1.0], port=1)
+    b.identity("x", "h", port=2)
+    b.edges("h", "y", [], [], weight=[], kind=ng.Identity(), frozen=True)
+    return b.build()
+
+
+def listed(m):
+    return list(zip(m.e.source.tolist(), m.e.target.tolist(), m.e.port.tolist(), strict=True))
+
+
+def test_missing_edges_are_listed_port_by_port_and_never_for_wires(ports):
+    m, funnel = match(ng.missing_edge("e"), ports)
+    assert funnel == [("missing edges of existing links", 6)]
+    assert listed(m) == [(1, 2, 0), (0, 3, 0), (1, 3, 0), (0, 2, 1), (1, 2, 1), (1, 3, 1)]
+    assert len(np.unique(m.e.rows)) == 6
+    assert [len(g) for g in m.by("port")] == [3, 3]
+    assert listed(m.take(m.e.port == 1)) == listed(m)[3:]
+
+
+def test_missing_edges_on_request_belong_to_the_lowest_port_without_wires(ports):
+    m, funnel = match(ng.missing_edge("e"), ports, on=[(0, 2), (0, 3), (2, 4), (0, 4)])
+    assert listed(m) == [(0, 3, 0), (0, 4, 0)]  # x -> y is not linked at all
+    assert funnel == [("pairs asked for", 4), ("layers have a link that may hold it", 3), ("e is missing", 2)]
+    m, _ = match(ng.missing_edge("e", src=ng.vertex("p", role="hidden")), ports, on=[(0, 3)])
+    assert listed(m) == []
+
+
+def test_attributes_of_links_are_not_collected_again(graph, monkeypatch):
+    m, _ = match(ng.edge("e"), graph)
+    first = next(iter(m.by("link")))
+    ports, kind = first.e.port, first.e.kind
+    monkeypatch.setattr(type(graph), "links_by_key", property(lambda self: pytest.fail("collected again")))
+    np.testing.assert_array_equal(first.e.port, ports)
+    assert first.e.kind == kind
+
+
 def test_too_many_missing_edges_are_not_listed(monkeypatch):
     monkeypatch.setattr("netgraph.rewriting.pattern.MAX_ENUMERATED_PAIRS", 10)
     graph = ng.mlp([5, 5], density=0.5)

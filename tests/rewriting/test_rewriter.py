@@ -196,6 +196,75 @@ def test_set_activation_takes_vertex_parameters_along(graph, rw):
     assert ng.apply_delta(newer, delta.then(second).inverse())[0].equals(graph)
 
 
+def test_edits_of_one_layer_compose(graph):
+    a = graph.layers["a"]
+
+    def after(*edits):
+        rw = Rewriter(graph, np.random.default_rng(0))
+        for edit in edits:
+            edit(rw)
+        new, delta = rw.commit()
+        assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+        return new.layers["a"], delta
+
+    def prelu(rw):
+        rw.set_activation(a, "prelu")
+
+    def relu(rw):
+        rw.set_activation(a, "relu")
+
+    def grow(rw):
+        rw.add_vertices(a, 1)
+
+    layer, delta = after(prelu, relu)
+    assert (layer.activation, sorted(layer.values)) == ("relu", ["bias"])
+    assert not delta.layers_changed
+    assert not delta.vertices_changed
+    for edits in ((prelu, grow), (grow, prelu), (grow, relu, prelu), (prelu, relu, grow, prelu)):
+        layer, _ = after(*edits)
+        np.testing.assert_array_equal(layer.values["slope"], [0.25, 0.25, 0.25])
+        np.testing.assert_array_equal(layer.bias, [0, 0, 0])
+    layer, delta = after(prelu, grow, relu)
+    assert sorted(layer.values) == sorted(delta.vertices_added.values) == ["bias"]
+    layer, _ = after(prelu, lambda rw: rw.add_vertices(a, 1, slope=0.5))
+    np.testing.assert_array_equal(layer.values["slope"], [0.25, 0.25, 0.5])
+    layer, _ = after(prelu, lambda rw: rw.set_values(vertices(graph, 4), "slope", 0.75))
+    np.testing.assert_array_equal(layer.values["slope"], [0.25, 0.75])
+    with pytest.raises(RewriteError, match="no vertex column 'slope'"):
+        after(prelu, relu, lambda rw: rw.set_values(vertices(graph, 4), "slope", 0.75))
+
+
+def test_new_columns_of_a_layer_without_columns_have_the_dtype_of_the_graph():
+    graph = ng.mlp([2, 2, 1], bias=False, dtype=np.float64)
+    rw = Rewriter(graph, np.random.default_rng(0))
+    rw.set_activation(graph.layers["hidden1"], "prelu")
+    assert rw.commit()[0].layers["hidden1"].values["slope"].dtype == np.float64
+
+
+def test_names_of_new_layers_are_free():
+    b = ng.GraphBuilder()
+    b.input("x", 1)
+    b.layer("new-3", 1)
+    b.output("y", 1)
+    b.dense("x", "new-3")
+    b.dense("new-3", "y")
+    graph = b.build()
+    rw = Rewriter(graph, np.random.default_rng(0))
+    for name in ("new", "new", "new-4"):
+        n = rw.add_layer(1, name=name)
+        rw.connect(vertices(graph, 0), n, weight=1.0)
+        rw.connect(n, vertices(graph, 2), weight=1.0)
+    assert set(rw.commit()[0].layers) == {"x", "y", "new-3", "new-3-1", "new-4", "new-4-5"}
+
+
+def test_buffered_edges_are_found_by_link(graph, rw, monkeypatch):
+    # Looking up the edges of one link does not go through the batches of all others.
+    for _ in range(3):
+        rw.connect_all(vertices(graph, 0, 1, 2), rw.add_layer(1), weight=0.0)
+    monkeypatch.setattr(rw._buffer, "_edges", None)
+    assert sum(len(tap) for _, _, tap in rw._buffer.edges_between((0, 5, 0))) == 3
+
+
 def test_draws_use_one_number_per_edge(graph, rw):
     rw.connect_all(vertices(graph, 0, 1, 2), vertices(graph, 7, 8), weight=rw.uniform(2.0, 3.0))
     weight = rw.commit()[0].links["x", "y"].weight

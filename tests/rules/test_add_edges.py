@@ -70,3 +70,52 @@ def test_convolutions_gain_taps():
     full = ng.apply(AddEdges(), graph, require="exact").graph
     np.testing.assert_array_equal(full.edges.tap, np.arange(9))
     assert_same_function(graph, full)
+
+
+@pytest.mark.parametrize("on", [None, [(1, 3)]])
+def test_edges_join_the_link_that_lacks_them_at_its_port(on):
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2)
+    b.output("y", 2)
+    b.identity("x", "y")
+    b.edges("x", "y", [0, 0, 1], [0, 1, 0], weight=1.0, port=1)
+    graph = b.build()
+    result = ng.apply(AddEdges(), graph, on=on, require="exact")
+    assert [len(k) for k in result.graph.links] == [2, 4]
+    assert result.delta.link_keys == ((0, 1, 1),)
+    assert_same_function(graph, result.graph)
+
+
+def test_the_only_link_may_have_another_port():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2)
+    b.output("y", 1)
+    b.edges("x", "y", [0], [0], weight=1.0, port=1)
+    graph = ng.apply(AddEdges(), b.build()).graph
+    assert [(k.key, len(k)) for k in graph.links] == [((0, 1, 1), 2)]
+
+
+def test_every_port_is_filled():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2)
+    b.output("y", 1)
+    b.edges("x", "y", [0], [0], weight=1.0)
+    b.edges("x", "y", [1], [0], weight=1.0, port=1)
+    graph = b.build()
+    result = ng.apply(AddEdges(), graph)
+    assert [len(k) for k in result.graph.links] == [2, 2]
+    assert_same_function(graph, result.graph)
+
+
+@pytest.mark.parametrize("wires", [0, 2])
+def test_wires_take_no_edges(wires):
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2)
+    b.output("y", 2)
+    rows = np.arange(wires)
+    b.edges("x", "y", rows, rows, weight=1.0, kind=ng.Identity(), frozen=True)
+    graph = b.build()
+    for on in (None, [(0, 3)]):
+        result = ng.apply(AddEdges(), graph, on=on)
+        assert not result.changed
+        assert result.graph is graph

@@ -35,7 +35,7 @@ def read_csv(path: Path, target: str | None) -> RawData:
     """
     header, rows = _csv_rows(path)
     if target is None:
-        raise DataError(f"{path}: give target= the column to predict. Columns: {', '.join(header)}.")
+        raise DataError(f"{path}: give --target, the column to predict. Columns: {', '.join(header)}.")
     if target not in header:
         raise DataError(f"{path}: {unknown_name('target column', target, header)}")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))

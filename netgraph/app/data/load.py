@@ -81,4 +81,4 @@ def _check_options(task: str | None, limit: int | None) -> None:
     if task is not None and task not in TASKS:
         raise OptionError(unknown_name("task", task, TASKS))
     if limit is not None and limit < 1:
-        raise OptionError(f"limit={limit} leaves no training sample. Give a whole number above 0.")
+        raise OptionError(f"samples={limit} leaves no training sample. Give a whole number above 0.")

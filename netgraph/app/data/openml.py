@@ -33,7 +33,7 @@ def read_openml(spec: str, target: str | None) -> RawData:
         raise DataError(f"{spec} is a sparse table. Save it as a dense .npz file and give its path.")
     if bunch.target is None:
         known = ", ".join(bunch.feature_names)
-        raise DataError(f"{spec} names no target column. Give target= one of {known}.")
+        raise DataError(f"{spec} names no target column. Give --target, one of {known}.")
     columns = {name: bunch.data[:, at] for at, name in enumerate(bunch.feature_names)}
     for column, values in (bunch.categories or {}).items():
         if column in columns:

@@ -46,7 +46,7 @@ def read(spec: str, target: str | None) -> RawData:
         require_file(path)
         return read_csv(path, target)
     if target is not None:
-        raise DataError(f"target={target!r} names a column, but {spec!r} has none to name. Leave target= out.")
+        raise DataError(f"--target {target!r} names a column, but {spec!r} has none to name. Leave --target out.")
     if spec in _BUNDLED:
         return _read_bundled(spec)
     kinds = "a .npz, .csv or IDX file, a directory of IDX files, or openml:NAME"

@@ -66,7 +66,7 @@ def apply_limit(
     """Keep `limit` training samples of `x` and `y`, in place, some of each class; return a note."""
     if limit < len(classes):
         raise DataError(
-            f"{raw.source}: limit={limit} is less than the number of classes. Give at least {len(classes)}."
+            f"{raw.source}: samples={limit} is less than the number of classes. Give at least {len(classes)}."
         )
     total = len(y["train"])
     kept, _ = _hold_out(_groups(y["train"], bool(classes)), total - limit, _generator(seed, "limit"))

@@ -24,7 +24,7 @@ def resolve_task(raw: RawData, task: str | None) -> tuple[str, list[str]]:
         kind = "one-hot labels" if one_hot else "several columns"
         raise DataError(
             f"{raw.source}: {array_name('y', raw.first)} has shape {y.shape}, {kind}. For classification "
-            "store class indices (y.argmax(axis=1)); for several targets give task='regression'."
+            "store class indices (y.argmax(axis=1)); for several targets give --task regression."
         )
     if known := task or raw.task:
         return known, []
@@ -38,7 +38,7 @@ def resolve_task(raw: RawData, task: str | None) -> tuple[str, list[str]]:
         return "classification", []
     # Integers are labels whatever their number (ImageNet has 1000); floats are what quantities come as.
     guess, other = TASKS if targets.dtype.kind in "iu" else TASKS[::-1]
-    note = f"{count} distinct whole numbers as targets were taken for {guess}; task='{other}' overrides it."
+    note = f"{count} distinct whole numbers as targets were taken for {guess}; --task {other} overrides it."
     return guess, [note]
 
 
@@ -57,7 +57,7 @@ def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array
             first = labels[labels != np.round(labels)][0]
             raise DataError(
                 f"{raw.source}: label {first} of {array_name('y', split)} is not a whole number. Store class "
-                "labels as integers or text, or give task='regression'."
+                "labels as integers or text, or give --task regression."
             )
     values = np.unique(y[raw.first])
     indices = {}
@@ -68,7 +68,7 @@ def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array
             raise DataError(
                 f"{raw.source}: {array_name('y', split)} has labels that no training sample has: "
                 f"{listing(_class_names(unknown))}. Add samples of them to the training data or drop them "
-                "(or give task='regression' if these are quantities)."
+                "(or give --task regression if these are quantities)."
             )
         indices[split] = codes.astype(np.int64)
     names = _class_names(values)
@@ -97,7 +97,7 @@ def standardised(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array]
         if targets.dtype.kind == "U":
             raise DataError(
                 f"{raw.source}: targets such as {str(targets.flat[0])!r} are text. Regression needs numbers; "
-                "leave out task='regression' to use them as class labels."
+                "leave out --task regression to use them as class labels."
             )
         wide[split] = targets.astype(np.float64).reshape(len(targets), -1)
     with np.errstate(all="ignore"):

@@ -7,6 +7,7 @@ from tiny_training import diabetes, digits, start_graph
 from compilers import lower
 from compilers.training import evaluate, training_loss
 from compilers.training import evaluate as evaluate_function
+from netgraph.errors import InputError
 
 
 def network(data, **options):
@@ -63,6 +64,14 @@ def test_evaluating_uses_eval_mode_and_changes_nothing(training):
     one = evaluate(net, data.x_valid[:1], data.y_valid[:1], data.task)
     assert np.isfinite(one["loss"])
     assert metrics == evaluate(net.eval(), data.x_valid, data.y_valid, data.task)
+
+
+def test_a_failing_evaluation_restores_the_mode_too():
+    data = digits()
+    net = network(data).train()
+    with pytest.raises(InputError):
+        evaluate(net, data.x_valid[:, :-1], data.y_valid, data.task)
+    assert net.training
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

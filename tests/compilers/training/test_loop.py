@@ -26,13 +26,15 @@ from compilers.training import (
     Settled,
     Stopped,
     TrainingData,
+    TrainSettings,
     begin,
     edge_statistics,
     every,
     train,
 )
+from compilers.training.loop import stream_seed
 from netgraph.criteria import AbsoluteThreshold, TopK
-from netgraph.errors import OptionError, TrainingError
+from netgraph.errors import DataError, InputError, OptionError, TrainingError
 from netgraph.methods import Method, Split
 from netgraph.rules import SplitEdges
 from netgraph.schedules import EveryEpochs
@@ -136,29 +138,18 @@ def test_the_network_after_a_rewrite_is_that_of_its_result():
     state = run(options=settings(epochs=3), method=Method("split", (split,)), callbacks=[events.append])
     (rewritten,) = [e for e in events if isinstance(e, Rewritten)]
     assert state.net.graph.same_topology(rewritten.result.graph)
-    assert state.start.equals(rewritten.before)
+    assert rewritten.before.num_edges == 640
+    assert not rewritten.before.equals(start_graph(digits()))
     assert rewritten.metrics == state.history[1]
     assert state.net.weights is state.optimizer.param_groups[0]["params"][0]
 
 
-def test_the_start_is_the_trained_graph_before_the_first_growth():
-    data, options = digits(), settings()
-    alone = train(begin(start_graph(data), options, CPU), data, options, None)
-    assert alone.start is None
-    grown = run()
-    assert grown.start.num_edges == 640
-    assert not grown.start.equals(start_graph(data))
-    assert grown.start.rewrites == 0
-    assert np.isin(grown.start.edges.id, start_graph(data).edges.id).all()
-
-
-def test_a_proposal_that_rewrites_nothing_is_not_the_first_growth():
+def test_a_proposal_that_rewrites_nothing_is_recorded_without_a_rewrite():
     data = digits()
     graph = ng.mlp([64, 10], domain=(-1, 1))
     refuses = Split(selection=TopK(3), trigger=EveryEpochs(2), rule=SplitEdges(signed="refuse"), expansions=1)
     events, options = [], settings()
     state = train(begin(graph, options, CPU), data, options, Method("refuses", (refuses,)), [events.append])
-    assert state.start is None
     assert [a.matches for a in state.actions] == [0, 0, 0]
     assert state.net.graph.rewrites == 0
 
@@ -184,6 +175,9 @@ def test_a_second_proposal_of_one_epoch_sees_the_graph_of_the_first():
                 stats = context.statistics()
                 stats.check(context.graph)
                 yield ng.methods.Proposal(self.name, SplitEdges(), edges.id[:1], "to see")
+
+        def pending(self, context):
+            return False
 
     data, options = digits(), settings(epochs=2)
     state = train(begin(start_graph(data), options, CPU), data, options, Method("twice", (Twice(),)))
@@ -305,7 +299,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_remedy(optimizer)
     data = digits()
     options = settings(optimizer=optimizer, learning_rate=1e38, weight_decay=0.0)
     state, events = begin(start_graph(data), options, CPU), []
-    with pytest.raises(TrainingError, match="not finite after epoch 1; lower the learning rate"):
+    with pytest.raises(TrainingError, match="not finite after epoch 1; start again with a lower learning rate"):
         train(state, data, options, None, [events.append])
     assert state.epoch == 0
     assert events == []
@@ -324,6 +318,9 @@ def test_parameters_that_are_not_finite_stop_the_run_even_when_the_loss_is(param
             with torch.no_grad():
                 getattr(state.net, parameter)[0] = -np.inf
             yield from ()
+
+        def pending(self, context):
+            return False
 
     dark = TrainingData(data.x_train * 0, data.y_train, data.x_valid * 0, data.y_valid, "classification")
     with pytest.raises(TrainingError, match="not finite after epoch 2"):
@@ -396,3 +393,28 @@ def test_events_cannot_be_changed():
 def test_a_frequency_below_one_epoch_is_refused():
     with pytest.raises(OptionError, match=r"every\(0"):
         every(0, print)
+
+
+def test_targets_of_the_wrong_shape_are_refused():
+    x, y = np.zeros((4, 2)), np.arange(4.0)
+    with pytest.raises(DataError, match=r"y_train has shape \(4,\); regression needs \(samples, outputs\)"):
+        TrainingData.from_arrays(x, y, x, y, task="regression")
+    with pytest.raises(DataError, match=r"classification needs \(samples,\)"):
+        TrainingData.from_arrays(x, y[:, None], x, y, task="classification")
+
+
+def test_data_outside_the_domain_are_refused_before_the_first_epoch():
+    x, y = np.full((8, 2), 0.5), np.arange(8) % 2
+    wide = x.copy()
+    wide[3, 1] = 2
+    data = TrainingData.from_arrays(x, y, wide, y, task="classification")
+    settings = TrainSettings(epochs=1)
+    state = begin(ng.mlp([2, 2], domain=(0, 1)), settings, data.device)
+    with pytest.raises(InputError, match=r"x_valid has values from 0.5 to 2 in feature 1, outside the domain \[0, 1\]"):
+        train(state, data, settings)
+    assert state.epoch == 0
+
+
+def test_scores_and_rewrites_draw_from_different_streams():
+    seeds = {stream_seed(0, number, use) for number in range(5) for use in range(4)}
+    assert len(seeds) == 20

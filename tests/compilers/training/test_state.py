@@ -1,5 +1,6 @@
 import errno
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +17,19 @@ from tiny_training import (
     start_graph,
 )
 
-from compilers import lift, optimizer_state_arrays
-from compilers.training import Settled, begin, load_checkpoint, make_optimizer, save_checkpoint, train
+from compilers import CostTable, lift, lower, optimizer_state_arrays
+from compilers.training import (
+    Settled,
+    TrainState,
+    begin,
+    checkpoint_graph,
+    load_checkpoint,
+    make_optimizer,
+    save_checkpoint,
+    train,
+)
+from compilers.training.state import KIND, VERSION
+from netgraph.container import read_container, write_container
 from netgraph.errors import TrainingError
 
 
@@ -118,6 +130,81 @@ def test_a_fresh_state_can_be_saved(tmp_path):
     state = begin(start_graph(digits()), settings(), CPU)
     save_checkpoint(state, tmp_path / "c")
     assert_same_state(load_checkpoint(tmp_path / "c", settings(), CPU), state)
+
+
+# -- how the network was lowered ---------------------------------------------------------------------
+
+
+LOWERINGS = {
+    "float64": {"dtype": torch.float64},
+    "csr": {"kernels": {"layer1": "csr", "output": "csr"}},
+    "dense": {"kernels": {"layer1": "padded-dense", "output": "padded-dense"}},
+    "costs": {"costs": CostTable(csr_edge=0.0, csr_call=0.0)},
+}
+
+
+def lowered(options, **lowering):
+    """A state trained for two epochs from a sparse graph that is lowered in another way than by default."""
+    graph = start_graph(digits(), hidden=(8,), density=0.3)
+    names = [layer.name for layer in graph.layers.values()][1:]
+    if "kernels" in lowering:
+        lowering["kernels"] = dict(zip(names, lowering["kernels"].values(), strict=True))
+    net = lower(graph, **lowering)
+    data = digits()
+    if net.weights.dtype == torch.float64:
+        data = replace(data, x_train=data.x_train.double(), x_valid=data.x_valid.double())
+    return train(TrainState(net, make_optimizer(net, options)), data, options), data
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS.values(), ids=LOWERINGS)
+def test_a_resumed_network_is_lowered_as_it_was(lowering, tmp_path):
+    state, data = lowered(settings(epochs=2), **lowering)
+    save_checkpoint(state, tmp_path / "c")
+    loaded = load_checkpoint(tmp_path / "c", settings(epochs=2), CPU)
+    assert loaded.net.options == state.net.options
+    assert loaded.net.plan.digest == state.net.plan.digest
+    assert loaded.net.plan.summary() == state.net.plan.summary()
+    for one in (state, loaded):
+        train(one, data, settings(epochs=4))
+    assert_same_state(loaded, state)
+    assert loaded.net.weights.dtype == state.net.weights.dtype
+    assert torch.equal(loaded.net.weights, state.net.weights)
+    assert torch.equal(loaded.net.vertex_parameters, state.net.vertex_parameters)
+
+
+def rewrite_structure(path, change):
+    structure, arrays = read_container(path, KIND, VERSION)
+    change(structure)
+    write_container(path, KIND, VERSION, structure, arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"plan": "00" * 16}, "another plan"),
+        ({"kernels": {"output": "gone"}}, "cannot be lowered"),
+        ({"dtype": "float16"}, "cannot be used"),
+        ({"costs": {"gone": 1.0}}, "cannot be used"),
+    ],
+)
+def test_a_network_that_would_be_lowered_otherwise_is_refused(change, message, tmp_path):
+    save_checkpoint(begin(start_graph(digits()), settings(), CPU), tmp_path / "c")
+    rewrite_structure(tmp_path / "c", lambda structure: structure["lowering"].update(change))
+    with pytest.raises(TrainingError, match=message):
+        load_checkpoint(tmp_path / "c", settings(), CPU)
+
+
+def test_a_checkpoint_that_does_not_say_how_it_was_lowered_is_refused(tmp_path):
+    save_checkpoint(run(options=settings(epochs=2)), tmp_path / "c")
+    rewrite_structure(tmp_path / "c", lambda structure: structure.pop("lowering"))
+    with pytest.raises(TrainingError, match="lowering"):
+        load_checkpoint(tmp_path / "c", settings(epochs=2), CPU)
+
+
+def test_the_graph_of_a_checkpoint(tmp_path):
+    state = run(options=settings(epochs=2))
+    save_checkpoint(state, tmp_path / "c")
+    assert checkpoint_graph(tmp_path / "c").equals(lift(state.net))
 
 
 # -- damage ------------------------------------------------------------------------------------------
