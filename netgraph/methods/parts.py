@@ -115,7 +115,7 @@ class Split:
         kept = self._that_fit(graph, chosen, most)
         reason = f"{len(chosen):,} of {len(rows):,} edges selected by {self.criterion}"
         if len(kept) < len(chosen):
-            room = f"{self.rule.max_crossing:,} crossing edges" if most is None else f"{most:,} edges"
+            room = "the caps on new edges and vertices" if most is None else f"{most:,} edges and the caps"
             reason += f", {len(kept):,} fit into {room}"
         ids = graph.edges.id[kept]
         crossing = self.rule.count_crossing(find(self.rule, graph, on=ids))
@@ -165,9 +165,10 @@ class Split:
     def _fits(self, graph: Graph, rows: Array, most: int | None) -> bool:
         m = find(self.rule, graph, on=graph.edges.id[rows])
         crossing = self.rule.count_crossing(m)
-        if crossing > self.rule.max_crossing:
+        vertices = self.rule.count_vertices(m)
+        if crossing > self.rule.max_crossing or vertices > self.rule.max_vertices:
             return False
-        paths = 2 * (len(m) + int(np.count_nonzero(~m.p.nonnegative))) - len(m)
+        paths = 2 * vertices - len(m)
         return most is None or graph.num_edges + paths + crossing <= most
 
 

@@ -11,7 +11,7 @@ from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
 from netgraph.methods.method import Method, Part
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
-from netgraph.rules import SplitEdges
+from netgraph.rules import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.schedules import Plateau
 
 PRUNE_CRITERIA = {"budget": "l1", "below": "g_abs", "none": "l1"}
@@ -42,6 +42,7 @@ class SsonnOptions:
         limit: at most so many edges in one expansion; 0 is no limit.
         cross: "selected" joins all selected parents and children with all new vertices, "none" does not.
         epsilon: crossing weights are drawn from U(0, epsilon); the paper has 1e-8, 0 is exact.
+        max_crossing, max_vertices: no expansion makes more crossing edges, or vertices, than this.
         signed: how to split on inputs that may be negative: "pair", exactly, or "refuse".
         scope: "all" (recursion into sublayers) or "output" (only edges into the output, as the published code).
         expansions: how many expansions at most; 0 is no limit.
@@ -70,6 +71,8 @@ class SsonnOptions:
     limit: int = 0
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
+    max_crossing: int = MAX_CROSSING
+    max_vertices: int = MAX_VERTICES
     signed: Literal["pair", "refuse"] = "pair"
     scope: Literal["all", "output"] = "all"
     expansions: int = 1
@@ -127,7 +130,13 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
             criterion=o.criterion,
             selection=_selection(o),
             trigger=Plateau(o.plateau, window=o.window, minimum=o.spacing),
-            rule=SplitEdges(cross=o.cross, epsilon=o.epsilon, signed=o.signed),
+            rule=SplitEdges(
+                cross=o.cross,
+                epsilon=o.epsilon,
+                signed=o.signed,
+                max_crossing=o.max_crossing,
+                max_vertices=o.max_vertices,
+            ),
             scope=o.scope,
             scale=o.scale,
             spread=o.spread,

@@ -4,7 +4,7 @@ from netgraph.rewriting.rule import Rule
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.prune_vertices import PruneVertices
-from netgraph.rules.split_edges import SplitEdges
+from netgraph.rules.split_edges import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.rules.widen_layer import WidenLayer
 
 RULES: dict[str, type[Rule]] = {
@@ -16,4 +16,13 @@ RULES: dict[str, type[Rule]] = {
 }
 """The shipped rules by the name that the command line uses."""
 
-__all__ = ["RULES", "AddEdges", "PruneEdges", "PruneVertices", "SplitEdges", "WidenLayer"]
+__all__ = [
+    "MAX_CROSSING",
+    "MAX_VERTICES",
+    "RULES",
+    "AddEdges",
+    "PruneEdges",
+    "PruneVertices",
+    "SplitEdges",
+    "WidenLayer",
+]

@@ -13,6 +13,7 @@ from netgraph.rewriting import Claim, Matches, NewVertices, Rewriter, Rule, Vert
 from netgraph.statistics import Statistics
 
 MAX_CROSSING = 5_000_000
+MAX_VERTICES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +34,14 @@ class SplitEdges(Rule):
             still receive gradient.
         signed: what to do on a source that may be negative, "pair" or "refuse".
         max_crossing: refuse a rewrite that would make more crossing edges than this.
+        max_vertices: refuse a rewrite that would make more vertices than this.
     """
 
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
     signed: Literal["pair", "refuse"] = "pair"
     max_crossing: int = MAX_CROSSING
+    max_vertices: int = MAX_VERTICES
 
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
 
@@ -47,8 +50,13 @@ class SplitEdges(Rule):
             raise OptionError(f"cross={self.cross!r} is not 'selected' or 'none'.")
         if self.signed not in ("pair", "refuse"):
             raise OptionError(f"signed={self.signed!r} is not 'pair' or 'refuse'.")
-        if self.epsilon < 0:
-            raise OptionError(f"epsilon={self.epsilon} is negative; crossing weights are drawn from U(0, epsilon).")
+        if not 0 <= self.epsilon < np.inf:
+            raise OptionError(
+                f"epsilon={self.epsilon} is not a number from 0; crossing weights come from U(0, epsilon)."
+            )
+        for name in ("max_crossing", "max_vertices"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name}={getattr(self, name)} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Refuse sources that may be negative, when asked to."""
@@ -60,8 +68,18 @@ class SplitEdges(Rule):
             return 0
         return sum(_crossing(g) for g in _groups(m))
 
+    @staticmethod
+    def count_vertices(m: Matches) -> int:
+        """How many vertices splitting these matches would make: one each, two on signed sources."""
+        return len(m) + int(np.count_nonzero(~m.p.nonnegative))
+
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Split all matches, one new layer per target layer."""
+        if (vertices := self.count_vertices(m)) > self.max_vertices:
+            raise RewriteError(
+                f"Splitting {len(m):,} edges would make {vertices:,} vertices, more than max_vertices="
+                f"{self.max_vertices:,}; select fewer edges or raise the cap."
+            )
         crossing = self.count_crossing(m)
         if crossing > self.max_crossing:
             raise RewriteError(

@@ -182,7 +182,7 @@ def test_options_are_checked():
     for options, words in (
         ({"cross": "all"}, "cross='all' is not 'selected' or 'none'"),
         ({"signed": "no"}, "signed='no' is not 'pair' or 'refuse'"),
-        ({"epsilon": -1.0}, "epsilon=-1.0 is negative"),
+        ({"epsilon": -1.0}, "epsilon=-1.0 is not a number from 0"),
     ):
         with pytest.raises(OptionError, match=words):
             SplitEdges(**options)
@@ -200,3 +200,10 @@ def test_a_wrong_split_is_not_exact():
 
     assert ng.apply(Wrong(), net((0, 1)), require="exact").changed
     assert ng.apply(Wrong(), net((-1, 1))).certificate.kind == "unknown"
+
+
+def test_more_vertices_than_the_cap_are_refused():
+    graph = ng.mlp([3, 2], domain=(-1, 1))
+    with pytest.raises(RewriteError, match="would make 12 vertices, more than max_vertices=11"):
+        ng.apply(SplitEdges(cross="none", max_vertices=11), graph)
+    assert len(ng.apply(SplitEdges(cross="none", max_vertices=12), graph).delta.vertices_added) == 12
