@@ -48,7 +48,7 @@ ablation: $(INSTALLED)
 	$(BIN)/python -m benchmarks.ssonn_ablation $(DATA)
 
 docs: $(DOCS_INSTALLED)
-	$(BIN)/mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 
 clean:
 	rm -rf $(VENV) site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,7 +1,7 @@
 """SSONN's ablation (figure 2): accuracy after one expansion, by the criterion that chose the edges.
 
-python -m benchmarks.ssonn_ablation digits
-python -m benchmarks.ssonn_ablation mnist.npz --epochs 64 --expand-at 10 --edges 900
+python -m benchmarks.ssonn_ablation digits --edges 40
+python -m benchmarks.ssonn_ablation mnist.npz
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", default="digits", help="data set, as for `netgraph grow`")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--expand-at", type=int, default=10, help="epochs before the expansion")
-    parser.add_argument("--edges", type=int, default=100, help="edges to split")
+    parser.add_argument("--epochs", type=int, default=36)
+    parser.add_argument("--expand-at", type=int, default=8, help="epochs before the expansion")
+    parser.add_argument("--edges", type=int, default=400, help="edges to split")
     parser.add_argument("--cross", default="selected", choices=("selected", "none"))
-    parser.add_argument("--samples", type=int, default=10_000, help="at most so many training samples")
+    parser.add_argument("--samples", type=int, default=20_000, help="at most so many training samples")
     parser.add_argument("--out", type=Path, default=Path("ssonn_ablation.svg"), help="where to draw the curves")
     arguments = parser.parse_args()
     console = Console()
