@@ -62,6 +62,7 @@ def dense(edges: int) -> nn.Sequential:
 
 
 def main() -> None:
+    torch.set_num_threads(1)  # as `netgraph grow` runs; steps of this size gain nothing from more
     full = ladder(8, 80_000)
     wide = ladder(4, 200_000)
     cases = [
@@ -79,7 +80,7 @@ def main() -> None:
         ours = step_milliseconds(lower(graph), x, y)
         peer = step_milliseconds(dense(graph.num_edges), x, y)
         table.add_row(name, f"{graph.num_edges:,}", f"{ours:.2f}", f"{peer:.2f}", f"{ours / peer:.2f}")
-    console = Console()
+    console = Console(width=120)
     console.print(table)
     console.print(machine())
 
