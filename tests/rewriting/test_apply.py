@@ -310,6 +310,7 @@ def test_parameters_and_names():
     assert Scale(factor=3.0).name == "Scale"
     assert SplitEdges(epsilon=1e-8).parameters == {
         "cross": "selected", "epsilon": 1e-8, "signed": "pair", "max_crossing": 5_000_000,
+        "max_vertices": 100_000,
     }  # fmt: skip
 
 

@@ -70,3 +70,13 @@ def assert_same_run(one, two):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     litter = [p.name for p in two.rglob(".*")]
     assert not litter
+
+
+def refused(result, *words):
+    """Exit code 2, and a message with these words that is not a traceback."""
+    code, out, err = result
+    assert code == 2
+    for word in words:
+        assert word in err
+    assert "Traceback" not in out + err
+    return True
