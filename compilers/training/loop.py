@@ -24,7 +24,7 @@ from compilers.training.events import (
 )
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState
-from netgraph.errors import DivergenceError, InputError
+from netgraph.errors import DataError, DivergenceError, InputError
 from netgraph.graph import Graph
 from netgraph.methods import Action, Method, Proposal
 from netgraph.rewriting import apply
@@ -55,10 +55,13 @@ def train(
 
     Raises:
         InputError: when training or validation data leave the declared domain of the graph.
+        DataError: when targets do not fit its outputs.
         DivergenceError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
     """
     for name in ("x_train", "x_valid"):
         _check_domain(state.net.graph, name, getattr(data, name))
+    for name in ("y_train", "y_valid"):
+        _check_targets(state.net.graph, name, getattr(data, name), data.task)
     while state.epoch < settings.epochs and state.stopped is None:
         started = time.perf_counter()
         metrics = train_epoch(state, data, settings)
@@ -203,6 +206,17 @@ def _check_domain(graph: Graph, name: str, x: Tensor) -> None:
             f"{name} has values from {float(x[:, k].min()):g} to {float(x[:, k].max()):g} in feature {k}, outside the "
             f"domain [{float(low[k]):g}, {float(high[k]):g}] of input {layer.name!r}; scale or clip the data, or "
             "declare a wider domain."
+        )
+
+
+def _check_targets(graph: Graph, name: str, y: Tensor, task: str) -> None:
+    outputs = len(graph.outputs[0])
+    if task == "regression" and y.shape[1] != outputs:
+        raise DataError(f"{name} has {y.shape[1]} targets per sample, but the graph has {outputs} outputs.")
+    if task == "classification" and not (int(y.min()) >= 0 and int(y.max()) < outputs):
+        raise DataError(
+            f"{name} has class numbers from {int(y.min())} to {int(y.max())}, but the graph has {outputs} outputs; "
+            f"number the classes 0..{outputs - 1}."
         )
 
 

@@ -418,3 +418,15 @@ def test_data_outside_the_domain_are_refused_before_the_first_epoch():
 def test_scores_and_rewrites_draw_from_different_streams():
     seeds = {stream_seed(0, number, use) for number in range(5) for use in range(4)}
     assert len(seeds) == 20
+
+
+def test_targets_that_do_not_fit_the_outputs_are_refused():
+    x = np.full((6, 2), 0.5)
+    settings = TrainSettings(epochs=1)
+    classes = TrainingData.from_arrays(x, np.arange(6), x, np.arange(6), task="classification")
+    state = begin(ng.mlp([2, 3], domain=(0, 1)), settings, classes.device)
+    with pytest.raises(DataError, match="y_train has class numbers from 0 to 5, but the graph has 3 outputs"):
+        train(state, classes, settings)
+    numbers = TrainingData.from_arrays(x, np.ones((6, 2)), x, np.ones((6, 2)), task="regression")
+    with pytest.raises(DataError, match="2 targets per sample, but the graph has 3 outputs"):
+        train(state, numbers, settings)
