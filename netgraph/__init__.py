@@ -9,7 +9,7 @@
 Importing this package imports neither torch nor SciPy; the `compilers` package does.
 """
 
-from netgraph import criteria, errors, methods, rules, schedules, viz
+from netgraph import criteria, errors, methods, proof, rules, schedules, viz
 from netgraph.graph import (
     Conv2d,
     Dense,
@@ -22,8 +22,8 @@ from netgraph.graph import (
     mlp,
 )
 from netgraph.interpret import interpret, interpret_layers
+from netgraph.proof import Certificate, certify
 from netgraph.rewriting import (
-    Certificate,
     Delta,
     Journal,
     Result,
@@ -36,7 +36,9 @@ from netgraph.rewriting import (
     explain,
     find,
     layer,
+    link,
     missing_edge,
+    missing_link,
     vertex,
 )
 from netgraph.serialize import load, save
@@ -63,6 +65,7 @@ __all__ = [
     "apply",
     "apply_delta",
     "at_least",
+    "certify",
     "criteria",
     "edge",
     "errors",
@@ -71,10 +74,13 @@ __all__ = [
     "interpret",
     "interpret_layers",
     "layer",
+    "link",
     "load",
     "methods",
     "missing_edge",
+    "missing_link",
     "mlp",
+    "proof",
     "rules",
     "save",
     "schedules",

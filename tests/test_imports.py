@@ -15,8 +15,8 @@ ORDER = [
     {"errors", "files"},
     {"graph"},
     {"interpret", "statistics", "container", "serialize"},
-    {"rewriting"},
     {"proof"},
+    {"rewriting"},
     {"rules"},
     {"criteria", "schedules"},
     {"methods"},
@@ -26,7 +26,7 @@ ORDER = [
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 WITHIN = {("serialize", "container"), ("viz", "analysis")}
-LAZY = {("graph", "viz")}  # Graph._repr_svg_ draws itself
+LAZY = {("graph", "viz"), ("graph", "proof")}  # Graph._repr_svg_ draws itself, Graph.bounds proves them
 
 
 def files(package):

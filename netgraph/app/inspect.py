@@ -57,7 +57,7 @@ def show(run: RunDirectory, console: Console) -> None:
             rewrites.add_column(name, justify="right" if name in ("#", "epoch", "matches", "edges") else "left")
         for e in entries:
             rewrites.add_row(str(e.rewrite), str(e.epoch), e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}",
-                             e.certificate.kind)  # fmt: skip
+                             e.certificate.brief())  # fmt: skip
         console.print(rewrites)
 
 

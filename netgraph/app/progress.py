@@ -67,12 +67,9 @@ def _epoch_line(event: EpochEnded) -> str:
 def rewrite_line(event: Rewritten) -> str:
     """What was rewritten, where, how often, and what that did to the output."""
     result = event.result
-    certificate = result.certificate
-    measured = certificate.measured
-    change = f"output change {measured.relative:.1e} of its range" if measured else "not measured"
     return (
         f"{result.rule.name} x {len(result.matches):,} {places(result)}: {result.delta.summary()}; "
-        f"{certificate.kind}, {change} ({event.proposal.reason})"
+        f"{result.certificate.brief()} ({event.proposal.reason})"
     )
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from netgraph.app.data import Dataset
 from netgraph.app.run_directory import RunDirectory
 from netgraph.graph import Graph
+from netgraph.proof import LEVELS
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
@@ -28,7 +29,9 @@ class RunSummary:
         edges, edges_start, edges_peak: trainable edges at the end, at the start, and at most.
         vertices, layers, layers_start: sizes.
         rewrites: number of rewrites.
-        growth_change: largest measured change, relative to the range of an output, of any rewrite that added edges.
+        growth_proof: the weakest certificate of any rewrite that added edges; None when nothing grew.
+        growth_bound: largest proved bound of these, relative to the range of an output; None where one has none.
+        growth_change: largest measured change of these, relative to the range of an output.
         grown_at: epochs before the first growth; None when nothing grew.
         seconds, seconds_start: wall time of the run, and of training the linear start.
         epochs: finished epochs.
@@ -49,6 +52,8 @@ class RunSummary:
     layers: int
     layers_start: int
     rewrites: int
+    growth_proof: str | None
+    growth_bound: float | None
     growth_change: float
     grown_at: int | None
     seconds: float
@@ -81,7 +86,9 @@ class RunSummary:
         entries = run.journal.entries()
         sizes = [start.num_edges, *(entry.edges for entry in entries)]
         grown = [entry for entry, before in zip(entries, sizes, strict=False) if entry.edges > before]
-        changes = [entry.certificate.measured.relative for entry in grown if entry.certificate.measured]
+        proofs = [entry.certificate for entry in grown]
+        measured = [proof.measured for proof in proofs if proof.measured]
+        bounds = [m.bound for m in measured if m.bound is not None]
         return cls(
             data=dataset.name,
             method=run.config["method"],
@@ -94,7 +101,9 @@ class RunSummary:
             layers=final.num_layers,
             layers_start=start.num_layers,
             rewrites=len(entries),
-            growth_change=max(changes, default=0.0),
+            growth_proof=max((proof.level for proof in proofs), key=LEVELS.index, default=None),
+            growth_bound=max(bounds, default=0.0) if len(bounds) == len(proofs) else None,
+            growth_change=max((m.relative for m in measured), default=0.0),
             grown_at=grown[0].epoch if grown else None,
             seconds=state.elapsed,
             seconds_start=seconds_start,
@@ -113,6 +122,16 @@ class RunSummary:
         }
         return json.dumps(values)
 
+    def _proof(self) -> str:
+        """What is proved of growth, in a clause."""
+        if self.growth_proof is None:
+            return "nothing grew"
+        measured = f"measured {self.growth_change:.1e} of the outputs' range"
+        if self.growth_proof == "exact":
+            return f"growth proved exact, {measured}"
+        bound = "without a bound" if self.growth_bound is None else f"within {self.growth_bound:.1e} of the range"
+        return f"growth proved {self.growth_proof}, {bound}; {measured}"
+
     def table(self) -> Table:
         """Before and after growth, side by side."""
         table = Table(title=f"{self.data}: before and after growth ({self.method}, seed {self.seed})")
@@ -121,10 +140,7 @@ class RunSummary:
         start = (_score(self.test_start), f"{self.edges_start:,}", str(self.layers_start), f"{self.seconds_start:.1f}")
         table.add_row("linear start, trained alone", *start)
         table.add_row("grown", _score(self.test), f"{self.edges:,}", str(self.layers), f"{self.seconds:.1f}")
-        table.caption = (
-            f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; largest output change by growth "
-            f"{self.growth_change:.1e} of its range"
-        )
+        table.caption = f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self._proof()}"
         return table
 
 
@@ -147,18 +163,21 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "## Rewrites",
         "",
-        "| # | epoch | rule | matches | what changed | edges | function | measured change |",
-        "| ---: | ---: | --- | ---: | --- | ---: | --- | ---: |",
+        "| # | epoch | rule | matches | what changed | edges | proved | at most | measured |",
+        "| ---: | ---: | --- | ---: | --- | ---: | --- | ---: | ---: |",
     ]
     for e in run.journal.entries():
-        measured = f"{e.certificate.measured.relative:.1e}" if e.certificate.measured else ""
+        evidence = e.certificate.measured
+        measured = f"{evidence.relative:.1e}" if evidence else ""
+        bound = f"{evidence.bound:.1e}" if evidence and evidence.bound is not None else ""
         lines.append(
             f"| {e.rewrite} | {e.epoch} | {e.rule} | {e.matches:,} | {e.summary} | {e.edges:,} "
-            f"| {e.certificate.kind} | {measured} |"
+            f"| {e.certificate.level} | {bound} | {measured} |"
         )
     lines += [
         "",
-        "Measured changes are the largest over a probe batch, each output relative to its own range.",
+        "Proved of every input in the declared domain; measured is the largest change over a probe batch. Both are "
+        "relative to the range of the output.",
         "",
         "## Settings",
         "",

@@ -17,6 +17,8 @@ from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, 
 if TYPE_CHECKING:
     import networkx
 
+    from netgraph.proof.intervals import Bounds, Domain, Mode
+
 
 class NextIds(NamedTuple):
     """The ids that the next new layer, vertex and edge will get. They only grow along a history."""
@@ -311,6 +313,31 @@ class Graph:
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]
         return new
+
+    # -- what is proved of it ---------------------------------------------------------------------
+
+    def bounds(self, *, domain: Domain | None = None, mode: Mode = "eval") -> Bounds:
+        """Interval of every vertex for every input in the domain, rounded outward.
+
+        Args:
+            domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a
+                graph with one input. Layers that are left out keep the domain that they declare.
+            mode: whether batch norm uses its running statistics ("eval") or those of an unknown batch ("train").
+
+        Raises:
+            InputError: when a domain does not fit the inputs, is empty or NaN.
+            OptionError: for an unknown mode.
+
+        Cost: O(edges + vertices) the first time; bounds over the declared domains are kept.
+        """
+        from netgraph.proof.intervals import bounds
+
+        if domain is not None:
+            return bounds(self, domain=domain, mode=mode)
+        kept: dict[str, Bounds] = self.__dict__.setdefault("_bounds", {})
+        if mode not in kept:
+            kept[mode] = bounds(self, mode=mode)
+        return kept[mode]
 
     # -- the world outside ------------------------------------------------------------------------
 

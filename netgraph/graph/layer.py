@@ -155,13 +155,6 @@ class Layer:
         same = len(low) > 0 and bool((low == low[0]).all() and (high == high[0]).all())
         return (float(low[0]), float(high[0])) if same else (low, high)
 
-    @property
-    def nonnegative(self) -> Array:
-        """(vertices,) bool: whether a vertex's value is provably at least 0, from its own operation alone."""
-        if self.role == "input":
-            return np.asarray(self.values["low"] >= 0)
-        return np.full(len(self), get_activation(self.activation).nonnegative)
-
     def required_columns(self) -> dict[str, float]:
         """Vertex columns that the layer's operation needs, with their starting values (`bias` is optional)."""
         return required_columns(self.role, self.norm, self.activation)

@@ -149,8 +149,10 @@ class VertexTable:
 
     @cached_property
     def nonnegative(self) -> Array:
-        """(vertices,) whether each value is provably at least 0."""
-        return concatenate([layer.nonnegative for layer in self._layers], np.bool_)
+        """(vertices,) whether each value is provably at least 0, be batch norm in eval or in train mode. O(edges)."""
+        result = self._graph.bounds(mode="train").low >= 0
+        result.flags.writeable = False
+        return result
 
     def column(self, name: str) -> Array:
         """(vertices,) a vertex column, NaN in layers that do not have it."""

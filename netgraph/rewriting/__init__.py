@@ -1,27 +1,25 @@
 """Rewriting: rules, matches, the rewriter, deltas and the journal."""
 
 from netgraph.rewriting.apply import Explanation, Result, apply, explain, find
-from netgraph.rewriting.certificate import Certificate, Measurement, sample_inputs
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, Stamp
 from netgraph.rewriting.journal import Entry, Journal
-from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows, VertexRows
-from netgraph.rewriting.pattern import edge, layer, missing_edge, vertex
+from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.pattern import edge, layer, link, missing_edge, missing_link, vertex
 from netgraph.rewriting.rewriter import NewVertices, Rewriter
-from netgraph.rewriting.rule import Claim, Condition, Rule, at_least
+from netgraph.rewriting.rule import Condition, Rule, at_least
 
 __all__ = [
-    "Certificate",
-    "Claim",
     "Condition",
     "Delta",
     "EdgeRows",
     "Entry",
     "Explanation",
     "Journal",
+    "LayerPairRows",
     "LayerRows",
+    "LinkRows",
     "Matches",
-    "Measurement",
     "NewVertices",
     "PairRows",
     "Result",
@@ -36,7 +34,8 @@ __all__ = [
     "explain",
     "find",
     "layer",
+    "link",
     "missing_edge",
-    "sample_inputs",
+    "missing_link",
     "vertex",
 ]

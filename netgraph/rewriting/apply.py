@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph.columns import Array
-from netgraph.interpret import interpret
-from netgraph.rewriting.certificate import Certificate, certificate, measure, sample_inputs
+from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.delta import Delta
-from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows
+from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.pattern import match_pattern
 from netgraph.rewriting.rewriter import Rewriter, empty_delta
-from netgraph.rewriting.rule import Claim, Condition, Rule, conditions
+from netgraph.rewriting.rule import Condition, Rule, conditions
 from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -87,7 +86,8 @@ def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any =
         rule: the rule.
         graph: where to look.
         stats: statistics of this topology, for conditions that read them.
-        on: only these: edge ids, vertex ids, or (pairs, 2 or 3) source id, target id, tap of missing edges.
+        on: only these: edge ids, vertex ids, layer names or ids, (pairs, 2 or 3) source id, target id, tap of missing
+            edges, or (source, target) of links and missing links, names or ids of their layers.
 
     Raises:
         RewriteError, StatisticsError: when `on` or `stats` do not belong to the graph.
@@ -111,7 +111,7 @@ def apply(
     limit: int | None = None,
     order_by: OrderBy = None,
     rng: np.random.Generator | int | None = None,
-    require: Literal["exact", "bounded"] | None = None,
+    require: Level | float | None = None,
     probe: Any = PROBE_SAMPLES,
 ) -> Result:
     """Apply a rule to all its matches at once; the graph itself never changes.
@@ -120,12 +120,14 @@ def apply(
         rule: the rule.
         graph: the graph to rewrite.
         stats: statistics of this topology, for conditions that read them.
-        on: only these: edge ids, vertex ids, or (pairs, 2 or 3) source id, target id, tap of missing edges.
+        on: only these: edge ids, vertex ids, layer names or ids, (pairs, 2 or 3) source id, target id, tap of missing
+            edges, or (source, target) of links and missing links, names or ids of their layers.
         limit: at most so many matches, the first in order.
         order_by: order of the matches, largest first: an array with one value per match that passes,
             the name of an edge or vertex statistic, or a function of matches and statistics. Default: row order.
         rng: generator, or seed, of random initial values; seed 0 by default.
-        require: refuse the rewrite unless its certificate is of this kind or better.
+        require: refuse the rewrite unless this is proved of it: "exact", "exact up to rounding", "bounded", or a
+            number that no output may change by more.
         probe: number of random inputs on which the change of the output is measured, a batch of inputs as
             `interpret` takes them, or None not to measure.
 
@@ -151,23 +153,18 @@ def apply(
     chosen = passing.take(order[wins[order]])
     skipped = passing.take(order[~wins[order]])
     if not len(chosen):
-        done = Certificate("exact", "nothing matched, so nothing changed")
+        done = Certificate("exact", "nothing matched", bound=0.0)
         return Result(graph, empty_delta(graph), done, chosen, skipped, explanation, rule)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng or 0)
-    claim = rule.claim(chosen)
     rewriter = Rewriter(graph, generator)
     rule.rewrite(chosen, rewriter)
     new, delta = rewriter.commit()
-    proof = _certify(graph, new, claim, probe)
+    proof = certify(graph, new)
     _enforce(rule, proof, require)
+    if probe is not None:
+        inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
+        proof = replace(proof, measured=measure(graph, new, inputs, proof.bounds if proof.kind != "unknown" else None))
     return Result(new, delta, proof, chosen, skipped, explanation, rule)
-
-
-def _certify(old: Graph, new: Graph, claim: Claim, probe: Any) -> Certificate:
-    if probe is None:
-        return certificate(claim, None)
-    inputs = sample_inputs(old, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
-    return certificate(claim, measure(old, new, inputs, interpret(old, inputs)))
 
 
 def _is_count(probe: Any) -> bool:
@@ -178,11 +175,11 @@ def _is_count(probe: Any) -> bool:
     return True
 
 
-def _enforce(rule: Rule, proof: Certificate, require: str | None) -> None:
-    allowed = {None: ("exact", "bounded", "unknown"), "bounded": ("exact", "bounded"), "exact": ("exact",)}
-    if require not in allowed:
-        raise OptionError(f"require={require!r} is not 'exact', 'bounded' or None.")
-    if proof.kind not in allowed[require]:
+def _enforce(rule: Rule, proof: Certificate, require: Level | float | None) -> None:
+    number = isinstance(require, int | float) and not isinstance(require, bool) and require >= 0
+    if not (require is None or number or require in LEVELS[:-1]):
+        raise OptionError(f"require={require!r} is none of {LEVELS[:-1]}, a number from 0, or None.")
+    if not proof.satisfies(require):
         raise RewriteError(f"{rule.name} is refused: {require} was required, but the rewrite is {proof}.")
 
 
@@ -234,6 +231,10 @@ def _describe(m: Matches, row: int) -> str:
     if isinstance(root, EdgeRows):
         edges = m.graph.edges
         return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
+    if isinstance(root, LinkRows | LayerPairRows):
+        source, target = root.key[0][:2] if isinstance(root, LinkRows) else (int(root.source[0]), int(root.target[0]))
+        names = f"{m.graph.layer(source).name!r} -> {m.graph.layer(target).name!r}"
+        return f"link {names}" if isinstance(root, LinkRows) else f"missing link {names}"
     if isinstance(root, LayerRows):
         return f"layer {m.graph.layer(int(root.id[0])).name!r}"
     return f"vertex {root.id[0]} of layer {m.graph.layer(int(root.layer[0])).name!r}"
@@ -245,6 +246,11 @@ def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
     if isinstance(order_by, str):
         if stats is None:
             raise RewriteError(f"order_by={order_by!r} names a statistic, but no statistics were given.")
+        if not isinstance(m.root, EdgeRows | VertexRows):
+            raise RewriteError(
+                f"order_by={order_by!r} names a statistic, which only edges and vertices have; give a function of the "
+                "matches, or an array with one value per match."
+            )
         by_edge = isinstance(m.root, EdgeRows)
         values = (stats.edge(order_by) if by_edge else stats.vertex(order_by))[m.root.rows]
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ class EditBuffer:
         self._edges_of: dict[LinkKey, list[dict[str, Array]]] = {}
         self._edge_gone = np.zeros(len(graph.edges), dtype=bool)
         self._vertex_gone = np.zeros(len(graph.vertices), dtype=bool)
+        self._links_gone: set[LinkKey] = set()
         self._edge_changes: dict[str, list[tuple[Array, Array]]] = {}
         self._vertex_changes: dict[str, list[tuple[Array, Array, Array]]] = {}
         self._next = list(graph.next_ids)
@@ -93,15 +95,16 @@ class EditBuffer:
         weight: Array,
         kind: LinkKind | None,
         port: int,
-        frozen: bool,
+        frozen: Any,
     ) -> None:
         """Add edges between vertices given by id and layer; makes the links that are missing."""
-        pairs, which = np.unique(np.stack([source_layer, target_layer]), axis=1, return_inverse=True)
-        for k, mine in by_value(which.ravel()).items():
-            key = (int(pairs[0, k]), int(pairs[1, k]), port)
+        layers = self._next[0]  # every layer id, new ones included, is below
+        flags = np.broadcast_to(np.asarray(frozen, dtype=bool), source.shape)
+        for pair, mine in by_value(np.asarray(source_layer, np.int64) * layers + target_layer).items():
+            key = (*divmod(pair, layers), port)
             self._open_link(key, kind)
             columns = {"source": source[mine], "target": target[mine], "tap": tap[mine], "weight": weight[mine],
-                       "frozen": np.full(len(mine), frozen)}  # fmt: skip
+                       "frozen": flags[mine]}  # fmt: skip
             self._edges.append((key, columns))
             self._edges_of.setdefault(key, []).append(columns)
 
@@ -114,9 +117,12 @@ class EditBuffer:
             raise RewriteError(f"The link {key} is {have}; edges of kind {kind} cannot be added to it.")
 
     def weight_dtype(self) -> str:
-        """Name of the dtype of new weights: that of the first link."""
-        link: Link | None = next(iter(self.graph.links_by_key.values()), None)
-        return link.weight.dtype.name if link is not None else "float32"
+        """Name of the dtype of new weights: the widest in the graph, so that no weight is rounded when it moves."""
+        return self._widest
+
+    @cached_property
+    def _widest(self) -> str:
+        return str(np.result_type(np.float32, *{link.weight.dtype for link in self.graph.links_by_key.values()}).name)
 
     def edges_between(self, key: LinkKey) -> Iterator[tuple[Array, Array, Array]]:
         """Source id, target id, tap of the edges that a link will have, as far as buffered."""
@@ -138,6 +144,16 @@ class EditBuffer:
     def remove_vertices(self, rows: Array) -> None:
         """Remove vertices by flat row; their edges are removed by the caller."""
         self._vertex_gone[rows] = True
+
+    def remove_link(self, key: LinkKey) -> None:
+        """Remove a link with its edges, of which it may have none; edges that are added to it later keep it."""
+        start = self.graph.edges.offset(key)
+        self._edge_gone[start : start + len(self.graph.links_by_key[key])] = True
+        self._links_gone.add(key)
+
+    def edges_left(self) -> Array:
+        """(edges,) which edges of the graph are not removed so far."""
+        return ~self._edge_gone
 
     def change_edges(self, column: str, edges: EdgeRows, values: Array) -> None:
         """Set an edge column; a later change of the same edge wins."""
@@ -230,7 +246,9 @@ class EditBuffer:
         removed = [
             key
             for key, left, before in zip(keys, left_e, had, strict=True)
-            if key not in added and left == 0 and (before > 0 or {key[0], key[1]} & removed_layers)
+            if key not in added
+            and left == 0
+            and (before > 0 or key in self._links_gone or {key[0], key[1]} & removed_layers)
         ]
         return removed, removed_layers
 

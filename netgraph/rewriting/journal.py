@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgraph.errors import FileFormatError, JournalError, RewriteError
 from netgraph.files import append_line, write_atomically
+from netgraph.proof import Certificate
 from netgraph.rewriting.apply import Result
-from netgraph.rewriting.certificate import Certificate
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.delta_file import load_delta, save_delta
@@ -124,7 +124,7 @@ class Journal:
             seed=seed,
             topology_hash=result.graph.topology_hash,
         )
-        line = json.dumps(asdict(entry), default=_plain)
+        line = json.dumps({**vars(entry), "certificate": entry.certificate.to_json()}, default=_plain)
         self._check_follows(number, result, before)
         self._cut_torn_line()
         save(before, self._before_path(number))

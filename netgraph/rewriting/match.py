@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.errors import RewriteError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid, Layer
-from netgraph.graph.link import LinkKind
+from netgraph.graph.link import Link, LinkKey, LinkKind
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -189,12 +189,79 @@ class LayerRows:
         return self.id
 
     @property
+    def layer(self) -> Array:
+        """Layer ids."""
+        return self.id
+
+    @property
     def size(self) -> Array:
         """Number of vertices of each layer."""
         return np.array([len(layer) for layer in self], dtype=np.int64)
 
 
-Rows = VertexRows | EdgeRows | PairRows | LayerRows
+class LinkRows:
+    """Links of a graph, one per row: `rows` are their positions in `graph.links_by_key`."""
+
+    def __init__(self, graph: Graph, rows: Array) -> None:
+        self.graph = graph
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Link]:
+        links = self.graph.links_by_key
+        return (links[key] for key in self.key)
+
+    def take(self, chosen: Array) -> LinkRows:
+        """The links at the given positions or mask."""
+        return LinkRows(self.graph, self.rows[chosen])
+
+    @property
+    def key(self) -> list[LinkKey]:
+        """(source layer id, target layer id, port) of each link."""
+        keys = list(self.graph.links_by_key)
+        return [keys[row] for row in self.rows.tolist()]
+
+    @property
+    def port(self) -> Array:
+        """Port of the target layer at which each link arrives."""
+        return np.array([key[2] for key in self.key], dtype=np.int64)
+
+    @property
+    def size(self) -> Array:
+        """Number of edges, frozen ones included, of each link."""
+        return np.asarray(np.diff(self.graph.edges.offsets)[self.rows])
+
+    @property
+    def edges(self) -> EdgeRows:
+        """All edges of these links, link after link."""
+        start, size = self.graph.edges.offsets[self.rows], self.size
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        return EdgeRows(self.graph, np.repeat(start, size) + within)
+
+
+class LayerPairRows:
+    """Pairs of layers that no link joins, one per row; `source` and `target` are layer ids."""
+
+    def __init__(self, graph: Graph, source: Array, target: Array) -> None:
+        self.graph = graph
+        self.source, self.target = source, target
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, chosen: Array) -> LayerPairRows:
+        """The pairs at the given positions or mask."""
+        return LayerPairRows(self.graph, self.source[chosen], self.target[chosen])
+
+    @property
+    def rows(self) -> Array:
+        """A number per pair that tells it from all others."""
+        return np.asarray(self.source * self.graph.next_ids.layer + self.target)
+
+
+Rows = VertexRows | EdgeRows | PairRows | LayerRows | LinkRows | LayerPairRows
 
 
 class Matches:
@@ -219,7 +286,7 @@ class Matches:
 
     @property
     def root(self) -> Any:
-        """The rows of the pattern's own name: the edge, the missing edge or the vertex."""
+        """The rows of the pattern's own name: the edge, the missing edge, the vertex, the link."""
         return next(iter(self.bound.values()))
 
     def take(self, chosen: Array) -> Matches:
@@ -247,12 +314,12 @@ class Matches:
             return np.asarray(rows[1].layer)
         if key == "layer" and isinstance(rows[0], VertexRows):
             return rows[0].layer
-        if key == "link" and isinstance(rows[0], EdgeRows):
-            return rows[0].link
+        if key == "link" and isinstance(rows[0], EdgeRows | LinkRows):
+            return rows[0].link if isinstance(rows[0], EdgeRows) else rows[0].rows
         if key == "link kind" and isinstance(rows[0], EdgeRows):
             kinds = [repr(k.kind) for k in self.graph.links_by_key.values()]
             return np.unique(kinds, return_inverse=True)[1][rows[0].link]
-        if key == "port" and isinstance(rows[0], EdgeRows | PairRows):
+        if key == "port" and isinstance(rows[0], EdgeRows | PairRows | LinkRows):
             return rows[0].port
         if key == "source grid" and len(rows) == 3:
             ids = list(self.graph.layers_by_id)

@@ -11,13 +11,19 @@ from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Role
 from netgraph.graph.link import Identity
-from netgraph.rewriting.match import EdgeRows, LayerRows, Matches, PairRows, Rows, VertexRows
+from netgraph.rewriting.layer_patterns import (
+    MAX_ENUMERATED_PAIRS,
+    LayerPattern,
+    LinkPattern,
+    MissingLinkPattern,
+    match_layers,
+    match_links,
+    match_missing_links,
+)
+from netgraph.rewriting.match import EdgeRows, Matches, PairRows, Rows, VertexRows
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
-
-MAX_ENUMERATED_PAIRS = 50_000_000
-"""Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
 
 NOT_LINKED, ONLY_WIRES = -1, -2
 """What stands for the link of a pair of layers that no link joins, or only `Identity` links."""
@@ -61,15 +67,7 @@ class MissingEdgePattern:
     dst: VertexPattern = field(default_factory=lambda: VertexPattern("dst"))
 
 
-@dataclass(frozen=True)
-class LayerPattern:
-    """A layer bound to `name`, of a given role or any."""
-
-    name: str
-    role: Role | None = None
-
-
-Pattern = VertexPattern | EdgePattern | MissingEdgePattern | LayerPattern
+Pattern = VertexPattern | EdgePattern | MissingEdgePattern | LayerPattern | LinkPattern | MissingLinkPattern
 
 
 def vertex(name: str, *, role: Role | None = None) -> VertexPattern:
@@ -98,14 +96,27 @@ def missing_edge(
     return MissingEdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
 
 
+def link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> LinkPattern:
+    """Match links, wires included, bound to `name`; `src` and `dst` bind and restrict the layers that they join."""
+    return LinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+
+
+def missing_link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> MissingLinkPattern:
+    """Match pairs of layers that no link joins, the target later in `graph.topological_order` and not an input.
+
+    Links between any of these pairs, or all of them, close no cycle.
+    """
+    return MissingLinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+
+
 def match_pattern(pattern: Pattern, graph: Graph, on: Any = None) -> tuple[Matches, list[tuple[str, int]]]:
     """All matches of a pattern, in the order of `graph.edges` or `graph.vertices`, and a funnel of counts.
 
     Args:
         pattern: what to look for.
         graph: where.
-        on: only these: vertex ids, edge ids, layer names or ids, or for missing edges (pairs, 2 or 3)
-            source id, target id, tap.
+        on: only these: vertex ids, edge ids, layer names or ids, for missing edges (pairs, 2 or 3) source id,
+            target id, tap, for links and missing links pairs of layer names or ids (links: and a port).
 
     Raises:
         RewriteError: when `on` names what is not there, or there are too many missing pairs to list.
@@ -115,7 +126,11 @@ def match_pattern(pattern: Pattern, graph: Graph, on: Any = None) -> tuple[Match
     if isinstance(pattern, EdgePattern):
         return _match_edges(pattern, graph, on)
     if isinstance(pattern, LayerPattern):
-        return _match_layers(pattern, graph, on)
+        return match_layers(pattern, graph, on)
+    if isinstance(pattern, LinkPattern):
+        return match_links(pattern, graph, on)
+    if isinstance(pattern, MissingLinkPattern):
+        return match_missing_links(pattern, graph, on)
     return _match_missing(pattern, graph, on)
 
 
@@ -126,21 +141,6 @@ def _match_vertices(pattern: VertexPattern, graph: Graph, on: Any) -> tuple[Matc
         rows = rows[pattern.admits(graph)[rows]]
         funnel.append((pattern.describe(), len(rows)))
     return Matches(graph, {pattern.name: VertexRows(graph, rows)}), funnel
-
-
-def _match_layers(pattern: LayerPattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:
-    if on is None:
-        layers = list(graph.layers_by_id.values())
-        funnel = [("layers", len(layers))]
-    else:
-        asked = [on] if isinstance(on, str) or np.ndim(on) == 0 else list(on)
-        layers = [graph.layer(key if isinstance(key, str) else int(key)) for key in asked]
-        funnel = [("layers asked for", len(layers))]
-    if pattern.role is not None:
-        layers = [x for x in layers if x.role == pattern.role]
-        funnel.append((f"{pattern.name} is {pattern.role}", len(layers)))
-    ids = np.unique(np.array([x.id for x in layers], dtype=np.int64))
-    return Matches(graph, {pattern.name: LayerRows(graph, ids)}), funnel
 
 
 def _match_edges(pattern: EdgePattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:

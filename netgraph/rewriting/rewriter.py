@@ -12,12 +12,13 @@ from netgraph.errors import RewriteError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
-from netgraph.graph.link import Dense, Identity, LinkKey, LinkKind
+from netgraph.graph.link import Dense, Identity, Link, LinkKey, LinkKind
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
 from netgraph.rewriting.edits import EditBuffer
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
+from netgraph.rewriting.splitting import check_split, share_edges
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -33,6 +34,10 @@ class NewVertices:
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def take(self, chosen: Array) -> NewVertices:
+        """The vertices at the given positions or mask; a position may occur several times."""
+        return NewVertices(self.id[chosen], self.layer_id, self.grid)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ Vertices = VertexRows | NewVertices
 class Rewriter:
     """Buffers edits of one graph. A rule receives it; `apply` commits it.
 
+    Primitives: `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add; `remove` takes edges,
+    vertices, a layer or a link away; `set_weight`, `set_values`, `set_bias`, `set_activation` and `freeze` change.
     Ids are given out at once, so what is new can be connected before it exists. Nothing is visible in the
     graph until the commit, and an error anywhere leaves the graph as it was.
 
@@ -81,12 +88,14 @@ class Rewriter:
         grid: Grid = (),
         norm: Norm = "none",
         dtype: Any = None,
+        values: Mapping[str, Any] | None = None,
         **attributes: Any,
     ) -> NewVertices:
         """Add a hidden layer of `size` vertices, bias 0, norm and activation at their starting values.
 
         The layer's id is put behind `name`, and a number as well where that name is taken. Columns have the dtype of
-        the graph's weights unless `dtype` says otherwise. Further attributes as in `Layer`.
+        the graph's weights unless `dtype` says otherwise; `values` sets vertex columns, one value or one per vertex.
+        Further attributes as in `Layer`.
         """
         if size < 1:
             raise RewriteError(f"A new layer {name!r} of size {size} is refused; a layer needs at least one vertex.")
@@ -99,7 +108,7 @@ class Rewriter:
         )
         record = LayerRecord(layer_id, layer.attributes, {k: v.dtype.str for k, v in columns.items()})
         self._buffer.add_layer(record)
-        return self._new_vertices(record, size, layer.output_grid)
+        return self._new_vertices(record, size, layer.output_grid, values)
 
     def add_vertices(self, layer: Layer, count: int, **values: Any) -> NewVertices:
         """Append `count` vertices to a hidden layer; `values` set vertex columns, others start as usual."""
@@ -108,6 +117,21 @@ class Rewriter:
         if count < 1:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
+
+    def _copies(self, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
+        """(vertices of the graph,) id of the first copy of each, and the copies by layer id."""
+        first_copy = np.full(len(self.graph.vertices), -1, dtype=np.int64)
+        by_layer = {}
+        for layer_id, mine in by_value(vertices.layer).items():
+            layer, rows, extra = self.graph.layer(layer_id), vertices.rows[mine], parts[mine] - 1
+            if not extra.any():
+                continue
+            origin = np.repeat(rows, extra) - self.graph.vertices.offset(layer_id)
+            values = {name: column[origin] for name, column in layer.values.items()}
+            new = self.add_vertices(layer, len(origin), **values)
+            first_copy[rows] = new.id[0] + np.cumsum(extra) - extra
+            by_layer[layer_id] = new
+        return first_copy, by_layer
 
     def _new_vertices(
         self, record: LayerRecord, count: int, grid: Grid, values: Mapping[str, Any] | None = None
@@ -124,6 +148,48 @@ class Rewriter:
         ids = self._buffer.add_vertices(record.id, count, columns)
         return NewVertices(ids, record.id, grid)
 
+    def split_vertices(self, vertices: VertexRows, parts: Any = 2, *, noise: float = 0.0) -> dict[int, NewVertices]:
+        """Split hidden vertices, each into itself and copies; the function stays (Net2Net, Chen et al. 2016, 3.1).
+
+        A copy has the vertex columns and the incoming edges of its vertex, at every port and tap. The weight of every
+        outgoing edge is divided among vertex and copies, equally where its quotient can be stored and otherwise to the
+        last bit of the weight, so that the shares add up to it exactly. Edges are copied as the graph has them,
+        without what this rewrite has set or added; edges that it has removed are left out.
+
+        Args:
+            vertices: hidden vertices, each once, neither under layer norm nor touched by identity wires.
+            parts: into how many vertices, at least 1, one number or one per row.
+            noise: copies get up to this part less than their share, at random and edge by edge, and the vertex
+                itself gets it, so that training can tell them apart; from 0 to 1.
+
+        Returns:
+            The copies by layer id, of each layer in the order of `vertices`.
+        """
+        parts = np.broadcast_to(np.asarray(parts, dtype=np.int64), (len(vertices),))
+        check_split(vertices, parts, noise)
+        first_copy, by_layer = self._copies(vertices, parts)
+        shares = share_edges(vertices, parts, self._buffer.edges_left(), Draw(0.0, noise, self.rng).sample)
+        edges = self.graph.edges
+        changed = shares.take(shares.kept & (shares.among > 1))
+        self.set_weight(EdgeRows(self.graph, changed.edge), changed.weight)
+        new = shares.take(~shares.kept)
+        source, target = (
+            np.where(which == 0, ids[new.edge], first_copy[rows[new.edge]] + which - 1)
+            for which, ids, rows in (
+                (new.source, edges.source, edges.source_row),
+                (new.target, edges.target, edges.target_row),
+            )
+        )
+        layer = self.graph.vertices.layer
+        for port, mine in by_value(edges.port[new.edge]).items():
+            e = new.edge[mine]
+            self._buffer.add_edges(
+                source=source[mine], source_layer=layer[edges.source_row[e]], target=target[mine],
+                target_layer=layer[edges.target_row[e]], tap=edges.tap[e], weight=new.weight[mine], kind=None,
+                port=port, frozen=edges.frozen[e],
+            )  # fmt: skip
+        return by_layer
+
     def connect(
         self,
         src: Vertices,
@@ -133,13 +199,13 @@ class Rewriter:
         tap: Any = 0,
         kind: LinkKind | None = None,
         port: int = 0,
-        frozen: bool = False,
+        frozen: Any = False,
     ) -> None:
         """Add one edge per row of `src` and `dst`. Links that are missing are made, of `kind` (Dense by default).
 
         Args:
             src, dst: vertices, equally many.
-            weight, tap: one value, or one per row; a weight may be a `Draw`.
+            weight, tap, frozen: one value, or one per row; a weight may be a `Draw`.
             kind: kind of the links; of one that exists it must be the same.
         """
         if len(src) != len(dst):
@@ -189,20 +255,35 @@ class Rewriter:
 
     # -- removing ---------------------------------------------------------------------------------
 
-    def remove(self, what: EdgeRows | VertexRows) -> None:
-        """Remove edges, or vertices together with all their edges. A layer that loses all vertices goes as well."""
+    def remove(self, what: EdgeRows | VertexRows | Layer | Link) -> None:
+        """Remove edges; vertices, or a layer, together with all their edges; or a link, empty or not.
+
+        A link that loses its last edge and a layer that loses its last vertex go as well.
+        """
         if isinstance(what, EdgeRows):
             self._buffer.remove_edges(what.rows)
             return
-        for layer_id in np.unique(what.layer):
+        if isinstance(what, Link):
+            if self.graph.link(what.key) is not what:
+                raise RewriteError(f"{what!r} is not a link of this graph; take it from graph.links.")
+            self._buffer.remove_link(what.key)
+            return
+        rows = self._rows_of(what) if isinstance(what, Layer) else what.rows
+        for layer_id in np.unique(self.graph.vertices.layer[rows]):
             layer = self.graph.layer(int(layer_id))
             if layer.role != "hidden":
                 raise RewriteError(f"Vertices of the {layer.role} layer {layer.name!r} cannot be removed.")
         gone = np.zeros(len(self.graph.vertices), dtype=bool)
-        gone[what.rows] = True
+        gone[rows] = True
         edges = self.graph.edges
         self._buffer.remove_edges(np.flatnonzero(gone[edges.source_row] | gone[edges.target_row]))
-        self._buffer.remove_vertices(what.rows)
+        self._buffer.remove_vertices(rows)
+
+    def _rows_of(self, layer: Layer) -> Array:
+        if self.graph.layers_by_id.get(layer.id) is not layer:
+            raise RewriteError(f"{layer!r} is not a layer of this graph; take it from graph.layers.")
+        start = self.graph.vertices.offset(layer.id)
+        return np.arange(start, start + len(layer))
 
     # -- changing ---------------------------------------------------------------------------------
 

@@ -5,33 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
+from netgraph.proof import Level
 from netgraph.rewriting.match import Matches
 from netgraph.rewriting.pattern import Pattern
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.statistics import Statistics
-
-ClaimKind = Literal["exact", "bounded", "unknown"]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a rule says of a rewrite: that the function stays ("exact"), moves at most so far, or neither.
-
-    Attributes:
-        kind: "exact" (in real arithmetic, on the declared domain), "bounded" or "unknown".
-        reason: why, in one sentence.
-        bound: largest change of any output, for "bounded".
-    """
-
-    kind: ClaimKind
-    reason: str
-    bound: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +54,12 @@ class Rule(ABC):
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Rewrite all matches at once through `rw`."""
 
-    def claim(self, m: Matches) -> Claim:
-        """What this rewrite of `m` does to the function."""
-        return Claim("unknown", f"{self.name} makes no claim")
+    def claim(self, m: Matches) -> Level | None:
+        """What the docstring promises of a rewrite of `m`, for tests to hold the proof against; None: nothing.
+
+        A "bounded" promise is one for inputs with a bounded domain.
+        """
+        return None
 
     @property
     def name(self) -> str:

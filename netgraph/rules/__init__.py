@@ -2,16 +2,24 @@
 
 from netgraph.rewriting.rule import Rule
 from netgraph.rules.add_edges import AddEdges
+from netgraph.rules.add_skip import AddSkip
+from netgraph.rules.insert_layer import InsertLayer
+from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.prune_vertices import PruneVertices
 from netgraph.rules.split_edges import MAX_CROSSING, MAX_VERTICES, SplitEdges
+from netgraph.rules.split_vertices import SplitVertices
 from netgraph.rules.widen_layer import WidenLayer
 
 RULES: dict[str, type[Rule]] = {
     "add-edges": AddEdges,
+    "add-skip": AddSkip,
+    "insert-layer": InsertLayer,
+    "merge-vertices": MergeVertices,
     "prune-edges": PruneEdges,
     "prune-vertices": PruneVertices,
     "split-edges": SplitEdges,
+    "split-vertices": SplitVertices,
     "widen-layer": WidenLayer,
 }
 """The shipped rules by the name that the command line uses."""
@@ -21,8 +29,12 @@ __all__ = [
     "MAX_VERTICES",
     "RULES",
     "AddEdges",
+    "AddSkip",
+    "InsertLayer",
+    "MergeVertices",
     "PruneEdges",
     "PruneVertices",
     "SplitEdges",
+    "SplitVertices",
     "WidenLayer",
 ]

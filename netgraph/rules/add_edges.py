@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netgraph.errors import OptionError
-from netgraph.rewriting import Claim, Matches, Rewriter, Rule, missing_edge, vertex
+from netgraph.proof import Level
+from netgraph.rewriting import Matches, Rewriter, Rule, missing_edge, vertex
+from netgraph.rules.influence import influential
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +15,7 @@ class AddEdges(Rule):
     """Add every matched missing edge.
 
     At weight 0, the default, the function stays: **exact**; the edge learns because its gradient is not 0.
+    Other weights change it by a **bounded** amount.
     Say which edges with `apply(..., on=pairs)` or with `limit` and `order_by`.
 
     Every edge joins the link that lacks it, at that link's port; links of wires (`Identity`) take none. A pair
@@ -37,8 +40,6 @@ class AddEdges(Rule):
             weight = rw.uniform(-self.spread, self.spread)
             rw.connect(g.p, g.c, weight=weight, tap=g.e.tap, port=int(g.e.port[0]))
 
-    def claim(self, m: Matches) -> Claim:
-        """Exact at weight 0."""
-        if self.spread > 0:
-            return Claim("unknown", f"new edges start in U(-{self.spread:g}, {self.spread:g})")
-        return Claim("exact", "edges of weight 0 add nothing to any sum")
+    def claim(self, m: Matches) -> Level | None:
+        """Exact at weight 0, and where no output depends on the targets."""
+        return "bounded" if self.spread and influential(m.graph)[m.c.rows].any() else "exact"

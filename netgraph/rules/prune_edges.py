@@ -8,13 +8,18 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
-from netgraph.rewriting import Claim, Condition, Matches, Rewriter, Rule, edge, vertex
+from netgraph.proof import Level
+from netgraph.rewriting import Condition, Matches, Rewriter, Rule, edge, vertex
+from netgraph.rules.influence import influential
 from netgraph.statistics import Statistics
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneEdges(Rule):
-    """Remove every matched edge. Edges of weight 0 go without a trace: **exact**; others change the function.
+    """Remove every matched edge.
+
+    Edges of weight 0, and those on which no output depends, go without a trace: **exact**. Removing any other edge
+    leaves the change **bounded**.
 
     Attributes:
         below: remove only edges with |weight| at most this; None removes all that are asked for with `on`.
@@ -39,9 +44,7 @@ class PruneEdges(Rule):
         """Remove the edges; vertices that lose their last edge stay until `PruneVertices` takes them."""
         rw.remove(m.e)
 
-    def claim(self, m: Matches) -> Claim:
-        """Exact when all weights are 0."""
-        used = int(np.count_nonzero(m.e.weight))
-        if used:
-            return Claim("unknown", f"{used:,} of the removed edges had a weight other than 0")
-        return Claim("exact", "the removed edges had weight 0")
+    def claim(self, m: Matches) -> Level | None:
+        """Exact when all weights, or those that an output depends on, are 0."""
+        matter = (m.e.weight != 0) & influential(m.graph)[m.c.rows]
+        return "bounded" if matter.any() else "exact"

@@ -7,36 +7,57 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.errors import OptionError, RewriteError
+from netgraph.errors import OptionError, RewriteError, unknown_name
+from netgraph.graph import Layer
 from netgraph.graph.columns import Array
-from netgraph.rewriting import Claim, Matches, NewVertices, Rewriter, Rule, VertexRows, edge, vertex
+from netgraph.proof import Level
+from netgraph.proof.exact_sums import two_product, two_sum
+from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, VertexRows, edge, vertex
+from netgraph.rules.influence import influential
 from netgraph.statistics import Statistics
 
 MAX_CROSSING = 5_000_000
 MAX_VERTICES = 100_000
 
+PAIRED: dict[str, Literal["signed", "always", "never"]] = {
+    "relu": "signed",
+    "leaky_relu": "signed",
+    "prelu": "never",
+    "gelu": "always",
+    "silu": "always",
+    "softplus": "always",
+}
+"""On which sources each activation needs a pair of vertices: those that may be negative, all, or none."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitEdges(Rule):
-    """Put a ReLU vertex on every matched edge (SSONN, section 3.2).
+    """Put a vertex on every matched edge (SSONN, section 3.2, with ReLU).
 
-    The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w. On a source that is
-    never negative relu(x) = x, so the function stays: **exact**. On any other source the edge gets a pair of
-    vertices, w relu(x) - w relu(-x) = w x, exact as well, or is refused. All new vertices of one target
-    layer form one new layer (one per port, kind of link and grid of the source), which lies between the
-    target and everything before it: acyclic by construction.
+    The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w where the activation f keeps
+    the values of p: relu and leaky_relu on a source that is never negative, prelu, which starts at slope 1, on any
+    source. Elsewhere the edge gets a pair of vertices, or is refused: f(x) - f(-x) is x for relu, gelu, silu and
+    softplus, and (1 + slope) x for leaky_relu, whose outgoing weights are therefore w / (1 + slope). The function
+    stays: **exact**; for pairs of leaky_relu **exact up to rounding** where the storage of the weights rounds that
+    quotient; with an epsilon the change is **bounded**. All new vertices of one target layer form one new layer (one
+    per port, kind of link and grid of the source), which lies between the target and everything before it: acyclic
+    by construction.
 
     Attributes:
+        activation: of the new vertices: relu, leaky_relu, prelu, gelu, silu or softplus.
+        slope: negative slope of leaky_relu, not -1; other activations have none.
         cross: "selected" joins every parent of the group to every new vertex, and every new vertex to
             every child, as the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path
             that replaces the edge.
         epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8; 0 is exact, and these edges
             still receive gradient.
-        signed: what to do on a source that may be negative, "pair" or "refuse".
+        signed: what to do on an edge that needs a pair, "pair" or "refuse".
         max_crossing: refuse a rewrite that would make more crossing edges than this.
         max_vertices: refuse a rewrite that would make more vertices than this.
     """
 
+    activation: Literal["relu", "leaky_relu", "prelu", "gelu", "silu", "softplus"] = "relu"
+    slope: float = 0.01
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
     signed: Literal["pair", "refuse"] = "pair"
@@ -46,6 +67,12 @@ class SplitEdges(Rule):
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
 
     def __post_init__(self) -> None:
+        if self.activation not in PAIRED:
+            raise OptionError(unknown_name("activation", self.activation, PAIRED))
+        if not np.isfinite(self.slope) or self.slope == -1:
+            raise OptionError(
+                f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."
+            )
         if self.cross not in ("selected", "none"):
             raise OptionError(f"cross={self.cross!r} is not 'selected' or 'none'.")
         if self.signed not in ("pair", "refuse"):
@@ -59,19 +86,34 @@ class SplitEdges(Rule):
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Refuse sources that may be negative, when asked to."""
-        return {"source is never negative": m.p.nonnegative} if self.signed == "refuse" else {}
+        """Refuse what would need a pair, when asked to."""
+        if self.signed == "pair":
+            return {}
+        if PAIRED[self.activation] != "signed":
+            return {f"{self.activation} needs no pair": ~self._needs_pair(m)}
+        return {"source is never negative": ~self._needs_pair(m)}
+
+    def _needs_pair(self, m: Matches) -> Array:
+        """(matches,) whether a single vertex would not do."""
+        if PAIRED[self.activation] == "signed":
+            return ~np.asarray(m.p.nonnegative)
+        return np.full(len(m), PAIRED[self.activation] == "always")
 
     def count_crossing(self, m: Matches) -> int:
         """How many crossing edges splitting these matches would make, at most."""
         if self.cross == "none":
             return 0
-        return sum(_crossing(g) for g in _groups(m))
+        return sum(self._crossing(g) for g in _groups(m))
 
-    @staticmethod
-    def count_vertices(m: Matches) -> int:
-        """How many vertices splitting these matches would make: one each, two on signed sources."""
-        return len(m) + int(np.count_nonzero(~m.p.nonnegative))
+    def _crossing(self, g: Matches) -> int:
+        vertices = self.count_vertices(g)
+        own_in, own_out = vertices, vertices
+        taps: int = g.e.kind.taps
+        return vertices * len(g.p.unique()) - own_in + vertices * len(g.c.unique()) * taps - own_out
+
+    def count_vertices(self, m: Matches) -> int:
+        """How many vertices splitting these matches would make: one each, two for a pair."""
+        return len(m) + int(np.count_nonzero(self._needs_pair(m)))
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Split all matches, one new layer per target layer."""
@@ -87,9 +129,13 @@ class SplitEdges(Rule):
                 f"{self.max_crossing:,}; select fewer edges, raise the cap, or use cross='none'."
             )
         for g in _groups(m):
-            sign, copy = _signs(g.p.nonnegative)
-            n = rw.add_layer(len(sign), activation="relu", name="split", grid=g.p.grid, dtype=g.e.weight.dtype)
-            parent, child, w = g.p.take(copy), g.c.take(copy), g.e.weight[copy]
+            sign, copy = _signs(self._needs_pair(g))
+            n = rw.add_layer(
+                len(sign), activation=self.activation, name="split", grid=g.p.grid, dtype=g.e.weight.dtype,
+                values={"slope": 1.0} if self.activation == "prelu" else None,
+                slope=self.slope if self.activation == "leaky_relu" else Layer.slope,
+            )  # fmt: skip
+            parent, child, w = g.p.take(copy), g.c.take(copy), self._weights(g)[copy]
             rw.connect(parent, n, weight=sign)
             rw.connect(n, child, weight=sign * w, tap=g.e.tap[copy], kind=g.e.kind, port=int(g.e.port[0]))
             if self.cross == "selected":
@@ -102,28 +148,34 @@ class SplitEdges(Rule):
         draw = rw.uniform(0.0, self.epsilon)
         rw.connect_all(n, g.c.unique(), weight=draw, kind=g.e.kind, port=int(g.e.port[0]))
 
-    def claim(self, m: Matches) -> Claim:
-        """Exact without epsilon; the draws of the paper move the function by an amount that is not bounded here."""
-        if self.epsilon > 0 and self.cross == "selected":
-            return Claim("unknown", f"crossing edges start in U(0, {self.epsilon:g})")
-        pairs = int(np.count_nonzero(~m.p.nonnegative))
-        text = "relu(x) = x on sources that are never negative"
-        return Claim("exact", text + (f", and {pairs:,} pairs w relu(x) - w relu(-x) = w x" if pairs else ""))
+    def _weights(self, m: Matches) -> Array:
+        """(matches,) size of the outgoing weights, before the storage rounds them."""
+        w = m.e.weight.astype(np.float64)
+        scaled = self._needs_pair(m) & (self.activation == "leaky_relu")
+        return np.asarray(np.where(scaled, w / (1.0 + self.slope), w))
+
+    def claim(self, m: Matches) -> Level | None:
+        """Exact, unless epsilon changes something or the weights of leaky pairs are rounded."""
+        if self.epsilon > 0 and self.count_crossing(m) and influential(m.graph)[m.c.rows].any():
+            return "bounded"
+        if self.activation != "leaky_relu":
+            return "exact"
+        pairs = m.take(self._needs_pair(m))
+        w = pairs.e.weight
+        quotient = self._weights(pairs).astype(w.dtype).astype(np.float64)
+        # quotient * (1 + slope) = w, as quotient * slope = w - quotient: two sums of two floats, compared in full.
+        product, low, missing = two_product(quotient, np.full(len(w), self.slope))
+        rest, rest_low = two_sum(w.astype(np.float64), -quotient)
+        same = (product == rest) & (low == rest_low) & (missing == 0)
+        return "exact" if same.all() else "exact up to rounding"
 
 
 def _groups(m: Matches) -> list[Matches]:
     return list(m.by("target layer", "port", "source grid", "link kind"))
 
 
-def _signs(nonnegative: Array) -> tuple[Array, Array]:
-    """Sign of each new vertex, and the match that it belongs to: one per match, a second for signed sources."""
-    signed = np.flatnonzero(~nonnegative)
-    sign = np.concatenate([np.ones(len(nonnegative)), -np.ones(len(signed))])
-    return sign, np.concatenate([np.arange(len(nonnegative)), signed])
-
-
-def _crossing(g: Matches) -> int:
-    vertices = len(g) + int(np.count_nonzero(~g.p.nonnegative))
-    own_in, own_out = vertices, vertices
-    taps: int = g.e.kind.taps
-    return vertices * len(g.p.unique()) - own_in + vertices * len(g.c.unique()) * taps - own_out
+def _signs(pair: Array) -> tuple[Array, Array]:
+    """Sign of each new vertex, and the match that it belongs to: one per match, a second for pairs."""
+    second = np.flatnonzero(pair)
+    sign = np.concatenate([np.ones(len(pair)), -np.ones(len(second))])
+    return sign, np.concatenate([np.arange(len(pair)), second])

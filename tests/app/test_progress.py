@@ -8,7 +8,7 @@ import netgraph as ng
 from compilers.training import EpochEnded, NothingSelected, Rewritten, Settled, Stopped
 from netgraph.app.progress import ProgressDisplay, places, rewrite_line
 from netgraph.methods import Proposal
-from netgraph.rules import PruneVertices, SplitEdges
+from netgraph.rules import PruneEdges, PruneVertices, SplitEdges
 
 METRICS = {"train_loss": 0.5, "val_loss": 0.25, "val_accuracy": 0.875, "edges": 1234, "seconds": 1.5}
 
@@ -48,9 +48,10 @@ def test_a_rewrite_says_what_where_how_often_and_why(shown):
     graph = ng.mlp([3, 2], domain=(0, 1))
     event = rewritten(SplitEdges(), graph, limit=3)
     text = shown(event)
-    for words in ("SplitEdges x 3 in input->output", "+3 vertices", "exact", "selected by [g_abs]", "of its range"):
+    for words in ("SplitEdges x 3 in input->output", "+3 vertices", "; exact; measured", "selected by [g_abs]"):
         assert words in text
-    assert "not measured" in rewrite_line(rewritten(SplitEdges(), graph, limit=3, probe=None))
+    assert "; exact (" in rewrite_line(rewritten(SplitEdges(), graph, limit=3, probe=None))
+    assert "; bounded, at most 0." in rewrite_line(rewritten(PruneEdges(below=None), graph, limit=3))
 
 
 def test_what_selects_nothing_and_what_stops_is_told(shown):

@@ -113,6 +113,8 @@ def test_vertices(graph):
     np.testing.assert_array_equal(v.layer, [0, 0, 0, 1, 1, 2])
     np.testing.assert_array_equal(v.row, [0, 1, 2, 0, 1, 0])
     np.testing.assert_array_equal(v.nonnegative, [True] * 5 + [False])
+    assert not v.nonnegative.flags.writeable
+    np.testing.assert_array_equal(graph.bounds()["h"], [[0, 0], graph.bounds().z_high[3:5]])
     np.testing.assert_array_equal(v.column("bias"), [np.nan] * 3 + [0, 0, np.nan])
     assert v.offset(1) == 3
     np.testing.assert_array_equal(v.find([5, -3]), [5, -1])

@@ -81,13 +81,6 @@ def test_domain_is_two_numbers_when_all_vertices_agree():
     assert layer().domain is None
 
 
-def test_nonnegative_is_known_from_the_operation_alone():
-    apart = layer(role="input", values={"low": np.array([0.0, -1.0]), "high": np.ones(2)})
-    np.testing.assert_array_equal(apart.nonnegative, [True, False])
-    assert layer(activation="relu").nonnegative.all()
-    assert not layer(activation="gelu").nonnegative.any()
-
-
 def test_columns_are_copies_that_cannot_be_written():
     bias, ids = np.zeros(2, np.float32), np.arange(2)
     x = layer(values={"bias": bias}, vertex_ids=ids)

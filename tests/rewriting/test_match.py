@@ -36,7 +36,11 @@ def test_edges_and_their_ends(graph):
     np.testing.assert_array_equal(m.e.port, [0, 0, 0, 1, 1, 0, 0])
     np.testing.assert_array_equal(m.p.id, [0, 0, 1, 2, 3, 4, 6])
     np.testing.assert_array_equal(m.c.id, [2, 3, 3, 6, 6, 7, 7])
-    np.testing.assert_array_equal(m.p.nonnegative, [True] * 3 + [False] * 2 + [True] * 2)
+    assert m.p.nonnegative.all()
+    signed, _funnel = match(
+        ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), graph.with_weights(-graph.edges.weight)
+    )
+    np.testing.assert_array_equal(signed.p.nonnegative, [True] * 3 + [False] * 2 + [True] * 2)
     assert m.root is m.e
     assert not m.e.birth.any()
     taken = m.take(m.e.weight > 5)

@@ -289,6 +289,58 @@ def test_kinds_of_links(graph):
     assert new.links["layer-2", "y"].kind == ng.Dense()
 
 
+def test_remove_a_link_by_itself(graph, rw):
+    rw.remove(graph.links["a", "b"])
+    new, delta = rw.commit()
+    assert new.link((1, 2, 0)) is None
+    assert [len(x) for x in new.layers.values()] == [3, 2, 2, 2]
+    assert delta.summary() == "-4 edges"
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_remove_an_empty_link(graph):
+    empty = ng.Link(0, 2, ng.Dense(), **{k: v[:0] for k, v in graph.links["x", "a"].columns.items()})
+    graph = ng.Graph(list(graph.layers.values()), [*graph.links, empty])
+    rw = Rewriter(graph, np.random.default_rng(0))
+    rw.remove(graph.links["x", "b"])
+    new, delta = rw.commit()
+    assert new.link((0, 2, 0)) is None
+    assert [record.key for record in delta.links_removed] == [(0, 2, 0)]
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_a_link_to_which_edges_are_added_after_its_removal_stays(graph, rw):
+    rw.remove(graph.links["a", "b"])
+    rw.connect(vertices(graph, 3), vertices(graph, 5), weight=7.0)
+    new, delta = rw.commit()
+    np.testing.assert_array_equal(new.links["a", "b"].weight, [7])
+    assert not delta.links_removed
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_remove_a_layer(graph, rw):
+    rw.remove(graph.layers["a"])
+    new, delta = rw.commit()
+    assert list(new.layers) == ["x", "b", "y"]
+    assert [len(k) for k in new.links] == [4]
+    assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_new_layers_may_start_at_other_values(graph, rw):
+    n = rw.add_layer(2, activation="prelu", values={"slope": 1.0, "bias": [1, 2]})
+    rw.connect(vertices(graph, 0, 1), n, weight=1.0, frozen=[True, False])
+    layer = rw.commit()[0].layers["layer-4"]
+    np.testing.assert_array_equal([layer.values["slope"], layer.bias], [[1, 1], [1, 2]])
+
+
+def test_new_weights_have_the_widest_dtype(graph):
+    first, *others = graph.links
+    mixed = ng.Graph(graph.layers.values(), [first.with_weight(first.weight.astype(np.float32)), *others])
+    rw = Rewriter(mixed, np.random.default_rng(0))
+    rw.connect(vertices(mixed, 0), vertices(mixed, 7), weight=1 / 3)
+    assert rw.commit()[0].links["x", "y"].weight[0] == 1 / 3
+
+
 # -- refusals -------------------------------------------------------------------------------------
 
 
@@ -400,6 +452,9 @@ def test_unknown_activation(graph):
         (lambda g, rw: rw.set_values(vertices(g, 3), "scale", 1.0), "'a' has no vertex column 'scale'"),
         (lambda g, rw: rw.set_values(vertices(g, 0), "low", 0.0), "'x' has no vertex column 'low'"),
         (lambda g, rw: rw.set_weight(edges(g, 0, 1), np.zeros(3)), "does not fit 2 rows"),
+        (lambda g, rw: rw.remove(g.layers["x"]), "input layer 'x' cannot be removed"),
+        (lambda g, rw: rw.remove(ng.mlp([2, 2]).layers["output"]), "not a layer of this graph"),
+        (lambda g, rw: rw.remove(ng.mlp([2, 2]).links["input", "output"]), "not a link of this graph"),
     ],
 )
 def test_edits_that_make_no_sense(graph, edit, words):

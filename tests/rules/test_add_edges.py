@@ -27,6 +27,7 @@ def test_adds_every_missing_edge_at_0(graph):
     added = result.delta.edges_added
     assert list(zip(added.source.tolist(), added.target.tolist(), strict=True)) == [(1, 2), (3, 4)]
     assert not added.weight.any()
+    assert result.certificate.level == result.rule.claim(result.matches) == "exact"
     assert_same_function(graph, result.graph)
     assert not ng.apply(AddEdges(), result.graph).changed
 
@@ -38,9 +39,9 @@ def test_pairs_of_layers_that_are_not_linked_get_a_link(graph):
     assert_same_function(graph, result.graph)
 
 
-def test_spread_makes_no_claim(graph):
+def test_a_spread_is_bounded(graph):
     result = ng.apply(AddEdges(spread=0.5), graph, rng=3)
-    assert result.certificate.kind == "unknown"
+    assert result.certificate.level == result.rule.claim(result.matches) == "bounded"
     assert result.certificate.measured.change > 0
     weight = result.delta.edges_added.weight
     assert (np.abs(weight) <= 0.5).all()

@@ -32,22 +32,33 @@ def test_the_dead_go_with_what_only_served_them(graph):
     result = ng.apply(PruneVertices(), graph, require="exact")
     assert names(result.matches) == ["b1", "c1"]
     assert [len(x) for x in result.graph.layers.values()] == [1, 2, 1, 1, 1]
-    assert result.certificate.reason == "nothing reads the removed vertices"
+    assert result.certificate.level == result.rule.claim(result.matches) == "exact"
     assert_same_function(graph, result.graph)
     assert not ng.apply(PruneVertices(), result.graph).changed
 
 
-def test_a_limit_keeps_the_claim_honest(graph):
-    """b1 alone is read, by c1; that c1 is dead is not looked at."""
-    one = ng.apply(PruneVertices(), graph, limit=1)
-    assert one.certificate.kind == "unknown"
-    assert one.certificate.measured.change == 0
+def test_what_only_a_dead_vertex_reads_goes_exactly(graph):
+    """b1 alone is read, by c1, on which no output depends."""
+    one = ng.apply(PruneVertices(), graph, limit=1, require="exact")
+    assert names(one.matches) == ["b1"]
+    assert one.rule.claim(one.matches) == "exact"
+
+
+def test_what_is_read_with_weight_0_goes_exactly(graph):
+    edges = graph.edges
+    weight = np.where((edges.source == graph.layers["b"].vertex_ids[0]) | (edges.weight == 2.0), 0.0, edges.weight)
+    thin = graph.with_weights(weight)
+    rule = PruneVertices(only_dead=False)
+    for name, row, level in (("b", 0, "exact"), ("c", 0, "exact"), ("a", 1, "exact")):
+        result = ng.apply(rule, thin, on=[thin.layers[name].vertex_ids[row]])
+        assert result.certificate.level == rule.claim(result.matches) == level
+        assert_same_function(thin, result.graph)
 
 
 def test_pruning_what_is_read_changes_the_function(graph):
     ids = graph.layers["b"].vertex_ids[:1]
     result = ng.apply(PruneVertices(only_dead=False), graph, on=ids)
-    assert result.certificate.kind == "unknown"
+    assert result.certificate.level == result.rule.claim(result.matches) == "bounded"
     # a0 fed only b0 and goes too; a1 still feeds b1.
     assert [len(x) for x in result.graph.layers.values()] == [1, 1, 1, 2, 1]
     with pytest.raises(RewriteError, match="exact was required"):
@@ -142,9 +153,8 @@ def test_a_wrong_removal_is_found_out(graph):
 
     class Bold(PruneVertices):
         def claim(self, m):
-            from netgraph.rewriting import Claim
-
-            return Claim("exact", "nothing reads them")
+            return "exact"
 
     result = ng.apply(Bold(only_dead=False), graph, on=graph.layers["b"].vertex_ids)
-    assert result.certificate.kind == "unknown"
+    assert result.rule.claim(result.matches) == "exact"
+    assert result.certificate.level == "bounded"

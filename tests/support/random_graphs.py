@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import netgraph as ng
-from netgraph.rewriting import Claim, Rule
+from netgraph.rewriting import Rule
 
 EXACT = ("relu", "leaky_relu", "prelu", "identity")
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "rational")
@@ -82,8 +82,11 @@ def conv_graphs(draw, *, exact=True):
     return with_dyadic_values(b.build(), rng)
 
 
-def graphs(*, exact=True):
-    return st.one_of(dense_graphs(exact=exact), conv_graphs(exact=exact))
+def graphs(*, exact=True, bounded=False):
+    """Dense and convolutional graphs; `bounded`: only with domains that have both ends."""
+    domains = st.sampled_from([(0, 1), (-1, 1)])
+    dense = domains.flatmap(lambda own: dense_graphs(exact=exact, domain=own)) if bounded else dense_graphs(exact=exact)
+    return st.one_of(dense, conv_graphs(exact=exact))
 
 
 def inputs(graph, seed=0, samples=5):
@@ -145,9 +148,6 @@ class Meddle(Rule):
             rw.connect_all(layer_rows(graph, graph.inputs[0]), n, weight=0.5)
             rw.connect_all(n, layer_rows(graph, graph.outputs[0]), weight=0.25)
 
-    def claim(self, m):
-        return Claim("unknown", "anything may happen")
-
 
 def layer_rows(graph, layer):
     start = graph.vertices.offset(layer.id)
@@ -157,7 +157,9 @@ def layer_rows(graph, layer):
 def _split(graph, rng):
     ids = graph.edges.id[~graph.edges.frozen]
     cross = str(rng.choice(["selected", "none"]))
-    return ng.apply(ng.rules.SplitEdges(cross=cross), graph, on=some(ids, rng)[:6], probe=None)
+    activation = str(rng.choice(["relu", "leaky_relu", "prelu", "gelu"]))
+    rule = ng.rules.SplitEdges(cross=cross, activation=activation)
+    return ng.apply(rule, graph, on=some(ids, rng)[:6], probe=None)
 
 
 def _add(graph, rng):
@@ -166,7 +168,31 @@ def _add(graph, rng):
 
 
 def _widen(graph, rng):
-    return ng.apply(ng.rules.WidenLayer(count=int(rng.integers(1, 3))), graph, limit=2, rng=rng, probe=None)
+    init = str(rng.choice(["outgoing zero", "incoming zero", "duplicate"]))
+    rule = ng.rules.WidenLayer(count=int(rng.integers(1, 3)), init=init)
+    return ng.apply(rule, graph, limit=2, rng=rng, probe=None)
+
+
+def _split_vertices(graph, rng):
+    rule = ng.rules.SplitVertices(parts=int(rng.integers(2, 4)))
+    return ng.apply(rule, graph, on=some(ng.find(rule, graph).v.id, rng)[:4], probe=None)
+
+
+def _merge_vertices(graph, rng):
+    return ng.apply(ng.rules.MergeVertices(), graph, probe=None)
+
+
+def _insert(graph, rng):
+    mix = str(rng.choice(["none", "random"]))
+    rule = ng.rules.InsertLayer(mix=mix, full=bool(rng.random() < 0.5))
+    order = rng.random(len(ng.find(rule, graph)))
+    return ng.apply(rule, graph, limit=2, order_by=order, rng=rng, probe=None)
+
+
+def _skip(graph, rng):
+    rule = ng.rules.AddSkip(spread=1.0)
+    order = rng.random(len(ng.find(rule, graph)))
+    return ng.apply(rule, graph, limit=1, order_by=order, rng=rng, probe=None)
 
 
 def _prune_edges(graph, rng):
@@ -184,7 +210,9 @@ def _meddle(graph, rng):
     return ng.apply(Meddle(seed=int(rng.integers(1000))), graph, probe=None)
 
 
-STEPS = (_split, _add, _widen, _prune_edges, _prune_vertices, _meddle)
+STEPS = (
+    _split, _add, _widen, _split_vertices, _merge_vertices, _insert, _skip, _prune_edges, _prune_vertices, _meddle,
+)  # fmt: skip
 
 
 def some(ids, rng):

@@ -1,0 +1,250 @@
+"""Hold certificates against measurements, over many random graphs and rewrites, right and wrong ones mixed.
+
+python -m benchmarks.soundness --pairs 10000 --seed 0
+
+For every pair the outputs of both graphs are compared in float64, on random inputs, on corners of the domain, and in
+train mode as well where the certificate does not assume eval mode. No difference may exceed the certified bound of its
+output by more than `rounding_allowance` of the two evaluations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+
+import netgraph as ng
+from netgraph.errors import RewriteError
+from netgraph.proof.rounding import rounding_allowance
+from netgraph.rewriting import EdgeRows, VertexRows
+from netgraph.testing import graphs, inputs, rewrites
+
+UNCERTAIN = ("identity", "relu", "leaky_relu", "prelu", "tanh", "sigmoid", "softplus", "gelu", "silu", "rational")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitInto(ng.Rule):
+    """Put vertices on edges, with signs that are right for some sources and activations only."""
+
+    activation: str = "gelu"
+    signs: tuple[tuple[float, float], ...] = ((1.0, 1.0), (-1.0, -1.0))
+
+    pattern = ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c"))
+
+    def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
+        """One layer per group and sign."""
+        for g in m.by("target layer", "port", "source grid", "link kind"):
+            for into, out in self.signs:
+                n = rw.add_layer(len(g), activation=self.activation, name="split", grid=g.p.grid)
+                rw.connect(g.p, n, weight=into)
+                rw.connect(n, g.c, weight=out * g.e.weight, tap=g.e.tap, kind=g.e.kind, port=int(g.e.port[0]))
+            rw.remove(g.e)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveBias(ng.Rule):
+    """Move the bias of a layer without activation into its readers: right unless they pad."""
+
+    pattern = ng.layer("l", role="hidden")
+
+    def where(self, m: Any, stats: Any) -> Any:
+        """Layers that hand their sum on, to readers with biases."""
+        graph = m.graph
+        return np.array([
+            x.activation == "identity" and x.norm == "none" and x.pool is None and x.bias is not None
+            and all(graph.layer(k.target).bias is not None for k in graph.outgoing[x.id])
+            for x in m.l
+        ], dtype=bool)  # fmt: skip
+
+    def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
+        """Sum of weights times bias, as if every tap read inside of the map."""
+        graph = m.graph
+        bias = {x.id: x.bias.astype(np.float64) for x in graph.layers.values() if x.bias is not None}
+        moved = set(m.l.id.tolist())
+        for layer_id in m.l.id.tolist():
+            for k in graph.outgoing[layer_id]:
+                np.add.at(bias[k.target], k.dst, k.weight * graph.layer(layer_id).bias[k.src])
+        for layer_id, values in bias.items():
+            rows = graph.vertices.offset(layer_id) + np.arange(len(values))
+            rw.set_bias(VertexRows(graph, rows), values - graph.layer(layer_id).bias if layer_id in moved else values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetOne(ng.Rule):
+    """Set one number or one activation of the graph, and nothing else."""
+
+    what: str = "bias"
+    row: int = 0
+    value: float | str = 0.5
+
+    pattern = ng.vertex("v")
+
+    def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
+        """A weight by its row among the edges, anything else by the row of the vertex."""
+        graph = m.graph
+        if self.what == "weight":
+            rw.set_weight(EdgeRows(graph, np.array([self.row])), self.value)
+        elif self.what == "activation":
+            rw.set_activation(graph.layer(int(graph.vertices.layer[self.row])), str(self.value))
+        else:
+            rw.set_values(VertexRows(graph, np.array([self.row])), self.what, self.value)
+
+
+def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
+    """Set one value somewhere."""
+    what = draw(
+        st.sampled_from(("bias", "weight", "activation", "scale", "shift", "mean", "var", "slope", "v", "c", "l"))
+    )
+    value: float | str = draw(st.integers(-16, 16)) / 8
+    if what == "weight":
+        rows = np.flatnonzero(~graph.edges.frozen)
+    elif what == "activation":
+        hidden = [layer.id for layer in graph.layers.values() if layer.role == "hidden"]
+        rows = np.flatnonzero(np.isin(graph.vertices.layer, hidden))
+        value = draw(st.sampled_from(UNCERTAIN))
+    else:
+        rows = np.flatnonzero(~np.isnan(graph.vertices.column(what)))
+        value = abs(float(value)) if what == "var" else value
+    assume(len(rows))
+    row = int(rows[draw(st.integers(0, len(rows) - 1))])
+    return ng.apply(SetOne(what=what, row=row, value=value), graph, probe=None)
+
+
+def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
+    """Pairs and single vertices, with signs right and wrong."""
+    signs = draw(st.sampled_from((((1.0, 1.0), (-1.0, -1.0)), ((1.0, 1.0), (-1.0, 1.0)), ((1.0, 1.0),), ((2.0, 0.5),))))
+    rule = SplitInto(activation=draw(st.sampled_from(UNCERTAIN)), signs=signs)
+    ids = graph.edges.id[~graph.edges.frozen]
+    assume(len(ids))
+    chosen = draw(st.lists(st.sampled_from(ids.tolist()), min_size=1, max_size=4, unique=True))
+    return ng.apply(rule, graph, on=chosen, probe=None)
+
+
+def move_bias(draw: Any, graph: ng.Graph) -> ng.Result:
+    """Compensated biases, through padded convolutions among others."""
+    result = ng.apply(MoveBias(), graph, probe=None)
+    assume(result.changed)
+    return result
+
+
+def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
+    """A shipped rule, with any parameters, or a change of a few values."""
+    return draw(rewrites(graph))  # type: ignore[no-any-return]
+
+
+SOURCES = {
+    "shipped rules": any_rewrite,
+    "one value set": set_one,
+    "vertices on edges": split_into,
+    "bias moved": move_bias,
+}
+
+
+@dataclass
+class Tally:
+    """What was seen, and the pair that came closest to its bound."""
+
+    pairs: int = 0
+    levels: Counter[tuple[str, str]] = field(default_factory=Counter)
+    graphs: Counter[str] = field(default_factory=Counter)
+    closest: float = 0.0
+    train: int = 0
+
+    LEVELS: ClassVar[tuple[str, ...]] = ng.proof.LEVELS
+
+    def add(self, source: str, old: ng.Graph, new: ng.Graph, x: dict[str, Any]) -> None:
+        """Check one pair; raises AssertionError where a difference exceeds its bound."""
+        certificate = ng.certify(old, new)
+        self.pairs += 1
+        self.levels[source, certificate.level] += 1
+        self.graphs.update(features(old))
+        modes: tuple[Literal[False, True], ...] = (False,) if certificate.assumptions else (False, True)
+        for train in modes:
+            self.train += train
+            room = [rounding_allowance(graph, x, train=train) for graph in (old, new)]
+            one, two = (by_name(graph, ng.interpret(graph, x, train=train)) for graph in (old, new))
+            for name, values in one.items():
+                change = np.abs(values - two[name]).reshape(*values.shape[:2], -1).max(axis=(0, 2))
+                allowed = np.array(certificate.bounds[name]) + room[0][name] + room[1][name]
+                assert (change <= allowed).all(), (source, name, train, change, allowed, certificate)
+                bound = np.array(certificate.bounds[name])
+                tight = (bound > 1e-6) & np.isfinite(bound)
+                if tight.any():
+                    self.closest = max(self.closest, float((change[tight] / bound[tight]).max()))
+
+
+def by_name(graph: ng.Graph, values: Any) -> dict[str, Any]:
+    """Outputs by layer name, also when there is one."""
+    return values if isinstance(values, dict) else {graph.outputs[0].name: values}
+
+
+def features(graph: ng.Graph) -> set[str]:
+    """What a graph has that a proof could stumble over."""
+    layers = list(graph.layers.values())
+    found = {f"{layer.norm} norm" for layer in layers if layer.norm != "none"}
+    found |= {layer.activation for layer in layers if layer.role == "hidden"}
+    found |= {f"{layer.pool.kind} pool" for layer in layers if layer.pool}
+    kinds = [k.kind for k in graph.links]
+    found |= {type(k).__name__ for k in kinds}
+    found |= {"padding" for k in kinds if isinstance(k, ng.Conv2d) and any(k.padding)}
+    infinite = any(np.isinf(layer.values["low"]).any() for layer in graph.inputs)
+    return found | ({"unbounded domain"} if infinite else set())
+
+
+def run(pairs: int, number: int, tally: Tally) -> None:
+    """Generate and check pairs, both ways round: the old graph is as good as the new one."""
+    source_of = st.sampled_from(sorted(SOURCES))
+    domains = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf), (0.0, np.inf), (-3.0, 2.0))
+
+    @seed(number)
+    @settings(max_examples=max(20, pairs // 2), deadline=None, database=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        source = data.draw(source_of)
+        graph = data.draw(graphs(exact=data.draw(st.booleans()), domains=domains))
+        try:
+            result = SOURCES[source](data.draw, graph)
+        except RewriteError:
+            assume(False)
+        x = data.draw(inputs(graph, samples=8, dyadic=data.draw(st.booleans())))
+        tally.add(source, graph, result.graph, x)
+        tally.add(f"{source}, undone", result.graph, graph, x)
+
+    check()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    tally, started, console = Tally(), time.perf_counter(), Console(width=120)
+    number = arguments.seed
+    while tally.pairs < arguments.pairs:  # one round may reject too many of its draws
+        run(arguments.pairs - tally.pairs, number, tally)
+        number += 1_000_003
+    table = Table(title=f"{tally.pairs:,} pairs of graphs, seed {arguments.seed}: no difference exceeds its bound")
+    table.add_column("rewrite")
+    for level in Tally.LEVELS:
+        table.add_column(level, justify="right")
+    for source in sorted({source for source, _ in tally.levels}):
+        table.add_row(source, *(f"{tally.levels[source, level]:,}" for level in Tally.LEVELS))
+    console.print(table)
+    console.print(
+        f"{tally.train:,} pairs in train mode as well; largest measured change over its bound: {tally.closest:.3f}; "
+        f"{time.perf_counter() - started:.0f} s", highlight=False,
+    )  # fmt: skip
+    console.print("graphs with " + ", ".join(f"{k} {n:,}" for k, n in tally.graphs.most_common()), highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What is known of a rewrite's effect on the function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["exact", "bounded", "unknown"]
+Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]
+LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknown")
+"""From the strongest statement to none."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Largest change of an output over a probe batch, in float64.
+
+    Attributes:
+        change: largest absolute change of any output.
+        relative: the same, each output's change over its own range on the probe.
+        samples: size of the probe batch.
+        bound: largest proved bound of an output over that output's range on the probe; None without a bound.
+    """
+
+    change: float
+    relative: float
+    samples: int
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proved of |old(x) - new(x)|, for every input x in the domain.
+
+    Attributes:
+        kind: "exact" (equal, in real arithmetic on the weights as stored), "bounded" (at most `bound`) or
+            "unknown" (nothing is proved, or only for some of the outputs).
+        reason: why, in a clause.
+        bound: largest change of any output; 0 when exact, None when unknown.
+        bounds: bound per vertex of each output layer, by its name; infinite where nothing is proved.
+        rounding: whether the bound is no more than what rounding the weights themselves explains.
+        layers: largest change of any vertex, by the name of the layer, for the layers that change on the way.
+        domain: (lowest, highest) value of each input layer for which this holds, by its name.
+        assumptions: what must hold besides, such as "batch norm in eval mode".
+        stopped: places at which a change enters, the first few in topological order.
+        measured: change on a probe batch, as evidence beside the proof; None when it was not measured.
+    """
+
+    kind: Kind
+    reason: str
+    bound: float | None = None
+    bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    rounding: bool = False
+    layers: Mapping[str, float] = field(default_factory=dict)
+    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+    measured: Measurement | None = None
+
+    @property
+    def level(self) -> Level:
+        """The kind, with bounds of the size of rounding named as such."""
+        return "exact up to rounding" if self.kind == "bounded" and self.rounding else self.kind
+
+    def satisfies(self, required: Level | float | None) -> bool:
+        """Whether this is at least as strong as a level, or as a bound given as a number."""
+        if required is None:
+            return True
+        if isinstance(required, str):
+            return LEVELS.index(self.level) <= LEVELS.index(required)
+        return self.bound is not None and self.bound <= required
+
+    def __str__(self) -> str:
+        if self.kind == "exact":
+            text = f"exact: no output changes, because {self.reason}"
+        elif self.kind == "bounded":
+            assert self.bound is not None
+            text = (
+                f"{self.level}: no output changes by more than {_up(self.bound)}{self._share()}, because {self.reason}"
+            )
+        else:
+            text = f"unknown: {self.reason}"
+        if self.kind != "unknown" and self.domain:
+            text += "; for " + ", ".join(f"{k} in {_interval(*v)}" for k, v in self.domain.items())
+        if self.assumptions:
+            text += "; provided " + " and ".join(self.assumptions)
+        if self.stopped:
+            text += "; changes enter at " + ", ".join(self.stopped)
+        if self.measured is None:
+            return text
+        m = self.measured
+        return f"{text}; measured {m.change:.2g} ({m.relative:.2g} of an output's range) on {m.samples:,} samples"
+
+    def brief(self) -> str:
+        """The statement and the evidence in a few words, relative to the range of the outputs where that is known."""
+        text: str = self.level
+        if self.kind == "bounded":
+            assert self.bound is not None
+            share = self.measured.bound if self.measured else None
+            text += f", at most {_up(self.bound)}" + (f" ({_up(share)} of the range)" if share is not None else "")
+        if self.assumptions:
+            text += ", " + ", ".join(self.assumptions)
+        return text + (f"; measured {self.measured.relative:.1e} of the range" if self.measured else "")
+
+    def _share(self) -> str:
+        share = self.measured.bound if self.measured else None
+        return f" ({_up(share)} of its range)" if share is not None else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file; infinite numbers become strings, which JSON can hold."""
+        return {
+            "kind": self.kind,
+            "reason": self.reason,
+            "bound": self.bound,
+            "bounds": {name: [_number(b) for b in values] for name, values in self.bounds.items()},
+            "rounding": self.rounding,
+            "layers": {name: _number(b) for name, b in self.layers.items()},
+            "domain": {name: [_number(v) for v in pair] for name, pair in self.domain.items()},
+            "assumptions": list(self.assumptions),
+            "stopped": list(self.stopped),
+            "measured": vars(self.measured) if self.measured else None,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Certificate:
+        """The inverse of `to_json`."""
+        measured = values["measured"]
+        bounds = {name: tuple(float(b) for b in own) for name, own in values["bounds"].items()}
+        domain = {name: (float(low), float(high)) for name, (low, high) in values["domain"].items()}
+        plain = {name: values[name] for name in ("kind", "reason", "bound", "rounding")}
+        return cls(
+            **plain,
+            bounds=bounds,
+            layers={name: float(b) for name, b in values["layers"].items()},
+            domain=domain,
+            assumptions=tuple(values["assumptions"]),
+            stopped=tuple(values["stopped"]),
+            measured=Measurement(**measured) if measured else None,
+        )
+
+
+def _number(value: float) -> float | str:
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _up(value: float) -> str:
+    """Three digits, rounded up, so that the text is no less true than the number."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    text = f"{value:.3g}"
+    return text if float(text) >= value else f"{value + step / 2:.3g}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{'(' if math.isinf(low) else '['}{low:g}, {high:g}{')' if math.isinf(high) else ']'}"

@@ -1,0 +1,154 @@
+"""Certify a rewrite: prove that two graphs compute the same function, or bound by how much they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.proof.certificate import Certificate
+from netgraph.proof.intervals import Mode
+from netgraph.proof.visit import visit
+from netgraph.proof.walk import Walk
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+Domain = Mapping[str, Any] | tuple[Any, Any] | None
+
+EVAL_MODE = "batch norm in eval mode"
+
+
+def certify(old: Graph, new: Graph, domain: Domain = None) -> Certificate:
+    """Prove that two graphs compute the same function, or bound |old(x) - new(x)| over a domain.
+
+    Old values are symbols; every new vertex is written as an affine form over them, plus an error. A vertex whose
+    operation, parameters and form are those of a known vertex is that vertex. Both graphs are compared column by
+    column; how the one came from the other plays no part.
+
+    Args:
+        old, new: the graphs. Vertices and layers are told apart by id.
+        domain: (low, high) by the name of the input layer, each a number or one per vertex, or one pair for a graph
+            with one input; the declared domains of `old` by default.
+
+    Returns:
+        A `Certificate`, whose statement holds in real arithmetic on the weights as stored. It holds in train mode as
+        well unless its assumptions say otherwise.
+
+    Raises:
+        InputError: when the domain does not fit the inputs.
+
+    Costs O(edges) for the intervals of `old`, and O(n log n) in the n edges into the layers that the change reaches.
+    """
+    if (reason := _incomparable(old, new)) is not None:
+        return Certificate("unknown", reason)
+    if old is new:
+        return Certificate(
+            "exact", "both are the same graph", bound=0.0, bounds=_zeros(old), domain=_domain(old, domain)
+        )
+    normed = any(layer.norm == "batch" for graph in (old, new) for layer in graph.layers_by_id.values())
+    modes: tuple[Mode, ...] = ("train", "eval") if normed else ("eval",)
+    for mode in modes:
+        with np.errstate(all="ignore"):  # numbers that overflow end as infinite bounds
+            walk = _walk(old, new, domain, mode)
+        exact = all(not low.any() and not high.any() for low, high, _ in walk.output_change.values())
+        if exact:
+            break
+    assumptions = (EVAL_MODE,) if normed and mode == "eval" else ()
+    return _certificate(walk, exact, assumptions, _domain(old, domain))
+
+
+def _walk(old: Graph, new: Graph, domain: Domain, mode: Mode) -> Walk:
+    walk = Walk(old, new, old.bounds(domain=domain, mode=mode), mode, _epsilon(new))
+    for layer_id in new.topological_order:
+        visit(walk, new.layer(layer_id))
+    for layer in new.outputs:
+        zero = np.zeros(len(layer))
+        walk.output_change.setdefault(layer.id, (zero, zero, np.ones(len(layer), dtype=bool)))
+    return walk
+
+
+def _incomparable(old: Graph, new: Graph) -> str | None:
+    """Why the two have no function in common to compare, or None."""
+    for what, before, after in (("inputs", old.inputs, new.inputs), ("outputs", old.outputs, new.outputs)):
+        ends = [{layer.id: layer for layer in layers} for layers in (before, after)]
+        if ends[0].keys() != ends[1].keys():
+            names = [sorted(layer.name for layer in layers) for layers in (before, after)]
+            return f"the {what} differ: {names[0]} before, {names[1]} after"
+        for i, layer in ends[0].items():
+            other = ends[1][i]
+            if layer.output_grid != other.output_grid or not np.array_equal(layer.vertex_ids, other.vertex_ids):
+                return f"the vertices of the {what} {layer.name!r} differ"
+    return None
+
+
+def _epsilon(graph: Graph) -> float:
+    """Relative spacing of the coarsest stored weights."""
+    dtypes = {link.weight.dtype for link in graph.links_by_key.values()} or {np.dtype(np.float32)}
+    return max(float(np.finfo(dtype).eps) for dtype in dtypes)
+
+
+def _certificate(
+    walk: Walk, exact: bool, assumptions: tuple[str, ...], domain: dict[str, tuple[float, float]]
+) -> Certificate:
+    if exact:
+        return Certificate("exact", _why_exact(walk), 0.0, _zeros(walk.new), domain=domain, assumptions=assumptions)
+    bounds = {walk.new.layer(i).name: np.maximum(np.abs(low), np.abs(high))
+              for i, (low, high, _) in walk.output_change.items()}  # fmt: skip
+    by_output = {name: tuple(float(b) for b in own) for name, own in bounds.items()}
+    largest = max(float(own.max()) for own in bounds.values())
+    stopped = tuple(walk.stopped)
+    if not np.isfinite(largest):
+        reason = _why_unknown(walk, bounds, domain)
+        return Certificate("unknown", reason, None, by_output, False, walk.moved, domain, assumptions, stopped)
+    changed = [soft[(low != 0) | (high != 0)] for low, high, soft in walk.output_change.values()]
+    rounding = all(bool(own.all()) for own in changed)
+    reason = (
+        "the changed sums cancel up to the rounding of the weights"
+        if rounding
+        else "intervals and the slopes of the activations limit how far the change carries"
+    )
+    return Certificate("bounded", reason, largest, by_output, rounding, walk.moved, domain, assumptions, stopped)
+
+
+def _why_exact(walk: Walk) -> str:
+    """What became of the vertices that are not simply their old selves."""
+    words = {
+        "passed on": ("hands its sum on unchanged", "hand their sums on unchanged"),
+        "constant": ("is a constant", "are constants"),
+        "known": ("repeats a known value", "repeat known values"),
+        "new": ("is new and cancels out or is not read", "are new and cancel out or are not read"),
+        "moved": ("changes but is not read", "change but are not read"),
+    }
+    parts = [f"{n:,} {words[how][n > 1]}" for how, n in walk.tally.items()]
+    text = "every output adds up to the same sum"
+    return f"{text} (of the vertices that differ, {', '.join(parts)})" if parts else text
+
+
+def _why_unknown(walk: Walk, bounds: Mapping[str, Array], domain: Mapping[str, tuple[float, float]]) -> str:
+    name, row = next((name, int(np.flatnonzero(~np.isfinite(own))[0])) for name, own in bounds.items()
+                     if not np.isfinite(own).all())  # fmt: skip
+    vertex = int(walk.new.layers[name].vertex_ids[row])
+    text = f"no bound is known for the change of vertex {vertex} of output {name!r}"
+    free = [k for k, (low, high) in domain.items() if not (np.isfinite(low) and np.isfinite(high))]
+    if free:
+        names = ", ".join(repr(k) for k in free)
+        return f"{text}, because the domain of input {names} is unbounded; declare one"
+    return f"{text}, because intervals overflow on the way to it"
+
+
+def _zeros(graph: Graph) -> dict[str, tuple[float, ...]]:
+    return {layer.name: (0.0,) * len(layer) for layer in graph.outputs}
+
+
+def _domain(graph: Graph, domain: Domain) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each input."""
+    result = {}
+    for layer in graph.inputs:
+        low, high = layer.values["low"], layer.values["high"]
+        if domain is not None:
+            low, high = domain.get(layer.name, (low, high)) if isinstance(domain, Mapping) else domain
+        result[layer.name] = (float(np.min(low)), float(np.max(high)))
+    return result

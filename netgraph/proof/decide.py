@@ -1,0 +1,373 @@
+"""Decide what each vertex of a layer is: its twin, a sum passed on, a constant, a known value, or a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.graph.activations import get_activation
+from netgraph.graph.columns import Array
+from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
+from netgraph.proof.intervals import operate_interval
+from netgraph.proof.known import Block, Candidates, alike, exact_factor, mirrors, multiples, operation, parameters
+from netgraph.proof.operators import UNKNOWN
+from netgraph.proof.outward import times, widen
+from netgraph.proof.readings import Values
+from netgraph.proof.shift import Shift
+from netgraph.proof.walk import Sums, Walk
+
+if TYPE_CHECKING:
+    from netgraph.graph import Layer
+
+EXPANSION = 10_000_000
+"""Most terms that the readers of one layer may be written out to."""
+
+FOLD = 1e-6
+"""Terms this small beside the largest of their form become an error, where a form is too long to be passed on."""
+
+RESIDUAL = 1e-4
+"""Largest part of a sum by which it may differ from a known one and still be taken for it, with an error."""
+
+
+class Decision:
+    """What is known so far of the values of some vertices of one layer.
+
+    Args:
+        walk: the proof.
+        layer: the new layer.
+        sums: what arrives at the vertices that are not certainly their twins.
+        shift: how far each may be from its twin.
+    """
+
+    def __init__(self, walk: Walk, layer: Layer, sums: Sums, shift: Shift) -> None:
+        self.walk, self.layer, self.sums, self.shift = walk, layer, sums, shift
+        k = len(sums.rows)
+        self.open = np.ones(k, dtype=bool)
+        self.symbol = np.full(k, -1, dtype=np.int64)
+        self.low, self.high = np.zeros(k), np.zeros(k)
+        self.soft = np.ones(k, dtype=bool)
+        self.terms: list[Terms] = []
+        # What arrives, as far as it has not been folded into the error of the sum.
+        self.form, self.sum_low, self.sum_high, self.sum_soft = sums.form, sums.low, sums.high, sums.soft
+        self.parameters = parameters(layer)[sums.rows]
+        columns = {name: np.asarray(v, dtype=np.float64)[sums.rows] for name, v in layer.values.items()}
+        self.columns = columns
+        self.activation = get_activation(layer.activation)
+        self.linear_factor, self.linear_error = self._linear()
+        self.passes = self._readers_compose(sums.form, sums.change)
+
+    def close(self, which: Array, how: str) -> None:
+        """Mark vertices as decided."""
+        if not len(which):
+            return
+        self.open[which] = False
+        self.walk.tally[how] += len(which)
+
+    def add_error(self, which: Array, low: Array, high: Array, soft: Array) -> None:
+        """Set the errors of some vertices."""
+        self.low[which], self.high[which], self.soft[which] = low, high, soft
+
+    # -- sums that are passed on ------------------------------------------------------------------
+
+    def _linear(self) -> tuple[Array, Array]:
+        """(k,) the factors with which sums are handed on, NaN where they are not, and bounds on their errors."""
+        if self.layer.norm != "none" or self.layer.pool is not None:
+            return np.full(len(self.open), np.nan), np.zeros(len(self.open))
+        sums = self.sums
+        factor, error = self.activation.affine(sums.z_low, sums.z_high, self.columns, self.layer.slope)
+        return np.where(np.isfinite(sums.low) & np.isfinite(sums.high), factor, np.nan), error
+
+    def pass_on(self, *, exactly: bool) -> None:
+        """Vertices whose activation is linear on all that may arrive hand their form on.
+
+        Args:
+            exactly: only those whose factor is known without an error.
+        """
+        if not self.passes:
+            return
+        sums, factor, error = self.sums, self.linear_factor, self.linear_error
+        linear = self.open & ~np.isnan(factor) & ((error == 0) | (not exactly))
+        # Relative to the twin, if that was as linear: what changed is often shorter than the whole.
+        short = self.shift.linear_factor == factor
+        short &= sums.change.counts < sums.form.counts
+        linear &= ~(short & self.shift.soft & np.isfinite(self.shift.size))
+        rest, brief = np.flatnonzero(linear & ~short), np.flatnonzero(linear & short)
+        if self._too_long(rest, brief):
+            self._fold(rest)
+            if self._too_long(rest, brief):
+                return
+        for rows, which in ((self.form, rest), (sums.change, brief)):
+            if not len(which):
+                continue
+            self.terms.append(scaled_terms(rows.take(which), factor[which], error[which], which))
+            scale = factor[which]
+            low, high = times(scale, scale, self.sum_low[which], self.sum_high[which])
+            self.add_error(which, low, high, self.sum_soft[which])
+        self.terms.append(Terms.of(brief, sums.twin[brief], np.ones(len(brief))))
+        self.close(rest, "passed on")
+        self.close(brief, "passed on")
+
+    def _too_long(self, rest: Array, brief: Array) -> bool:
+        """Whether writing out these vertices where they are read would take too many terms."""
+        counts = np.zeros(len(self.open), dtype=np.int64)
+        counts[rest], counts[brief] = self.form.counts[rest], self.sums.change.counts[brief] + 1
+        return self._expansion(counts) > EXPANSION
+
+    def _readers_compose(self, *forms: Rows) -> bool:
+        """Whether every reader's operator and every operator in the forms are one operator together."""
+        if self.layer.pool is not None:
+            return False
+        space = self.walk.space
+        inner = np.unique(np.concatenate([rows.column // space.size for rows in forms]))
+        if not inner.any():
+            return True
+        layer = self.walk.new.layer
+        for link in self.walk.new.outgoing[self.layer.id]:
+            operators = space.operators.of_link(link.kind, self.layer.output_grid, layer(link.target).grid)
+            outer = np.unique(operators[np.unique(link.tap)])
+            pairs = np.meshgrid(outer[outer >= 0], inner)
+            if (space.operators.compose_all(*(p.ravel() for p in pairs)) == UNKNOWN).any():
+                return False
+        return True
+
+    def _expansion(self, counts: Array) -> int:
+        of_row = np.zeros(len(self.layer), dtype=np.int64)
+        of_row[self.sums.rows] = counts
+        return sum(int(of_row[link.src].sum()) for link in self.walk.new.outgoing[self.layer.id])
+
+    def _fold(self, which: Array) -> None:
+        """Move the smallest terms of some forms into the errors of their sums."""
+        low, high = self.walk.space.interval(self.form)
+        with np.errstate(invalid="ignore"):
+            size = (np.abs(self.form.value) + self.form.error) * np.maximum(np.abs(low), np.abs(high))
+        size = np.where(np.isnan(size), np.inf, size)
+        row = self.form.row
+        largest = np.zeros(len(self.form))
+        np.maximum.at(largest, row, np.where(np.isfinite(size), size, 0.0))
+        chosen = np.zeros(len(self.form), dtype=bool)
+        chosen[which] = True
+        small = (size <= FOLD * largest[row]) & chosen[row]
+        if not small.any():
+            return
+        gone = _entries(self.form, small)
+        self.form = _entries(self.form, ~small)
+        low, high = form_interval(gone, *self.walk.space.interval(gone))
+        self.sum_soft = self.sum_soft & gone.only_rounding()
+        self.sum_low, self.sum_high = widen(self.sum_low + low, self.sum_high + high)
+
+    # -- constants --------------------------------------------------------------------------------
+
+    def hold_constants(self, *, exactly: bool) -> None:
+        """Vertices at which nothing but a bias arrives are constants.
+
+        Args:
+            exactly: only those whose value is known without an error.
+        """
+        layer, sums, walk = self.layer, self.sums, self.walk
+        if layer.norm == "layer":
+            return
+        others = self.form.sums(self.form.column != walk.space.one)
+        which = np.flatnonzero(self.open & (others == 0) & (self.sum_low == 0) & (self.sum_high == 0))
+        if not len(which):
+            return
+        rows = sums.rows[which]
+        low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], "eval", rows)
+        if layer.norm == "batch" and walk.mode == "train":
+            # A constant is its own mean: what remains in training is the shift.
+            shift = self.columns["shift"][which]
+            own = {name: values[which] for name, values in self.columns.items()}
+            in_train = self.activation.interval(shift, shift, own, layer.slope)
+            low, high = np.minimum(low, in_train[0]), np.maximum(high, in_train[1])
+        same = high - low <= (0 if exactly else 1e-12 * np.maximum(np.abs(low), np.abs(high)))
+        which, low, high = which[same], low[same], high[same]
+        some = np.flatnonzero(low)
+        one = np.full(len(some), walk.space.one)
+        self.terms.append(Terms.of(which[some], one, low[some]))
+        zero = np.zeros(len(which))
+        with np.errstate(invalid="ignore"):
+            wide = np.where(high > low, np.nextafter(high - low, np.inf), 0.0)
+        self.add_error(which, zero, wide, np.ones(len(which), dtype=bool))
+        self.close(which, "constant")
+
+    # -- known values -----------------------------------------------------------------------------
+
+    def recognise(self) -> None:
+        """Vertices whose operation and form are those of a known vertex have its value."""
+        if self.layer.norm == "layer" or not self.open.any():
+            return
+        # A twin that hardly moved is as good as any other value that comes close.
+        low, high = (bound[self.sums.rows] for bound in self.walk.new_bounds(self.layer.id))
+        reach = np.maximum(np.abs(low), np.abs(high))
+        near = self.shift.comparable & np.isfinite(reach) & (self.shift.size <= RESIDUAL * reach)
+        if not (self.open & ~near).any():
+            return
+        walk = self.walk
+        if walk.repeats.search(self.form.take(np.flatnonzero(self.open & ~near))):
+            walk.known.rewrite(walk.repeats.canonical)
+        walk.index_like(self.layer)
+        self._match(self.open & ~near, exactly=True)
+        # New vertices may be exact multiples of each other, where they are multiples of old ones up to rounding only.
+        special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
+        self._name_alike(~special, at_least=2)
+        self._match(self.open & ~near & np.isnan(self.linear_factor))
+
+    def _match(self, chosen: Array, exactly: bool = False) -> None:
+        which = np.flatnonzero(chosen)
+        asked = self.walk.repeats.canonical(self.form.take(which))
+        for found in self.walk.known.candidates(operation(self.layer), self.layer, asked):
+            still = self.open[which[found.asked]]
+            if still.any():
+                picked = Candidates(*(getattr(found, n)[still] for n in ("asked", "block", "row", "factor")))
+                self._compare(which, asked, picked, exactly)
+
+    def _compare(self, which: Array, asked: Rows, found: Candidates, exactly: bool) -> None:
+        blocks = self.walk.known.blocks(operation(self.layer))
+        for number in np.unique(found.block):
+            block = blocks[number]
+            at = np.flatnonzero(found.block == number)
+            fits = (self.parameters[which[found.asked[at]]] == block.parameters[found.row[at]]).all(axis=1)
+            fits &= (found.factor[at] > 0) | (mirrors(self.layer) and self.passes)
+            at = at[fits]
+            if not len(at):
+                continue
+            ask, known, factor = found.asked[at], found.row[at], found.factor[at]
+            factor = exact_factor(asked.take(ask), block.forms.take(known), factor)
+            terms = [asked.take(ask).terms(), block.forms.take(known).terms(-factor)]
+            left = collect(len(at), Terms.join(terms), self.walk.epsilon, self.walk.space.columns)
+            kept = left.empty if exactly else np.ones(len(at), dtype=bool)
+            self._accept(which[ask][kept], factor[kept], block.symbol[known][kept], left.take(np.flatnonzero(kept)))
+
+    def _accept(self, which: Array, factor: Array, symbol: Array, left: Rows) -> None:
+        """Take on the values of known vertices where what is left of the difference of the forms is small."""
+        sums, walk = self.sums, self.walk
+        left_low, left_high = form_interval(left, *walk.space.interval(left))
+        low, high = widen(left_low + self.sum_low[which], left_high + self.sum_high[which])
+        size = np.maximum(np.abs(low), np.abs(high))
+        with np.errstate(invalid="ignore"):
+            reach = np.maximum(np.abs(sums.z_low[which]), np.abs(sums.z_high[which]))
+            good = (size == 0) | (np.isfinite(size) & (size <= RESIDUAL * reach) & (size < self.shift.size[which]))
+        exact = left.empty & (low == 0) & (high == 0)
+        if self.layer.norm != "none":
+            good = exact
+        counts = np.zeros(len(self.open), dtype=np.int64)
+        counts[which] = np.where(good & (factor < 0), self.form.counts[which], 0)
+        if self._expansion(counts) > EXPANSION:
+            good &= factor > 0
+        at = np.flatnonzero(good)
+        if not len(at):
+            return
+        which, factor, symbol, left = which[at], factor[at], symbol[at], left.take(at)
+        low, high = low[at], high[at]
+        e_low, e_high = self._carried(which, low, high)
+        soft = self.sum_soft[which] & left.only_rounding()
+        same = factor == 1
+        self.symbol[which[same]] = symbol[same]
+        other, turned = np.flatnonzero(~same), np.flatnonzero(factor < 0)
+        form = self.form.take(which[other])
+        own = {name: values[which[other]] for name, values in self.columns.items()}
+        self.terms.append(multiples(self.layer, own, symbol[other], factor[other], form, which[other], walk.space.one))
+        if len(turned):
+            # The mirrored form is written as this one, from which it differs by what is left.
+            rest = left.take(turned)
+            ends = form_interval(rest, *walk.space.interval(rest))
+            t_low, t_high = times(*self._mirror_slope(which[turned]), *ends)
+            e_low[turned], e_high[turned] = widen(e_low[turned] + t_low, e_high[turned] + t_high)
+        self.add_error(which, e_low, e_high, soft)
+        self.close(which, "known")
+
+    def _mirror_slope(self, which: Array) -> tuple[Array, Array]:
+        """Bounds of b in f(-t) = a f(t) + b t + c."""
+        assert self.activation.mirror is not None
+        own = {name: values[which] for name, values in self.columns.items()}
+        _, b, _, error = self.activation.mirror(own, self.layer.slope)
+        return np.broadcast_to(b - error, (len(which),)), np.broadcast_to(b + error, (len(which),))
+
+    def _carried(self, which: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """Bounds of f(sum) - f(sum - d) for d in [low, high]; for layers without a norm."""
+        own = {name: values[which] for name, values in self.columns.items()}
+        room = np.abs(low) + np.abs(high)
+        z_low, z_high = widen(self.sums.z_low[which] - room, self.sums.z_high[which] + room)
+        return times(*self.activation.slopes(z_low, z_high, own, self.layer.slope), low, high)
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    def lean_on_twins(self) -> None:
+        """Vertices that moved by a bounded amount are their twins plus an error."""
+        finite = np.isfinite(self.shift.low) & np.isfinite(self.shift.high)
+        which = np.flatnonzero(self.open & finite & self.shift.comparable)
+        self.symbol[which] = self.sums.twin[which]
+        self.add_error(which, self.shift.low[which], self.shift.high[which], self.shift.soft[which])
+        self.close(which, "moved")
+
+    def name_the_rest(self) -> None:
+        """What is left are new values; equal ones among them get one name."""
+        if not self.open.any():
+            return
+        if self.layer.norm == "none":
+            # Alike as they are, or else alike but for terms that are small beside the rest.
+            self._name_alike(self.open, at_least=2)
+            before = self.form
+            self._fold(np.flatnonzero(self.open))
+            if self.form is not before:
+                self._match(self.open)
+        if self.layer.norm != "layer":
+            self._name_alike(self.open, at_least=1)
+        which = np.flatnonzero(self.open)
+        self.symbol[which] = self._own()[which]
+        self.close(which, "new")
+
+    def _own(self) -> Array:
+        """(k,) the symbols of the vertices' own values."""
+        return np.asarray(self.walk.space.own + self.walk.new.vertices.offset(self.layer.id) + self.sums.rows)
+
+    def _name_alike(self, chosen: Array, at_least: int) -> None:
+        """Give names to the first of every set of `at_least` vertices with forms alike, and match the others."""
+        certain = (self.sum_low == 0) & (self.sum_high == 0)
+        bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & (self.layer.norm == "none")
+        which = np.flatnonzero(self.open & chosen & (certain | bounded))
+        if not len(which):
+            return
+        forms = self.walk.repeats.canonical(self.form.take(which))
+        first, size = np.unique(alike(self.layer, forms, self.parameters[which]), return_counts=True)
+        firsts = which[first[size >= at_least]]
+        if not len(firsts):
+            return
+        space, rows = self.walk.space, self.sums.rows[firsts]
+        name = self._own()[firsts] + (space.pure - space.own)
+        form = self.walk.repeats.canonical(self.form.take(firsts))
+        bounds = form_interval(form, *space.interval(form))
+        space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
+        self.walk.known.add(operation(self.layer), Block.of(form, self.parameters[firsts], name))
+        low, high = self.sum_low[firsts], self.sum_high[firsts]
+        if self.layer.norm == "none":
+            low, high = self._carried(firsts, low, high)
+        self.symbol[firsts] = name
+        self.add_error(firsts, low, high, self.sum_soft[firsts])
+        self.close(firsts, "new")
+        self._match(self.open & chosen, exactly=True)
+        self._match(self.open & chosen)
+
+    def values(self, equal: Array, twins: Array) -> Values:
+        """The values of the whole layer: twins where `equal`, and what was decided elsewhere."""
+        n = len(self.layer)
+        result = Values.known(np.where(equal, twins, -1))
+        rows = self.sums.rows
+        result.symbol[rows] = self.symbol
+        result.low[rows], result.high[rows], result.soft[rows] = self.low, self.high, self.soft
+        which = np.flatnonzero(self.symbol < 0)
+        if not len(which):
+            return result
+        number = np.full(len(rows), -1, dtype=np.int64)
+        number[which] = np.arange(len(which))
+        terms = Terms.join(self.terms)
+        terms = Terms(number[terms.row], terms.column, terms.value, terms.error)
+        forms = collect(len(which), terms, self.walk.epsilon, self.walk.space.columns)
+        place = np.full(n, -1, dtype=np.int64)
+        place[rows[which]] = np.arange(len(which))
+        return Values(result.symbol, result.low, result.high, result.soft, place, forms)
+
+
+def _entries(rows: Rows, chosen: Array) -> Rows:
+    start = np.concatenate([[0], np.cumsum(np.bincount(rows.row[chosen], minlength=len(rows)))])
+    return Rows(start, rows.column[chosen], rows.value[chosen], rows.error[chosen], rows.rounding[chosen])

@@ -1,0 +1,224 @@
+"""Affine forms over known values, one sparse row per vertex.
+
+A column is a value read in a certain way: `operator * symbols + symbol`. Every coefficient comes with a bound on its
+own error, which is 0 as long as the arithmetic behind it did not round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.proof.exact_sums import sum_groups, two_product
+from netgraph.proof.outward import UNIT
+
+ROUNDINGS = 64
+"""A sum of terms that were each rounded may miss 0 by so many spacings of the stored weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """Products that are yet to be summed: row, column, coefficient, and a bound on the coefficient's error."""
+
+    row: Array
+    column: Array
+    value: Array
+    error: Array
+
+    @classmethod
+    def of(cls, row: Array, column: Array, value: Array, error: Array | None = None) -> Terms:
+        """Terms with errors of 0 unless they are given."""
+        return cls(row, column, value, np.zeros(len(value)) if error is None else error)
+
+    @classmethod
+    def join(cls, parts: list[Terms]) -> Terms:
+        """All terms of several lists."""
+        parts = [part for part in parts if len(part.row)]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("row", "column", "value", "error")))
+
+    @classmethod
+    def product(cls, row: Array, column: Array, a: Array, b: Array, error: Array | None = None) -> Terms:
+        """The exact products a * b, as one term each or two where one float64 cannot hold them.
+
+        `error` bounds the error of `b`.
+        """
+        high, low, missing = two_product(a, b)
+        if error is not None:
+            missing = missing + grown(a, error)
+        terms = cls(row, column, high, missing)
+        split = np.flatnonzero(low)
+        if not len(split):
+            return terms
+        return cls.join([terms, cls.of(row[split], column[split], low[split])])
+
+    def negated(self) -> Terms:
+        """The terms with the other sign."""
+        return Terms(self.row, self.column, -self.value, self.error)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Affine forms in canonical order.
+
+    Attributes:
+        start: (rows + 1,) first entry of each row, and the number of entries.
+        column: (entries,) increasing within each row.
+        value: (entries,) coefficients; entries that are provably 0 are left out.
+        error: (entries,) bound on the error of each coefficient.
+        rounding: (entries,) bool: whether the entry is what is left of larger terms that cancelled to it.
+    """
+
+    start: Array
+    column: Array
+    value: Array
+    error: Array
+    rounding: Array
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    @property
+    def row(self) -> Array:
+        """(entries,) row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    @property
+    def counts(self) -> Array:
+        """(rows,) number of entries of each row."""
+        return np.asarray(np.diff(self.start))
+
+    @property
+    def empty(self) -> Array:
+        """(rows,) whether a form is 0."""
+        return np.asarray(self.start[1:] == self.start[:-1])
+
+    def sums(self, values: Array) -> Array:
+        """(rows,) sums of one value per entry."""
+        return np.bincount(self.row, weights=values, minlength=len(self))
+
+    def only_rounding(self) -> Array:
+        """(rows,) whether nothing is left in a form but what rounding of larger terms explains."""
+        return np.asarray(self.sums(~self.rounding) == 0)
+
+    def take(self, rows: Array) -> Rows:
+        """Some rows, in the given order."""
+        counts = self.counts[rows]
+        entries = spans(self.start[:-1][rows], counts)
+        start = np.concatenate([[0], np.cumsum(counts)])
+        return Rows(start, self.column[entries], self.value[entries], self.error[entries], self.rounding[entries])
+
+    def terms(self, factor: Array | float = 1.0, row: Array | None = None) -> Terms:
+        """The entries as terms again, times one factor per row, in the given rows."""
+        own = self.row
+        scale = np.broadcast_to(np.asarray(factor, dtype=np.float64), (len(self),))[own]
+        target = own if row is None else row[own]
+        return Terms.product(target, self.column, scale, self.value, self.error)
+
+
+def spans(start: Array, counts: Array) -> Array:
+    """Concatenated ranges `start[i], ..., start[i] + counts[i] - 1`."""
+    total = int(counts.sum())
+    ends = np.cumsum(counts)
+    return np.repeat(start - (ends - counts), counts) + np.arange(total)
+
+
+def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
+    """Sum terms of equal row and column; exact cancellation leaves nothing.
+
+    Args:
+        rows: number of rows.
+        terms: the terms, in any order.
+        epsilon: relative spacing of the stored weights, to tell what rounding explains.
+        columns: upper limit of column numbers.
+
+    Costs O(n log n), near O(n) for terms that come in a few sorted runs.
+    """
+    key = terms.row * columns + terms.column
+    if len(key) > 1 and not (key[1:] > key[:-1]).all():
+        order = np.argsort(key, kind="stable")
+        key, value, error = key[order], terms.value[order], terms.error[order]
+    else:
+        value, error = terms.value, terms.error
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    key = key[first]
+    rounding = np.zeros(len(first), dtype=bool)
+    if len(first) < len(value):
+        addends = value
+        mass = np.add.reduceat(np.abs(addends), first)
+        error = np.add.reduceat(error, first)
+        error = np.where(error > 0, error * (1 + 2.0**-40), 0.0)
+        value, missing = sum_groups(addends, first)
+        error = error + missing
+        rounding = (np.abs(value) + error <= ROUNDINGS * epsilon * mass) & (value != 0)
+        if rounding.any():
+            rounding = _left_by_large_terms(addends, first, value, mass, epsilon, rounding)
+        keep = (value != 0) | (error != 0)
+        if not keep.all():
+            key, value, error, rounding = key[keep], value[keep], error[keep], rounding[keep]
+    row, column = np.divmod(key, columns)
+    start = np.searchsorted(row, np.arange(rows + 1))
+    return Rows(start, column, value, error, rounding)
+
+
+def _left_by_large_terms(
+    addends: Array, first: Array, total: Array, mass: Array, epsilon: float, asked: Array
+) -> Array:
+    """Where the large terms of a sum do not cancel by themselves; small terms of their own are no rounding."""
+    size = np.diff(first, append=len(addends))
+    limit = np.repeat(ROUNDINGS * epsilon * mass, size)
+    small = np.where(np.abs(addends) <= limit, addends, 0.0)
+    of_small = np.add.reduceat(np.abs(small), first)
+    of_large = np.abs(total - np.add.reduceat(small, first))
+    # The second halves of exact products are small terms as well.
+    return np.asarray(asked & (of_small <= 8 * of_large + 2.0**-50 * mass))
+
+
+def form_interval(rows: Rows, low: Array, high: Array) -> tuple[Array, Array]:
+    """Outward bounds of forms.
+
+    Args:
+        rows: the forms.
+        low, high: (entries,) bounds of the value of each entry's column.
+
+    Returns:
+        (rows,) lower and upper bounds; never NaN.
+    """
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        at_low = np.where((low == 0) | (rows.value == 0), 0.0, rows.value * low)
+        at_high = np.where((high == 0) | (rows.value == 0), 0.0, rows.value * high)
+        reach = np.maximum(np.abs(low), np.abs(high))
+        slack = np.where((rows.error == 0) | (reach == 0), 0.0, rows.error * reach + 1e-290)
+    # Below the smallest normal numbers the relative error of a product is no longer small.
+    tiny = ((low != 0) & (np.abs(at_low) < 1e-290)) | ((high != 0) & (np.abs(at_high) < 1e-290))
+    slack = np.where(tiny & (rows.value != 0), slack + 1e-290, slack)
+    least, most = np.minimum(at_low, at_high), np.maximum(at_low, at_high)
+    factor = (rows.counts + 4) * 4 * UNIT
+    extra = rows.sums(slack) * (1 + factor)
+    below = rows.sums(least) - factor * rows.sums(np.abs(least)) - extra
+    above = rows.sums(most) + factor * rows.sums(np.abs(most)) + extra
+    # An infinite sum minus an infinite allowance is still infinite.
+    below = np.where(np.isnan(below), -np.inf, below)
+    above = np.where(np.isnan(above), np.inf, above)
+    return below, above
+
+
+def scaled_terms(rows: Rows, factor: Array, error: Array, into: Array) -> Terms:
+    """Entries times one factor per row; `error` bounds the error of the factor."""
+    terms = rows.terms(factor, into)
+    if not error.any():
+        return terms
+    extra = grown(rows.value, error[rows.row])
+    return Terms.join([terms, Terms(into[rows.row], rows.column, np.zeros(len(extra)), extra)])
+
+
+def grown(value: Array, error: Array) -> Array:
+    """A bound on |value| * error that is 0 only where one of them is."""
+    with np.errstate(under="ignore", over="ignore"):
+        product = np.abs(value) * error * (1 + 1e-12)
+    return np.where((value == 0) | (error == 0), 0.0, product + 1e-300)

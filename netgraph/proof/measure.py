@@ -1,0 +1,67 @@
+"""Evidence beside the proof: the change of the outputs on a batch of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.interpret import interpret
+from netgraph.proof.certificate import Measurement
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Random inputs within the declared domains: uniform on bounded sides, normal where there is no bound.
+
+    Returns:
+        (samples, vertices, *grid) float64 arrays by the name of the input layer.
+    """
+    result = {}
+    for layer in graph.inputs:
+        shape = (len(layer),) + (1,) * len(layer.grid)
+        low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
+        size = (samples, len(layer), *layer.grid)
+        bounded = np.isfinite(low) & np.isfinite(high)
+        lo, hi = np.where(bounded, low, 0.0), np.where(bounded, high, 1.0)
+        inside = lo + (hi - lo) * rng.random(size)
+        # A domain with one bound is filled by the distance |normal| from it.
+        normal = rng.normal(size=size)
+        above = np.where(np.isfinite(low), low + np.abs(normal), normal)
+        free = np.where(np.isfinite(high), np.minimum(high - np.abs(normal), high), above)
+        result[layer.name] = np.clip(np.where(bounded, inside, free), low, high)
+    return result
+
+
+def measure(old: Graph, new: Graph, probe: Any, bounds: Mapping[str, tuple[float, ...]] | None = None) -> Measurement:
+    """Evaluate both graphs on a batch of inputs and compare their outputs.
+
+    Args:
+        old, new: graphs with the same inputs and outputs.
+        probe: a batch of inputs, as `interpret` takes it.
+        bounds: proved bounds per vertex of each output layer, to be put in relation to the outputs' ranges.
+    """
+    one, two = (_by_name(graph, interpret(graph, probe)) for graph in (old, new))
+    change = relative = share = 0.0
+    samples = 0
+    for name, a in one.items():
+        b, samples = two[name], len(a)
+        difference = np.abs(a - b).max(axis=0)
+        span = np.ptp(a, axis=0)
+        # An output that is constant on the probe is compared with its own size.
+        scale = np.where(span > 0, span, np.maximum(np.abs(a).max(axis=0), 1.0))
+        change = max(change, float(difference.max()))
+        relative = max(relative, float((difference / scale).max()))
+        if bounds:
+            # Of a vertex with a grid, the position where the output ranges least.
+            least = scale.reshape(len(scale), -1).min(axis=1)
+            share = max(share, float((np.asarray(bounds[name]) / least).max()))
+    return Measurement(change, relative, samples, share if bounds else None)
+
+
+def _by_name(graph: Graph, outputs: Any) -> dict[str, Array]:
+    return outputs if isinstance(outputs, dict) else {graph.outputs[0].name: outputs}

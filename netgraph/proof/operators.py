@@ -1,0 +1,117 @@
+"""How one vertex reads another on a grid: shifts, with zeros outside, as numbered operators.
+
+Each tap of a convolution, and each wire, takes the value of its source at `stride * position + offset`, and 0 where
+that lies outside the source's grid. Numbering these maps lets forms be compared tap by tap, whatever the kernels are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netgraph.graph import Conv2d, Identity
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Grid
+from netgraph.graph.link import LinkKind
+
+POINTWISE = 0
+ZERO = -2
+UNKNOWN = -1
+
+Axis = tuple[int, int, int, int]
+"""stride, offset, source size, target size of one axis."""
+
+
+class Operators:
+    """The operators that a proof has met, by number; number 0 reads the same position."""
+
+    def __init__(self) -> None:
+        self._axes: list[tuple[Axis, ...]] = [()]
+        self._numbers: dict[tuple[Axis, ...], int] = {(): POINTWISE}
+        self._outside = [False]
+        self._links: dict[tuple[LinkKind, Grid, Grid], Array] = {}
+        self._composed: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self._axes)
+
+    @property
+    def reads_outside(self) -> Array:
+        """(operators,) bool: whether some position reads the zeros outside of the source's grid."""
+        return np.array(self._outside)
+
+    def of_link(self, kind: LinkKind, source: Grid, target: Grid) -> Array:
+        """(taps,) number of each tap's operator; `ZERO` where a tap reads nothing but zeros."""
+        key = (kind, source, target)
+        if key not in self._links:
+            if isinstance(kind, Conv2d):
+                numbers = [self._conv_tap(kind, tap, source) for tap in range(kind.taps)]
+            elif isinstance(kind, Identity) and kind.stride != (1, 1):
+                out = kind.output_grid(source)
+                numbers = [self._number(tuple((s, 0, g, t) for s, g, t in zip(kind.stride, source, out, strict=True)))]
+            else:
+                numbers = [POINTWISE]
+            self._links[key] = np.array(numbers, dtype=np.int64)
+        return self._links[key]
+
+    def _conv_tap(self, kind: Conv2d, tap: int, source: Grid) -> int:
+        at = divmod(tap, kind.kernel[1])
+        out = kind.output_grid(source)
+        parts = zip(kind.stride, at, kind.padding, source, out, strict=True)
+        return self._number(tuple((s, k - p, g, t) for s, k, p, g, t in parts))
+
+    def _number(self, axes: tuple[Axis, ...]) -> int:
+        canonical = []
+        outside = False
+        for stride, offset, source, target in axes:
+            if target == 1:
+                stride = 1  # a single position has no step
+            read = stride * np.arange(target) + offset
+            inside = (read >= 0) & (read < source)
+            if not inside.any():
+                return ZERO
+            outside = outside or not inside.all()
+            canonical.append((stride, offset, source, target))
+        if all(s == 1 and o == 0 and g == t for s, o, g, t in canonical):
+            return POINTWISE
+        key = tuple(canonical)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._axes)
+            self._axes.append(key)
+            self._outside.append(outside)
+        return self._numbers[key]
+
+    def compose(self, outer: int, inner: int) -> int:
+        """Number of "read by `inner`, then by `outer`"; `UNKNOWN` where no single shift does that.
+
+        Two shifts are one where no position reads, between the two, a zero that the single shift would not see.
+        """
+        if outer == POINTWISE or inner == POINTWISE:
+            return outer if inner == POINTWISE else inner
+        key = (outer, inner)
+        if key not in self._composed:
+            self._composed[key] = self._compose(self._axes[outer], self._axes[inner])
+        return self._composed[key]
+
+    def _compose(self, outer: tuple[Axis, ...], inner: tuple[Axis, ...]) -> int:
+        axes = []
+        for (s2, o2, between, target), (s1, o1, source, inner_target) in zip(outer, inner, strict=True):
+            assert between == inner_target, "operators that do not follow each other"
+            middle = s2 * np.arange(target) + o2
+            read = s1 * middle + o1
+            if not (((middle >= 0) & (middle < between)) | (read < 0) | (read >= source)).all():
+                return UNKNOWN
+            axes.append((s1 * s2, s1 * o2 + o1, source, target))
+        return self._number(tuple(axes))
+
+    def compose_all(self, outer: Array, inner: Array) -> Array:
+        """`compose`, element by element; only distinct pairs are worked out."""
+        if not len(outer):
+            return np.zeros(0, dtype=np.int64)
+        if not outer.any():
+            return np.asarray(inner)
+        if not inner.any():
+            return np.asarray(outer)
+        count = int(max(outer.max(), inner.max())) + 1
+        pairs, which = np.unique(outer * count + inner, return_inverse=True)
+        numbers = [self.compose(*divmod(int(pair), count)) for pair in pairs]
+        return np.array(numbers, dtype=np.int64)[which]

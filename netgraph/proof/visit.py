@@ -1,0 +1,124 @@
+"""Visit the layers of the new graph, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.proof.decide import Decision
+from netgraph.proof.forms import form_interval
+from netgraph.proof.intervals import operate_interval
+from netgraph.proof.known import operation, parameters
+from netgraph.proof.outward import widen
+from netgraph.proof.readings import Values
+from netgraph.proof.reduce import reduced
+from netgraph.proof.shift import Shift, shift_of
+from netgraph.proof.walk import Sums, Walk
+
+if TYPE_CHECKING:
+    from netgraph.graph import Layer
+
+PLACES = 3
+
+
+def visit(walk: Walk, layer: Layer) -> None:
+    """Find out what every vertex of a layer is; all that it reads must have been visited."""
+    twin = walk.own_twins(layer.id)
+    if layer.role == "input":
+        walk.settle(layer.id, Values.known(twin))
+        return
+    if walk.untouched(layer):
+        return
+    old = walk.old.layers_by_id.get(layer.id)
+    known = twin if old is not None else np.full(len(layer), -1, dtype=np.int64)
+    if old is not None:  # a vertex that came from another layer is no twin
+        start = walk.old.vertices.offset(old.id)
+        known = np.where((known >= start) & (known < start + len(old)), known, -1)
+    change, low, high = walk.changes(layer, known)
+    if len(change.column):
+        change = reduced(walk, change)
+    equal = _same_operation(walk, layer, known) & change.empty & (low == 0) & (high == 0)
+    if layer.norm == "layer" and not (equal.all() and old is not None and len(old) == len(layer)):
+        equal[:] = False
+    if not equal.all():
+        rest = np.flatnonzero(~equal)
+        sums = walk.sums(layer, rest, known[rest], change.take(rest))
+        sums = _narrowed(walk, sums, low[rest], high[rest])
+        _decide(walk, layer, sums, equal, known)
+    else:
+        walk.settle(layer.id, Values.known(known))
+        if layer.role == "output":
+            _note_outputs(walk, layer, equal, None, None)
+
+
+def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:
+    """(vertices,) whether a vertex does to its sum what its twin does."""
+    same = twin >= 0
+    old = walk.old.layers_by_id.get(layer.id)
+    if old is None or old is layer or not same.any():
+        return np.asarray(same)
+    if operation(old) != operation(layer):
+        return np.zeros(len(same), dtype=bool)
+    rows = np.flatnonzero(same)
+    theirs = parameters(old)[twin[rows] - walk.old.vertices.offset(layer.id)]
+    same[rows] = (parameters(layer)[rows] == theirs).all(axis=1)
+    return np.asarray(same)
+
+
+def _narrowed(walk: Walk, sums: Sums, low: Array, high: Array) -> Sums:
+    """The bounds of a sum are also those of its twin's sum plus what changed."""
+    at = np.flatnonzero(sums.twin >= 0)
+    if not len(at):
+        return sums
+    change = sums.change.take(at)
+    least, most = form_interval(change, *walk.space.interval(change))
+    least, most = widen(least + low[at], most + high[at])
+    with np.errstate(invalid="ignore"):
+        ends = walk.bounds.z_low[sums.twin[at]] + least, walk.bounds.z_high[sums.twin[at]] + most
+    least, most = widen(*ends)
+    z_low, z_high = sums.z_low.copy(), sums.z_high.copy()
+    z_low[at], z_high[at] = np.maximum(z_low[at], least), np.minimum(z_high[at], most)
+    return Sums(sums.rows, sums.twin, sums.form, sums.low, sums.high, sums.soft, sums.change, z_low, z_high)
+
+
+def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> None:
+    bounds = operate_interval(layer, sums.z_low, sums.z_high, walk.mode, sums.rows)
+    own_low, own_high = walk.new_bounds(layer.id)
+    own_low[sums.rows], own_high[sums.rows] = bounds
+    shift = shift_of(walk, layer, sums, bounds)
+    _note_stops(walk, layer, sums)
+    if shift.comparable.any():
+        walk.moved[layer.name] = float(shift.size[shift.comparable].max())
+    decision = Decision(walk, layer, sums, shift)
+    for exactly in (True, False):  # a value that is known exactly is worth more than one that is known as a number
+        decision.pass_on(exactly=exactly)
+        decision.hold_constants(exactly=exactly)
+        if exactly:
+            decision.recognise()
+    decision.lean_on_twins()
+    decision.name_the_rest()
+    values = decision.values(equal, twin)
+    walk.settle(layer.id, values)
+    if layer.role == "output":
+        _note_outputs(walk, layer, equal, shift, sums)
+
+
+def _note_stops(walk: Walk, layer: Layer, sums: Sums) -> None:
+    """Remember where a change enters: at twins that differ although nothing that reaches them has an error."""
+    if len(walk.stopped) >= PLACES:
+        return
+    enters = np.flatnonzero((sums.twin >= 0) & (sums.low == 0) & (sums.high == 0))
+    if not len(enters):
+        return
+    first = int(layer.vertex_ids[sums.rows[enters[0]]])
+    others = f" and {len(enters) - 1:,} others" if len(enters) > 1 else ""
+    walk.stopped.append(f"vertex {first}{others} of layer {layer.name!r}")
+
+
+def _note_outputs(walk: Walk, layer: Layer, equal: Array, shift: Shift | None, sums: Sums | None) -> None:
+    low, high, soft = np.zeros(len(layer)), np.zeros(len(layer)), np.ones(len(layer), dtype=bool)
+    if shift is not None and sums is not None:
+        low[sums.rows], high[sums.rows], soft[sums.rows] = shift.low, shift.high, shift.soft
+    walk.output_change[layer.id] = (low, high, soft)

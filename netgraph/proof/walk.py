@@ -1,0 +1,262 @@
+"""Walk the new graph in topological order and write every value over the values of the old one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.proof.forms import Rows, Terms, collect, form_interval
+from netgraph.proof.intervals import Bounds, Mode
+from netgraph.proof.known import Block, KnownValues, operation, parameters
+from netgraph.proof.outward import down, sum_bounds, up, widen
+from netgraph.proof.readings import Edges, Space, Values
+from netgraph.proof.repeats import Repeats
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph, Layer, Link
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What arrives at some vertices of a new layer.
+
+    Attributes:
+        rows: (k,) rows of these vertices in their layer.
+        twin: (k,) flat row of the old vertex of the same id, -1 without one.
+        form: the sum over known values.
+        low, high: (k,) interval of what is to be added to the form.
+        soft: (k,) whether that is no more than rounding explains.
+        change: sum minus that of the twin (rows without a twin are meaningless).
+        z_low, z_high: (k,) bounds of the sum.
+    """
+
+    rows: Array
+    twin: Array
+    form: Rows
+    low: Array
+    high: Array
+    soft: Array
+    change: Rows
+    z_low: Array
+    z_high: Array
+
+
+class Walk:
+    """State of one proof: the values of all new layers seen so far.
+
+    Args:
+        old, new: the graphs.
+        bounds: intervals of the old one, on the domain of the proof.
+        mode: what batch norm does.
+        epsilon: relative spacing of the stored weights.
+    """
+
+    def __init__(self, old: Graph, new: Graph, bounds: Bounds, mode: Mode, epsilon: float) -> None:
+        self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
+        self.space = Space(old.num_vertices, new.num_vertices)
+        self.known = KnownValues()
+        self.repeats = Repeats(self)
+        self._indexed: set[int] = set()
+        self.twin = old.vertices.find(new.vertices.id)
+        s = self.space
+        s.low[: s.one], s.high[: s.one] = bounds.low, bounds.high
+        survives = np.flatnonzero(self.twin >= 0)
+        s.low[s.own + survives] = bounds.low[self.twin[survives]]
+        s.high[s.own + survives] = bounds.high[self.twin[survives]]
+        self._values: dict[int, Values] = {}
+        self.output_change: dict[int, tuple[Array, Array, Array]] = {}
+        self.stopped: list[str] = []
+        self.moved: dict[str, float] = {}
+        self.tally: Counter[str] = Counter()
+
+    # -- values -----------------------------------------------------------------------------------
+
+    def values(self, layer_id: int) -> Values:
+        """The values of a layer that has been visited; those of an unchanged layer are the old symbols."""
+        known = self._values.get(layer_id)
+        return Values.known(self.own_twins(layer_id)) if known is None else known
+
+    def own_twins(self, layer_id: int) -> Array:
+        """(vertices,) flat old rows of the vertices of a new layer, -1 for new ones."""
+        start = self.new.vertices.offset(layer_id)
+        return np.asarray(self.twin[start : start + len(self.new.layer(layer_id))])
+
+    def settle(self, layer_id: int, values: Values) -> None:
+        """Record the values of a layer, unless they are the old ones one by one."""
+        if not (values.certain.all() and np.array_equal(values.symbol, self.own_twins(layer_id))):
+            self._values[layer_id] = values
+
+    def _unmoved(self, layer_id: int) -> bool:
+        """Whether every vertex of a layer is certainly its twin, in the same row."""
+        new, old = self.new.layer(layer_id), self.old.layers_by_id.get(layer_id)
+        if layer_id in self._values or old is None:
+            return False
+        return new is old or np.array_equal(new.vertex_ids, old.vertex_ids)
+
+    def new_bounds(self, layer_id: int) -> tuple[Array, Array]:
+        """Views of the bounds of a new layer's own values."""
+        start = self.space.own + self.new.vertices.offset(layer_id)
+        stop = start + len(self.new.layer(layer_id))
+        return self.space.low[start:stop], self.space.high[start:stop]
+
+    # -- what a layer reads -----------------------------------------------------------------------
+
+    def untouched(self, layer: Layer) -> bool:
+        """Whether a layer, its links and all it reads are the very objects of the old graph, unchanged in value."""
+        if self.old.layers_by_id.get(layer.id) is not layer:
+            return False
+        links = self.new.incoming[layer.id]
+        if len(links) != len(self.old.incoming[layer.id]):
+            return False
+        return all(self.old.link(k.key) is k and self._unmoved(k.source) for k in links)
+
+    def changes(self, layer: Layer, twin: Array) -> tuple[Rows, Array, Array]:
+        """For each vertex, its sum minus its twin's: over known values, plus an interval."""
+        n = len(layer)
+        old_layer = self.old.layers_by_id.get(layer.id)
+        row_of_old = np.full(0 if old_layer is None else len(old_layer), -1, dtype=np.int64)
+        has = np.flatnonzero(twin >= 0)
+        if old_layer is not None:
+            row_of_old[twin[has] - self.old.vertices.offset(layer.id)] = has
+        wanted = np.where(twin >= 0, np.arange(n), -1)
+        parts: list[Terms] = []
+        low, high = np.zeros(n), np.zeros(n)
+        old_links = {} if old_layer is None else {k.key: k for k in self.old.incoming[layer.id]}
+        for link in self.new.incoming[layer.id]:
+            before = old_links.pop(link.key, None)
+            differs, differed = self._differences(link, before, row_of_old, wanted)
+            if before is not None:
+                parts += self._old_terms(before, row_of_old, differed)
+            new_parts, e_low, e_high, _ = self._new_terms(link, wanted, differs)
+            parts += new_parts
+            low, high = low + e_low, high + e_high
+        for before in old_links.values():
+            parts += self._old_terms(before, row_of_old, None)
+        parts += self._biases(layer, has, has, 1.0)
+        if old_layer is not None:
+            parts += self._biases(old_layer, twin[has] - self.old.vertices.offset(layer.id), has, -1.0)
+        return self.collect(n, parts), *widen(low, high)
+
+    def _differences(
+        self, link: Link, before: Link | None, row_of_old: Array, wanted: Array
+    ) -> tuple[Array | None, Array | None]:
+        """Which edges of the new and of the old link may differ, in what they read, from a partner in the other."""
+        if before is None or before.kind != link.kind:
+            return None, None
+        source, old_source = self.new.layer(link.source), self.old.layers_by_id.get(link.source)
+        old_target = self.old.layer(link.target)
+        if old_source is None or source.output_grid != old_source.output_grid:
+            return None, None
+        if self.new.layer(link.target).grid != old_target.grid:
+            return None, None
+        values = self.values(link.source)
+        offset = self.old.vertices.offset(link.source)
+        old_row = np.where(values.certain, values.symbol - offset, -1)  # of the source, in its old layer
+        old_row[(old_row < 0) | (old_row >= len(old_source))] = -1
+        if link is before:
+            a = b = np.arange(len(link))
+        else:
+            a = np.flatnonzero(np.isin(link.id, before.id))
+            b = np.flatnonzero(np.isin(before.id, link.id))
+            if len(a) != len(b) or not np.array_equal(link.id[a], before.id[b]):
+                return None, None
+        same = (old_row[link.src[a]] == before.src[b]) & (wanted[link.dst[a]] == row_of_old[before.dst[b]])
+        if link is not before:
+            same &= (link.tap[a] == before.tap[b]) & (link.weight[a] == before.weight[b])
+        differs, differed = np.ones(len(link), dtype=bool), np.ones(len(before), dtype=bool)
+        differs[a[same]] = False
+        differed[b[same]] = False
+        return differs, differed
+
+    def _old_terms(self, link: Link, rows: Array, chosen: Array | None) -> list[Terms]:
+        edges = Edges.of(self.old, link, rows, self.space, chosen)
+        symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
+        return [edges.over(symbol, self.space).negated()]
+
+    def _new_terms(
+        self, link: Link, rows: Array, chosen: Array | None = None
+    ) -> tuple[list[Terms], Array, Array, Array]:
+        edges = Edges.of(self.new, link, rows, self.space, chosen)
+        values = self.values(link.source)
+        n = len(self.new.layer(link.target))
+        parts, lost = edges.through(values, self.space)
+        low, high, soft = edges.errors(values, self.space, n)
+        if lost is not None:
+            symbol = lost.column
+            reach = np.abs(lost.value) + lost.error
+            size = np.maximum(np.abs(self.space.low[symbol]), np.abs(self.space.high[symbol]))
+            with np.errstate(invalid="ignore"):
+                most = np.where(size == 0, 0.0, reach * size)
+            least, most = sum_bounds(lost.row, -most, most, n)
+            low, high = low + least, high + most
+            soft[lost.row] = False
+        return parts, low, high, soft
+
+    def _biases(self, layer: Layer, rows: Array, into: Array, sign: float) -> list[Terms]:
+        if layer.bias is None or not len(rows):
+            return []
+        bias = layer.bias[rows].astype(np.float64)
+        some = np.flatnonzero(bias)
+        return [Terms.of(into[some], np.full(len(some), self.space.one), sign * bias[some])]
+
+    def collect(self, rows: int, parts: list[Terms]) -> Rows:
+        """Sum terms into forms."""
+        return collect(rows, Terms.join(parts), self.epsilon, self.space.columns)
+
+    def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows) -> Sums:
+        """Forms and bounds of what arrives at some vertices of a layer."""
+        place = np.full(len(layer), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        parts: list[Terms] = []
+        direct: list[Terms] = []
+        n = len(layer)
+        low, high, soft = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
+        for link in self.new.incoming[layer.id]:
+            new_parts, e_low, e_high, e_soft = self._new_terms(link, place)
+            # Rows of the terms are places; errors come back by place as well.
+            parts += new_parts
+            low, high, soft = low + e_low, high + e_high, soft & e_soft
+            start = self.space.own + self.new.vertices.offset(link.source)
+            own = start + np.arange(len(self.new.layer(link.source)))
+            direct.append(Edges.of(self.new, link, place, self.space).over(own, self.space))
+        biases = self._biases(layer, rows, np.arange(len(rows)), 1.0)
+        k = len(rows)
+        (low, high), soft = widen(low[:k], high[:k]), soft[:k]
+        form = self.collect(k, parts + biases)
+        at_least, at_most = form_interval(form, *self.space.interval(form))
+        own_form = self.collect(k, direct + biases)
+        own_least, own_most = form_interval(own_form, *self.space.interval(own_form))
+        z_low = np.maximum(down(at_least + low), own_least)
+        z_high = np.minimum(up(at_most + high), own_most)
+        return Sums(rows, twin, form, low, high, soft, change, z_low, z_high)
+
+    # -- known values -----------------------------------------------------------------------------
+
+    def old_forms(self, members: list[tuple[Layer, Array]]) -> Rows:
+        """What arrives at some old vertices, by layer and flat row, over the old values: O(edges of the layers)."""
+        parts: list[Terms] = []
+        count = 0
+        for layer, flat in members:
+            own = flat - self.old.vertices.offset(layer.id)
+            place = np.full(len(layer), -1, dtype=np.int64)
+            place[own] = count + np.arange(len(own))
+            for link in self.old.incoming[layer.id]:
+                parts += [part.negated() for part in self._old_terms(link, place, None)]
+            parts += self._biases(layer, own, place[own], 1.0)
+            count += len(own)
+        return self.collect(count, parts)
+
+    def index_like(self, layer: Layer) -> None:
+        """Make the old vertices with a layer's operation known: O(edges into them), once."""
+        what = operation(layer)
+        for other in self.old.layers_by_id.values():
+            if other.id in self._indexed or other.role == "input" or operation(other) != what:
+                continue
+            self._indexed.add(other.id)
+            symbol = self.old.vertices.offset(other.id) + np.arange(len(other))
+            forms = self.repeats.canonical(self.old_forms([(other, symbol)]))
+            self.known.add(what, Block.of(forms, parameters(other), symbol))

@@ -1,0 +1,98 @@
+"""Add skip links between layers that no link joins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.errors import OptionError, RewriteError
+from netgraph.graph import Conv2d, Dense
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Grid
+from netgraph.graph.link import LinkKind
+from netgraph.proof import Level
+from netgraph.rewriting import Matches, Rewriter, Rule, VertexRows, layer, missing_link
+from netgraph.rules.influence import influential
+from netgraph.rules.split_edges import MAX_CROSSING
+from netgraph.statistics import Statistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddSkip(Rule):
+    """Open a link from every matched layer to a later one, with all edges between them.
+
+    At weight 0, the default, the function stays: **exact**; the edges learn because their gradient is not 0. Other
+    weights change it by a **bounded** amount. Say which links with `apply(..., on=[("a", "c")])`, or with `limit` and
+    `order_by`. Targets come after their sources in `graph.topological_order`, so links close no cycle.
+
+    The link is `Dense` between layers of one grid (at each position by itself on maps and tokens), a `Conv2d` of kernel
+    1x1 that strides from larger maps to smaller ones, and one over the whole grid from maps to a layer without.
+
+    Attributes:
+        spread: new weights are drawn from U(-spread, spread); 0 makes them 0.
+        max_edges: refuse a rewrite that would add more edges than this.
+    """
+
+    spread: float = 0.0
+    max_edges: int = MAX_CROSSING
+
+    pattern = missing_link("k", src=layer("p"), dst=layer("c"))
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.spread < np.inf:
+            raise OptionError(f"spread={self.spread} is not a number from 0; weights come from U(-spread, spread).")
+        if self.max_edges < 0:
+            raise OptionError(f"max_edges={self.max_edges} is negative.")
+
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
+        """From no output, and with a kind of link that leads from one grid to the other."""
+        outputs = [x.id for x in m.graph.outputs]
+        return {
+            "source is no output": ~np.isin(m.p.id, outputs),
+            "a link leads from grid to grid": np.array([kind is not None for kind in _kinds(m)], dtype=bool),
+        }
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Connect all vertices, pair of layers by pair of layers."""
+        kinds = _kinds(m)
+        taps = np.array([kind.taps if kind else 0 for kind in kinds], dtype=np.int64)
+        if (edges := int((m.p.size * m.c.size * taps).sum())) > self.max_edges:
+            raise RewriteError(
+                f"{len(m):,} skip links would have {edges:,} edges, more than max_edges={self.max_edges:,}; "
+                "select fewer links or raise the cap."
+            )
+        for source, target, kind in zip(m.p, m.c, kinds, strict=True):
+            ends = (_all(m, source.id), _all(m, target.id))
+            rw.connect_all(*ends, weight=rw.uniform(-self.spread, self.spread), kind=kind)
+
+    def claim(self, m: Matches) -> Level | None:
+        """Exact at weight 0, and where no output depends on the targets."""
+        if not self.spread:
+            return "exact"
+        alive = np.unique(m.graph.vertices.layer[influential(m.graph)])
+        return "bounded" if np.isin(m.c.id, alive).any() else "exact"
+
+
+def _kinds(m: Matches) -> list[LinkKind | None]:
+    return [_kind(source.output_grid, target.grid) for source, target in zip(m.p, m.c, strict=True)]
+
+
+def _kind(source: Grid, target: Grid) -> LinkKind | None:
+    """The kind of link that leads from one grid to another, None where there is none."""
+    if source == target:
+        return Dense()
+    if len(source) != 2:
+        return None
+    if target == ():
+        return Conv2d((source[0], source[1]))
+    if len(target) != 2 or target[0] > source[0] or target[1] > source[1]:
+        return None
+    height, width = (-(-s // t) for s, t in zip(source, target, strict=True))
+    kind = Conv2d((1, 1), (height, width))
+    return kind if kind.output_grid(source) == target else None
+
+
+def _all(m: Matches, layer_id: int) -> VertexRows:
+    start = m.graph.vertices.offset(layer_id)
+    return VertexRows(m.graph, np.arange(start, start + len(m.graph.layer(layer_id))))

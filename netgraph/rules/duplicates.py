@@ -1,0 +1,64 @@
+"""Find vertices that compute the same, by columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netgraph.graph import Graph
+from netgraph.graph.columns import Array
+
+
+def first_alike(graph: Graph) -> Array:
+    """The first vertex of the same hidden layer that has the same columns and incoming edges as each vertex.
+
+    Vertices are told apart by a hash and then compared column by column, so that those which are called alike are.
+
+    Returns:
+        (vertices,) flat rows, at most the vertex's own.
+
+    Costs O(edges log edges).
+    """
+    vertices, edges = graph.vertices, graph.edges
+    by_target = np.argsort(edges.target_row, kind="stable")  # of each vertex: by link, source and tap
+    degree = np.bincount(edges.target_row, minlength=len(vertices))
+    start = np.cumsum(degree) - degree
+    weight = edges.weight + np.zeros(1, edges.weight.dtype)  # -0.0 becomes 0.0
+    columns = [c[by_target] for c in (edges.link, edges.source_row, edges.tap, weight, edges.frozen)]
+    # Inputs are not computed, and outputs are not interchangeable: their own rows set them apart.
+    fixed = np.isin(vertices.layer, [x.id for x in graph.layers_by_id.values() if x.role != "hidden"])
+    apart = np.where(fixed, np.arange(len(vertices)), -1)
+    names = sorted({name for layer in graph.layers_by_id.values() for name in layer.values})
+    own = [vertices.layer, apart, degree, *(np.nan_to_num(vertices.column(name)) + 0.0 for name in names)]
+    arriving = np.zeros(len(vertices), dtype=np.uint64)
+    if len(by_target):
+        arriving[degree > 0] = np.add.reduceat(_mix(columns), start[degree > 0])
+    mixed = _mix([*own, arriving])
+    order = np.lexsort((np.arange(len(mixed)), mixed))
+    new_group = np.r_[True, np.diff(mixed[order].view(np.int64)) != 0] if len(order) else np.empty(0, bool)
+    first = np.empty(len(mixed), dtype=np.int64)
+    first[order] = order[new_group][np.cumsum(new_group) - 1]
+    return np.where(_alike(first, own, start, degree, columns), first, np.arange(len(first)))
+
+
+def _alike(first: Array, own: list[Array], start: Array, degree: Array, columns: list[Array]) -> Array:
+    """Whether each vertex really equals the one that its hash stands for."""
+    same = np.logical_and.reduce([column == column[first] for column in own])
+    rows = np.flatnonzero(same & (first != np.arange(len(first))))
+    size = degree[rows]
+    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    mine, theirs = (np.repeat(start[which], size) + within for which in (rows, first[rows]))
+    differs = ~np.logical_and.reduce([column[mine] == column[theirs] for column in columns])
+    same[np.repeat(rows, size)[differs]] = False
+    return np.asarray(same)
+
+
+def _mix(columns: list[Array]) -> Array:
+    """A 64-bit hash of every row (the finaliser of MurmurHash3 after each column)."""
+    h = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        bits = column.astype(np.float64).view(np.uint64) if column.dtype.kind == "f" else column.astype(np.uint64)
+        h = (h ^ bits) + np.uint64(0x9E3779B97F4A7C15)
+        for _ in range(2):
+            h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+        h ^= h >> np.uint64(33)
+    return h

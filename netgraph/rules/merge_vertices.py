@@ -1,0 +1,101 @@
+"""Merge vertices that compute the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from netgraph.graph.columns import Array
+from netgraph.proof import Level
+from netgraph.proof.exact_sums import sum_groups
+from netgraph.rewriting import EdgeRows, Matches, Rewriter, Rule, VertexRows, vertex
+from netgraph.rewriting.splitting import at_wires
+from netgraph.rules.duplicates import first_alike
+from netgraph.rules.influence import under_layer_norm
+from netgraph.statistics import Statistics
+
+
+class Merged(NamedTuple):
+    """Outgoing edges after a merge, one row per edge of a vertex that is kept.
+
+    Attributes:
+        edge: row in `graph.edges` of one that lies there: the kept vertex's own where it has one.
+        own: whether it is the kept vertex's own.
+        keeper: flat row of the kept vertex.
+        weight: sum of the weights, in float64.
+        exact: whether the sum, as it will be stored, is exact.
+    """
+
+    edge: Array
+    own: Array
+    keeper: Array
+    weight: Array
+    exact: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeVertices(Rule):
+    """Merge hidden vertices that compute the same: the first of them stays, the others are matched and go.
+
+    Vertices of a layer are the same when they have equal bias, norm and activation values and the same incoming edges,
+    with equal taps and weights, at every port. The first takes over the outgoing edges of the others; where it has such
+    an edge, the weights are added. The function stays, in train and in eval mode: **exact** where the storage holds
+    these sums, else **exact up to rounding**. Vertices under layer norm are refused (each changes what the others
+    are normalised by), and so are those that identity wires touch, since wires cannot be added up.
+
+    What is merged may make vertices in later layers the same: apply the rule again until it matches nothing.
+    """
+
+    pattern = vertex("v", role="hidden")
+
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
+        """No layer norm, no identity wires, and an earlier vertex that is the same."""
+        return {
+            "layer has no layer norm": ~under_layer_norm(m.graph, m.v.layer),
+            "vertex has no identity wires": ~at_wires(m.v),
+            "an earlier vertex of its layer computes the same": first_alike(m.graph)[m.v.rows] < m.v.rows,
+        }
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Add up weights, give the kept vertices the edges that they lack, and remove the others."""
+        graph, edges, merged = m.graph, m.graph.edges, _merge(m)
+        own, new = (Merged(*(column[chosen] for column in merged)) for chosen in (merged.own, ~merged.own))
+        rw.set_weight(EdgeRows(graph, own.edge), own.weight)
+        for port in np.unique(edges.port[new.edge]):
+            mine = edges.port[new.edge] == port
+            e = new.edge[mine]
+            rw.connect(
+                VertexRows(graph, new.keeper[mine]), VertexRows(graph, edges.target_row[e]), weight=new.weight[mine],
+                tap=edges.tap[e], port=int(port), frozen=edges.frozen[e],
+            )  # fmt: skip
+        rw.remove(m.v)
+
+    def claim(self, m: Matches) -> Level | None:
+        """Exact when no sum is rounded."""
+        return "exact" if _merge(m).exact.all() else "exact up to rounding"
+
+
+def _merge(m: Matches) -> Merged:
+    """Add up the outgoing edges of matches and of the vertices that stay for them. O(edges log edges)."""
+    graph, edges = m.graph, m.graph.edges
+    keeper = np.arange(len(graph.vertices))
+    keeper[m.v.rows] = first_alike(graph)[m.v.rows]
+    gone = np.zeros(len(keeper), dtype=bool)
+    gone[m.v.rows] = True
+    merging = gone.copy()
+    merging[keeper[m.v.rows]] = True
+    rows = np.flatnonzero(merging[edges.source_row] & ~gone[edges.target_row])
+    source = keeper[edges.source_row[rows]]
+    own = ~gone[edges.source_row[rows]]
+    order = np.lexsort((~own, edges.tap[rows], source, edges.target_row[rows], edges.link[rows]))
+    rows, source, own = rows[order], source[order], own[order]
+    keys = np.stack([edges.link[rows], edges.target_row[rows], source, edges.tap[rows]])
+    start = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)]) if len(rows) else np.empty(0, int)
+    weight, missing = sum_groups(edges.weight[rows].astype(np.float64), start)
+    narrow = np.array([k.weight.dtype == np.float32 for k in graph.links_by_key.values()], dtype=bool)
+    kept = ~narrow[edges.link[rows[start]]] | (weight.astype(np.float32) == weight)
+    changed = np.diff(start, append=len(rows)) > 1
+    result = Merged(rows[start], own[start], source[start], weight, (missing == 0) & kept)
+    return Merged(*(column[changed | ~result.own] for column in result))

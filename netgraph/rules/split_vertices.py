@@ -1,0 +1,71 @@
+"""Split vertices: each becomes two that share its outgoing weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.errors import OptionError, RewriteError
+from netgraph.graph.columns import Array
+from netgraph.proof import Level
+from netgraph.rewriting import Matches, Rewriter, Rule, vertex
+from netgraph.rewriting.splitting import at_wires
+from netgraph.rules.influence import under_layer_norm
+from netgraph.statistics import Statistics
+
+MAX_COPIED = 50_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitVertices(Rule):
+    """Split every matched hidden vertex into `parts`, itself and copies (Net2WiderNet, Chen et al. 2016, section 3.1).
+
+    A copy has the same incoming edges, bias, norm and activation parameters; every outgoing weight is shared out so
+    that the shares add up to it exactly: halves for two parts. The function stays, in train and in eval mode:
+    **exact**. Vertices under layer norm are refused (a copy changes what the others are normalised by), and so are
+    those that identity wires touch, whose weight 1 cannot be shared out.
+
+    Attributes:
+        parts: how many vertices each one becomes.
+        noise: a copy gets up to this part less than its equal share of a weight, at random, and the vertex itself
+            gets the rest; without it training changes vertex and copy alike. From 0 to 1.
+        max_edges: refuse a rewrite that would leave more edges than this at the split vertices.
+    """
+
+    parts: int = 2
+    noise: float = 0.0
+    max_edges: int = MAX_COPIED
+
+    pattern = vertex("v", role="hidden")
+
+    def __post_init__(self) -> None:
+        if self.parts < 2:
+            raise OptionError(f"parts={self.parts} is below 2; a vertex is split into two or more.")
+        if not 0 <= self.noise <= 1:
+            raise OptionError(f"noise={self.noise} is not in [0, 1]; it is the part of its share that a copy may lose.")
+        if self.max_edges < 0:
+            raise OptionError(f"max_edges={self.max_edges} is negative.")
+
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
+        """No layer norm, and no identity wires."""
+        return {
+            "layer has no layer norm": ~under_layer_norm(m.graph, m.v.layer),
+            "vertex has no identity wires": ~at_wires(m.v),
+        }
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Split all matches at once; an edge between two of them is copied for every pair of copies."""
+        count = np.ones(len(m.graph.vertices), dtype=np.int64)
+        count[m.v.rows] = self.parts
+        copies = count[m.graph.edges.source_row] * count[m.graph.edges.target_row]
+        if (edges := int(copies[copies > 1].sum())) > self.max_edges:
+            raise RewriteError(
+                f"Splitting {len(m):,} vertices would leave {edges:,} edges at them, more than max_edges="
+                f"{self.max_edges:,}; select fewer vertices or raise the cap."
+            )
+        rw.split_vertices(m.v, self.parts, noise=self.noise)
+
+    def claim(self, m: Matches) -> Level | None:
+        """Exact: shares add up to the weight, to the last bit."""
+        return "exact"

@@ -1,0 +1,74 @@
+"""Property tests of rules and graphs: Hypothesis strategies, and checks that every rule should pass.
+
+    >>> import netgraph as ng
+    >>> from netgraph.testing import check_rule
+    >>> check_rule(ng.rules.AddEdges(), max_examples=5)
+
+Needs Hypothesis: `pip install 'netgraph[testing]'`. Importing this package makes `hypothesis.strategies.from_type`
+know graphs.
+"""
+
+try:
+    import hypothesis  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "netgraph.testing needs Hypothesis, which is not installed; pip install 'netgraph[testing]'", name="hypothesis"
+    ) from error
+
+from netgraph.testing.cases import Case, Failure, Irrelevant, RuleCheck, RuleCheckError, rule_check
+from netgraph.testing.checks import (
+    RULE_CHECKS,
+    check_certificate_sound,
+    check_claim_equals_certificate,
+    check_delta_invertible,
+    check_deterministic,
+    check_failure_leaves_graph,
+    check_function_preserved,
+    check_ids_stable,
+    check_journal_replays,
+    check_no_match_is_no_op,
+    check_old_graph_untouched,
+    check_overlapping_matches_reported,
+    check_valid_graph_after,
+)
+from netgraph.testing.code import to_code
+from netgraph.testing.compare import assert_same_function
+from netgraph.testing.planting import NoMatchError, graphs_matching
+from netgraph.testing.rewrites import Meddle, rewrites, rules
+from netgraph.testing.rule_checks import assert_preserves, check_rule, parametrize_with_rule_checks
+from netgraph.testing.strategies import graphs, inputs, is_exact
+
+__all__ = [
+    "RULE_CHECKS",
+    "Case",
+    "Failure",
+    "Irrelevant",
+    "Meddle",
+    "NoMatchError",
+    "RuleCheck",
+    "RuleCheckError",
+    "assert_preserves",
+    "assert_same_function",
+    "check_certificate_sound",
+    "check_claim_equals_certificate",
+    "check_delta_invertible",
+    "check_deterministic",
+    "check_failure_leaves_graph",
+    "check_function_preserved",
+    "check_ids_stable",
+    "check_journal_replays",
+    "check_no_match_is_no_op",
+    "check_old_graph_untouched",
+    "check_overlapping_matches_reported",
+    "check_rule",
+    "check_valid_graph_after",
+    "graphs",
+    "graphs_matching",
+    "inputs",
+    "is_exact",
+    "parametrize_with_rule_checks",
+    "rewrites",
+    "rule_check",
+    "rules",
+    "to_code",
+]

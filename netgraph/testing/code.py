@@ -1,0 +1,163 @@
+"""Graphs as Python code that builds them, to be pasted into a test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import OptionError
+from netgraph.graph import Dense, Graph, Identity, Layer, Link
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import DOMAIN_COLUMNS
+
+MAX_VERTICES = 200
+MAX_EDGES = 2_000
+_DEFAULTS = Layer(0, "", np.empty(0), np.empty(0))
+
+
+def to_code(graph: Graph) -> str:
+    """Python code that builds a graph: `exec` of it leaves the same structure and values in `graph`.
+
+    Layers keep their names, order and attributes, edges their order, taps, weights and frozen flags. Ids are
+    given out anew, and births and the lineage are those of a fresh graph. Where float32 and float64 are mixed, all
+    becomes float64, which holds the same values.
+
+    Raises:
+        OptionError: for a graph of more than 200 vertices or 2,000 edges; save it to a file instead.
+
+    Example:
+        >>> import netgraph as ng
+        >>> print(to_code(ng.mlp([1, 1], bias=False).with_weights([0.5])))
+        import numpy as np
+        from netgraph import GraphBuilder
+        <BLANKLINE>
+        b = GraphBuilder(dtype=np.float32)
+        b.input('input', 1)
+        b.output('output', 1, bias=False)
+        b.edges('input', 'output', [0], [0], weight=[0.5])
+        graph = b.build()
+        <BLANKLINE>
+    """
+    if graph.num_vertices > MAX_VERTICES or len(graph.edges) > MAX_EDGES:
+        raise OptionError(
+            f"{graph!r} is too large to be written as code (at most {MAX_VERTICES} vertices and {MAX_EDGES:,} edges); "
+            "use netgraph.save(graph, path)."
+        )
+    dtype = _dtype(graph)
+    body = [f"b = GraphBuilder(dtype=np.{dtype.name})"]
+    body += [_layer(layer) for layer in graph.layers_by_id.values()]
+    # In the order of ids, so that a fresh graph gets its own ids back.
+    links = sorted(graph.links_by_key.values(), key=lambda k: int(k.id.min()) if len(k) else -1)
+    body += [_link(graph, link, dtype) for link in links]
+    columns = _columns(graph, dtype)
+    if columns:
+        body += ["graph = b.build().with_weights(vertices={", *(f"    {line}," for line in columns), "})"]
+    else:
+        body.append("graph = b.build()")
+    text = "\n".join(body)
+    names = [n for n in ("Conv2d", "GraphBuilder", "Identity", "Pool") if f"{n}(" in text]
+    return f"import numpy as np\nfrom netgraph import {', '.join(names)}\n\n{text}\n"
+
+
+def described(graph: Graph) -> str:
+    """The code of a graph, or its size in words when it is too large for that."""
+    try:
+        return to_code(graph)
+    except OptionError:
+        return f"{graph!r} (too large to be written as code)\n"
+
+
+def _dtype(graph: Graph) -> np.dtype[Any]:
+    used = {link.weight.dtype for link in graph.links_by_key.values() if len(link)}
+    for layer in graph.layers_by_id.values():
+        used |= {v.dtype for name, v in layer.values.items() if name not in DOMAIN_COLUMNS}
+    if not used:
+        used = {link.weight.dtype for link in graph.links_by_key.values()} or {np.dtype(np.float32)}
+    return np.dtype(np.float32) if used == {np.dtype(np.float32)} else np.dtype(np.float64)
+
+
+def _layer(layer: Layer) -> str:
+    words = [repr(layer.name), str(len(layer))]
+    if layer.role == "input":
+        low, high = (layer.values[name] for name in DOMAIN_COLUMNS)
+        if not (np.isneginf(low).all() and np.isposinf(high).all()):
+            words.append(f"domain=({_one_or_all(low)}, {_one_or_all(high)})")
+    elif layer.role == "hidden" or layer.activation != "identity":
+        words.append(f"activation={layer.activation!r}")
+    if layer.role != "input" and layer.bias is None:
+        words.append("bias=False")
+    for name in ("grid", "slope", "norm", "norm_epsilon", "norm_momentum", "pool"):
+        if (layer.role != "input" or name == "grid") and getattr(layer, name) != getattr(_DEFAULTS, name):
+            words.append(f"{name}={getattr(layer, name)!r}")
+    method = {"input": "input", "hidden": "layer", "output": "output"}[layer.role]
+    return f"b.{method}({', '.join(words)})"
+
+
+def _link(graph: Graph, link: Link, dtype: np.dtype[Any]) -> str:
+    ends = f"{graph.layer(link.source).name!r}, {graph.layer(link.target).name!r}"
+    if isinstance(link.kind, Identity) and _is_full(graph, link):
+        words = [ends]
+        if link.kind.stride != (1, 1):
+            words.append(f"stride={link.kind.stride}")
+        return f"b.identity({', '.join(words + _port(link))})"
+    words = [ends, str(link.src.tolist()), str(link.dst.tolist())]
+    words.append(f"weight={_all(link.weight, dtype)}")
+    if link.tap.any():
+        words.append(f"tap={link.tap.tolist()}")
+    if not isinstance(link.kind, Dense):
+        words.append(f"kind={link.kind!r}")
+    if link.frozen.any():
+        words.append("frozen=True" if link.frozen.all() else f"frozen={link.frozen.tolist()}")
+    return f"b.edges({', '.join(words + _port(link))})"
+
+
+def _port(link: Link) -> list[str]:
+    return [f"port={link.port}"] if link.port else []
+
+
+def _is_full(graph: Graph, link: Link) -> bool:
+    n = min(len(graph.layer(link.source)), len(graph.layer(link.target)))
+    rows = np.arange(n)
+    return bool(np.array_equal(link.src, rows) and np.array_equal(link.dst, rows))
+
+
+def _columns(graph: Graph, dtype: np.dtype[Any]) -> list[str]:
+    """Vertex columns that are not at the values with which the builder starts."""
+    result = []
+    names = {name for layer in graph.layers_by_id.values() for name in layer.values} - set(DOMAIN_COLUMNS)
+    for name in sorted(names):
+        flat = np.zeros(graph.num_vertices)
+        start = True
+        for i, layer in graph.layers_by_id.items():
+            if name in layer.values:
+                offset = graph.vertices.offset(i)
+                flat[offset : offset + len(layer)] = layer.values[name]
+                start = start and bool((layer.values[name] == layer.required_columns().get(name, 0.0)).all())
+                start = start and not np.signbit(layer.values[name][layer.values[name] == 0]).any()
+        if not start:
+            result.append(f"{name!r}: {_all(flat, dtype)}")
+    return result
+
+
+def _one_or_all(values: Array) -> str:
+    return _number(values[0], values.dtype) if (values == values[0]).all() else _all(values, values.dtype)
+
+
+def _all(values: Array, dtype: np.dtype[Any]) -> str:
+    if len(values) > 1 and (values == values[0]).all() and (values[0] != 0):
+        return f"[{_number(values[0], dtype)}] * {len(values)}" if len(values) > 4 else _listed(values, dtype)
+    return _listed(values, dtype)
+
+
+def _listed(values: Array, dtype: np.dtype[Any]) -> str:
+    return "[" + ", ".join(_number(v, dtype) for v in values) + "]"
+
+
+def _number(value: Any, dtype: np.dtype[Any]) -> str:
+    """The shortest text that reads back as the same number in a dtype."""
+    number = float(value)
+    if not np.isfinite(number):
+        return "np.inf" if number > 0 else "-np.inf"
+    short = str(dtype.type(number))
+    return short if float(dtype.type(float(short))) == number else repr(number)

@@ -1,0 +1,163 @@
+"""A graph under construction: a builder, what Hypothesis draws for it, and the grids that layers hand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from netgraph.graph import Conv2d, Dense, Graph, GraphBuilder, Pool
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import BUFFER_COLUMNS, DOMAIN_COLUMNS, Grid
+from netgraph.testing.values import BIAS_VALUES, COLUMN_VALUES, TAPE, Weights, off_grid, pick, some_of, weights_of
+
+T = TypeVar("T")
+
+
+class Draw(Protocol):
+    """What a composite strategy is handed."""
+
+    def __call__(self, strategy: st.SearchStrategy[T], label: object = None) -> T:
+        """A value of the strategy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may occur in a drawn graph; see `graphs`."""
+
+    activations: tuple[str, ...]
+    norms: tuple[str, ...]
+    pools: tuple[str, ...]
+    min_layers: int
+    max_layers: int
+    max_width: int
+    max_inputs: int
+    max_outputs: int
+    max_side: int
+    domains: tuple[tuple[float, float], ...]
+    weights: tuple[Weights, ...]
+    dtypes: tuple[Any, ...]
+    bias: bool | None
+
+
+class Draft:
+    """A graph under construction.
+
+    Attributes:
+        grids: what each layer hands on, by name, in the order in which they were added.
+    """
+
+    def __init__(self, draw: Draw, options: Options) -> None:
+        self.draw = draw
+        self.options = options
+        self.weights = self.one_of(options.weights)
+        dtypes = (np.float32,) if self.weights == "float32" else options.dtypes
+        self.builder = GraphBuilder(dtype=self.one_of(dtypes))
+        self.grids: dict[str, Grid] = {}
+        self.sizes: dict[str, int] = {}
+
+    # -- drawing ----------------------------------------------------------------------------------
+
+    def one_of(self, values: tuple[T, ...]) -> T:
+        """One of the values; the first is the simplest."""
+        return values[0] if len(values) == 1 else self.draw(st.sampled_from(values))
+
+    def number(self, low: int, high: int) -> int:
+        """A whole number; the lowest is the simplest."""
+        return low if high <= low else self.draw(st.integers(low, high))
+
+    def coin(self) -> bool:
+        """Whether to do what is not the simplest."""
+        return self.draw(st.booleans())
+
+    def width(self) -> int:
+        """The width of a layer."""
+        return self.number(1, self.options.max_width)
+
+    def tape(self) -> bytes:
+        """Bytes for a column."""
+        return self.draw(TAPE)
+
+    def fine(self) -> bytes:
+        """Bytes for digits behind the eighths, where they are asked for."""
+        return self.draw(TAPE) if self.weights in ("float32", "float64") else b""
+
+    def group(self, action: Callable[[], T]) -> T:
+        """Do what draws something, as one span that Hypothesis can leave out as a whole."""
+        return self.draw(st.builds(action))
+
+    # -- layers -----------------------------------------------------------------------------------
+
+    def input(self, domain: tuple[float, float], grid: Grid = ()) -> str:
+        """Add an input layer."""
+        name = self._name("x")
+        self.builder.input(name, self.width(), domain=domain, grid=grid)
+        return self._added(name, grid)
+
+    def hidden(self, grid: Grid = (), *, size: int | None = None, activation: str | None = None,
+               pool: Pool | None = None) -> str:  # fmt: skip
+        """Add a hidden layer, its operation drawn where it is not given."""
+        name = self._name("h")
+        activation = activation or self.one_of(self.options.activations)
+        slope = {"slope": 0.25} if activation == "leaky_relu" else {}  # the usual one is not dyadic
+        self.builder.layer(
+            name, size or self.width(), grid=grid, pool=pool, bias=self._bias(), activation=activation,
+            norm=self.one_of(self.options.norms), **slope,  # type: ignore[arg-type]
+        )  # fmt: skip
+        return self._added(name, pool.output_grid(grid) if pool else grid)
+
+    def output(self, grid: Grid = (), *, size: int | None = None) -> str:
+        """Add an output layer."""
+        name = self._name("y")
+        self.builder.output(name, size or self.width(), grid=grid, bias=self._bias())
+        return self._added(name, grid)
+
+    def _name(self, letter: str) -> str:
+        count = sum(name.startswith(letter) for name in self.grids)
+        return f"{letter}{count}" if count else letter
+
+    def _bias(self) -> bool:
+        return not (self.coin() and self.coin()) if self.options.bias is None else self.options.bias
+
+    def _added(self, name: str, grid: Grid) -> str:
+        self.grids[name] = grid
+        self.sizes[name] = len(self.builder._get(name))
+        return name
+
+    # -- links ------------------------------------------------------------------------------------
+
+    def join(self, source: str, target: str, kind: Dense | Conv2d | None = None) -> None:
+        """Link two layers by edges, all or some of those that the kind admits."""
+        kind = kind or Dense()
+        n, m = self.sizes[source], self.sizes[target]
+        dst, src, tap = np.unravel_index(np.arange(n * m * kind.taps), (m, n, kind.taps))
+        if self.coin():
+            chosen = some_of(self.tape(), len(dst))
+            dst, src, tap = dst[chosen], src[chosen], tap[chosen]
+        weight = weights_of(self.tape(), self.fine(), len(dst), self.weights)
+        self.builder.edges(source, target, src, dst, weight=weight, tap=tap, kind=kind)
+
+    def wire(self, source: str, target: str, stride: tuple[int, int] = (1, 1)) -> None:
+        """Link two layers by wires."""
+        self.builder.identity(source, target, stride=stride)
+
+    def finish(self) -> Graph:
+        """The graph, with drawn biases, norms and activation parameters."""
+        graph = self.builder.build()
+        fill = {name for layer in graph.layers_by_id.values() for name in layer.values} - set(DOMAIN_COLUMNS)
+        columns: dict[str, Array] = {name: np.zeros(graph.num_vertices) for name in sorted(fill)}
+        for i, layer in graph.layers_by_id.items():
+            start = graph.vertices.offset(i)
+            for name in sorted(layer.values.keys() & columns.keys()):
+                values = pick(self.tape(), COLUMN_VALUES.get(name, BIAS_VALUES), len(layer))
+                exact = name in BUFFER_COLUMNS  # a variance must stay positive, and both are easily read
+                columns[name][start : start + len(layer)] = (
+                    values if exact else off_grid(values, self.fine(), self.weights)
+                )
+        return graph.with_weights(vertices=columns)
+
+
+Recipe = Callable[[Draft], None]

@@ -1,0 +1,225 @@
+"""Small changes to a graph after which a rule may find something: a gap, a weight of 0, a dead vertex, a twin.
+
+Every plant takes a graph and a number that says where. It returns a fresh valid graph, or None where it does not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from netgraph.graph import Graph, Identity, Layer, Link, get_activation
+from netgraph.graph.columns import Array, column
+from netgraph.graph.layer import NORM_COLUMNS, full_columns, required_columns
+
+TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
+SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "rational")
+Plant = Callable[[Graph, int], Graph | None]
+
+
+def gap(graph: Graph, at: int) -> Graph | None:
+    """Without one of its trainable edges; the link stays."""
+    free = np.flatnonzero(~graph.edges.frozen)
+    if not len(free):
+        return None
+    return _kept(graph, np.arange(len(graph.edges)) != free[at % len(free)])
+
+
+def zero_weight(graph: Graph, at: int) -> Graph | None:
+    """One trainable edge of weight 0."""
+    free = np.flatnonzero(~graph.edges.frozen)
+    if not len(free):
+        return None
+    weight = graph.edges.weight.copy()
+    weight[free[at % len(free)]] = 0.0
+    return _fresh(graph.with_weights(weight))
+
+
+def dead_vertex(graph: Graph, at: int) -> Graph | None:
+    """A hidden vertex that nothing reads."""
+    hidden = _hidden(graph)
+    if not len(hidden):
+        return None
+    return _kept(graph, graph.edges.source_row != hidden[at % len(hidden)])
+
+
+def silent_vertex(graph: Graph, at: int) -> Graph | None:
+    """A hidden vertex that is read with weight 0 only."""
+    hidden = _hidden(graph)
+    if not len(hidden):
+        return None
+    mine = (graph.edges.source_row == hidden[at % len(hidden)]) & ~graph.edges.frozen
+    return _fresh(graph.with_weights(np.where(mine, 0.0, graph.edges.weight)))
+
+
+def constant_vertex(graph: Graph, at: int) -> Graph | None:
+    """A hidden vertex into which no edge leads."""
+    hidden = _hidden(graph)
+    if not len(hidden):
+        return None
+    return _kept(graph, graph.edges.target_row != hidden[at % len(hidden)])
+
+
+def twin(graph: Graph, at: int) -> Graph | None:
+    """A hidden vertex with a copy of itself beside it: the same edges and values."""
+    return _with_twin(graph, at, lambda weight: weight)
+
+
+def near_twin(graph: Graph, at: int) -> Graph | None:
+    """A hidden vertex with a copy of itself beside it, one of whose incoming weights is another."""
+    return _with_twin(graph, at, lambda weight: np.append(weight[:-1], weight[-1:] + 1).astype(weight.dtype))
+
+
+def unlinked(graph: Graph, at: int) -> Graph | None:
+    """Without one of its links, where several lead into the same layer."""
+    several = [k for k in graph.links_by_key.values() if len(graph.incoming[k.target]) > 1]
+    if not several:
+        return None
+    gone = several[at % len(several)].key
+    links = [k for k in graph.links_by_key.values() if k.key != gone]
+    return _made(graph.layers_by_id.values(), links)
+
+
+def biased(graph: Graph, _at: int) -> Graph | None:
+    """Biases of 1 in every hidden and output layer."""
+    layers = [
+        x if x.role == "input" else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(x))})
+        for x in graph.layers_by_id.values()
+    ]
+    return _made(layers, graph.links_by_key.values())
+
+
+def nonnegative_inputs(graph: Graph, _at: int) -> Graph | None:
+    """Inputs between 0 and 1."""
+    return _with_domain(graph, 0.0, 1.0)
+
+
+def bounded_inputs(graph: Graph, _at: int) -> Graph | None:
+    """Inputs between -1 and 1."""
+    return _with_domain(graph, -1.0, 1.0)
+
+
+def operation(**wanted: Any) -> Plant:
+    """A plant that gives all hidden layers another activation or norm; parameters of activations start as usual."""
+
+    def plant(graph: Graph, _at: int) -> Graph | None:
+        hidden = [x for x in graph.layers_by_id.values() if x.role == "hidden"]
+        if not hidden:
+            return None
+        layers = [_operated(x, wanted) if x.role == "hidden" else x for x in graph.layers_by_id.values()]
+        return _made(layers, graph.links_by_key.values())
+
+    plant.__name__ = " and ".join(str(value) for value in wanted.values())
+    return plant
+
+
+PLANTS: Mapping[str, Plant] = {
+    p.__name__: p
+    for p in (gap, twin, zero_weight, dead_vertex, silent_vertex, near_twin, constant_vertex, unlinked, biased)
+}
+"""Plants that leave the operations of the layers alone."""
+
+OPERATIONS: Mapping[str, Plant] = {
+    p.__name__: p
+    for p in (
+        nonnegative_inputs,
+        bounded_inputs,
+        *(operation(activation=name, norm="none") for name in ("relu", "identity", "leaky_relu", "prelu")),
+        *(operation(norm=name) for name in ("batch", "layer")),
+        *(operation(activation=name, norm="none") for name in SMOOTH),
+    )
+}
+"""Plants that change the operations of all hidden layers, or the domain of the inputs."""
+
+
+def _hidden(graph: Graph) -> Array:
+    """Flat rows of hidden vertices."""
+    role = np.array([x.role == "hidden" for x in graph.layers_by_id.values()], dtype=bool)
+    return np.flatnonzero(np.repeat(role, np.diff(graph.vertices.offsets)))
+
+
+def _made(layers: Iterable[Layer], links: Iterable[Link]) -> Graph:
+    """A fresh graph; parts that are taken from a valid one as these plants do need no check."""
+    return Graph(layers, links, validate=False)
+
+
+def _fresh(graph: Graph) -> Graph:
+    return _made(graph.layers_by_id.values(), graph.links_by_key.values())
+
+
+def _kept(graph: Graph, keep: Array) -> Graph:
+    """The graph with some of its edges only; wires stay or go with their link."""
+    links = []
+    for key, k in graph.links_by_key.items():
+        start = graph.edges.offset(key)
+        mask = keep[start : start + len(k)]
+        links.append(k if mask.all() else with_columns(k, {name: v[mask] for name, v in k.columns.items()}))
+    return _made(graph.layers_by_id.values(), links)
+
+
+def with_columns(link: Link, columns: Mapping[str, Any], **attributes: Any) -> Link:
+    """The link with other columns, and other attributes."""
+    return replace(link, **attributes, **columns)
+
+
+def _with_domain(graph: Graph, low: float, high: float) -> Graph | None:
+    layers = [
+        replace(x, values=full_columns({"low": low, "high": high}, len(x))) if x.role == "input" else x
+        for x in graph.layers_by_id.values()
+    ]
+    return _made(layers, graph.links_by_key.values())
+
+
+def _operated(layer: Layer, wanted: Mapping[str, Any]) -> Layer:
+    attributes = {"activation": layer.activation, "norm": layer.norm, **wanted}
+    gone = {*get_activation(layer.activation).parameters, *NORM_COLUMNS[layer.norm]}
+    needed = required_columns("hidden", attributes["norm"], attributes["activation"])
+    kept = {name: v for name, v in layer.values.items() if name not in gone or name in needed}
+    values = {**full_columns({**needed, **_telling(needed)}, len(layer), _dtype(layer)), **kept}
+    slope = 0.25 if attributes["activation"] == "leaky_relu" else layer.slope
+    return replace(layer, values=values, slope=slope, **attributes)
+
+
+def _telling(needed: Mapping[str, float]) -> dict[str, float]:
+    """Norm parameters that are not those of a new vertex, so that it matters whether they are kept."""
+    return {name: value for name, value in TELLING.items() if name in needed}
+
+
+def _dtype(layer: Layer) -> Any:
+    return next((v.dtype for v in layer.values.values()), np.dtype(np.float32))
+
+
+def _with_twin(graph: Graph, at: int, change: Callable[[Array], Array]) -> Graph | None:
+    wired = {end for k in graph.links_by_key.values() if isinstance(k.kind, Identity) for end in (k.source, k.target)}
+    hidden = [r for r in _hidden(graph).tolist() if int(graph.vertices.layer[r]) not in wired]
+    if not hidden:
+        return None
+    flat = hidden[at % len(hidden)]
+    layer_id, row = int(graph.vertices.layer[flat]), int(graph.vertices.row[flat])
+    layer, size = graph.layer(layer_id), len(graph.layer(layer_id))
+    wider = replace(
+        layer,
+        vertex_ids=np.append(layer.vertex_ids, graph.next_ids.vertex),
+        birth=np.append(layer.birth, 0).astype(np.int32),
+        values={name: column(np.append(v, v[row]), v.dtype) for name, v in layer.values.items()},
+    )
+    links, edge = [], graph.next_ids.edge
+    for k in graph.links_by_key.values():
+        end = "dst" if k.target == layer_id else "src" if k.source == layer_id else None
+        if end is None:
+            links.append(k)
+            continue
+        mine = getattr(k, end) == row
+        copies = {name: v[mine].copy() for name, v in k.columns.items()}
+        copies[end][:] = size
+        copies["id"] = np.arange(edge, edge + np.count_nonzero(mine))
+        if end == "dst":
+            copies["weight"] = change(copies["weight"])
+        edge += len(copies["id"])
+        columns = {name: np.concatenate([v, copies[name]]) for name, v in k.columns.items()}
+        links.append(Link.sorted(k.source, k.target, k.kind, columns, k.port))
+    layers = [wider if x.id == layer_id else x for x in graph.layers_by_id.values()]
+    return _made(layers, links)

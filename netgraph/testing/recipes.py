@@ -1,0 +1,116 @@
+"""Recipes of random graphs, one per kind. Each fills a draft; what is drawn first is simplest when it is smallest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from netgraph.graph import Conv2d, Dense, Pool
+from netgraph.graph.layer import Grid
+from netgraph.testing.draft import Draft, Recipe
+
+
+def dense(d: Draft) -> None:
+    """A chain of dense layers, from one input to one output."""
+    name = d.input(d.one_of(d.options.domains))
+
+    def layer(source: str) -> str:
+        target = d.hidden()
+        d.join(source, target)
+        return target
+
+    for _ in range(d.number(d.options.min_layers, d.options.max_layers)):
+        name = d.group(partial(layer, name))
+    d.join(name, d.output())
+
+
+def skip(d: Draft) -> None:
+    """Dense layers, each fed by the one before and by any of the earlier ones; several inputs and outputs."""
+    names = [d.input(d.one_of(d.options.domains)) for _ in range(d.number(1, d.options.max_inputs))]
+    for _ in range(d.number(max(1, d.options.min_layers), max(1, d.options.max_layers))):
+        names.append(d.group(partial(_join_some, d, names, d.hidden)))
+    for _ in range(d.number(1, d.options.max_outputs)):
+        d.group(partial(_join_some, d, names, d.output))
+
+
+def _join_some(d: Draft, earlier: list[str], make: Callable[[], str]) -> str:
+    target = make()
+    for source in earlier[:-1]:
+        if d.coin():
+            d.join(source, target)
+    d.join(earlier[-1], target)
+    return target
+
+
+def conv(d: Draft) -> None:
+    """A chain of convolutions with padding, strides, missing taps and pools, then maps or a dense head."""
+    name = d.input(d.one_of(d.options.domains), _maps(d))
+
+    def layer(source: str) -> str:
+        kind, grid = _step(d, d.grids[source])
+        target = d.hidden(grid, pool=_pool(d, grid))
+        d.join(source, target, kind)
+        return target
+
+    for _ in range(d.number(d.options.min_layers, d.options.max_layers)):
+        name = d.group(partial(layer, name))
+    if d.grids[name] and d.coin():
+        d.join(name, d.output(), Conv2d(_pair(d.grids[name])))  # the whole grid: flatten, then dense
+        return
+    kind, grid = _step(d, d.grids[name])
+    d.join(name, d.output(grid), kind)
+
+
+def residual(d: Draft) -> None:
+    """Blocks of a layer and a shortcut of wires around it, over scalars or maps; wires may stride."""
+    name = d.input(d.one_of(d.options.domains), _maps(d) if d.coin() else ())
+    for _ in range(d.number(1, max(1, d.options.max_layers - 1))):
+        name = d.group(partial(_block, d, name))
+    d.join(name, d.output(d.grids[name]), Conv2d((1, 1)) if d.grids[name] else Dense())
+
+
+def _block(d: Draft, source: str) -> str:
+    grid = d.grids[source]
+    stride = 2 if grid and d.coin() else 1
+    kernel = 3 if grid and d.coin() else 1
+    kind = Conv2d((kernel, kernel), (stride, stride), (kernel // 2, kernel // 2)) if grid else Dense()
+    narrow = kind.output_grid(grid)
+    size = d.sizes[source] if d.coin() else None  # else some maps of the longer side stay unfed
+    branch = d.hidden(narrow, size=size, activation="identity" if d.coin() else None)
+    d.join(source, branch, kind)
+    total = d.hidden(narrow, size=size)
+    d.wire(source, total, (stride, stride))
+    d.wire(branch, total)
+    return total
+
+
+KINDS: dict[str, Recipe] = {"dense": dense, "skip": skip, "conv": conv, "residual": residual}
+"""The recipes by name, the simplest first."""
+
+
+def _maps(d: Draft) -> Grid:
+    return (d.number(1, d.options.max_side), d.number(1, d.options.max_side))
+
+
+def _step(d: Draft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
+    """A link that fits on a grid, and the grid that it gives."""
+    if not grid:
+        return Dense(), ()
+    padding = (d.number(0, 1), d.number(0, 1))
+    kernel = tuple(d.number(1, min(3, g + 2 * p)) for g, p in zip(grid, padding, strict=True))
+    stride = (d.number(1, 2), d.number(1, 2)) if d.coin() else (1, 1)
+    kind = Conv2d(_pair(kernel), stride, padding)
+    return kind, kind.output_grid(grid)
+
+
+def _pool(d: Draft, grid: Grid) -> Pool | None:
+    """A pool that fits on a grid; its area is a power of two, so that averages of dyadic values are dyadic."""
+    if not grid or not d.options.pools or not d.coin():
+        return None
+    size = tuple(d.number(1, min(2, g)) for g in grid)
+    stride = (1, 1) if d.coin() else None
+    return Pool(d.one_of(d.options.pools), _pair(size), stride)  # type: ignore[arg-type]
+
+
+def _pair(values: Grid) -> tuple[int, int]:
+    return (values[0], values[1])

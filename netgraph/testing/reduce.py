@@ -1,0 +1,308 @@
+"""Make a counterexample small: leave out whatever its failure does not need.
+
+Hypothesis shrinks what was drawn; this works on the graph itself, so it also takes a layer out of the middle of a
+chain, and needs no second search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from netgraph.errors import GraphError, NetgraphError
+from netgraph.graph import Conv2d, Dense, Graph, Identity, Layer, Link
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import DOMAIN_COLUMNS, NORM_COLUMNS, full_columns
+from netgraph.interpret import interpret
+from netgraph.testing.cases import Case
+from netgraph.testing.planting import has_match
+from netgraph.testing.plants import with_columns
+
+MAX_TRIALS = 2_000
+"""Smaller examples that are tried for one counterexample."""
+
+Inputs = Mapping[str, Array]
+
+
+def reduced(case: Case, fails: Callable[[Case], bool], *, operations: bool = True) -> Case:
+    """The smallest example found for which `fails` still holds, and on which the rule still has a match.
+
+    Args:
+        case: an example that fails.
+        fails: whether an example fails in the same check.
+        operations: whether norms, pools and domains may be simplified as well.
+    """
+    steps = [simpler_options, without_layers, spliced, without_links, without_vertices, flattened, without_edges,
+             smaller_maps, simpler_values, simpler_samples]  # fmt: skip
+    if operations:
+        steps.insert(7, simpler_operations)
+    trials = 0
+    progress = True
+    while progress:
+        progress = False
+        for step in steps:
+            again = True
+            while again:
+                again = False
+                for candidate in step(case):
+                    trials += 1
+                    if trials > MAX_TRIALS:
+                        return case
+                    if _matches(candidate) and fails(candidate):
+                        case, again, progress = candidate, True, True
+                        break
+    return case
+
+
+def _matches(case: Case) -> bool:
+    try:
+        interpret(case.graph, case.x)
+    except (NetgraphError, ValueError):
+        return False  # another failure than the one to be made small
+    return has_match(case.rule, case.graph)
+
+
+def _rebuilt(case: Case, layers: list[Layer], links: list[Link], x: Inputs | None = None) -> Iterator[Case]:
+    """The case on a graph of these parts, if they make one."""
+    try:
+        graph = Graph(layers, links)
+    except GraphError:
+        return
+    if case.stats is None:
+        yield replace(case, graph=graph, x=case.x if x is None else x)
+
+
+def _parts(case: Case) -> tuple[list[Layer], list[Link]]:
+    return list(case.graph.layers_by_id.values()), list(case.graph.links_by_key.values())
+
+
+def without_layers(case: Case) -> Iterator[Case]:
+    """Without one layer and its links."""
+    layers, links = _parts(case)
+    for gone in layers:
+        rest = [k for k in links if gone.id not in (k.source, k.target)]
+        x = {name: v for name, v in case.x.items() if name != gone.name}
+        yield from _rebuilt(case, [layer for layer in layers if layer is not gone], rest, x)
+
+
+def spliced(case: Case) -> Iterator[Case]:
+    """Without one hidden layer, its readers reading its source instead, or its source feeding its readers."""
+    layers, links = _parts(case)
+    for gone in layers:
+        into, out = case.graph.incoming[gone.id], case.graph.outgoing[gone.id]
+        if gone.role != "hidden" or not into or not out:
+            continue
+        rest = [layer for layer in layers if layer is not gone]
+        others = [k for k in links if gone.id not in (k.source, k.target)]
+        source = case.graph.layer(into[0].source)
+        yield from _rebuilt(case, rest, others + [_moved(k, "source", "src", source) for k in out])
+        for k in out:
+            yield from _rebuilt(case, rest, [*others, *(_moved(j, "target", "dst", case.graph.layer(k.target))
+                                                       for j in into)])  # fmt: skip
+
+
+def _moved(link: Link, end: str, rows: str, layer: Layer) -> Link:
+    """The link with one end at another layer, without the edges that it has no vertex for."""
+    keep = getattr(link, rows) < len(layer)
+    columns = {name: v[keep] for name, v in link.columns.items()}
+    return with_columns(link, columns, **{end: layer.id})
+
+
+def without_links(case: Case) -> Iterator[Case]:
+    """Without one link."""
+    layers, links = _parts(case)
+    for gone in links:
+        yield from _rebuilt(case, layers, [k for k in links if k is not gone])
+
+
+def without_vertices(case: Case) -> Iterator[Case]:
+    """Without one vertex and its edges."""
+    layers, links = _parts(case)
+    for layer in layers:
+        for row in reversed(range(len(layer))) if len(layer) > 1 else ():
+            keep = np.arange(len(layer)) != row
+            narrow = replace(
+                layer, vertex_ids=layer.vertex_ids[keep], birth=layer.birth[keep],
+                values={name: v[keep] for name, v in layer.values.items()},
+            )  # fmt: skip
+            x = {name: v[:, keep] if name == layer.name else v for name, v in case.x.items()}
+            yield from _rebuilt(
+                case, [narrow if a is layer else a for a in layers], [_without_row(k, layer.id, row) for k in links], x
+            )
+
+
+def _without_row(link: Link, layer_id: int, row: int) -> Link:
+    columns = link.columns
+    for end, name in ((link.source, "src"), (link.target, "dst")):
+        if end == layer_id:
+            keep = columns[name] != row
+            columns = {key: v[keep] for key, v in columns.items()}
+            columns[name] = columns[name] - (columns[name] > row)
+    return with_columns(link, columns)
+
+
+def without_edges(case: Case) -> Iterator[Case]:
+    """Without one edge."""
+    layers, links = _parts(case)
+    for place, link in enumerate(links):
+        for row in range(len(link)):
+            columns = {name: np.delete(v, row) for name, v in link.columns.items()}
+            yield from _rebuilt(case, layers, [*links[:place], with_columns(link, columns), *links[place + 1 :]])
+
+
+def flattened(case: Case) -> Iterator[Case]:
+    """Scalars instead of maps: of every convolution one tap, without pools."""
+    layers, links = _parts(case)
+    if not any(layer.grid for layer in layers):
+        return
+    narrow = [replace(layer, grid=(), pool=None) for layer in layers]
+    plain = []
+    for k in links:
+        pairs = np.stack([k.dst, k.src])
+        first = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
+        columns = {name: v[first] for name, v in k.columns.items()}
+        kind = Identity() if isinstance(k.kind, Identity) else Dense()
+        plain.append(with_columns(k, {**columns, "tap": np.zeros(len(first), np.int32)}, kind=kind))
+    x = {name: v.reshape(*v.shape[:2], -1)[:, :, 0] for name, v in case.x.items()}
+    yield from _rebuilt(case, narrow, plain, x)
+
+
+def smaller_maps(case: Case) -> Iterator[Case]:
+    """Maps with one row or column less, in all input layers; kernels without padding, or without a stride."""
+    layers, links = _parts(case)
+    for axis in (0, 1):
+        if any(len(x.grid) == 2 and x.grid[axis] > 1 for x in case.graph.inputs):
+            cut = (slice(None),) * (2 + axis) + (slice(-1),)
+            x = {name: v[cut] if v.ndim == 4 and v.shape[2 + axis] > 1 else v for name, v in case.x.items()}
+            yield from _regridded(case, links, axis, x)
+    for place, link in enumerate(links):
+        kind = link.kind
+        if not isinstance(kind, Conv2d):
+            continue
+        others = [_cropped(link, kind, axis) for axis in (0, 1) if kind.kernel[axis] > 1]
+        others += [replace(link, kind=replace(kind, stride=(1, 1)))] if kind.stride != (1, 1) else []
+        others += [replace(link, kind=replace(kind, padding=(0, 0)))] if kind.padding != (0, 0) else []
+        for other in others:
+            changed = [*links[:place], other, *links[place + 1 :]]
+            yield from _regridded(case, changed, None, case.x)
+            yield from _rebuilt(case, layers, changed)
+
+
+def _cropped(link: Link, kind: Conv2d, axis: int) -> Link:
+    """The link with a kernel one smaller along an axis, without the edges at its last positions."""
+    kernel = (kind.kernel[0] - (axis == 0), kind.kernel[1] - (axis == 1))
+    row, column = np.divmod(link.tap, kind.kernel[1])
+    keep = (row < kernel[0]) & (column < kernel[1])
+    columns = {name: v[keep] for name, v in link.columns.items()}
+    columns["tap"] = (row * kernel[1] + column)[keep]
+    return with_columns(link, columns, kind=replace(kind, kernel=kernel))
+
+
+def _regridded(case: Case, links: list[Link], axis: int | None, x: Inputs) -> Iterator[Case]:
+    """The case with input maps one smaller along an axis, and all later grids as they follow from the links."""
+    layers: dict[int, Layer] = {}
+    try:
+        for i in case.graph.topological_order:
+            layer = case.graph.layer(i)
+            grid = layer.grid
+            if layer.role == "input" and len(grid) == 2 and axis is not None:
+                grid = tuple(g - (g > 1 and k == axis) for k, g in enumerate(grid))
+            for k in links:
+                if k.target == i and k.source in layers and (layer.grid or isinstance(k.kind, Conv2d)):
+                    grid = k.kind.output_grid(layers[k.source].output_grid) if layer.grid else ()
+            layers[i] = replace(layer, grid=grid)
+    except GraphError:
+        return
+    cut = {name: v.reshape(*v.shape[:2], *layers[case.graph.layer(name).id].grid) for name, v in x.items()}
+    yield from _rebuilt(case, list(layers.values()), links, cut)
+
+
+def simpler_operations(case: Case) -> Iterator[Case]:
+    """Layers without norm, pool or bias, or with relu; inputs between 0 and 1, or between -1 and 1."""
+    layers, links = _parts(case)
+    for place, layer in enumerate(layers):
+        for other in _simpler_layers(layer):
+            x = dict(case.x)
+            if layer.role == "input":
+                x[layer.name] = np.clip(x[layer.name], other.values["low"][0], other.values["high"][0])
+            yield from _rebuilt(case, [*layers[:place], other, *layers[place + 1 :]], links, x)
+
+
+def _simpler_layers(layer: Layer) -> Iterator[Layer]:
+    values = dict(layer.values)
+    if layer.role == "input":
+        for low, high in ((0.0, 1.0), (-1.0, 1.0)):
+            if (values["low"] == low).all() and (values["high"] == high).all():
+                return
+            yield replace(layer, values=full_columns({"low": low, "high": high}, len(layer)))
+        return
+    if layer.norm != "none":
+        yield replace(layer, norm="none", values={k: v for k, v in values.items() if k not in NORM_COLUMNS[layer.norm]})
+    if layer.pool is not None:
+        yield replace(layer, pool=None)
+    if layer.activation in ("leaky_relu", "gelu", "silu", "softplus", "sigmoid", "tanh"):
+        yield replace(layer, activation="relu", slope=0.01)
+    if "bias" in values and not values["bias"].any():
+        del values["bias"]
+        yield replace(layer, values=values)
+
+
+def simpler_values(case: Case) -> Iterator[Case]:
+    """Weights of 1, all at once or one by one; vertex columns at their starting values."""
+    graph = case.graph
+    fixed = np.array([isinstance(k, Identity) for k in graph.edges.link_kinds], dtype=bool)[graph.edges.link]
+    weight = graph.edges.weight
+    other = np.flatnonzero((weight != 1) & ~fixed)
+    for chosen in ([other] if len(other) > 1 else []) + [other[k : k + 1] for k in range(len(other))]:
+        changed = weight.copy()
+        changed[chosen] = 1
+        yield replace(case, graph=_fresh(graph.with_weights(changed)))
+    yield from _simpler_columns(case)
+
+
+def _simpler_columns(case: Case) -> Iterator[Case]:
+    layers, links = _parts(case)
+    for place, layer in enumerate(layers):
+        start = layer.required_columns()
+        for name, values in layer.values.items():
+            usual = start.get(name, 0.0)
+            if name in DOMAIN_COLUMNS or (values == usual).all():
+                continue
+            for simple in (usual, 1.0):
+                rows = np.flatnonzero((values != usual) & (values != simple))
+                for chosen in ([rows] if len(rows) > 1 else []) + [rows[k : k + 1] for k in range(len(rows))]:
+                    changed = values.copy()
+                    changed[chosen] = simple
+                    other = replace(layer, values={**layer.values, name: changed})
+                    yield from _rebuilt(case, [*layers[:place], other, *layers[place + 1 :]], links)
+
+
+def simpler_options(case: Case) -> Iterator[Case]:
+    """All matches, and the usual random numbers."""
+    if case.limit is not None:
+        yield replace(case, limit=None)
+    if case.rng:
+        yield replace(case, rng=0)
+
+
+def simpler_samples(case: Case) -> Iterator[Case]:
+    """One sample, or all but one; inputs of 1, or of 0."""
+    samples = len(next(iter(case.x.values())))
+    if samples > 2:
+        for k in range(samples):
+            yield replace(case, x={name: v[k : k + 1] for name, v in case.x.items()})
+    if samples > 1:
+        for k in range(samples):
+            yield replace(case, x={name: np.delete(v, k, axis=0) for name, v in case.x.items()})
+    for layer in case.graph.inputs:
+        values = case.x[layer.name]
+        low, high = (layer.values[n].reshape(-1, *(1,) * (values.ndim - 2)) for n in DOMAIN_COLUMNS)
+        if not np.isin(values, (0.0, 1.0)).all():
+            for simple in (1.0, 0.0):
+                yield replace(case, x={**case.x, layer.name: np.clip(np.full_like(values, simple), low, high)})
+
+
+def _fresh(graph: Graph) -> Graph:
+    return Graph(graph.layers_by_id.values(), graph.links_by_key.values())

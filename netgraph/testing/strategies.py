@@ -1,0 +1,193 @@
+"""Hypothesis strategies of graphs and of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from netgraph.errors import OptionError, unknown_name
+from netgraph.graph import ACTIVATIONS, Graph, get_activation
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import NORM_COLUMNS, Layer
+from netgraph.testing.draft import Draft, Draw, Options
+from netgraph.testing.recipes import KINDS
+from netgraph.testing.values import (
+    LARGEST_FINITE,
+    WEIGHTS,
+    Weights,
+    as_tuple,
+    is_dyadic,
+    levels,
+    pick,
+    spread,
+)
+
+Domain = tuple[float, float]
+DOMAINS: tuple[Domain, ...] = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
+"""Domains of inputs, the simplest first."""
+
+EXACT_ACTIVATIONS = ("relu", "identity", "leaky_relu", "prelu")
+"""Piecewise-linear activations, the simplest first: dyadic values stay dyadic."""
+
+INPUT_TAPE = st.binary(min_size=0, max_size=48)
+
+
+def graphs(
+    *,
+    kinds: Sequence[str] | str = tuple(KINDS),
+    exact: bool = True,
+    activations: Sequence[str] | str | None = None,
+    norms: Sequence[str] | str | None = None,
+    pools: Sequence[str] | str | None = None,
+    min_layers: int = 0,
+    max_layers: int = 3,
+    max_width: int = 3,
+    max_inputs: int = 2,
+    max_outputs: int = 2,
+    max_side: int = 4,
+    domains: Sequence[Domain] = DOMAINS,
+    weights: Sequence[Weights] | Weights | None = None,
+    dtype: Any = None,
+    bias: bool | None = None,
+) -> st.SearchStrategy[Graph]:
+    """Small random graphs, always valid, that shrink to few vertices and to weights of 1.
+
+    By default piecewise-linear graphs without norms, with weights that are multiples of 1/8: a float64 evaluation
+    on dyadic inputs rounds nothing, so two graphs can be compared bit for bit.
+
+    Args:
+        kinds: any of "dense" (chains), "skip" (several inputs and outputs, links from any earlier layer),
+            "conv" (padding, strides, missing taps, pools, heads over the whole grid) and "residual" (wires around a
+            layer). All of them leave out edges at times.
+        exact: False draws, where no more is said, every activation and norm, and weights of every kind.
+        activations: of hidden layers.
+        norms: of hidden layers, of "none", "batch" and "layer"; batch norm gets drawn statistics and signed scales.
+        pools: of convolutional layers, of "max" and "average"; () for none.
+        min_layers, max_layers: number of hidden layers; "residual" counts one for each block and has at least one,
+            "skip" has at least one.
+        max_width: largest number of vertices of a layer.
+        max_inputs, max_outputs: largest number of input and output layers of "skip" graphs.
+        max_side: largest height and width of maps.
+        domains: (low, high) of input layers, to choose from.
+        weights: kinds of weights and biases: "dyadic", "zeros" (dyadic, many of them 0), "float32", "float64".
+        dtype: float32 or float64 of the columns; by default either.
+        bias: whether layers have biases; by default some do.
+
+    Raises:
+        OptionError, GraphError: for an unknown name, or limits that admit no graph.
+    """
+    if min(max_width, max_inputs, max_outputs, max_side) < 1 or not 0 <= min_layers <= max_layers:
+        raise OptionError(
+            f"min_layers={min_layers}, max_layers={max_layers}, max_width={max_width}, max_inputs={max_inputs}, "
+            f"max_outputs={max_outputs}, max_side={max_side} admit no graph; widths, numbers and sides start at 1."
+        )
+    options = Options(
+        activations=as_tuple(activations or (EXACT_ACTIVATIONS if exact else _simplest_first(ACTIVATIONS))),
+        norms=as_tuple(norms or (("none",) if exact else ("none", "batch", "layer"))),
+        pools=as_tuple(("max", "average") if pools is None else pools),
+        min_layers=min_layers,
+        max_layers=max_layers,
+        max_width=max_width,
+        max_inputs=max_inputs,
+        max_outputs=max_outputs,
+        max_side=max_side,
+        domains=tuple(domains),
+        weights=as_tuple(weights or ("dyadic" if exact else WEIGHTS)),  # type: ignore[arg-type]
+        dtypes=(np.float64, np.float32) if dtype is None else (dtype,),
+        bias=bias,
+    )
+    names = as_tuple(kinds)
+    _check_names("kind of graph", names, KINDS)
+    _check_names("norm", options.norms, NORM_COLUMNS)
+    _check_names("kind of weights", options.weights, WEIGHTS)
+    for name in options.activations:
+        get_activation(name)
+    return _graphs(names, options)
+
+
+def _check_names(what: str, names: Sequence[str], known: Any) -> None:
+    if not names:
+        raise OptionError(f"At least one {what} is needed, of {', '.join(known)}.")
+    for name in names:
+        if name not in known:
+            raise OptionError(unknown_name(what, name, known))
+
+
+def _simplest_first(names: Any) -> tuple[str, ...]:
+    return (*EXACT_ACTIVATIONS, *(name for name in names if name not in EXACT_ACTIVATIONS))
+
+
+@st.composite
+def _graphs(draw: Draw, kinds: tuple[str, ...], options: Options) -> Graph:
+    draft = Draft(draw, options)
+    KINDS[draft.one_of(kinds)](draft)
+    return draft.finish()
+
+
+@st.composite
+def _inputs(draw: Draw, graph: Graph, samples: int, dyadic: bool) -> dict[str, Array]:
+    return {
+        layer.name: _batch(layer, samples, draw(INPUT_TAPE), b"" if dyadic else draw(INPUT_TAPE))
+        for layer in graph.inputs
+    }
+
+
+def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchStrategy[dict[str, Array]]:
+    """Batches of inputs of a graph, as `interpret` takes them, within the domains of its input layers.
+
+    The first rows are the lowest and the highest corner of the domain and the zero nearest to it; inputs
+    without a bound stay within 4 of zero.
+
+    Args:
+        graph: whose inputs.
+        samples: drawn rows behind the three fixed ones.
+        dyadic: draw multiples of 1/8 only (where the domain has some).
+
+    Returns:
+        Strategy of (samples + 3, vertices, *grid) float64 arrays by the name of the input layer.
+    """
+    if samples < 0:
+        raise OptionError(f"samples={samples} is negative.")
+    return _inputs(graph, samples, dyadic)
+
+
+def _batch(layer: Layer, samples: int, tape: bytes, fine: bytes) -> Array:
+    cells = int(np.prod(layer.grid, dtype=int))
+    low, high = _finite_bounds(layer)
+    columns = []
+    for row in range(len(layer)):
+        shifted = tape[row:] + tape[:row]  # so that two vertices of a layer do not see the same numbers
+        values = pick(shifted, levels(low[row], high[row]), samples * cells)
+        if fine:
+            share = spread(fine, len(values)) / 255.0
+            values = np.where(share > 0, low[row] + (high[row] - low[row]) * (1 - share * 0.997), values)
+        fixed = np.repeat([low[row], high[row], np.clip(0.0, low[row], high[row])], cells)
+        columns.append(np.concatenate([fixed, values]).reshape(samples + 3, *layer.grid))
+    return np.stack(columns, axis=1)
+
+
+def _finite_bounds(layer: Layer) -> tuple[Array, Array]:
+    """Bounds within which inputs are drawn: those of the layer, and within 4 of zero where it has none."""
+    low, high = layer.values["low"], layer.values["high"]
+    start = np.where(np.isfinite(low), low, np.minimum(-LARGEST_FINITE, np.where(np.isfinite(high), high, 0)))
+    stop = np.where(np.isfinite(high), high, np.maximum(LARGEST_FINITE, np.where(np.isfinite(low), low, 0)))
+    return start, stop
+
+
+def is_exact(graph: Graph) -> bool:
+    """Whether a float64 evaluation on dyadic inputs rounds nothing: piecewise linear, no norm, dyadic values."""
+    for layer in graph.layers_by_id.values():
+        steep = layer.activation == "leaky_relu" and (layer.slope * 8) % 1
+        if layer.norm != "none" or not get_activation(layer.activation).exact or steep:
+            return False
+        if layer.pool and layer.pool.kind == "average" and layer.pool.size[0] * layer.pool.size[1] not in (1, 2, 4, 8):
+            return False
+        if not all(is_dyadic(v) for name, v in layer.values.items() if name not in ("low", "high")):
+            return False
+    return is_dyadic(graph.edges.weight)
+
+
+st.register_type_strategy(Graph, graphs())

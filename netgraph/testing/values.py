@@ -1,0 +1,99 @@
+"""Drawn values: whole columns from one short string of bytes, so that drawing and shrinking are fast.
+
+A string is repeated to the length that a column needs. Its own length does not depend on the column's, so while a
+graph shrinks the strings of what is left keep their place, and the bytes of a simple column are few and small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from hypothesis import strategies as st
+
+from netgraph.graph.columns import Array
+
+Weights = Literal["dyadic", "zeros", "float32", "float64"]
+WEIGHTS: tuple[Weights, ...] = ("dyadic", "zeros", "float32", "float64")
+"""Multiples of 1/8; the same with many zeros; any numbers of float32; of float64."""
+
+TAPE = st.binary(min_size=0, max_size=16)
+"""Strings of bytes that columns are made of; the empty one gives the simplest value everywhere."""
+
+_REST = [k for n in range(1, 17) for k in (n, -n) if n not in (4, 8, 16)]
+WEIGHT_VALUES = np.array([8, 16, 4, -8, -4, -16, *_REST, 0]) / 8
+"""Values of weights, the simplest first."""
+SPARSE_VALUES = np.array([8, 0, 16, 0, -8, 0, 4, 0]) / 8
+BIAS_VALUES = np.array([0, 8, -8, 4, -4, 16, -16, *_REST]) / 8
+SCALE_VALUES = np.array([8, 16, -8, 4, -4, -16, 12, -12]) / 8
+VARIANCE_VALUES = np.array([1.0, 4.0, 0.25, 0.5, 2.0, 9.0])
+SLOPE_VALUES = np.array([0.25, 0.5, 0.0, 1.0, -0.5])
+
+COLUMN_VALUES = {
+    "bias": BIAS_VALUES,
+    "scale": SCALE_VALUES,
+    "shift": BIAS_VALUES,
+    "mean": BIAS_VALUES,
+    "var": VARIANCE_VALUES,
+    "slope": SLOPE_VALUES,
+    "v": BIAS_VALUES,
+    "c": BIAS_VALUES,
+    "l": WEIGHT_VALUES,
+}
+"""Values of vertex columns by name, the simplest first; columns not named here are like biases."""
+
+LARGEST_FINITE = 4.0
+"""Where inputs without a bound are cut off."""
+
+
+def spread(tape: bytes, n: int) -> Array:
+    """(n,) numbers from 0 to 255: the bytes, repeated; rounds differ by odd factors, so that a 0 stays 0."""
+    if not tape:
+        return np.zeros(n, dtype=np.int64)
+    numbers = np.frombuffer(tape, dtype=np.uint8).astype(np.int64)
+    rounds = 2 * np.arange(-(-n // len(tape))) + 1
+    return np.asarray((rounds[:, None] * numbers).ravel()[:n] % 256)
+
+
+def pick(tape: bytes, values: Array, n: int) -> Array:
+    """(n,) of the given values; bytes that are 0 pick the first."""
+    return np.asarray(values[spread(tape, n) % len(values)])
+
+
+def weights_of(tape: bytes, fine: bytes, n: int, kind: Weights) -> Array:
+    """(n,) weights; `fine` moves those of the float kinds off the multiples of 1/8."""
+    values = pick(tape, SPARSE_VALUES if kind == "zeros" else WEIGHT_VALUES, n)
+    return off_grid(values, fine, kind)
+
+
+def off_grid(values: Array, fine: bytes, kind: Weights) -> Array:
+    """The values, moved by up to 1/8 to numbers that need all digits of the kind of float."""
+    if kind not in ("float32", "float64"):
+        return values
+    moved = values + spread(fine, len(values)) / (256 * 7.1)
+    return moved.astype(np.float32).astype(np.float64) if kind == "float32" else moved
+
+
+def levels(low: float, high: float) -> Array:
+    """Multiples of 1/8 in a finite interval, the simplest first; its ends where there are none."""
+    steps = np.arange(np.ceil(low * 8), np.floor(high * 8) + 1) / 8
+    if not len(steps):
+        return np.array([low, high])
+    order = np.lexsort((steps < 0, np.abs(steps), steps % 1 != 0, steps != 1))
+    return np.asarray(steps[order])
+
+
+def some_of(tape: bytes, n: int) -> Array:
+    """(n,) bool: which of n things there are; all of them for the simplest bytes, about two in three otherwise."""
+    return np.asarray(spread(tape, n) % 3 != 1)
+
+
+def is_dyadic(values: Array) -> bool:
+    """Whether all values are multiples of 1/8 and of moderate size."""
+    return bool(((values * 8) % 1 == 0).all() and (np.abs(values) <= 64).all())
+
+
+def as_tuple(values: Sequence[str] | str) -> tuple[str, ...]:
+    """One name, or several, as a tuple."""
+    return (values,) if isinstance(values, str) else tuple(values)

@@ -1,0 +1,37 @@
+"""The package as a whole: what importing it needs and does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import netgraph.testing
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_netgraph_does_not_need_hypothesis():
+    assert run("import sys, netgraph; print('hypothesis' in sys.modules, 'pytest' in sys.modules)") == "False False"
+
+
+def test_without_hypothesis_the_remedy_is_named():
+    code = (
+        "import sys\nsys.modules['hypothesis'] = None\n"
+        "try:\n    import netgraph.testing\nexcept ImportError as e:\n    print(e)"
+    )
+    assert "pip install 'netgraph[testing]'" in run(code)
+
+
+def test_pytest_is_needed_only_by_what_makes_tests():
+    assert run("import sys, netgraph.testing; print('pytest' in sys.modules)") == "False"
+
+
+def test_public_names_exist():
+    names = netgraph.testing.__all__
+    assert len(set(names)) == len(names)
+    assert all(hasattr(netgraph.testing, name) for name in names)

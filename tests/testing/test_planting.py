@@ -1,0 +1,170 @@
+"""Graphs with matches, and rewrites of graphs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import Phase, assume, find, given, settings
+from hypothesis import strategies as st
+
+import netgraph as ng
+from netgraph.rewriting import Rule
+from netgraph.rules import RULES
+from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
+from netgraph.testing.plants import OPERATIONS, PLANTS
+
+QUICK = settings(max_examples=15)
+
+
+@dataclass(frozen=True)
+class Look(Rule):
+    """Matches what `accept` takes of a pattern, and changes nothing that counts."""
+
+    accept: object
+    pattern: ClassVar = ng.vertex("v", role="hidden")
+
+    def where(self, m, stats):
+        return np.array([self.accept(m.graph, row) for row in m.v.rows.tolist()], dtype=bool)
+
+    def rewrite(self, m, rw):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_a_match_of_every_shipped_rule_is_planted(name):
+    rule = RULES[name]()
+
+    @QUICK
+    @given(graphs_matching(rule))
+    def check(graph):
+        assert len(ng.find(rule, graph)) > 0
+
+    check()
+
+
+@settings(max_examples=12)
+@given(rules(), st.data())
+def test_a_match_is_planted_for_drawn_parameters(rule, data):
+    # An activation that always needs a pair, and no pairs: such a rule has no match anywhere.
+    assume(getattr(rule, "signed", None) != "refuse" or getattr(rule, "activation", "relu") == "relu")
+    graph = data.draw(graphs_matching(rule))
+    assert len(ng.find(rule, graph)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "accept"),
+    [
+        ("gelu", lambda g, row: g.layer(int(g.vertices.layer[row])).activation == "gelu"),
+        ("layer norm", lambda g, row: g.layer(int(g.vertices.layer[row])).norm == "layer"),
+        ("no reader", lambda g, row: not (g.edges.source_row == row).any()),
+        ("bias 1 and identity", lambda g, row: g.vertices.column("bias")[row] == 1
+         and g.layer(int(g.vertices.layer[row])).activation == "identity"),
+    ],
+)  # fmt: skip
+def test_conditions_of_a_rule_are_met_by_planting(name, accept):
+    @QUICK
+    @given(graphs_matching(Look(accept)))
+    def check(graph):
+        assert len(ng.find(Look(accept), graph)) > 0
+
+    check()
+
+
+def test_planted_graphs_shrink():
+    rule = ng.rules.PruneVertices()
+    options = settings(
+        database=None, derandomize=True, deadline=None, max_examples=200, phases=(Phase.generate, Phase.shrink)
+    )
+    graph = find(graphs_matching(rule), lambda g: True, settings=options)
+    assert graph.num_vertices <= 4
+
+
+def test_a_rule_that_never_matches_is_explained():
+    never = Look(lambda g, row: False)
+    matching = graphs_matching(never, graphs=graphs(kinds="dense", min_layers=1, max_layers=1, max_width=1))
+    with pytest.raises(NoMatchError, match=r"(?s)Look.*v is hidden.*where +0") as error:
+        find(matching, lambda g: True, settings=settings(database=None))
+    assert "Give a strategy of graphs" in str(error.value)
+
+
+def test_given_graphs_keep_their_operations():
+    rule = Look(lambda g, row: g.layer(int(g.vertices.layer[row])).activation == "tanh")
+    with pytest.raises(NoMatchError):
+        find(
+            graphs_matching(rule, graphs=graphs(kinds="dense", activations="relu")),
+            lambda g: True,
+            settings=settings(database=None),
+        )
+
+
+@QUICK
+@given(graphs(exact=False, min_layers=1), st.sampled_from([*PLANTS, *OPERATIONS]), st.integers(0, 9))
+def test_plants_give_valid_fresh_graphs(graph, name, at):
+    planted = {**PLANTS, **OPERATIONS}[name](graph, at)
+    if planted is not None:
+        assert planted.rewrites == 0
+        assert [len(x) for x in planted.inputs] == [len(x) for x in graph.inputs]
+        ng.Graph(planted.layers_by_id.values(), planted.links_by_key.values())
+
+
+@settings(max_examples=60)
+@given(rules())
+def test_rules_are_drawn_with_parameters(rule):
+    assert type(rule) in RULES.values()
+
+
+def test_every_shipped_rule_is_drawn_and_its_parameters_vary():
+    seen = []
+
+    @settings(max_examples=200, database=None, derandomize=True, phases=(Phase.generate,))
+    @given(rules())
+    def collect(rule):
+        seen.append(rule)
+
+    collect()
+    assert {type(rule) for rule in seen} == set(RULES.values())
+    assert len({repr(rule) for rule in seen}) > 2 * len(RULES)
+
+
+def test_rewrites_are_of_shipped_rules_and_of_edits_right_and_wrong():
+    seen, harmless = set(), 0
+    x = np.array([[0.0], [1.0]])
+
+    @settings(max_examples=150, database=None, derandomize=True, phases=(Phase.generate,))
+    @given(graphs(exact=False).flatmap(rewrites))
+    def collect(result):
+        assert result.changed
+        ng.Graph(result.graph.layers_by_id.values(), result.graph.links_by_key.values(), next_ids=result.graph.next_ids)
+        seen.add(result.rule.name)
+
+    collect()
+    assert "Meddle" in seen
+    assert len(seen & {rule.__name__ for rule in RULES.values()}) >= len(RULES) - 2
+
+    graph = ng.mlp([1, 1], domain=(0, 1)).with_weights([1.0])
+
+    @settings(max_examples=60, database=None, derandomize=True, phases=(Phase.generate,))
+    @given(rewrites(graph))
+    def compare(result):
+        nonlocal harmless
+        harmless += np.array_equal(ng.interpret(graph, x), ng.interpret(result.graph, x))
+
+    compare()
+    assert 0 < harmless < 60
+
+
+@QUICK
+@given(graphs(min_layers=1).flatmap(lambda g: rewrites(g, rules=st.just(ng.rules.SplitEdges()))))
+def test_rewrites_can_be_of_given_rules(result):
+    assert result.rule == ng.rules.SplitEdges()
+
+
+def test_meddling_sets_what_it_says():
+    graph = ng.mlp([1, 2, 1], norm="batch")
+    hidden = graph.layers["hidden1"].vertex_ids[:1]
+    changed = {what: ng.apply(Meddle(what=what, value=value), graph, on=hidden).graph.layers["hidden1"]
+               for what, value in (("bias", 1.0), ("scale", -1.0), ("activation", "identity"))}  # fmt: skip
+    assert changed["bias"].bias.tolist() == [1.0, 0.0]
+    assert changed["scale"].values["scale"].tolist() == [-1.0, 1.0]
+    assert changed["activation"].activation == "identity"

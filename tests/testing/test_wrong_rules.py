@@ -1,0 +1,31 @@
+"""Deliberately wrong rules are caught, each with a counterexample of a few vertices."""
+
+import pytest
+from wrong_rules import WRONG
+
+import netgraph as ng
+from netgraph.testing import RuleCheckError, check_rule, to_code
+
+LARGEST = 4
+
+
+@pytest.mark.parametrize("rule", WRONG, ids=lambda rule: rule.name)
+def test_a_wrong_rule_is_caught_on_a_small_graph(rule):
+    with pytest.raises(RuleCheckError) as error:
+        check_rule(rule, max_examples=12)
+    failures = {failure.check: failure for failure in error.value.failures}
+    failure = failures["check_function_preserved"]
+    assert failure.graph.num_vertices <= LARGEST, failure
+    assert failure.kind == "AssertionError"
+    assert failure.message in str(error.value)
+    assert "check_certificate_sound" not in failures
+    # What was caught by measuring is not called exact by the proof either.
+    assert ng.certify(failure.graph, failure.result.graph).kind != "exact"
+    names = {}
+    exec(to_code(failure.graph), names)
+    assert names["graph"].num_edges == failure.graph.num_edges
+
+
+@pytest.mark.parametrize("rule", WRONG, ids=lambda rule: rule.name)
+def test_a_wrong_rule_claims_to_be_exact(rule):
+    assert rule.claim(None) == "exact"
