@@ -120,7 +120,7 @@ class Certificate:
             "domain": {name: [_number(v) for v in pair] for name, pair in self.domain.items()},
             "assumptions": list(self.assumptions),
             "stopped": list(self.stopped),
-            "measured": vars(self.measured) if self.measured else None,
+            "measured": {name: _plain(v) for name, v in vars(self.measured).items()} if self.measured else None,
         }
 
     @classmethod
@@ -137,8 +137,18 @@ class Certificate:
             domain=domain,
             assumptions=tuple(values["assumptions"]),
             stopped=tuple(values["stopped"]),
-            measured=Measurement(**measured) if measured else None,
+            measured=_measurement(measured) if measured else None,
         )
+
+
+def _plain(value: float | None) -> float | int | str | None:
+    return value if value is None or isinstance(value, int) else _number(value)
+
+
+def _measurement(values: Mapping[str, Any]) -> Measurement:
+    bound = values["bound"]
+    return Measurement(float(values["change"]), float(values["relative"]), values["samples"],
+                       None if bound is None else float(bound))  # fmt: skip
 
 
 def _number(value: float) -> float | str:

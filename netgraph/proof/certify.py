@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netgraph.graph.columns import Array
 from netgraph.proof.certificate import Certificate
-from netgraph.proof.intervals import Mode
+from netgraph.proof.intervals import Domain, Mode, check_domain
 from netgraph.proof.visit import visit
 from netgraph.proof.walk import Walk
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
 
-Domain = Mapping[str, Any] | tuple[Any, Any] | None
-
 EVAL_MODE = "batch norm in eval mode"
 
 
-def certify(old: Graph, new: Graph, domain: Domain = None) -> Certificate:
+def certify(old: Graph, new: Graph, domain: Domain | None = None) -> Certificate:
     """Prove that two graphs compute the same function, or bound |old(x) - new(x)| over a domain.
 
     Old values are symbols; every new vertex is written as an affine form over them, plus an error. A vertex whose
@@ -42,12 +40,11 @@ def certify(old: Graph, new: Graph, domain: Domain = None) -> Certificate:
 
     Costs O(edges) for the intervals of `old`, and O(n log n) in the n edges into the layers that the change reaches.
     """
+    ends = {name: (float(low.min()), float(high.max())) for name, (low, high) in check_domain(old, domain).items()}
     if (reason := _incomparable(old, new)) is not None:
-        return Certificate("unknown", reason)
+        return Certificate("unknown", reason, domain=ends)
     if old is new:
-        return Certificate(
-            "exact", "both are the same graph", bound=0.0, bounds=_zeros(old), domain=_domain(old, domain)
-        )
+        return Certificate("exact", "both are the same graph", bound=0.0, bounds=_zeros(old), domain=ends)
     normed = any(layer.norm == "batch" for graph in (old, new) for layer in graph.layers_by_id.values())
     modes: tuple[Mode, ...] = ("train", "eval") if normed else ("eval",)
     for mode in modes:
@@ -57,10 +54,10 @@ def certify(old: Graph, new: Graph, domain: Domain = None) -> Certificate:
         if exact:
             break
     assumptions = (EVAL_MODE,) if normed and mode == "eval" else ()
-    return _certificate(walk, exact, assumptions, _domain(old, domain))
+    return _certificate(walk, exact, assumptions, ends)
 
 
-def _walk(old: Graph, new: Graph, domain: Domain, mode: Mode) -> Walk:
+def _walk(old: Graph, new: Graph, domain: Domain | None, mode: Mode) -> Walk:
     walk = Walk(old, new, old.bounds(domain=domain, mode=mode), mode, _epsilon(new))
     for layer_id in new.topological_order:
         visit(walk, new.layer(layer_id))
@@ -141,14 +138,3 @@ def _why_unknown(walk: Walk, bounds: Mapping[str, Array], domain: Mapping[str, t
 
 def _zeros(graph: Graph) -> dict[str, tuple[float, ...]]:
     return {layer.name: (0.0,) * len(layer) for layer in graph.outputs}
-
-
-def _domain(graph: Graph, domain: Domain) -> dict[str, tuple[float, float]]:
-    """Lowest and highest value of each input."""
-    result = {}
-    for layer in graph.inputs:
-        low, high = layer.values["low"], layer.values["high"]
-        if domain is not None:
-            low, high = domain.get(layer.name, (low, high)) if isinstance(domain, Mapping) else domain
-        result[layer.name] = (float(np.min(low)), float(np.max(high)))
-    return result

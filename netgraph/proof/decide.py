@@ -10,7 +10,7 @@ from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
 from netgraph.proof.intervals import operate_interval
-from netgraph.proof.known import Block, Candidates, alike, exact_factor, mirrors, multiples, operation, parameters
+from netgraph.proof.known import Candidates, KnownValues, alike, exact_factor, mirrors, multiples, operation, parameters
 from netgraph.proof.operators import UNKNOWN
 from netgraph.proof.outward import times, widen
 from netgraph.proof.readings import Values
@@ -78,21 +78,24 @@ class Decision:
         factor, error = self.activation.affine(sums.z_low, sums.z_high, self.columns, self.layer.slope)
         return np.where(np.isfinite(sums.low) & np.isfinite(sums.high), factor, np.nan), error
 
-    def pass_on(self, *, exactly: bool) -> None:
+    def pass_on(self, *, short: bool) -> None:
         """Vertices whose activation is linear on all that may arrive hand their form on.
 
         Args:
-            exactly: only those whose factor is known without an error.
+            short: only those that hand on a single value as it is, for which there is nothing to be gained from knowing
+                them by another name.
         """
         if not self.passes:
             return
         sums, factor, error = self.sums, self.linear_factor, self.linear_error
-        linear = self.open & ~np.isnan(factor) & ((error == 0) | (not exactly))
+        linear = self.open & ~np.isnan(factor)
+        if short:
+            linear &= (error == 0) & (sums.form.counts == 1) & (sums.form.sums(np.abs(sums.form.value)) == 1)
         # Relative to the twin, if that was as linear: what changed is often shorter than the whole.
-        short = self.shift.linear_factor == factor
-        short &= sums.change.counts < sums.form.counts
-        linear &= ~(short & self.shift.soft & np.isfinite(self.shift.size))
-        rest, brief = np.flatnonzero(linear & ~short), np.flatnonzero(linear & short)
+        relative = self.shift.linear_factor == factor
+        relative &= sums.change.counts < sums.form.counts
+        linear &= ~(self.shift.soft & np.isfinite(self.shift.size))  # those stay their twins, up to rounding
+        rest, brief = np.flatnonzero(linear & ~relative), np.flatnonzero(linear & relative)
         if self._too_long(rest, brief):
             self._fold(rest)
             if self._too_long(rest, brief):
@@ -150,8 +153,8 @@ class Decision:
         small = (size <= FOLD * largest[row]) & chosen[row]
         if not small.any():
             return
-        gone = _entries(self.form, small)
-        self.form = _entries(self.form, ~small)
+        gone = self.form.filter(small)
+        self.form = self.form.filter(~small)
         low, high = form_interval(gone, *self.walk.space.interval(gone))
         self.sum_soft = self.sum_soft & gone.only_rounding()
         self.sum_low, self.sum_high = widen(self.sum_low + low, self.sum_high + high)
@@ -202,10 +205,8 @@ class Decision:
         near = self.shift.comparable & np.isfinite(reach) & (self.shift.size <= RESIDUAL * reach)
         if not (self.open & ~near).any():
             return
-        walk = self.walk
-        if walk.repeats.search(self.form.take(np.flatnonzero(self.open & ~near))):
-            walk.known.rewrite(walk.repeats.canonical)
-        walk.index_like(self.layer)
+        self.walk.search_normal(self.form.take(np.flatnonzero(self.open & ~near)))
+        self.walk.index_like(self.layer)
         self._match(self.open & ~near, exactly=True)
         # New vertices may be exact multiples of each other, where they are multiples of old ones up to rounding only.
         special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
@@ -213,16 +214,22 @@ class Decision:
         self._match(self.open & ~near & np.isnan(self.linear_factor))
 
     def _match(self, chosen: Array, exactly: bool = False) -> None:
-        which = np.flatnonzero(chosen)
-        asked = self.walk.repeats.canonical(self.form.take(which))
-        for found in self.walk.known.candidates(operation(self.layer), self.layer, asked):
-            still = self.open[which[found.asked]]
-            if still.any():
-                picked = Candidates(*(getattr(found, n)[still] for n in ("asked", "block", "row", "factor")))
-                self._compare(which, asked, picked, exactly)
+        """Compare forms with those of known values, as they are and then in normal form."""
+        walk = self.walk
+        for known, normal in ((walk.known, None), (walk.known_normal, walk.normal)):
+            which = np.flatnonzero(self.open & chosen)
+            if (normal is not None and not normal) or not len(which):
+                return
+            asked = self.form.take(which)
+            asked = asked if normal is None else normal.of(asked)
+            for found in known.candidates(operation(self.layer), self.layer, asked):
+                still = self.open[which[found.asked]]
+                if still.any():
+                    picked = Candidates(*(getattr(found, n)[still] for n in ("asked", "block", "row", "factor")))
+                    self._compare(which, asked, picked, known, exactly)
 
-    def _compare(self, which: Array, asked: Rows, found: Candidates, exactly: bool) -> None:
-        blocks = self.walk.known.blocks(operation(self.layer))
+    def _compare(self, which: Array, asked: Rows, found: Candidates, among: KnownValues, exactly: bool) -> None:
+        blocks = among.blocks(operation(self.layer))
         for number in np.unique(found.block):
             block = blocks[number]
             at = np.flatnonzero(found.block == number)
@@ -323,22 +330,27 @@ class Decision:
 
     def _name_alike(self, chosen: Array, at_least: int) -> None:
         """Give names to the first of every set of `at_least` vertices with forms alike, and match the others."""
+        for with_multiples in (False, True):  # equal or opposite ones first: factors may be rounded
+            self._name_firsts(chosen, at_least if with_multiples else 2, with_multiples)
+
+    def _name_firsts(self, chosen: Array, at_least: int, with_multiples: bool) -> None:
         certain = (self.sum_low == 0) & (self.sum_high == 0)
         bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & (self.layer.norm == "none")
         which = np.flatnonzero(self.open & chosen & (certain | bounded))
         if not len(which):
             return
-        forms = self.walk.repeats.canonical(self.form.take(which))
-        first, size = np.unique(alike(self.layer, forms, self.parameters[which]), return_counts=True)
+        forms = self.walk.normal.of(self.form.take(which))  # a pair may be written differently
+        sets = alike(self.layer, forms, self.parameters[which], multiples=with_multiples)
+        first, size = np.unique(sets, return_counts=True)
         firsts = which[first[size >= at_least]]
         if not len(firsts):
             return
         space, rows = self.walk.space, self.sums.rows[firsts]
         name = self._own()[firsts] + (space.pure - space.own)
-        form = self.walk.repeats.canonical(self.form.take(firsts))
+        form = self.form.take(firsts)
         bounds = form_interval(form, *space.interval(form))
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
-        self.walk.known.add(operation(self.layer), Block.of(form, self.parameters[firsts], name))
+        self.walk.make_known(operation(self.layer), form, self.parameters[firsts], name)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
         if self.layer.norm == "none":
             low, high = self._carried(firsts, low, high)
@@ -366,8 +378,3 @@ class Decision:
         place = np.full(n, -1, dtype=np.int64)
         place[rows[which]] = np.arange(len(which))
         return Values(result.symbol, result.low, result.high, result.soft, place, forms)
-
-
-def _entries(rows: Rows, chosen: Array) -> Rows:
-    start = np.concatenate([[0], np.cumsum(np.bincount(rows.row[chosen], minlength=len(rows)))])
-    return Rows(start, rows.column[chosen], rows.value[chosen], rows.error[chosen], rows.rounding[chosen])

@@ -84,8 +84,8 @@ def _add_the_rest(total: Array, missing: Array, group: Array, value: Array, dept
     start = np.flatnonzero(np.diff(group, prepend=-1))
     which = group[start]
     if depth == _DEPTH:
-        missing[which] = np.add.reduceat(np.abs(value), start) * (1 + 1e-12)
+        missing[which] = np.add.reduceat(np.abs(value), start) * (1 + 2.0**-20)
         return
     rest, left = sum_groups(value, start, depth + 1)
     total[which], low = two_sum(total[which], rest)
-    missing[which] = np.abs(low) + left
+    missing[which] = (np.abs(low) + left) * (1 + 2.0**-40)

@@ -113,6 +113,12 @@ class Rows:
         start = np.concatenate([[0], np.cumsum(counts)])
         return Rows(start, self.column[entries], self.value[entries], self.error[entries], self.rounding[entries])
 
+    def filter(self, entries: Array) -> Rows:
+        """Only the entries of a mask."""
+        start = np.concatenate([[0], np.cumsum(np.bincount(self.row[entries], minlength=len(self)))])
+        columns = (getattr(self, name)[entries] for name in ("column", "value", "error", "rounding"))
+        return Rows(start, *columns)
+
     def terms(self, factor: Array | float = 1.0, row: Array | None = None) -> Terms:
         """The entries as terms again, times one factor per row, in the given rows."""
         own = self.row
@@ -177,6 +183,13 @@ def _left_by_large_terms(
     of_large = np.abs(total - np.add.reduceat(small, first))
     # The second halves of exact products are small terms as well.
     return np.asarray(asked & (of_small <= 8 * of_large + 2.0**-50 * mass))
+
+
+def stacked(one: Rows, two: Rows) -> Rows:
+    """The rows of both, one after the other."""
+    start = np.concatenate([one.start, two.start[1:] + one.start[-1]])
+    names = ("column", "value", "error", "rounding")
+    return Rows(start, *(np.concatenate([getattr(one, name), getattr(two, name)]) for name in names))
 
 
 def form_interval(rows: Rows, low: Array, high: Array) -> tuple[Array, Array]:

@@ -102,10 +102,12 @@ class KnownValues:
         """Remember vertices."""
         self._blocks.setdefault(what, []).append(block)
 
-    def rewrite(self, canonical: Callable[[Rows], Rows]) -> None:
-        """Write all forms anew."""
-        for blocks in self._blocks.values():
-            blocks[:] = [Block.of(canonical(b.forms), b.parameters, b.symbol) for b in blocks]
+    def rewritten(self, normal: Callable[[Rows], Rows]) -> KnownValues:
+        """The same vertices with their forms in another notation."""
+        result = KnownValues()
+        for what, blocks in self._blocks.items():
+            result._blocks[what] = [Block.of(normal(b.forms), b.parameters, b.symbol) for b in blocks]
+        return result
 
     def blocks(self, what: Operation) -> list[Block]:
         """Everything known under an operation."""
@@ -132,8 +134,7 @@ class KnownValues:
         found = []
         for key, own_key in keys:
             for asked, known in _neighbours(key, own_key):
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    factor, allowed = snap(layer, own_first[asked] / first[known])
+                factor, allowed = snap(layer, quotient(own_first[asked], first[known]))
                 found.append(Candidates(asked[allowed], block[known[allowed]], row[known[allowed]], factor[allowed]))
         return found
 
@@ -153,6 +154,12 @@ def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:
         yield asked, order[at[asked]]
 
 
+def quotient(one: Array, two: Array) -> Array:
+    """One / two, and 1 where both are 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((one == 0) & (two == 0), 1.0, one / two)
+
+
 def scales(layer: Layer) -> bool:
     """Whether f(k x) = k f(x) for every k > 0, for the whole operation of a layer."""
     return get_activation(layer.activation).homogeneous and layer.norm == "none" and layer.pool is None
@@ -168,22 +175,23 @@ def snap(layer: Layer, factor: Array) -> tuple[Array, Array]:
     return sign, np.abs(factor - sign) <= 10 * WINDOW
 
 
-def alike(layer: Layer, forms: Rows, own: Array) -> Array:
-    """Sort vertices of one operation into sets whose forms are multiples of each other, as far as hashes tell.
+def alike(layer: Layer, forms: Rows, own: Array, *, multiples: bool) -> Array:
+    """Sort vertices of one operation into sets whose forms are alike, as far as hashes tell: equal or opposite.
 
     Args:
         layer: a layer with the operation.
         forms: the forms.
         own: (rows, columns) parameters of the vertices, which must agree.
+        multiples: whether any multiple is alike, where the operation allows that.
 
     Returns:
         (rows,) the first row of each row's set. O(rows log rows).
     """
     first, second = hashes(forms)
-    free = scales(layer)
+    free = multiples and scales(layer)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = second / first if free else np.abs(first)
-    ratio = np.where(np.isfinite(ratio), ratio, np.inf)
+    ratio = np.where(np.isfinite(ratio), ratio, np.where(forms.empty, 0.0, np.inf))
     order = np.lexsort((ratio, *own.T))
     ratio, own = ratio[order], own[order]
     with np.errstate(invalid="ignore"):
@@ -198,8 +206,7 @@ def alike(layer: Layer, forms: Rows, own: Array) -> Array:
 
 def factors(layer: Layer, asked: Rows, known: Rows) -> tuple[Array, Array]:
     """What each form would have to be multiplied with to give the asked one, and where the activation allows that."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor, allowed = snap(layer, hashes(asked)[0] / hashes(known)[0])
+    factor, allowed = snap(layer, quotient(hashes(asked)[0], hashes(known)[0]))
     return exact_factor(asked, known, np.where(allowed, factor, 1.0)), allowed
 
 

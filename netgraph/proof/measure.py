@@ -28,7 +28,8 @@ def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[
         size = (samples, len(layer), *layer.grid)
         bounded = np.isfinite(low) & np.isfinite(high)
         lo, hi = np.where(bounded, low, 0.0), np.where(bounded, high, 1.0)
-        inside = lo + (hi - lo) * rng.random(size)
+        share = rng.random(size)
+        inside = lo * (1 - share) + hi * share
         # A domain with one bound is filled by the distance |normal| from it.
         normal = rng.normal(size=size)
         above = np.where(np.isfinite(low), low + np.abs(normal), normal)

@@ -9,7 +9,6 @@ import numpy as np
 
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
-from netgraph.proof.forms import form_interval
 from netgraph.proof.intervals import Mode, normalise_interval
 from netgraph.proof.known import operation, parameters
 from netgraph.proof.outward import times, widen
@@ -82,7 +81,7 @@ def _by_slopes(
     for name in activation.parameters:
         same &= layer.values[name][rows].astype(np.float64) == old.values[name][old_rows].astype(np.float64)
     change = sums.change.take(at)
-    d_low, d_high = form_interval(change, *walk.space.interval(change))
+    d_low, d_high = walk.change_interval(change)
     d_low, d_high = widen(d_low + sums.low[at], d_high + sums.high[at])
     n_low, n_high, kept = _normed(walk, layer, old, sums, at, old_rows, d_low, d_high)
     z_old = normalise_interval(old, walk.bounds.z_low[twin], walk.bounds.z_high[twin], walk.mode, old_rows)

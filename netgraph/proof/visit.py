@@ -8,12 +8,10 @@ import numpy as np
 
 from netgraph.graph.columns import Array
 from netgraph.proof.decide import Decision
-from netgraph.proof.forms import form_interval
 from netgraph.proof.intervals import operate_interval
 from netgraph.proof.known import operation, parameters
 from netgraph.proof.outward import widen
 from netgraph.proof.readings import Values
-from netgraph.proof.reduce import reduced
 from netgraph.proof.shift import Shift, shift_of
 from netgraph.proof.walk import Sums, Walk
 
@@ -38,7 +36,7 @@ def visit(walk: Walk, layer: Layer) -> None:
         known = np.where((known >= start) & (known < start + len(old)), known, -1)
     change, low, high = walk.changes(layer, known)
     if len(change.column):
-        change = reduced(walk, change)
+        change = walk.reduced(change)
     equal = _same_operation(walk, layer, known) & change.empty & (low == 0) & (high == 0)
     if layer.norm == "layer" and not (equal.all() and old is not None and len(old) == len(layer)):
         equal[:] = False
@@ -73,7 +71,7 @@ def _narrowed(walk: Walk, sums: Sums, low: Array, high: Array) -> Sums:
     if not len(at):
         return sums
     change = sums.change.take(at)
-    least, most = form_interval(change, *walk.space.interval(change))
+    least, most = walk.change_interval(change)
     least, most = widen(least + low[at], most + high[at])
     with np.errstate(invalid="ignore"):
         ends = walk.bounds.z_low[sums.twin[at]] + least, walk.bounds.z_high[sums.twin[at]] + most
@@ -92,10 +90,10 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
     if shift.comparable.any():
         walk.moved[layer.name] = float(shift.size[shift.comparable].max())
     decision = Decision(walk, layer, sums, shift)
-    for exactly in (True, False):  # a value that is known exactly is worth more than one that is known as a number
-        decision.pass_on(exactly=exactly)
-        decision.hold_constants(exactly=exactly)
-        if exactly:
+    for first in (True, False):  # what is known exactly by another name is worth more than a number with an error
+        decision.pass_on(short=first)
+        decision.hold_constants(exactly=first)
+        if first:
             decision.recognise()
     decision.lean_on_twins()
     decision.name_the_rest()

@@ -11,10 +11,10 @@ import numpy as np
 from netgraph.graph.columns import Array
 from netgraph.proof.forms import Rows, Terms, collect, form_interval
 from netgraph.proof.intervals import Bounds, Mode
-from netgraph.proof.known import Block, KnownValues, operation, parameters
+from netgraph.proof.known import Block, KnownValues, Operation, operation, parameters
+from netgraph.proof.normal import Normal, shorter
 from netgraph.proof.outward import down, sum_bounds, up, widen
 from netgraph.proof.readings import Edges, Space, Values
-from netgraph.proof.repeats import Repeats
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Layer, Link
@@ -58,8 +58,8 @@ class Walk:
     def __init__(self, old: Graph, new: Graph, bounds: Bounds, mode: Mode, epsilon: float) -> None:
         self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
         self.space = Space(old.num_vertices, new.num_vertices)
-        self.known = KnownValues()
-        self.repeats = Repeats(self)
+        self.known, self.known_normal = KnownValues(), KnownValues()
+        self.normal, self.rough = Normal(self, rough=False), Normal(self, rough=True)
         self._indexed: set[int] = set()
         self.twin = old.vertices.find(new.vertices.id)
         s = self.space
@@ -204,8 +204,11 @@ class Walk:
         return [Terms.of(into[some], np.full(len(some), self.space.one), sign * bias[some])]
 
     def collect(self, rows: int, parts: list[Terms]) -> Rows:
-        """Sum terms into forms."""
-        return collect(rows, Terms.join(parts), self.epsilon, self.space.columns)
+        """Sum terms into forms; values that are never anything but 0 are left out."""
+        forms = collect(rows, Terms.join(parts), self.epsilon, self.space.columns)
+        low, high = self.space.interval(forms)
+        zero = (low == 0) & (high == 0)
+        return forms.filter(~zero) if zero.any() else forms
 
     def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows) -> Sums:
         """Forms and bounds of what arrives at some vertices of a layer."""
@@ -250,6 +253,26 @@ class Walk:
             count += len(own)
         return self.collect(count, parts)
 
+    def change_interval(self, change: Rows) -> tuple[Array, Array]:
+        """Bounds of differences: what they are in normal form may cancel further, and bounds from both sides hold."""
+        low, high = form_interval(change, *self.space.interval(change))
+        other = self.normal.of(change)
+        if other is not change:
+            least, most = form_interval(other, *self.space.interval(other))
+            low, high = np.maximum(low, least), np.minimum(high, most)
+        return low, high
+
+    def reduced(self, change: Rows) -> Rows:
+        """Each row in normal form where that leaves fewer terms; what cancels then is gone."""
+        if change.empty.all():
+            return change
+        self.search_normal(change)
+        change = shorter(change, self.normal.of(change))
+        if self.normal.any_rough and not change.empty.all():
+            self.rough.search(change)
+            change = shorter(change, self.rough.of(change))
+        return change
+
     def index_like(self, layer: Layer) -> None:
         """Make the old vertices with a layer's operation known: O(edges into them), once."""
         what = operation(layer)
@@ -258,5 +281,15 @@ class Walk:
                 continue
             self._indexed.add(other.id)
             symbol = self.old.vertices.offset(other.id) + np.arange(len(other))
-            forms = self.repeats.canonical(self.old_forms([(other, symbol)]))
-            self.known.add(what, Block.of(forms, parameters(other), symbol))
+            self.make_known(what, self.old_forms([(other, symbol)]), parameters(other), symbol)
+
+    def make_known(self, what: Operation, forms: Rows, own: Array, symbol: Array) -> None:
+        """Remember vertices by their forms, as they are and in normal form."""
+        self.known.add(what, Block.of(forms, own, symbol))
+        if self.normal:
+            self.known_normal.add(what, Block.of(self.normal.of(forms), own, symbol))
+
+    def search_normal(self, forms: Rows) -> None:
+        """Learn the normal form of what some forms are made of."""
+        if self.normal.search(forms):
+            self.known_normal = self.known.rewritten(self.normal.of)

@@ -14,7 +14,7 @@ from netgraph.rules import RULES
 from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
 from netgraph.testing.plants import OPERATIONS, PLANTS
 
-QUICK = settings(max_examples=15)
+QUICK = settings(max_examples=8)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def test_a_match_of_every_shipped_rule_is_planted(name):
     check()
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(rules(), st.data())
 def test_a_match_is_planted_for_drawn_parameters(rule, data):
     # An activation that always needs a pair, and no pairs: such a rule has no match anywhere.
@@ -131,7 +131,7 @@ def test_rewrites_are_of_shipped_rules_and_of_edits_right_and_wrong():
     seen, harmless = set(), 0
     x = np.array([[0.0], [1.0]])
 
-    @settings(max_examples=150, database=None, derandomize=True, phases=(Phase.generate,))
+    @settings(max_examples=100, database=None, derandomize=True, phases=(Phase.generate,))
     @given(graphs(exact=False).flatmap(rewrites))
     def collect(result):
         assert result.changed

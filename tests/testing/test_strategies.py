@@ -20,7 +20,7 @@ def kinds_of(graph):
 
 def smallest(strategy, predicate):
     options = settings(
-        database=None, derandomize=True, deadline=None, max_examples=1000, phases=(Phase.generate, Phase.shrink)
+        database=None, derandomize=True, deadline=None, max_examples=300, phases=(Phase.generate, Phase.shrink)
     )
     return find(strategy, predicate, settings=options)
 
@@ -96,7 +96,6 @@ def test_every_kind_of_graph_comes_up():
         ("a pool", lambda g: any(x.pool for x in g.layers.values()), 3),
         ("a skip link", lambda g: len(g.links) > g.num_layers - 1, 4),
         ("a missing edge", lambda g: 0 < g.density < 1, 3),
-        ("two outputs", lambda g: len(g.outputs) > 1, 4),
         ("a bias", lambda g: any(x.bias is not None and x.bias.any() for x in g.layers.values()), 2),
     ],
 )
