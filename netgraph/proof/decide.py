@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -168,8 +169,8 @@ class Decision:
             exactly: only those whose value is known without an error.
         """
         layer, sums, walk = self.layer, self.sums, self.walk
-        if layer.norm == "layer":
-            return
+        if layer.norm == "layer" or (exactly and layer.norm != "none"):
+            return  # what a norm makes of a constant is known only up to rounding, or by another name
         others = self.form.sums(self.form.column != walk.space.one)
         which = np.flatnonzero(self.open & (others == 0) & (self.sum_low == 0) & (self.sum_high == 0))
         if not len(which):
@@ -378,3 +379,21 @@ class Decision:
         place = np.full(n, -1, dtype=np.int64)
         place[rows[which]] = np.arange(len(which))
         return Values(result.symbol, result.low, result.high, result.soft, place, forms)
+
+    def tied(self, values: Values) -> Values | None:
+        """The values with every vertex that has moved by a bounded amount as its twin plus an error, if that differs.
+
+        What is known of a vertex by another name may have little in common with its twin: how far a reader has moved is
+        then better seen from here.
+        """
+        finite = np.isfinite(self.shift.low) & np.isfinite(self.shift.high) & self.shift.comparable
+        which = np.flatnonzero(finite & (self.symbol != self.sums.twin))
+        if not len(which):
+            return None
+        rows = self.sums.rows[which]
+        names = ("symbol", "low", "high", "soft")
+        columns = [getattr(values, name).copy() for name in names]
+        mine = (self.sums.twin, self.shift.low, self.shift.high, self.shift.soft)
+        for column, own in zip(columns, mine, strict=True):
+            column[rows] = own[which]
+        return replace(values, **dict(zip(names, columns, strict=True)))

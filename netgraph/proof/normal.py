@@ -29,7 +29,9 @@ class Normal:
 
     Args:
         walk: the proof.
-        rough: whether vertices are written over their sums also where that brings in an error.
+        rough: whether vertices are written over their sums also where that brings in an error. Otherwise a vertex
+            whose sum, written out, has coefficients that float64 cannot hold is left as it is: what reads it can still
+            be compared, however many linear layers lie below.
     """
 
     def __init__(self, walk: Walk, *, rough: bool) -> None:
@@ -109,22 +111,24 @@ class Normal:
         if layer.role == "input" or layer.norm == "layer":
             return False
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
-        forms = self.of(walk.old_forms([(layer, own)]))
+        as_stored = walk.old_forms([(layer, own)])
+        forms = self.of(as_stored)
         factor, error = self._linear(layer, own)
-        linear = ~np.isnan(factor)
-        self.any_rough = self.any_rough or bool((linear & (error != 0)).any())
-        plain = np.flatnonzero(linear & (error == 0))
-        repeats, terms = self._repeats(layer, np.flatnonzero(~linear | (error != 0)), own, forms)
-        if self._rough:
-            plain = np.concatenate([plain, np.setdiff1d(np.flatnonzero(linear & (error != 0)), repeats)])
-        if forms.counts[plain].sum() > LIMIT:
-            plain = plain[:0]
+        linear = np.flatnonzero(~np.isnan(factor))
+        if forms.counts[linear].sum() > LIMIT:
+            linear = linear[:0]
+        number = np.arange(len(linear))
+        written = walk.collect(len(linear), [scaled_terms(forms.take(linear), factor[linear], error[linear], number)])
+        exact = written.sums(written.error) == 0
+        self.any_rough = self.any_rough or not exact.all()
+        if not self._rough and forms is not as_stored:
+            forms = either(forms, as_stored, forms.sums(forms.error) != 0)
+        repeats, terms = self._repeats(layer, np.setdiff1d(np.arange(len(layer)), linear[exact]), own, forms)
+        plain = np.flatnonzero(exact | (self._rough & ~np.isin(linear, repeats)))
         if not len(plain) + len(repeats):
             return False
-        number = len(repeats) + np.arange(len(plain))
-        handed_on = scaled_terms(forms.take(plain), factor[plain], error[plain], number)
-        sums = walk.collect(len(repeats) + len(plain), [terms, handed_on])
-        self._place[own[np.concatenate([repeats, plain])]] = len(self._sums) + np.arange(len(sums))
+        sums = stacked(walk.collect(len(repeats), [terms]), written.take(plain))
+        self._place[own[np.concatenate([repeats, linear[plain]])]] = len(self._sums) + np.arange(len(sums))
         self._sums = stacked(self._sums, sums)
         return True
 
@@ -176,6 +180,11 @@ def shorter(one: Rows, two: Rows) -> Rows:
     """Row by row the one with fewer terms; what is known to be rounding stays that, unless it is gone."""
     second = (two.counts < one.counts) & (~one.only_rounding() | two.empty)
     second |= ~one.only_rounding() & two.only_rounding()
+    return either(one, two, second)
+
+
+def either(one: Rows, two: Rows, second: Array) -> Rows:
+    """Row by row those of `one`, or where `second` those of `two`."""
     if not second.any():
         return one
     first = ~second

@@ -81,9 +81,7 @@ def _by_slopes(
     for name in activation.parameters:
         same &= layer.values[name][rows].astype(np.float64) == old.values[name][old_rows].astype(np.float64)
     change = sums.change.take(at)
-    d_low, d_high = walk.change_interval(change)
-    d_low, d_high = widen(d_low + sums.low[at], d_high + sums.high[at])
-    n_low, n_high, kept = _normed(walk, layer, old, sums, at, old_rows, d_low, d_high)
+    n_low, n_high, kept = _normed(walk, layer, old, sums, at, old_rows, sums.moved_low[at], sums.moved_high[at])
     z_old = normalise_interval(old, walk.bounds.z_low[twin], walk.bounds.z_high[twin], walk.mode, old_rows)
     z_new = normalise_interval(layer, sums.z_low[at], sums.z_high[at], walk.mode, rows)
     own = {name: np.asarray(v, dtype=np.float64)[rows] for name, v in layer.values.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,8 +43,9 @@ def visit(walk: Walk, layer: Layer) -> None:
         equal[:] = False
     if not equal.all():
         rest = np.flatnonzero(~equal)
-        sums = walk.sums(layer, rest, known[rest], change.take(rest))
-        sums = _narrowed(walk, sums, low[rest], high[rest])
+        moved_low, moved_high = walk.moved_by(layer, known, change, low, high)
+        sums = walk.sums(layer, rest, known[rest], change.take(rest), (moved_low[rest], moved_high[rest]))
+        sums = _narrowed(walk, sums)
         _decide(walk, layer, sums, equal, known)
     else:
         walk.settle(layer.id, Values.known(known))
@@ -65,20 +67,18 @@ def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:
     return np.asarray(same)
 
 
-def _narrowed(walk: Walk, sums: Sums, low: Array, high: Array) -> Sums:
+def _narrowed(walk: Walk, sums: Sums) -> Sums:
     """The bounds of a sum are also those of its twin's sum plus what changed."""
     at = np.flatnonzero(sums.twin >= 0)
     if not len(at):
         return sums
-    change = sums.change.take(at)
-    least, most = walk.change_interval(change)
-    least, most = widen(least + low[at], most + high[at])
     with np.errstate(invalid="ignore"):
-        ends = walk.bounds.z_low[sums.twin[at]] + least, walk.bounds.z_high[sums.twin[at]] + most
-    least, most = widen(*ends)
+        least = walk.bounds.z_low[sums.twin[at]] + sums.moved_low[at]
+        most = walk.bounds.z_high[sums.twin[at]] + sums.moved_high[at]
+    least, most = widen(least, most)
     z_low, z_high = sums.z_low.copy(), sums.z_high.copy()
-    z_low[at], z_high[at] = np.maximum(z_low[at], least), np.minimum(z_high[at], most)
-    return Sums(sums.rows, sums.twin, sums.form, sums.low, sums.high, sums.soft, sums.change, z_low, z_high)
+    z_low[at], z_high[at] = np.fmax(z_low[at], least), np.fmin(z_high[at], most)
+    return replace(sums, z_low=z_low, z_high=z_high)
 
 
 def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> None:
@@ -98,7 +98,7 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
     decision.lean_on_twins()
     decision.name_the_rest()
     values = decision.values(equal, twin)
-    walk.settle(layer.id, values)
+    walk.settle(layer.id, values, decision.tied(values))
     if layer.role == "output":
         _note_outputs(walk, layer, equal, shift, sums)
 

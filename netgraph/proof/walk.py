@@ -31,6 +31,7 @@ class Sums:
         low, high: (k,) interval of what is to be added to the form.
         soft: (k,) whether that is no more than rounding explains.
         change: sum minus that of the twin (rows without a twin are meaningless).
+        moved_low, moved_high: (k,) bounds of the same difference.
         z_low, z_high: (k,) bounds of the sum.
     """
 
@@ -41,6 +42,8 @@ class Sums:
     high: Array
     soft: Array
     change: Rows
+    moved_low: Array
+    moved_high: Array
     z_low: Array
     z_high: Array
 
@@ -68,6 +71,7 @@ class Walk:
         s.low[s.own + survives] = bounds.low[self.twin[survives]]
         s.high[s.own + survives] = bounds.high[self.twin[survives]]
         self._values: dict[int, Values] = {}
+        self._tied: dict[int, Values] = {}
         self.output_change: dict[int, tuple[Array, Array, Array]] = {}
         self.stopped: list[str] = []
         self.moved: dict[str, float] = {}
@@ -75,9 +79,16 @@ class Walk:
 
     # -- values -----------------------------------------------------------------------------------
 
-    def values(self, layer_id: int) -> Values:
-        """The values of a layer that has been visited; those of an unchanged layer are the old symbols."""
+    def values(self, layer_id: int, *, tied: bool = False) -> Values:
+        """The values of a layer that has been visited; those of an unchanged layer are the old symbols.
+
+        Args:
+            layer_id: the layer.
+            tied: vertices with a twin are written as that plus an error, also where more is known of them.
+        """
         known = self._values.get(layer_id)
+        if tied:
+            known = self._tied.get(layer_id, known)
         return Values.known(self.own_twins(layer_id)) if known is None else known
 
     def own_twins(self, layer_id: int) -> Array:
@@ -85,10 +96,12 @@ class Walk:
         start = self.new.vertices.offset(layer_id)
         return np.asarray(self.twin[start : start + len(self.new.layer(layer_id))])
 
-    def settle(self, layer_id: int, values: Values) -> None:
-        """Record the values of a layer, unless they are the old ones one by one."""
+    def settle(self, layer_id: int, values: Values, tied: Values | None = None) -> None:
+        """Record the values of a layer, unless they are the old ones one by one, and how else they may be written."""
         if not (values.certain.all() and np.array_equal(values.symbol, self.own_twins(layer_id))):
             self._values[layer_id] = values
+        if tied is not None:
+            self._tied[layer_id] = tied
 
     def _unmoved(self, layer_id: int) -> bool:
         """Whether every vertex of a layer is certainly its twin, in the same row."""
@@ -114,8 +127,8 @@ class Walk:
             return False
         return all(self.old.link(k.key) is k and self._unmoved(k.source) for k in links)
 
-    def changes(self, layer: Layer, twin: Array) -> tuple[Rows, Array, Array]:
-        """For each vertex, its sum minus its twin's: over known values, plus an interval."""
+    def changes(self, layer: Layer, twin: Array, *, tied: bool = False) -> tuple[Rows, Array, Array]:
+        """For each vertex, its sum minus its twin's: over known values, plus an interval; `tied` as in `values`."""
         n = len(layer)
         old_layer = self.old.layers_by_id.get(layer.id)
         row_of_old = np.full(0 if old_layer is None else len(old_layer), -1, dtype=np.int64)
@@ -128,10 +141,10 @@ class Walk:
         old_links = {} if old_layer is None else {k.key: k for k in self.old.incoming[layer.id]}
         for link in self.new.incoming[layer.id]:
             before = old_links.pop(link.key, None)
-            differs, differed = self._differences(link, before, row_of_old, wanted)
+            differs, differed = self._differences(link, before, row_of_old, wanted, tied)
             if before is not None:
                 parts += self._old_terms(before, row_of_old, differed)
-            new_parts, e_low, e_high, _ = self._new_terms(link, wanted, differs)
+            new_parts, e_low, e_high, _ = self._new_terms(link, wanted, differs, tied)
             parts += new_parts
             low, high = low + e_low, high + e_high
         for before in old_links.values():
@@ -142,7 +155,7 @@ class Walk:
         return self.collect(n, parts), *widen(low, high)
 
     def _differences(
-        self, link: Link, before: Link | None, row_of_old: Array, wanted: Array
+        self, link: Link, before: Link | None, row_of_old: Array, wanted: Array, tied: bool
     ) -> tuple[Array | None, Array | None]:
         """Which edges of the new and of the old link may differ, in what they read, from a partner in the other."""
         if before is None or before.kind != link.kind:
@@ -153,7 +166,7 @@ class Walk:
             return None, None
         if self.new.layer(link.target).grid != old_target.grid:
             return None, None
-        values = self.values(link.source)
+        values = self.values(link.source, tied=tied)
         offset = self.old.vertices.offset(link.source)
         old_row = np.where(values.certain, values.symbol - offset, -1)  # of the source, in its old layer
         old_row[(old_row < 0) | (old_row >= len(old_source))] = -1
@@ -178,10 +191,10 @@ class Walk:
         return [edges.over(symbol, self.space).negated()]
 
     def _new_terms(
-        self, link: Link, rows: Array, chosen: Array | None = None
+        self, link: Link, rows: Array, chosen: Array | None = None, tied: bool = False
     ) -> tuple[list[Terms], Array, Array, Array]:
         edges = Edges.of(self.new, link, rows, self.space, chosen)
-        values = self.values(link.source)
+        values = self.values(link.source, tied=tied)
         n = len(self.new.layer(link.target))
         parts, lost = edges.through(values, self.space)
         low, high, soft = edges.errors(values, self.space, n)
@@ -210,7 +223,24 @@ class Walk:
         zero = (low == 0) & (high == 0)
         return forms.filter(~zero) if zero.any() else forms
 
-    def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows) -> Sums:
+    def moved_by(self, layer: Layer, twin: Array, change: Rows, low: Array, high: Array) -> tuple[Array, Array]:
+        """Bounds of each vertex's sum minus its twin's: of the difference in every way in which it is known.
+
+        Args:
+            layer: a new layer.
+            twin: its vertices' twins.
+            change, low, high: the difference, as `changes` gives it.
+        """
+        least, most = self.change_interval(change)
+        least, most = widen(least + low, most + high)
+        if any(link.source in self._tied for link in self.new.incoming[layer.id]):
+            change, low, high = self.changes(layer, twin, tied=True)
+            other_least, other_most = self.change_interval(change)
+            other_least, other_most = widen(other_least + low, other_most + high)
+            least, most = np.fmax(least, other_least), np.fmin(most, other_most)
+        return least, most
+
+    def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows, moved: tuple[Array, Array]) -> Sums:
         """Forms and bounds of what arrives at some vertices of a layer."""
         place = np.full(len(layer), -1, dtype=np.int64)
         place[rows] = np.arange(len(rows))
@@ -235,7 +265,7 @@ class Walk:
         own_least, own_most = form_interval(own_form, *self.space.interval(own_form))
         z_low = np.maximum(down(at_least + low), own_least)
         z_high = np.minimum(up(at_most + high), own_most)
-        return Sums(rows, twin, form, low, high, soft, change, z_low, z_high)
+        return Sums(rows, twin, form, low, high, soft, change, *moved, z_low, z_high)
 
     # -- known values -----------------------------------------------------------------------------
 
