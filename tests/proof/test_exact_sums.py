@@ -96,6 +96,15 @@ def test_what_cancels_leaves_exactly_nothing(values, random):
     assert missing[0] == 0
 
 
+@pytest.mark.parametrize("exponent", [20, 60, 120, 250])
+def test_terms_of_very_different_size_cancel(exponent):
+    rng = np.random.default_rng(exponent)
+    for _ in range(100):
+        n = int(rng.integers(2, 20))
+        values = rng.normal(size=n) * 2.0 ** rng.integers(-exponent, exponent, n)
+        assert sum_groups(rng.permutation(np.concatenate([values, -values])), np.array([0])) == (0, 0)
+
+
 def test_heavy_cancellation_in_a_thousand_terms():
     rng = np.random.default_rng(0)
     values = rng.normal(size=500) * 2.0 ** rng.integers(-20, 20, 500)
