@@ -1,5 +1,7 @@
 """Old values over the values that they are made of: however deep, and without rounding what need not be rounded."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def chain(depth, activation="relu", width=3, **options):
     for name in names[1:-1]:
         b.layer(name, width, activation=activation, **options)
     b.output("y", width)
-    for source, target in zip(names, names[1:], strict=False):
+    for source, target in pairwise(names):
         b.dense(source, target)
     graph = b.build()
     weight = np.random.default_rng(depth).uniform(0.1, 1, len(graph.edges))  # never negative: every ReLU is linear
