@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCS_INSTALLED := $(VENV)/.installed-docs
 
-.PHONY: grow test test-long lint format bench ablation docs clean
+.PHONY: grow test test-long lint format bench soundness ablation docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,7 +42,12 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.step_time
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.proofs
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
+
+# Certificates against measurements, over many random graphs and rewrites.
+soundness: $(INSTALLED)
+	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0
 
 ablation: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "say which data: make ablation DATA=mnist.npz"; exit 2; }

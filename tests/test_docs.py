@@ -1,23 +1,149 @@
-"""Code in the docs is included from examples, which the tests run; the markers and sections must exist."""
+"""Code in the docs is included from examples, which the tests run; what the docs show is what the code prints."""
 
+import importlib
+import importlib.util
 import re
+import sys
+import types
 from pathlib import Path
 
+import pytest
+from hypothesis import is_hypothesis_test
+
+import compilers.testing
+import netgraph.testing
+from netgraph.app.rule_table import markdown
+
 ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+def python_blocks(page):
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def example(name):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_included_sections_exist():
     included = 0
-    for page in (ROOT / "docs").glob("*.md"):
+    for page in PAGES:
         for path, section in re.findall(r'^--8<-- "([^":]+):(\w+)"$', page.read_text(), flags=re.MULTILINE):
             text = (ROOT / path).read_text()
             assert f"--8<-- [start:{section}]" in text, f"{page.name} includes {path}:{section}"
             assert f"--8<-- [end:{section}]" in text, f"{page.name} includes {path}:{section}"
             included += 1
-    assert included >= 2
+    assert included >= 14
 
 
 def test_python_blocks_of_the_docs_are_included_not_pasted():
-    for page in (ROOT / "docs").glob("*.md"):
-        for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL):
+    for page in PAGES:
+        for block in python_blocks(page):
             assert block.startswith('--8<-- "examples/'), f"{page.name} has code of its own: {block[:60]!r}"
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text().split("nav:")[1]
+    assert sorted(re.findall(r": (\w+\.md)$", navigation, flags=re.MULTILINE)) == [page.name for page in PAGES]
+
+
+def test_the_code_of_the_readme_runs(monkeypatch, capsys):
+    module = types.ModuleType("readme")
+    monkeypatch.setitem(sys.modules, "readme", module)  # where dataclasses look up annotations
+    blocks = python_blocks(ROOT / "README.md")
+    assert len(blocks) >= 3
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), vars(module))
+    assert capsys.readouterr().out.startswith("exact: no output changes, because ")
+    assert module.before.equals(module.graph)
+
+
+# -- proofs ------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_rules_is_the_one_that_is_printed():
+    text = (ROOT / "docs" / "proofs.md").read_text()
+    shown = text.split("<!-- rules -->\n")[1].split("<!-- /rules -->")[0]
+    assert shown == markdown(), "paste the output of `netgraph rules --markdown` between the markers"
+
+
+# -- property testing --------------------------------------------------------------------------------
+
+
+def test_the_counterexample_that_is_shown_is_the_one_that_is_reported():
+    text = (ROOT / "docs" / "property_testing.md").read_text()
+    shown = text.split("<!-- report -->\n```text\n")[1].split("```")[0]
+    assert " ".join(shown.split()) in " ".join(example("property_test").report().split())
+
+
+def test_the_pasted_graph_is_written_as_it_was_reported():
+    own = example("property_test")
+    source = (ROOT / "examples" / "property_test.py").read_text()
+    pasted = source.split("def counterexample():\n")[1].split("    return graph")[0]
+    code = netgraph.testing.to_code(own.counterexample()).replace("import numpy as np\n", "")
+    assert pasted.replace('"', "'").replace("    ", "") == code
+
+
+def test_every_check_is_listed():
+    text = (ROOT / "docs" / "property_testing.md").read_text()
+    rows = re.findall(r"^\| `(check_\w+)` \|", text, flags=re.MULTILINE)
+    assert rows == [check.__name__ for check in compilers.testing.RULE_CHECKS]
+    assert f"{number(len(netgraph.testing.RULE_CHECKS))} checks" in (ROOT / "README.md").read_text()
+
+
+def number(n):
+    return {11: "eleven", 12: "twelve", 13: "thirteen", 14: "fourteen"}[n]
+
+
+def test_the_example_has_tests_of_hypothesis():
+    own = example("property_test")
+    found = [name for name in vars(own) if name.startswith("test_") and is_hypothesis_test(getattr(own, name))]
+    assert len(found) >= 3
+
+
+# -- reference ---------------------------------------------------------------------------------------
+
+
+def directives():
+    """(dotted name, members or None) of everything that the reference includes."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    parts = re.findall(r"^::: (\S+)((?:\n    .*)*)", text, flags=re.MULTILINE)
+    result = []
+    for name, options in parts:
+        members = re.search(r"members: \[(.*)\]", options)
+        result.append((name, None if members is None else members.group(1).split(", ")))
+    return result
+
+
+def resolve(name):
+    """A module, or an attribute of one, by its dotted name."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        module, _, attribute = name.rpartition(".")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@pytest.mark.parametrize(("name", "members"), directives(), ids=lambda value: value if isinstance(value, str) else "")
+def test_what_the_reference_names_exists(name, members):
+    target = resolve(name)
+    for member in members or ():
+        assert hasattr(target, member), f"{name}.{member}"
+        # The page would show the module of that name, which says nothing, in place of what is exported under it.
+        hidden = hasattr(target, "__path__") and importlib.util.find_spec(f"{name}.{member}") is not None
+        assert not hidden, f"give {name}.{member}.{member} a line of its own"
+
+
+@pytest.mark.parametrize("name", ["rules", "proof", "rewriting", "testing"])
+def test_what_is_exported_is_in_the_reference(name):
+    package = importlib.import_module(f"netgraph.{name}")
+    listed = {path.rpartition(".")[2] for path, _ in directives()}
+    for path, members in directives():
+        listed |= set(members or ()) if path == f"netgraph.{name}" else set()
+    missing = {n for n in package.__all__ if not n.startswith(("check_", "MAX_")) and not n.endswith("Rows")}
+    assert missing - listed - {"Meddle", "Entry", "Stamp"} == set()

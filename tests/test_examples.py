@@ -19,6 +19,18 @@ def test_example(path):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_example_of_property_tests_passes_under_pytest():
+    path = ROOT / "examples" / "property_test.py"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    arguments = ["-p", "no:cacheprovider", "-k", "not above"]  # one of the two rules will do
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, path], cwd=ROOT, env=environment, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "16 passed" in done.stdout
+
+
 def test_the_rule_in_the_readme_is_the_one_of_the_example():
     example = (ROOT / "examples" / "own_rule.py").read_text()
     rule = example.split("# --8<-- [start:rule]\n")[1].split("# --8<-- [end:rule]")[0].strip()

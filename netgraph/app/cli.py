@@ -1,4 +1,4 @@
-"""The command line: `netgraph grow | show | replay | undo | explain | methods | data`."""
+"""The command line: `netgraph grow | show | replay | undo | explain | rules | methods | data`."""
 
 from __future__ import annotations
 
@@ -147,6 +147,20 @@ def _explain(arguments: argparse.Namespace, console: Console) -> None:
     )
 
 
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
+    parser.set_defaults(run=_rules)
+
+
+def _rules(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.rule_table import markdown, table
+
+    if arguments.markdown:
+        print(markdown(), end="")
+    else:
+        console.print(table())
+
+
 def _run(arguments: argparse.Namespace) -> Any:
     from netgraph.app.run_directory import RunDirectory
 
@@ -208,6 +222,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
+    "rules": (_add_rules, "show what every shipped rule is proved to do"),
     "methods": (lambda p: p.set_defaults(run=_methods), "list methods and their options"),
     "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),
 }

@@ -169,21 +169,17 @@ class Decision:
             exactly: only those whose value is known without an error.
         """
         layer, sums, walk = self.layer, self.sums, self.walk
-        if layer.norm == "layer" or (exactly and layer.norm != "none"):
-            return  # what a norm makes of a constant is known only up to rounding, or by another name
+        if layer.norm == "layer":
+            return
         others = self.form.sums(self.form.column != walk.space.one)
         which = np.flatnonzero(self.open & (others == 0) & (self.sum_low == 0) & (self.sum_high == 0))
         if not len(which):
             return
         rows = sums.rows[which]
-        low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], "eval", rows)
-        if layer.norm == "batch" and walk.mode == "train":
-            # A constant is its own mean: what remains in training is the shift.
-            shift = self.columns["shift"][which]
-            own = {name: values[which] for name, values in self.columns.items()}
-            in_train = self.activation.interval(shift, shift, own, layer.slope)
-            low, high = np.minimum(low, in_train[0]), np.maximum(high, in_train[1])
+        low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], walk.mode, rows)
         same = high - low <= (0 if exactly else 1e-12 * np.maximum(np.abs(low), np.abs(high)))
+        if exactly and layer.norm == "batch":
+            same &= (low == 0) & (high == 0)  # any other may be known by another name without rounding
         which, low, high = which[same], low[same], high[same]
         some = np.flatnonzero(low)
         one = np.full(len(some), walk.space.one)

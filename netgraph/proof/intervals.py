@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 Mode = Literal["eval", "train"]
-"""What batch norm does. In "train" nothing is known of a normalised value, but where its scale is 0."""
+"""What batch norm does. In "train" nothing is known of a normalised value, but where its scale is 0 or its sum the same
+for every input; the bounds hold in both modes."""
 
 Domain = Mapping[str, Any] | tuple[Any, Any]
 Pair = tuple[Array, Array]
@@ -69,7 +70,7 @@ def bounds(graph: Graph, *, domain: Domain | None = None, mode: Mode = "eval") -
         graph: the network.
         domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a graph
             with one input. Layers that are left out keep the domain that they declare.
-        mode: whether batch norm uses its running statistics ("eval") or those of an unknown batch ("train").
+        mode: whether batch norm uses its running statistics ("eval"), or perhaps those of any batch ("train").
 
     Raises:
         InputError: when a domain does not fit the inputs, is empty or NaN.
@@ -313,7 +314,14 @@ def normalise_interval(
         limit = layer_norm_limit(len(layer))
         return scaled(np.full(len(z_low), -limit), np.full(len(z_low), limit), p["scale"], p["shift"])
     if mode == "train":
-        return scaled(np.full(len(z_low), -np.inf), np.full(len(z_low), np.inf), p["scale"], p["shift"])
+        constant = z_low == z_high  # its own mean, which leaves the shift; the running mean may be another
+        far = np.where(constant, 0.0, np.inf)
+        low, high = scaled(-far, far, p["scale"], p["shift"])
+        if constant.any():
+            in_eval = normalise_interval(layer, z_low, z_high, "eval", rows)
+            low = np.where(constant, np.minimum(low, in_eval[0]), low)
+            high = np.where(constant, np.maximum(high, in_eval[1]), high)
+        return low, high
     with np.errstate(over="ignore"):  # `scaled` knows nothing of the result of an infinite factor
         factor = p["scale"] / np.sqrt(p["var"] + layer.norm_epsilon)
     low, high = add(z_low, z_high, -p["mean"], -p["mean"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,7 +215,7 @@ class Rewriter:
         self._buffer.add_edges(
             source=src.id, source_layer=_layer_of(src), target=dst.id, target_layer=_layer_of(dst),
             tap=np.broadcast_to(np.asarray(tap, np.int32), (n,)), weight=self._draw(weight, n),
-            kind=kind, port=port, frozen=frozen,
+            kind=kind, port=index(port), frozen=frozen,
         )  # fmt: skip
 
     def connect_all(
@@ -227,7 +228,7 @@ class Rewriter:
         port: int = 0,
     ) -> int:
         """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
-        count = 0
+        count, port = 0, index(port)
         for s_ids, s_layer in _by_layer(src):
             for d_ids, d_layer in _by_layer(dst):
                 link = self.graph.link((s_layer, d_layer, port))

@@ -1,9 +1,14 @@
+import io
 import json
 
 import pytest
 from grow_runs import entries, grow, refused, snapshot
+from rich.console import Console
 
 import netgraph as ng
+from netgraph.app.inspect import show
+from netgraph.app.run_directory import RunDirectory
+from netgraph.proof import Certificate, Measurement
 
 # -- looking at runs ---------------------------------------------------------------------------------
 
@@ -15,6 +20,51 @@ def test_show_prints_results_layers_and_rewrites(finished, call):
     assert f"test accuracy {summary['test_accuracy']:.4f}" in out
     for words in ("input", "output", "split-2", "relu", "SplitEdges", "PruneEdges", "exact", "660"):
         assert words in out
+
+
+def test_show_tells_what_is_proved_of_every_rewrite(finished):
+    console = Console(width=250, record=True, file=io.StringIO())
+    show(RunDirectory(finished), console)
+    out = console.export_text().split("rewrites")[-1]
+    recorded = RunDirectory(finished).journal.entries()
+    lines = [line for line in out.splitlines() if "Edges" in line]
+    assert len(lines) == len(recorded)
+    for line, entry in zip(lines, recorded, strict=True):
+        assert entry.certificate.brief() in line
+    splits = [line for line in lines if "SplitEdges" in line]
+    assert all("exact; measured" in line and "of the range" in line for line in splits)
+    prunes = [line for line in lines if "PruneEdges" in line]
+    assert prunes
+    assert all("bounded, at most" in line for line in prunes)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "text"),
+    [
+        (Certificate("exact", "nothing matched", bound=0.0), "exact"),
+        (
+            Certificate("exact", "", 0.0, measured=Measurement(1e-16, 2e-16, 64, 0.0)),
+            "exact; measured 2.0e-16 of the range",
+        ),
+        (Certificate("bounded", "", 0.25), "bounded, at most 0.25"),
+        (Certificate("bounded", "", 0.251, rounding=True), "exact up to rounding, at most 0.251"),
+        (
+            Certificate("bounded", "", 0.25, assumptions=("batch norm in eval mode",),
+                        measured=Measurement(0.1, 0.05, 64, 0.125)),
+            "bounded, at most 0.25 (0.125 of the range), batch norm in eval mode; measured 5.0e-02 of the range",
+        ),
+        (Certificate("unknown", "no bound is known"), "unknown"),
+    ],
+    ids=["empty", "exact", "bounded", "rounding", "assumption", "unknown"],
+)  # fmt: skip
+def test_show_has_few_words_for_every_kind_of_certificate(certificate, text, run, call):
+    file = run / "journal.jsonl"
+    first, *rest = file.read_text().splitlines()
+    file.write_text("\n".join([json.dumps({**json.loads(first), "certificate": certificate.to_json()}), *rest]) + "\n")
+    console = Console(width=300, record=True, file=io.StringIO())
+    show(RunDirectory(run), console)
+    (line,) = [line for line in console.export_text().splitlines() if line.strip().startswith("│ 1 │")]
+    assert line.rstrip("│ ").endswith(f"│ {text}")
 
 
 def test_replay_checks_every_hash_forwards_and_backwards(finished, call):
@@ -66,14 +116,16 @@ def test_an_undone_run_is_not_resumed_from_nothing(run, call):
     assert snapshot(run) == before
 
 
-@pytest.mark.parametrize("rule", ["split-edges", "prune-edges", "prune-vertices", "add-edges", "widen-layer"])
+@pytest.mark.parametrize("rule", sorted(ng.rules.RULES))
 def test_explain_counts_what_is_left_after_each_condition(rule, finished, call):
     code, out, err = call("explain", finished, rule)
     assert (code, err) == (0, "")
     assert "".join(part.title() for part in rule.split("-")) in out
     graph = ng.load(finished / "graph.safetensors")
-    rules = ng.rules.RULES
-    assert str(ng.explain(rules[rule](), graph)).split()[-1] in out
+    explanation = ng.explain(ng.rules.RULES[rule](), graph)
+    for condition, count in explanation.stages:
+        assert f"{condition} {count:,}" in out
+    assert " ".join(str(explanation).split()) == out
 
 
 def test_explain_takes_parameters_of_the_rule(finished, call):
@@ -127,7 +179,7 @@ def test_version_and_help(call):
     assert call("--version")[:2] == (0, f"netgraph {ng.__version__}")
     code, out, _err = call("--help")
     assert code == 0
-    for command in ("grow", "show", "replay", "undo", "explain", "methods", "data"):
+    for command in ("grow", "show", "replay", "undo", "explain", "rules", "methods", "data"):
         assert command in out
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -7,6 +8,7 @@ from rich.console import Console
 import netgraph as ng
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary, render_summary
+from netgraph.proof import Certificate, Measurement
 
 
 @pytest.fixture
@@ -47,6 +49,8 @@ def test_the_numbers_are_those_of_the_run(finished, values):
     assert values["epochs"] == len(metrics)
     assert values["seconds_start"] > 0
     assert values["seconds"] >= sum(entry["seconds"] for entry in metrics)
+    assert values["growth_proof"] == "exact"
+    assert values["growth_bound"] == 0.0
     assert values["growth_change"] < 1e-9
     assert values["grown_at"] == recorded[0].epoch
     assert values["stopped"] is None
@@ -65,6 +69,62 @@ def test_the_text_has_results_rewrites_and_settings(finished, values):
     assert run.config["fingerprint"] in text
     assert "topology.svg" in text
     assert "Ended early" not in text
+
+
+BOUNDED = Certificate("bounded", "", 0.5, {"output": (0.5,)}, measured=Measurement(0.1, 0.05, 64, 0.25))
+ROUNDED = Certificate("bounded", "", 1e-7, {"output": (1e-7,)}, True, measured=Measurement(1e-8, 1e-8, 64, 1e-7))
+UNKNOWN = Certificate("unknown", "no bound is known", measured=Measurement(2.0, 0.5, 64))
+
+
+@pytest.mark.parametrize(
+    ("certificates", "proof", "bound", "change", "told"),
+    [
+        ([ROUNDED], "exact up to rounding", 1e-7, 1e-8, "within 1.0e-07 of the range; measured 1.0e-08"),
+        ([ROUNDED, BOUNDED], "bounded", 0.25, 0.05, "proved bounded, within 2.5e-01 of the range; measured 5.0e-02"),
+        ([BOUNDED, UNKNOWN], "unknown", None, 0.5, "growth proved unknown, without a bound; measured 5.0e-01"),
+    ],
+    ids=["rounding", "bounded", "unknown"],
+)  # fmt: skip
+def test_growth_is_as_good_as_its_weakest_rewrite(certificates, proof, bound, change, told, run, monkeypatch):
+    directory = RunDirectory(run)
+    entries = directory.journal.entries()
+    grown = [i for i, e in enumerate(entries) if e.rule == "SplitEdges"]
+    assert len(grown) == 2
+    for i, certificate in zip(grown, certificates, strict=False):
+        entries[i] = dataclasses.replace(entries[i], certificate=certificate)
+    summary = collected(directory, entries, monkeypatch)
+    assert (summary.growth_proof, summary.growth_bound, summary.growth_change) == (proof, bound, change)
+    assert told in summary.table().caption
+    # What pruning does to the function is no part of it.
+    for i, entry in enumerate(entries):
+        if entry.rule == "PruneEdges":
+            entries[i] = dataclasses.replace(entry, certificate=UNKNOWN)
+    assert collected(directory, entries, monkeypatch).growth_proof == proof
+
+
+def test_without_growth_nothing_is_proved_of_it(run, monkeypatch):
+    directory = RunDirectory(run)
+    summary = collected(directory, [], monkeypatch)
+    assert (summary.growth_proof, summary.growth_bound, summary.growth_change) == (None, 0.0, 0.0)
+    assert summary.grown_at is None
+    assert "nothing grew" in summary.table().caption
+
+
+def collected(directory, entries, monkeypatch):
+    """The summary of a run that had these rewrites."""
+    monkeypatch.setattr(type(directory.journal), "entries", lambda _self: entries)
+    start = ng.load(directory.start_file)
+    state = SimpleNamespace(net=SimpleNamespace(graph=directory.graph), elapsed=1.0, epoch=6, stopped=None)
+    data = SimpleNamespace(name="digits", task="classification")
+    return RunSummary.collect(directory, data, state, start, 1.0, {"test": 0.9, "test_start": 0.8, "val": 0.9})
+
+
+def test_the_text_has_what_is_proved_of_every_rewrite(finished):
+    rows = [line for line in (finished / "summary.md").read_text().splitlines() if line.startswith("| ")]
+    for entry in RunDirectory(finished).journal.entries():
+        (row,) = [row for row in rows if row.startswith(f"| {entry.rewrite} | {entry.epoch} | {entry.rule} |")]
+        measured = entry.certificate.measured
+        assert row.endswith(f"| {entry.certificate.level} | {measured.bound:.1e} | {measured.relative:.1e} |")
 
 
 def test_an_early_end_is_told(finished, values):
