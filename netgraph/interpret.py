@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from netgraph.errors import InputError
-from netgraph.graph import Conv2d, Dense, Graph, Identity, Layer, Link, Pool, get_activation
+from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
 from netgraph.graph.columns import Array
+from netgraph.graph.link import LinkKind
 
 Inputs = Mapping[str, Any] | Any
 
@@ -93,23 +94,28 @@ def check_in_domain(layer: Layer, values: Array) -> None:
 def _contribution(link: Link, source: Array, target: Layer) -> Array:
     """(batch, targets, *grid) sum over the edges of one link."""
     if isinstance(link.kind, Conv2d):
-        return _convolve(link, link.kind, source, target)
-    if isinstance(link.kind, Identity) and link.kind.stride != (1, 1):
-        source = source[:, :, :: link.kind.stride[0], :: link.kind.stride[1]]
-    assert isinstance(link.kind, Dense | Identity)
-    return _mix(link, np.ones(len(link), dtype=bool), source, len(target))
+        mixed = _convolve(link, link.kind, source, len(target))
+    else:
+        mixed = _mix(link, np.ones(len(link), dtype=bool), _strided(link.kind, source), len(target))
+    return mixed.reshape(len(source), len(target), *target.grid)  # a grid of one position is no grid
 
 
-def _convolve(link: Link, kind: Conv2d, source: Array, target: Layer) -> Array:
+def _strided(kind: LinkKind, source: Array) -> Array:
+    if isinstance(kind, Identity) and kind.stride != (1, 1):
+        return source[:, :, :: kind.stride[0], :: kind.stride[1]]
+    return source
+
+
+def _convolve(link: Link, kind: Conv2d, source: Array, targets: int) -> Array:
     (ph, pw), (sh, sw) = kind.padding, kind.stride
     padded = np.pad(source, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
     h, w = kind.output_grid(source.shape[2:])
-    out = np.zeros((len(source), len(target), h, w))
+    out = np.zeros((len(source), targets, h, w))
     for tap in np.unique(link.tap):
         y, x = divmod(int(tap), kind.kernel[1])
         window = padded[:, :, y : y + sh * (h - 1) + 1 : sh, x : x + sw * (w - 1) + 1 : sw]
-        out += _mix(link, link.tap == tap, window, len(target))
-    return out.reshape(len(source), len(target), *target.grid)
+        out += _mix(link, link.tap == tap, window, targets)
+    return out
 
 
 def _mix(link: Link, chosen: Array, source: Array, targets: int) -> Array:

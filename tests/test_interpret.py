@@ -219,6 +219,35 @@ def test_a_pool_of_the_whole_grid_gives_scalars():
     np.testing.assert_allclose(ng.interpret(b.build(), x), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("grid", "kind", "fits"),
+    [
+        ((1, 1), ng.Dense(), True),
+        ((1, 1), ng.Identity(), True),
+        ((2, 2), ng.Identity(stride=(2, 2)), True),
+        ((1, 1), ng.Conv2d((1, 1)), True),
+        ((2, 2), ng.Conv2d((2, 2)), True),
+        ((2, 2), ng.Dense(), False),
+        ((2, 2), ng.Identity(), False),
+    ],
+)
+def test_a_grid_of_one_position_feeds_scalars(grid, kind, fits):
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, grid=grid)
+    b.output("y", 2)
+    wires = isinstance(kind, ng.Identity)
+    weight = [1.0, 1.0] if wires else [2.0, -3.0]
+    b.edges("x", "y", [0, 1], [0, 1], weight=weight, kind=kind, frozen=wires)
+    if not fits:
+        with pytest.raises(ng.errors.GraphError, match="gives the grid"):
+            b.build()
+        return
+    x = np.random.default_rng(0).normal(size=(3, 2, *grid))
+    graph = b.build()
+    np.testing.assert_array_equal(ng.interpret(graph, x), x[:, :, 0, 0] * weight)
+    assert ng.certify(graph, graph.with_weights(graph.edges.weight), domain=(-1, 1)).kind == "exact"
+
+
 def test_residual_block_with_stride_and_fewer_source_maps():
     """conv-norm into a summing layer, shortcut strided by 2 into the first 2 of 3 maps, as in CIFAR ResNets."""
     b = ng.GraphBuilder(dtype=np.float64)

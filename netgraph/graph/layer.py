@@ -238,7 +238,7 @@ def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
 
 def int_pair(name: str, values: Any) -> tuple[int, int]:
     """Two plain ints, (height, width); raises `GraphError` naming what is given instead."""
-    if len(values) != 2:
+    if np.shape(values) != (2,):
         raise GraphError(f"{name}={values} needs two numbers, (height, width).")
     return (int(values[0]), int(values[1]))
 

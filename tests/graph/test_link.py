@@ -140,3 +140,9 @@ def test_digest_changes_with_everything_but_weight_and_birth():
 
 def test_repr():
     assert repr(link()) == "Link(0 -> 1, port 0, Dense(), 2 edges)"
+
+
+@pytest.mark.parametrize("kernel", [3, (3,), (3, 3, 3), "33"])
+def test_kernels_are_pairs(kernel):
+    with pytest.raises(GraphError, match="needs two numbers"):
+        Conv2d(kernel)
