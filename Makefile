@@ -45,9 +45,10 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.proofs
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
 
-# Certificates against measurements, over many random graphs and rewrites.
+# Certificates against measurements, over many random graphs and rewrites; and exact rules to the last bit.
 soundness: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0
+	$(BIN)/python -m benchmarks.dyadic --graphs 1000 --seed 0
 
 ablation: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "say which data: make ablation DATA=mnist.npz"; exit 2; }
