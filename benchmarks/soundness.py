@@ -45,7 +45,7 @@ class SplitInto(ng.Rule):
             for into, out in self.signs:
                 n = rw.add_layer(len(g), activation=self.activation, name="split", grid=g.p.grid)
                 rw.connect(g.p, n, weight=into)
-                rw.connect(n, g.c, weight=out * g.e.weight, tap=g.e.tap, kind=g.e.kind, port=int(g.e.port[0]))
+                rw.connect(n, g.c, weight=out * g.e.weight, tap=g.e.tap, kind=g.e.kind, port=g.e.port[0])
             rw.remove(g.e)
 
 
