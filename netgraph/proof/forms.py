@@ -100,7 +100,11 @@ class Rows:
 
     def sums(self, values: Array) -> Array:
         """(rows,) sums of one value per entry."""
-        return np.bincount(self.row, weights=values, minlength=len(self))
+        result = np.zeros(len(self))
+        some = np.flatnonzero(self.counts)
+        if len(some):
+            result[some] = np.add.reduceat(values, self.start[some], dtype=np.float64)
+        return result
 
     def only_rounding(self) -> Array:
         """(rows,) whether nothing is left in a form but what rounding of larger terms explains."""
