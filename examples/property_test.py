@@ -42,7 +42,7 @@ class BendEdges(ng.Rule):
             for into, out in self.signs:
                 n = rw.add_layer(len(g), activation="relu", name="bend", grid=g.p.grid)
                 rw.connect(g.p, n, weight=into)
-                rw.connect(n, g.c, weight=out * g.e.weight, tap=g.e.tap, kind=g.e.kind, port=int(g.e.port[0]))
+                rw.connect(n, g.c, weight=out * g.e.weight, tap=g.e.tap, kind=g.e.kind, port=g.e.port[0])
             rw.remove(g.e)
 
     def claim(self, m):

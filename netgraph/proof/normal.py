@@ -123,8 +123,8 @@ class Normal:
         self.any_rough = self.any_rough or not exact.all()
         if not self._rough and forms is not as_stored:
             forms = either(forms, as_stored, forms.sums(forms.error) != 0)
-        repeats, terms = self._repeats(layer, np.setdiff1d(np.arange(len(layer)), linear[exact]), own, forms)
-        plain = np.flatnonzero(exact | (self._rough & ~np.isin(linear, repeats)))
+        plain = np.flatnonzero(exact | self._rough)
+        repeats, terms = self._repeats(layer, np.setdiff1d(np.arange(len(layer)), linear[plain]), own, forms)
         if not len(plain) + len(repeats):
             return False
         sums = stacked(walk.collect(len(repeats), [terms]), written.take(plain))

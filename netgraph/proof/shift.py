@@ -139,7 +139,7 @@ def _batch_normed(
     offset = np.where(kept, 0.0, o_new - o_old)
     with np.errstate(invalid="ignore"):
         sizes = sum(np.abs(part) for part in (low, high, *by_factor, offset))
-        room = np.where(kept, 0.0, e_new + e_old + 1e-14 * sizes)
+        room = np.where(kept, 0.0, e_new + e_old + 1e-14 * sizes + 1e-290)
         return *widen(low + by_factor[0] + offset - room, high + by_factor[1] + offset + room), kept
 
 

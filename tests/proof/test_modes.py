@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from proof_graphs import hidden, link, source, target
 
 import netgraph as ng
+from netgraph.graph import Graph
 from netgraph.proof import certify
 from netgraph.rules import PruneEdges, SplitVertices, WidenLayer
 
@@ -58,3 +60,12 @@ def test_a_batch_norm_that_is_taken_away_is_compared_by_its_statistics():
     certificate = certify(old, changed)
     assert certificate.kind == "bounded"
     assert certificate.assumptions == EVAL
+
+
+def test_a_change_that_underflows_is_not_called_exact():
+    """The values are -1e-400 and -2e-400, which no float tells apart."""
+    one, two = (
+        Graph([source(), hidden(norm="batch", mean=mean, scale=1e-200, var=1.0), target()], [link(1, 9, [(0, 0, 1.0)])])
+        for mean in (1e-200, 2e-200)
+    )
+    assert 0 < certify(one, two).bound < 1e-280

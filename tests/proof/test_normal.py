@@ -4,8 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from proof_graphs import hidden, link, source, target
 
 import netgraph as ng
+from netgraph.graph import Graph
 from netgraph.proof import certify
 from netgraph.rules import InsertLayer, SplitVertices
 
@@ -53,3 +55,12 @@ def test_a_change_below_many_linear_layers_is_as_large_as_their_product():
     change = np.abs(ng.interpret(old, x) - ng.interpret(old.with_weights(weight), x)).max()
     assert certificate.kind == "bounded"
     assert change <= certificate.bound <= change * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_of_equal_vertices_that_are_nearly_linear_either_may_be_read(read):
+    """Rational vertices at their identity, t / sqrt(1 + 1e-8), hand their sum on with a factor that is not exact."""
+    h, y = hidden(2, activation="rational"), target()
+    old = Graph([source(), h, y], [link(0, 1, [(0, 0, 0.3), (0, 1, 0.3)]), link(1, 9, [(read, 0, 0.7)])])
+    new = Graph([source(), y], [link(0, 9, [(0, 0, 0.21)])])
+    assert certify(old, new).bound == pytest.approx(0.21 * 5e-9, rel=1e-3)
