@@ -57,7 +57,7 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array]:
     Returns:
         (groups,) sums, and (groups,) bounds on what is missing, 0 where a sum is exact.
 
-    Costs O(n), in as many steps on whole columns as the largest group has members.
+    Costs O(n), in steps on whole columns, whose number grows with the logarithm of the largest group.
     """
     total, group, left = _sum_once(values, start)
     missing = np.zeros(len(total))
@@ -75,18 +75,34 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array]:
 
 
 def _sum_once(values: Array, start: Array) -> tuple[Array, Array, Array]:
-    """Rounded sums of groups, and what rounding took from them: the numbers of the groups, and values other than 0."""
-    size = np.diff(start, append=len(values))
+    """Rounded sums of groups, pair by pair; and what rounding took, but zeros: numbers of groups, and values."""
     total = values[start]
-    open_groups = np.flatnonzero(size > 1)
+    size = np.diff(start, append=len(values))
+    number = np.flatnonzero(size > 1)
+    size = size[number]
+    values = values[np.repeat(start[number], size) + _within(size)]
     group, left = [start[:0]], [values[:0]]
-    step = 1
-    while len(open_groups):
-        total[open_groups], rest = two_sum(total[open_groups], values[start[open_groups] + step])
-        inexact = rest != 0
-        if inexact.any():
-            group.append(open_groups[inexact])
-            left.append(rest[inexact])
-        step += 1
-        open_groups = open_groups[size[open_groups] > step]
+    while len(number):
+        first, pairs = np.cumsum(size) - size, size // 2
+        at = np.repeat(first, pairs) + 2 * _within(pairs)
+        sums, rest = two_sum(values[at], values[at + 1])
+        inexact = np.flatnonzero(rest)
+        group.append(np.repeat(number, pairs)[inexact])
+        left.append(rest[inexact])
+        odd = np.flatnonzero(size % 2)
+        alone = values[first[odd] + size[odd] - 1]
+        size = size - pairs
+        values = np.empty(size.sum())
+        first = np.cumsum(size) - size
+        values[np.repeat(first, pairs) + _within(pairs)] = sums
+        values[first[odd] + size[odd] - 1] = alone
+        done = size == 1
+        total[number[done]] = values[first[done]]
+        values = values[np.repeat(~done, size)]
+        number, size = number[~done], size[~done]
     return total, np.concatenate(group), np.concatenate(left)
+
+
+def _within(counts: Array) -> Array:
+    """Concatenated ranges 0, ..., counts[i] - 1."""
+    return np.asarray(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts))

@@ -304,14 +304,19 @@ class Walk:
         return change
 
     def index_like(self, layer: Layer) -> None:
-        """Make the old vertices with a layer's operation known: O(edges into them), once."""
+        """Make the old vertices with a layer's operation known: O(edges into them and all they read), once."""
         what = operation(layer)
+        members = []
         for other in self.old.layers_by_id.values():
-            if other.id in self._indexed or other.role == "input" or operation(other) != what:
-                continue
-            self._indexed.add(other.id)
-            symbol = self.old.vertices.offset(other.id) + np.arange(len(other))
-            self.make_known(what, self.old_forms([(other, symbol)]), parameters(other), symbol)
+            if other.id not in self._indexed and other.role != "input" and operation(other) == what:
+                members.append((other, self.old.vertices.offset(other.id) + np.arange(len(other))))
+        if not members:
+            return
+        self._indexed.update(other.id for other, _ in members)
+        forms = self.old_forms(members)
+        self.search_normal(forms)
+        own = np.concatenate([parameters(other) for other, _ in members])
+        self.make_known(what, forms, own, np.concatenate([symbol for _, symbol in members]))
 
     def make_known(self, what: Operation, forms: Rows, own: Array, symbol: Array) -> None:
         """Remember vertices by their forms, as they are and in normal form."""

@@ -156,3 +156,9 @@ def test_sums_that_fit_into_a_float_are_that_float():
             assert (float(total), float(missing)) == (float(real), 0.0)
             exact += 1
     assert exact > 100
+
+
+def test_a_group_of_very_many_members():
+    values = np.random.default_rng(0).normal(size=100_001)
+    (total,), (missing,) = sum_groups(np.concatenate([values, -values[::-1], [0.5]]), np.array([0]))
+    assert (total, missing) == (0.5, 0)

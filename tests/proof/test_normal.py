@@ -20,8 +20,8 @@ def chain(depth, activation="relu", width=3, **options):
     for name in names[1:-1]:
         b.layer(name, width, activation=activation, **options)
     b.output("y", width)
-    for source, target in pairwise(names):
-        b.dense(source, target)
+    for pair in pairwise(names):
+        b.dense(*pair)
     graph = b.build()
     weight = np.random.default_rng(depth).uniform(0.1, 1, len(graph.edges))  # never negative: every ReLU is linear
     return graph.with_weights(weight)
