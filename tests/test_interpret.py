@@ -227,6 +227,9 @@ def test_a_pool_of_the_whole_grid_gives_scalars():
         ((2, 2), ng.Identity(stride=(2, 2)), True),
         ((1, 1), ng.Conv2d((1, 1)), True),
         ((2, 2), ng.Conv2d((2, 2)), True),
+        ((1, 1), ng.Conv2d((3, 3), padding=(1, 1)), True),
+        ((2, 2), ng.Conv2d((1, 1), stride=(2, 2)), True),
+        ((1,), ng.Dense(), False),
         ((2, 2), ng.Dense(), False),
         ((2, 2), ng.Identity(), False),
     ],
@@ -237,7 +240,8 @@ def test_a_grid_of_one_position_feeds_scalars(grid, kind, fits):
     b.output("y", 2)
     wires = isinstance(kind, ng.Identity)
     weight = [1.0, 1.0] if wires else [2.0, -3.0]
-    b.edges("x", "y", [0, 1], [0, 1], weight=weight, kind=kind, frozen=wires)
+    tap = kind.taps // 2 if kind.taps == 9 else 0  # the one that reads the first position
+    b.edges("x", "y", [0, 1], [0, 1], weight=weight, tap=tap, kind=kind, frozen=wires)
     if not fits:
         with pytest.raises(ng.errors.GraphError, match="gives the grid"):
             b.build()

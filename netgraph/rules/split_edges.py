@@ -51,7 +51,7 @@ class SplitEdges(Rule):
             that replaces the edge.
         epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8; 0 is exact, and these edges
             still receive gradient.
-        signed: what to do on an edge that needs a pair, "pair" or "refuse".
+        signed: what to do on an edge that needs a pair, "pair" or "refuse"; gelu, silu and softplus need one on all.
         max_crossing: refuse a rewrite that would make more crossing edges than this.
         max_vertices: refuse a rewrite that would make more vertices than this.
     """
@@ -77,6 +77,12 @@ class SplitEdges(Rule):
             raise OptionError(f"cross={self.cross!r} is not 'selected' or 'none'.")
         if self.signed not in ("pair", "refuse"):
             raise OptionError(f"signed={self.signed!r} is not 'pair' or 'refuse'.")
+        if self.signed == "refuse" and PAIRED[self.activation] == "always":
+            single = ", ".join(name for name, pair in PAIRED.items() if pair != "always")
+            raise OptionError(
+                f"signed='refuse' of SplitEdges would refuse every edge, since activation={self.activation!r} needs a "
+                f"pair on all of them; use signed='pair', or one of {single}."
+            )
         if not 0 <= self.epsilon < np.inf:
             raise OptionError(
                 f"epsilon={self.epsilon} is not a number from 0; crossing weights come from U(0, epsilon)."
@@ -87,10 +93,8 @@ class SplitEdges(Rule):
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Refuse what would need a pair, when asked to."""
-        if self.signed == "pair":
+        if self.signed == "pair" or PAIRED[self.activation] == "never":
             return {}
-        if PAIRED[self.activation] != "signed":
-            return {f"{self.activation} needs no pair": ~self._needs_pair(m)}
         return {"source is never negative": ~self._needs_pair(m)}
 
     def _needs_pair(self, m: Matches) -> Array:

@@ -9,6 +9,7 @@ from random_graphs import assert_same_function
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
 from netgraph.rules import SplitEdges
+from netgraph.rules.split_edges import PAIRED
 
 
 def net(domain, **changes):
@@ -226,9 +227,15 @@ def test_smooth_activations_always_take_a_pair(activation, domain):
     assert rule.count_vertices(result.matches) == 4
     assert result.certificate.level == rule.claim(result.matches) == "exact"
     assert_same_function(graph, new, exact=False)
-    refusing = SplitEdges(activation=activation, signed="refuse")
-    assert not ng.apply(refusing, graph).changed
-    assert ng.explain(refusing, graph).stages[-1] == (f"{activation} needs no pair", 0)
+    with pytest.raises(OptionError, match=f"signed='refuse' of SplitEdges .*'{activation}' .* use signed='pair', or"):
+        SplitEdges(activation=activation, signed="refuse")
+
+
+@pytest.mark.parametrize("activation", [name for name, pair in PAIRED.items() if pair != "always"])
+def test_what_may_be_refused_is_not_all(activation):
+    assert ng.apply(SplitEdges(activation=activation, signed="refuse"), net((0, 1)), require="exact").changed
+    changed = ng.apply(SplitEdges(activation=activation, signed="refuse"), net((-1, 1))).changed
+    assert changed == (activation == "prelu")
 
 
 @pytest.mark.parametrize(("slope", "level"), [(0.0, "exact"), (1.0, "exact"), (3.0, "exact"), (0.25, None)])

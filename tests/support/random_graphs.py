@@ -1,9 +1,10 @@
-"""Random graphs, inputs and rewrites for tests.
+"""Random graphs and rewrites for tests.
 
 Weights, biases and inputs are multiples of 1/8, so that piecewise-linear graphs without norms are evaluated
 without rounding in float64, and two of them can be compared bit for bit.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,10 +12,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 import netgraph as ng
+from netgraph import testing
 from netgraph.rewriting import Rule
+from netgraph.testing.strategies import DOMAINS
 
 EXACT = ("relu", "leaky_relu", "prelu", "identity")
-SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "rational")
 seeds = st.integers(0, 2**20)
 
 
@@ -32,31 +34,9 @@ def with_dyadic_values(graph, rng):
     return graph.with_weights(dyadic(rng, len(graph.edges)), vertices=vertices)
 
 
-@st.composite
-def dense_graphs(draw, *, exact=True, domain=None, norms=None):
-    """DAGs of dense layers with skip links, one or two inputs and outputs, and missing edges."""
-    rng = np.random.default_rng(draw(seeds))
-    b = ng.GraphBuilder(dtype=draw(st.sampled_from([np.float64, np.float32])))
-    bounds = domain or draw(st.sampled_from([(0, 1), (-1, 1), (-np.inf, np.inf)]))
-    names = [b.input(f"in{i}", draw(st.integers(1, 3)), domain=bounds) for i in range(draw(st.integers(1, 2)))]
-    sources = list(names)
-    norms = norms or (("none",) if exact else ("none", "batch", "layer"))
-    for i in range(draw(st.integers(0, 3))):
-        activation = draw(st.sampled_from(EXACT if exact else EXACT + SMOOTH))
-        norm = draw(st.sampled_from(norms))
-        name = b.layer(f"h{i}", draw(st.integers(1, 4)), activation=activation, slope=0.25, norm=norm,
-                       bias=draw(st.booleans()))  # fmt: skip
-        join(b, rng, sources, name)
-        sources.append(name)
-    for i in range(draw(st.integers(1, 2))):
-        join(b, rng, sources, b.output(f"out{i}", draw(st.integers(1, 3))))
-    return with_dyadic_values(b.build(), rng)
-
-
-def join(b, rng, sources, target):
-    chosen = [s for s in sources if rng.random() < 0.5] or [sources[-1]]
-    for source in chosen:
-        b.dense(source, target, density=float(rng.choice([0.4, 0.7, 1.0])))
+def dense_graphs(**options):
+    """DAGs of dense layers with skip links, several inputs and outputs, and missing edges."""
+    return testing.graphs(kinds=("dense", "skip"), **options)
 
 
 @st.composite
@@ -82,40 +62,13 @@ def conv_graphs(draw, *, exact=True):
     return with_dyadic_values(b.build(), rng)
 
 
-def graphs(*, exact=True, bounded=False):
-    """Dense and convolutional graphs; `bounded`: only with domains that have both ends."""
-    domains = st.sampled_from([(0, 1), (-1, 1)])
-    dense = domains.flatmap(lambda own: dense_graphs(exact=exact, domain=own)) if bounded else dense_graphs(exact=exact)
-    return st.one_of(dense, conv_graphs(exact=exact))
+def graphs(*, exact=True, domains=DOMAINS):
+    """Graphs of every kind."""
+    return st.one_of(testing.graphs(exact=exact, domains=domains), conv_graphs(exact=exact))
 
 
-def inputs(graph, seed=0, samples=5):
-    """A dyadic batch within the domains."""
-    rng = np.random.default_rng(seed)
-    result = {}
-    for layer in graph.inputs:
-        shape = (len(layer),) + (1,) * len(layer.grid)
-        low, high = (np.clip(layer.values[name], -4, 4).reshape(shape) for name in ("low", "high"))
-        size = (samples, len(layer), *layer.grid)
-        result[layer.name] = rng.integers((low * 8).astype(int), (high * 8).astype(int) + 1, size) / 8
-    return result
-
-
-def outputs(graph, x, **options):
-    values = ng.interpret(graph, x, **options)
-    return values if isinstance(values, dict) else {graph.outputs[0].name: values}
-
-
-def assert_same_function(old, new, *, seed=0, exact=True, **options):
-    """Compare two graphs on a dyadic batch, bit for bit when `exact`."""
-    x = inputs(old, seed)
-    one, two = outputs(old, x, **options), outputs(new, x, **options)
-    assert set(one) == set(two)
-    for name in one:
-        if exact:
-            np.testing.assert_array_equal(one[name], two[name])
-        else:
-            np.testing.assert_allclose(one[name], two[name], rtol=1e-9, atol=1e-9)
+assert_same_function = functools.partial(testing.assert_same_function, exact=True)
+"""Bit for bit, unless told otherwise."""
 
 
 # -- random rewrites ------------------------------------------------------------------------------

@@ -247,3 +247,11 @@ def test_ids_of_tests_tell_the_parameters():
 @pytest.mark.parametrize("name", sorted(ng.rules.RULES))
 def test_shipped_rules_keep_the_laws(name):
     check_rule(ng.rules.RULES[name](), max_examples=5)
+
+
+@pytest.mark.parametrize("high", [1.0, np.inf])
+def test_rounding_is_bounded_for_bounded_inputs_only(high):
+    """Weights that are rounded may change the output of an unbounded input by any amount."""
+    rule = ng.rules.SplitEdges(activation="leaky_relu", slope=0.25)
+    graphs = testing.graphs(kinds="dense", max_layers=0, domains=[(-high, high)])
+    check_rule(rule, graphs=graphs, max_examples=30, checks=[testing.check_claim_equals_certificate])
