@@ -11,7 +11,16 @@ from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
 from netgraph.proof.intervals import operate_interval
-from netgraph.proof.known import Candidates, KnownValues, alike, exact_factor, mirrors, multiples, operation, parameters
+from netgraph.proof.known import (
+    Candidates,
+    KnownValues,
+    alike,
+    exact_factor,
+    mirrors,
+    multiples_of,
+    operation,
+    parameters,
+)
 from netgraph.proof.operators import UNKNOWN
 from netgraph.proof.outward import times, widen
 from netgraph.proof.readings import Values
@@ -219,7 +228,7 @@ class Decision:
                 return
             asked = self.form.take(which)
             asked = asked if normal is None else normal.of(asked)
-            for found in known.candidates(operation(self.layer), self.layer, asked):
+            for found in known.candidates(operation(self.layer), self.layer, asked, self.parameters[which]):
                 still = self.open[which[found.asked]]
                 if still.any():
                     picked = Candidates(*(getattr(found, n)[still] for n in ("asked", "block", "row", "factor")))
@@ -270,7 +279,9 @@ class Decision:
         other, turned = np.flatnonzero(~same), np.flatnonzero(factor < 0)
         form = self.form.take(which[other])
         own = {name: values[which[other]] for name, values in self.columns.items()}
-        self.terms.append(multiples(self.layer, own, symbol[other], factor[other], form, which[other], walk.space.one))
+        self.terms.append(
+            multiples_of(self.layer, own, symbol[other], factor[other], form, which[other], walk.space.one)
+        )
         if len(turned):
             # The mirrored form is written as this one, from which it differs by what is left.
             rest = left.take(turned)

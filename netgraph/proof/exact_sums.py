@@ -1,7 +1,7 @@
 """Sums and products of float64 columns without rounding, as far as float64 can hold them.
 
-A proof that two sums are equal must not rest on rounding that happens to agree. These functions return a float64
-result together with a bound on what is missing from it; the bound is 0 when the result is the real number.
+A proof that two sums are equal must not rest on rounding that happens to agree. These functions return a result as the
+sum of two float64 numbers, and a bound on what is missing from it, which is 0 when the result is the real number.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array, Array]:
     return product, low, missing
 
 
-def sum_groups(values: Array, start: Array) -> tuple[Array, Array]:
+def sum_groups(values: Array, start: Array) -> tuple[Array, Array, Array]:
     """Sum consecutive groups of `values`.
 
     What rounding takes from a sum is kept, and summed again together with the sum, `_ROUNDS` times at most (VecSum of
@@ -55,12 +55,13 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array]:
         start: (groups,) first row of each group, increasing; no group is empty.
 
     Returns:
-        (groups,) sums, and (groups,) bounds on what is missing, 0 where a sum is exact.
+        (groups,) sums rounded to nearest, (groups,) what they lack, and (groups,) bounds on what is missing from both
+        together, 0 where two numbers can hold the sum.
 
     Costs O(n), in steps on whole columns, whose number grows with the logarithm of the largest group.
     """
     total, group, left = _sum_once(values, start)
-    missing = np.zeros(len(total))
+    low = np.zeros(len(total))
     for _ in range(_ROUNDS):
         if not len(group):
             break
@@ -69,9 +70,11 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array]:
         order = np.argsort(group, kind="stable")  # the sum comes last, so that it cancels against what is left of it
         total[which], again, left = _sum_once(left[order], np.flatnonzero(np.diff(group[order], prepend=-1)))
         settled = count[again] == 1  # of two numbers the sum and what it lacks, which is what they would be once more
-        missing[which[again[settled]]] = np.abs(left[settled])
+        low[which[again[settled]]] = left[settled]
         group, left = which[again[~settled]], left[~settled]
-    return total, missing + np.bincount(group, weights=np.abs(left), minlength=len(total)) * (1 + 2.0**-30)
+    missing = np.bincount(group, weights=np.abs(left), minlength=len(total)) * (1 + 2.0**-30)
+    overflown = ~np.isfinite(total) | ~np.isfinite(low)
+    return total, np.where(overflown, 0.0, low), np.where(overflown, np.inf, missing)
 
 
 def _sum_once(values: Array, start: Array) -> tuple[Array, Array, Array]:

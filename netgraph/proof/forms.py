@@ -68,7 +68,8 @@ class Rows:
 
     Attributes:
         start: (rows + 1,) first entry of each row, and the number of entries.
-        column: (entries,) increasing within each row.
+        column: (entries,) in order within each row; a coefficient that takes two numbers has two entries, the larger
+            first.
         value: (entries,) coefficients; entries that are provably 0 are left out.
         error: (entries,) bound on the error of each coefficient.
         rounding: (entries,) bool: whether the entry is what is left of larger terms that cancelled to it.
@@ -163,14 +164,17 @@ def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
         mass = np.add.reduceat(np.abs(addends), first)
         error = np.add.reduceat(error, first)
         error = np.where(error > 0, error * (1 + 2.0**-40), 0.0)
-        value, missing = sum_groups(addends, first)
+        value, low, missing = sum_groups(addends, first)
         error = error + missing
         rounding = (np.abs(value) + error <= ROUNDINGS * epsilon * mass) & (value != 0)
         if rounding.any():
             rounding = _left_by_large_terms(addends, first, value, mass, epsilon, rounding)
         keep = (value != 0) | (error != 0)
         if not keep.all():
-            key, value, error, rounding = key[keep], value[keep], error[keep], rounding[keep]
+            key, value, low, error, rounding = key[keep], value[keep], low[keep], error[keep], rounding[keep]
+        if (two := np.flatnonzero(low)).size:
+            key, rounding = np.insert(key, two + 1, key[two]), np.insert(rounding, two + 1, rounding[two])
+            value, error = np.insert(value, two + 1, low[two]), np.insert(error, two + 1, 0.0)
     row, column = np.divmod(key, columns)
     start = np.searchsorted(row, np.arange(rows + 1))
     return Rows(start, column, value, error, rounding)

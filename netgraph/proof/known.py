@@ -43,18 +43,19 @@ def parameters(layer: Layer) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Known vertices with one operation: their forms, parameters, symbols, and hashes of the forms."""
+    """Known vertices with one operation: their forms, parameters, symbols, and hashes of the forms and parameters."""
 
     forms: Rows
     parameters: Array
     symbol: Array
     first: Array
     second: Array
+    salt: Array
 
     @classmethod
     def of(cls, forms: Rows, own: Array, symbol: Array) -> Block:
-        """Hash the forms. O(entries)."""
-        return cls(forms, own, symbol, *hashes(forms))
+        """Hash the forms and the parameters. O(entries)."""
+        return cls(forms, own, symbol, *hashes(forms), salts(own))
 
 
 def hashes(forms: Rows) -> tuple[Array, Array]:
@@ -69,6 +70,14 @@ def hashes(forms: Rows) -> tuple[Array, Array]:
         largest[some] = np.maximum.reduceat(size, forms.start[:-1][some])
     value = np.where(size >= SMALL * largest[forms.row], forms.value, 0.0)
     return forms.sums(value * _random(forms.column, 1)), forms.sums(value * _random(forms.column, 2))
+
+
+def salts(own: Array) -> Array:
+    """A number in [1, 2) per row of parameters: (rows, columns) -> (rows,). Hashes times it tell parameters apart."""
+    total = np.zeros(len(own))
+    for number, column in enumerate(own.T):
+        total += _random((column + 0.0).view(np.uint64), number)  # adding 0 turns -0 into 0
+    return 1 + total % 1
 
 
 def _random(columns: Array, seed: int) -> Array:
@@ -113,8 +122,8 @@ class KnownValues:
         """Everything known under an operation."""
         return self._blocks.get(what, [])
 
-    def candidates(self, what: Operation, layer: Layer, forms: Rows) -> list[Candidates]:
-        """Known vertices whose form may be a multiple of each given one, nearest hashes first.
+    def candidates(self, what: Operation, layer: Layer, forms: Rows, own: Array) -> list[Candidates]:
+        """Known vertices of the same parameters whose form may be a multiple of each given one, nearest hashes first.
 
         The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 where f(-x) follows from f(x);
         and 1 under a norm or a pool. O((known + asked) log known).
@@ -127,10 +136,11 @@ class KnownValues:
         block = np.repeat(np.arange(len(blocks)), [len(b.first) for b in blocks])
         row = np.concatenate([np.arange(len(b.first)) for b in blocks])
         own_first, own_second = hashes(forms)
+        salt, own_salt = np.concatenate([b.salt for b in blocks]), salts(own)
         with np.errstate(divide="ignore", invalid="ignore"):
-            keys = [(np.abs(first), np.abs(own_first))]  # those that are equal, or opposite
+            keys = [(np.abs(first) * salt, np.abs(own_first) * own_salt)]  # those that are equal, or opposite
             if scales(layer):
-                keys.append((second / first, own_second / own_first))  # and then any multiples
+                keys.append((second / first * salt, own_second / own_first * own_salt))  # and then any multiples
         found = []
         for key, own_key in keys:
             for asked, known in _neighbours(key, own_key):
@@ -229,7 +239,7 @@ def exact_factor(asked: Rows, known: Rows, factor: Array) -> Array:
     return result
 
 
-def multiples(
+def multiples_of(
     layer: Layer, columns: Mapping[str, Array], symbol: Array, factor: Array, form: Rows, into: Array, one: int
 ) -> Terms:
     """The value f(t) where t is `factor` times the form of a known value f(u), as terms over that value.

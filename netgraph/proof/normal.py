@@ -6,14 +6,14 @@ that repeat each other have one value. In normal form neither occurs, so that fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
 from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, spans, stacked
-from netgraph.proof.known import alike, factors, mirrors, multiples, parameters
+from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
 from netgraph.proof.operators import UNKNOWN
 
 if TYPE_CHECKING:
@@ -24,19 +24,24 @@ LIMIT = 2_000_000
 """Most terms into which the forms of one layer may be written out."""
 
 
+How = Literal["exact", "pointwise", "rough"]
+"""Which vertices are written over their sums: see `Normal`."""
+
+
 class Normal:
     """Replacements of old values, found layer by layer as they are asked for.
 
     Args:
         walk: the proof.
-        rough: whether vertices are written over their sums also where that brings in an error. Otherwise a vertex
-            whose sum, written out, has coefficients that float64 cannot hold is left as it is: what reads it can still
-            be compared, however many linear layers lie below.
+        how: which vertices that hand their sums on are written over them. "exact": those whose sum, written out, has
+            coefficients that two float64 numbers can hold. Any other is left as it is: what reads it can still be
+            compared, however many linear layers lie below. "pointwise": of these only the ones that read each
+            position by itself, which can be read through any convolution. "rough": all, with errors.
     """
 
-    def __init__(self, walk: Walk, *, rough: bool) -> None:
+    def __init__(self, walk: Walk, how: How) -> None:
         self._walk = walk
-        self._rough = rough
+        self._how = how
         self._searched: set[int] = set()
         self._place = np.full(walk.space.one, -1, dtype=np.int64)
         self._sums = walk.collect(0, [])
@@ -121,16 +126,25 @@ class Normal:
         written = walk.collect(len(linear), [scaled_terms(forms.take(linear), factor[linear], error[linear], number)])
         exact = written.sums(written.error) == 0
         self.any_rough = self.any_rough or not exact.all()
-        if not self._rough and forms is not as_stored:
+        if self._how == "pointwise":
+            exact &= written.sums(written.column >= walk.space.size) == 0
+        if self._how != "rough" and forms is not as_stored:
             forms = either(forms, as_stored, forms.sums(forms.error) != 0)
-        plain = np.flatnonzero(exact | self._rough)
-        repeats, terms = self._repeats(layer, np.setdiff1d(np.arange(len(layer)), linear[plain]), own, forms)
-        if not len(plain) + len(repeats):
-            return False
-        sums = stacked(walk.collect(len(repeats), [terms]), written.take(plain))
-        self._place[own[np.concatenate([repeats, linear[plain]])]] = len(self._sums) + np.arange(len(sums))
+        plain = np.flatnonzero(exact | (self._how == "rough"))
+        rest = np.setdiff1d(np.arange(len(layer)), linear[plain])
+        # Equal or opposite ones first, since factors may be rounded; but what they repeat may be a multiple in turn.
+        repeats, terms = self._repeats(layer, rest, own, forms, multiples=False)
+        others, of_others = self._repeats(layer, np.setdiff1d(rest, repeats), own, forms, multiples=True)
+        self._replace(own[linear[plain]], written.take(plain))
+        self._replace(own[others], of_others)
+        self._replace(own[repeats], self.of(terms))
+        return bool(len(plain) + len(repeats) + len(others))
+
+    def _replace(self, symbol: Array, sums: Rows) -> None:
+        if not len(symbol):
+            return
+        self._place[symbol] = len(self._sums) + np.arange(len(sums))
         self._sums = stacked(self._sums, sums)
-        return True
 
     def _linear(self, layer: Layer, own: Array) -> tuple[Array, Array]:
         """The factor with which each vertex hands its sum on, NaN where it does not, and a bound on its error."""
@@ -140,30 +154,16 @@ class Normal:
         bounds = self._walk.bounds
         return get_activation(layer.activation).affine(bounds.z_low[own], bounds.z_high[own], columns, layer.slope)
 
-    def _repeats(self, layer: Layer, rows: Array, own: Array, forms: Rows) -> tuple[Array, Terms]:
-        """Vertices whose form is a multiple of that of an earlier one of the layer, and what they are then."""
-        if len(rows) < 2:
-            return rows[:0], Terms.join([])
-        values = parameters(layer)
-        found: list[Array] = []
-        terms: list[Terms] = []
-        count = 0
-        for with_multiples in (False, True):  # equal or opposite ones first: factors may be rounded
-            which, part = self._repeats_of(layer, rows, own, forms.take(rows), values[rows], with_multiples)
-            found.append(which)
-            terms.append(Terms(part.row + count, part.column, part.value, part.error))
-            count += len(which)
-            rows = np.setdiff1d(rows, which)
-        return np.concatenate(found), Terms.join(terms)
-
-    def _repeats_of(
-        self, layer: Layer, rows: Array, own: Array, forms: Rows, values: Array, with_multiples: bool
-    ) -> tuple[Array, Terms]:
+    def _repeats(self, layer: Layer, rows: Array, own: Array, forms: Rows, *, multiples: bool) -> tuple[Array, Rows]:
+        """Vertices whose form is that of an earlier one of the layer, or a multiple of it; and what they are then."""
         walk = self._walk
-        first = alike(layer, forms, values, multiples=with_multiples)
+        if len(rows) < 2:
+            return rows[:0], walk.collect(0, [])
+        values, forms = parameters(layer)[rows], forms.take(rows)
+        first = alike(layer, forms, values, multiples=multiples)
         asked = np.flatnonzero(first != np.arange(len(rows)))
         if not len(asked):
-            return rows[:0], Terms.join([])
+            return rows[:0], walk.collect(0, [])
         model = forms.take(first[asked])
         factor, allowed = factors(layer, forms.take(asked), model)
         left = walk.collect(len(asked), [forms.take(asked).terms(), model.terms(-factor)])
@@ -172,8 +172,8 @@ class Normal:
         names = sorted(set(layer.values) - {"bias", "low", "high"})
         columns = dict(zip(names, values[asked].T, strict=True))
         symbol, number = own[rows[first[asked]]], np.arange(len(asked))
-        terms = multiples(layer, columns, symbol, factor, forms.take(asked), number, walk.space.one)
-        return rows[asked], terms
+        terms = multiples_of(layer, columns, symbol, factor, forms.take(asked), number, walk.space.one)
+        return rows[asked], walk.collect(len(asked), [terms])
 
 
 def shorter(one: Rows, two: Rows) -> Rows:

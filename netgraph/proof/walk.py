@@ -62,7 +62,8 @@ class Walk:
         self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
         self.space = Space(old.num_vertices, new.num_vertices)
         self.known, self.known_normal = KnownValues(), KnownValues()
-        self.normal, self.rough = Normal(self, rough=False), Normal(self, rough=True)
+        self.normal, self.pointwise, self.rough = (Normal(self, how) for how in ("exact", "pointwise", "rough"))
+        self._grids = any(layer.grid for layer in old.layers_by_id.values())
         self._indexed: set[int] = set()
         self.twin = old.vertices.find(new.vertices.id)
         s = self.space
@@ -298,9 +299,10 @@ class Walk:
             return change
         self.search_normal(change)
         change = shorter(change, self.normal.of(change))
-        if self.normal.any_rough and not change.empty.all():
-            self.rough.search(change)
-            change = shorter(change, self.rough.of(change))
+        for other, helps in ((self.pointwise, self._grids), (self.rough, self.normal.any_rough)):
+            if helps and not change.empty.all():
+                other.search(change)
+                change = shorter(change, other.of(change))
         return change
 
     def index_like(self, layer: Layer) -> None:

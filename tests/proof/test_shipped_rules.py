@@ -1,0 +1,86 @@
+"""Small graphs on which a proof of what a shipped rule claims takes more than one step."""
+
+import numpy as np
+import pytest
+
+import netgraph as ng
+from netgraph import Conv2d, GraphBuilder
+from netgraph.proof import certify
+from netgraph.rules import InsertLayer, MergeVertices, SplitVertices
+
+
+def dense(domain, into, out, *, then=None, slopes=None, activation="prelu"):
+    """x -> h -> y with one input, or x -> h -> h2 -> y with one ReLU."""
+    b = GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=domain)
+    b.layer("h", len(into), activation=activation, bias=False)
+    if then is not None:
+        b.layer("h2", 1, bias=False)
+    b.output("y", 1, bias=False)
+    n = len(into)
+    b.edges("x", "h", [0] * n, range(n), weight=into)
+    b.edges("h", "y" if then is None else "h2", range(n), [0] * n, weight=out)
+    if then is not None:
+        b.edges("h2", "y", [0], [0], weight=then)
+    graph = b.build()
+    return graph if slopes is None else graph.with_weights(vertices={"slope": np.array([0, *slopes, 0])})
+
+
+def maps(activation, grids, first, taps, weight, last, tap, *, middle=False, bias=None):
+    """A convolution to vertices that are read through another one, which changes the grid."""
+    b = GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=(0, 1), grid=grids[0])
+    n = 1 if middle else 2
+    b.layer("h", n, activation=activation, grid=grids[1], bias=bias is not None)
+    if middle:
+        b.layer("h2", 1, activation=activation, grid=grids[1], bias=False)
+    b.output("y", 1, bias=False, grid=grids[2])
+    k = len(taps)
+    b.edges("x", "h", [0] * n * k, np.repeat(np.arange(n), k), weight=weight * n, tap=taps * n, kind=first)
+    if middle:
+        b.edges("h", "h2", [0], [0], weight=1.0, kind=Conv2d((1, 1)))
+    b.edges("h2" if middle else "h", "y", [n - 1], [0], weight=1.0, tap=tap, kind=last)
+    graph = b.build()
+    return graph if bias is None else graph.with_weights(vertices={"bias": np.array([0, bias, bias, 0])})
+
+
+CASES = {
+    "six shares that add up to 9/8": (SplitVertices(parts=3), dense((0, 1), [1.0, 1.0], [1.0, 0.125])),
+    "unequal shares": (SplitVertices(noise=0.5), dense((0, 1), [1.0, 1.0], [1.0, 0.125], then=1.0)),
+    "twins that are multiples of a third": (MergeVertices(), dense((-1, 1), [1.0, -0.375, -0.375], [0.0, 0.0, 1.0])),
+    "three that differ in a parameter": (
+        SplitVertices(),
+        dense((-1, 1), [1.0, 1.0, 1.0], [0.0, 0.0, 1.0], slopes=[0.25, 0.25, 0.0]),
+    ),
+    "linear twins read through padding": (
+        MergeVertices(),
+        maps("identity", [(3, 3), (3, 3), (5, 5)], Conv2d((3, 3), padding=(1, 1)), [3], [1.0],
+             Conv2d((1, 1), padding=(1, 1)), 0),
+    ),
+    "twins at which nothing positive arrives": (
+        MergeVertices(),
+        maps("prelu", [(2, 1), (1, 3), (3, 2)], Conv2d((2, 1), padding=(0, 1)), [0, 1], [0.75, -1.375],
+             Conv2d((1, 2), padding=(1, 0)), 1, bias=-1.875),
+    ),
+    "a chain of linear maps read through padding": (
+        SplitVertices(),
+        maps("identity", [(2, 1), (2, 3), (4, 2)], Conv2d((3, 1), padding=(1, 1)), [2], [1.0],
+             Conv2d((1, 2), padding=(1, 0)), 1, middle=True),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_is_claimed_to_be_exact_is_proved_there_and_back(case):
+    rule, graph = case
+    result = ng.apply(rule, graph, rng=0)
+    assert len(result.matches)
+    assert rule.claim(result.matches) == "exact"
+    assert result.certificate.level == "exact"
+    assert certify(result.graph, graph).level == "exact"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_factor_times_its_stored_inverse_is_one_up_to_rounding(seed):
+    result = ng.apply(InsertLayer(mix="random"), ng.mlp([1, 1], domain=(0, 1), dtype=np.float64), rng=seed)
+    assert result.certificate.level == "exact up to rounding"
