@@ -39,3 +39,8 @@ def test_the_command_prints_a_row_for_every_rule(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "PruneEdges() │      3" in printed
     assert "AddSkip()    │      3" in printed
+
+
+def test_a_rule_that_claims_nothing_is_no_endless_search():
+    with pytest.raises(RuntimeError, match="claims to be exact on none of the last 5 graphs"):
+        dyadic.compare(ng.rules.AddEdges(spread=0.5), 5, 0)
