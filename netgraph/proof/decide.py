@@ -217,7 +217,10 @@ class Decision:
         # New vertices may be exact multiples of each other, where they are multiples of old ones up to rounding only.
         special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
         self._name_alike(~special, at_least=2)
-        self._match(self.open & ~near & np.isnan(self.linear_factor))
+        rounded = self.shift.soft & np.isfinite(
+            self.shift.size
+        )  # better its twin up to rounding than another one nearly
+        self._match(self.open & ~near & ~rounded & np.isnan(self.linear_factor))
 
     def _match(self, chosen: Array, exactly: bool = False) -> None:
         """Compare forms with those of known values, as they are and then in normal form."""

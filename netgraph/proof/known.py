@@ -138,7 +138,7 @@ class KnownValues:
         own_first, own_second = hashes(forms)
         salt, own_salt = np.concatenate([b.salt for b in blocks]), salts(own)
         with np.errstate(divide="ignore", invalid="ignore"):
-            keys = [(np.abs(first) * salt, np.abs(own_first) * own_salt)]  # those that are equal, or opposite
+            keys = [(_size(first) * salt, _size(own_first) * own_salt)]  # those that are equal, or opposite
             if scales(layer):
                 keys.append((second / first * salt, own_second / own_first * own_salt))  # and then any multiples
         found = []
@@ -147,6 +147,11 @@ class KnownValues:
                 factor, allowed = snap(layer, quotient(own_first[asked], first[known]))
                 found.append(Candidates(asked[allowed], block[known[allowed]], row[known[allowed]], factor[allowed]))
         return found
+
+
+def _size(first: Array) -> Array:
+    """Magnitudes of hashes; of empty forms 1, so that a factor tells them apart."""
+    return np.where(first == 0, 1.0, np.abs(first))
 
 
 def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:

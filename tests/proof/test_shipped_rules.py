@@ -6,7 +6,7 @@ import pytest
 import netgraph as ng
 from netgraph import Conv2d, GraphBuilder
 from netgraph.proof import certify
-from netgraph.rules import InsertLayer, MergeVertices, SplitVertices
+from netgraph.rules import InsertLayer, MergeVertices, SplitVertices, WidenLayer
 
 
 def dense(domain, into, out, *, then=None, slopes=None, activation="prelu"):
@@ -84,3 +84,31 @@ def test_what_is_claimed_to_be_exact_is_proved_there_and_back(case):
 def test_a_factor_times_its_stored_inverse_is_one_up_to_rounding(seed):
     result = ng.apply(InsertLayer(mix="random"), ng.mlp([1, 1], domain=(0, 1), dtype=np.float64), rng=seed)
     assert result.certificate.level == "exact up to rounding"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_mix_behind_layer_norm_is_exact_up_to_rounding(seed):
+    """What moved a little only, by rounding, is its old self up to rounding, and no multiple of another vertex."""
+    b = GraphBuilder(dtype=np.float32)
+    b.input("x", 2, domain=(0, 1))
+    b.layer("h", 2, activation="relu", bias=False, norm="layer")
+    b.layer("h1", 2, activation="prelu", bias=False)
+    b.output("y", 1, bias=False)
+    b.edges("x", "h", [0, 1], [1, 1], weight=[1.875, 0.25])
+    b.edges("h", "h1", [1, 0], [0, 1], weight=[1.0, -2.0])
+    b.edges("h1", "y", [1], [0], weight=[1.0])
+    assert ng.apply(InsertLayer(mix="orthogonal"), b.build(), rng=seed).certificate.level == "exact up to rounding"
+
+
+@pytest.mark.parametrize("row", range(5))
+def test_a_copy_of_one_of_many_constants_is_found(row):
+    """Nothing arrives at five vertices under batch norm, which differ in their shift alone."""
+    b = GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=(0, 1))
+    b.layer("h", 5, activation="relu", bias=False, norm="batch")
+    b.output("y", 1, bias=False)
+    b.edges("h", "y", [row], [0], weight=[1.0])
+    shift = np.array([0, 0.5, 1, 1.5, 2, 2.5, 0])
+    result = ng.apply(WidenLayer(init="duplicate"), b.build().with_weights(vertices={"shift": shift}))
+    assert result.certificate.level == "exact"
+    assert result.certificate.assumptions == ()
