@@ -12,6 +12,7 @@ from netgraph.graph.columns import Array
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
 from netgraph.proof.intervals import operate_interval
 from netgraph.proof.known import (
+    Block,
     Candidates,
     KnownValues,
     alike,
@@ -101,6 +102,7 @@ class Decision:
         linear = self.open & ~np.isnan(factor)
         if short:
             linear &= (error == 0) & (sums.form.counts == 1) & (sums.form.sums(np.abs(sums.form.value)) == 1)
+            linear &= sums.form.sums(sums.form.column >= self.walk.space.size) == 0  # and where it is, not shifted
         # Relative to the twin, if that was as linear: what changed is often shorter than the whole.
         relative = self.shift.linear_factor == factor
         relative &= sums.change.counts < sums.form.counts
@@ -361,7 +363,8 @@ class Decision:
         form = self.form.take(firsts)
         bounds = form_interval(form, *space.interval(form))
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
-        self.walk.make_known(operation(self.layer), form, self.parameters[firsts], name)
+        block = Block.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
+        self.walk.make_known(operation(self.layer), block)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
         if self.layer.norm == "none":
             low, high = self._carried(firsts, low, high)

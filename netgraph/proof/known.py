@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,11 +51,16 @@ class Block:
     first: Array
     second: Array
     salt: Array
+    layer_salt: Array
 
     @classmethod
-    def of(cls, forms: Rows, own: Array, symbol: Array) -> Block:
-        """Hash the forms and the parameters. O(entries)."""
-        return cls(forms, own, symbol, *hashes(forms), salts(own))
+    def of(cls, forms: Rows, own: Array, symbol: Array, layer: Array) -> Block:
+        """Hash forms, parameters and the ids of layers. O(entries)."""
+        return cls(forms, own, symbol, *hashes(forms), salts(own), salts(layer[:, None]))
+
+    def rewritten(self, forms: Rows) -> Block:
+        """The same vertices with their forms in another notation."""
+        return replace(self, forms=forms, **dict(zip(("first", "second"), hashes(forms), strict=True)))
 
 
 def hashes(forms: Rows) -> tuple[Array, Array]:
@@ -73,10 +78,10 @@ def hashes(forms: Rows) -> tuple[Array, Array]:
 
 
 def salts(own: Array) -> Array:
-    """A number in [1, 2) per row of parameters: (rows, columns) -> (rows,). Hashes times it tell parameters apart."""
+    """A number in [1, 2) per row: (rows, columns) -> (rows,). Hashes times it tell rows apart."""
     total = np.zeros(len(own))
     for number, column in enumerate(own.T):
-        total += _random((column + 0.0).view(np.uint64), number)  # adding 0 turns -0 into 0
+        total += _random((column.astype(np.float64) + 0.0).view(np.uint64), number)  # adding 0 turns -0 into 0
     return 1 + total % 1
 
 
@@ -115,7 +120,7 @@ class KnownValues:
         """The same vertices with their forms in another notation."""
         result = KnownValues()
         for what, blocks in self._blocks.items():
-            result._blocks[what] = [Block.of(normal(b.forms), b.parameters, b.symbol) for b in blocks]
+            result._blocks[what] = [b.rewritten(normal(b.forms)) for b in blocks]
         return result
 
     def blocks(self, what: Operation) -> list[Block]:
@@ -137,21 +142,19 @@ class KnownValues:
         row = np.concatenate([np.arange(len(b.first)) for b in blocks])
         own_first, own_second = hashes(forms)
         salt, own_salt = np.concatenate([b.salt for b in blocks]), salts(own)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            keys = [(_size(first) * salt, _size(own_first) * own_salt)]  # those that are equal, or opposite
-            if scales(layer):
-                keys.append((second / first * salt, own_second / own_first * own_salt))  # and then any multiples
+        layer_salt, same_layer = np.concatenate([b.layer_salt for b in blocks]), salts(np.array([[layer.id]]))
+        first, own_first = (np.where(h == 0, 1.0, h) * s for h, s in ((first, salt), (own_first, own_salt)))
+        # Equal ones of the same layer, as copies are; then those that are equal, or opposite; and then any multiples.
+        keys = [(first * layer_salt, own_first * same_layer), (np.abs(first), np.abs(own_first))]
+        if scales(layer):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                keys.append((second / first * salt**2, own_second / own_first * own_salt**2))
         found = []
         for key, own_key in keys:
             for asked, known in _neighbours(key, own_key):
-                factor, allowed = snap(layer, quotient(own_first[asked], first[known]))
+                factor, allowed = snap(layer, own_first[asked] / first[known])
                 found.append(Candidates(asked[allowed], block[known[allowed]], row[known[allowed]], factor[allowed]))
         return found
-
-
-def _size(first: Array) -> Array:
-    """Magnitudes of hashes; of empty forms 1, so that a factor tells them apart."""
-    return np.where(first == 0, 1.0, np.abs(first))
 
 
 def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:

@@ -318,13 +318,14 @@ class Walk:
         forms = self.old_forms(members)
         self.search_normal(forms)
         own = np.concatenate([parameters(other) for other, _ in members])
-        self.make_known(what, forms, own, np.concatenate([symbol for _, symbol in members]))
+        layer_ids = np.concatenate([np.full(len(symbol), other.id) for other, symbol in members])
+        self.make_known(what, Block.of(forms, own, np.concatenate([symbol for _, symbol in members]), layer_ids))
 
-    def make_known(self, what: Operation, forms: Rows, own: Array, symbol: Array) -> None:
+    def make_known(self, what: Operation, block: Block) -> None:
         """Remember vertices by their forms, as they are and in normal form."""
-        self.known.add(what, Block.of(forms, own, symbol))
+        self.known.add(what, block)
         if self.normal:
-            self.known_normal.add(what, Block.of(self.normal.of(forms), own, symbol))
+            self.known_normal.add(what, block.rewritten(self.normal.of(block.forms)))
 
     def search_normal(self, forms: Rows) -> None:
         """Learn the normal form of what some forms are made of."""

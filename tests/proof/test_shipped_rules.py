@@ -80,6 +80,35 @@ def test_what_is_claimed_to_be_exact_is_proved_there_and_back(case):
     assert certify(result.graph, graph).level == "exact"
 
 
+def test_copies_in_a_chain_of_paddings_are_their_originals():
+    b = GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=(0, 1), grid=(3, 3))
+    b.layer("h", 1, activation="leaky_relu", grid=(3, 5), bias=False)
+    b.layer("h1", 1, activation="identity", grid=(3, 5), bias=False)
+    b.layer("h2", 1, activation="identity", grid=(3, 7), bias=False)
+    b.output("y", 1, grid=(5, 6))
+    b.edges("x", "h", [0] * 3, [0] * 3, weight=1.0, tap=[0, 1, 2], kind=Conv2d((3, 1), padding=(1, 1)))
+    b.edges("h", "h1", [0], [0], weight=1.0, kind=Conv2d((1, 1)))
+    b.edges("h1", "h2", [0], [0], weight=1.0, kind=Conv2d((1, 1), padding=(0, 1)))
+    b.edges("h2", "y", [0, 0], [0, 0], weight=1.0, tap=[0, 1], kind=Conv2d((1, 2), padding=(1, 0)))
+    assert ng.apply(SplitVertices(), b.build()).certificate.level == "exact"
+
+
+def test_copies_are_their_originals_and_not_another_layer_s_mirror():
+    """relu(-x) of the last layer is also relu(x) - x, which says nothing of the old vertex."""
+    b = GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=(0, 1))
+    b.layer("h", 3, activation="relu")
+    b.layer("h1", 3, activation="relu", bias=False)
+    b.output("y", 1)
+    b.edges("x", "h", [0] * 3, range(3), weight=1.0)
+    b.edges("x", "h1", [0] * 3, range(3), weight=1.0)
+    b.edges("h", "h1", [1, 2, 0, 1, 0, 1, 2], [0, 0, 1, 1, 2, 2, 2],
+            weight=[-0.125, -1.625, -1.25, -0.75, 0.5, -0.375, 0.875])  # fmt: skip
+    b.edges("h1", "y", [0, 1, 2], [0] * 3, weight=[0.5, -1.625, -1.0])
+    assert ng.apply(SplitVertices(), b.build()).certificate.level == "exact"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_factor_times_its_stored_inverse_is_one_up_to_rounding(seed):
     result = ng.apply(InsertLayer(mix="random"), ng.mlp([1, 1], domain=(0, 1), dtype=np.float64), rng=seed)
