@@ -264,7 +264,9 @@ class Decision:
         size = np.maximum(np.abs(low), np.abs(high))
         with np.errstate(invalid="ignore"):
             reach = np.maximum(np.abs(sums.z_low[which]), np.abs(sums.z_high[which]))
-            good = (size == 0) | (np.isfinite(size) & (size <= RESIDUAL * reach) & (size < self.shift.size[which]))
+            soft = self.sum_soft[which] & left.only_rounding()
+            good = np.isfinite(size) & ((size <= RESIDUAL * reach) | soft) & (size < self.shift.size[which])
+            good |= size == 0
         exact = left.empty & (low == 0) & (high == 0)
         if self.layer.norm != "none":
             good = exact
@@ -278,7 +280,7 @@ class Decision:
         which, factor, symbol, left = which[at], factor[at], symbol[at], left.take(at)
         low, high = low[at], high[at]
         e_low, e_high = self._carried(which, low, high)
-        soft = self.sum_soft[which] & left.only_rounding()
+        soft = soft[at]
         same = factor == 1
         self.symbol[which[same]] = symbol[same]
         other, turned = np.flatnonzero(~same), np.flatnonzero(factor < 0)

@@ -6,7 +6,7 @@ import pytest
 import netgraph as ng
 from netgraph import Conv2d, GraphBuilder
 from netgraph.proof import certify
-from netgraph.rules import InsertLayer, MergeVertices, SplitVertices, WidenLayer
+from netgraph.rules import InsertLayer, MergeVertices, SplitEdges, SplitVertices, WidenLayer
 
 
 def dense(domain, into, out, *, then=None, slopes=None, activation="prelu"):
@@ -141,3 +141,19 @@ def test_a_copy_of_one_of_many_constants_is_found(row):
     result = ng.apply(WidenLayer(init="duplicate"), b.build().with_weights(vertices={"shift": shift}))
     assert result.certificate.level == "exact"
     assert result.certificate.assumptions == ()
+
+
+def test_a_pair_behind_layer_norm_is_exact_up_to_rounding():
+    """Layer norm makes the rounding of the first split so large that only its being rounding tells what the second is."""
+    b = GraphBuilder(dtype=np.float32)
+    b.input("x", 1, domain=(0, 1), grid=(2, 1))
+    b.layer("h", 1, activation="silu", bias=False, grid=(3, 1), norm="batch")
+    b.layer("h2", 3, activation="prelu", bias=False, grid=(1, 3), norm="layer")
+    b.output("y", 1, bias=False)
+    b.edges("x", "h", [0, 0], [0, 0], weight=1.0, tap=[0, 1], kind=Conv2d((2, 1), padding=(1, 0)))
+    b.edges("h", "h2", [0] * 3, [0] * 3, weight=1.0, tap=[0, 1, 2], kind=Conv2d((3, 1), padding=(0, 1)))
+    b.edges("h2", "y", [1], [0], weight=1.0, tap=[2], kind=Conv2d((1, 3)))
+    values = {"scale": [0, 1, 1, 0.5625, 1, 0], "shift": [0, 0, 0, -0.6875, 0, 0], "slope": [0, 0, 0.25, 0.08, 0.25, 0]}
+    graph = b.build().with_weights(vertices={name: np.array(v) for name, v in values.items()})
+    rule = SplitEdges(activation="leaky_relu", slope=0.25)
+    assert ng.apply(rule, graph).certificate.level == "exact up to rounding"
