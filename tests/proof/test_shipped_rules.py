@@ -144,7 +144,7 @@ def test_a_copy_of_one_of_many_constants_is_found(row):
 
 
 def test_a_pair_behind_layer_norm_is_exact_up_to_rounding():
-    """Layer norm makes the rounding of the first split so large that only its being rounding tells what the second is."""
+    """Layer norm makes the rounding of the first split large; that it is rounding tells what the second one is."""
     b = GraphBuilder(dtype=np.float32)
     b.input("x", 1, domain=(0, 1), grid=(2, 1))
     b.layer("h", 1, activation="silu", bias=False, grid=(3, 1), norm="batch")
