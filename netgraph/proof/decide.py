@@ -389,7 +389,7 @@ class Decision:
         number = np.full(len(rows), -1, dtype=np.int64)
         number[which] = np.arange(len(which))
         terms = Terms.join(self.terms)
-        terms = Terms(number[terms.row], terms.column, terms.value, terms.error)
+        terms = replace(terms, row=number[terms.row])
         forms = collect(len(which), terms, self.walk.epsilon, self.walk.space.columns)
         place = np.full(n, -1, dtype=np.int64)
         place[rows[which]] = np.arange(len(which))

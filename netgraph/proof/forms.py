@@ -20,17 +20,29 @@ ROUNDINGS = 64
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Products that are yet to be summed: row, column, coefficient, and a bound on the coefficient's error."""
+    """Products that are yet to be summed.
+
+    Attributes:
+        row, column: of the form.
+        value: coefficients.
+        error: bounds on the errors of the coefficients.
+        rounding: whether a term is what was left of larger ones that cancelled.
+    """
 
     row: Array
     column: Array
     value: Array
     error: Array
+    rounding: Array
 
     @classmethod
-    def of(cls, row: Array, column: Array, value: Array, error: Array | None = None) -> Terms:
-        """Terms with errors of 0 unless they are given."""
-        return cls(row, column, value, np.zeros(len(value)) if error is None else error)
+    def of(
+        cls, row: Array, column: Array, value: Array, error: Array | None = None, rounding: Array | None = None
+    ) -> Terms:
+        """Terms without errors, which are not left of others, unless that is given."""
+        n = len(value)
+        error = np.zeros(n) if error is None else error
+        return cls(row, column, value, error, np.zeros(n, dtype=bool) if rounding is None else rounding)
 
     @classmethod
     def join(cls, parts: list[Terms]) -> Terms:
@@ -40,26 +52,29 @@ class Terms:
             return parts[0]
         if not parts:
             return cls.of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("row", "column", "value", "error")))
+        names = ("row", "column", "value", "error", "rounding")
+        return cls(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
     @classmethod
-    def product(cls, row: Array, column: Array, a: Array, b: Array, error: Array | None = None) -> Terms:
+    def product(
+        cls, row: Array, column: Array, a: Array, b: Array, error: Array | None = None, rounding: Array | None = None
+    ) -> Terms:
         """The exact products a * b, as one term each or two where one float64 cannot hold them.
 
-        `error` bounds the error of `b`.
+        `error` bounds the error of `b`, and `rounding` tells where that is what was left of larger terms.
         """
         high, low, missing = two_product(a, b)
         if error is not None:
             missing = missing + grown(a, error)
-        terms = cls(row, column, high, missing)
+        terms = cls.of(row, column, high, missing, rounding)
         split = np.flatnonzero(low)
         if not len(split):
             return terms
-        return cls.join([terms, cls.of(row[split], column[split], low[split])])
+        return cls.join([terms, cls.of(row[split], column[split], low[split], None, terms.rounding[split])])
 
     def negated(self) -> Terms:
         """The terms with the other sign."""
-        return Terms(self.row, self.column, -self.value, self.error)
+        return Terms(self.row, self.column, -self.value, self.error, self.rounding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +144,7 @@ class Rows:
         own = self.row
         scale = np.broadcast_to(np.asarray(factor, dtype=np.float64), (len(self),))[own]
         target = own if row is None else row[own]
-        return Terms.product(target, self.column, scale, self.value, self.error)
+        return Terms.product(target, self.column, scale, self.value, self.error, self.rounding)
 
 
 def spans(start: Array, counts: Array) -> Array:
@@ -153,22 +168,18 @@ def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
     key = terms.row * columns + terms.column
     if len(key) > 1 and not (key[1:] > key[:-1]).all():
         order = np.argsort(key, kind="stable")
-        key, value, error = key[order], terms.value[order], terms.error[order]
+        key, value, error, rounding = key[order], terms.value[order], terms.error[order], terms.rounding[order]
     else:
-        value, error = terms.value, terms.error
+        value, error, rounding = terms.value, terms.error, terms.rounding
     first = np.flatnonzero(np.diff(key, prepend=-1))
     key = key[first]
-    rounding = np.zeros(len(first), dtype=bool)
     if len(first) < len(value):
-        addends = value
-        mass = np.add.reduceat(np.abs(addends), first)
+        addends, before = value, rounding
         error = np.add.reduceat(error, first)
         error = np.where(error > 0, error * (1 + 2.0**-40), 0.0)
         value, low, missing = sum_groups(addends, first)
         error = error + missing
-        rounding = (np.abs(value) + error <= ROUNDINGS * epsilon * mass) & (value != 0)
-        if rounding.any():
-            rounding = _left_by_large_terms(addends, first, value, mass, epsilon, rounding)
+        rounding = _only_rounding(addends, first, before, value, error, epsilon)
         keep = (value != 0) | (error != 0)
         if not keep.all():
             key, value, low, error, rounding = key[keep], value[keep], low[keep], error[keep], rounding[keep]
@@ -180,17 +191,31 @@ def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
     return Rows(start, column, value, error, rounding)
 
 
-def _left_by_large_terms(
-    addends: Array, first: Array, total: Array, mass: Array, epsilon: float, asked: Array
-) -> Array:
-    """Where the large terms of a sum do not cancel by themselves; small terms of their own are no rounding."""
-    size = np.diff(first, append=len(addends))
-    limit = np.repeat(ROUNDINGS * epsilon * mass, size)
-    small = np.where(np.abs(addends) <= limit, addends, 0.0)
-    of_small = np.add.reduceat(np.abs(small), first)
-    of_large = np.abs(total - np.add.reduceat(small, first))
-    # The second halves of exact products are small terms as well.
-    return np.asarray(asked & (of_small <= 8 * of_large + 2.0**-50 * mass))
+def _only_rounding(addends: Array, first: Array, before: Array, total: Array, error: Array, epsilon: float) -> Array:
+    """(groups,) whether a sum is what is left of large terms that cancel; small terms of their own are no rounding.
+
+    Args:
+        addends: (n,) the terms.
+        first: (groups,) the first of each group.
+        before: (n,) which terms were such sums.
+        total, error: (groups,) the sums.
+        epsilon: relative spacing of the stored weights.
+    """
+    result = np.logical_and.reduceat(before, first)
+    if before.any():
+        total = total - np.add.reduceat(np.where(before, addends, 0.0), first)
+        addends = np.where(before, 0.0, addends)
+    mass = np.add.reduceat(np.abs(addends), first)
+    asked = (np.abs(total) + error <= ROUNDINGS * epsilon * mass) & (mass > 0)
+    if asked.any():
+        # The large terms do not cancel by themselves. (The second halves of exact products are small terms as well.)
+        size = np.diff(first, append=len(addends))
+        limit = np.repeat(ROUNDINGS * epsilon * mass, size)
+        small = np.where(np.abs(addends) <= limit, addends, 0.0)
+        of_small = np.add.reduceat(np.abs(small), first)
+        of_large = np.abs(total - np.add.reduceat(small, first))
+        result |= asked & (of_small <= 8 * of_large + 2.0**-50 * mass)
+    return np.asarray(result)
 
 
 def stacked(one: Rows, two: Rows) -> Rows:
@@ -235,7 +260,7 @@ def scaled_terms(rows: Rows, factor: Array, error: Array, into: Array) -> Terms:
     if not error.any():
         return terms
     extra = grown(rows.value, error[rows.row])
-    return Terms.join([terms, Terms(into[rows.row], rows.column, np.zeros(len(extra)), extra)])
+    return Terms.join([terms, Terms.of(into[rows.row], rows.column, np.zeros(len(extra)), extra, rows.rounding)])
 
 
 def grown(value: Array, error: Array) -> Array:

@@ -67,15 +67,17 @@ class Normal:
         stays = np.ones(len(symbol), dtype=bool)
         stays[hit[~lost]] = False
         row = rows.row
-        factor, error, into = (np.repeat(x[hit], counts)[use] for x in (rows.value, rows.error, row))
+        factor, error, softly, into = (
+            np.repeat(x[hit], counts)[use] for x in (rows.value, rows.error, rows.rounding, row)
+        )
         value, own_error, column = self._sums.value[entries][use], self._sums.error[entries][use], column[use]
         terms = [
-            Terms(row[stays], rows.column[stays], rows.value[stays], rows.error[stays]),
-            Terms.product(into, column, factor, value, own_error),
+            Terms(row[stays], rows.column[stays], rows.value[stays], rows.error[stays], rows.rounding[stays]),
+            Terms.product(into, column, factor, value, own_error, softly),
         ]
         if error.any():
             carried = grown(np.abs(value) + own_error, error)
-            terms.append(Terms(into, column, np.zeros(len(carried)), carried))
+            terms.append(Terms.of(into, column, np.zeros(len(carried)), carried, softly))
         return walk.collect(len(rows), terms)
 
     def __bool__(self) -> bool:

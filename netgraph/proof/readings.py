@@ -139,14 +139,16 @@ class Edges:
         entries = spans(values.forms.start[:-1][place], counts)
         outer, row, weight = (np.repeat(x, counts) for x in (rest.operator, rest.row, rest.weight))
         column = space.composed(outer, values.forms.column[entries])
-        value, error = values.forms.value[entries], values.forms.error[entries]
+        forms = values.forms
+        value, error, softly = forms.value[entries], forms.error[entries], forms.rounding[entries]
         known, lost = column >= 0, column == UNKNOWN
         parts = [plain.over(values.symbol, space)]
-        parts.append(Terms.product(row[known], column[known], weight[known], value[known], error[known]))
+        parts.append(Terms.product(row[known], column[known], weight[known], value[known], error[known],
+                                   softly[known]))  # fmt: skip
         if not lost.any():
             return parts, None
         bare = values.forms.column[entries][lost] % space.size
-        return parts, Terms.product(row[lost], bare, weight[lost], value[lost], error[lost])
+        return parts, Terms.product(row[lost], bare, weight[lost], value[lost], error[lost], softly[lost])
 
     def errors(self, values: Values, space: Space, rows: int) -> tuple[Array, Array, Array]:
         """(rows,) interval that the errors of the sources add, and whether only rounding is behind it."""

@@ -144,7 +144,7 @@ def test_an_error_never_underflows_to_none(factor, error):
 
 
 def test_errors_add_up_and_keep_an_entry_alive():
-    given_terms = Terms(np.zeros(2, np.int64), np.zeros(2, np.int64), np.array([1.0, -1.0]), np.array([0.25, 0.5]))
+    given_terms = Terms.of(np.zeros(2, np.int64), np.zeros(2, np.int64), np.array([1.0, -1.0]), np.array([0.25, 0.5]))
     form = collect(1, given_terms, EPS64, COLUMNS)
     assert form.value[0] == 0
     assert 0.75 <= form.error[0] <= 0.75 * (1 + 1e-9)
@@ -218,3 +218,15 @@ def test_underflow_leaves_a_little_and_overflow_everything():
         below, above = form_interval(form, low, high)
     assert below[0] <= 0 < 1e-320 < above[0] < 1e-280
     assert (below[1], above[1]) == (-np.inf, np.inf)
+
+
+def test_what_rounding_has_left_stays_that_when_it_is_collected_again():
+    left = gathered(1, (0, 1, 1.0), (0, 1, -1.0 - 2.0**-52), (0, 2, 1e-15))
+    np.testing.assert_array_equal(left.rounding, [True, False])  # the second is a small term of its own
+    again = collect(1, Terms.join([left.terms(8.0), terms((0, 3, 1.0), (0, 3, -1.0))]), EPS64, COLUMNS)
+    np.testing.assert_array_equal(again.rounding, [True, False])
+    # Beside large terms that cancel as well, it is no small term of its own either.
+    again = collect(1, Terms.join([left.terms(), terms((0, 1, 1.0), (0, 1, -1.0))]), EPS64, COLUMNS)
+    np.testing.assert_array_equal(again.rounding, [True, False])
+    mixed = collect(1, Terms.join([left.terms(), terms((0, 1, 1e-15))]), EPS64, COLUMNS)
+    assert not mixed.rounding.any()

@@ -157,3 +157,19 @@ def test_a_pair_behind_layer_norm_is_exact_up_to_rounding():
     graph = b.build().with_weights(vertices={name: np.array(v) for name, v in values.items()})
     rule = SplitEdges(activation="leaky_relu", slope=0.25)
     assert ng.apply(rule, graph).certificate.level == "exact up to rounding"
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mixes_one_after_the_other_are_exact_up_to_rounding(dtype, seed):
+    """Some of what cancels shows in the forms as stored, and the rest in normal form only."""
+    b = GraphBuilder(dtype=dtype)
+    b.input("x", 1, domain=(-1, 1))
+    b.layer("h1", 1, activation="identity", bias=False)
+    b.layer("h2", 1, activation="relu", bias=False)
+    b.output("y", 1, bias=False)
+    b.edges("x", "y", [0], [0], weight=1.0)
+    b.edges("x", "h1", [0], [0], weight=-0.5)
+    b.edges("h1", "h2", [0], [0], weight=1.0)
+    b.edges("h2", "y", [0], [0], weight=1.0)
+    assert ng.apply(InsertLayer(mix="random"), b.build(), rng=seed).certificate.level == "exact up to rounding"
