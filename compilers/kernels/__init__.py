@@ -1,16 +1,23 @@
 """Kernels: what runs the edges of a block. Register another one in `KERNELS`."""
 
-from compilers.kernels.base import BoundKernel, Kernel, KernelKind
+from compilers.kernels.base import BoundKernel, Gradients, Kernel, KernelKind, Ports
+from compilers.kernels.convolution import ConvolutionKernel
 from compilers.kernels.csr import CsrKernel
 from compilers.kernels.dense import DenseKernel
-from compilers.kernels.wires import WireKernel
+from compilers.kernels.maps import Maps
+from compilers.kernels.sparse_convolution import SparseConvolutionKernel
+from compilers.kernels.wires import MapWireKernel, WireKernel
 
 KERNELS: dict[str, KernelKind] = {
-    "dense": KernelKind("cells", DenseKernel),
-    "padded-dense": KernelKind("cells", DenseKernel),
-    "csr": KernelKind("edges", CsrKernel),
-    "wires": KernelKind("none", WireKernel),
+    "dense": KernelKind("rows", "cells", DenseKernel),
+    "padded-dense": KernelKind("rows", "cells", DenseKernel),
+    "csr": KernelKind("rows", "edges", CsrKernel),
+    "wires": KernelKind("rows", "none", WireKernel),
+    "convolution": KernelKind("maps", "cells", ConvolutionKernel),
+    "padded-convolution": KernelKind("maps", "cells", ConvolutionKernel),
+    "sparse-convolution": KernelKind("maps", "edges", SparseConvolutionKernel),
+    "map-wires": KernelKind("maps", "none", MapWireKernel),
 }
 """Kernels by the name that plans use."""
 
-__all__ = ["KERNELS", "BoundKernel", "Kernel", "KernelKind"]
+__all__ = ["KERNELS", "BoundKernel", "Gradients", "Kernel", "KernelKind", "Maps", "Ports"]

@@ -11,38 +11,68 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from compilers.kernels.maps import Maps
     from compilers.lowering.plan import Array, Block
 
 
-class BoundKernel(Protocol):
-    """A kernel on one buffer: every view it needs is made once, so that a step makes none.
+@dataclass(eq=False)
+class Gradients:
+    """Gradients of one workspace, and of the flat vectors in the backward that is running.
 
-    Values and gradients are feature-major, (rows, batch). `bind_gradients` comes before any backward
-    call; `backward_weights` may be left out, and comes before `backward_input` otherwise.
+    Attributes:
+        values: (rows, batch) of the buffer.
+        weights: (slots,) of the weights; another tensor in every backward, since the caller keeps it.
+        vertices: (vertex slots,) of the vertex parameters, likewise.
     """
 
+    values: Tensor
+    weights: Tensor | None = None
+    vertices: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ports:
+    """Where one block reads and writes in one workspace.
+
+    Attributes:
+        weights: (slots of the block,) its part of the flat vector.
+        values: (rows, batch) buffer.
+        rows: (targets, batch) rows of the buffer that the block adds to; None when it adds to maps.
+        source: maps that the block reads; None when it reads rows.
+        target: maps that the block adds to; None when it adds to rows.
+    """
+
+    weights: Tensor
+    values: Tensor
+    rows: Tensor | None = None
+    source: Maps | None = None
+    target: Maps | None = None
+
+
+class BoundKernel(Protocol):
+    """A kernel in one workspace: every view it needs is made once, so that a step makes as few as it can."""
+
     def forward(self) -> None:
-        """Add the block's sums to the rows of its layer."""
+        """Add the block's sums to its layer."""
 
-    def bind_gradients(self, gradients: Tensor, rows: Tensor, *, inputs: bool) -> None:
-        """Take the gradient buffer, its rows of this layer, and whether input rows need gradients."""
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
+        """Take the gradients, their rows of this layer, and whether input rows need gradients.
 
-    def backward_weights(self, gradient: Tensor) -> None:
-        """Write the gradient of the block's slots into the flat `gradient`, 0 into pads."""
+        Comes before any backward call.
+        """
 
-    def backward_input(self) -> None:
-        """Add to the gradients of the parents."""
+    def weight_gradients(self) -> None:
+        """Write the gradient of the block's slots into `gradients.weights`, 0 into pads."""
+
+    def source_gradients(self) -> None:
+        """Add to the gradients of what the block reads. Comes after `weight_gradients`."""
 
 
 class Kernel(Protocol):
     """A block on one device: its index arrays."""
 
-    @property
-    def scratch_rows(self) -> int:
-        """Rows of shared scratch memory that it needs."""
-
-    def bind(self, weights: Tensor, values: Tensor, rows: Tensor, scratch: Tensor) -> BoundKernel:
-        """Attach to the flat `weights`, the buffer, its rows of this layer, and (scratch rows, batch) memory."""
+    def bind(self, ports: Ports) -> BoundKernel:
+        """Attach to weights and values."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +80,18 @@ class KernelKind:
     """How to build a kernel, and how its block lays out weights.
 
     Attributes:
-        layout: "cells", one slot per pair of target and parent; "edges", one per edge; "none", no weights.
+        reads: "rows" of the buffer, or "maps".
+        layout: "cells", one slot per cell of the matrix; "edges", one per edge; "none", no weights.
         build: called with the block, the number of input rows of the buffer, device and dtype.
     """
 
+    reads: Literal["rows", "maps"]
     layout: Literal["cells", "edges", "none"]
     build: Callable[[Block, int, torch.device, torch.dtype], Kernel]
 
 
 class ParentRows:
-    """The parents of a block: a view of the buffer where they are contiguous, else a gathered copy.
+    """The parents of a block: a view of the buffer where they are contiguous, else rows to gather.
 
     Inputs are the first rows of the buffer. So the parents that need gradients are the last ones, from `first` on.
     """
@@ -68,48 +100,42 @@ class ParentRows:
         self.count = len(parents)
         self.low, self.high = int(parents[0]), int(parents[-1]) + 1
         self.contiguous = self.high - self.low == self.count
-        self.index = None if self.contiguous else torch.from_numpy(np.ascontiguousarray(parents)).to(device)
         self.first = int(np.searchsorted(parents, input_rows))
-
-    @property
-    def scratch_rows(self) -> int:
-        """Rows of scratch for the gathered copy."""
-        return 0 if self.contiguous else self.count
-
-
-class BoundParents:
-    """`ParentRows` on one buffer."""
-
-    def __init__(self, rows: ParentRows, values: Tensor, scratch: Tensor) -> None:
-        self._index = rows.index
-        self._values = values[rows.low : rows.high] if rows.contiguous else values
-        self._copy = None if rows.contiguous else scratch[: rows.count]
-
-    def read(self) -> Tensor:
-        """(parents, batch) values; a gathered copy holds until the next kernel reads."""
-        if self._index is None:
-            return self._values
-        return torch.index_select(self._values, 0, self._index, out=self._copy)
+        # Parents in one piece after the inputs get their gradients without an index.
+        self.trained_low = int(parents[self.first]) if self.first < self.count else self.high
+        self.trained_contiguous = self.high - self.trained_low == self.count - self.first
+        self.index = None if self.contiguous else torch.from_numpy(np.ascontiguousarray(parents)).to(device)
 
 
 class ParentGradients:
-    """Where the gradients of the parents from `first` on are added, on one gradient buffer.
+    """Where the gradients of the parents are added.
 
     Attributes:
         skip: how many of the first parents need no gradient, since they are inputs.
+        empty: whether none does.
         rows: (parents - skip, batch) view to add to, or None when the parents are scattered.
     """
 
-    def __init__(self, parents: ParentRows, gradients: Tensor, scratch: Tensor, *, inputs: bool) -> None:
+    def __init__(self, parents: ParentRows, gradients: Tensor, *, inputs: bool) -> None:
         self.skip = 0 if inputs else parents.first
         self.empty = self.skip == parents.count
-        self.rows = gradients[parents.low + self.skip : parents.high] if parents.contiguous else None
+        low = parents.low if inputs else parents.trained_low
+        contiguous = parents.contiguous if inputs else parents.trained_contiguous
+        self.rows = gradients[low : parents.high] if contiguous else None
         self._gradients = gradients
-        self._index = None if parents.index is None else parents.index[self.skip :]
-        # Shared with the gathered values: by now the gradient of the weights has been taken.
-        self.scratch = scratch[: parents.count - self.skip]
+        self._index = None if contiguous or parents.index is None else parents.index[self.skip :]
+        # Few rows go faster one by one; no row comes twice, so that the order does not matter.
+        self._few = gradients.device.type == "cpu" and parents.count - self.skip <= _FEW_ROWS
 
-    def scatter(self) -> None:
-        """Add the scratch rows to the gradients of the scattered parents."""
-        assert self._index is not None
-        self._gradients.index_add_(0, self._index, self.scratch)
+    def add(self, values: Tensor) -> None:
+        """Add (parents - skip, batch) values to the gradients of the parents."""
+        if self.rows is not None:
+            self.rows.add_(values)
+        elif self._few:
+            self._gradients.index_put_((self._index,), values, accumulate=True)
+        else:
+            assert self._index is not None
+            self._gradients.index_add_(0, self._index, values)
+
+
+_FEW_ROWS = 100

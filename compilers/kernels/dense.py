@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from compilers.kernels.base import BoundParents, ParentGradients, ParentRows
+from compilers.kernels.base import Gradients, ParentGradients, ParentRows, Ports
 
 if TYPE_CHECKING:
     from compilers.lowering.plan import Block
@@ -18,53 +18,59 @@ class DenseKernel:
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
         self.parents = ParentRows(block.parents, input_rows, device)
-        self.shape = (block.targets, len(block.parents))
-        self.start, self.stop = block.start, block.stop
-        self.mask: Tensor | None = None
-        if block.pads:
-            mask = torch.zeros(block.stop - block.start, dtype=dtype)
-            mask[torch.from_numpy(block.slots - block.start)] = 1
-            self.mask = mask.view(self.shape).to(device)
+        self.shape = (block.incidence.targets, block.incidence.columns)
+        self.start = block.start
+        self.mask = pad_mask(block, device, dtype)
 
-    @property
-    def scratch_rows(self) -> int:
-        """Rows of shared scratch memory that it needs."""
-        return self.parents.scratch_rows
-
-    def bind(self, weights: Tensor, values: Tensor, rows: Tensor, scratch: Tensor) -> BoundDense:
+    def bind(self, ports: Ports) -> BoundDense:
         """Attach to weights and buffer."""
-        return BoundDense(self, weights, values, rows, scratch)
+        return BoundDense(self, ports)
 
 
 class BoundDense:
     """A dense kernel on one buffer."""
 
-    def __init__(self, kernel: DenseKernel, weights: Tensor, values: Tensor, rows: Tensor, scratch: Tensor) -> None:
+    def __init__(self, kernel: DenseKernel, ports: Ports) -> None:
+        assert ports.rows is not None
+        parents = kernel.parents
         self._kernel = kernel
-        self._matrix = weights[kernel.start : kernel.stop].view(kernel.shape)
-        self._rows = rows
-        self._scratch = scratch
-        self._parents = BoundParents(kernel.parents, values, scratch)
+        self._matrix = ports.weights.view(kernel.shape)
+        self._rows = ports.rows
+        self._values = ports.values
+        self._index = parents.index
+        # Gathered parents are kept for the backward.
+        self._parents = (
+            ports.values[parents.low : parents.high]
+            if parents.index is None
+            else ports.values.new_zeros((parents.count, ports.values.shape[1]))
+        )
+        self._parents_t = self._parents.t()
 
     def forward(self) -> None:
         """Add matrix @ parents to the rows."""
-        self._rows.addmm_(self._matrix, self._parents.read())
+        if self._index is not None:
+            torch.index_select(self._values, 0, self._index, out=self._parents)
+        self._rows.addmm_(self._matrix, self._parents)
 
-    def bind_gradients(self, gradients: Tensor, rows: Tensor, *, inputs: bool) -> None:
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Take the gradient buffer."""
-        self._row_gradients = rows
-        self._target = ParentGradients(self._kernel.parents, gradients, self._scratch, inputs=inputs)
-        self._transposed = self._matrix[:, self._target.skip :].t()
+        assert rows is not None
+        self._gradients, self._row_gradients = gradients, rows
+        self._target = target = ParentGradients(self._kernel.parents, gradients.values, inputs=inputs)
+        self._transposed = self._matrix[:, target.skip :].t()
+        count = 0 if target.rows is not None else self._kernel.parents.count - target.skip
+        self._scratch = rows.new_empty((count, rows.shape[1]))
 
-    def backward_weights(self, gradient: Tensor) -> None:
+    def weight_gradients(self) -> None:
         """Gradient of the matrix, straight into its slots."""
-        targets, parents = self._kernel.shape
-        out = gradient.as_strided((targets, parents), (parents, 1), self._kernel.start)
-        torch.mm(self._row_gradients, self._parents.read().t(), out=out)
-        if self._kernel.mask is not None:
-            out.mul_(self._kernel.mask)
+        assert self._gradients.weights is not None
+        kernel = self._kernel
+        out = self._gradients.weights.as_strided(kernel.shape, (kernel.shape[1], 1), kernel.start)
+        torch.mm(self._row_gradients, self._parents_t, out=out)
+        if kernel.mask is not None:
+            out.mul_(kernel.mask)
 
-    def backward_input(self) -> None:
+    def source_gradients(self) -> None:
         """Gradient of the parents += matrix.T @ gradient of the rows."""
         target = self._target
         if target.empty:
@@ -72,5 +78,13 @@ class BoundDense:
         if target.rows is not None:
             target.rows.addmm_(self._transposed, self._row_gradients)
         else:
-            torch.mm(self._transposed, self._row_gradients, out=target.scratch)
-            target.scatter()
+            target.add(torch.mm(self._transposed, self._row_gradients, out=self._scratch))
+
+
+def pad_mask(block: Block, device: torch.device, dtype: torch.dtype) -> Tensor | None:
+    """(targets, columns) ones where an edge is, zeros where none is; None when every cell has one."""
+    if not block.pads:
+        return None
+    mask = torch.zeros(block.incidence.cells, dtype=dtype)
+    mask[torch.from_numpy(block.slots - block.start).long()] = 1
+    return mask.view(block.incidence.targets, block.incidence.columns).to(device)

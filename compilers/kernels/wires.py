@@ -1,4 +1,4 @@
-"""Identity links: rows are added to rows, without weights."""
+"""Identity links: rows are added to rows, or maps to maps, without weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compilers.kernels.base import Gradients, Ports
+
 if TYPE_CHECKING:
     from compilers.lowering.plan import Array, Block
 
@@ -15,44 +17,44 @@ if TYPE_CHECKING:
 class WireKernel:
     """Adds parent rows to target rows: by slices where both are contiguous, else by index."""
 
-    scratch_rows = 0
-
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
-        self.sources, self.targets = block.parents[block.src], block.dst.astype(np.int64)
+        self.sources, self.targets = block.parents[block.incidence.src], block.incidence.dst.astype(np.int64)
         self.trained = self.sources >= input_rows
         self.device = device
 
-    def bind(self, weights: Tensor, values: Tensor, rows: Tensor, scratch: Tensor) -> BoundWires:
+    def bind(self, ports: Ports) -> BoundWires:
         """Attach to the buffer."""
-        return BoundWires(self, values, rows)
+        return BoundWires(self, ports)
 
 
 class BoundWires:
     """Wires on one buffer."""
 
-    def __init__(self, kernel: WireKernel, values: Tensor, rows: Tensor) -> None:
+    def __init__(self, kernel: WireKernel, ports: Ports) -> None:
+        assert ports.rows is not None
         self._kernel = kernel
-        self._forward = _RowSum(values, kernel.sources, rows, kernel.targets, kernel.device)
+        self._forward = _Sum(ports.values, kernel.sources, ports.rows, kernel.targets, kernel.device)
 
     def forward(self) -> None:
         """Target rows += parent rows."""
         self._forward.run()
 
-    def bind_gradients(self, gradients: Tensor, rows: Tensor, *, inputs: bool) -> None:
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Take the gradient buffer."""
+        assert rows is not None
         kernel = self._kernel
         chosen = np.ones_like(kernel.trained) if inputs else kernel.trained
-        self._backward = _RowSum(rows, kernel.targets[chosen], gradients, kernel.sources[chosen], kernel.device)
+        self._backward = _Sum(rows, kernel.targets[chosen], gradients.values, kernel.sources[chosen], kernel.device)
 
-    def backward_weights(self, gradient: Tensor) -> None:
+    def weight_gradients(self) -> None:
         """Wires have no weights."""
 
-    def backward_input(self) -> None:
+    def source_gradients(self) -> None:
         """Gradient of the parents += gradient of the target rows."""
         self._backward.run()
 
 
-class _RowSum:
+class _Sum:
     """`target[target_rows] += source[source_rows]`, both (rows, batch)."""
 
     def __init__(
@@ -60,7 +62,7 @@ class _RowSum:
     ) -> None:
         self._index: tuple[Tensor, Tensor] | None = None
         self._source, self._target = source, target
-        if _is_range(source_rows) and _is_range(target_rows):
+        if is_range(source_rows) and is_range(target_rows):
             self._source = source[source_rows[0] : source_rows[-1] + 1] if len(source_rows) else source[:0]
             self._target = target[target_rows[0] : target_rows[-1] + 1] if len(target_rows) else target[:0]
         else:
@@ -73,5 +75,79 @@ class _RowSum:
             self._target.index_add_(0, self._index[1], self._source.index_select(0, self._index[0]))
 
 
-def _is_range(rows: Array) -> bool:
+class MapWireKernel:
+    """Adds maps to maps, every `stride`-th position of them."""
+
+    def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
+        assert block.geometry is not None
+        self.stride = block.geometry.stride
+        self.sources, self.targets = _selection(block.incidence.src, device), _selection(block.incidence.dst, device)
+
+    def bind(self, ports: Ports) -> BoundMapWires:
+        """Attach to the maps."""
+        return BoundMapWires(self, ports)
+
+
+class BoundMapWires:
+    """Wires between maps in one workspace."""
+
+    def __init__(self, kernel: MapWireKernel, ports: Ports) -> None:
+        assert ports.source is not None
+        self._kernel = kernel
+        self._source, self._target, self._rows = ports.source, ports.target, ports.rows
+
+    def forward(self) -> None:
+        """Target maps += source maps; target rows when there is a single position."""
+        assert self._source.values is not None
+        kernel = self._kernel
+        read = _maps_at(self._strided(self._source.values), kernel.sources)
+        sums = self._rows.t()[:, :, None, None] if self._rows is not None else self._target.sums  # type: ignore[union-attr]
+        _add_maps(sums, kernel.targets, read)
+
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
+        """Take the gradients."""
+        self._row_gradients = rows
+
+    def weight_gradients(self) -> None:
+        """Wires have no weights."""
+
+    def source_gradients(self) -> None:
+        """Gradient of the source maps += gradient of the target maps."""
+        kernel, values = self._kernel, self._source.values
+        assert values is not None
+        if self._row_gradients is not None:
+            sums: Tensor | None = self._row_gradients.t()[:, :, None, None]
+        else:
+            sums = self._target.sum_gradients  # type: ignore[union-attr]
+        assert sums is not None
+        if self._source.value_gradients is None:
+            self._source.value_gradients = torch.zeros_like(values)
+        _add_maps(self._strided(self._source.value_gradients), kernel.sources, _maps_at(sums, kernel.targets))
+
+    def _strided(self, maps: Tensor) -> Tensor:
+        return maps[:, :, :: self._kernel.stride[0], :: self._kernel.stride[1]]
+
+
+Selection = slice | Tensor
+
+
+def _selection(rows: Array, device: torch.device) -> Selection:
+    if is_range(rows):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return torch.from_numpy(rows.astype(np.int64)).to(device)
+
+
+def _maps_at(maps: Tensor, rows: Selection) -> Tensor:
+    return maps[:, rows] if isinstance(rows, slice) else maps.index_select(1, rows)
+
+
+def _add_maps(maps: Tensor, rows: Selection, values: Tensor) -> None:
+    if isinstance(rows, slice):
+        maps[:, rows] += values
+    else:
+        maps.index_add_(1, rows, values)
+
+
+def is_range(rows: Array) -> bool:
+    """Whether every row is one more than the row before it."""
     return bool((np.diff(rows) == 1).all())

@@ -23,8 +23,11 @@ def lift(net: CompiledNetwork) -> Graph:
         GraphError: when a value is not finite.
     """
     graph, plan = net.graph, net.plan
-    trained = np.flatnonzero(plan.edge_slots >= 0)
-    weights = _replaced(graph.edges.weight, trained, net.edge_column(net.weights)[trained])
+    frozen = plan.edge_slots < 0
+    weights = net.edge_column(net.weights)
+    if frozen.any():
+        weights = weights.astype(np.promote_types(weights.dtype, graph.edges.weight.dtype))
+        weights[frozen] = graph.edges.weight[frozen]
     columns = {}
     for name, where in plan.vertex_slots.items():
         flat = (net.vertex_parameters if where.trained else net.running).detach().cpu().numpy()

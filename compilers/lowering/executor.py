@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from compilers.lifting.statistics import Collector
+from compilers.lowering.geometry import as_maps
 from compilers.lowering.operations import Run
-from compilers.lowering.plan import Plan
+from compilers.lowering.plan import LayerPlan, Plan
 from compilers.lowering.workspace import Pool, State, Workspace
 from netgraph.errors import CompileError
+
+_RUNS = 16
+"""Up to so many runs of rows with biases are written run by run, which is cheaper than by index."""
 
 
 class Executor:
@@ -26,12 +32,14 @@ class Executor:
         self.plan = plan
         self.pool = Pool(plan)
         self.collectors: dict[str, Collector] = {}
-        # Whether some layer has no bias: the others are then written and read by index.
-        self._unbiased = len(plan.bias_rows) < plan.rows - plan.input_rows
+        self._bias_runs = _runs(plan.bias_rows)
+        # Whether rows without a bias have to be cleared: inputs and pooled maps are written whole.
+        summed = sum(p.stop - p.start for p in plan.layers if p.role != "input" and not p.grid)
+        self._unbiased = len(plan.bias_rows) < summed
         self._bias_rows: Tensor | None = None
 
     def run(self, state: State, inputs: Sequence[Tensor], *, training: bool) -> tuple[Tensor, ...]:
-        """Forward of (batch, vertices) inputs to (batch, vertices) outputs, differentiable when gradients are on."""
+        """Forward of (batch, vertices, *grid) inputs to outputs, differentiable when gradients are on."""
         if torch.is_grad_enabled() and any(t.requires_grad for t in (*state[:2], *inputs)):
             outputs: tuple[Tensor, ...] = _Network.apply(self, training, *state, *inputs)  # type: ignore[no-untyped-call]
             return outputs
@@ -43,22 +51,34 @@ class Executor:
             self.pool.release(workspace)
 
     def forward(self, workspace: Workspace, state: State, inputs: Sequence[Tensor], run: Run) -> tuple[Tensor, ...]:
-        """Fill the buffer of a workspace and copy the outputs out of it."""
-        plan, values = self.plan, workspace.values
+        """Fill a workspace and copy the outputs out of it."""
+        plan = self.plan
         for layer, x in zip(plan.inputs, inputs, strict=True):
-            values[layer.start : layer.stop].copy_(x.t())
-        biases = state.vertex_parameters[: len(plan.bias_rows)].unsqueeze(1)
+            if layer.grid:
+                shape = (len(x), layer.width, *as_maps(layer.grid))
+                workspace.maps[plan.position[layer.name]].values = x.detach().reshape(shape).clone()
+            else:
+                workspace.values[layer.start : layer.stop].copy_(x.t())
+        self._write_biases(workspace.values, state.vertex_parameters)
+        workspace.forward(run)
+        return tuple([self._output(workspace, layer) for layer in plan.outputs])
+
+    def _write_biases(self, values: Tensor, vertex_parameters: Tensor) -> None:
         if self._unbiased:
-            values[plan.input_rows :].zero_()
-            values.index_copy_(0, self._biased(values.device), biases.expand(-1, values.shape[1]))
+            values[self.plan.input_rows :].zero_()
+        if len(self._bias_runs) <= _RUNS:
+            for first, low, high in self._bias_runs:
+                values[low:high].copy_(vertex_parameters[first : first + high - low].unsqueeze(1))
         else:
-            values[plan.input_rows :].copy_(biases)
-        for step in workspace.steps:
-            for kernel in step.kernels:
-                kernel.forward()
-            if step.operation is not None:
-                step.operation.forward(run)
-        return tuple([_transposed(values[p.start : p.stop]) for p in plan.outputs])
+            biases = vertex_parameters[: len(self.plan.bias_rows)].unsqueeze(1)
+            values.index_copy_(0, self._biased(values.device), biases.expand(-1, values.shape[1]))
+
+    def _output(self, workspace: Workspace, layer: LayerPlan) -> Tensor:
+        if not layer.output_grid:
+            return _transposed(workspace.values[layer.start : layer.stop])
+        values = workspace.maps[self.plan.position[layer.name]].values
+        assert values is not None
+        return values.reshape(len(values), *layer.shape).clone()
 
     def backward(
         self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]
@@ -72,45 +92,59 @@ class Executor:
             needs: for weights, vertex parameters and each input.
         """
         plan = self.plan
-        to_inputs = any(needs[2:])
-        gradients = workspace.gradients(inputs=to_inputs)
+        gradients = workspace.gradients(inputs=any(needs[2:]))
         for layer, gradient in zip(plan.outputs, outputs, strict=True):
-            if gradient is not None:
-                gradients[layer.start : layer.stop].copy_(gradient.t())
+            if gradient is None:
+                continue
+            if layer.output_grid:
+                shape = (len(gradient), layer.width, *as_maps(layer.output_grid))
+                workspace.maps[plan.position[layer.name]].add_gradient(gradient.reshape(shape), own=False)
+            else:
+                gradients.values[layer.start : layer.stop].copy_(gradient.t())
         # Every slot is written: by its block, pads included.
-        weights = gradients.new_empty(plan.num_slots) if needs[0] or self.collectors else None
-        vertex = gradients.new_empty(plan.num_vertex_slots) if needs[1] else None
-        for step in reversed(workspace.steps):
-            assert step.gradients is not None
-            if step.operation is not None:
-                step.operation.backward(run, step.gradients, vertex)
-            if weights is not None and step.trained is not None:
-                step.trained.backward_weights(weights)
-            for kernel in step.kernels:
-                kernel.backward_input()
-        if vertex is not None:
-            self._bias_gradients(gradients, vertex)
-        if weights is not None:
+        wanted = needs[0] or bool(self.collectors)
+        gradients.weights = gradients.values.new_empty(plan.num_slots) if wanted else None
+        gradients.vertices = gradients.values.new_empty(plan.num_vertex_slots) if needs[1] else None
+        workspace.backward(run, weights=wanted)
+        if gradients.vertices is not None:
+            self._bias_gradients(gradients.values, gradients.vertices)
+        if gradients.weights is not None:
             for collector in self.collectors.values():
-                collector.update(weights)
+                collector.update(gradients.weights)
         to_input = [
-            _transposed(gradients[p.start : p.stop]) if need else None
+            self._input_gradient(workspace, gradients.values, p) if need else None
             for p, need in zip(plan.inputs, needs[2:], strict=True)
         ]
-        return [weights if needs[0] else None, vertex, *to_input]
+        found = [gradients.weights if needs[0] else None, gradients.vertices, *to_input]
+        gradients.weights = gradients.vertices = None
+        return found
 
-    def _bias_gradients(self, gradients: Tensor, vertex: Tensor) -> None:
-        """Sums over the batch for all layers at once: by now the buffer holds the gradients of z."""
-        out = vertex[: len(self.plan.bias_rows)]
-        if self._unbiased:
-            torch.index_select(gradients.sum(1), 0, self._biased(gradients.device), out=out)
+    def _input_gradient(self, workspace: Workspace, gradients: Tensor, layer: LayerPlan) -> Tensor:
+        if not layer.grid:
+            return _transposed(gradients[layer.start : layer.stop])
+        found = workspace.maps[self.plan.position[layer.name]].taken_gradient()
+        return found.reshape(len(found), *layer.shape)
+
+    def _bias_gradients(self, gradients: Tensor, vertices: Tensor) -> None:
+        """Sums over the batch, many layers at once: by now the buffer holds the gradients of z."""
+        if len(self._bias_runs) <= _RUNS:
+            for first, low, high in self._bias_runs:
+                torch.sum(gradients[low:high], 1, out=vertices[first : first + high - low])
         else:
-            torch.sum(gradients[self.plan.input_rows :], 1, out=out)
+            out = vertices[: len(self.plan.bias_rows)]
+            torch.index_select(gradients.sum(1), 0, self._biased(gradients.device), out=out)
 
     def _biased(self, device: torch.device) -> Tensor:
         if self._bias_rows is None or self._bias_rows.device != device:
             self._bias_rows = torch.from_numpy(self.plan.bias_rows).to(device)
         return self._bias_rows
+
+
+def _runs(rows: Any) -> list[tuple[int, int, int]]:
+    """(first place, low row, high row) of every run of consecutive rows."""
+    breaks = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
+    bounds = [0, *breaks, len(rows)] if len(rows) else []
+    return [(a, int(rows[a]), int(rows[b - 1]) + 1) for a, b in pairwise(bounds)]
 
 
 def _transposed(rows: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from compilers.lifting.statistics import COLLECTORS, Collector
 from compilers.lowering.build import build_plan
 from compilers.lowering.costs import CostTable
 from compilers.lowering.executor import Executor
-from compilers.lowering.plan import Plan
+from compilers.lowering.plan import Choice, Plan, Site
 from compilers.lowering.workspace import State
 from netgraph.errors import CompileError, InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
@@ -43,7 +43,7 @@ def lower(
     """Compile a graph to a module that runs on batches.
 
     Args:
-        graph: the network; layers with grid `()`, links `Dense` and `Identity`.
+        graph: the network.
         device: where its tensors live.
         dtype: float32 or float64, of its tensors.
         costs: table by which kernels are picked; a built-in one by default.
@@ -52,13 +52,34 @@ def lower(
     Raises:
         CompileError: for what this compiler does not handle, naming the layer or link, and for unknown names.
 
-    Cost: O(edges log edges).
+    Cost: O(edges).
+    """
+    return lower_with(graph, Options(costs or CostTable(), dict(kernels or {})), torch.device(device), dtype)
+
+
+def lower_with(
+    graph: Graph,
+    options: Options,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    settled: Mapping[Site, Choice] | None = None,
+    previous: Plan | None = None,
+) -> CompiledNetwork:
+    """Compile as `lower` does, with choices that were made before, or after a rewrite of the graph of another plan.
+
+    Args:
+        graph: the network.
+        options: how to lower.
+        device: where its tensors live.
+        dtype: float32 or float64, of its tensors.
+        settled: choices of an earlier plan of the same graph.
+        previous: the plan before a rewrite, of which what still holds is taken over.
     """
     if dtype not in DTYPES:
         raise CompileError(f"dtype {dtype} is not supported; use torch.float32 or torch.float64.")
-    options = Options(costs or CostTable(), dict(kernels or {}))
-    plan = build_plan(graph, options.costs, options.kernels)
-    return CompiledNetwork(graph, plan, options, torch.device(device), dtype)
+    plan = build_plan(graph, options.costs, options.kernels, settled=settled, previous=previous)
+    return CompiledNetwork(graph, plan, options, device, dtype)
 
 
 class CompiledNetwork(nn.Module):
@@ -107,10 +128,10 @@ class CompiledNetwork(nn.Module):
         """Run the network.
 
         Args:
-            x: (batch, vertices) values of the input layer, or a dict of them by layer name.
+            x: (batch, vertices, *grid) values of the input layer, or a dict of them by layer name.
 
         Returns:
-            (batch, vertices) values of the output layer; a dict by layer name when there are several.
+            (batch, vertices, *grid) values of the output layer; a dict by layer name when there are several.
 
         Raises:
             InputError: when an input is missing or has another shape, dtype or device.
@@ -129,9 +150,9 @@ class CompiledNetwork(nn.Module):
             raise InputError(f"Inputs are given for {sorted(given)}, the network has the input layers {names}.")
         inputs = [given[layer.name] for layer in layers]
         for layer, value in zip(layers, inputs, strict=True):
-            width = layer.stop - layer.start
-            if value.dim() != 2 or value.shape[1] != width:
-                raise InputError(f"Input {layer.name!r} has shape {tuple(value.shape)}, expected (batch, {width}).")
+            if value.shape[1:] != layer.shape:
+                expected = ", ".join(map(str, layer.shape))
+                raise InputError(f"Input {layer.name!r} has shape {tuple(value.shape)}, expected (batch, {expected}).")
             if value.dtype != self.weights.dtype or value.device != self.weights.device:
                 raise InputError(
                     f"Input {layer.name!r} is {value.dtype} on {value.device}, the network is {self.weights.dtype} "
@@ -193,9 +214,8 @@ class CompiledNetwork(nn.Module):
         """(edges,) NumPy column in the order of `graph.edges` of a (slots,) tensor; 0 for frozen edges."""
         flat = values.detach().cpu().numpy()
         slots = self.plan.edge_slots
-        column = np.zeros(len(slots), dtype=flat.dtype)
-        trained = slots >= 0
-        column[trained] = flat[slots[trained]]
+        column = flat[slots] if len(flat) else np.zeros(len(slots), dtype=flat.dtype)
+        column[slots < 0] = 0
         return column
 
     # -- module ---------------------------------------------------------------------------------------
@@ -257,11 +277,12 @@ def _kind(name: str) -> type[Collector]:
 
 
 def _initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Any:
-    flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=np.float64)
+    weights = graph.edges.weight
+    flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=weights.dtype)
     for layer in plan.layers:
         for block in layer.blocks:
-            if block.frozen == frozen and len(block.slots):
-                flat[block.slots] = graph.edges.weight[block.edges]
+            if block.frozen == frozen and block.stop > block.start:
+                flat[block.slots] = weights[block.edges]
     return flat
 
 

@@ -1,4 +1,4 @@
-"""The plan: which kernel runs which edges on which rows of the buffer. Data only, no tensors."""
+"""The plan: which kernel runs which edges, and where everything lies. Data only, no tensors."""
 
 from __future__ import annotations
 
@@ -6,63 +6,159 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from compilers.lowering.geometry import Geometry, as_maps
+from netgraph.graph import Pool
+from netgraph.graph.layer import Grid
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Edges into one layer that one kernel runs: a matrix of target rows times parents.
+class Incidence:
+    """The pattern of one block as a matrix of targets by columns. It knows no rows of the buffer and no slots.
+
+    Plans of graphs before and after a rewrite share it where the rewrite changed nothing.
+
+    Attributes:
+        dst: (edges,) int32 target row in the layer.
+        src: (edges,) int32 column.
+        targets: rows of the matrix, the width of the layer.
+        columns: columns of the matrix: parents, or parents times taps.
+    """
+
+    dst: Array
+    src: Array
+    targets: int
+    columns: int
+
+    def __len__(self) -> int:
+        return len(self.dst)
+
+    @property
+    def cells(self) -> int:
+        """Entries of the matrix."""
+        return self.targets * self.columns
+
+    @cached_property
+    def starts(self) -> Array:
+        """(targets + 1,) first edge of each target, for edges in the order of targets."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.dst, minlength=self.targets))])
+
+    @cached_property
+    def column_starts(self) -> Array:
+        """(columns + 1,) first edge of each column, in the order `by_column`."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.src, minlength=self.columns))])
+
+    @cached_property
+    def by_column(self) -> Array:
+        """(edges,) edges in the order of (column, target). O(edges)."""
+        return stable_order(self.src, self.columns)
+
+
+class Choice(NamedTuple):
+    """How the edges of one layer, or of one link that reads maps, are run.
 
     Attributes:
         kernel: name in `compilers.kernels.KERNELS`.
-        parents: (parents,) int64 sorted unique buffer rows that the block reads.
-        dst: (edges,) int32 target row in the layer, in canonical order (dst, src).
-        src: (edges,) int32 position in `parents`.
-        edges: (edges,) int64 rows in `graph.edges`.
-        slots: (edges,) int64 position of each weight in the vector that holds the block's weights; empty for wires.
-        start: first slot of the block.
-        stop: one past its last slot; more than `edges` slots means that some are pads, which stay zero.
-        targets: rows of the matrix, the width of the layer.
-        frozen: whether the weights lie in `frozen_weights`, which no optimizer sees, instead of `weights`.
+        hull: whether every row from the first parent to the last is read, as one view, or the parents alone.
+        core: parents with at least so many edges are run by a dense kernel beside it; 0 for none.
     """
 
     kernel: str
-    parents: Array
-    dst: Array
-    src: Array
+    hull: bool = False
+    core: int = 0
+
+
+class Site(NamedTuple):
+    """What a choice is about: the edges into a layer that read rows (`source` is ""), or maps of one layer."""
+
+    layer: str
+    source: str
+    frozen: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Edges into one layer that one kernel runs.
+
+    Attributes:
+        kernel: name in `compilers.kernels.KERNELS`.
+        incidence: the pattern of the edges; in the order of (target, column) where slots follow edges.
+        edges: (edges,) rows in `graph.edges`.
+        start: first slot of the block in the vector that holds its weights.
+        stop: one past its last slot; more slots than edges means that some are pads, which stay zero.
+        parents: (columns,) int64 sorted rows of the buffer that are read; empty for a block that reads maps.
+        source: position in `Plan.layers` of the layer whose maps are read; -1 for a block that reads rows.
+        geometry: of the link, for a block that reads maps.
+        taps: (columns,) int32 tap of each column, for a block that reads maps at some taps only; else empty.
+        channels: (columns,) int32 map of each column, likewise.
+        frozen: whether the weights lie in `frozen_weights`, which no optimizer sees, instead of `weights`.
+        cost: predicted nanoseconds of a training step, of a batch of 128 on one core.
+    """
+
+    kernel: str
+    incidence: Incidence
     edges: Array
-    slots: Array
     start: int
     stop: int
-    targets: int
+    parents: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    source: int = -1
+    geometry: Geometry | None = None
+    taps: Array = field(default_factory=lambda: np.empty(0, np.int32))
+    channels: Array = field(default_factory=lambda: np.empty(0, np.int32))
     frozen: bool = False
+    cost: float = 0.0
+
+    @property
+    def slots(self) -> Array:
+        """(edges,) slot of each weight; empty for wires."""
+        weights = self.stop - self.start
+        if weights == self.incidence.cells:
+            base = self.incidence.dst.astype(_index_type(self.stop)) * self.incidence.columns
+            return np.asarray(base + self.incidence.src + self.start)
+        return np.arange(self.start, self.stop, dtype=_index_type(self.stop))
 
     @property
     def density(self) -> float:
         """Edges over cells of the matrix."""
-        return len(self.edges) / (self.targets * len(self.parents))
+        return len(self.incidence) / self.incidence.cells
 
     @property
     def pads(self) -> int:
         """Slots that belong to no edge."""
-        return self.stop - self.start - len(self.slots)
+        return max(0, self.stop - self.start - len(self.incidence))
+
+    @property
+    def shape(self) -> str:
+        """Columns by targets, and the kernel of a convolution, in words."""
+        g, n = self.geometry, self.incidence.columns
+        if g is None or len(self.channels) or g.taps == 1:
+            return f"{n:,} x {self.incidence.targets:,}"
+        return f"{n // g.taps:,} x {self.incidence.targets:,} x {g.kernel[0]} x {g.kernel[1]}"
 
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """One layer: its rows in the buffer, its blocks, and its operation.
+    """One layer: where its values are, what is summed into it, and its operation.
+
+    Values of a layer that others read position by position are maps, (batch, vertices, height, width); those of
+    others are rows of the buffer, (rows, batch).
 
     Attributes:
         id: layer id in the graph.
         name: layer name.
         role: "input", "hidden" or "output".
+        width: number of vertices.
         start: first row of the buffer that the layer writes.
-        stop: one past its last row.
-        blocks: what is summed into the rows.
+        stop: one past its last row; equal to `start` for a layer whose values are maps.
+        grid: of its sums.
+        output_grid: of its values, pooled.
+        blocks: what is summed.
+        bias: slots (start, stop) in `vertex_parameters` of the biases, or None.
         parameters: slots (start, stop) in `vertex_parameters` of each trained column but the bias.
         running: slots (start, stop) in the buffer `running` of `mean` and `var`.
     """
@@ -70,6 +166,7 @@ class LayerPlan:
     id: int
     name: str
     role: str
+    width: int
     start: int
     stop: int
     activation: str
@@ -77,9 +174,27 @@ class LayerPlan:
     norm: str
     norm_epsilon: float
     norm_momentum: float
+    grid: Grid = ()
+    output_grid: Grid = ()
+    pool: Pool | None = None
     blocks: tuple[Block, ...] = ()
+    bias: tuple[int, int] | None = None
     parameters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     running: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values of one sample."""
+        return (self.width, *self.output_grid)
+
+    @property
+    def floats(self) -> int:
+        """Numbers per sample that a forward keeps: sums and values of maps, or rows."""
+        sums, values = as_maps(self.grid), as_maps(self.output_grid)
+        if not self.grid:
+            return self.width
+        kept = self.width * sums[0] * sums[1]
+        return kept + self.width * values[0] * values[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,20 +211,22 @@ class VertexSlots:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a graph is run on one feature-major buffer of shape (rows, batch).
+    """How a graph is run: rows in one feature-major buffer of shape (rows, batch), and maps beside it.
 
     Attributes:
         topology_hash: of the graph.
         layers: in topological order, inputs first.
-        rows: rows of the buffer, one per vertex.
+        rows: rows of the buffer, one per vertex whose value has no grid.
         input_rows: how many of them, the first ones, are inputs.
         num_slots: length of `weights`, pads included.
         num_frozen_slots: length of `frozen_weights`.
-        num_vertex_slots: length of `vertex_parameters`; biases come first, in the order of rows.
+        num_vertex_slots: length of `vertex_parameters`; biases of rows come first, in the order of rows.
         num_running_slots: length of `running`.
-        bias_rows: (biases,) int64 buffer row of each bias.
-        edge_slots: (edges,) int64 slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
+        bias_rows: (biases,) int64 buffer row of each bias that is added to a row.
+        edge_slots: (edges,) slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
         vertex_slots: of each vertex column, by name; domains of inputs are none.
+        choices: how everything that has weights is run. They, and the graph, determine the plan.
+        patterns: what was found out about the edges, for the plan after the next rewrite.
     """
 
     topology_hash: str
@@ -123,6 +240,8 @@ class Plan:
     bias_rows: Array
     edge_slots: Array
     vertex_slots: Mapping[str, VertexSlots]
+    choices: Mapping[Site, Choice]
+    patterns: Mapping[Site, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def inputs(self) -> tuple[LayerPlan, ...]:
@@ -135,25 +254,58 @@ class Plan:
         return tuple(sorted((p for p in self.layers if p.role == "output"), key=lambda p: p.id))
 
     @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Position in `layers` of each layer, by name."""
+        return {layer.name: i for i, layer in enumerate(self.layers)}
+
+    @cached_property
+    def floats_per_sample(self) -> int:
+        """Numbers that a forward keeps for every sample."""
+        return sum(layer.floats for layer in self.layers)
+
+    @cached_property
     def digest(self) -> bytes:
         """Hash of topology and slots: equal digests mean that flat vectors can be exchanged."""
         h = hashlib.blake2b(self.topology_hash.encode(), digest_size=16)
-        h.update(self.edge_slots.tobytes())
+        h.update(np.ascontiguousarray(self.edge_slots, dtype=np.int64).data)
         for name in sorted(self.vertex_slots):
             h.update(name.encode() + self.vertex_slots[name].slots.tobytes())
         return h.digest()
 
-    def summary(self) -> str:
-        """A table of the blocks: layer, kernel, edges, parents x targets, density."""
-        header = ("layer", "kernel", "edges", "parents x targets", "density")
-        table = [header]
+    def summary(self, measured: Mapping[tuple[str, int], float] | None = None) -> str:
+        """A table of the blocks: layer, kernel, edges, shape, density, and milliseconds of a step.
+
+        Args:
+            measured: seconds of a step by (layer name, number of the block), as `net.measure(x)` gives them; they
+                come beside the predicted ones.
+        """
+        table = [("layer", "kernel", "edges", "parents x targets", "density", "predicted ms")]
+        table[0] += ("measured ms",) if measured is not None else ()  # type: ignore[assignment]
         for layer in self.layers:
-            for block in layer.blocks:
-                shape = f"{len(block.parents):,} x {block.targets:,}"
-                kernel = block.kernel + (" (frozen)" if block.frozen else "")
-                table.append((layer.name, kernel, f"{len(block.edges):,}", shape, f"{block.density:.3g}"))
+            for i, block in enumerate(layer.blocks):
+                kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
+                row = (layer.name, kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}")
+                row += (f"{block.cost / 1e6:.3f}",)  # type: ignore[assignment]
+                if measured is not None:
+                    row += (f"{1e3 * measured[layer.name, i]:.3f}",)  # type: ignore[assignment]
+                table.append(row)  # type: ignore[arg-type]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        lines.append(f"{self.rows:,} rows ({self.input_rows:,} inputs), {self.num_slots:,} weight slots")
+        maps = sum(layer.width for layer in self.layers if layer.output_grid)
+        rows = f"{self.rows:,} rows ({self.input_rows:,} inputs)" + (f", {maps:,} maps" if maps else "")
+        lines.append(f"{rows}, {self.num_slots:,} weight slots; predicted for a batch of 128 on one core")
         return "\n".join(lines)
+
+
+def stable_order(values: Array, bound: int) -> Array:
+    """Stable ascending order of integers in 0..bound-1. O(n): a radix sort by 16 bits at a time."""
+    order = np.argsort(values.astype(np.uint16), kind="stable")
+    if bound > 1 << 16:
+        high = (values >> 16).astype(np.uint16)
+        order = order[np.argsort(high[order], kind="stable")]
+    return order.astype(_index_type(len(values)))
+
+
+def _index_type(limit: int) -> Any:
+    return np.int32 if limit < 2**31 else np.int64

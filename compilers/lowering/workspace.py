@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from compilers.kernels import KERNELS, BoundKernel, Kernel
+from compilers.kernels import KERNELS, BoundKernel, Gradients, Kernel, Maps, Ports
+from compilers.lowering.geometry import as_maps
 from compilers.lowering.operations import Operation, Run, bind_operation
 from compilers.lowering.plan import LayerPlan, Plan
 
 _FREE_PER_BATCH_SIZE = 2
 _BATCH_SIZES = 4
+
+Call = Callable[[], object]
 
 
 class State(NamedTuple):
@@ -27,68 +30,145 @@ class State(NamedTuple):
     frozen_weights: Tensor
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Step:
-    """One layer that is not an input, on one buffer."""
+    """One layer that is not an input, in one workspace.
 
-    rows: Tensor
+    Attributes:
+        plan: the layer.
+        kernels: of its blocks, in order.
+        operation: on its sums, or None.
+        done: places of layers whose maps nobody reads after this one.
+    """
+
+    plan: LayerPlan
     kernels: tuple[BoundKernel, ...]
-    trained: BoundKernel | None
     operation: Operation | None
-    gradients: Tensor | None = None
+    done: tuple[int, ...]
 
 
 class Workspace:
-    """One feature-major buffer (rows, batch) and the kernels and operations bound to it.
+    """One feature-major buffer (rows, batch), the maps beside it, and the kernels and operations bound to them.
 
     The gradient buffer is made at the first backward, so that evaluation needs none.
 
     Attributes:
-        values: (rows, batch) values of all vertices.
+        values: (rows, batch) values of all vertices without a grid.
+        maps: of each layer whose sums or values are maps, by its place in the plan.
         steps: one per layer that is not an input, in topological order.
         number: how often it was lent; a backward knows by it whether the buffer still is its own.
     """
 
     def __init__(self, plan: Plan, kernels: Sequence[Sequence[Kernel]], state: State, batch: int) -> None:
-        self.plan = plan
+        self.plan, self.batch = plan, batch
         self.values = state.weights.new_zeros((plan.rows, batch))
         self.number = 0
         self.lease: weakref.ref[Tensor] | None = None
-        self._gradients: Tensor | None = None
-        self._inputs: bool | None = None
-        rows = max((kernel.scratch_rows for layer in kernels for kernel in layer), default=0)
-        self._scratch = state.weights.new_zeros((rows, batch))
-        views = torch.split(self.values, [p.stop - p.start for p in plan.layers])
+        self._gradients: Gradients | None = None
+        self._bound_inputs: bool | None = None
+        self._backwards: dict[tuple[bool, bool], list[Call | Operation]] = {}
+        self.maps = {i: self._maps(p, state) for i, p in enumerate(plan.layers) if p.grid}
+        last = _last_readers(plan)
         self.steps = [
-            self._step(p, bound, view, state)
-            for p, bound, view in zip(plan.layers, kernels, views, strict=True)
+            self._step(i, p, bound, state, tuple(last.get(i, ())))
+            for i, (p, bound) in enumerate(zip(plan.layers, kernels, strict=True))
             if p.role != "input"
         ]
 
-    def _step(self, plan: LayerPlan, kernels: Sequence[Kernel], rows: Tensor, state: State) -> Step:
-        bound: list[BoundKernel] = []
-        trained = None
-        for block, kernel in zip(plan.blocks, kernels, strict=True):
-            weights = state.frozen_weights if block.frozen else state.weights
-            bound.append(kernel.bind(weights, self.values, rows, self._scratch))
-            if not block.frozen:
-                trained = bound[-1]
-        operation = bind_operation(plan, rows, state.vertex_parameters, state.running)
-        return Step(rows, tuple(bound), trained, operation)
+    def _maps(self, plan: LayerPlan, state: State) -> Maps:
+        bias = None if plan.bias is None else state.vertex_parameters[plan.bias[0] : plan.bias[1]]
+        return Maps(self.batch, plan.width, as_maps(plan.grid), bias, self.values)
 
-    def gradients(self, *, inputs: bool) -> Tensor:
-        """The (rows, batch) gradient buffer, bound to every kernel; rows that are used are 0."""
+    def _step(
+        self, place: int, plan: LayerPlan, kernels: Sequence[Kernel], state: State, done: tuple[int, ...]
+    ) -> Step:
+        rows, maps = self.values[plan.start : plan.stop], self.maps.get(place)
+        bound: list[BoundKernel] = []
+        for block, kernel in zip(plan.blocks, kernels, strict=True):
+            weights = (state.frozen_weights if block.frozen else state.weights)[block.start : block.stop]
+            source = self.maps[block.source] if block.source >= 0 else None
+            bound.append(kernel.bind(Ports(weights, self.values, rows if maps is None else None, source, maps)))
+        operation = bind_operation(plan, rows, maps, state.vertex_parameters, state.running)
+        return Step(plan, tuple(bound), operation, done)
+
+    def forward(self, run: Run) -> None:
+        """Run all layers after the inputs; maps that nobody will read are let go of when nothing is recorded."""
+        keep = run.record
+        for step in self.steps:
+            for kernel in step.kernels:
+                kernel.forward()
+            if step.operation is not None:
+                step.operation.forward(run)
+            if not keep:
+                for place in step.done:
+                    self.maps[place].clear()
+
+    def gradients(self, *, inputs: bool) -> Gradients:
+        """The gradients, bound to every kernel; rows that are used are 0."""
         if self._gradients is None:
-            self._gradients = torch.zeros_like(self.values)
-        if self._inputs is not inputs:
-            layers = [p for p in self.plan.layers if p.role != "input"]
-            for plan, step in zip(layers, self.steps, strict=True):
-                step.gradients = self._gradients[plan.start : plan.stop]
+            self._gradients = Gradients(torch.zeros_like(self.values))
+        gradients = self._gradients
+        if self._bound_inputs is not inputs:
+            for step in self.steps:
+                plan = step.plan
+                rows = None if plan.grid else gradients.values[plan.start : plan.stop]
                 for kernel in step.kernels:
-                    kernel.bind_gradients(self._gradients, step.gradients, inputs=inputs)
-            self._inputs = inputs
-        self._gradients[0 if inputs else self.plan.input_rows :].zero_()
-        return self._gradients
+                    kernel.bind_gradients(gradients, rows, inputs=inputs)
+            self._bound_inputs = inputs
+            self._backwards.clear()
+        gradients.values[0 if inputs else self.plan.input_rows :].zero_()
+        return gradients
+
+    def backward(self, run: Run, *, weights: bool) -> None:
+        """Run all layers backwards, after `gradients` and once the gradients of the outputs are in place."""
+        assert self._gradients is not None
+        assert self._bound_inputs is not None
+        gradients = self._gradients
+        key = (weights, self._bound_inputs)
+        calls = self._backwards.get(key)
+        if calls is None:
+            calls = self._backwards[key] = self._backward_calls(*key)
+        for call in calls:
+            if callable(call):
+                call()
+            else:
+                call.backward(run, gradients)
+
+    def _backward_calls(self, weights: bool, inputs: bool) -> list[Call | Operation]:
+        calls: list[Call | Operation] = []
+        for step in reversed(self.steps):
+            if step.operation is not None:
+                calls.append(step.operation)
+            blocks = list(zip(step.plan.blocks, step.kernels, strict=True))
+            if weights:
+                calls += [k.weight_gradients for b, k in blocks if not b.frozen]
+            for block, kernel in blocks:
+                if block.source < 0:
+                    trained = inputs or block.parents[-1] >= self.plan.input_rows
+                else:
+                    trained = inputs or self.plan.layers[block.source].role != "input"
+                if trained:
+                    calls.append(kernel.source_gradients)
+        return calls
+
+    def clear(self) -> None:
+        """Let go of the maps; the buffer stays."""
+        for maps in self.maps.values():
+            maps.clear()
+
+
+def _last_readers(plan: Plan) -> dict[int, list[int]]:
+    """By place of a layer, the places of layers whose maps it is the last to read; outputs are read at the end."""
+    last = {i: i for i, layer in enumerate(plan.layers) if layer.grid}
+    for i, layer in enumerate(plan.layers):
+        for block in layer.blocks:
+            if block.source >= 0:
+                last[block.source] = i
+    found: dict[int, list[int]] = {}
+    for place, reader in last.items():
+        if plan.layers[place].role != "output":
+            found.setdefault(reader, []).append(place)
+    return found
 
 
 class Pool:
@@ -151,7 +231,8 @@ class Pool:
 
 
 def _put(free: dict[int, list[Workspace]], workspace: Workspace) -> None:
-    batch = workspace.values.shape[1]
+    workspace.clear()
+    batch = workspace.batch
     waiting = free.setdefault(batch, [])
     if len(waiting) < _FREE_PER_BATCH_SIZE:
         waiting.append(workspace)

@@ -26,7 +26,7 @@ def forced(graph, kernel):
 
 def options(graph):
     """What `lower` takes to reach every kernel, with parents read as one view and gathered."""
-    gathering = CostTable(gather_call=0.0, gather_row=0.0)
+    gathering = CostTable(call=0.0, gather_row=0.0, scatter_row=0.0)
     return [
         {"costs": costs, "kernels": kernels, "dtype": torch.float64}
         for costs in (CostTable(), gathering)
@@ -246,7 +246,7 @@ def test_a_batch_with_nan_leaves_nothing_behind(kernel):
     h = graph.links["input", "hidden1"]
     scattered = {name: column[h.src % 2 == 0] for name, column in h.columns.items()}
     graph = Graph(graph.layers.values(), [Link.sorted(*h.key[:2], h.kind, scattered), graph.links["hidden1", "output"]])
-    costs = CostTable(gather_call=0.0, gather_row=0.0)
+    costs = CostTable(call=0.0, gather_row=0.0, scatter_row=0.0)
     net = lower(graph, dtype=torch.float64, kernels=forced(graph, kernel), costs=costs)
     assert len(net.plan.layers[1].blocks[0].parents) == 3
     x = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)

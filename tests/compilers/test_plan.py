@@ -6,7 +6,7 @@ import torch
 
 from compilers import CostTable, lower
 from netgraph.errors import CompileError
-from netgraph.graph import GraphBuilder, Pool, mlp
+from netgraph.graph import GraphBuilder, mlp
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -44,7 +44,7 @@ def test_density_decides_between_the_kernels():
 
 def test_the_table_and_the_caller_overrule_the_choice():
     graph = mlp([300, 100], density=0.05)
-    assert kernels_of(lower(graph, costs=CostTable(csr_edge=1e6))) == ["padded-dense"]
+    assert kernels_of(lower(graph, costs=CostTable(sparse_edge=1e6))) == ["padded-dense"]
     assert kernels_of(lower(graph, kernels={"output": "padded-dense"})) == ["padded-dense"]
 
 
@@ -80,22 +80,6 @@ def test_equal_graphs_have_equal_digests_and_other_layouts_do_not():
     )
 
 
-def convolutional(**attributes):
-    b = GraphBuilder()
-    b.input("maps", 1, grid=(4, 4))
-    b.layer("conv", 2, grid=attributes.pop("grid", (4, 4)), **attributes)
-    b.output("y", 2)
-    b.conv2d("maps", "conv", kernel=3, padding=1)
-    b.conv2d("conv", "y", kernel=(4, 4) if "pool" not in attributes else (2, 2))
-    return b.build()
-
-
-@pytest.mark.parametrize("attributes", [{}, {"pool": Pool("max", (2, 2))}])
-def test_maps_are_refused_by_name(attributes):
-    with pytest.raises(CompileError, match=r"Layer 'maps' .* handles dense graphs"):
-        lower(convolutional(**attributes))
-
-
 def test_ports_are_refused():
     b = GraphBuilder()
     b.input("x", 2)
@@ -111,6 +95,7 @@ def test_ports_are_refused():
         ({"kernels": {"output": "cdr"}}, "Did you mean 'csr'"),
         ({"kernels": {"outptu": "csr"}}, "Did you mean 'output'"),
         ({"kernels": {"output": "wires"}}, "Unknown kernel 'wires'"),
+        ({"kernels": {"output": "convolution"}}, "'convolution' reads maps, but the layer reads rows"),
         ({"kernels": {"output": "dense"}}, "Use 'padded-dense'"),
         ({"dtype": torch.float16}, "float16"),
     ],

@@ -139,7 +139,7 @@ LOWERINGS = {
     "float64": {"dtype": torch.float64},
     "csr": {"kernels": {"layer1": "csr", "output": "csr"}},
     "dense": {"kernels": {"layer1": "padded-dense", "output": "padded-dense"}},
-    "costs": {"costs": CostTable(csr_edge=0.0, csr_call=0.0)},
+    "costs": {"costs": CostTable(sparse_edge=0.0, sampled_edge=0.0, call=0.0)},
 }
 
 

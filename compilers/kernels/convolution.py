@@ -1,0 +1,137 @@
+"""Convolution with a slot for every kernel entry; missing entries are pads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from compilers.kernels.base import Gradients, Ports
+from compilers.kernels.dense import pad_mask
+
+if TYPE_CHECKING:
+    from compilers.lowering.plan import Block
+
+
+class ConvolutionKernel:
+    """(targets, sources, height, width) kernel of a convolution."""
+
+    def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
+        assert block.geometry is not None
+        self.geometry = block.geometry
+        self.shape = (block.incidence.targets, block.incidence.columns // self.geometry.taps, *self.geometry.kernel)
+        self.start, self.stop = block.start, block.stop
+        self.mask = pad_mask(block, device, dtype)
+
+    def bind(self, ports: Ports) -> BoundConvolution | BoundWhole:
+        """Attach to weights and maps."""
+        return BoundWhole(self, ports) if self.geometry.whole else BoundConvolution(self, ports)
+
+
+class BoundConvolution:
+    """A convolution in one workspace."""
+
+    def __init__(self, kernel: ConvolutionKernel, ports: Ports) -> None:
+        assert ports.source is not None
+        self._kernel = kernel
+        self._weight = ports.weights.view(kernel.shape)
+        self._source, self._target, self._rows = ports.source, ports.target, ports.rows
+
+    def forward(self) -> None:
+        """Add the convolution to the maps, or to rows when it has a single position."""
+        geometry, target = self._kernel.geometry, self._target
+        first = target is not None and not target.started
+        bias = target.bias if first and target is not None else None
+        result = functional.conv2d(self._source.values, self._weight, bias, geometry.stride, geometry.padding)  # type: ignore[arg-type]
+        if target is None:
+            assert self._rows is not None
+            self._rows.add_(result.flatten(1).t())
+        elif first:
+            target.start(result)
+        else:
+            target.sums.add_(result)
+
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
+        """Take the gradients."""
+        self._gradients, self._row_gradients = gradients, rows
+
+    def weight_gradients(self) -> None:
+        """Gradient of the kernel, copied into its slots."""
+        kernel = self._kernel
+        assert self._gradients.weights is not None
+        found = self._backward((False, True, False))[1]
+        out = self._gradients.weights[kernel.start : kernel.stop]
+        if kernel.mask is None:
+            out.copy_(found.reshape(-1))
+        else:
+            torch.mul(found.reshape(-1), kernel.mask.view(-1), out=out)
+
+    def source_gradients(self) -> None:
+        """Gradient of the maps that were read."""
+        self._source.add_gradient(self._backward((True, False, False))[0], own=True)
+
+    def _backward(self, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
+        geometry = self._kernel.geometry
+        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+            self._sum_gradients(), self._source.values, self._weight, None,
+            geometry.stride, geometry.padding, (1, 1), False, (0, 0), 1, wanted,
+        )  # fmt: skip
+        return found
+
+    def _sum_gradients(self) -> Tensor:
+        if self._target is not None:
+            assert self._target.sum_gradients is not None
+            return self._target.sum_gradients
+        assert self._row_gradients is not None
+        return self._row_gradients.t().contiguous()[:, :, None, None]
+
+
+class BoundWhole:
+    """A kernel as large as the maps: a dense layer on all of their values."""
+
+    def __init__(self, kernel: ConvolutionKernel, ports: Ports) -> None:
+        assert ports.source is not None
+        self._kernel = kernel
+        self._matrix = ports.weights.view(kernel.shape[0], -1)
+        self._source, self._target, self._rows = ports.source, ports.target, ports.rows
+
+    def forward(self) -> None:
+        """Add matrix @ flattened maps."""
+        if self._rows is not None:
+            self._rows.addmm_(self._matrix, self._flat().t())
+            return
+        assert self._target is not None
+        self._target.sums.add_((self._flat() @ self._matrix.t())[:, :, None, None])
+
+    def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
+        """Take the gradients."""
+        self._gradients, self._row_gradients = gradients, rows
+
+    def weight_gradients(self) -> None:
+        """Gradient of the matrix, straight into its slots."""
+        kernel = self._kernel
+        assert self._gradients.weights is not None
+        out = self._gradients.weights[kernel.start : kernel.stop].view(self._matrix.shape)
+        torch.mm(self._sum_gradients(), self._flat(), out=out)
+        if kernel.mask is not None:
+            out.mul_(kernel.mask)
+
+    def source_gradients(self) -> None:
+        """Gradient of the maps that were read."""
+        flat = self._sum_gradients().t() @ self._matrix
+        assert self._source.values is not None
+        self._source.add_gradient(flat.view(self._source.values.shape), own=True)
+
+    def _flat(self) -> Tensor:
+        assert self._source.values is not None
+        return self._source.values.reshape(len(self._source.values), -1)
+
+    def _sum_gradients(self) -> Tensor:
+        """(targets, batch) gradient of the sums."""
+        if self._row_gradients is not None:
+            return self._row_gradients
+        assert self._target is not None
+        assert self._target.sum_gradients is not None
+        return self._target.sum_gradients.flatten(1).t()
