@@ -14,6 +14,9 @@ from netgraph.graph.link import LinkKind
 
 Inputs = Mapping[str, Any] | Any
 
+MANY_PRODUCTS = 1_000_000
+"""From so many products of weight and value on, SciPy sums them, which does not hold them all in memory."""
+
 
 def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> Any:
     """Evaluate a graph in float64.
@@ -96,7 +99,7 @@ def _contribution(link: Link, source: Array, target: Layer) -> Array:
     if isinstance(link.kind, Conv2d):
         mixed = _convolve(link, link.kind, source, len(target))
     else:
-        mixed = _mix(link, np.ones(len(link), dtype=bool), _strided(link.kind, source), len(target))
+        mixed = _mix(link, slice(None), _strided(link.kind, source), len(target))
     return mixed.reshape(len(source), len(target), *target.grid)  # a grid of one position is no grid
 
 
@@ -118,19 +121,23 @@ def _convolve(link: Link, kind: Conv2d, source: Array, targets: int) -> Array:
     return out
 
 
-def _mix(link: Link, chosen: Array, source: Array, targets: int) -> Array:
+def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Array:
     """Sum weight times source value into each target, position by position, over the chosen edges."""
     src, dst, weight = link.src[chosen], link.dst[chosen], link.weight[chosen].astype(np.float64)
-    by_vertex = np.moveaxis(source, 1, 0)
-    flat = by_vertex.reshape(source.shape[1], -1)
-    if len(src) * flat.shape[1] < 1_000_000:
-        mixed = np.zeros((targets, flat.shape[1]))
-        np.add.at(mixed, dst, weight[:, None] * flat[src])
-    else:  # the same sum without one product per edge and sample in memory
+    if len(src) * source[:, 0].size >= MANY_PRODUCTS:
         from scipy.sparse import csr_array  # takes long to import
 
-        mixed = csr_array((weight, (dst, src)), shape=(targets, source.shape[1])) @ flat
-    return np.moveaxis(mixed.reshape(targets, *by_vertex.shape[1:]), 0, 1)
+        by_vertex = np.moveaxis(source, 1, 0)
+        mixed = csr_array((weight, (dst, src)), shape=(targets, len(by_vertex))) @ by_vertex.reshape(len(by_vertex), -1)
+        return np.moveaxis(mixed.reshape(targets, *by_vertex.shape[1:]), 0, 1)
+    by_position = np.moveaxis(source, 1, -1)
+    mixed = np.zeros((*by_position.shape[:-1], targets))
+    if len(src):
+        products = np.take(by_position, src, axis=-1)
+        products *= weight
+        first = np.flatnonzero(np.diff(dst, prepend=-1))  # edges are in the order of their targets
+        mixed[..., dst[first]] = np.add.reduceat(products, first, axis=-1)
+    return np.moveaxis(mixed, -1, 1)
 
 
 def _operate(layer: Layer, z: Array, train: bool) -> Array:
