@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,16 +17,25 @@ from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind
 
 Domain = tuple[Any, Any]
 
+Init = Literal["uniform", "kaiming"]
+"""How a builder draws weights, see `GraphBuilder`."""
+
 
 class GraphBuilder:
     """Collects layers and links, hands out ids, and builds a validated graph.
 
-    Layers are referred to by their names. Weights are drawn as `torch.nn.Linear` does, uniformly in
-    plus or minus 1/sqrt(fan-in), fan-in counted over all edges drawn into the same vertex by one call.
+    Layers are referred to by their names. Biases and shifts start at 0, scales of norms at 1.
 
     Args:
         seed: seed of the initial weights.
         dtype: float32 (the default) or float64, of weights and trained vertex columns.
+        init: how weights are drawn, with the fan-in counted over all edges drawn into the same vertex by one call.
+            "uniform" (the default), as `torch.nn.Linear`: uniform in plus or minus 1/sqrt(fan-in).
+            "kaiming", for deep networks of ReLU: normal with variance 2/fan-in, which keeps the size of the signal
+            from layer to layer (He et al. 2015, arXiv:1502.01852, section 2.2, equation 10).
+
+    Raises:
+        OptionError: for another dtype or an unknown `init`.
 
     Example:
         >>> b = GraphBuilder(seed=1)
@@ -38,10 +48,13 @@ class GraphBuilder:
         Graph(2 layers [x:2, y:1], 3 vertices, 2 edges, density 1)
     """
 
-    def __init__(self, *, seed: int = 0, dtype: Any = np.float32) -> None:
+    def __init__(self, *, seed: int = 0, dtype: Any = np.float32, init: Init = "uniform") -> None:
         self._dtype = np.dtype(dtype)
         if self._dtype not in WEIGHT_DTYPES:
             raise OptionError(f"dtype {dtype} is not float32 or float64.")
+        if init not in get_args(Init):
+            raise OptionError(unknown_name("init", init, get_args(Init)))
+        self._init = init
         self._rng = np.random.default_rng(seed)
         self._layers: dict[str, Layer] = {}
         self._links: dict[LinkKey, Link] = {}
@@ -146,11 +159,11 @@ class GraphBuilder:
         if len({values.shape for values in given}) > 1:
             given = [np.asarray(values) for values in np.broadcast_arrays(*given)]
         src, dst, weight, tap = given
-        ids = np.arange(self._next_edge, self._next_edge + src.size)
+        ids = _owned(np.arange(self._next_edge, self._next_edge + src.size))
         self._next_edge += src.size
         columns = edge_columns(
             id=ids, src=src.ravel(), dst=dst.ravel(), tap=tap.ravel(), frozen=frozen,
-            weight=weight.ravel().astype(self._dtype),
+            weight=_owned(weight.ravel().astype(self._dtype)),
         )  # fmt: skip
         self._links[key] = Link.sorted(a.id, b.id, kind or Dense(), columns, port)
 
@@ -158,18 +171,22 @@ class GraphBuilder:
         if not 0 <= density <= 1:
             raise OptionError(f"density {density} is not between 0 and 1.")
         n, m = len(self._get(source)), len(self._get(target))
-        cells = n * m * kind.taps
-        fan_in: Any = n * kind.taps
+        shape = (m, n, max(kind.taps, 0))  # `build` refuses a kernel that makes no sense
+        fan_in: Any = math.prod(shape[1:])
         if density == 1:
-            cell = np.arange(cells)
+            dst, src, tap = (_counted(shape, axis) for axis in range(3))
         else:
+            cells = math.prod(shape)
             cell = np.sort(self._rng.choice(cells, size=round(density * cells), replace=False))
-        dst, rest = np.divmod(cell, n * kind.taps)
-        src, tap = np.divmod(rest, kind.taps)
-        if density < 1:
+            dst, src, tap = np.unravel_index(cell, shape)
             fan_in = np.bincount(dst, minlength=m)[dst]
-        weight = self._rng.uniform(-1, 1, len(cell)) / np.sqrt(fan_in)
+        weight = self._draw(len(dst), fan_in)
         self.edges(source, target, src, dst, weight=weight, tap=tap, kind=kind, port=port)
+
+    def _draw(self, n: int, fan_in: Any) -> Array:
+        if self._init == "kaiming":
+            return np.asarray(self._rng.standard_normal(n) / np.sqrt(fan_in / 2))
+        return np.asarray(self._rng.uniform(-1, 1, n) / np.sqrt(fan_in))
 
     def _get(self, name: str) -> Layer:
         if name not in self._layers:
@@ -221,3 +238,16 @@ def mlp(
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (int(value), int(value)) if np.ndim(value) == 0 else (int(value[0]), int(value[1]))  # type: ignore
+
+
+def _counted(shape: tuple[int, ...], axis: int) -> Array:
+    """The index along one axis of every cell of a block, cells in C order."""
+    index = np.empty(math.prod(shape), np.int32)
+    index.reshape(shape)[...] = np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    return _owned(index)
+
+
+def _owned(array: Array) -> Array:
+    """Freeze an array that nobody else can write to, so that it becomes a column without a copy."""
+    array.flags.writeable = False
+    return array

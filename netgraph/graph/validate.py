@@ -107,7 +107,7 @@ def _validate_ids(graph: Graph) -> None:
     ):
         if not len(ids):
             continue
-        ordered = np.sort(ids)
+        ordered = ids if in_order(ids) else np.sort(ids)
         if ordered[0] < 0 or ordered[-1] >= limit:
             raise GraphError(f"The {kind} ids {ordered[0]}..{ordered[-1]} must lie in 0..{limit - 1} (next_ids).")
         repeated = ordered[1:][ordered[1:] == ordered[:-1]]

@@ -47,6 +47,40 @@ def test_initial_weights_are_uniform_within_the_fan_in():
     assert abs(weight.mean()) < 0.005
 
 
+def kaiming(density):
+    b = ng.GraphBuilder(init="kaiming", dtype=np.float64)
+    b.input("x", 100)
+    b.output("y", 300)
+    b.dense("x", "y", density=density)
+    return b.build().links["x", "y"]
+
+
+def test_kaiming_weights_are_normal_with_twice_the_variance_over_the_fan_in():
+    weight = kaiming(1.0).weight
+    assert abs(weight.std() - np.sqrt(2 / 100)) < 0.002
+    assert abs(weight.mean()) < 0.002
+    assert np.abs(weight).max() > 3.5 * np.sqrt(2 / 100)
+    link = kaiming(0.2)
+    scaled = link.weight * np.sqrt(np.bincount(link.dst)[link.dst] / 2)
+    assert abs(scaled.std() - 1) < 0.03
+
+
+def test_unknown_initial_weights_get_a_hint():
+    with pytest.raises(OptionError, match=r"Unknown init 'kaimin'. Did you mean 'kaiming'\?"):
+        ng.GraphBuilder(init="kaimin")
+
+
+def test_kernels_that_make_no_sense_are_refused():
+    for kernel in (0, (-1, 3), (-1, -1)):
+        for init in ("uniform", "kaiming"):
+            b = ng.GraphBuilder(init=init)
+            b.input("x", 2, grid=(4, 4))
+            b.output("y", 2, grid=(4, 4))
+            b.conv2d("x", "y", kernel=kernel)
+            with pytest.raises(GraphError, match="needs a kernel and a stride of at least 1"):
+                b.build()
+
+
 def test_density():
     graph = ng.mlp([10, 10], density=0.37)
     assert graph.num_edges == 37
