@@ -20,6 +20,8 @@ from netgraph.graph import (
     Link,
     Pool,
     mlp,
+    resnet,
+    vgg,
 )
 from netgraph.interpret import interpret, interpret_layers
 from netgraph.proof import Certificate, certify
@@ -81,9 +83,11 @@ __all__ = [
     "missing_link",
     "mlp",
     "proof",
+    "resnet",
     "rules",
     "save",
     "schedules",
     "vertex",
+    "vgg",
     "viz",
 ]

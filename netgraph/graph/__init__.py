@@ -1,6 +1,7 @@
 """The graph value, its parts, and ways to build it."""
 
 from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
+from netgraph.graph.architectures import resnet, vgg
 from netgraph.graph.builder import GraphBuilder, mlp
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph, NextIds
@@ -27,4 +28,6 @@ __all__ = [
     "VertexView",
     "get_activation",
     "mlp",
+    "resnet",
+    "vgg",
 ]

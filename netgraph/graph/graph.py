@@ -199,6 +199,11 @@ class Graph:
         return sum(len(link) - int(np.count_nonzero(link.frozen)) for link in self._links.values())
 
     @cached_property
+    def num_parameters(self) -> int:
+        """Everything that gradients train: edges, biases, norm parameters and activation parameters."""
+        return self.num_edges + sum(len(layer) * len(layer.trainable) for layer in self._layers.values())
+
+    @cached_property
     def num_vertices(self) -> int:
         """Vertices of all layers, inputs and outputs included."""
         return sum(map(len, self._layers.values()))

@@ -149,6 +149,7 @@ def test_counts_and_density():
     assert graph.admissible_edges == 36 + 4 + 32
     assert graph.density == 69 / 72
     assert graph.num_vertices == 7
+    assert graph.num_parameters == graph.num_edges + 5  # a bias of every vertex but the inputs
 
 
 def test_repr_is_one_line(graph):

@@ -1,0 +1,187 @@
+"""Known architectures as graphs: the VGG networks and the residual networks for CIFAR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph.builder import Domain, GraphBuilder
+from netgraph.graph.graph import Graph
+from netgraph.graph.layer import Grid, Pool
+from netgraph.graph.link import Conv2d
+
+VGG_STAGES: Mapping[int, tuple[int, ...]] = {
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
+"""Convolutions per stage by depth: configurations A, B, D and E of table 1 of arXiv:1409.1556."""
+
+VGG_SCALES = (1, 2, 4, 8, 8)
+"""Maps of each stage, in multiples of those of the first."""
+
+HALVE = Pool("max", (2, 2))
+
+
+def vgg(
+    depth: int = 16,
+    *,
+    classes: int = 10,
+    input_size: tuple[int, int, int] = (3, 32, 32),
+    width: int = 64,
+    hidden: Sequence[int] = (),
+    batch_norm: bool = True,
+    bias: bool = True,
+    domain: Domain = (-np.inf, np.inf),
+    seed: int = 0,
+    dtype: Any = np.float32,
+) -> Graph:
+    """A VGG network: five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pool, then dense layers.
+
+    Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015
+    (arXiv:1409.1556), table 1, configurations A, B, D and E. The defaults are the usual variant for CIFAR:
+    batch norm, and one dense layer after the convolutions. The networks of the paper are
+    `vgg(depth, classes=1000, input_size=(3, 224, 224), hidden=(4096, 4096), batch_norm=False)`. Their dropout
+    is no part of a graph.
+
+    Args:
+        depth: 11, 13, 16 or 19; the number of convolutions and, in the paper, three dense layers.
+        classes: vertices of the output layer.
+        input_size: (channels, height, width) of the inputs; height and width of at least 32.
+        width: maps of the first stage; those of the others are 2, 4, 8 and 8 times as many.
+        hidden: widths of the dense layers between the convolutions and the outputs.
+        batch_norm: whether every convolution is followed by batch norm.
+        bias: whether the convolutions have biases; the dense layers always do.
+        domain: (low, high) of the inputs, numbers or one per channel.
+        seed: of the initial weights, Kaiming normal (see `GraphBuilder`).
+        dtype: float32 or float64.
+
+    Returns:
+        The graph, with layers `input`, `conv1_1` to `conv5_4`, `dense1` onwards, and `output`.
+
+    Raises:
+        OptionError: for another depth, or an input size that is not three whole numbers of at least 1.
+        GraphError: when the grid of the inputs is too small, or a width is below 1.
+
+    Cost: O(edges); 15 million for a depth of 16 on CIFAR.
+    """
+    if depth not in VGG_STAGES:
+        raise OptionError(f"vgg(depth={depth}) is not in the paper; use one of {', '.join(map(str, VGG_STAGES))}.")
+    channels, grid = _channels_and_grid("vgg", input_size)
+    least = 2 ** len(VGG_SCALES)
+    if min(grid) < least:
+        raise GraphError(
+            f"vgg(input_size={tuple(input_size)}): the grid {grid} is too small for {len(VGG_SCALES)} pools that halve "
+            f"it; give inputs of at least {least} x {least}, or use resnet, which halves twice."
+        )
+    b = GraphBuilder(seed=seed, dtype=dtype, init="kaiming")
+    last = b.input("input", channels, domain=domain, grid=grid)
+    for stage, (count, scale) in enumerate(zip(VGG_STAGES[depth], VGG_SCALES, strict=True), start=1):
+        for i in range(1, count + 1):
+            name = b.layer(
+                f"conv{stage}_{i}",
+                width * scale,
+                grid=grid,
+                norm="batch" if batch_norm else "none",
+                bias=bias,
+                pool=HALVE if i == count else None,
+            )
+            b.conv2d(last, name, kernel=3, padding=1)
+            last = name
+        grid = HALVE.output_grid(grid)
+    for name in [*(b.layer(f"dense{i}", size) for i, size in enumerate(hidden, start=1)), b.output("output", classes)]:
+        if grid:
+            b.conv2d(last, name, kernel=(grid[0], grid[1]))  # all positions of all maps: a dense layer
+            grid = ()
+        else:
+            b.dense(last, name)
+        last = name
+    return b.build()
+
+
+def resnet(
+    depth: int = 20,
+    *,
+    classes: int = 10,
+    input_size: tuple[int, int, int] = (3, 32, 32),
+    width: int = 16,
+    bias: bool = False,
+    domain: Domain = (-np.inf, np.inf),
+    seed: int = 0,
+    dtype: Any = np.float32,
+) -> Graph:
+    """A residual network for CIFAR, with shortcuts that have no parameters.
+
+    He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016 (arXiv:1512.03385), section 4.2:
+    a 3x3 convolution, three stages of n residual blocks of two 3x3 convolutions, global average pooling, and a
+    dense layer. Batch norm follows every convolution. The second and the third stage halve the grid and double
+    the maps in their first block; the shortcut there is option A of the paper, every second position of the old
+    maps and zeros for the new ones. Old map i becomes map i, so the new ones come last.
+
+    Args:
+        depth: 6 n + 2 with n of at least 1; the paper has 20, 32, 44, 56 and 110.
+        classes: vertices of the output layer.
+        input_size: (channels, height, width) of the inputs.
+        width: maps of the first stage; the others have 2 and 4 times as many.
+        bias: whether the convolutions have biases besides the shift of their norm; the output layer always does.
+        domain: (low, high) of the inputs, numbers or one per channel.
+        seed: of the initial weights, Kaiming normal (see `GraphBuilder`).
+        dtype: float32 or float64.
+
+    Returns:
+        The graph. Block k of stage s is the layers `stage<s>-block<k>-conv1`, `stage<s>-block<k>-conv2`, and
+        `stage<s>-block<k>`, which sums and activates; around the blocks are `input`, `conv` and `output`.
+
+    Raises:
+        OptionError: for another depth, or an input size that is not three whole numbers of at least 1.
+        GraphError: when a width is below 1.
+
+    Cost: O(edges).
+    """
+    blocks, rest = divmod(depth - 2, 6)
+    if rest or blocks < 1:
+        near = 6 * max(1, round((depth - 2) / 6)) + 2
+        raise OptionError(f"resnet(depth={depth}) is not 6 n + 2 with n blocks in each stage; the nearest is {near}.")
+    channels, grid = _channels_and_grid("resnet", input_size)
+    b = GraphBuilder(seed=seed, dtype=dtype, init="kaiming")
+    b.input("input", channels, domain=domain, grid=grid)
+    last = b.layer("conv", width, grid=grid, norm="batch", bias=bias)
+    b.conv2d("input", last, kernel=3, padding=1)
+    for stage in (1, 2, 3):
+        for block in range(1, blocks + 1):
+            kind = Conv2d((3, 3), (2, 2) if stage > 1 and block == 1 else (1, 1), (1, 1))
+            grid = kind.output_grid(grid)
+            pool = Pool("average", (grid[0], grid[1])) if (stage, block) == (3, blocks) else None
+            size = width * 2 ** (stage - 1)
+            last = _residual_block(b, f"stage{stage}-block{block}", last, size, grid, kind, bias, pool)
+    b.output("output", classes)
+    b.dense(last, "output")
+    return b.build()
+
+
+def _residual_block(
+    b: GraphBuilder, name: str, source: str, size: int, grid: Grid, first: Conv2d, bias: bool, pool: Pool | None
+) -> str:
+    """Two convolutions and the layer that adds the shortcut; `first` says how the first one strides."""
+    conv1 = b.layer(f"{name}-conv1", size, grid=grid, norm="batch", bias=bias)
+    b.conv2d(source, conv1, kernel=first.kernel, stride=first.stride, padding=first.padding)
+    conv2 = b.layer(f"{name}-conv2", size, grid=grid, norm="batch", bias=bias, activation="identity")
+    b.conv2d(conv1, conv2, kernel=3, padding=1)
+    total = b.layer(name, size, grid=grid, bias=False, pool=pool)
+    b.identity(conv2, total)
+    b.identity(source, total, stride=first.stride)
+    return total
+
+
+def _channels_and_grid(who: str, input_size: Sequence[int]) -> tuple[int, Grid]:
+    size = np.asarray(input_size)
+    if size.shape != (3,) or size.dtype.kind not in "iu" or size.min() < 1:
+        raise OptionError(
+            f"{who}(input_size={input_size}) needs three whole numbers of at least 1: (channels, height, width)."
+        )
+    channels, height, width = size.tolist()
+    return channels, (height, width)
