@@ -29,31 +29,37 @@ class Statistics:
         edges: columns in the order of `graph.edges`, such as `mean_abs_gradient`.
         vertices: columns in the order of `graph.vertices`.
         batches: number of mini-batches behind the numbers.
+        moments: arrays over the vertices of layers: ("cross", source, target), ("activations", layer) and
+            ("gradients", layer), with names of layers. `carry` leaves them behind.
+        samples: number of samples behind the numbers.
     """
 
     topology_hash: str
     edges: Mapping[str, Array] = field(default_factory=dict)
     vertices: Mapping[str, Array] = field(default_factory=dict)
     batches: int = 0
+    moments: Mapping[tuple[str, ...], Array] = field(default_factory=dict)
+    samples: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("edges", "vertices"):
+        for name in ("edges", "vertices", "moments"):
             columns = {key: column(value, None) for key, value in getattr(self, name).items()}
             object.__setattr__(self, name, MappingProxyType(columns))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "edges": dict(self.edges), "vertices": dict(self.vertices)}
+        return {**self.__dict__, **{kind: dict(getattr(self, kind)) for kind in ("edges", "vertices", "moments")}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         columns = {
             kind: MappingProxyType({name: column(values, None) for name, values in state[kind].items()})
-            for kind in ("edges", "vertices")
+            for kind in ("edges", "vertices", "moments")
         }
         self.__dict__.update({**state, **columns})
 
     def __repr__(self) -> str:
-        names = ", ".join([*(f"edges.{k}" for k in self.edges), *(f"vertices.{k}" for k in self.vertices)])
-        return f"Statistics({names or 'empty'}; {self.batches} batches, topology {self.topology_hash[:8]})"
+        names = [*(f"edges.{k}" for k in self.edges), *(f"vertices.{k}" for k in self.vertices)]
+        names += [" ".join(key) for key in self.moments]
+        return f"Statistics({', '.join(names) or 'empty'}; {self.batches} batches, topology {self.topology_hash[:8]})"
 
     def check(self, graph: Graph) -> None:
         """Raise `StatisticsError` unless they belong to the topology of `graph` and fit its sizes."""
@@ -78,6 +84,28 @@ class Statistics:
         """The vertex column `name`; raises `StatisticsError` with the nearest name and how to get it."""
         return self._get("vertex", self.vertices, name)
 
+    def cross(self, source: str, target: str) -> Array:
+        """(sources, targets) mean over samples of h_s * dL/dz_t; (sources, targets, taps) where maps are read.
+
+        Raises `StatisticsError` when it was not requested.
+        """
+        return self._moment("cross_moments", ("cross", source, target))
+
+    def second(self, layer: str, of: str = "activations") -> Array:
+        """Square matrix of second moments of the activations, 1 appended, or of the gradients of a layer.
+
+        Raises `StatisticsError` when it was not requested.
+        """
+        return self._moment("second_moments", (of, layer))
+
+    def _moment(self, name: str, key: tuple[str, ...]) -> Array:
+        if key not in self.moments:
+            there = ", ".join(" ".join(k) for k in self.moments) or "none"
+            raise StatisticsError(
+                f"There are no {name} of {' '.join(key)!r}, only: {there}. Request {name!r} from the network first."
+            )
+        return self.moments[key]
+
     @staticmethod
     def _get(kind: str, columns: Mapping[str, Array], name: str) -> Array:
         if name not in columns:
@@ -87,6 +115,8 @@ class Statistics:
 
     def carry(self, delta: Delta, *, fill: float = np.nan) -> Statistics:
         """Take the columns across a rewrite: survivors keep their values by id, new rows get `fill`.
+
+        Moments are not taken along: a matrix with missing rows is no matrix of moments.
 
         Args:
             delta: what the rewrite did; its `before` must be the topology of these statistics.
@@ -106,6 +136,7 @@ class Statistics:
             move(self.edges, delta.edge_rows) if self.edges else {},
             move(self.vertices, delta.vertex_rows) if self.vertices else {},
             self.batches,
+            samples=self.samples,
         )
 
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from compilers.lifting.lift import lift
-from compilers.lowering import CompiledNetwork, lower
+from compilers.lowering import CompiledNetwork
+from compilers.lowering.lower import lower_with
+from compilers.lowering.network import Options
 from compilers.lowering.plan import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
@@ -40,7 +42,8 @@ def migrate(
     Weights come from `result.graph`. Optimizer state is carried by edge id, and by vertex id and column.
     New entries start with momentum 0, and with second moments at the mean of the survivors of their layer (for
     vertices also of their column), so that they do not jump although the step count is shared. Statistics that are
-    requested are requested of the new network, from the start. Schedulers hold on to the old optimizer: make new ones.
+    requested are requested of the new network, from the start, but for those of layers that are gone. Schedulers
+    hold on to the old optimizer: make new ones.
 
     Args:
         net: the network of the graph before the rewrite.
@@ -83,12 +86,14 @@ def _has_values_of(net: CompiledNetwork, graph: Graph) -> bool:
 def _lower_alike(net: CompiledNetwork, graph: Graph) -> CompiledNetwork:
     names = {layer.name for layer in graph.layers_by_id.values()}
     kernels = {name: kernel for name, kernel in net.options.kernels.items() if name in names}
-    new = lower(graph, device=net.weights.device, dtype=net.weights.dtype, costs=net.options.costs, kernels=kernels)
+    options = Options(net.options.costs, kernels)
+    new = lower_with(graph, options, net.weights.device, net.weights.dtype, previous=net.plan)
     new.train(net.training)
     new.weights.requires_grad_(net.weights.requires_grad)
     new.vertex_parameters.requires_grad_(net.vertex_parameters.requires_grad)
-    for name in net.requested:
-        new.request(name)
+    for request in net.requested:
+        if {request.options.get(key) for key in ("source", "target", "layer")} - {None} <= names:
+            new.request(request.name, **request.options)
     return new
 
 

@@ -1,58 +1,196 @@
-"""Running sums over mini-batches, kept on the device while they are requested."""
+"""Statistics of training: running sums over mini-batches, kept on the device while they are requested."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
+from compilers.lifting.moments import CrossMoments, SecondMoments
+from compilers.lifting.observation import Found, Observation, Request
+from netgraph.errors import StatisticsError, unknown_name
+
+if TYPE_CHECKING:
+    from compilers.lowering.plan import Plan
+
 
 class Collector(Protocol):
-    """One statistic of a network. `batches` counts the backward passes that it has seen."""
+    """One statistic of a network.
+
+    Attributes:
+        batches: number of backward passes that it has seen.
+        samples: number of samples in them.
+    """
 
     batches: int
+    samples: int
 
-    def __init__(self, slots: int) -> None: ...
+    @property
+    def reads_weights(self) -> bool:
+        """Whether it needs the gradient of the weights."""
 
-    def update(self, gradient: Tensor) -> None:
-        """Take the (slots,) gradient of the loss of one mini-batch."""
+    def update(self, seen: Observation) -> None:
+        """Take one backward pass."""
 
-    def columns(self) -> dict[str, Tensor]:
-        """(slots,) tensors by the name of the edge column."""
+    def found(self) -> Found:
+        """The statistic of what was seen so far."""
 
 
 class EdgeGradients:
     """First and second moments of every edge's gradient over mini-batches.
 
-    The sums are float64, in which squares of float32 are exact, so that the variance does not suffer
-    from taking the difference of two large numbers.
+    Absolute values are counted from those of the first batch on, which they resemble: then their variance does not
+    suffer from taking the difference of two large numbers, and sums of a few batches fit the precision of the network.
+    They are added up in float64.
+
+    Args:
+        plan: of the network.
+        device: where it runs.
     """
 
-    def __init__(self, slots: int) -> None:
-        self.batches = 0
-        self._sums = torch.zeros((3, slots), dtype=torch.float64)
+    reads_weights = True
+    _FLUSH = 16
+    """Batches between two additions in float64."""
 
-    def update(self, gradient: Tensor) -> None:
+    def __init__(self, plan: Plan, device: torch.device) -> None:
+        self.batches = self.samples = 0
+        self._first: Tensor | None = None
+        self._total: Tensor = torch.empty(0)
+        self._recent: Tensor = torch.empty(0)
+        self._scratch: Tensor = torch.empty(0)
+
+    def update(self, seen: Observation) -> None:
         """Add one mini-batch."""
-        if self._sums.device != gradient.device:
-            self._sums = self._sums.to(gradient.device)
-        g = gradient.double()
-        self._sums[0] += g
-        self._sums[1] += g.abs()
-        self._sums[2].addcmul_(g, g)
+        g = seen.weights
+        assert g is not None
+        first = self._first
+        if first is None or first.device != g.device or first.dtype != g.dtype:
+            first = self._start(g)
+        signed, shifted, squared = self._recent
+        absolute = torch.abs(g, out=self._scratch)
+        absolute.sub_(first)
+        signed.add_(g)
+        shifted.add_(absolute)
+        squared.addcmul_(absolute, absolute)
         self.batches += 1
+        self.samples += seen.batch
+        if self.batches % self._FLUSH == 0:
+            self._flush()
 
-    def columns(self) -> dict[str, Tensor]:
+    def _start(self, g: Tensor) -> Tensor:
+        if self._first is None:
+            first = g.abs()
+            self._total = torch.zeros((3, len(g)), dtype=torch.float64, device=g.device)
+        else:  # the network has moved
+            self._flush()
+            first, self._total = self._first.to(g), self._total.to(g.device)
+        self._first = first
+        self._recent = g.new_zeros((3, len(g)))
+        self._scratch = torch.empty_like(g)
+        return first
+
+    def _flush(self) -> None:
+        self._total += self._recent
+        self._recent.zero_()
+
+    def found(self) -> Found:
         """Mean of the gradient, and mean and population variance of its absolute value."""
-        mean, absolute, square = self._sums / self.batches
-        return {
-            "mean_gradient": mean,
-            "mean_abs_gradient": absolute,
-            "variance_abs_gradient": (square - absolute**2).clamp_(min=0.0),
-        }
+        assert self._first is not None
+        self._flush()
+        mean, shifted, squared = self._total / self.batches
+        return Found(
+            edges={
+                "mean_gradient": mean,
+                "mean_abs_gradient": self._first.double() + shifted,
+                "variance_abs_gradient": (squared - shifted**2).clamp_(min=0.0),
+            }
+        )
 
 
-COLLECTORS: Mapping[str, type[Collector]] = {"edge_gradients": EdgeGradients}
-"""Statistics that can be requested, by name."""
+class VertexSignals:
+    """Size of the gradients that arrive at every vertex, and moments of its values.
+
+    Args:
+        plan: of the network.
+        device: where it runs.
+        activations: whether moments of the values are collected as well.
+    """
+
+    reads_weights = False
+
+    def __init__(self, plan: Plan, device: torch.device, *, activations: bool = True) -> None:
+        self.batches = self.samples = 0
+        self._plan, self._activations = plan, activations
+        self._gradients: Tensor | None = None
+        self._maps: dict[tuple[str, int], Tensor] = {}
+
+    def update(self, seen: Observation) -> None:
+        """Add one mini-batch."""
+        plan, batch = self._plan, seen.batch
+        if self._gradients is None:
+            self._gradients, self._sums, self._squares = seen.values.new_zeros((3, plan.rows)).double()
+        # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
+        norms = torch.linalg.vector_norm(seen.gradients, dim=1)
+        self._gradients.add_(norms.square_(), alpha=batch * batch)
+        if self._activations:
+            self._sums.add_(seen.values.sum(1))
+            self._squares.add_(torch.linalg.vector_norm(seen.values, dim=1).square_())
+        for place in seen.maps:
+            self._update_maps(seen, place)
+        self.batches += 1
+        self.samples += batch
+
+    def _update_maps(self, seen: Observation, place: int) -> None:
+        axes, layer = (0, 2, 3), self._plan.layers[place]
+        if layer.role != "input":
+            self._add("gradient", place, torch.linalg.vector_norm(seen.sum_gradients(place), dim=axes).square())
+        if self._activations and layer.output_grid:
+            values = seen.map_values(place)
+            self._add("sum", place, values.sum(axes))
+            self._add("square", place, torch.linalg.vector_norm(values, dim=axes).square())
+
+    def _add(self, what: str, place: int, values: Tensor) -> None:
+        if (what, place) not in self._maps:
+            self._maps[what, place] = torch.zeros_like(values, dtype=torch.float64)
+        self._maps[what, place] += values
+
+    def found(self) -> Found:
+        """RMS of the gradients of sums, and mean and variance of the values, over samples and positions."""
+        columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
+        for place, layer in enumerate(self._plan.layers):
+            rows = slice(layer.start, layer.stop)
+            assert self._gradients is not None
+            if layer.role != "input":
+                of_maps = self._maps.get(("gradient", place))
+                squares = self._gradients[rows] if of_maps is None else of_maps
+                columns["rms_gradient"][place] = (squares / (self.samples * layer.sum_positions)).sqrt()
+            if self._activations:
+                of_maps = self._maps.get(("sum", place))
+                count = self.samples * layer.positions
+                mean = (self._sums[rows] if of_maps is None else of_maps) / count
+                squares = self._squares[rows] if of_maps is None else self._maps["square", place]
+                columns["mean_activation"][place] = mean
+                columns["variance_activation"][place] = (squares / count - mean**2).clamp_(min=0.0)
+        return Found(vertices={name: column for name, column in columns.items() if column})
+
+
+COLLECTORS: Mapping[str, Any] = {
+    "edge_gradients": EdgeGradients,
+    "vertex_signals": VertexSignals,
+    "cross_moments": CrossMoments,
+    "second_moments": SecondMoments,
+}
+"""Statistics that can be requested, by name: called with the plan, the device, and the options of the request."""
+
+
+def make_collector(plan: Plan, device: torch.device, request: Request) -> Collector:
+    """A collector for a request. Raises `StatisticsError` for an unknown name, layer or option."""
+    if request.name not in COLLECTORS:
+        raise StatisticsError(unknown_name("statistic", request.name, COLLECTORS))
+    try:
+        collector: Collector = COLLECTORS[request.name](plan, device, **request.options)
+    except TypeError as error:
+        raise StatisticsError(f"{request.name!r} does not take these options: {error}") from None
+    return collector

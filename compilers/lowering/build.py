@@ -183,3 +183,26 @@ def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _Ver
         parameters=trained,
         running=running,
     )
+
+
+# -- values -------------------------------------------------------------------------------------------
+
+
+def initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Array:
+    """(slots,) weights of the graph in the layout of the plan: the trained ones, or the frozen ones; pads are 0."""
+    weights = graph.edges.weight
+    flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=weights.dtype)
+    for layer in plan.layers:
+        for block in layer.blocks:
+            if block.frozen == frozen and block.stop > block.start:
+                flat[block.slots] = weights[block.edges]
+    return flat
+
+
+def initial_columns(graph: Graph, plan: Plan) -> tuple[Array, Array]:
+    """The trained vertex columns of the graph in the layout of the plan, and the running statistics."""
+    trained, running = np.zeros(plan.num_vertex_slots), np.zeros(plan.num_running_slots)
+    for name, where in plan.vertex_slots.items():
+        flat = trained if where.trained else running
+        flat[where.slots] = graph.vertices.column(name)[where.rows]
+    return trained, running

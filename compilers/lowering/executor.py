@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compilers.kernels import Gradients
+from compilers.lifting.observation import Observation
 from compilers.lifting.statistics import Collector
 from compilers.lowering.geometry import as_maps
 from compilers.lowering.operations import Run
@@ -25,13 +27,15 @@ class Executor:
     """Runs a plan. All state of the network is handed in, so that it stays in the module.
 
     Attributes:
-        collectors: statistics by name, fed in every backward with the gradient of the weights.
+        collectors: statistics by the key of their request, which see every backward while `collecting`.
+        collecting: whether they do.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.pool = Pool(plan)
-        self.collectors: dict[str, Collector] = {}
+        self.collectors: dict[tuple[Any, ...], Collector] = {}
+        self.collecting = True
         self._bias_runs = _runs(plan.bias_rows)
         # Whether rows without a bias have to be cleared: inputs and pooled maps are written whole.
         summed = sum(p.stop - p.start for p in plan.layers if p.role != "input" and not p.grid)
@@ -52,6 +56,12 @@ class Executor:
 
     def forward(self, workspace: Workspace, state: State, inputs: Sequence[Tensor], run: Run) -> tuple[Tensor, ...]:
         """Fill a workspace and copy the outputs out of it."""
+        self.begin(workspace, state, inputs)
+        workspace.forward(run)
+        return self.outputs(workspace)
+
+    def begin(self, workspace: Workspace, state: State, inputs: Sequence[Tensor]) -> None:
+        """Write inputs and biases."""
         plan = self.plan
         for layer, x in zip(plan.inputs, inputs, strict=True):
             if layer.grid:
@@ -60,8 +70,10 @@ class Executor:
             else:
                 workspace.values[layer.start : layer.stop].copy_(x.t())
         self._write_biases(workspace.values, state.vertex_parameters)
-        workspace.forward(run)
-        return tuple([self._output(workspace, layer) for layer in plan.outputs])
+
+    def outputs(self, workspace: Workspace) -> tuple[Tensor, ...]:
+        """Copies of the values of the output layers."""
+        return tuple([self._output(workspace, layer) for layer in self.plan.outputs])
 
     def _write_biases(self, values: Tensor, vertex_parameters: Tensor) -> None:
         if self._unbiased:
@@ -92,25 +104,21 @@ class Executor:
             needs: for weights, vertex parameters and each input.
         """
         plan = self.plan
-        gradients = workspace.gradients(inputs=any(needs[2:]))
-        for layer, gradient in zip(plan.outputs, outputs, strict=True):
-            if gradient is None:
-                continue
-            if layer.output_grid:
-                shape = (len(gradient), layer.width, *as_maps(layer.output_grid))
-                workspace.maps[plan.position[layer.name]].add_gradient(gradient.reshape(shape), own=False)
-            else:
-                gradients.values[layer.start : layer.stop].copy_(gradient.t())
+        gradients = self._seed(workspace, outputs, inputs=any(needs[2:]))
         # Every slot is written: by its block, pads included.
-        wanted = needs[0] or bool(self.collectors)
+        collectors = tuple(self.collectors.values()) if self.collecting else ()
+        wanted = needs[0] or any(collector.reads_weights for collector in collectors)
         gradients.weights = gradients.values.new_empty(plan.num_slots) if wanted else None
         gradients.vertices = gradients.values.new_empty(plan.num_vertex_slots) if needs[1] else None
         workspace.backward(run, weights=wanted)
         if gradients.vertices is not None:
             self._bias_gradients(gradients.values, gradients.vertices)
-        if gradients.weights is not None:
-            for collector in self.collectors.values():
-                collector.update(gradients.weights)
+        if collectors:
+            seen = Observation(
+                plan, workspace.batch, workspace.values, gradients.values, gradients.weights, workspace.maps
+            )
+            for collector in collectors:
+                collector.update(seen)
         to_input = [
             self._input_gradient(workspace, gradients.values, p) if need else None
             for p, need in zip(plan.inputs, needs[2:], strict=True)
@@ -118,6 +126,25 @@ class Executor:
         found = [gradients.weights if needs[0] else None, gradients.vertices, *to_input]
         gradients.weights = gradients.vertices = None
         return found
+
+    def backward_sums(self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None]) -> Gradients:
+        """Gradients of the sums of all layers, and of nothing else; they stay in the workspace."""
+        gradients = self._seed(workspace, outputs, inputs=False)
+        workspace.backward(run, weights=False)
+        return gradients
+
+    def _seed(self, workspace: Workspace, outputs: Sequence[Tensor | None], *, inputs: bool) -> Gradients:
+        """Start the gradients from those of the outputs."""
+        gradients = workspace.gradients(inputs=inputs)
+        for layer, gradient in zip(self.plan.outputs, outputs, strict=True):
+            if gradient is None:
+                continue
+            if layer.output_grid:
+                shape = (len(gradient), layer.width, *as_maps(layer.output_grid))
+                workspace.maps[self.plan.position[layer.name]].add_gradient(gradient.reshape(shape), own=False)
+            else:
+                gradients.values[layer.start : layer.stop].copy_(gradient.t())
+        return gradients
 
     def _input_gradient(self, workspace: Workspace, gradients: Tensor, layer: LayerPlan) -> Tensor:
         if not layer.grid:

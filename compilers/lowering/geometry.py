@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netgraph.graph import Conv2d, Identity
-from netgraph.graph.layer import Grid
-from netgraph.graph.link import LinkKind
+from netgraph.graph import Conv2d, Grid, Identity, LinkKind
 
 Pair = tuple[int, int]
 

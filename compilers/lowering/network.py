@@ -1,9 +1,10 @@
-"""The network as an ordinary `torch.nn.Module`, and `lower`, which makes one from a graph."""
+"""The network as an ordinary `torch.nn.Module`."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compilers.lifting.statistics import COLLECTORS, Collector
-from compilers.lowering.build import build_plan
+from compilers.lifting.moments import place_of
+from compilers.lifting.observation import Request
+from compilers.lifting.statistics import COLLECTORS, make_collector
+from compilers.lowering.build import initial_columns, initial_weights
 from compilers.lowering.costs import CostTable
+from compilers.lowering.derivatives import Captured, TangentPass, capture, like
 from compilers.lowering.executor import Executor
-from compilers.lowering.plan import Choice, Plan, Site
+from compilers.lowering.plan import Plan
 from compilers.lowering.workspace import State
 from netgraph.errors import CompileError, InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
@@ -30,56 +34,6 @@ class Options:
 
     costs: CostTable
     kernels: Mapping[str, str]
-
-
-def lower(
-    graph: Graph,
-    *,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    costs: CostTable | None = None,
-    kernels: Mapping[str, str] | None = None,
-) -> CompiledNetwork:
-    """Compile a graph to a module that runs on batches.
-
-    Args:
-        graph: the network.
-        device: where its tensors live.
-        dtype: float32 or float64, of its tensors.
-        costs: table by which kernels are picked; a built-in one by default.
-        kernels: kernel name by layer name, to overrule the choice.
-
-    Raises:
-        CompileError: for what this compiler does not handle, naming the layer or link, and for unknown names.
-
-    Cost: O(edges).
-    """
-    return lower_with(graph, Options(costs or CostTable(), dict(kernels or {})), torch.device(device), dtype)
-
-
-def lower_with(
-    graph: Graph,
-    options: Options,
-    device: torch.device,
-    dtype: torch.dtype,
-    *,
-    settled: Mapping[Site, Choice] | None = None,
-    previous: Plan | None = None,
-) -> CompiledNetwork:
-    """Compile as `lower` does, with choices that were made before, or after a rewrite of the graph of another plan.
-
-    Args:
-        graph: the network.
-        options: how to lower.
-        device: where its tensors live.
-        dtype: float32 or float64, of its tensors.
-        settled: choices of an earlier plan of the same graph.
-        previous: the plan before a rewrite, of which what still holds is taken over.
-    """
-    if dtype not in DTYPES:
-        raise CompileError(f"dtype {dtype} is not supported; use torch.float32 or torch.float64.")
-    plan = build_plan(graph, options.costs, options.kernels, settled=settled, previous=previous)
-    return CompiledNetwork(graph, plan, options, device, dtype)
 
 
 class CompiledNetwork(nn.Module):
@@ -106,16 +60,17 @@ class CompiledNetwork(nn.Module):
         super().__init__()
         self.graph, self.plan, self.options = graph, plan, options
         self._executor = Executor(plan)
+        self._requests: dict[tuple[Any, ...], Request] = {}
 
         def tensor(values: Any) -> Tensor:
             return torch.from_numpy(values).to(device=device, dtype=dtype)
 
-        self.weights = nn.Parameter(tensor(_initial_weights(graph, plan, frozen=False)))
-        trained, running = _initial_columns(graph, plan)
+        self.weights = nn.Parameter(tensor(initial_weights(graph, plan, frozen=False)))
+        trained, running = initial_columns(graph, plan)
         self.vertex_parameters = nn.Parameter(tensor(trained))
         self.register_buffer("running", tensor(running))
         # Not in the state dict: the graph has them.
-        self.register_buffer("frozen_weights", tensor(_initial_weights(graph, plan, frozen=True)), persistent=False)
+        self.register_buffer("frozen_weights", tensor(initial_weights(graph, plan, frozen=True)), persistent=False)
 
     @property
     def graph_topology_hash(self) -> str:
@@ -136,11 +91,7 @@ class CompiledNetwork(nn.Module):
         Raises:
             InputError: when an input is missing or has another shape, dtype or device.
         """
-        state = State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
-        outputs = self._executor.run(state, self._checked(x), training=self.training)
-        if len(outputs) == 1:
-            return outputs[0]
-        return {layer.name: value for layer, value in zip(self.plan.outputs, outputs, strict=True)}
+        return self._named(self._executor.run(self._state(), self._checked(x), training=self.training))
 
     def _checked(self, x: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
         layers = self.plan.inputs
@@ -162,32 +113,200 @@ class CompiledNetwork(nn.Module):
                 raise InputError(f"Input {layer.name!r} has {len(value)} samples, others {len(inputs[0])}.")
         return inputs
 
+    # -- derivatives ----------------------------------------------------------------------------------
+
+    def jvp(
+        self,
+        x: Tensor | Mapping[str, Tensor],
+        *,
+        weights: Tensor | None = None,
+        vertex_parameters: Tensor | None = None,
+        inputs: Tensor | Mapping[str, Tensor] | None = None,
+    ) -> tuple[Any, Any]:
+        """Outputs, and their derivative along tangents: the Jacobian times a vector. Nothing is changed.
+
+        Args:
+            x: as of `forward`.
+            weights: (slots,) tangent of `net.weights`; zeros when left out. Entries of pads are ignored.
+            vertex_parameters: tangent of `net.vertex_parameters`; zeros when left out.
+            inputs: tangent of `x`, in the same form; zeros when left out.
+
+        Returns:
+            (outputs, tangents), each as `forward` returns outputs.
+
+        Raises:
+            InputError, CompileError: when a shape is wrong.
+
+        Cost: about three forwards.
+        """
+        given = self._checked(x)
+        along = [torch.zeros_like(value) for value in given] if inputs is None else self._checked(inputs)
+        if len(along[0]) != len(given[0]):
+            raise InputError(f"The tangent of the inputs has {len(along[0])} samples, the inputs have {len(given[0])}.")
+        state = self._state()
+        slots = like("weights", weights, self.weights)
+        if weights is not None:
+            slots = slots * self._edge_mask()
+        tangents = State(slots, like("vertex_parameters", vertex_parameters, self.vertex_parameters), *state[2:])
+        tangent_pass = TangentPass(self._executor, state, tangents, len(given[0]), training=self.training)
+        found = tangent_pass.run([value.detach() for value in given], [value.detach() for value in along])
+        return self._named([value for value, _ in found]), self._named([tangent for _, tangent in found])
+
+    def vjp(self, x: Tensor | Mapping[str, Tensor]) -> tuple[Any, Callable[[Any], tuple[Tensor, Tensor]]]:
+        """Outputs, and a function from cotangents of them to gradients: a vector times the Jacobian.
+
+        The function may be called many times; statistics do not see it. In train mode batch norm moves its running
+        statistics, as in any forward.
+
+        Args:
+            x: as of `forward`.
+
+        Returns:
+            (outputs, pull): `pull(cotangents)`, in the form of the outputs, gives the gradients of `weights` and of
+            `vertex_parameters`. Nothing is added to `.grad`.
+        """
+        parameters = (self.weights, self.vertex_parameters)
+        with torch.enable_grad():
+            leaves = [p.detach().requires_grad_() for p in parameters]
+            state = State(leaves[0], leaves[1], self.running, self.frozen_weights)
+            outputs = self._executor.run(state, self._checked(x), training=self.training)
+
+        def pull(cotangents: Any) -> tuple[Tensor, Tensor]:
+            given = self._listed(cotangents)
+            with self._unseen():
+                found = torch.autograd.grad(outputs, leaves, given, retain_graph=True, allow_unused=True)
+            weights, vertices = (
+                torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)
+            )
+            return weights, vertices
+
+        return self._named([value.detach() for value in outputs]), pull
+
+    def capture(
+        self,
+        x: Tensor | Mapping[str, Tensor],
+        layers: Sequence[str],
+        *,
+        cotangent: Any = None,
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Captured]:
+        """Raw activations of chosen layers for a batch, and gradients of their sums, one sample at a time.
+
+        Nothing is changed: neither gradients, nor statistics, nor running means.
+
+        Args:
+            x: as of `forward`.
+            layers: names.
+            cotangent: of the outputs, in their form; or a function that makes it of the outputs, such as the gradient
+                of a loss. Without one there are no gradients.
+            sample_weight: (batch,) factors of the cotangents of each sample.
+
+        Returns:
+            By layer name, `activations` and `gradients` of shape (batch, vertices, *grid). Gradients are those of
+            the sum over outputs of cotangent times output: of each sample's own loss, not of the mean.
+
+        Raises:
+            StatisticsError: for an unknown layer.
+            InputError: when a shape is wrong.
+        """
+        places = [place_of(self.plan, name) for name in layers]
+        given = [value.detach() for value in self._checked(x)]
+
+        def pull(outputs: Sequence[Tensor]) -> list[Tensor]:
+            made = cotangent(self._named(list(outputs))) if callable(cotangent) else cotangent
+            listed = [value.detach() for value in self._listed(made)]
+            if sample_weight is None:
+                return listed
+            return [v * sample_weight.to(v).view(-1, *[1] * (v.dim() - 1)) for v in listed]
+
+        pulled = None if cotangent is None else pull
+        found = capture(self._executor, self._state(), given, places, pulled, training=self.training)
+        return dict(zip(layers, found, strict=True))
+
+    def _state(self) -> State:
+        return State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
+
+    def _named(self, outputs: Sequence[Tensor]) -> Any:
+        """Outputs as `forward` returns them."""
+        if len(outputs) == 1:
+            return outputs[0]
+        return {layer.name: value for layer, value in zip(self.plan.outputs, outputs, strict=True)}
+
+    def _listed(self, values: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
+        """The inverse of `_named`; raises `InputError` when the form or a shape is wrong."""
+        layers = self.plan.outputs
+        given = values if isinstance(values, Mapping) else {layers[0].name: values}
+        if given.keys() != {layer.name for layer in layers}:
+            names = sorted(layer.name for layer in layers)
+            raise InputError(f"Cotangents are given for {sorted(given)}, the network has the output layers {names}.")
+        for layer in layers:
+            if given[layer.name].shape[1:] != layer.shape:
+                expected = ", ".join(map(str, layer.shape))
+                shape = tuple(given[layer.name].shape)
+                raise InputError(f"The cotangent of {layer.name!r} has shape {shape}, expected (batch, {expected}).")
+        return [given[layer.name] for layer in layers]
+
+    def _edge_mask(self) -> Tensor:
+        """(slots,) ones where an edge is, zeros in pads."""
+        mask = torch.zeros_like(self.weights).detach()
+        slots = self.plan.edge_slots
+        mask[torch.from_numpy(slots[slots >= 0]).long().to(mask.device)] = 1
+        return mask
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Keep backward passes from the statistics."""
+        before, self._executor.collecting = self._executor.collecting, False
+        try:
+            yield
+        finally:
+            self._executor.collecting = before
+
     # -- statistics -----------------------------------------------------------------------------------
 
-    def request(self, name: str) -> None:
-        """Start collecting a statistic over every backward from now on: `edge_gradients`.
+    def request(self, name: str, **options: Any) -> None:
+        """Start collecting a statistic over every backward from now on; asking again starts it anew.
 
         Every backward counts as one mini-batch for each forward that it goes through: two forwards that are summed
-        into one loss are two batches, each with its own gradient.
-        Asking again starts it anew. Raises `StatisticsError` for an unknown name.
+        into one loss are two batches, each with its own gradient. The loss is taken to be the mean over the samples
+        of the batch; what is said of samples is rescaled by their number, and does not depend on it.
+
+        Args:
+            name: what to collect:
+                "edge_gradients": mean of the gradient of every edge, mean and variance of its absolute value.
+                "vertex_signals": RMS of the gradient of every sum over samples and positions, and (unless
+                    `activations=False`) mean and variance of the values.
+                "cross_moments": mean of h_s * dL/dz_t for `source` and `target`, tap by tap for maps (`kind`).
+                "second_moments": Kronecker factors of a `layer`, `of` its "activations" (1 appended; for maps of the
+                    columns that a link of some `kind` reads) or "gradients".
+            options: of the statistic; layers by name.
+
+        Raises:
+            StatisticsError: for an unknown name, layer or option, and for what is larger than memory, with the size.
         """
-        self._executor.collectors[name] = _kind(name)(self.plan.num_slots)
+        request = Request(name, options)
+        self._executor.collectors[request.key] = make_collector(self.plan, self.weights.device, request)
+        self._requests[request.key] = request
 
     def release(self, name: str) -> None:
         """Stop collecting a statistic and forget it. Raises `StatisticsError` for an unknown name."""
-        _kind(name)
-        self._executor.collectors.pop(name, None)
+        if name not in COLLECTORS:
+            raise StatisticsError(unknown_name("statistic", name, COLLECTORS))
+        for key in [key for key, request in self._requests.items() if request.name == name]:
+            del self._requests[key], self._executor.collectors[key]
 
     @property
-    def requested(self) -> tuple[str, ...]:
-        """Names of the statistics that are being collected."""
-        return tuple(self._executor.collectors)
+    def requested(self) -> tuple[Request, ...]:
+        """The statistics that are being collected."""
+        return tuple(self._requests.values())
 
     def statistics(self, graph: Graph | None = None) -> Statistics:
-        """What was collected since the request, in the rows of `graph.edges`; frozen edges have 0.
+        """What was collected since the requests, in the rows of `graph.edges` and `graph.vertices`.
 
-        Columns of edges: `mean_abs_gradient`, `variance_abs_gradient` (population variance over mini-batches),
-        `mean_gradient`, and the present `magnitude`.
+        Columns of edges, 0 for frozen ones: `mean_abs_gradient`, `variance_abs_gradient` (population variance over
+        mini-batches), `mean_gradient`, and the present `magnitude`. Columns of vertices, NaN for inputs where they
+        have none: `rms_gradient`, `mean_activation`, `variance_activation`. Moments: see `Statistics.cross` and
+        `Statistics.second`.
 
         Args:
             graph: a graph with the same topology to check against.
@@ -195,20 +314,34 @@ class CompiledNetwork(nn.Module):
         Raises:
             StatisticsError: when nothing was requested, no batch was seen, or `graph` has another topology.
         """
-        if not self._executor.collectors:
+        collectors = self._executor.collectors
+        if not collectors:
             raise StatisticsError("No statistics are collected; call request('edge_gradients') before training.")
-        columns: dict[str, Any] = {}
-        batches = 0
-        for name, collector in self._executor.collectors.items():
+        edges: dict[str, Any] = {}
+        vertices: dict[str, Any] = {}
+        moments: dict[tuple[str, ...], Any] = {}
+        for key, collector in collectors.items():
             if not collector.batches:
-                raise StatisticsError(f"{name!r} has seen no mini-batch; run a backward after the request.")
-            columns.update({k: self.edge_column(v) for k, v in collector.columns().items()})
-            batches = collector.batches
-        columns["magnitude"] = self.edge_column(self.weights.detach().abs())
-        result = Statistics(self.graph_topology_hash, edges=columns, batches=batches)
+                raise StatisticsError(f"{key[0]!r} has seen no mini-batch; run a backward after the request.")
+            found = collector.found()
+            edges |= {name: self.edge_column(values) for name, values in found.edges.items()}
+            vertices |= {name: self._vertex_column(parts) for name, parts in found.vertices.items()}
+            moments |= {name: values.detach().cpu().numpy() for name, values in found.moments.items()}
+        if edges:
+            edges["magnitude"] = self.edge_column(self.weights.detach().abs())
+        batches = max(collector.batches for collector in collectors.values())
+        samples = max(collector.samples for collector in collectors.values())
+        result = Statistics(self.graph_topology_hash, edges, vertices, batches, moments, samples)
         if graph is not None:
             result.check(graph)
         return result
+
+    def _vertex_column(self, parts: Mapping[int, Tensor]) -> Any:
+        column = np.full(self.graph.num_vertices, np.nan)
+        for place, values in parts.items():
+            start = self.graph.vertices.offset(self.plan.layers[place].id)
+            column[start : start + len(values)] = values.detach().cpu().numpy()
+        return column
 
     def edge_column(self, values: Tensor) -> Any:
         """(edges,) NumPy column in the order of `graph.edges` of a (slots,) tensor; 0 for frozen edges."""
@@ -259,36 +392,12 @@ class CompiledNetwork(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the buffers of the executor; requested statistics are forgotten, as in a deep copy."""
-        return {name: value for name, value in self.__dict__.items() if name != "_executor"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_executor", "_requests")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._executor = Executor(self.plan)
+        self._executor, self._requests = Executor(self.plan), {}
 
     def extra_repr(self) -> str:
         """Sizes, for `print(net)`."""
         return f"{self.graph!r}, {len(self.weights):,} weight slots, {len(self.vertex_parameters):,} vertex parameters"
-
-
-def _kind(name: str) -> type[Collector]:
-    if name not in COLLECTORS:
-        raise StatisticsError(unknown_name("statistic", name, COLLECTORS))
-    return COLLECTORS[name]
-
-
-def _initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Any:
-    weights = graph.edges.weight
-    flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=weights.dtype)
-    for layer in plan.layers:
-        for block in layer.blocks:
-            if block.frozen == frozen and block.stop > block.start:
-                flat[block.slots] = weights[block.edges]
-    return flat
-
-
-def _initial_columns(graph: Graph, plan: Plan) -> tuple[Any, Any]:
-    trained, running = np.zeros(plan.num_vertex_slots), np.zeros(plan.num_running_slots)
-    for name, where in plan.vertex_slots.items():
-        flat = trained if where.trained else running
-        flat[where.slots] = graph.vertices.column(name)[where.rows]
-    return trained, running

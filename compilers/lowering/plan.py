@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compilers.lowering.geometry import Geometry, as_maps
-from netgraph.graph import Pool
-from netgraph.graph.layer import Grid
+from netgraph.graph import Grid, Pool
 
 Array = np.ndarray[Any, Any]
 
@@ -188,13 +187,21 @@ class LayerPlan:
         return (self.width, *self.output_grid)
 
     @property
+    def sum_positions(self) -> int:
+        """Positions of the sums."""
+        height, width = as_maps(self.grid)
+        return height * width
+
+    @property
+    def positions(self) -> int:
+        """Positions of the values."""
+        height, width = as_maps(self.output_grid)
+        return height * width
+
+    @property
     def floats(self) -> int:
         """Numbers per sample that a forward keeps: sums and values of maps, or rows."""
-        sums, values = as_maps(self.grid), as_maps(self.output_grid)
-        if not self.grid:
-            return self.width
-        kept = self.width * sums[0] * sums[1]
-        return kept + self.width * values[0] * values[1]
+        return self.width * (self.positions + (self.sum_positions if self.grid else 0))
 
 
 @dataclass(frozen=True, eq=False)

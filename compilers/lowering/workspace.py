@@ -172,13 +172,17 @@ def _last_readers(plan: Plan) -> dict[int, list[int]]:
 
 
 class Pool:
-    """Lends workspaces by batch size, and forgets all of them when the network's storage has moved."""
+    """Lends workspaces by batch size, and forgets all of them when the network's storage has moved.
+
+    Attributes:
+        kernels: by layer and block, on the device of the network; made by the first `acquire`.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._place: tuple[torch.device, torch.dtype] | None = None
         self._storage: tuple[int, ...] = ()
-        self._kernels: list[list[Kernel]] = []
+        self.kernels: list[list[Kernel]] = []
         self._free: dict[int, list[Workspace]] = {}
 
     def acquire(self, state: State, batch: int) -> Workspace:
@@ -195,7 +199,7 @@ class Pool:
     def _move(self, storage: tuple[int, ...], place: tuple[torch.device, torch.dtype]) -> None:
         if place != self._place:
             inputs = self._plan.input_rows
-            self._kernels = [
+            self.kernels = [
                 [KERNELS[block.kernel].build(block, inputs, *place) for block in layer.blocks]
                 for layer in self._plan.layers
             ]
@@ -207,7 +211,7 @@ class Pool:
         # Tensors made in inference mode could not be written outside of it later.
         with torch.inference_mode(False), torch.no_grad():
             detached = State(*[tensor.detach() for tensor in state])
-            return Workspace(self._plan, self._kernels, detached, batch)
+            return Workspace(self._plan, self.kernels, detached, batch)
 
     def lease(self, workspace: Workspace, run: Run) -> Tensor:
         """A token, an alias of the values: the workspace comes back, and `run` is cleared, when the token dies.

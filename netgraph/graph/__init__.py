@@ -5,8 +5,8 @@ from netgraph.graph.architectures import resnet, vgg
 from netgraph.graph.builder import GraphBuilder, mlp
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph, NextIds
-from netgraph.graph.layer import Layer, Pool
-from netgraph.graph.link import Conv2d, Dense, Identity, Link
+from netgraph.graph.layer import Grid, Layer, Pool
+from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKind
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
@@ -19,9 +19,11 @@ __all__ = [
     "EdgeView",
     "Graph",
     "GraphBuilder",
+    "Grid",
     "Identity",
     "Layer",
     "Link",
+    "LinkKind",
     "NextIds",
     "Pool",
     "VertexTable",
