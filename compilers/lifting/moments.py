@@ -177,7 +177,7 @@ def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: Conv2d | D
     """How the target reads the maps of the source."""
     if kind is None:
         place = plan.position[source.name]
-        linked = [b.geometry for b in target.blocks if b.source == place and b.stop > b.start]
+        linked = [block.geometry for block in target.blocks if block.source == place]  # wires come last
         if linked and linked[0] is not None:
             return linked[0]
         grid = as_maps(source.output_grid)

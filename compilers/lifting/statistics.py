@@ -145,7 +145,8 @@ class VertexSignals:
     def _update_maps(self, seen: Observation, place: int) -> None:
         axes, layer = (0, 2, 3), self._plan.layers[place]
         if layer.role != "input":
-            self._add("gradient", place, torch.linalg.vector_norm(seen.sum_gradients(place), dim=axes).square())
+            norms = torch.linalg.vector_norm(seen.sum_gradients(place), dim=axes)
+            self._add("gradient", place, (seen.batch * norms).square_())
         if self._activations and layer.output_grid:
             values = seen.map_values(place)
             self._add("sum", place, values.sum(axes))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -141,6 +143,7 @@ class TangentPass:
             z, t = self._primal.values[rows].clone(), self._tangent.values[rows].clone()
         else:
             z, t = maps.sums, tangent_maps.sums
+        _load_forward_mode()
         with forward_ad.dual_level():
             parameters = {name: _dual(v, along[name]) for name, v in arithmetic.parameters.items()}
             dual = arithmetic(_dual(z, t), parameters, self._training)
@@ -152,6 +155,15 @@ class TangentPass:
             value, tangent = value.flatten(1).t(), tangent.flatten(1).t()
         if not plan.output_grid:
             self._primal.values[rows], self._tangent.values[rows] = value, tangent
+
+
+@cache
+def _load_forward_mode() -> None:
+    """Have PyTorch load its forward-mode formulas, which it scripts with a function that it calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with forward_ad.dual_level():
+            _dual(torch.zeros(1), torch.zeros(1))
 
 
 def _dual(value: Tensor, tangent: Tensor) -> Tensor:
