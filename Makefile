@@ -42,6 +42,7 @@ format: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.step_time
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.optimizers
 	$(BIN)/python -m benchmarks.proofs
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
 

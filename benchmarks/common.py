@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +28,14 @@ def machine() -> str:
         f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, torch {torch.__version__}, "
         f"numpy {np.__version__}, Python {platform.python_version()}"
     )
+
+
+def write_json(path: Path, results: dict[str, Any]) -> None:
+    """Write results to a file, with the machine that they were measured on, completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
+    temporary.replace(path)
 
 
 def mean_and_error(values: list[float]) -> tuple[float, float]:

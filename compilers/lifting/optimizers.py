@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from compilers.lifting.newcomers import ease_in
 from netgraph.errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 
 def parameter_groups(net: CompiledNetwork, *, weight_decay: float) -> list[dict[str, Any]]:
-    """Groups for an optimizer: edge weights decay, biases, norm and activation parameters do not."""
+    """Groups for an optimizer: edge weights decay, biases, norm and activation parameters do not.
+
+    An optimizer of `net.parameters()` decays everything, as PyTorch does; to spare what should not decay, make it of
+    these groups: `torch.optim.AdamW(parameter_groups(net, weight_decay=0.1), lr=1e-3, fused=True)`.
+
+    Raises:
+        OptionError: when `weight_decay` is negative.
+    """
     if weight_decay < 0:
         raise OptionError(f"weight_decay {weight_decay} is negative.")
     return [
@@ -65,6 +73,7 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
             )
         state.setdefault(int(index), {})[key] = value.detach().clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    ease_in(optimizer)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

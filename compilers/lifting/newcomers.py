@@ -1,0 +1,146 @@
+"""New entries of an optimizer that has taken steps: a step count of their own for their first steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+BORN = "born"
+"""Key of the state that tells the step count at which each new entry came; -1 for those that are not new."""
+
+OWN_STEPS = 100
+"""For so many steps new entries have a step count of their own. Measured by `python -m benchmarks.optimizers`."""
+
+FIRST = frozenset({"exp_avg"})
+SECOND = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg"})
+
+
+class _Decays(NamedTuple):
+    """How fast the running averages of an optimizer forget; `corrected` when it corrects their bias at the start."""
+
+    first: float
+    second: float
+    corrected: bool
+
+    def corrections(self, own: float, shared: float) -> tuple[float, float]:
+        """What averages over `own` steps are multiplied by so that they are unbiased at the `shared` step count."""
+        shared = shared if self.corrected else math.inf
+        first, second = ((1 - b**shared) / (1 - b**own) for b in (self.first, self.second))
+        return first, second
+
+
+class _Cohort(NamedTuple):
+    """Entries that came at the same step count: 1 in `mask`, where others have 0."""
+
+    born: float
+    mask: Tensor
+
+
+def decays(group: dict[str, Any], state: dict[str, Any]) -> _Decays | None:
+    """Those of the Adam family and of RMSprop; None for optimizers whose new entries do not jump, such as SGD."""
+    if "exp_avg_sq" in state and "betas" in group:
+        first, second = map(float, group["betas"])
+        return _Decays(first, second, corrected=True)
+    if "square_avg" in state and "alpha" in group:
+        return _Decays(0.0, float(group["alpha"]), corrected=False)
+    return None
+
+
+def ease_in(optimizer: torch.optim.Optimizer, *, steps: int = OWN_STEPS) -> None:
+    """Let the entries that are new by their state `born` move as if they alone had just started.
+
+    Moments that start at 0 under a step count t that is large make Adam move by up to 6.6 learning rates: it takes
+    averages over k steps for averages over t. In exact arithmetic, and but for eps, the step of an entry of age k
+    with a step count of its own is the one with the shared count times
+
+        (1 - b1**t) / (1 - b1**k) * sqrt((1 - b2**k) / (1 - b2**t)),
+
+    so that the stock fused step is taken, and hooks shorten the movement of new entries, decoupled decay included. At
+    age `steps` the averages of an entry are corrected for the shared count, once, and it is like all others. From then
+    on a step costs what it did; before, up to three times as much, since the vector is read again. A step count for
+    every element for ever would cost 4 to 9 times as much at every step; seeded second moments cost nothing, but
+    outlast a thousand steps where the new gradients are smaller than the seed: new entries then hardly learn.
+
+    The hooks go with the last new entry. They are not part of `optimizer.state_dict()`; `load_optimizer_state` makes
+    them again.
+
+    Args:
+        optimizer: of the Adam family, or RMSprop; others are left alone.
+        steps: for how many steps new entries count on their own.
+
+    Source: bias correction of Kingma and Ba, Adam (2015), section 3.
+    """
+    if any(BORN in state for state in optimizer.state.values()):
+        _Easing(optimizer, steps)
+
+
+class _Easing:
+    """The hooks, with what they need from before the step. It must not hold the optimizer, which holds it."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, steps: int) -> None:
+        self._steps = steps
+        self._cohorts: dict[Tensor, list[_Cohort]] = {}
+        self._before: dict[Tensor, Tensor] = {}
+        for parameter, state in optimizer.state.items():
+            if BORN in state:
+                self._cohorts[parameter] = _cohorts(state[BORN])
+                self._before[parameter] = torch.empty_like(parameter, requires_grad=False)
+        self._handles = [
+            optimizer.register_step_pre_hook(self._remember), optimizer.register_step_post_hook(self._shorten)
+        ]  # fmt: skip
+
+    @torch.no_grad()
+    def _remember(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        for parameter, before in self._before.items():
+            before.copy_(parameter)
+
+    @torch.no_grad()
+    def _shorten(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+        for parameter in list(self._cohorts):
+            state = optimizer.state[parameter]
+            forgetting = decays(groups[parameter], state)
+            if forgetting is not None:
+                self._shorten_one(parameter, state, forgetting)
+            if forgetting is None or not self._cohorts[parameter]:
+                del self._cohorts[parameter], self._before[parameter]
+                del state[BORN]
+        if not self._cohorts:
+            for handle in self._handles:
+                handle.remove()
+
+    def _shorten_one(self, parameter: Tensor, state: dict[str, Any], forgetting: _Decays) -> None:
+        step, back = float(state["step"]), self._before[parameter]
+        back.sub_(parameter)
+        young = []
+        for cohort in self._cohorts[parameter]:
+            age = step - cohort.born
+            if age > 0:  # else there was no gradient
+                first, second = forgetting.corrections(age, step)
+                parameter.addcmul_(back, cohort.mask, value=1 - first / math.sqrt(second))
+                if age >= self._steps:
+                    _correct(state, cohort.mask, first, second)
+                    continue
+            young.append(cohort)
+        self._cohorts[parameter] = young
+
+
+def _cohorts(born: Tensor) -> list[_Cohort]:
+    """The entries by birth, the latest first; there are few, and sorting would take longer."""
+    cohorts = []
+    while born.numel() and (latest := float(born.max())) >= 0:
+        mask = born == latest
+        cohorts.append(_Cohort(latest, mask.to(born.dtype)))
+        born = born.masked_fill(mask, -1.0)
+    return cohorts
+
+
+def _correct(state: dict[str, Any], mask: Tensor, first: float, second: float) -> None:
+    """Correct the averages of a cohort for the shared step count; it is no longer new."""
+    for key, value in state.items():
+        if key in FIRST or key in SECOND:
+            value.addcmul_(value, mask, value=(first if key in FIRST else second) - 1)
+    state[BORN].masked_fill_(mask > 0, -1.0)
