@@ -1,6 +1,6 @@
-"""Adam and AdamW with a step count of every element: what the seeded second moments of `migrate` are measured against.
+"""Adam and AdamW with a step count of every element: what the first steps of new entries are measured against.
 
-A step takes 4 to 8 times that of the fused kernel, which knows one step count per tensor; see `benchmarks.optimizers`.
+A step takes 2 to 6 times that of the fused kernel, which knows one step count per tensor; see `benchmarks.optimizers`.
 """
 
 from __future__ import annotations
