@@ -6,19 +6,49 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+QUIET := --quiet --disable-pip-version-check
 DOCS_INSTALLED := $(VENV)/.installed-docs
+TORCH_SPARSE_INSTALLED := $(VENV)/.installed-torch-sparse
+PEERS := .venv-peers
+PEERS_INSTALLED := $(PEERS)/.installed
 
-.PHONY: grow test test-long lint format bench soundness ablation docs clean
+# Wheels of the extra torch-sparse, which fit one torch and one Python. Outside the clone, so that the next one does not
+# build them again.
+TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.metadata import version; \
+    print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
+WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
+
+.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e ".[dev]"
 	touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e ".[docs]"
+	touch $@
+
+# The two packages compile on one core each, so they are built at once.
+$(TORCH_SPARSE_INSTALLED): $(INSTALLED)
+	@wheels="$(WHEELS)" && mkdir -p "$$wheels" && missing= && \
+	for name in scatter sparse; do ls "$$wheels"/torch_$$name-*.whl >/dev/null 2>&1 || missing="$$missing $$name"; done && \
+	if [ -n "$$missing" ]; then \
+	    echo "building torch-scatter and torch-sparse into $$wheels, which takes some ten minutes" && \
+	    $(BIN)/python -m pip install $(QUIET) -c constraints.txt "setuptools>=77" wheel && \
+	    for name in $$missing; do \
+	        FORCE_ONLY_CPU=1 $(BIN)/python -m pip wheel $(QUIET) -c constraints.txt --no-build-isolation --no-deps \
+	            --wheel-dir "$$wheels" torch-$$name & \
+	    done; wait; \
+	fi && \
+	$(BIN)/python -m pip install $(QUIET) --no-deps --no-index --find-links "$$wheels" torch-scatter torch-sparse
+	touch $@
+
+$(PEERS_INSTALLED): pyproject.toml constraints.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install $(QUIET) -c constraints.txt -e ".[app]" gromo
 	touch $@
 
 grow: $(INSTALLED)
@@ -46,6 +76,13 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.proofs
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
 
+# Another kernel for sparse blocks; not needed for anything else.
+torch-sparse: $(TORCH_SPARSE_INSTALLED)
+
+# Beside gromo, another package for growing networks, in an environment of its own.
+bench-peers: $(PEERS_INSTALLED)
+	$(PEERS)/bin/python -m benchmarks.peers
+
 # Certificates against measurements, over many random graphs and rewrites; and exact rules to the last bit.
 soundness: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0
@@ -59,4 +96,4 @@ docs: $(DOCS_INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 
 clean:
-	rm -rf $(VENV) site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
