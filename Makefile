@@ -44,6 +44,7 @@ $(TORCH_SPARSE_INSTALLED): $(INSTALLED)
 	    done; wait; \
 	fi && \
 	$(BIN)/python -m pip install $(QUIET) --no-deps --no-index --find-links "$$wheels" torch-scatter torch-sparse
+	$(BIN)/python -W ignore -c "import torch_sparse"
 	touch $@
 
 $(PEERS_INSTALLED): pyproject.toml constraints.txt

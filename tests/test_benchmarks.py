@@ -1,9 +1,12 @@
-"""The search for wrong proofs, on a few graphs, and the peer of optimizers."""
+"""The search for wrong proofs, on a few graphs; the peer of optimizers; and the parts of the benchmark beside gromo that need no gromo."""
+
+from functools import partial
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 import torch
 
-from benchmarks import soundness
+from benchmarks import peers, soundness
 from benchmarks.elementwise_adam import ElementwiseAdam
 
 
@@ -34,3 +37,24 @@ def test_step_counts_of_elements_that_are_all_alike_change_nothing(decoupled):
             parameter.grad = gradient.clone()
             optimizer.step()
     torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_without_gromo_the_benchmark_beside_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["peers"])
+    monkeypatch.setattr(peers.metadata, "version", lambda name: (_ for _ in ()).throw(PackageNotFoundError(name)))
+    with pytest.raises(SystemExit, match="make bench-peers"):
+        peers.main()
+
+
+def test_netgraph_networks_beside_gromo_are_as_large_as_those_of_torch_and_grow():
+    for ours, theirs in ((peers.netgraph_stack, peers.torch_stack), (peers.netgraph_graph, peers.SkipNet)):
+        assert sum(p.numel() for p in ours().parameters()) == sum(p.numel() for p in theirs().parameters())
+    batch = torch.randn(4, 784), torch.randint(10, (4,))
+    run = peers.Run.of(peers.netgraph_stack())
+    run.step(batch)
+    for grow in (partial(peers.netgraph_random, None), peers.netgraph_informed):
+        before = run.net(batch[0])
+        run = grow(run, [batch])
+        torch.testing.assert_close(run.net(batch[0]), before)
+        run.step(batch)
+    assert [len(layer) for layer in run.net.graph.layers.values()] == [784, 320, 120, 10]
