@@ -31,15 +31,16 @@ $(DOCS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e ".[docs]"
 	touch $@
 
-# The two packages compile on one core each, so they are built at once.
+# The two packages are built at once, and ninja, which they look for on the path, compiles two files of each at once:
+# MAX_JOBS=1 where memory is short.
 $(TORCH_SPARSE_INSTALLED): $(INSTALLED)
 	@wheels="$(WHEELS)" && mkdir -p "$$wheels" && missing= && \
 	for name in scatter sparse; do ls "$$wheels"/torch_$$name-*.whl >/dev/null 2>&1 || missing="$$missing $$name"; done && \
 	if [ -n "$$missing" ]; then \
 	    echo "building torch-scatter and torch-sparse into $$wheels, which takes some ten minutes" && \
-	    $(BIN)/python -m pip install $(QUIET) -c constraints.txt "setuptools>=77" wheel && \
+	    $(BIN)/python -m pip install $(QUIET) -c constraints.txt "setuptools>=77" wheel ninja && \
 	    for name in $$missing; do \
-	        FORCE_ONLY_CPU=1 $(BIN)/python -m pip wheel $(QUIET) -c constraints.txt --no-build-isolation --no-deps \
+	        PATH="$(abspath $(BIN)):$$PATH" FORCE_ONLY_CPU=1 $(BIN)/python -m pip wheel $(QUIET) -c constraints.txt --no-build-isolation --no-deps \
 	            --wheel-dir "$$wheels" torch-$$name & \
 	    done; wait; \
 	fi && \
