@@ -24,7 +24,8 @@ def matrix():
     mask = np.random.default_rng(0).random((7, 5)) < 0.5
     mask[3], mask[:, 2] = False, False
     rows, columns = np.nonzero(mask)
-    return torch.from_numpy(rows), torch.from_numpy(columns), torch.randn(len(rows), dtype=torch.float64)
+    # The op reads indices as if they were contiguous; those of NumPy are not.
+    return torch.tensor(rows), torch.tensor(columns), torch.randn(len(rows), dtype=torch.float64)
 
 
 def pointers(rows, count):
