@@ -1,4 +1,4 @@
-"""The search for wrong proofs, on a few graphs; the peer of optimizers; and the parts of the benchmark beside gromo that need no gromo."""
+"""Searches for wrong proofs on a few graphs, the peer of optimizers, and the benchmark beside gromo without gromo."""
 
 from functools import partial
 from importlib.metadata import PackageNotFoundError

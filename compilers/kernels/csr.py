@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -38,7 +39,17 @@ class SparseRows:
         return torch.sparse_csr_tensor(self.starts, self.columns, values, self.shape, check_invariants=False)
 
 
-class Product:
+class Product(Protocol):
+    """A sparse matrix whose values may change."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(rows, batch) product with (columns or more, batch) values."""
+
+    def add_to(self, out: Tensor, x: Tensor) -> None:
+        """`out += matrix @ x`."""
+
+
+class NativeProduct:
     """`matrix @ x`, added to rows, or by itself.
 
     A weighted sum of rows per target is what embedding bags compute; on a CPU and in float32 that is two to three
@@ -66,10 +77,27 @@ class Product:
 
 
 class CsrKernel:
-    """(targets, buffer rows) matrix in CSR, which reads the buffer without a gather; its transpose has own indices."""
+    """(targets, buffer rows) matrix in CSR, which reads the buffer without a gather; its transpose has own indices.
 
-    def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
+    Args:
+        block: the edges.
+        input_rows: number of buffer rows that are inputs.
+        device: of its indices.
+        dtype: of the weights.
+        product: what multiplies.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        input_rows: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        product: Callable[[SparseRows, Tensor], Product] = NativeProduct,
+    ) -> None:
         _warn_once()
+        self.product = product
         self.parents = ParentRows(block.parents, input_rows, device)
         self.start, self.stop = block.start, block.stop
         self._incidence, self._device = block.incidence, device
@@ -99,7 +127,7 @@ class BoundCsr:
         assert ports.rows is not None
         self._kernel = kernel
         self._weights = ports.weights
-        self._product = Product(kernel.rows, ports.weights)
+        self._product = kernel.product(kernel.rows, ports.weights)
         self._rows, self._values = ports.rows, ports.values
         self._matrix = kernel.rows.matrix(ports.weights)
         self._parents_t = ports.values[: kernel.parents.high].t()
@@ -116,7 +144,7 @@ class BoundCsr:
         if not self._target.empty:
             transposed, self._order = self._kernel.transposed(self._target.skip)
             self._transposed_values = self._weights.new_empty(len(self._order))
-            self._transposed = Product(transposed, self._transposed_values)
+            self._transposed = self._kernel.product(transposed, self._transposed_values)
 
     def weight_gradients(self) -> None:
         """Gradient of the values, straight into their slots: products of the rows only where an edge is."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.kernels.base import Gradients, Ports
-from compilers.kernels.csr import Product, SparseRows, _warn_once
+from compilers.kernels.csr import NativeProduct, SparseRows, _warn_once
 
 if TYPE_CHECKING:
     from compilers.lowering.plan import Block
@@ -57,9 +57,9 @@ class BoundSparseConvolution:
         self._kernel = kernel
         self._weights = ports.weights
         self._matrix = kernel.rows.matrix(ports.weights)
-        self._product = Product(kernel.rows, ports.weights)
+        self._product = NativeProduct(kernel.rows, ports.weights)
         self._transposed_values = ports.weights.new_empty(len(kernel.order))
-        self._transposed = Product(kernel.transposed, self._transposed_values)
+        self._transposed = NativeProduct(kernel.transposed, self._transposed_values)
         self._source, self._target, self._rows = ports.source, ports.target, ports.rows
 
     def forward(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compilers.kernels import KERNELS
+from compilers.kernels.torch_sparse import available as torch_sparse_is_available
 from compilers.lowering.costs import CostTable
 from compilers.lowering.geometry import Geometry
 from compilers.lowering.plan import Array, Choice
@@ -51,7 +52,7 @@ def row_cost(fan: RowFan, choice: Choice, costs: CostTable) -> float:
     if KERNELS[choice.kernel].layout == "cells":
         return _dense_cost(fan, costs, hull=choice.hull)
     if not choice.core:
-        return _sparse_cost(fan, costs)
+        return _sparse_cost(fan, costs, choice.kernel)
     return _split_cost(fan, costs, choice.core)
 
 
@@ -64,6 +65,8 @@ def _row_choices(fan: RowFan, costs: CostTable) -> Iterator[tuple[float, Choice]
     if full:
         return
     yield _sparse_cost(fan, costs), Choice("csr")
+    if torch_sparse_is_available():
+        yield _sparse_cost(fan, costs, "torch-sparse"), Choice("torch-sparse")
     # Parents above the density at which a cell costs as much as an edge, and two others about it.
     edge = max(2 * costs.sparse_edge + costs.sampled_edge, 1e-9)
     level = costs.dense_cell * 3 / edge * fan.targets
@@ -88,11 +91,12 @@ def _dense_cost(fan: RowFan, costs: CostTable, *, hull: bool) -> float:
     return costs.dense(fan.edges, fan.targets, len(fan.parents), trained, gathered=gathered)
 
 
-def _sparse_cost(fan: RowFan, costs: CostTable) -> float:
+def _sparse_cost(fan: RowFan, costs: CostTable, kernel: str = "csr") -> float:
+    edge = costs.torch_sparse_edge if kernel == "torch-sparse" else costs.sparse_edge
     skip = int(np.searchsorted(fan.parents, fan.first_trained))
     trained = len(fan.parents) - skip
     scattered = trained > 0 and int(fan.parents[-1]) - int(fan.parents[skip]) + 1 > trained
-    return costs.sparse(fan.edges, fan.targets, trained, int(fan.counts[skip:].sum()), scattered=scattered)
+    return costs.sparse(fan.edges, fan.targets, trained, int(fan.counts[skip:].sum()), scattered=scattered, edge=edge)
 
 
 def _split_cost(fan: RowFan, costs: CostTable, core: int) -> float:

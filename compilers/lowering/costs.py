@@ -19,6 +19,7 @@ class CostTable:
         sparse_edge: per edge and sparse product.
         sampled_edge: per edge, for the gradients of weights.
         permuted_edge: per edge, for the values of the transpose.
+        torch_sparse_edge: per edge and sparse product of torch-sparse, where it is installed.
         sparse_row: per row that a sparse product is added to.
         gather_row: per parent that is gathered, since parents are not contiguous.
         scatter_row: per parent whose gradient is scattered.
@@ -32,6 +33,7 @@ class CostTable:
     sparse_edge: float = 5.8
     sampled_edge: float = 12.5
     permuted_edge: float = 1.7
+    torch_sparse_edge: float = 75.0
     sparse_row: float = 25.0
     gather_row: float = 40.0
     scatter_row: float = 60.0
@@ -56,7 +58,9 @@ class CostTable:
             cost += 1.5 * self.call + self.scatter_row * trained if trained else 0.0
         return cost
 
-    def sparse(self, edges: int, targets: int, trained: int, trained_edges: int, *, scattered: bool) -> float:
+    def sparse(
+        self, edges: int, targets: int, trained: int, trained_edges: int, *, scattered: bool, edge: float
+    ) -> float:
         """Rows of edges, which read the buffer without a gather.
 
         Args:
@@ -65,10 +69,11 @@ class CostTable:
             trained: columns that need gradients.
             trained_edges: edges from them.
             scattered: whether the columns are not contiguous.
+            edge: what the product costs per edge, such as `sparse_edge`.
         """
-        cost = 4 * self.call + (self.sparse_edge + self.sampled_edge) * edges + self.sparse_row * targets
+        cost = 4 * self.call + (edge + self.sampled_edge) * edges + self.sparse_row * targets
         if trained:
-            cost += 4 * self.call + (self.sparse_edge + self.permuted_edge) * trained_edges
+            cost += 4 * self.call + (edge + self.permuted_edge) * trained_edges
             cost += (self.scatter_row if scattered else self.sparse_row) * trained
         return cost
 

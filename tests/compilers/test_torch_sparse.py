@@ -1,59 +1,55 @@
-"""The op of torch-sparse that a kernel stands on: products, and the gradient of the values."""
-
-import warnings
+"""The kernel that multiplies by torch-sparse."""
 
 import numpy as np
 import pytest
 import torch
 
-pytestmark = pytest.mark.torch_sparse
+import netgraph as ng
+from compilers import CostTable, lower
+from compilers.kernels import torch_sparse
+from netgraph.errors import CompileError
+from netgraph.interpret import interpret
 
-
-@pytest.fixture(scope="module")
-def spmm_sum():
-    with warnings.catch_warnings():
-        # It compiles TorchScript when it is imported, of which newer versions of PyTorch warn.
-        warnings.simplefilter("ignore")
-        pytest.importorskip("torch_sparse", reason="needs the extra torch-sparse: make torch-sparse")
-    return torch.ops.torch_sparse.spmm_sum
+GRAPH = ng.mlp([9, 7, 5, 3], density=0.4, activation="tanh", dtype=np.float64, seed=2)
+KERNELS = dict.fromkeys(("hidden1", "hidden2", "output"), "torch-sparse")
 
 
 @pytest.fixture
-def matrix():
-    """Rows and columns of the edges of a (7, 5) matrix with an empty row and an empty column, and its values."""
-    mask = np.random.default_rng(0).random((7, 5)) < 0.5
-    mask[3], mask[:, 2] = False, False
-    rows, columns = np.nonzero(mask)
-    # The op reads indices as if they were contiguous; those of NumPy are not.
-    return torch.tensor(rows), torch.tensor(columns), torch.randn(len(rows), dtype=torch.float64)
+def installed():
+    if not torch_sparse.available():
+        pytest.skip("needs the extra torch-sparse: make torch-sparse")
 
 
-def pointers(rows, count):
-    return torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(rows, minlength=count).cumsum(0)])
+@pytest.mark.torch_sparse
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_agrees_with_the_oracle_and_with_the_native_kernel(installed, dtype):
+    x = torch.rand(6, 9, dtype=dtype, requires_grad=True)
+    gradients = []
+    for kernels in (KERNELS, dict.fromkeys(KERNELS, "csr")):
+        net = lower(GRAPH, dtype=dtype, kernels=kernels)
+        assert {b.kernel for layer in net.plan.layers for b in layer.blocks} == set(kernels.values())
+        out = net(x)
+        tolerance = 1e-9 if dtype is torch.float64 else 1e-5
+        expected = interpret(GRAPH, x.detach().double().numpy())
+        np.testing.assert_allclose(out.detach().numpy(), expected, rtol=tolerance, atol=tolerance)
+        x.grad = None
+        out.square().sum().backward()
+        gradients.append((net.weights.grad, net.vertex_parameters.grad, x.grad))
+    for ours, native in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, native)
 
 
-def dense(rows, columns, values):
-    out = torch.zeros(7, 5, dtype=torch.float64)
-    out[rows, columns] = values
-    return out
+@pytest.mark.torch_sparse
+def test_the_cost_model_takes_it_where_it_is_cheaper(installed):
+    def kernels(costs):
+        return {b.kernel for layer in lower(GRAPH, costs=costs).plan.layers for b in layer.blocks}
+
+    assert kernels(CostTable(torch_sparse_edge=0.0, call=0.0, sparse_row=0.0)) == {"torch-sparse"}
+    assert "torch-sparse" not in kernels(CostTable())
 
 
-def test_products_with_the_matrix_and_its_transpose(spmm_sum, matrix):
-    rows, columns, values = matrix
-    x, g = torch.randn(5, 4, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
-    got = spmm_sum(None, pointers(rows, 7), columns, values, None, None, x)
-    torch.testing.assert_close(got, dense(*matrix) @ x)
-    order = torch.argsort(columns, stable=True)
-    got = spmm_sum(None, pointers(columns, 5), rows[order], values[order], None, None, g)
-    torch.testing.assert_close(got, dense(*matrix).T @ g)
-
-
-def test_gradient_of_the_values_needs_no_second_product(spmm_sum, matrix):
-    """Backward does not read the row pointers, so the forward that autograd sees may be that of empty rows."""
-    rows, columns, values = matrix
-    x, g = torch.randn(5, 4, dtype=torch.float64), torch.randn(7, 4, dtype=torch.float64)
-    values.requires_grad_()
-    out = spmm_sum(rows, torch.zeros(8, dtype=torch.int64), columns, values, None, None, x)
-    assert not out.any()
-    (gradient,) = torch.autograd.grad(out, values, g)
-    torch.testing.assert_close(gradient, (g @ x.T)[rows, columns])
+def test_without_the_package_the_kernel_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(torch_sparse, "available", lambda: False)
+    net = lower(GRAPH, kernels=KERNELS)
+    with pytest.raises(CompileError, match="make torch-sparse"):
+        net(torch.rand(2, 9))
