@@ -3,7 +3,7 @@
 from compilers.lifting.lift import lift
 from compilers.lifting.migrate import migrate
 from compilers.lifting.optimizers import load_optimizer_state, optimizer_state_arrays, parameter_groups
-from compilers.lowering import CompiledNetwork, CostTable, Plan, lower
+from compilers.lowering import CompiledNetwork, CostTable, Plan, lower, save_costs, tune, tuned_costs
 
 __all__ = [
     "CompiledNetwork",
@@ -15,4 +15,7 @@ __all__ = [
     "migrate",
     "optimizer_state_arrays",
     "parameter_groups",
+    "save_costs",
+    "tune",
+    "tuned_costs",
 ]

@@ -28,6 +28,7 @@ class SparseRows:
     """
 
     def __init__(self, starts: Array, columns: Array, width: int, device: torch.device) -> None:
+        _warn_once()
         # int32 is what MKL and cuSPARSE take without a conversion.
         kind = np.int32 if max(len(columns), width) < 2**31 else np.int64
         self.starts = torch.from_numpy(np.ascontiguousarray(starts, dtype=kind)).to(device)
@@ -96,7 +97,6 @@ class CsrKernel:
         *,
         product: Callable[[SparseRows, Tensor], Product] = NativeProduct,
     ) -> None:
-        _warn_once()
         self.product = product
         self.parents = ParentRows(block.parents, input_rows, device)
         self.start, self.stop = block.start, block.stop

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.kernels.base import Gradients, Ports
-from compilers.kernels.csr import NativeProduct, SparseRows, _warn_once
+from compilers.kernels.csr import NativeProduct, SparseRows
 
 if TYPE_CHECKING:
     from compilers.lowering.plan import Block
@@ -25,7 +25,6 @@ class SparseConvolutionKernel:
     """(targets, columns) matrix in CSR, whose columns are the pairs of map and tap that have an edge."""
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
-        _warn_once()
         assert block.geometry is not None
         incidence = block.incidence
         self.geometry = block.geometry

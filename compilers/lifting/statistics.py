@@ -51,7 +51,7 @@ class EdgeGradients:
     """
 
     reads_weights = True
-    _FLUSH = 16
+    _FLUSH = 64
     """Batches between two additions in float64."""
 
     def __init__(self, plan: Plan, device: torch.device) -> None:

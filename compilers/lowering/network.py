@@ -19,6 +19,7 @@ from compilers.lowering.build import initial_columns, initial_weights
 from compilers.lowering.costs import CostTable
 from compilers.lowering.derivatives import Captured, TangentPass, capture, like
 from compilers.lowering.executor import Executor
+from compilers.lowering.measuring import measure_blocks
 from compilers.lowering.plan import Plan
 from compilers.lowering.workspace import State
 from netgraph.errors import CompileError, InputError, StatisticsError, unknown_name
@@ -222,6 +223,19 @@ class CompiledNetwork(nn.Module):
         pulled = None if cotangent is None else pull
         found = capture(self._executor, self._state(), given, places, pulled, training=self.training)
         return dict(zip(layers, found, strict=True))
+
+    def measure(self, x: Tensor | Mapping[str, Tensor], *, repeats: int = 9) -> dict[tuple[str, int], float]:
+        """Seconds that each block takes in a step, forward and backward: medians. Nothing is changed.
+
+        Args:
+            x: a batch, as of `forward`.
+            repeats: how often to measure each block.
+
+        Returns:
+            By (layer name, number of the block), as `plan.summary(measured=...)` takes them.
+        """
+        inputs = [value.detach() for value in self._checked(x)]
+        return measure_blocks(self._executor, self._state(), inputs, repeats=repeats)
 
     def _state(self) -> State:
         return State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)

@@ -13,7 +13,7 @@ from torch import Tensor
 from compilers.kernels import KERNELS, BoundKernel, Gradients, Kernel, Maps, Ports
 from compilers.lowering.geometry import as_maps
 from compilers.lowering.operations import Operation, Run, bind_operation
-from compilers.lowering.plan import LayerPlan, Plan
+from compilers.lowering.plan import Block, LayerPlan, Plan
 
 _FREE_PER_BATCH_SIZE = 2
 _BATCH_SIZES = 4
@@ -143,13 +143,15 @@ class Workspace:
             if weights:
                 calls += [k.weight_gradients for b, k in blocks if not b.frozen]
             for block, kernel in blocks:
-                if block.source < 0:
-                    trained = inputs or block.parents[-1] >= self.plan.input_rows
-                else:
-                    trained = inputs or self.plan.layers[block.source].role != "input"
-                if trained:
+                if self.trains_source(block, inputs=inputs):
                     calls.append(kernel.source_gradients)
         return calls
+
+    def trains_source(self, block: Block, *, inputs: bool) -> bool:
+        """Whether what a block reads needs gradients: always but for inputs, unless those are asked for."""
+        if block.source < 0:
+            return inputs or bool(block.parents[-1] >= self.plan.input_rows)
+        return inputs or self.plan.layers[block.source].role != "input"
 
     def clear(self) -> None:
         """Let go of the maps; the buffer stays."""

@@ -1,4 +1,4 @@
-"""The command line: `netgraph grow | show | replay | undo | explain | rules | methods | data`."""
+"""The command line: `netgraph grow | show | replay | undo | explain | rules | methods | tune | data`."""
 
 from __future__ import annotations
 
@@ -161,6 +161,18 @@ def _rules(arguments: argparse.Namespace, console: Console) -> None:
         console.print(table())
 
 
+def _add_tune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.set_defaults(run=_tune)
+
+
+def _tune(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.tune import tune_device
+
+    tune_device(arguments.device, arguments.threads, console)
+
+
 def _run(arguments: argparse.Namespace) -> Any:
     from netgraph.app.run_directory import RunDirectory
 
@@ -224,6 +236,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
     "rules": (_add_rules, "show what every shipped rule is proved to do"),
     "methods": (lambda p: p.set_defaults(run=_methods), "list methods and their options"),
+    "tune": (_add_tune, "measure what kernels cost on this machine, for runs that ask for it"),
     "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),
 }
 

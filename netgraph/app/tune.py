@@ -1,0 +1,35 @@
+"""`netgraph tune`: what kernels cost on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from compilers import CostTable, save_costs, tune
+from netgraph.errors import OptionError
+
+
+def tune_device(device: str, threads: int, console: Console) -> None:
+    """Measure, keep and print the costs of a device. Raises `OptionError` for a device or a number that is none."""
+    if threads < 1:
+        raise OptionError(f"threads={threads} is below 1.")
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        costs = tune(device)
+    finally:
+        torch.set_num_threads(before)
+    path = save_costs(costs, device)
+    table = Table("cost", "built in", "measured", title=f"nanoseconds on {device}, {threads} threads")
+    built_in = asdict(CostTable())
+    for name, value in asdict(costs).items():
+        table.add_row(name, f"{built_in[name]:,.1f}", f"{value:,.1f}")
+    console.print(table)
+    console.print(f"kept in {path}; used by runs with --set costs=tuned", highlight=False, markup=False, soft_wrap=True)
