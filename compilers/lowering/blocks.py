@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compilers.kernels import KERNELS
-from compilers.lowering.choose import RowFan, choose_maps, choose_rows, map_cost, not_full, overruled, row_cost
+from compilers.lowering.choose import (
+    RowFan,
+    check_maps,
+    check_rows,
+    choose_maps,
+    choose_rows,
+    map_cost,
+    not_full,
+    overruled,
+    row_cost,
+)
 from compilers.lowering.costs import CostTable
 from compilers.lowering.geometry import Geometry
 from compilers.lowering.plan import Array, Block, Choice, Incidence, Site, stable_order
@@ -111,7 +121,9 @@ class Lowering:
         pattern = self._pattern(site, links, masks)
         parents = np.concatenate([self.starts[k.source] + u for k, u in zip(links, pattern.used, strict=True)])
         fan = RowFan(len(layer), parents, pattern.counts, self.input_rows)
-        choice = self._settled(site, layer)
+        choice = self.settled.get(site)
+        if choice is not None:
+            check_rows(choice, fan, layer.name)
         kernel = self._override(layer, "rows")
         if choice is None and kernel is not None:
             choice = overruled(kernel, fan, self.costs, layer.name)
@@ -161,7 +173,9 @@ class Lowering:
         cells = len(layer) * len(source) * geometry.taps
         trained = source.role != "input"
         columns = len(pattern.used[0])
-        choice = self._settled(site, layer)
+        choice = self.settled.get(site)
+        if choice is not None:
+            check_maps(choice, edges, cells, layer.name)
         kernel = self._override(layer, "maps")
         if choice is None and kernel is not None:
             choice = Choice(kernel)
@@ -185,12 +199,6 @@ class Lowering:
             )  # fmt: skip
 
     # -- both -----------------------------------------------------------------------------------------
-
-    def _settled(self, site: Site, layer: Layer) -> Choice | None:
-        choice = self.settled.get(site)
-        if choice is not None and choice.kernel not in KERNELS:
-            raise CompileError(f"Layer {layer.name!r} was lowered with the kernel {choice.kernel!r}, unknown here.")
-        return choice
 
     def _override(self, layer: Layer, reads: str) -> str | None:
         """The kernel that the caller wants for the edges of a layer that read rows, or maps."""

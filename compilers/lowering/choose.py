@@ -162,3 +162,34 @@ def not_full(layer: str, kernel: str, edges: int, cells: int) -> str:
         f"kernels[{layer!r}]: {kernel!r} needs every pair of parent and target, the layer has {edges:,} "
         f"edges for {cells:,} pairs. Use 'padded-{kernel}'."
     )
+
+
+def check_rows(choice: Choice, fan: RowFan, layer: str) -> None:
+    """Raise `CompileError` for a settled choice that cannot be one of edges that read rows."""
+    _check_kernel(choice, "rows", layer)
+    cells = KERNELS[choice.kernel].layout == "cells"
+    dense = fan.counts >= choice.core
+    fits = not choice.core or bool(dense.any() and not dense.all())
+    if choice.kernel == "dense":
+        fits = fan.edges == fan.targets * (fan.hull if choice.hull else len(fan.parents))
+    if choice.core < 0 or (choice.core and cells) or (choice.hull and not cells) or not fits:
+        raise CompileError(_unfit(choice, layer))
+
+
+def check_maps(choice: Choice, edges: int, cells: int, layer: str) -> None:
+    """Raise `CompileError` for a settled choice that cannot be one of edges that read maps."""
+    _check_kernel(choice, "maps", layer)
+    if choice.hull or choice.core or (choice.kernel == "convolution" and edges < cells):
+        raise CompileError(_unfit(choice, layer))
+
+
+def _check_kernel(choice: Choice, reads: str, layer: str) -> None:
+    kind = KERNELS.get(choice.kernel)
+    if kind is None:
+        raise CompileError(f"Layer {layer!r} was lowered with the kernel {choice.kernel!r}, unknown here.")
+    if kind.reads != reads or kind.layout == "none":
+        raise CompileError(_unfit(choice, layer))
+
+
+def _unfit(choice: Choice, layer: str) -> str:
+    return f"Layer {layer!r} cannot have been lowered with {choice}, which does not fit its edges."

@@ -11,6 +11,10 @@ from torch.nn import functional as F
 from compilers import CompiledNetwork
 
 EVALUATION_BATCH = 4096
+"""Samples at a time at most."""
+
+EVALUATION_BYTES = 256 << 20
+"""What a forward may keep; maps of large networks take that for much fewer samples."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,9 +26,17 @@ def training_loss(task: str, label_smoothing: float = 0.0) -> Loss:
     return F.mse_loss
 
 
+def evaluation_batch(net: CompiledNetwork) -> int:
+    """Samples at a time when nothing is trained: at most 4096, and as few as keep a forward near 256 MB."""
+    per_sample = net.weights.element_size() * max(1, net.plan.floats_per_sample)
+    return max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // per_sample))
+
+
 @torch.no_grad()
 def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str, float]:
     """Metrics over a data set, in eval mode; the mode of the network is restored.
+
+    Runs `evaluation_batch(net)` samples at a time.
 
     Returns:
         `loss` (mean cross-entropy or mean squared error), and `accuracy` or `rmse`.
@@ -32,10 +44,10 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
     mode = net.training
     net.eval()
     loss = torch.zeros((), dtype=torch.float64)
-    hits = 0
+    hits, batch = 0, evaluation_batch(net)
     try:
-        for start in range(0, len(x), EVALUATION_BATCH):
-            output, target = net(x[start : start + EVALUATION_BATCH]), y[start : start + EVALUATION_BATCH]
+        for start in range(0, len(x), batch):
+            output, target = net(x[start : start + batch]), y[start : start + batch]
             if task == "classification":
                 loss += F.cross_entropy(output, target, reduction="sum").double().cpu()
                 hits += int((output.argmax(dim=1) == target).sum())

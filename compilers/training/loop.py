@@ -25,7 +25,7 @@ from compilers.training.events import (
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState
 from netgraph.errors import DataError, DivergenceError, InputError
-from netgraph.graph import Graph
+from netgraph.graph import Array, Graph
 from netgraph.methods import Action, Method, Proposal
 from netgraph.rewriting import apply
 from netgraph.schedules import History, get_curve
@@ -35,6 +35,10 @@ SHUFFLE, SCORE, PROPOSE, REWRITE = range(4)
 """What random numbers are for; each use has its own stream for each epoch or rewrite, so nothing needs to be stored."""
 
 PROBE_SAMPLES = 256
+"""Validation samples at most on which the change of the outputs by a rewrite is measured."""
+
+PROBE_PRODUCTS = 1_000_000_000
+"""Products of weight and value in one such measurement, some seconds; eight samples are always taken."""
 
 
 def train(
@@ -54,10 +58,11 @@ def train(
         callbacks: called with every event, in order.
 
     Raises:
-        InputError: when training or validation data leave the declared domain of the graph.
-        DataError: when targets do not fit its outputs.
+        InputError: when training or validation data do not fit the input layer, or leave its declared domain.
+        DataError: when targets do not fit the output layer, or there are several input or output layers.
         DivergenceError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
     """
+    _check_single(state.net.graph)
     for name in ("x_train", "x_valid"):
         _check_domain(state.net.graph, name, getattr(data, name))
     for name in ("y_train", "y_valid"):
@@ -88,7 +93,7 @@ def train_epoch(state: TrainState, data: TrainingData, settings: TrainSettings) 
     curve = get_curve(settings.curve)
     total = torch.zeros((), device=data.device)
     net.train()
-    batches = _batches(data, settings, state.epoch, SHUFFLE)
+    batches = _batches(data, settings, state.epoch, SHUFFLE, net.graph)
     for step, rows in enumerate(batches):
         x, y = data.x_train[rows], data.y_train[rows]
         rate = settings.learning_rate * curve((state.epoch + step / len(batches)) / settings.epochs)
@@ -108,7 +113,7 @@ def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSet
     running = net.running.clone()
     net.request("edge_gradients")
     try:
-        for rows in _batches(data, settings, epoch, SCORE)[: settings.score_batches]:
+        for rows in _batches(data, settings, epoch, SCORE, net.graph)[: settings.score_batches]:
             net.zero_grad(set_to_none=True)
             loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()  # type: ignore[no-untyped-call]
         net.zero_grad(set_to_none=True)
@@ -118,11 +123,17 @@ def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSet
         net.running.copy_(running)
 
 
-def _batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int) -> tuple[Tensor, ...]:
-    """Row numbers of the mini-batches of one shuffled pass over the training data."""
+def _batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int, graph: Graph) -> tuple[Tensor, ...]:
+    """Row numbers of the mini-batches of one shuffled pass over the training data.
+
+    A single sample at the end joins the batch before it where batch norm could not normalise it.
+    """
     generator = torch.Generator().manual_seed(stream_seed(settings.seed, epoch, use))
     order = torch.randperm(len(data.x_train), generator=generator).to(data.device)
-    return torch.split(order, settings.batch_size)
+    batches = torch.split(order, settings.batch_size)
+    if len(batches) > 1 and len(batches[-1]) == 1 and any(la.norm == "batch" for la in graph.layers_by_id.values()):
+        return (*batches[:-2], torch.cat(batches[-2:]))
+    return batches
 
 
 def stream_seed(seed: int, epoch: int, use: int) -> int:
@@ -187,32 +198,67 @@ def _carry_out(
     state: TrainState, data: TrainingData, settings: TrainSettings, proposal: Proposal, before: Graph
 ) -> Rewritten:
     seed = stream_seed(settings.seed, before.rewrites, REWRITE)
-    probe = data.x_valid[:PROBE_SAMPLES].cpu().numpy()
-    result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=probe)
+    result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=_probe(before, data.x_valid))
     state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
     if result.changed:
         state.net, state.optimizer = migrate(state.net, state.optimizer, result)
     return Rewritten(state.epoch, proposal, result, before, state.history[-1], seed)
 
 
+def _probe(graph: Graph, x: Tensor) -> Array:
+    """Some samples for `apply`, in the domain: float32 may round a value on its boundary to one beside it."""
+    layers = graph.layers_by_id
+    products = sum(len(link) * math.prod(layers[link.target].grid) for link in graph.links_by_key.values())
+    samples = min(PROBE_SAMPLES, max(8, PROBE_PRODUCTS // max(1, products)))
+    layer = graph.inputs[0]
+    low, high = (layer.values[key].reshape(-1, *(1,) * len(layer.grid)) for key in ("low", "high"))
+    return np.clip(x[:samples].cpu().numpy().astype(np.float64), low, high)
+
+
+def _check_single(graph: Graph) -> None:
+    for what, layers in (("input", graph.inputs), ("output", graph.outputs)):
+        if len(layers) > 1:
+            raise DataError(
+                f"train feeds one tensor to one {what} layer, but the graph has {[layer.name for layer in layers]}; "
+                "train it in a loop of your own."
+            )
+
+
 def _check_domain(graph: Graph, name: str, x: Tensor) -> None:
     """Refuse data outside the declared domain before any time is spent: certificates hold inside it only."""
     layer = graph.inputs[0]
-    low, high = (torch.from_numpy(layer.values[key].astype(np.float32)).to(x.device) for key in ("low", "high"))
-    inside = (x.amin(dim=0) >= low) & (x.amax(dim=0) <= high)
+    if x.shape[1:] != (len(layer), *layer.grid):
+        wanted = ", ".join(map(str, (len(layer), *layer.grid)))
+        raise InputError(f"{name} has shape {tuple(x.shape)}, but input {layer.name!r} takes (samples, {wanted}).")
+    # In the dtype of the data, to which a value on the boundary was rounded as well.
+    dtype = np.float64 if x.dtype == torch.float64 else np.float32
+    low, high = (torch.from_numpy(layer.values[key].astype(dtype)).to(x.device) for key in ("low", "high"))
+    by_vertex = x.flatten(2) if layer.grid else x.unsqueeze(2)
+    least, most = by_vertex.amin(dim=(0, 2)), by_vertex.amax(dim=(0, 2))
+    inside = (least >= low) & (most <= high)
     if not bool(inside.all()):
         k = int((~inside).nonzero()[0])
+        where = "map" if layer.grid else "feature"
         raise InputError(
-            f"{name} has values from {float(x[:, k].min()):g} to {float(x[:, k].max()):g} in feature {k}, outside the "
+            f"{name} has values from {float(least[k]):g} to {float(most[k]):g} in {where} {k}, outside the "
             f"domain [{float(low[k]):g}, {float(high[k]):g}] of input {layer.name!r}; scale or clip the data, or "
             "declare a wider domain."
         )
 
 
 def _check_targets(graph: Graph, name: str, y: Tensor, task: str) -> None:
-    outputs = len(graph.outputs[0])
-    if task == "regression" and y.shape[1] != outputs:
-        raise DataError(f"{name} has {y.shape[1]} targets per sample, but the graph has {outputs} outputs.")
+    layer = graph.outputs[0]
+    outputs, shape = len(layer), (len(layer), *layer.output_grid)
+    if task == "regression" and y.shape[1:] != shape:
+        if not layer.output_grid and y.ndim == 2:
+            raise DataError(f"{name} has {y.shape[1]} targets per sample, but the graph has {outputs} outputs.")
+        wanted = ", ".join(map(str, shape))
+        raise DataError(f"{name} has shape {tuple(y.shape)}, but output {layer.name!r} gives (samples, {wanted}).")
+    if task == "classification" and layer.output_grid:
+        raise DataError(
+            f"Output {layer.name!r} gives a map of {layer.output_grid} for every class, but {name} has one class per "
+            "sample; end the graph in a layer that reads or pools the whole grid."
+        )
     if task == "classification" and not (int(y.min()) >= 0 and int(y.max()) < outputs):
         raise DataError(
             f"{name} has class numbers from {int(y.min())} to {int(y.max())}, but the graph has {outputs} outputs; "

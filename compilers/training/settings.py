@@ -67,8 +67,8 @@ class TrainingData:
     """Training and validation data as tensors on one device.
 
     Attributes:
-        x_train, x_valid: (samples, features) inputs.
-        y_train, y_valid: (samples,) class numbers, or (samples, outputs) targets.
+        x_train, x_valid: (samples, vertices, *grid) inputs: (samples, features), or (samples, maps, height, width).
+        y_train, y_valid: (samples,) class numbers, or (samples, outputs, *grid) targets.
         task: "classification" or "regression".
     """
 
@@ -87,11 +87,11 @@ class TrainingData:
                 )
         if self.task not in ("classification", "regression"):
             raise DataError(unknown_name("task", self.task, ("classification", "regression")))
-        axes = 1 if self.task == "classification" else 2
         for name in ("y_train", "y_valid"):
             y = getattr(self, name)
-            if y.ndim != axes:
-                wanted = "(samples,) class numbers" if axes == 1 else "(samples, outputs) targets"
+            if (y.ndim != 1) if self.task == "classification" else (y.ndim < 2):
+                classes = self.task == "classification"
+                wanted = "(samples,) class numbers" if classes else "(samples, outputs) targets"
                 raise DataError(f"{name} has shape {tuple(y.shape)}; {self.task} needs {wanted}.")
 
     @classmethod

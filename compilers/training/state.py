@@ -19,6 +19,8 @@ from compilers import (
     optimizer_state_arrays,
     parameter_groups,
 )
+from compilers.lowering.network import Options, lower_with
+from compilers.lowering.plan import Choice, Plan, Site
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
 from netgraph.errors import CompileError, FileFormatError, GraphError, TrainingError
@@ -27,8 +29,8 @@ from netgraph.methods import Action
 from netgraph.serialize import from_columns, to_columns
 
 KIND = "checkpoint"
-VERSION = 1
-"""Version 1 did not say how the network was lowered: always with the defaults."""
+VERSION = 2
+"""Version 1 did not keep the choices of the plan: such a file loads as long as the same ones are made again."""
 
 VECTORS = ("weights", "vertex_parameters", "running")
 
@@ -93,6 +95,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
             "dtype": str(state.net.weights.dtype).removeprefix("torch."),
             "costs": asdict(state.net.options.costs),
             "kernels": dict(state.net.options.kernels),
+            "choices": _choice_rows(state.net.plan),
             "plan": state.net.plan.digest.hex(),
         },
         "history": state.history,
@@ -127,12 +130,13 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         stopped, elapsed, made_with = structure["stopped"], structure["elapsed"], structure["optimizer"]
         lowering = structure["lowering"]
         dtype, digest = {"float32": torch.float32, "float64": torch.float64}[lowering["dtype"]], lowering["plan"]
-        costs, kernels = CostTable(**lowering["costs"]), dict(lowering["kernels"])
+        options = Options(CostTable(**lowering["costs"]), dict(lowering["kernels"]))
+        choices = _choices(lowering["choices"]) if "choices" in lowering else None
     except (FileFormatError, GraphError, KeyError, TypeError, ValueError) as error:
         previous = Path(path).with_suffix(".previous")
         hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
         raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}.{hint}") from error
-    net = _lowered(graph, path, device, dtype, costs, kernels, digest)
+    net = _lowered(graph, path, device, dtype, options, choices, digest)
     with torch.no_grad():
         for name, values in _part(arrays, "net.").items():
             getattr(net, name).copy_(torch.from_numpy(values.copy()))
@@ -165,21 +169,36 @@ def _lowered(
     path: str | os.PathLike[str],
     device: torch.device,
     dtype: torch.dtype,
-    costs: CostTable,
-    kernels: dict[str, str],
+    options: Options,
+    choices: dict[Site, Choice] | None,
     digest: str,
 ) -> CompiledNetwork:
     """The network, lowered as it was: only then does the state of the optimizer belong to the same slots."""
     try:
-        net = lower(graph, device=device, dtype=dtype, costs=costs, kernels=kernels)
+        net = lower_with(graph, options, device, dtype, settled=choices)
     except CompileError as error:
         raise TrainingError(f"The network of the checkpoint {os.fspath(path)!r} cannot be lowered: {error}") from error
-    if net.plan.digest.hex() != digest:
+    if net.plan.digest.hex() != digest or choices not in (None, net.plan.choices):
         raise TrainingError(
             f"The network of the checkpoint {os.fspath(path)!r} is now lowered to another plan than the one it was "
             "trained with, which the optimizer state does not fit; resume with the netgraph that wrote it."
         )
     return net
+
+
+def _choice_rows(plan: Plan) -> list[list[Any]]:
+    """How each part of the network is run: the fields of its `Site`, then those of its `Choice`."""
+    return [[*site, *choice] for site, choice in plan.choices.items()]
+
+
+def _choices(rows: Any) -> dict[Site, Choice]:
+    """What `_choice_rows` gave. Raises `ValueError` naming the first row that cannot be meant."""
+    found = {}
+    for row in rows:
+        if not isinstance(row, list) or [type(value) for value in row] != [str, str, bool, str, bool, int]:
+            raise ValueError(f"{row!r} is no choice of a kernel")
+        found[Site(*row[:3])] = Choice(*row[3:])
+    return found
 
 
 def _part(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
