@@ -130,8 +130,8 @@ RULE_CHECKS: tuple[RuleCheck, ...] = (*testing.RULE_CHECKS, *COMPILER_CHECKS)
 
 
 def compiled_graphs(**options: Any) -> st.SearchStrategy[Graph]:
-    """Graphs that can be compiled: dense ones, with every activation and norm; options as of `testing.graphs`."""
-    usual: dict[str, Any] = {"kinds": ("dense", "skip"), "exact": False, "weights": ("dyadic", "float64")}
+    """Graphs of every kind, with every activation and norm; options as of `testing.graphs`."""
+    usual: dict[str, Any] = {"exact": False, "weights": ("dyadic", "float64")}
     return testing.graphs(**{**usual, **options})
 
 
@@ -146,7 +146,7 @@ def check_rule(
 
     Args:
         rule: the rule.
-        graphs: strategy of graphs; by default dense ones, which can be compiled.
+        graphs: strategy of graphs; by default of every kind, with a hidden layer.
         checks: which checks.
         options: as of `netgraph.testing.check_rule`.
 
