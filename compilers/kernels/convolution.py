@@ -126,7 +126,7 @@ class BoundWhole:
 
     def _flat(self) -> Tensor:
         assert self._source.values is not None
-        return self._source.values.reshape(len(self._source.values), -1)
+        return self._source.values.flatten(1)
 
     def _sum_gradients(self) -> Tensor:
         """(targets, batch) gradient of the sums."""

@@ -82,7 +82,11 @@ class BoundSparseConvolution:
         """Gradient of the values, summed over chunks of samples."""
         kernel = self._kernel
         assert self._gradients.weights is not None
-        out = kernel.rows.matrix(self._gradients.weights[kernel.start : kernel.stop])
+        assert self._source.values is not None
+        slots = self._gradients.weights[kernel.start : kernel.stop]
+        if not len(self._source.values):  # no chunk would write them
+            slots.zero_()
+        out = kernel.rows.matrix(slots)
         # Not `out` times 0 at first: it is not initialised, and may hold NaN.
         before, beta = self._matrix, 0.0
         for samples, columns in self._unfolded():

@@ -76,8 +76,10 @@ class Arithmetic:
         if plan.norm == "batch":
             z = self._batch_norm(z, parameters, training)
         elif plan.norm == "layer":
-            var, mean = torch.var_mean(z, dim=1 if plan.grid else 0, correction=0, keepdim=True)
-            z = (z - mean) * torch.rsqrt(var + plan.norm_epsilon) * parameters["scale"] + parameters["shift"]
+            if z.numel():  # torch warns of the variance of nothing
+                var, mean = torch.var_mean(z, dim=1 if plan.grid else 0, correction=0, keepdim=True)
+                z = (z - mean) * torch.rsqrt(var + plan.norm_epsilon)
+            z = z * parameters["scale"] + parameters["shift"]
         h = ACTIVATIONS[plan.activation](z, parameters, plan.slope)
         if plan.pool is None:
             return h
