@@ -62,6 +62,16 @@ def batch_of() -> Callable[..., torch.Tensor]:
     return make
 
 
+@pytest.fixture(
+    params=[
+        "cpu",
+        pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")),
+    ]
+)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    return torch.device(request.param)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread_and_a_seed() -> Iterator[None]:
     threads = torch.get_num_threads()

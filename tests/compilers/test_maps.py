@@ -36,28 +36,28 @@ def named(value):
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("make", [random_map_graph, token_graph])
 @pytest.mark.parametrize("seed", range(15))
-def test_agrees_with_the_oracle_for_every_kernel(make, seed, train):
+def test_agrees_with_the_oracle_for_every_kernel(make, seed, train, device):
     graph = make(seed)
     x = inputs_of(graph)
     expected = named(interpret(graph, x, train=train))
     for kernels in choices(graph):
-        net = lower(graph, dtype=torch.float64, kernels=kernels).train(train)
+        net = lower(graph, device=device, dtype=torch.float64, kernels=kernels).train(train)
         for recorded in (True, False):
             with torch.set_grad_enabled(recorded):
-                found = named(net(tensors(x)))
+                found = named(net(tensors(x, device=device)))
             assert found.keys() == expected.keys()
             for name, values in expected.items():
-                np.testing.assert_allclose(found[name].detach().numpy(), values, rtol=1e-9, atol=1e-9)
+                np.testing.assert_allclose(found[name].detach().cpu().numpy(), values, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_gradients_match_finite_differences(seed):
+def test_gradients_match_finite_differences(seed, device):
     graph = random_map_graph(seed, activations=SMOOTH) if seed % 4 else token_graph(seed)
     x = inputs_of(graph, 3)
     names = list(x)
     for kernels in choices(graph):
-        net = lower(graph, dtype=torch.float64, kernels=kernels).train(bool(seed % 2))
-        slots = torch.from_numpy(net.plan.edge_slots[net.plan.edge_slots >= 0]).long()
+        net = lower(graph, device=device, dtype=torch.float64, kernels=kernels).train(bool(seed % 2))
+        slots = torch.from_numpy(net.plan.edge_slots[net.plan.edge_slots >= 0]).long().to(device)
 
         def run(edges, vertices, *inputs, net=net, slots=slots):
             weights = torch.zeros_like(net.weights).index_put((slots,), edges)
@@ -67,8 +67,10 @@ def test_gradients_match_finite_differences(seed):
 
         edges = net.weights.detach()[slots].requires_grad_()
         vertices = net.vertex_parameters.detach().clone().requires_grad_()
-        inputs = [torch.tensor(x[name], requires_grad=True) for name in names]
-        assert torch.autograd.gradcheck(run, (edges, vertices, *inputs), rtol=1e-5)
+        inputs = [torch.tensor(x[name], device=device, requires_grad=True) for name in names]
+        # Sums by index come in any order on a GPU. The slow mode, entry by entry, is taken where it is quick.
+        fast = device.type != "cpu" or len(edges) > 60
+        assert torch.autograd.gradcheck(run, (edges, vertices, *inputs), rtol=1e-5, fast_mode=fast, nondet_tol=1e-9)
 
 
 def test_training_steps_equal_those_of_torch():
@@ -123,28 +125,6 @@ def test_pads_stay_zero_and_frozen_edges_stay_put():
             frozen = graph.edges.frozen
             assert np.array_equal(slots < 0, frozen)
             assert np.array_equal(lift(net).edges.weight[frozen], graph.edges.weight[frozen])
-
-
-def test_two_forwards_before_a_backward_and_a_retained_graph_are_right():
-    graph = random_map_graph(3)
-    net = lower(graph, dtype=torch.float64).eval()
-
-    def loss(seed):
-        return sum(v.square().sum() for v in named(net(tensors(inputs_of(graph, 4 + seed, seed=seed)))).values())
-
-    alone = []
-    for seed in (1, 2):
-        net.zero_grad()
-        loss(seed).backward()
-        alone.append(net.weights.grad.clone())
-    net.zero_grad()
-    first, second = loss(1), loss(2)
-    first.backward(retain_graph=True)
-    torch.testing.assert_close(net.weights.grad, alone[0])
-    second.backward()
-    torch.testing.assert_close(net.weights.grad, alone[0] + alone[1])
-    first.backward()
-    torch.testing.assert_close(net.weights.grad, 2 * alone[0] + alone[1])
 
 
 def test_maps_are_let_go_of_after_a_forward_without_gradients():
