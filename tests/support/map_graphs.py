@@ -61,6 +61,32 @@ def token_graph(seed: int) -> Graph:
     return with_random_columns(b.build(), rng)
 
 
+def lopsided_graph(seed: int, *, activations=tuple(ACTIVATIONS)) -> Graph:
+    """Grids, kernels, strides, padding and pools that differ between height and width, and norms of other epsilon."""
+    rng = np.random.default_rng(seed)
+    b = GraphBuilder(seed=seed, dtype=np.float64)
+
+    def operation():
+        return {"activation": str(rng.choice(activations)), "slope": 0.2}
+
+    b.input("x", 2, grid=(5, 7))
+    b.layer("a", 3, grid=(3, 3), norm="batch", norm_epsilon=0.3, **operation())
+    conv(b, rng, "x", "a", Conv2d((3, 2), (2, 3), (1, 1)))
+    b.layer("wires", 2, grid=(5, 7), bias=False, **operation())
+    b.identity("x", "wires")
+    b.identity("wires", "a", stride=(2, 3))
+    b.layer("b", 2, grid=(5, 6), pool=Pool("average", (1, 2), (2, 3)), norm="layer", norm_epsilon=0.2, **operation())
+    conv(b, rng, "x", "b", Conv2d((1, 4), padding=(0, 1)))
+    b.layer("c", 4, grid=(3, 2), pool=Pool("max", (3, 1), (1, 1)), **operation())
+    conv(b, rng, "a", "c", Conv2d((1, 2)))
+    b.identity("b", "c")
+    b.layer("d", 3, grid=(1, 2), **operation())
+    conv(b, rng, "c", "d", Dense())
+    b.output("y", 2)
+    conv(b, rng, "d", "y", Conv2d((1, 2)))
+    return with_random_columns(b.build(), rng)
+
+
 def conv(b: GraphBuilder, rng: np.random.Generator, source: str, target: str, kind: Dense | Conv2d) -> None:
     """A link with some edges missing, some of them frozen at times."""
     n, m = len(b._layers[source]), len(b._layers[target])
