@@ -10,6 +10,7 @@ import torch
 from map_graphs import inputs_of, random_map_graph, token_graph, with_random_columns
 
 from compilers import lift, lower
+from netgraph.errors import CompileError
 from netgraph.graph import Graph, GraphBuilder, Identity
 from netgraph.interpret import interpret
 
@@ -325,3 +326,23 @@ def test_an_empty_batch_gives_empty_outputs(net):
     sum(v.sum() for v in outputs(net, x).values()).backward()
     assert not net.weights.grad.any()
     assert not net.vertex_parameters.grad.any()
+
+
+def test_what_would_give_wrong_gradients_is_refused(net):
+    x = batch(net)
+    with pytest.raises(CompileError, match="differentiable once"):
+        torch.autograd.grad(loss(net, x), net.weights, create_graph=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
+        value = loss(net, x)
+    with pytest.raises(CompileError, match="given back"):
+        value.backward()
+    value = loss(net, x)
+    with torch.no_grad():
+        net.weights.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        value.backward()
+    net.zero_grad()
+    with torch.no_grad():
+        net.weights.div_(2)
+    loss(net, x).backward()
+    assert_gradients(net, x)
