@@ -71,8 +71,14 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What compiled graphs cost, against peers; records of the first six go to runs/benchmarks.
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.step_time
+	$(BIN)/python -m benchmarks.steps
+	$(BIN)/python -m benchmarks.layers
+	$(BIN)/python -m benchmarks.conv
+	$(BIN)/python -m benchmarks.statistics
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.large
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.optimizers
 	$(BIN)/python -m benchmarks.proofs

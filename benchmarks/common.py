@@ -1,17 +1,22 @@
-"""What the benchmarks share: the machine, tables, and a plain network as peer."""
+"""What the benchmarks share: the machine, interleaved timing, tables with records, and a plain network as peer."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
 
 from compilers.training import TrainingData, TrainSettings, training_loss
 from netgraph.app.data import Dataset
@@ -36,6 +41,149 @@ def write_json(path: Path, results: dict[str, Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
     temporary.replace(path)
+# -- timing -------------------------------------------------------------------------------------------
+
+
+SECONDS_OF_A_TURN = 0.1
+"""For which a competitor is called in a round, where one call takes less."""
+
+
+def compare(actions: Sequence[Callable[[], object]], rounds: int) -> np.ndarray[Any, Any]:
+    """Time competitors in turns, so that whatever else the machine does meets all of them alike.
+
+    Every competitor is called twice first. In a round each is called for about a tenth of a second, at least once and
+    at most 50 times; every round begins with another one.
+
+    Returns:
+        (actions, rounds) milliseconds of one call.
+    """
+    calls = []
+    for action in actions:
+        action()
+        calls.append(int(np.clip(SECONDS_OF_A_TURN / max(stopwatch(action), 1e-6), 1, 50)))
+    times = np.empty((len(actions), rounds))
+    for r in range(rounds):
+        for turn in range(len(actions)):
+            k = (r + turn) % len(actions)
+            started = time.perf_counter()
+            for _ in range(calls[k]):
+                actions[k]()
+            times[k, r] = 1000 * (time.perf_counter() - started) / calls[k]
+    return times
+
+
+def stopwatch(action: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def median(times: np.ndarray[Any, Any]) -> float:
+    """Median over rounds."""
+    return float(np.median(times))
+
+
+def ratio(ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any]) -> float:
+    """Median over rounds of our time over that of the peer in the same round; below 1 we are faster."""
+    return float(np.median(ours / peer))
+
+
+def training_step(
+    net: nn.Module, x: Tensor, y: Tensor, optimizer: torch.optim.Optimizer | None = None
+) -> Callable[[], None]:
+    """One step of training: forward, cross entropy, backward, and the optimizer, by default fused Adam.
+
+    The learning rate is so small that a thousand steps on one batch leave the network as it was: what a step costs does
+    not then depend on how many there were before, as it would if gradients and moments went to denormal numbers.
+    """
+    optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=1e-6, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(net(x), y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def forward_backward(net: nn.Module, x: Tensor, gradient: Tensor) -> Callable[[], None]:
+    """Forward and backward from the gradient of the output, to the parameters, and to x where it requires one."""
+
+    def step() -> None:
+        net.zero_grad(set_to_none=True)
+        x.grad = None
+        net(x).backward(gradient)
+
+    return step
+
+
+# -- reports ------------------------------------------------------------------------------------------
+
+
+class Column(NamedTuple):
+    """A column of a table: its heading, the key of its values in the records, and how numbers are written."""
+
+    heading: str
+    key: str
+    form: str = ""
+
+
+class Report:
+    """Tables for the reader, and the same as records for a file.
+
+    Args:
+        name: of the benchmark.
+        width: of the console.
+    """
+
+    def __init__(self, name: str, width: int = 140) -> None:
+        self.name = name
+        self.console = Console(width=width)
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, title: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]) -> None:
+        """Print a table with one row per record; a value that is None or absent is a dash."""
+        table = Table(title=title)
+        for column in columns:
+            text = any(isinstance(record.get(column.key), str) for record in records)
+            table.add_column(column.heading, justify="left" if text else "right")
+        for record in records:
+            table.add_row(*(_written(record.get(column.key), column.form) for column in columns))
+        self.console.print(table)
+        self.tables[title] = [dict(record) for record in records]
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, highlight=False)
+
+    def finish(self, path: Path) -> None:
+        """Print the machine, and write everything as JSON to a path: benchmark, date, machine, tables."""
+        self.note(machine())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        date = datetime.now(UTC).isoformat(timespec="seconds")
+        content = {"benchmark": self.name, "date": date, "machine": machine(), "tables": self.tables}
+        path.write_text(json.dumps(content, indent=2) + "\n")
+        self.note(f"records in {path}")
+
+
+def _written(value: Any, form: str) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else format(value, form)
+
+
+def arguments_of(name: str, doc: str | None, *, rounds: int | None = None) -> argparse.ArgumentParser:
+    """The arguments that benchmarks share: `--threads`, `--json`, and `--rounds` where there are rounds."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch, 2 by default")
+    parser.add_argument("--json", type=Path, default=Path("runs/benchmarks") / f"{name}.json", help="where records go")
+    if rounds is not None:
+        parser.add_argument("--rounds", type=int, default=rounds, help=f"of all competitors, {rounds} by default")
+    return parser
+
+
+# -- training -----------------------------------------------------------------------------------------
 
 
 def mean_and_error(values: list[float]) -> tuple[float, float]:

@@ -1,13 +1,32 @@
-"""Searches for wrong proofs on a few graphs, the peer of optimizers, and the benchmark beside gromo without gromo."""
+"""The benchmarks at tiny sizes: they run, peers compute what is said, and records hold what is in the tables."""
 
+import importlib
+import json
+import sys
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import peers, soundness
+import netgraph as ng
+from benchmarks import common, conv, growth, large, layers, networks, peers, soundness, statistics, steps
 from benchmarks.elementwise_adam import ElementwiseAdam
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    monkeypatch.setattr(common, "SECONDS_OF_A_TURN", 0.0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["scale", "proofs", "grown", "dyadic", "ssonn_ablation"])
+def test_a_benchmark_can_be_imported(name):
+    assert callable(importlib.import_module(f"benchmarks.{name}").main)
 
 
 def test_no_difference_exceeds_its_bound():
@@ -58,3 +77,110 @@ def test_netgraph_networks_beside_gromo_are_as_large_as_those_of_torch_and_grow(
         torch.testing.assert_close(run.net(batch[0]), before)
         run.step(batch)
     assert [len(layer) for layer in run.net.graph.layers.values()] == [784, 320, 120, 10]
+def test_competitors_are_called_in_turns():
+    calls = []
+    times = common.compare([lambda: calls.append("a"), lambda: calls.append("b")], rounds=2)
+    assert times.shape == (2, 2)
+    assert "".join(calls[-4:]) == "abba"
+    assert common.ratio(np.array([1.0, 2.0, 9.0]), np.array([1.0, 4.0, 3.0])) == 1
+
+
+def test_a_report_writes_the_records_of_its_tables(tmp_path, capsys):
+    report = common.Report("name")
+    columns = [common.Column("who", "who"), common.Column("edges", "edges", ","), common.Column("ms", "ms", ".2f")]
+    report.add("title", columns, [{"who": "a", "edges": 12_345, "ms": 0.5}, {"who": "b", "ms": None}])
+    report.finish(tmp_path / "sub" / "name.json")
+    content = json.loads((tmp_path / "sub" / "name.json").read_text())
+    assert content["tables"]["title"] == [{"who": "a", "edges": 12_345, "ms": 0.5}, {"who": "b", "ms": None}]
+    assert {"benchmark", "date", "machine"} < content.keys()
+    assert {"12,345", "0.50", "-"} < set(capsys.readouterr().out.split())
+
+
+def test_the_ladders_are_those_of_the_readme():
+    assert networks.ladder(100, 80).num_edges == 79_840
+    assert networks.dense_like(networks.ladder(100, 80))[0] == "dense 784-101-10"
+
+
+def test_steps():
+    cases = [
+        steps.ladder_case(4, 6, sublayers=2, inputs=12, masked=True),
+        steps.plain_case([12, 5, 10]),
+        *steps.grown_cases(1, 200, 150, inputs=12),
+    ]
+    records = [record for case in cases for record in steps.measure(case, 1, batch=4)]
+    assert [r["peer"].split()[0] for r in records] == ["dense", "masked", "the", "dense", "dense"]
+    assert records[0]["edges"] == 2 * 4 * 6 + 12 * 10 + 2 * 4 * 10
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize(
+    ("make", "peers", "absent"),
+    [
+        (lambda d: layers.one_layer(16, d), layers.MATRIX_PEERS, "torch-sparse"),
+        (lambda d: layers.one_convolution(3, 5, d), layers.CONVOLUTION_PEERS, None),
+    ],
+)
+def test_layers(make, peers, absent, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_sparse", None)
+    notes = []
+    records = layers.measure(make, peers, (0.3, 1.0), 1, batch=4, note=notes.append)
+    assert [(r["density"], r["input_gradients"]) for r in records] == [
+        (d, k) for d in (0.3, 1.0) for k in ("no", "yes")
+    ]
+    headings = [column.heading for column in layers.columns(records, tuple(peers))]
+    assert [f"{peer}, ms" in headings for peer in peers] == [peer != absent for peer in peers]
+    assert len(notes) == (absent is not None)
+
+
+def test_a_slow_peer_is_left_out_from_there_on(monkeypatch):
+    monkeypatch.setattr(layers, "SECONDS_AT_MOST", 0.0)
+    notes = []
+    peers = {"masked": layers.MATRIX_PEERS["masked"]}
+    records = layers.measure(lambda d: layers.one_layer(8, d), peers, (0.5, 1.0), 1, batch=2, note=notes.append)
+    assert not any("masked ms" in record for record in records)
+    assert len(notes) == 1
+    assert "from a density of 0.5 on" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("graph", "peer"),
+    [
+        (ng.resnet(8, width=2, input_size=(3, 8, 8)), conv.resnet(8, 2)),
+        (ng.vgg(11, width=1), conv.vgg(11, 1)),
+    ],
+)
+def test_conv(graph, peer):
+    record = conv.measure("name", graph, peer, 1, batch=2)
+    assert record["parameters"] == graph.num_parameters
+
+
+def test_another_function_is_noticed():
+    with pytest.raises(RuntimeError, match="Linear differs from the graph"):
+        networks.check_same(torch.nn.Linear(4, 2), torch.nn.Linear(4, 2), torch.rand(3, 4))
+
+
+def test_statistics():
+    records = statistics.measure("name", networks.ladder(4, 6, sublayers=2, inputs=12), 1, batch=4)
+    assert [record["statistic"] for record in records] == [label for label, _ in statistics.REQUESTS]
+
+
+def test_growth():
+    graph = networks.ladder(4, 6, sublayers=2, inputs=12)
+    records, after = growth.measure(graph, 5, 1)
+    assert after["none"] == graph.num_edges + 5 < after["selected"]
+    assert {"lift", "migrate", "first step after", "whole, with the probe"} < {record["stage"] for record in records}
+
+
+def test_large():
+    for case in (large.Case(12, 10, 120), large.Case(30, 20, 90)):
+        records = large.measure(case, 1, batch=4)
+        assert {record["edges"] for record in records} == {case.edges}
+        assert [record["stage"] for record in records][-2:] == ["lift", "all"]
+
+
+def test_a_main_writes_its_file(tmp_path, monkeypatch):
+    tiny = networks.ladder(4, 6, sublayers=2, inputs=12)
+    monkeypatch.setattr(statistics, "ladder", lambda width, parents: tiny)
+    statistics.main(["--rounds", "1", "--threads", "1", "--json", str(tmp_path / "s.json")])
+    (records,) = json.loads((tmp_path / "s.json").read_text())["tables"].values()
+    assert len(records) == 2 * len(statistics.REQUESTS)
