@@ -132,6 +132,14 @@ def test_layers(make, peers, absent, monkeypatch):
     assert len(notes) == (absent is not None)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_torch_sparse_is_a_peer_where_it_is_installed():
+    pytest.importorskip("torch_sparse")
+    peers = {"torch-sparse": layers.MATRIX_PEERS["torch-sparse"]}
+    (record, _) = layers.measure(lambda d: layers.one_layer(16, d), peers, (0.3,), 1, batch=4)
+    assert record["torch-sparse ms"] > 0
+
+
 def test_a_slow_peer_is_left_out_from_there_on(monkeypatch):
     monkeypatch.setattr(layers, "SECONDS_AT_MOST", 0.0)
     notes = []
