@@ -160,7 +160,7 @@ def columns(records: Sequence[dict[str, Any]], peers: Sequence[str]) -> list[Col
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = arguments_of("layers", __doc__, rounds=7).parse_args(arguments)
+    options = arguments_of("layers", __doc__, rounds=5).parse_args(arguments)
     torch.set_num_threads(options.threads)
     report = Report("layers")
     cases = [
