@@ -41,6 +41,8 @@ def write_json(path: Path, results: dict[str, Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
     temporary.replace(path)
+
+
 # -- timing -------------------------------------------------------------------------------------------
 
 

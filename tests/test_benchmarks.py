@@ -77,6 +77,8 @@ def test_netgraph_networks_beside_gromo_are_as_large_as_those_of_torch_and_grow(
         torch.testing.assert_close(run.net(batch[0]), before)
         run.step(batch)
     assert [len(layer) for layer in run.net.graph.layers.values()] == [784, 320, 120, 10]
+
+
 def test_competitors_are_called_in_turns():
     calls = []
     times = common.compare([lambda: calls.append("a"), lambda: calls.append("b")], rounds=2)

@@ -19,7 +19,8 @@ from compilers import (
     optimizer_state_arrays,
     parameter_groups,
 )
-from compilers.lowering.network import Options, lower_with
+from compilers.lowering.lower import lower_with
+from compilers.lowering.network import Options
 from compilers.lowering.plan import Choice, Plan, Site
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container

@@ -44,7 +44,7 @@ def test_density_decides_between_the_kernels():
 
 def test_the_table_and_the_caller_overrule_the_choice():
     graph = mlp([300, 100], density=0.05)
-    assert kernels_of(lower(graph, costs=CostTable(sparse_edge=1e6))) == ["padded-dense"]
+    assert kernels_of(lower(graph, costs=CostTable(sparse_edge=1e6, torch_sparse_edge=1e6))) == ["padded-dense"]
     assert kernels_of(lower(graph, kernels={"output": "padded-dense"})) == ["padded-dense"]
 
 
