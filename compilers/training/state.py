@@ -62,9 +62,9 @@ class TrainState:
         return len(self.history)
 
 
-def begin(graph: Graph, settings: TrainSettings, device: torch.device) -> TrainState:
-    """A fresh run at `graph`."""
-    net = lower(graph, device=device)
+def begin(graph: Graph, settings: TrainSettings, device: torch.device, *, costs: CostTable | None = None) -> TrainState:
+    """A fresh run at `graph`; `costs` by which kernels are picked are the built-in ones unless given."""
+    net = lower(graph, device=device, costs=costs)
     return TrainState(net, make_optimizer(net, settings))
 
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from compilers import CompiledNetwork, lift
+from compilers import CompiledNetwork, CostTable, lift, tuned_costs
 from compilers.training import (
     EpochEnded,
     Event,
@@ -35,7 +35,7 @@ from netgraph.app.options import split_assignments
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary, render_summary
-from netgraph.errors import DataError, OptionError
+from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array, Graph, mlp
 from netgraph.methods import Method, get_method
 from netgraph.serialize import save
@@ -51,13 +51,18 @@ class RunSettings:
         samples: use at most so many training samples; 0 uses all.
         threads: torch threads. Steps of networks with some 100,000 edges gain nothing from more than one, and
             results depend on the number to the last bits.
+        costs: by which kernels are picked: "built-in", the same everywhere, or "tuned", as `netgraph tune` measured
+            them on this machine.
     """
 
     validation: float = 1 / 12
     samples: int = 0
     threads: int = 1
+    costs: Literal["built-in", "tuned"] = "built-in"
 
     def __post_init__(self) -> None:
+        if self.costs not in ("built-in", "tuned"):
+            raise OptionError(unknown_name("costs", self.costs, ("built-in", "tuned")))
         if self.threads < 1:
             raise OptionError(f"threads={self.threads} is below 1.")
         if self.samples < 0:
@@ -115,6 +120,7 @@ class _Plan:
     method: Method
     first: Graph
     config: dict[str, Any]
+    costs: CostTable | None = None
 
 
 SMALL = 5_000
@@ -192,7 +198,8 @@ def _prepare(request: GrowRequest) -> _Plan:
         "method": request.method, "run": asdict(options), "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip
-    return _Plan(dataset, data, settings, spec.build(first, method_options), first, config)
+    costs = tuned_costs(data.device) if options.costs == "tuned" else None
+    return _Plan(dataset, data, settings, spec.build(first, method_options), first, config, costs)
 
 
 def _training_data(dataset: Dataset, options: RunSettings, request: GrowRequest) -> TrainingData:
@@ -215,7 +222,7 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
     directory = request.directory
     if not request.resume:
         run = RunDirectory.create(directory, plan.config, plan.first, overwrite=request.overwrite)
-        state = begin(plan.first, plan.settings, plan.data.device)
+        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
         return run, state
     run = RunDirectory(directory)
     _same_run(run.config, plan.config, directory)
@@ -227,7 +234,7 @@ def _open(request: GrowRequest, plan: _Plan) -> tuple[RunDirectory, TrainState]:
     if run.checkpoint.is_file():
         state = load_checkpoint(run.checkpoint, plan.settings, plan.data.device)
     else:  # killed before the first epoch was saved
-        state = begin(plan.first, plan.settings, plan.data.device)
+        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
     run.clear_temporary()
     run.journal.truncate(state.net.graph.rewrites)
     reached = [graph for _entry, graph in run.journal.replay()]  # a damaged journal is noticed before training on
@@ -257,7 +264,7 @@ def _finish(run: RunDirectory, plan: _Plan, state: TrainState, console: Console)
     console.print("training the linear start alone, for comparison", highlight=False)
     began = time.perf_counter()
     # Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
-    alone = train(begin(plan.first, plan.settings, plan.data.device), plan.data, plan.settings)
+    alone = train(begin(plan.first, plan.settings, plan.data.device, costs=plan.costs), plan.data, plan.settings)
     seconds = time.perf_counter() - began
     save(lift(alone.net), run.start_file)
     save(lift(state.net), run.graph_file)
