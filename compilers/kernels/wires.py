@@ -80,7 +80,12 @@ class MapWireKernel:
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
         assert block.geometry is not None
+        incidence = block.incidence
         self.stride = block.geometry.stride
+        plain = self.stride == (1, 1) and is_range(incidence.dst) and is_range(incidence.src)
+        # Whether every target map, or source map, has a wire: then the first to add to it may as well write it.
+        self.whole_target = plain and len(incidence) == incidence.targets
+        self.whole_source = plain and len(incidence) == incidence.columns
         self.sources, self.targets = _selection(block.incidence.src, device), _selection(block.incidence.dst, device)
 
     def bind(self, ports: Ports) -> BoundMapWires:
@@ -101,8 +106,14 @@ class BoundMapWires:
         assert self._source.values is not None
         kernel = self._kernel
         read = _maps_at(self._strided(self._source.values), kernel.sources)
-        sums = self._rows.t()[:, :, None, None] if self._rows is not None else self._target.sums  # type: ignore[union-attr]
-        _add_maps(sums, kernel.targets, read)
+        target = self._target
+        if target is None:
+            assert self._rows is not None
+            _add_maps(self._rows.t()[:, :, None, None], kernel.targets, read)
+        elif kernel.whole_target and not target.started and target.bias is None:
+            target.start(read.clone())
+        else:
+            _add_maps(target.sums, kernel.targets, read)
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Take the gradients."""
@@ -120,6 +131,9 @@ class BoundMapWires:
         else:
             sums = self._target.sum_gradients  # type: ignore[union-attr]
         assert sums is not None
+        if kernel.whole_source:
+            self._source.add_gradient(_maps_at(sums, kernel.targets), own=False)
+            return
         if self._source.value_gradients is None:
             self._source.value_gradients = torch.zeros_like(values)
         _add_maps(self._strided(self._source.value_gradients), kernel.sources, _maps_at(sums, kernel.targets))
