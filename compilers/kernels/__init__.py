@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from compilers.kernels.base import BoundKernel, Gradients, Kernel, KernelKind, Ports
+from compilers.kernels.base import BoundKernel, Given, Gradients, Kernel, KernelKind, Ports
 from compilers.kernels.convolution import ConvolutionKernel
 from compilers.kernels.csr import CsrKernel
 from compilers.kernels.dense import DenseKernel
@@ -24,4 +24,4 @@ KERNELS: dict[str, KernelKind] = {
 }
 """Kernels by the name that plans use."""
 
-__all__ = ["KERNELS", "BoundKernel", "Gradients", "Kernel", "KernelKind", "Maps", "Ports"]
+__all__ = ["KERNELS", "BoundKernel", "Given", "Gradients", "Kernel", "KernelKind", "Maps", "Ports"]

@@ -30,6 +30,30 @@ class Gradients:
     vertices: Tensor | None = None
 
 
+@dataclass(eq=False)
+class Given:
+    """An input layer that is read where the caller left it, since all that read it can: it is not copied.
+
+    Attributes:
+        start: its first row of the buffer.
+        stop: one past its last row.
+        values: (rows, batch) view of the present input; None between two forwards.
+        written: whether the buffer has them as well.
+    """
+
+    start: int
+    stop: int
+    values: Tensor | None = None
+    written: bool = False
+
+    def rows(self, low: int, high: int) -> Tensor:
+        """The rows of the buffer from `low` to `high`, which lie in this layer."""
+        assert self.values is not None
+        if low == self.start and high == self.stop:
+            return self.values
+        return self.values[low - self.start : high - self.start]
+
+
 @dataclass(frozen=True, eq=False)
 class Ports:
     """Where one block reads and writes in one workspace.
@@ -40,6 +64,7 @@ class Ports:
         rows: (targets, batch) rows of the buffer that the block adds to; None when it adds to maps.
         source: maps that the block reads; None when it reads rows.
         target: maps that the block adds to; None when it adds to rows.
+        given: the input layer that all its parents are in, when that is not in the buffer.
     """
 
     weights: Tensor
@@ -47,6 +72,7 @@ class Ports:
     rows: Tensor | None = None
     source: Maps | None = None
     target: Maps | None = None
+    given: Given | None = None
 
 
 class BoundKernel(Protocol):

@@ -37,7 +37,7 @@ class BoundDense:
         self._matrix = ports.weights.view(kernel.shape)
         self._rows = ports.rows
         self._values = ports.values
-        self._index = parents.index
+        self._index, self._given = parents.index, ports.given
         # Gathered parents are kept for the backward.
         self._parents = (
             ports.values[parents.low : parents.high]
@@ -48,7 +48,10 @@ class BoundDense:
 
     def forward(self) -> None:
         """Add matrix @ parents to the rows."""
-        if self._index is not None:
+        if self._given is not None:
+            self._parents = self._given.rows(self._kernel.parents.low, self._kernel.parents.high)
+            self._parents_t = self._parents.t()
+        elif self._index is not None:
             torch.index_select(self._values, 0, self._index, out=self._parents)
         self._rows.addmm_(self._matrix, self._parents)
 

@@ -58,7 +58,7 @@ class CrossMoments:
         first, second = plan.layers[self._source], plan.layers[self._target]
         taps = self._geometry.taps if self._geometry else 1
         if self._sums is None:
-            self._sums = seen.values.new_zeros((second.width, first.width * taps))
+            self._sums = seen.gradients.new_zeros((second.width, first.width * taps))
         if self._geometry is None:
             gradients = seen.flat_gradients(self._target)
             if second.grid:
@@ -128,7 +128,7 @@ class SecondMoments:
     def update(self, seen: Observation) -> None:
         """Add one mini-batch."""
         if self._sums is None:
-            self._sums = seen.values.new_zeros((self._width, self._width))
+            self._sums = seen.gradients.new_zeros((self._width, self._width))
         if self._of == "gradients":
             g = seen.flat_gradients(self._place)
             self._sums.addmm_(g, g.t(), alpha=seen.batch**2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,7 @@ class Observation:
     Attributes:
         plan: of the network.
         batch: number of samples.
-        values: (rows, batch) values of all layers without a grid.
+        rows: makes the (rows, batch) values of all layers without a grid.
         gradients: (rows, batch) gradients of their sums; of rows that are pooled maps, of their values.
         weights: (slots,) gradient of the weights, where a collector asked for it.
         layer_maps: maps by place of their layer.
@@ -55,10 +55,15 @@ class Observation:
 
     plan: Plan
     batch: int
-    values: Tensor
+    rows: Callable[[], Tensor]
     gradients: Tensor
     weights: Tensor | None
     layer_maps: dict[int, Maps]
+
+    @property
+    def values(self) -> Tensor:
+        """(rows, batch) values of all layers without a grid."""
+        return self.rows()
 
     @property
     def maps(self) -> Iterable[int]:

@@ -130,13 +130,14 @@ class VertexSignals:
         """Add one mini-batch."""
         plan, batch = self._plan, seen.batch
         if self._gradients is None:
-            self._gradients, self._sums, self._squares = seen.values.new_zeros((3, plan.rows)).double()
+            self._gradients, self._sums, self._squares = seen.gradients.new_zeros((3, plan.rows)).double()
         # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
         norms = torch.linalg.vector_norm(seen.gradients, dim=1)
         self._gradients.add_(norms.square_(), alpha=batch * batch)
         if self._activations:
-            self._sums.add_(seen.values.sum(1))
-            self._squares.add_(torch.linalg.vector_norm(seen.values, dim=1).square_())
+            values = seen.values
+            self._sums.add_(values.sum(1))
+            self._squares.add_(torch.linalg.vector_norm(values, dim=1).square_())
         for place in seen.maps:
             self._update_maps(seen, place)
         self.batches += 1

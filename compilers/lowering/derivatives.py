@@ -60,7 +60,7 @@ def capture(
         found = []
         for place in places:
             layer = plan.layers[place]
-            values = _of_layer(layer, layer.output_grid, workspace.values, workspace.maps.get(place), sums=False)
+            values = _of_layer(layer, layer.output_grid, workspace.all_values(), workspace.maps.get(place), sums=False)
             pulled = None
             if gradients is not None and layer.role != "input":
                 pulled = _of_layer(layer, layer.grid, gradients, workspace.maps.get(place), sums=True)
@@ -128,7 +128,8 @@ class TangentPass:
                 continue
             weights = self._tangents.weights[block.start : block.stop]
             source = self._primal.maps[block.source] if block.source >= 0 else None
-            found.append(kernel.bind(Ports(weights, self._primal.values, rows, source, maps)))
+            given = self._primal.given_to(block)
+            found.append(kernel.bind(Ports(weights, self._primal.values, rows, source, maps, given)))
         return found
 
     def _operate(self, plan: LayerPlan) -> None:

@@ -67,6 +67,9 @@ class Executor:
             if layer.grid:
                 shape = (len(x), layer.width, *as_maps(layer.grid))
                 workspace.maps[plan.position[layer.name]].values = x.detach().reshape(shape).clone()
+            elif plan.position[layer.name] in workspace.given:
+                given = workspace.given[plan.position[layer.name]]
+                given.values, given.written = x.detach().t(), False
             else:
                 workspace.values[layer.start : layer.stop].copy_(x.t())
         self._write_biases(workspace.values, state.vertex_parameters)
@@ -115,7 +118,7 @@ class Executor:
             self._bias_gradients(gradients.values, gradients.vertices)
         if collectors:
             seen = Observation(
-                plan, workspace.batch, workspace.values, gradients.values, gradients.weights, workspace.maps
+                plan, workspace.batch, workspace.all_values, gradients.values, gradients.weights, workspace.maps
             )
             for collector in collectors:
                 collector.update(seen)
@@ -189,8 +192,10 @@ class _Network(torch.autograd.Function):
         workspace = executor.pool.acquire(state, len(inputs[0]))
         token = executor.pool.lease(workspace, run)
         outputs = executor.forward(workspace, state, inputs, run)
-        # The parameters are saved so that autograd notices when they are changed before the backward.
-        ctx.save_for_backward(token, *state[:2])
+        # What is not copied is saved so that autograd notices when it is changed before the backward.
+        places = [executor.plan.position[layer.name] for layer in executor.plan.inputs]
+        given = [x for place, x in zip(places, inputs, strict=True) if place in workspace.given]
+        ctx.save_for_backward(token, *state[:2], *given)
         ctx.set_materialize_grads(False)
         ctx.executor, ctx.run, ctx.workspace, ctx.number = executor, run, workspace, workspace.number
         return outputs

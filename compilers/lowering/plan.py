@@ -266,6 +266,23 @@ class Plan:
         return {layer.name: i for i, layer in enumerate(self.layers)}
 
     @cached_property
+    def given_inputs(self) -> tuple[int, ...]:
+        """Places of the input layers that only products with a dense matrix read, each of rows of that layer alone.
+
+        They need no copy in the buffer, be they feature-major or not.
+        """
+        inputs = {i: p for i, p in enumerate(self.layers) if p.role == "input" and not p.grid}
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.source < 0 and block.parents[0] < self.input_rows:
+                    low, high = int(block.parents[0]), int(block.parents[-1]) + 1
+                    fits = block.kernel in ("dense", "padded-dense") and high - low == len(block.parents)
+                    for i, p in list(inputs.items()):
+                        if low < p.stop and high > p.start and not (fits and p.start <= low and high <= p.stop):
+                            del inputs[i]
+        return tuple(inputs)
+
+    @cached_property
     def floats_per_sample(self) -> int:
         """Numbers that a forward keeps for every sample."""
         return sum(layer.floats for layer in self.layers)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from compilers.kernels import KERNELS, BoundKernel, Gradients, Kernel, Maps, Ports
+from compilers.kernels import KERNELS, BoundKernel, Given, Gradients, Kernel, Maps, Ports
 from compilers.lowering.geometry import as_maps
 from compilers.lowering.operations import Operation, Run, bind_operation
 from compilers.lowering.plan import Block, LayerPlan, Plan
@@ -55,6 +55,7 @@ class Workspace:
     Attributes:
         values: (rows, batch) values of all vertices without a grid.
         maps: of each layer whose sums or values are maps, by its place in the plan.
+        given: by place, the input layers that are read where the caller left them.
         steps: one per layer that is not an input, in topological order.
         number: how often it was lent; a backward knows by it whether the buffer still is its own.
     """
@@ -68,6 +69,7 @@ class Workspace:
         self._bound_inputs: bool | None = None
         self._backwards: dict[tuple[bool, bool], list[Call | Operation]] = {}
         self.maps = {i: self._maps(p, state) for i, p in enumerate(plan.layers) if p.grid}
+        self.given = {i: Given(plan.layers[i].start, plan.layers[i].stop) for i in plan.given_inputs}
         last = _last_readers(plan)
         self.steps = [
             self._step(i, p, bound, state, tuple(last.get(i, ())))
@@ -87,9 +89,25 @@ class Workspace:
         for block, kernel in zip(plan.blocks, kernels, strict=True):
             weights = (state.frozen_weights if block.frozen else state.weights)[block.start : block.stop]
             source = self.maps[block.source] if block.source >= 0 else None
-            bound.append(kernel.bind(Ports(weights, self.values, rows if maps is None else None, source, maps)))
+            sums = rows if maps is None else None
+            bound.append(kernel.bind(Ports(weights, self.values, sums, source, maps, self.given_to(block))))
         operation = bind_operation(plan, rows, maps, state.vertex_parameters, state.running)
         return Step(plan, tuple(bound), operation, done)
+
+    def given_to(self, block: Block) -> Given | None:
+        """The given input that a block reads, if any."""
+        for given in self.given.values():
+            if block.source < 0 and given.start <= block.parents[0] < given.stop:
+                return given
+        return None
+
+    def all_values(self) -> Tensor:
+        """The buffer, with the given inputs in it."""
+        for given in self.given.values():
+            if given.values is not None and not given.written:
+                self.values[given.start : given.stop].copy_(given.values)
+                given.written = True
+        return self.values
 
     def forward(self, run: Run) -> None:
         """Run all layers after the inputs; maps that nobody will read are let go of when nothing is recorded."""
@@ -154,9 +172,11 @@ class Workspace:
         return inputs or self.plan.layers[block.source].role != "input"
 
     def clear(self) -> None:
-        """Let go of the maps; the buffer stays."""
+        """Let go of maps and given inputs; the buffer stays."""
         for maps in self.maps.values():
             maps.clear()
+        for given in self.given.values():
+            given.values, given.written = None, False
 
 
 def _last_readers(plan: Plan) -> dict[int, list[int]]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from map_graphs import inputs_of, random_map_graph, token_graph, with_random_columns
 
+import netgraph as ng
 from compilers import lift, lower
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, GraphBuilder, Identity
@@ -202,6 +203,10 @@ def test_gradients_do_not_see_later_changes_of_the_input(net):
     value = loss(net, x)
     for tensor in x.values():
         tensor.fill_(7.0)
+    if net.plan.given_inputs:  # read where they are, as those of nn.Linear, and refused as there
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            value.backward()
+        return
     value.backward()
     assert_gradients(net, batch(net))
 
@@ -346,3 +351,17 @@ def test_what_would_give_wrong_gradients_is_refused(net):
         net.weights.div_(2)
     loss(net, x).backward()
     assert_gradients(net, x)
+
+
+def test_inputs_that_only_dense_products_read_are_not_copied_and_yet_seen_by_statistics():
+    graph = ng.mlp([6, 5, 3], dtype=np.float64)
+    net = lower(graph, dtype=torch.float64)
+    assert net.plan.given_inputs == (0,)
+    assert lower(graph, kernels={"hidden1": "csr"}).plan.given_inputs == ()
+    x = torch.rand(4, 6, dtype=torch.float64)
+    net.request("vertex_signals")
+    net(x).sum().backward()
+    (workspace,) = net._executor.pool._free[4]
+    assert workspace.given[0].values is None  # let go of
+    np.testing.assert_allclose(net.statistics().vertex("mean_activation")[:6], x.mean(0))
+    torch.testing.assert_close(net.capture(x, ["input"])["input"].activations, x)
