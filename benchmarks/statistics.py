@@ -22,6 +22,10 @@ from compilers import CompiledNetwork, lower
 REQUESTS: tuple[tuple[str, Callable[[CompiledNetwork], None]], ...] = (
     ("nothing", lambda net: None),
     ("edge_gradients", lambda net: net.request("edge_gradients")),
+    ("vertex_signals, RMS alone", lambda net: net.request("vertex_signals", activations=False)),
+    ("vertex_signals", lambda net: net.request("vertex_signals")),
+    ("cross_moments, input and output", lambda net: net.request("cross_moments", **_ends(net))),
+    ("second_moments of the output", lambda net: net.request("second_moments", layer=_ends(net)["target"])),
 )
 """What is requested of a network, by the label of its row."""
 
@@ -33,6 +37,10 @@ COLUMNS = (
     Column("ms with", "with_ms", ".2f"),
     Column("per cent more", "percent", "+.0f"),
 )
+
+
+def _ends(net: CompiledNetwork) -> dict[str, str]:
+    return {"source": net.plan.inputs[0].name, "target": net.plan.outputs[0].name}
 
 
 def measure(name: str, graph: ng.Graph, rounds: int, *, batch: int = 128) -> list[dict[str, Any]]:

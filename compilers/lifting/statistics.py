@@ -124,6 +124,7 @@ class VertexSignals:
         self.batches = self.samples = 0
         self._plan, self._activations = plan, activations
         self._gradients: Tensor | None = None
+        self._summed = torch.empty(0)
         self._maps: dict[tuple[str, int], Tensor] = {}
 
     def update(self, seen: Observation) -> None:
@@ -131,9 +132,10 @@ class VertexSignals:
         plan, batch = self._plan, seen.batch
         if self._gradients is None:
             self._gradients, self._sums, self._squares = seen.gradients.new_zeros((3, plan.rows)).double()
+            self._summed = self._gradients[plan.input_rows :]
         # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
-        norms = torch.linalg.vector_norm(seen.gradients, dim=1)
-        self._gradients.add_(norms.square_(), alpha=batch * batch)
+        norms = torch.linalg.vector_norm(seen.gradients[plan.input_rows :], dim=1)
+        self._summed.add_(norms.square_(), alpha=batch * batch)
         if self._activations:
             values = seen.values
             self._sums.add_(values.sum(1))
