@@ -42,8 +42,12 @@ class EdgeGradients:
     """First and second moments of every edge's gradient over mini-batches.
 
     Absolute values are counted from those of the first batch on, which they resemble: then their variance does not
-    suffer from taking the difference of two large numbers, and sums of a few batches fit the precision of the network.
-    They are added up in float64.
+    suffer from taking the difference of two large numbers, and means over some batches fit the precision of the
+    network. They are added up in float64.
+
+    One fused pass of Adam, at a learning rate of 0, keeps both means: what it takes for a gradient is |g|, less what
+    it takes for a parameter, |g| of the first batch, by a weight decay of -1; its averages are running means when
+    they forget at the rate 1 / n. That is half of what the plain operations cost.
 
     Args:
         plan: of the network.
@@ -51,15 +55,14 @@ class EdgeGradients:
     """
 
     reads_weights = True
-    _FLUSH = 64
+    _WINDOW = 64
     """Batches between two additions in float64."""
 
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.batches = self.samples = 0
         self._first: Tensor | None = None
-        self._total: Tensor = torch.empty(0)
-        self._recent: Tensor = torch.empty(0)
-        self._scratch: Tensor = torch.empty(0)
+        self._total = self._signed = self._mean = self._square = self._scratch = self._step = torch.empty(0)
+        self._recent = 0
 
     def update(self, seen: Observation) -> None:
         """Add one mini-batch."""
@@ -68,15 +71,16 @@ class EdgeGradients:
         first = self._first
         if first is None or first.device != g.device or first.dtype != g.dtype:
             first = self._start(g)
-        signed, shifted, squared = self._recent
-        absolute = torch.abs(g, out=self._scratch)
-        absolute.sub_(first)
-        signed.add_(g)
-        shifted.add_(absolute)
-        squared.addcmul_(absolute, absolute)
+        self._recent += 1
+        kept = 1 - 1 / self._recent
+        self._signed.add_(g)
+        torch._fused_adam_(
+            [first], [torch.abs(g, out=self._scratch)], [self._mean], [self._square], [], [self._step],
+            lr=0.0, beta1=kept, beta2=kept, weight_decay=-1.0, eps=1.0, amsgrad=False, maximize=False,
+        )  # fmt: skip
         self.batches += 1
         self.samples += seen.batch
-        if self.batches % self._FLUSH == 0:
+        if self._recent == self._WINDOW:
             self._flush()
 
     def _start(self, g: Tensor) -> Tensor:
@@ -87,13 +91,17 @@ class EdgeGradients:
             self._flush()
             first, self._total = self._first.to(g), self._total.to(g.device)
         self._first = first
-        self._recent = g.new_zeros((3, len(g)))
+        self._signed, self._mean, self._square = g.new_zeros((3, len(g)))
         self._scratch = torch.empty_like(g)
+        self._step = torch.ones((), dtype=torch.float32, device=g.device)
         return first
 
     def _flush(self) -> None:
-        self._total += self._recent
-        self._recent.zero_()
+        self._total[0] += self._signed
+        self._total[1].add_(self._mean, alpha=self._recent)
+        self._total[2].add_(self._square, alpha=self._recent)
+        self._signed.zero_()
+        self._recent = 0
 
     def found(self) -> Found:
         """Mean of the gradient, and mean and population variance of its absolute value."""

@@ -120,3 +120,25 @@ def test_frozen_weights_keep_their_bits_in_a_narrower_network():
     frozen = graph.edges.frozen
     np.testing.assert_array_equal(lifted.edges.weight[frozen], graph.edges.weight[frozen])
     np.testing.assert_array_equal(lifted.edges.weight[~frozen], np.float32(graph.edges.weight[~frozen]))
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-9), (torch.float32, 2e-5)])
+def test_edge_gradient_moments_of_many_batches_and_across_a_change_of_dtype(dtype, rtol):
+    graph = mlp([5, 4, 2], density=0.8, seed=4)
+    net = lower(graph, dtype=dtype)
+    net.request("edge_gradients")
+    generator = torch.Generator().manual_seed(0)
+    gradients = []
+    for i in range(150):
+        if i == 70:
+            net = net.double()
+        net.weights.grad = None
+        x = torch.randn(3, 5, generator=generator).to(net.weights)
+        net(x).square().mean().backward()
+        gradients.append(net.edge_column(net.weights.grad).astype(np.float64))
+    g, stats = np.stack(gradients), net.statistics()
+    assert stats.batches == 150
+    scale = np.abs(g).mean(0)
+    np.testing.assert_allclose(stats.edge("mean_gradient"), g.mean(0), rtol=rtol, atol=rtol * scale.max())
+    np.testing.assert_allclose(stats.edge("mean_abs_gradient"), scale, rtol=rtol)
+    np.testing.assert_allclose(stats.edge("variance_abs_gradient"), np.abs(g).var(0), rtol=10 * rtol)
