@@ -1,0 +1,264 @@
+"""Windows of maps as sparse matrices: positions in tiles, and one matrix for all tiles that read alike.
+
+Maps lie position by position, (positions, maps, samples). What a tap reads of a map at a position then is one row of
+samples, and what it reads at the next position is another row at a constant distance: the columns of a convolution are
+rows of its maps as they are, and nothing is unfolded. A tile of positions is a product of a sparse matrix, whose
+columns count from the first row that the tile reads. Taps that fall into the padding have no entry, so that nothing is
+padded either; tiles at a border therefore have matrices of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compilers.kernels.csr import NativeProduct, SparseRows
+
+if TYPE_CHECKING:
+    from compilers.lowering.plan import Array
+
+_TILE_ENTRIES = {"cpu": 1 << 14, "cuda": 1 << 20}
+"""Of a matrix at most, if it has more than one position: enough that what a call costs is little beside them."""
+
+
+def reach(size: int, source: int, taps: int, stride: int, padding: int) -> Array:
+    """(size, taps) coordinate that each tap reads for each coordinate of the target, -1 in the padding."""
+    at = np.arange(size)[:, None] * stride + np.arange(taps) - padding
+    return np.where((at >= 0) & (at < source), at, -1)
+
+
+def reversed_reach(forward: Array, source: int) -> Array:
+    """(source, taps) coordinate of the target for which each tap reads each coordinate of the source, -1 for none."""
+    result = np.full((source, forward.shape[1]), -1)
+    target, tap = np.nonzero(forward >= 0)
+    result[forward[target, tap], tap] = target
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Reads:
+    """Edges as reads of maps.
+
+    Attributes:
+        order: (edges,) slot of each edge.
+        rows: (edges,) map that each one adds to, sorted.
+        columns: (edges,) map that each one reads.
+        taps: ((edges,), (edges,)) tap of each one, in height and width.
+        sizes: number of maps that are added to, and of those that are read.
+        reach: what taps read in height and width, (coordinates, taps) each, as of `reach`.
+        source: (height, width) of the maps that are read.
+    """
+
+    order: Array
+    rows: Array
+    columns: Array
+    taps: tuple[Array, Array]
+    sizes: tuple[int, int]
+    reach: tuple[Array, Array]
+    source: tuple[int, int]
+
+    def reversed(self) -> Reads:
+        """The edges backwards, from what they add to to what they read."""
+        by_column = np.argsort(self.columns, kind="stable")
+        height, width = (reversed_reach(*part) for part in zip(self.reach, self.source, strict=True))
+        return Reads(
+            self.order[by_column],
+            self.columns[by_column],
+            self.rows[by_column],
+            (self.taps[0][by_column], self.taps[1][by_column]),
+            (self.sizes[1], self.sizes[0]),
+            (height, width),
+            self.grid,
+        )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(height, width) of the maps that are added to."""
+        return len(self.reach[0]), len(self.reach[1])
+
+    @property
+    def entries(self) -> int:
+        """Entries of the matrix of all positions."""
+        height, width = ((part >= 0).sum(axis=0) for part in self.reach)
+        return int((height[self.taps[0]] * width[self.taps[1]]).sum())
+
+
+class Tile(NamedTuple):
+    """Positions next to each other.
+
+    Attributes:
+        matrix: place in `Tiling.matrices`.
+        positions: of the target.
+        reads: (maps of positions) rows that it reads, from the first to the last.
+    """
+
+    matrix: int
+    positions: slice
+    reads: slice
+
+
+class TileMatrix:
+    """What the positions of a tile read, as a matrix (positions * targets, rows from the first to the last one read).
+
+    Attributes:
+        positions: of the tile.
+        rows: the matrix.
+        order: (entries,) slot of each entry.
+    """
+
+    def __init__(self, reads: Reads, height: Array, width: Array, device: torch.device) -> None:
+        targets, sources = reads.sizes
+        self.positions = len(height) * len(width)
+        y, x = height[:, None, reads.taps[0]], width[None, :, reads.taps[1]]
+        read = ((y >= 0) & (x >= 0)).reshape(self.positions, -1)
+        columns = ((y * reads.source[1] + x) * sources + reads.columns).reshape(self.positions, -1)[read]
+        position, edge = np.nonzero(read)
+        counts = np.bincount(position * targets + reads.rows[edge], minlength=self.positions * targets)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        self.rows = SparseRows(starts, columns, int(columns.max(initial=0)) + 1, device)
+        self.order = torch.from_numpy(reads.order[edge]).to(device)
+
+
+class Tiling:
+    """All positions of a target in tiles.
+
+    Args:
+        reads: the edges.
+        device: of the matrices.
+
+    Attributes:
+        targets: number of maps that are added to.
+        positions: of the target.
+        matrices: that the tiles share.
+        tiles: those that read anything.
+        gaps: whether there are positions outside of the tiles.
+    """
+
+    def __init__(self, reads: Reads, device: torch.device) -> None:
+        self.targets, self.positions = reads.sizes[0], reads.grid[0] * reads.grid[1]
+        self.matrices: list[TileMatrix] = []
+        self.tiles: list[Tile] = []
+        known: dict[tuple[bytes, bytes], int] = {}
+        lines, width = _tile_size(reads, device)
+        columns = _runs(reads.reach[1], width)
+        for top, y, height in _runs(reads.reach[0], lines):
+            for left, x, across in columns:
+                matrix = known.setdefault((height.tobytes(), across.tobytes()), len(self.matrices))
+                if matrix == len(self.matrices):
+                    self.matrices.append(TileMatrix(reads, height, across, device))
+                first = (y * reads.source[1] + x) * reads.sizes[1]
+                self._add(matrix, top * reads.grid[1] + left, first)
+        self.gaps = sum(self.matrices[tile.matrix].positions for tile in self.tiles) < self.positions
+
+    def _add(self, number: int, position: int, first: int) -> None:
+        matrix = self.matrices[number]
+        if len(matrix.order):
+            positions = slice(position, position + matrix.positions)
+            self.tiles.append(Tile(number, positions, slice(first, first + matrix.rows.shape[1])))
+
+
+def _tile_size(reads: Reads, device: torch.device) -> tuple[int, int]:
+    """Height and width of the tiles; those of more than one line are as wide as the maps."""
+    height, width = reads.grid
+    count = max(1, _TILE_ENTRIES.get(device.type, 1 << 20) * height * width // max(1, reads.entries))
+    return _evenly(height, count // width), _evenly(width, count)
+
+
+def _evenly(size: int, at_most: int) -> int:
+    """Size of parts that are as few as they can be, and about equal."""
+    return -(-size // -(-size // max(1, at_most)))
+
+
+def _runs(part: Array, size: int) -> list[tuple[int, int, Array]]:
+    """Where each run of coordinates starts, the first coordinate it reads, and its reads counted from there."""
+    found = []
+    for start in range(0, len(part), size):
+        run = part[start : start + size]
+        valid = run >= 0
+        first = int(run[valid].min()) if valid.any() else 0
+        found.append((start, first, np.where(valid, run - first, -1)))
+    return found
+
+
+class TiledProduct:
+    """Weighted sums of what the edges read, for all positions.
+
+    Args:
+        tiling: the positions.
+        weights: (slots,) of the edges; read by `refresh`.
+    """
+
+    def __init__(self, tiling: Tiling, weights: Tensor) -> None:
+        self._tiling, self._weights = tiling, weights
+        self._values = [weights.new_empty(len(matrix.order)) for matrix in tiling.matrices]
+        self._products = [NativeProduct(m.rows, v) for m, v in zip(tiling.matrices, self._values, strict=True)]
+
+    def refresh(self) -> None:
+        """Take the present weights."""
+        for matrix, values in zip(self._tiling.matrices, self._values, strict=True):
+            torch.index_select(self._weights, 0, matrix.order, out=values)
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        """(targets, positions, samples) sums of (positions * sources, samples) maps."""
+        tiling, samples = self._tiling, maps.shape[1]
+        out = maps.new_empty((tiling.targets, tiling.positions, samples))
+        if tiling.gaps:
+            out.zero_()
+        for tile in tiling.tiles:
+            found = self._products[tile.matrix](maps[tile.reads])
+            out[:, tile.positions].copy_(found.view(-1, tiling.targets, samples).transpose(0, 1))
+        return out
+
+
+class TiledGradient:
+    """Gradients of weights: products of what is read and of the gradients of sums, where an edge is."""
+
+    def __init__(self, tiling: Tiling, like: Tensor) -> None:
+        self._tiling = tiling
+        self._sums = [matrix.rows.matrix(like.new_zeros(len(matrix.order))) for matrix in tiling.matrices]
+
+    def add(self, maps: Tensor, gradients: Tensor) -> None:
+        """Add those of (positions * sources, samples) maps and (positions * targets, samples) gradients."""
+        targets = self._tiling.targets
+        for tile in self._tiling.tiles:
+            sums = self._sums[tile.matrix]
+            rows = gradients[tile.positions.start * targets : tile.positions.stop * targets]
+            torch.sparse.sampled_addmm(sums, rows, maps[tile.reads].t(), out=sums)
+
+    def write(self, slots: Tensor) -> None:
+        """Write the sums over positions and samples into (slots,)."""
+        slots.zero_()
+        for matrix, sums in zip(self._tiling.matrices, self._sums, strict=True):
+            slots.index_add_(0, matrix.order, sums.values())
+
+
+def from_positions(rows: Tensor, out: Tensor) -> None:
+    """Write (maps, positions, samples) rows into (samples, maps, height, width) maps."""
+    out.flatten(1).copy_(rows.flatten(0, 1).t())
+
+
+def by_position(maps: Tensor) -> Tensor:
+    """(positions * maps, samples) rows of (samples, maps, height, width) maps."""
+    samples, channels = maps.shape[:2]
+    # In two steps, since the transpose of a matrix is fast, and so is a copy of whole rows.
+    flat = maps.flatten(1).t()
+    rows = torch.empty(flat.shape, dtype=flat.dtype, device=flat.device).copy_(flat)
+    return rows.view(channels, -1, samples).transpose(0, 1).reshape(-1, samples)
+
+
+def chunks(batch: int, values: int) -> list[slice]:
+    """Even parts of a batch, for so many values of each sample that are in use at a time."""
+    at_most = min(max(_CHUNK_VALUES // max(1, values), _SAMPLES[0]), _SAMPLES[1])
+    size = -(-batch // max(1, -(-batch // at_most)))
+    return [slice(first, min(first + size, batch)) for first in range(0, batch, max(1, size))]
+
+
+_CHUNK_VALUES = 1 << 18
+"""What a position reads, of all samples: 1 MB in float32, which stays in the cache from one position to the next."""
+
+_SAMPLES = (64, 256)
+"""Samples at a time: at least and at most."""
