@@ -90,7 +90,7 @@ class BoundSparseConvolution:
         assert values is not None
         sums = None if target is None else values.new_empty(target.shape)
         for samples in self._chunks():
-            found = self._product(by_position(values[samples]))
+            found = self._product(by_position(values[samples], "source"))
             if sums is not None:
                 from_positions(found, sums[samples])
             else:
@@ -116,7 +116,7 @@ class BoundSparseConvolution:
         assert values is not None
         found = TiledGradient(self._tiling, self._weights)
         for samples in self._chunks():
-            found.add(by_position(values[samples]), self._sum_gradients(samples))
+            found.add(by_position(values[samples], "source"), self._sum_gradients(samples))
         found.write(self._gradients.weights[kernel.start : kernel.stop])
 
     def source_gradients(self) -> None:
@@ -141,4 +141,4 @@ class BoundSparseConvolution:
             assert self._row_gradients is not None
             return self._row_gradients[:, samples].contiguous()
         assert self._target.sum_gradients is not None
-        return by_position(self._target.sum_gradients[samples])
+        return by_position(self._target.sum_gradients[samples], "gradients")

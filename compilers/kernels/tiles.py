@@ -9,6 +9,9 @@ padded either; tiles at a border therefore have matrices of their own.
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +24,7 @@ from compilers.kernels.csr import NativeProduct, SparseRows
 if TYPE_CHECKING:
     from compilers.lowering.plan import Array
 
-_TILE_ENTRIES = {"cpu": 1 << 14, "cuda": 1 << 20}
+_TILE_ENTRIES = {"cpu": 1 << 16, "cuda": 1 << 20}
 """Of a matrix at most, if it has more than one position: enough that what a call costs is little beside them."""
 
 
@@ -203,9 +206,9 @@ class TiledProduct:
             torch.index_select(self._weights, 0, matrix.order, out=values)
 
     def __call__(self, maps: Tensor) -> Tensor:
-        """(targets, positions, samples) sums of (positions * sources, samples) maps."""
+        """(targets, positions, samples) sums of (positions * sources, samples) maps, in scratch memory."""
         tiling, samples = self._tiling, maps.shape[1]
-        out = maps.new_empty((tiling.targets, tiling.positions, samples))
+        out = SCRATCH.take("maps", (tiling.targets, tiling.positions, samples), maps)
         if tiling.gaps:
             out.zero_()
         for tile in tiling.tiles:
@@ -236,18 +239,44 @@ class TiledGradient:
             slots.index_add_(0, matrix.order, sums.values())
 
 
+def by_position(maps: Tensor, name: str) -> Tensor:
+    """(positions * maps, samples) rows of (samples, maps, height, width) maps, in the scratch memory of this name."""
+    samples, channels = maps.shape[:2]
+    flat = maps.flatten(1)
+    # In two steps, since the transpose of a matrix is fast, and so is a copy of whole rows.
+    rows = SCRATCH.take("maps", flat.t().shape, maps).copy_(flat.t()).view(channels, -1, samples)
+    out = SCRATCH.take(name, (rows.shape[1], channels, samples), maps)
+    return out.copy_(rows.transpose(0, 1)).view(-1, samples)
+
+
 def from_positions(rows: Tensor, out: Tensor) -> None:
     """Write (maps, positions, samples) rows into (samples, maps, height, width) maps."""
     out.flatten(1).copy_(rows.flatten(0, 1).t())
 
 
-def by_position(maps: Tensor) -> Tensor:
-    """(positions * maps, samples) rows of (samples, maps, height, width) maps."""
-    samples, channels = maps.shape[:2]
-    # In two steps, since the transpose of a matrix is fast, and so is a copy of whole rows.
-    flat = maps.flatten(1).t()
-    rows = torch.empty(flat.shape, dtype=flat.dtype, device=flat.device).copy_(flat)
-    return rows.view(channels, -1, samples).transpose(0, 1).reshape(-1, samples)
+class Scratch(threading.local):
+    """Memory for what is needed within one call of a kernel, by name and thread.
+
+    Fresh memory of this size comes from the operating system page by page, which costs more than to write it. PyTorch
+    keeps that of other devices itself.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    def take(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
+        """A tensor of the dtype and device of another one, with any values; the former one of the name is lost."""
+        if like.device.type != "cpu":
+            return like.new_empty(shape)
+        size, key = math.prod(shape), (name, like.dtype)
+        if key not in self._buffers or len(self._buffers[key]) < size:
+            # Tensors made in inference mode could not be written outside of it later.
+            with torch.inference_mode(False):
+                self._buffers[key] = torch.empty(size, dtype=like.dtype)
+        return self._buffers[key][:size].view(shape)
+
+
+SCRATCH = Scratch()
 
 
 def chunks(batch: int, values: int) -> list[slice]:
@@ -260,5 +289,5 @@ def chunks(batch: int, values: int) -> list[slice]:
 _CHUNK_VALUES = 1 << 18
 """What a position reads, of all samples: 1 MB in float32, which stays in the cache from one position to the next."""
 
-_SAMPLES = (64, 256)
+_SAMPLES = (64, 128)
 """Samples at a time: at least and at most."""
