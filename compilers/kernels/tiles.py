@@ -280,14 +280,16 @@ SCRATCH = Scratch()
 
 
 def chunks(batch: int, values: int) -> list[slice]:
-    """Even parts of a batch, for so many values of each sample that are in use at a time."""
-    at_most = min(max(_CHUNK_VALUES // max(1, values), _SAMPLES[0]), _SAMPLES[1])
-    size = -(-batch // max(1, -(-batch // at_most)))
-    return [slice(first, min(first + size, batch)) for first in range(0, batch, max(1, size))]
+    """Even parts of a batch, for so many values of each sample that a position reads."""
+    # A call for more samples is divided among threads the better, one for fewer moves maps faster.
+    most = _SAMPLES if torch.get_num_threads() == 1 else 2 * _SAMPLES
+    at_most = min(max(_CHUNK_VALUES // max(1, values), _SAMPLES), most)
+    size = max(1, -(-batch // max(1, -(-batch // at_most))))
+    return [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
 
 
 _CHUNK_VALUES = 1 << 18
 """What a position reads, of all samples: 1 MB in float32, which stays in the cache from one position to the next."""
 
-_SAMPLES = (64, 128)
-"""Samples at a time: at least and at most."""
+_SAMPLES = 64
+"""Samples at a time."""

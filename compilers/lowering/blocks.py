@@ -172,7 +172,6 @@ class Lowering:
         edges = int(pattern.counts.sum())
         cells = len(layer) * len(source) * geometry.taps
         trained = source.role != "input"
-        columns = len(pattern.used[0])
         choice = self.settled.get(site)
         if choice is not None:
             check_maps(choice, edges, cells, layer.name)
@@ -181,7 +180,7 @@ class Lowering:
             choice = Choice(kernel)
             if kernel == "convolution" and edges < cells:
                 raise CompileError(not_full(layer.name, kernel, edges, cells))
-        sizes = (edges, columns, len(layer), geometry, self.costs)
+        sizes = (edges, len(layer), geometry, self.costs)
         if choice is None:
             cost, choice = choose_maps(*sizes, trained=trained, cells=cells)
         else:

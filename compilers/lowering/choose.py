@@ -107,13 +107,12 @@ def _split_cost(fan: RowFan, costs: CostTable, core: int) -> float:
 
 
 def choose_maps(
-    edges: int, columns: int, targets: int, geometry: Geometry, costs: CostTable, *, trained: bool, cells: int
+    edges: int, targets: int, geometry: Geometry, costs: CostTable, *, trained: bool, cells: int
 ) -> tuple[float, Choice]:
     """The cheapest way to run edges that read maps, and its cost.
 
     Args:
         edges: number of edges.
-        columns: pairs of map and tap that have an edge.
         targets: width of the layer.
         geometry: of the link.
         costs: the table.
@@ -123,7 +122,7 @@ def choose_maps(
     full = Choice("convolution" if edges == cells else "padded-convolution")
     sparse = Choice("sparse-convolution")
     return min(
-        (map_cost(choice, edges, columns, targets, geometry, costs, trained=trained, cells=cells), choice)
+        (map_cost(choice, edges, targets, geometry, costs, trained=trained, cells=cells), choice)
         for choice in ([full] if edges == cells else [full, sparse])
     )
 
@@ -131,7 +130,6 @@ def choose_maps(
 def map_cost(
     choice: Choice,
     edges: int,
-    columns: int,
     targets: int,
     geometry: Geometry,
     costs: CostTable,
@@ -140,9 +138,14 @@ def map_cost(
     cells: int,
 ) -> float:
     """Predicted cost of a choice; arguments as of `choose_maps`."""
-    if KERNELS[choice.kernel].layout == "cells":
-        return costs.convolution(edges, cells, geometry.positions, trained=trained)
-    return costs.sparse_convolution(edges, columns, targets, geometry.positions, trained=trained)
+    sources = cells // (targets * geometry.taps)
+    source, target = sources * geometry.source[0] * geometry.source[1], targets * geometry.positions
+    if KERNELS[choice.kernel].layout == "edges":
+        reads = edges * geometry.reads / geometry.taps
+        return costs.sparse_convolution(edges, reads, source, target, trained=trained)
+    if geometry.whole:
+        return costs.dense(edges, targets, source, source if trained else 0, gathered=False)
+    return costs.convolution(edges, cells, source + target, geometry.positions, trained=trained)
 
 
 def overruled(kernel: str, fan: RowFan, costs: CostTable, layer: str) -> Choice:

@@ -24,7 +24,8 @@ class CostTable:
         gather_row: per parent that is gathered, since parents are not contiguous.
         scatter_row: per parent whose gradient is scattered.
         conv_cell: per cell of the kernel, position and product of a convolution.
-        unfold_row: per column (map and tap) and position of a sparse convolution, for unfolding and folding.
+        conv_row: per map and position and product of a convolution, of source and target.
+        move_row: per map and position and product of a sparse convolution, to lay maps out by position and back.
     """
 
     call: float = 7_000.0
@@ -37,8 +38,9 @@ class CostTable:
     sparse_row: float = 25.0
     gather_row: float = 40.0
     scatter_row: float = 60.0
-    conv_cell: float = 3.4
-    unfold_row: float = 160.0
+    conv_cell: float = 2.1
+    conv_row: float = 67.0
+    move_row: float = 185.0
 
     def dense(self, edges: int, targets: int, columns: int, trained: int, *, gathered: bool) -> float:
         """A matrix with a slot for every cell.
@@ -77,12 +79,32 @@ class CostTable:
             cost += (self.scatter_row if scattered else self.sparse_row) * trained
         return cost
 
-    def convolution(self, edges: int, cells: int, positions: int, *, trained: bool) -> float:
-        """A convolution with a slot for every cell, at `positions` of the target."""
-        return 6 * self.call + self.conv_cell * cells * positions * (3 if trained else 2) + self.pad * (cells - edges)
+    def convolution(self, edges: int, cells: int, rows: int, positions: int, *, trained: bool) -> float:
+        """A convolution with a slot for every cell.
 
-    def sparse_convolution(self, edges: int, columns: int, targets: int, positions: int, *, trained: bool) -> float:
-        """Unfolded columns times a sparse matrix, at `positions` of the target."""
-        edge = self.sparse_edge * (2 if trained else 1) + self.sampled_edge
-        rows = self.unfold_row * columns * (1.0 if trained else 0.5) + 2 * self.sparse_row * targets
-        return 20 * self.call + (edge * edges + rows) * positions
+        Args:
+            edges: number of edges.
+            cells: entries of the full kernel.
+            rows: maps times positions, of source and target together.
+            positions: of the target.
+            trained: whether the maps that are read need gradients.
+        """
+        products = 3 if trained else 2
+        per_product = 2 * self.call + self.conv_cell * cells * positions + self.conv_row * rows
+        return products * per_product + self.pad * (cells - edges)
+
+    def sparse_convolution(self, edges: int, reads: float, source: int, target: int, *, trained: bool) -> float:
+        """Maps laid out by position, and sums of what the edges read there.
+
+        Args:
+            edges: number of edges.
+            reads: values that they read, of one sample: edges times positions, without those in the padding.
+            source: maps times positions of the source.
+            target: maps times positions of the target.
+            trained: whether the maps that are read need gradients.
+        """
+        products = 3 if trained else 2
+        cost = 30 * self.call + (self.sparse_edge + self.sampled_edge) * reads + 2 * self.sparse_row * target
+        if trained:
+            cost += 5 * self.call + self.sparse_edge * reads + 2 * self.sparse_row * source
+        return cost + products * self.move_row * (source + target) + 2 * products * self.permuted_edge * edges

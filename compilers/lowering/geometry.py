@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compilers.kernels.tiles import reach
 from netgraph.graph import Conv2d, Grid, Identity, LinkKind
 
 Pair = tuple[int, int]
@@ -42,6 +43,15 @@ class Geometry:
     def positions(self) -> int:
         """Positions of the target."""
         return self.target[0] * self.target[1]
+
+    @property
+    def reads(self) -> int:
+        """Pairs of tap and position of the target that do not lie in the padding."""
+        height, width = (
+            int((reach(*sizes) >= 0).sum())
+            for sizes in zip(self.target, self.source, self.kernel, self.stride, self.padding, strict=True)
+        )
+        return height * width
 
     @property
     def whole(self) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.kernels.csr import NativeProduct, SparseRows
+from compilers.kernels.tiles import by_position, from_positions
 from compilers.kernels.torch_sparse import TorchSparseProduct, available
 from compilers.lowering.costs import CostTable
 from netgraph.errors import CompileError
@@ -24,7 +25,7 @@ from netgraph.files import write_atomically
 
 BATCH = 128
 WIDTH, DENSITY = 768, 0.05
-CHANNELS, SIDE, CONV_BATCH = 32, 16, 16
+CHANNELS, SIDE = 32, 16
 
 
 def tune(device: torch.device | str = "cpu", *, repeats: int = 15) -> CostTable:
@@ -142,12 +143,16 @@ def _sparse(bench: _Bench) -> dict[str, float]:
 
 
 def _maps(bench: _Bench) -> dict[str, float]:
-    x, weight = bench.rand(CONV_BATCH, CHANNELS, SIDE, SIDE), bench.rand(CHANNELS, CHANNELS, 3, 3)
-    scale, positions = BATCH / CONV_BATCH, SIDE**2
-    convolve = bench.time(lambda: functional.conv2d(x, weight, padding=1))
-    unfold = bench.time(lambda: functional.unfold(x, 3, padding=1).transpose(0, 1).reshape(CHANNELS * 9, -1))
+    x, out = bench.rand(BATCH, CHANNELS, SIDE, SIDE), bench.rand(CHANNELS, SIDE**2, BATCH)
+    small, large = bench.rand(CHANNELS, CHANNELS, 1, 1), bench.rand(CHANNELS, CHANNELS, 3, 3)
+    rows = 2 * CHANNELS * SIDE**2
+    pointwise = bench.time(lambda: functional.conv2d(x, small))
+    cell = (bench.time(lambda: functional.conv2d(x, large, padding=1)) - pointwise) / (8 * CHANNELS**2 * SIDE**2)
+    there = bench.time(lambda: by_position(x, "source"))
+    back = bench.time(lambda: from_positions(out, torch.empty_like(x)))
     return {
-        "conv_cell": scale * convolve / (weight.numel() * positions),
-        # Unfolded twice and folded once in a step.
-        "unfold_row": scale * 3 * unfold / (CHANNELS * 9 * positions),
+        "conv_cell": cell,
+        "conv_row": (pointwise - cell * CHANNELS**2 * SIDE**2) / rows,
+        # A product reads maps by position, and writes maps or reads two.
+        "move_row": 2 * (2 * there + back) / 3 / rows,
     }

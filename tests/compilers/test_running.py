@@ -302,16 +302,18 @@ def test_train_mode_uses_and_records_each_batch_once(net):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("values", [1, 300])
-def test_sparse_convolutions_go_through_a_batch_in_chunks(values, dtype, monkeypatch):
-    """Of one sample each, and of sizes that differ from layer to layer with a short one at the end."""
+@pytest.mark.parametrize("entries", [1, 60])
+def test_sparse_convolutions_go_through_a_batch_in_chunks(entries, dtype, monkeypatch):
+    """Two samples at a time with a short chunk at the end, in tiles of one position, and of some."""
     tolerance = {"rtol": 1e-9, "atol": 1e-10} if dtype == torch.float64 else {"rtol": 1e-3, "atol": 1e-3}
     for graph in (random_map_graph(3), random_map_graph(5), branching()):
         whole, chunked = (lowered(graph, SPARSE).to(dtype) for _ in range(2))
         xs = [batch(whole, 7, dtype=dtype, requires_grad=True) for _ in range(2)]
         loss(whole, xs[0]).backward()
         with monkeypatch.context() as patch:
-            patch.setattr("compilers.kernels.sparse_convolution._CHUNK_VALUES", values)
+            patch.setattr("compilers.kernels.tiles._CHUNK_VALUES", 1)
+            patch.setattr("compilers.kernels.tiles._SAMPLES", 2)
+            patch.setattr("compilers.kernels.tiles._TILE_ENTRIES", {"cpu": entries})
             loss(chunked, xs[1]).backward()
         for one, other in zip(
             (whole.weights, whole.vertex_parameters, *xs[0].values()),
