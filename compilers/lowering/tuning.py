@@ -25,7 +25,7 @@ from netgraph.files import write_atomically
 
 BATCH = 128
 WIDTH, DENSITY = 768, 0.05
-CHANNELS, SIDE = 32, 16
+CHANNELS, SIDE = 64, 8
 
 
 def tune(device: torch.device | str = "cpu", *, repeats: int = 15) -> CostTable:
