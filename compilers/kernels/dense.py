@@ -48,12 +48,12 @@ class BoundDense:
 
     def forward(self) -> None:
         """Add matrix @ parents to the rows."""
-        if self._given is not None:
-            self._parents = self._given.rows(self._kernel.parents.low, self._kernel.parents.high)
-            self._parents_t = self._parents.t()
+        parents = self._parents
+        if self._given is not None:  # not kept here: it is the caller's
+            parents = self._given.rows(self._kernel.parents.low, self._kernel.parents.high)
         elif self._index is not None:
-            torch.index_select(self._values, 0, self._index, out=self._parents)
-        self._rows.addmm_(self._matrix, self._parents)
+            torch.index_select(self._values, 0, self._index, out=parents)
+        self._rows.addmm_(self._matrix, parents)
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Take the gradient buffer."""
@@ -69,7 +69,10 @@ class BoundDense:
         assert self._gradients.weights is not None
         kernel = self._kernel
         out = self._gradients.weights.as_strided(kernel.shape, (kernel.shape[1], 1), kernel.start)
-        torch.mm(self._row_gradients, self._parents_t, out=out)
+        parents_t = self._parents_t
+        if self._given is not None:
+            parents_t = self._given.rows(kernel.parents.low, kernel.parents.high).t()
+        torch.mm(self._row_gradients, parents_t, out=out)
         if kernel.mask is not None:
             out.mul_(kernel.mask)
 

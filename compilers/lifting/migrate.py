@@ -16,6 +16,9 @@ from compilers.lowering.plan import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
 
+PADDED = {"dense": "padded-dense", "convolution": "padded-convolution"}
+"""Kernels that need every edge, and those that do not."""
+
 
 class RewriteResult(Protocol):
     """What a rewrite returns, as `migrate` reads it: `graph`, `delta.before.topology_hash` and `delta.graphs`."""
@@ -81,8 +84,13 @@ def _has_values_of(net: CompiledNetwork, graph: Graph) -> bool:
 def _lower_alike(net: CompiledNetwork, graph: Graph) -> CompiledNetwork:
     names = {layer.name for layer in graph.layers_by_id.values()}
     kernels = {name: kernel for name, kernel in net.options.kernels.items() if name in names}
-    options = Options(net.options.costs, kernels)
-    new = lower_with(graph, options, net.weights.device, net.weights.dtype, previous=net.plan)
+    place = (net.weights.device, net.weights.dtype)
+    try:
+        new = lower_with(graph, Options(net.options.costs, kernels), *place, previous=net.plan)
+    except CompileError:
+        # A layer that the caller wanted dense may have lost an edge.
+        padded = {name: PADDED.get(kernel, kernel) for name, kernel in kernels.items()}
+        new = lower_with(graph, Options(net.options.costs, padded), *place, previous=net.plan)
     new.train(net.training)
     new.weights.requires_grad_(net.weights.requires_grad)
     new.vertex_parameters.requires_grad_(net.vertex_parameters.requires_grad)

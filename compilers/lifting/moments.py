@@ -43,8 +43,11 @@ class CrossMoments:
     ) -> None:
         self.batches = self.samples = 0
         self._names = (source, target)
+        self.key = ("cross_moments", source, target)
         self._source, self._target = place_of(plan, source), place_of(plan, target)
         first, second = plan.layers[self._source], plan.layers[self._target]
+        if kind is not None and not first.output_grid:
+            raise StatisticsError(f"Layer {source!r} has no maps for {kind} to read; leave `kind` out.")
         if second.role == "input":
             raise StatisticsError(f"Layer {target!r} is an input: it has no sums, and so no gradients of them.")
         self._geometry = _geometry(plan, first, second, kind) if first.output_grid else None
@@ -59,6 +62,7 @@ class CrossMoments:
         taps = self._geometry.taps if self._geometry else 1
         if self._sums is None:
             self._sums = seen.gradients.new_zeros((second.width, first.width * taps))
+        self._sums = self._sums.to(seen.gradients)  # the network may have moved
         if self._geometry is None:
             gradients = seen.flat_gradients(self._target)
             if second.grid:
@@ -109,6 +113,7 @@ class SecondMoments:
     ) -> None:
         self.batches = self.samples = 0
         self._place, self._of, self._name = place_of(plan, layer), of, layer
+        self.key = ("second_moments", layer, of)
         own = plan.layers[self._place]
         if of not in ("activations", "gradients"):
             raise StatisticsError(unknown_name("kind of second moments", of, ("activations", "gradients")))
@@ -129,6 +134,7 @@ class SecondMoments:
         """Add one mini-batch."""
         if self._sums is None:
             self._sums = seen.gradients.new_zeros((self._width, self._width))
+        self._sums = self._sums.to(seen.gradients)  # the network may have moved
         if self._of == "gradients":
             g = seen.flat_gradients(self._place)
             self._sums.addmm_(g, g.t(), alpha=seen.batch**2)

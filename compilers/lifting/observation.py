@@ -19,11 +19,6 @@ class Request:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Equal for requests of the same thing."""
-        return (self.name, *sorted(self.options.items()))
-
 
 @dataclass
 class Found:

@@ -20,10 +20,12 @@ class Collector(Protocol):
     """One statistic of a network.
 
     Attributes:
+        key: of what it finds; another collector with this key takes its place.
         batches: number of backward passes that it has seen.
         samples: number of samples in them.
     """
 
+    key: tuple[str, ...]
     batches: int
     samples: int
 
@@ -54,6 +56,7 @@ class EdgeGradients:
         device: where it runs.
     """
 
+    key = ("edge_gradients",)
     reads_weights = True
     _WINDOW = 64
     """Batches between two additions in float64."""
@@ -120,72 +123,79 @@ class EdgeGradients:
 class VertexSignals:
     """Size of the gradients that arrive at every vertex, and moments of its values.
 
+    Variances of batches are merged in float64 (Chan, Golub and LeVeque 1983, equation 2.1), so that a mean that is
+    large beside them does not hide them.
+
     Args:
         plan: of the network.
         device: where it runs.
         activations: whether moments of the values are collected as well.
     """
 
+    key = ("vertex_signals",)
     reads_weights = False
 
     def __init__(self, plan: Plan, device: torch.device, *, activations: bool = True) -> None:
         self.batches = self.samples = 0
         self._plan, self._activations = plan, activations
-        self._gradients: Tensor | None = None
-        self._summed = torch.empty(0)
-        self._maps: dict[tuple[str, int], Tensor] = {}
+        self._squares: dict[int, Tensor] = {}
+        self._moments: dict[int, tuple[Tensor, Tensor]] = {}
 
     def update(self, seen: Observation) -> None:
         """Add one mini-batch."""
-        plan, batch = self._plan, seen.batch
-        if self._gradients is None:
-            self._gradients, self._sums, self._squares = seen.gradients.new_zeros((3, plan.rows)).double()
-            self._summed = self._gradients[plan.input_rows :]
-        # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
-        norms = torch.linalg.vector_norm(seen.gradients[plan.input_rows :], dim=1)
-        self._summed.add_(norms.square_(), alpha=batch * batch)
-        if self._activations:
-            values = seen.values
-            self._sums.add_(values.sum(1))
-            self._squares.add_(torch.linalg.vector_norm(values, dim=1).square_())
+        plan = self._plan
+        self._add_gradient(_ROWS, torch.linalg.vector_norm(seen.gradients[plan.input_rows :], dim=1), seen.batch)
+        if self._activations and seen.batch and plan.rows:
+            self._add_values(_ROWS, seen.values, 1, seen.batch)
         for place in seen.maps:
-            self._update_maps(seen, place)
+            layer = plan.layers[place]
+            if layer.role != "input":
+                norms = torch.linalg.vector_norm(seen.sum_gradients(place), dim=(0, 2, 3))
+                self._add_gradient(place, norms, seen.batch)
+            if self._activations and seen.batch and layer.output_grid:
+                self._add_values(place, seen.map_values(place), (0, 2, 3), seen.batch)
         self.batches += 1
-        self.samples += batch
+        self.samples += seen.batch
 
-    def _update_maps(self, seen: Observation, place: int) -> None:
-        axes, layer = (0, 2, 3), self._plan.layers[place]
-        if layer.role != "input":
-            norms = torch.linalg.vector_norm(seen.sum_gradients(place), dim=axes)
-            self._add("gradient", place, (seen.batch * norms).square_())
-        if self._activations and layer.output_grid:
-            values = seen.map_values(place)
-            self._add("sum", place, values.sum(axes))
-            self._add("square", place, torch.linalg.vector_norm(values, dim=axes).square())
+    def _add_gradient(self, place: int, norms: Tensor, batch: int) -> None:
+        # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
+        squares = self._squares.get(place)
+        if squares is None or squares.device != norms.device:
+            zeros = torch.zeros_like(norms, dtype=torch.float64)
+            squares = self._squares[place] = zeros if squares is None else squares.to(norms.device)
+        squares.add_(norms.square_(), alpha=batch * batch)
 
-    def _add(self, what: str, place: int, values: Tensor) -> None:
-        if (what, place) not in self._maps:
-            self._maps[what, place] = torch.zeros_like(values, dtype=torch.float64)
-        self._maps[what, place] += values
+    def _add_values(self, place: int, values: Tensor, axes: int | tuple[int, ...], batch: int) -> None:
+        var, mean = torch.var_mean(values, dim=axes, correction=0)
+        var, mean = var.double(), mean.double()
+        if place in self._moments:
+            # Batches of a layer all have as many positions, so that samples stand for them.
+            all_var, all_mean = (moment.to(mean.device) for moment in self._moments[place])
+            share = batch / (self.samples + batch)
+            step = mean - all_mean
+            mean = all_mean + share * step
+            var = (1 - share) * all_var + share * (var + (1 - share) * step**2)
+        self._moments[place] = var, mean
 
     def found(self) -> Found:
         """RMS of the gradients of sums, and mean and variance of the values, over samples and positions."""
         columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
         for place, layer in enumerate(self._plan.layers):
             rows = slice(layer.start, layer.stop)
-            assert self._gradients is not None
             if layer.role != "input":
-                of_maps = self._maps.get(("gradient", place))
-                squares = self._gradients[rows] if of_maps is None else of_maps
+                after_inputs = slice(layer.start - self._plan.input_rows, layer.stop - self._plan.input_rows)
+                squares = self._squares[place] if layer.grid else self._squares[_ROWS][after_inputs]
                 columns["rms_gradient"][place] = (squares / (self.samples * layer.sum_positions)).sqrt()
             if self._activations:
-                of_maps = self._maps.get(("sum", place))
-                count = self.samples * layer.positions
-                mean = (self._sums[rows] if of_maps is None else of_maps) / count
-                squares = self._squares[rows] if of_maps is None else self._maps["square", place]
-                columns["mean_activation"][place] = mean
-                columns["variance_activation"][place] = (squares / count - mean**2).clamp_(min=0.0)
+                var, mean = self._moments[place if layer.output_grid else _ROWS]
+                if not layer.output_grid:
+                    var, mean = var[rows], mean[rows]
+                columns["mean_activation"][place], columns["variance_activation"][place] = mean, var
         return Found(vertices={name: column for name, column in columns.items() if column})
+
+
+_ROWS = -1
+"""In place of a layer: all rows of the buffer."""
 
 
 COLLECTORS: Mapping[str, Any] = {

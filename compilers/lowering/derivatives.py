@@ -67,7 +67,8 @@ def capture(
             found.append(Captured(values, pulled))
         return found
     finally:
-        state.running.detach().copy_(running)
+        if training:  # `data`: what a pending backward has saved of them is what it was
+            state.running.data.copy_(running)
         executor.pool.release(workspace)
 
 

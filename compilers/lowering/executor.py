@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -170,6 +171,16 @@ class Executor:
         return self._bias_rows
 
 
+def as_it_is(device: torch.device) -> AbstractContextManager[object]:
+    """Keep autocast away: a compiled network runs in its own dtype, from one buffer."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return _NOTHING
+
+
+_NOTHING = nullcontext()
+
+
 def _runs(rows: Any) -> list[tuple[int, int, int]]:
     """(first place, low row, high row) of every run of consecutive rows."""
     breaks = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
@@ -215,5 +226,6 @@ class _Network(torch.autograd.Function):
                 "(save_on_cpu, checkpoint with use_reentrant=False) do not work with a compiled network."
             )
         needs = (*ctx.needs_input_grad[2:4], *ctx.needs_input_grad[6:])
-        weights, vertex, *inputs = ctx.executor.backward(workspace, ctx.run, outputs, needs)
+        with as_it_is(workspace.values.device):
+            weights, vertex, *inputs = ctx.executor.backward(workspace, ctx.run, outputs, needs)
         return (None, None, weights, vertex, None, None, *inputs)

@@ -18,7 +18,7 @@ from compilers.lifting.statistics import COLLECTORS, make_collector
 from compilers.lowering.build import initial_columns, initial_weights
 from compilers.lowering.costs import CostTable
 from compilers.lowering.derivatives import Captured, TangentPass, capture, like
-from compilers.lowering.executor import Executor
+from compilers.lowering.executor import Executor, as_it_is
 from compilers.lowering.measuring import measure_blocks
 from compilers.lowering.plan import Plan
 from compilers.lowering.workspace import State
@@ -46,7 +46,8 @@ class CompiledNetwork(nn.Module):
         graph: the graph that it was lowered from; `lift` gives it back with the present weights.
         plan: how it is run.
         options: how it was lowered.
-        weights: (slots,) every trainable edge weight, and pads that stay 0.
+        weights: (slots,) every trainable edge weight, and pads, which are 0. Gradient steps keep them so; do not write
+            to the vector otherwise, but give the graph other weights and lower it.
         vertex_parameters: (vertex slots,) every trained vertex column.
         running: (running slots,) running means and variances of batch norm.
         frozen_weights: (frozen slots,) weights of frozen edges of `Dense` links, which no optimizer sees.
@@ -92,7 +93,8 @@ class CompiledNetwork(nn.Module):
         Raises:
             InputError: when an input is missing or has another shape, dtype or device.
         """
-        return self._named(self._executor.run(self._state(), self._checked(x), training=self.training))
+        with as_it_is(self.weights.device):
+            return self._named(self._executor.run(self._state(), self._checked(x), training=self.training))
 
     def _checked(self, x: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
         layers = self.plan.inputs
@@ -102,6 +104,8 @@ class CompiledNetwork(nn.Module):
             raise InputError(f"Inputs are given for {sorted(given)}, the network has the input layers {names}.")
         inputs = [given[layer.name] for layer in layers]
         for layer, value in zip(layers, inputs, strict=True):
+            if not isinstance(value, Tensor):
+                raise InputError(f"Input {layer.name!r} is {type(value).__name__}; make a torch.Tensor of it.")
             if value.shape[1:] != layer.shape:
                 expected = ", ".join(map(str, layer.shape))
                 raise InputError(f"Input {layer.name!r} has shape {tuple(value.shape)}, expected (batch, {expected}).")
@@ -216,12 +220,19 @@ class CompiledNetwork(nn.Module):
         def pull(outputs: Sequence[Tensor]) -> list[Tensor]:
             made = cotangent(self._named(list(outputs))) if callable(cotangent) else cotangent
             listed = [value.detach() for value in self._listed(made)]
+            if any(len(v) != len(given[0]) for v in listed):
+                raise InputError(f"Cotangents have {[len(v) for v in listed]} samples, the batch has {len(given[0])}.")
             if sample_weight is None:
                 return listed
+            if sample_weight.shape != (len(given[0]),):
+                shape = tuple(sample_weight.shape)
+                raise InputError(f"sample_weight has shape {shape}, expected ({len(given[0])},), one per sample.")
             return [v * sample_weight.to(v).view(-1, *[1] * (v.dim() - 1)) for v in listed]
 
         pulled = None if cotangent is None else pull
-        found = capture(self._executor, self._state(), given, places, pulled, training=self.training)
+        # Buffers that were made in inference mode could not be written to by a later training step.
+        with torch.inference_mode(False):
+            found = capture(self._executor, self._state(), given, places, pulled, training=self.training)
         return dict(zip(layers, found, strict=True))
 
     def measure(self, x: Tensor | Mapping[str, Tensor], *, repeats: int = 9) -> dict[tuple[str, int], float]:
@@ -235,7 +246,8 @@ class CompiledNetwork(nn.Module):
             By (layer name, number of the block), as `plan.summary(measured=...)` takes them.
         """
         inputs = [value.detach() for value in self._checked(x)]
-        return measure_blocks(self._executor, self._state(), inputs, repeats=repeats)
+        with self._unseen():
+            return measure_blocks(self._executor, self._state(), inputs, repeats=repeats)
 
     def _state(self) -> State:
         return State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
@@ -290,7 +302,8 @@ class CompiledNetwork(nn.Module):
                 "edge_gradients": mean of the gradient of every edge, mean and variance of its absolute value.
                 "vertex_signals": RMS of the gradient of every sum over samples and positions, and (unless
                     `activations=False`) mean and variance of the values.
-                "cross_moments": mean of h_s * dL/dz_t for `source` and `target`, tap by tap for maps (`kind`).
+                "cross_moments": mean of h_s * dL/dz_t for `source` and `target`, tap by tap for maps (of one `kind`
+                    at a time).
                 "second_moments": Kronecker factors of a `layer`, `of` its "activations" (1 appended; for maps of the
                     columns that a link of some `kind` reads) or "gradients".
             options: of the statistic; layers by name.
@@ -299,8 +312,9 @@ class CompiledNetwork(nn.Module):
             StatisticsError: for an unknown name, layer or option, and for what is larger than memory, with the size.
         """
         request = Request(name, options)
-        self._executor.collectors[request.key] = make_collector(self.plan, self.weights.device, request)
-        self._requests[request.key] = request
+        collector = make_collector(self.plan, self.weights.device, request)
+        self._executor.collectors[collector.key] = collector
+        self._requests[collector.key] = request
 
     def release(self, name: str) -> None:
         """Stop collecting a statistic and forget it. Raises `StatisticsError` for an unknown name."""
@@ -335,7 +349,7 @@ class CompiledNetwork(nn.Module):
         vertices: dict[str, Any] = {}
         moments: dict[tuple[str, ...], Any] = {}
         for key, collector in collectors.items():
-            if not collector.batches:
+            if not collector.samples:
                 raise StatisticsError(f"{key[0]!r} has seen no mini-batch; run a backward after the request.")
             found = collector.found()
             edges |= {name: self.edge_column(values) for name, values in found.edges.items()}
@@ -397,12 +411,18 @@ class CompiledNetwork(nn.Module):
         """A network with its own tensors; graph and plan, which never change, are shared."""
         new = CompiledNetwork(self.graph, self.plan, self.options, self.weights.device, self.weights.dtype)
         memo[id(self)] = new
-        for mine, theirs in ((self.weights, new.weights), (self.vertex_parameters, new.vertex_parameters)):
+        for name, mine in (*self.named_parameters(), *self.named_buffers()):
+            theirs = getattr(new, name)
             theirs.data.copy_(mine.data)
-            theirs.requires_grad_(mine.requires_grad)
-            theirs.grad = copy.deepcopy(mine.grad, memo)
-        new.running.copy_(self.running)
-        return new.train(self.training)
+            memo[id(mine)] = theirs  # an optimizer that is copied along trains the copy
+            if isinstance(mine, nn.Parameter):
+                theirs.requires_grad_(mine.requires_grad)
+                theirs.grad = copy.deepcopy(mine.grad, memo)
+        own = {"_parameters", "_buffers", "_executor", "_requests", "graph", "plan", "options"}
+        for name, value in self.__dict__.items():
+            if name not in own:
+                new.__dict__[name] = copy.deepcopy(value, memo)
+        return new
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the buffers of the executor; requested statistics are forgotten, as in a deep copy."""

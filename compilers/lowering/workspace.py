@@ -124,7 +124,8 @@ class Workspace:
     def gradients(self, *, inputs: bool) -> Gradients:
         """The gradients, bound to every kernel; rows that are used are 0."""
         if self._gradients is None:
-            self._gradients = Gradients(torch.zeros_like(self.values))
+            with torch.inference_mode(False):  # else they could not be written to outside of it
+                self._gradients = Gradients(torch.zeros_like(self.values))
         gradients = self._gradients
         if self._bound_inputs is not inputs:
             for step in self.steps:
@@ -240,7 +241,8 @@ class Pool:
 
         Saved by autograd, the token lives exactly as long as a backward may still come.
         """
-        token = workspace.values.detach()
+        # Not `detach`: writing to the buffer between two backwards, as statistics do, is no change of what was saved.
+        token = workspace.values.data
         free = self._free
 
         def give_back(_: object) -> None:
