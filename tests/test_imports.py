@@ -14,18 +14,19 @@ ROOT = Path(__file__).parents[1]
 ORDER = [
     {"errors", "files"},
     {"graph"},
+    {"analysis"},
     {"interpret", "statistics", "container", "serialize"},
     {"proof"},
     {"rewriting"},
     {"rules"},
     {"criteria", "schedules"},
     {"methods"},
-    {"analysis", "viz"},
+    {"viz"},
     {"testing"},
     {"app"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
-WITHIN = {("serialize", "container"), ("viz", "analysis")}
+WITHIN = {("serialize", "container")}
 LAZY = {("graph", "viz"), ("graph", "proof")}  # Graph._repr_svg_ draws itself, Graph.bounds proves them
 
 

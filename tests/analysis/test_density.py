@@ -1,0 +1,42 @@
+"""Links that may miss edges, and their density."""
+
+import pytest
+
+import netgraph as ng
+from netgraph.analysis import admissible_edges, density, sparse_links
+from netgraph.errors import GraphError
+
+
+def names(graph, keys):
+    return [(graph.layer(a).name, graph.layer(b).name) for a, b, _port in keys]
+
+
+def test_the_links_into_the_output_stay_dense():
+    graph = ng.mlp([4, 5, 3], density=0.5)
+    assert names(graph, sparse_links(graph)) == [("input", "hidden1")]
+    assert names(graph, sparse_links(graph, head=True)) == [("input", "hidden1"), ("hidden1", "output")]
+
+
+def test_a_linear_network_has_no_other_links():
+    graph = ng.mlp([4, 3])
+    assert names(graph, sparse_links(graph)) == [("input", "output")]
+
+
+def test_wires_are_left_out():
+    graph = ng.resnet(8, input_size=(1, 8, 8), width=2)
+    found = sparse_links(graph)
+    assert len(found) == 7
+    assert admissible_edges(graph, found) == 9 * (2 + 2 * 4 + 8 + 16 + 32 + 64)
+
+
+def test_density_counts_only_the_given_links():
+    graph = ng.mlp([4, 5, 3], density=0.5)
+    inner = sparse_links(graph)
+    assert density(graph, inner) == 0.5
+    assert density(graph, sparse_links(graph, head=True)) == (10 + round(0.5 * 15)) / 35
+    assert density(graph, ()) == 0.0
+
+
+def test_an_unknown_link_is_named():
+    with pytest.raises(GraphError, match=r"no link \(7, 8, 0\)"):
+        density(ng.mlp([4, 3]), [(7, 8, 0)])
