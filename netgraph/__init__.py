@@ -23,6 +23,7 @@ from netgraph.graph import (
     mlp,
     reinitialised,
     resnet,
+    rewound,
     vgg,
 )
 from netgraph.interpret import interpret, interpret_layers
@@ -88,6 +89,7 @@ __all__ = [
     "mlp",
     "proof",
     "reinitialised",
+    "rewound",
     "resnet",
     "rules",
     "save",

@@ -1,19 +1,21 @@
 """Training: a short loop, events for callbacks, checkpoints that resume exactly."""
 
 from compilers.training.augment import check_augment
+from compilers.training.collect import collect, dense_gradients, edge_statistics
 from compilers.training.evaluate import evaluate, squared_errors, training_loss
 from compilers.training.events import (
     Callback,
     EpochEnded,
     Event,
     NothingSelected,
+    PhaseBegan,
     Proposed,
     Rewritten,
     Settled,
     Stopped,
     every,
 )
-from compilers.training.loop import edge_statistics, train, train_epoch
+from compilers.training.loop import train, train_epoch
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import (
     TrainState,
@@ -29,6 +31,7 @@ __all__ = [
     "EpochEnded",
     "Event",
     "NothingSelected",
+    "PhaseBegan",
     "Proposed",
     "Rewritten",
     "Settled",
@@ -39,6 +42,8 @@ __all__ = [
     "begin",
     "check_augment",
     "checkpoint_graph",
+    "collect",
+    "dense_gradients",
     "edge_statistics",
     "evaluate",
     "every",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.methods import Proposal
+from netgraph.methods import NewPhase, Proposal
 from netgraph.rewriting import Result
 
 
@@ -77,6 +77,14 @@ class NothingSelected:
 
 
 @dataclass(frozen=True)
+class PhaseBegan:
+    """A new phase of training begins after an epoch."""
+
+    epoch: int
+    step: NewPhase
+
+
+@dataclass(frozen=True)
 class Stopped:
     """Training ended before its last epoch.
 
@@ -89,7 +97,7 @@ class Stopped:
     reason: str
 
 
-Event = EpochEnded | Proposed | Rewritten | NothingSelected | Stopped | Settled
+Event = EpochEnded | Proposed | Rewritten | NothingSelected | PhaseBegan | Stopped | Settled
 Callback = Callable[[Event], None]
 
 

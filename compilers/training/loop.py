@@ -11,34 +11,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers import CompiledNetwork, lift, migrate, settle_running
+from compilers import migrate, settle_running
+from compilers.lowering.lower import lower_with
 from compilers.training.augment import Augment, check_augment
+from compilers.training.batches import AUGMENT, REWRITE, SCORE, SHUFFLE, mini_batches, stream_seed
+from compilers.training.context import TrainerContext
 from compilers.training.evaluate import evaluate, training_loss
 from compilers.training.events import (
     Callback,
     EpochEnded,
     Event,
     NothingSelected,
+    PhaseBegan,
     Proposed,
     Rewritten,
     Settled,
     Stopped,
 )
 from compilers.training.settings import TrainingData, TrainSettings
-from compilers.training.state import TrainState
+from compilers.training.state import FORWARDS_PER_STEP, TrainState, make_optimizer
 from netgraph.analysis import forward_flops
-from netgraph.errors import DataError, DivergenceError, InputError, StatisticsError
-from netgraph.graph import Array, Graph
-from netgraph.methods import Action, Method, Proposal
+from netgraph.errors import DataError, DivergenceError, InputError
+from netgraph.graph import Array, Graph, rewound
+from netgraph.methods import NEW_PHASE, Action, Method, NewPhase, Proposal
 from netgraph.rewriting import apply
-from netgraph.schedules import History, get_curve
+from netgraph.schedules import get_curve
 from netgraph.statistics import Statistics
-
-SHUFFLE, SCORE, PROPOSE, REWRITE, AUGMENT = range(5)
-"""What random numbers are for; each use has its own stream for each epoch or rewrite, so nothing needs to be stored."""
-
-FORWARDS_PER_STEP = 3
-"""What a training step costs in forwards: a backward is two, for the gradients of the weights and of the values."""
 
 PROBE_SAMPLES = 256
 """Validation samples at most on which the change of the outputs by a rewrite is measured."""
@@ -79,12 +77,15 @@ def train(
         _check_domain(state.net.graph, name, getattr(data, name))
     for name in ("y_train", "y_valid"):
         _check_targets(state.net.graph, name, getattr(data, name), data.task)
+    if method is not None and not state.epoch:
+        state.phase = method.opening
     while state.epoch < settings.epochs and state.stopped is None:
         started = time.perf_counter()
         metrics, signals = train_epoch(state, data, settings, method.watches if method is not None else None)
         metrics |= {f"val_{k}": v for k, v in evaluate(state.net, data.x_valid, data.y_valid, data.task).items()}
         metrics["edges"] = state.net.graph.num_edges
         metrics["flops"] = float(FORWARDS_PER_STEP * len(data.x_train) * forward_flops(state.net.graph))
+        state.costs["training"] = state.costs.get("training", 0.0) + metrics["flops"]
         metrics["seconds"] = time.perf_counter() - started
         _check_finite(state, metrics)
         state.history.append(metrics)
@@ -93,7 +94,7 @@ def train(
             ended = time.perf_counter()
             _rewrite(state, data, settings, method, signals, callbacks)
             state.rewriting += time.perf_counter() - ended
-        growing = method is not None and method.pending(_Context(state, data, settings, None))
+        growing = method is not None and method.pending(TrainerContext(state, data, settings, None))
         if state.epoch < settings.epochs and not growing and _no_longer_improves(state, settings):
             state.stopped = f"the validation loss has not improved for {settings.patience} epochs"
             _tell(callbacks, Stopped(state.epoch, state.stopped))
@@ -120,10 +121,9 @@ def train_epoch(
     """
     net, optimizer = state.net, state.optimizer
     loss_of = training_loss(data.task, settings.label_smoothing)
-    curve = get_curve(settings.curve)
     total = torch.zeros((), device=data.device)
     net.train()
-    batches = _batches(data, settings, state.epoch, SHUFFLE, net.graph)
+    batches = mini_batches(data, settings, state.epoch, SHUFFLE, net.graph)
     augment = _augment(data, settings, state.epoch, net.graph)
     for step, rows in enumerate(batches):
         if step == max(0, len(batches) - settings.watch_batches):
@@ -132,7 +132,7 @@ def train_epoch(
         x, y = data.x_train[rows], data.y_train[rows]
         if augment is not None:
             x = augment(x, rows)
-        rate = settings.learning_rate * curve((state.epoch + step / len(batches)) / settings.epochs)
+        rate = _learning_rate(state, settings, step / len(batches))
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
@@ -147,33 +147,10 @@ def train_epoch(
     return metrics, signals
 
 
-def edge_statistics(net: CompiledNetwork, data: TrainingData, settings: TrainSettings, epoch: int) -> Statistics:
-    """Gradient statistics at fixed weights over `settings.score_batches` mini-batches of the training data."""
-    loss_of = training_loss(data.task, settings.label_smoothing)
-    running = net.running.clone()
-    net.request("edge_gradients")
-    try:
-        for rows in _batches(data, settings, epoch, SCORE, net.graph)[: settings.score_batches]:
-            net.zero_grad(set_to_none=True)
-            loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()  # type: ignore[no-untyped-call]
-        net.zero_grad(set_to_none=True)
-        return net.statistics()
-    finally:
-        net.release("edge_gradients")
-        net.running.copy_(running)
-
-
-def _batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int, graph: Graph) -> tuple[Tensor, ...]:
-    """Row numbers of the mini-batches of one shuffled pass over the training data.
-
-    A single sample at the end joins the batch before it where batch norm could not normalise it.
-    """
-    generator = torch.Generator().manual_seed(stream_seed(settings.seed, epoch, use))
-    order = torch.randperm(len(data.x_train), generator=generator).to(data.device)
-    batches = torch.split(order, settings.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1 and any(la.norm == "batch" for la in graph.layers_by_id.values()):
-        return (*batches[:-2], torch.cat(batches[-2:]))
-    return batches
+def _learning_rate(state: TrainState, settings: TrainSettings, share: float) -> float:
+    """The learning rate after a share of the present epoch."""
+    progress = state.phase.progress(state.epoch - state.phase_start + share, settings.epochs - state.phase_start)
+    return settings.learning_rate * get_curve(state.phase.curve or settings.curve)(progress)
 
 
 def _augment(data: TrainingData, settings: TrainSettings, epoch: int, graph: Graph) -> Augment | None:
@@ -184,55 +161,6 @@ def _augment(data: TrainingData, settings: TrainSettings, epoch: int, graph: Gra
     return Augment(settings, graph, len(data.x_train), seed, data.device)
 
 
-def stream_seed(seed: int, epoch: int, use: int) -> int:
-    """Seed of one stream of random numbers."""
-    return int(np.random.SeedSequence([seed, epoch, use]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-class _Context:
-    """What the method sees; see `netgraph.methods.Context`."""
-
-    def __init__(
-        self, state: TrainState, data: TrainingData, settings: TrainSettings, signals: Statistics | None
-    ) -> None:
-        self._state, self._data, self._settings, self._signals = state, data, settings, signals
-        self._graph: Graph | None = None
-        self._statistics: Statistics | None = None
-        self.rng = np.random.default_rng(stream_seed(settings.seed, state.epoch, PROPOSE))
-
-    @property
-    def graph(self) -> Graph:
-        if self._graph is None:
-            self._graph = lift(self._state.net)
-        return self._graph
-
-    @property
-    def history(self) -> History:
-        return self._state.history
-
-    @property
-    def epochs(self) -> int:
-        return self._settings.epochs
-
-    @property
-    def actions(self) -> Sequence[Action]:
-        return self._state.actions
-
-    def statistics(self) -> Statistics:
-        if self._statistics is None:
-            self._statistics = edge_statistics(self._state.net, self._data, self._settings, self._state.epoch)
-        return self._statistics
-
-    def signals(self) -> Statistics:
-        if self._signals is None:
-            raise StatisticsError("The method watches no statistics; name them in Method(watches=...).")
-        return self._signals
-
-    def moved_on(self) -> None:
-        """Forget what belonged to the topology before a rewrite."""
-        self._graph = self._statistics = None
-
-
 def _rewrite(
     state: TrainState,
     data: TrainingData,
@@ -241,10 +169,15 @@ def _rewrite(
     signals: Statistics | None,
     callbacks: Sequence[Callback],
 ) -> None:
-    context = _Context(state, data, settings, signals)
+    context = TrainerContext(state, data, settings, signals)
     unread: list[Array] = []
     for proposal in method.propose(context):
         before = context.graph
+        if isinstance(proposal, NewPhase):
+            _begin_phase(state, settings, proposal)
+            context.moved_on()
+            _tell(callbacks, PhaseBegan(state.epoch, proposal))
+            continue
         if proposal.on is not None and not len(proposal.on):
             state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, 0, before.num_edges))
             _tell(callbacks, NothingSelected(state.epoch, proposal))
@@ -256,9 +189,19 @@ def _rewrite(
             unread.append(event.result.delta.vertices_added.id)
         _tell(callbacks, event)
     if unread:
-        rows = _batches(data, settings, state.epoch, SCORE, state.net.graph)[0]
+        rows = mini_batches(data, settings, state.epoch, SCORE, state.net.graph)[0]
         ids = np.concatenate(unread)
         settle_running(state.net, ids[np.isin(ids, state.net.graph.vertices.id)], data.x_train[rows])
+
+
+def _begin_phase(state: TrainState, settings: TrainSettings, step: NewPhase) -> None:
+    state.actions.append(Action(step.part, NEW_PHASE, state.epoch, 0, state.net.graph.num_edges))
+    state.phase, state.phase_start = step.phase, state.epoch
+    if step.origin is not None:
+        net = state.net
+        graph = rewound(net.graph, step.origin)
+        state.net = lower_with(graph, net.options, net.weights.device, net.weights.dtype, settled=net.plan.choices)
+        state.optimizer = make_optimizer(state.net, settings)
 
 
 def _carry_out(
@@ -349,8 +292,8 @@ def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
 
 
 def _no_longer_improves(state: TrainState, settings: TrainSettings) -> bool:
-    """Whether the validation loss has not improved for `patience` epochs, counted from the last rewrite."""
-    since = max((action.epoch for action in state.actions if action.matches > 0), default=0)
+    """Whether the validation loss has not improved for `patience` epochs since the last rewrite or new phase."""
+    since = max([state.phase_start, *(action.epoch for action in state.actions if action.matches > 0)])
     losses = [entry["val_loss"] for entry in state.history[since:]]
     if not settings.patience or not losses:
         return False

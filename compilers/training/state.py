@@ -24,14 +24,17 @@ from compilers.lowering.network import Options
 from compilers.lowering.plan import Choice, Plan, Site
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
-from netgraph.errors import CompileError, FileFormatError, GraphError, TrainingError
+from netgraph.errors import CompileError, FileFormatError, GraphError, OptionError, TrainingError
 from netgraph.graph import Graph
 from netgraph.methods import Action
+from netgraph.schedules import Phase
 from netgraph.serialize import from_columns, to_columns
 
 KIND = "checkpoint"
-VERSION = 2
-"""Version 1 did not keep the choices of the plan: such a file loads as long as the same ones are made again."""
+VERSION = 3
+
+FORWARDS_PER_STEP = 3
+"""What a training step costs in forwards: a backward is two, for the gradients of the weights and of the values."""
 
 VECTORS = ("weights", "vertex_parameters", "running")
 
@@ -48,6 +51,10 @@ class TrainState:
         stopped: why training ended early, or None.
         elapsed: wall seconds spent so far, earlier parts of a resumed run included.
         rewriting: wall seconds between epochs so far, on statistics, rewrites and telling the callbacks of them.
+        phase: the present phase of training.
+        phase_start: epochs finished when it began.
+        costs: floating-point operations so far by what they were for: "training" (three forwards a step), "statistics"
+            (of edges), "dense gradients" (of missing edges as well), "paths" (scores by paths).
     """
 
     net: CompiledNetwork
@@ -57,6 +64,9 @@ class TrainState:
     stopped: str | None = None
     elapsed: float = 0.0
     rewriting: float = 0.0
+    phase: Phase = field(default_factory=Phase)
+    phase_start: int = 0
+    costs: dict[str, float] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -106,6 +116,8 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
         "stopped": state.stopped,
         "elapsed": state.elapsed,
         "rewriting": state.rewriting,
+        "phase": {"start": state.phase_start, **asdict(state.phase)},
+        "costs": state.costs,
         "optimizer": type(state.optimizer).__name__,
     }
     target = Path(path)
@@ -132,15 +144,18 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         actions = [Action(**values) for values in structure["actions"]]
         history = [dict(entry) for entry in structure["history"]]
         stopped, made_with = structure["stopped"], structure["optimizer"]
-        elapsed, rewriting = structure["elapsed"], structure.get("rewriting", 0.0)
+        elapsed, rewriting = structure["elapsed"], structure["rewriting"]
+        began = dict(structure["phase"])
+        start, phase, costs = int(began.pop("start")), Phase(**began), dict(structure["costs"])
         lowering = structure["lowering"]
         dtype, digest = {"float32": torch.float32, "float64": torch.float64}[lowering["dtype"]], lowering["plan"]
         options = Options(CostTable(**lowering["costs"]), dict(lowering["kernels"]))
-        choices = _choices(lowering["choices"]) if "choices" in lowering else None
-    except (FileFormatError, GraphError, KeyError, TypeError, ValueError) as error:
+        choices = _choices(lowering["choices"])
+    except (FileFormatError, GraphError, OptionError, KeyError, TypeError, ValueError) as error:
         previous = Path(path).with_suffix(".previous")
         hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
-        raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}.{hint}") from error
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {what}.{hint}") from error
     net = _lowered(graph, path, device, dtype, options, choices, digest)
     with torch.no_grad():
         for name, values in _part(arrays, "net.").items():
@@ -153,7 +168,7 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         )
     tensors = {name: torch.from_numpy(values.copy()) for name, values in _part(arrays, "optimizer.").items()}
     load_optimizer_state(optimizer, tensors)
-    return TrainState(net, optimizer, history, actions, stopped, elapsed, rewriting)
+    return TrainState(net, optimizer, history, actions, stopped, elapsed, rewriting, phase, start, costs)
 
 
 def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
@@ -175,7 +190,7 @@ def _lowered(
     device: torch.device,
     dtype: torch.dtype,
     options: Options,
-    choices: dict[Site, Choice] | None,
+    choices: dict[Site, Choice],
     digest: str,
 ) -> CompiledNetwork:
     """The network, lowered as it was: only then does the state of the optimizer belong to the same slots."""
@@ -183,7 +198,7 @@ def _lowered(
         net = lower_with(graph, options, device, dtype, settled=choices)
     except CompileError as error:
         raise TrainingError(f"The network of the checkpoint {os.fspath(path)!r} cannot be lowered: {error}") from error
-    if net.plan.digest.hex() != digest or choices not in (None, net.plan.choices):
+    if net.plan.digest.hex() != digest or choices != net.plan.choices:
         raise TrainingError(
             f"The network of the checkpoint {os.fspath(path)!r} is now lowered to another plan than the one it was "
             "trained with, which the optimizer state does not fit; resume with the netgraph that wrote it."

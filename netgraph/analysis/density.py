@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netgraph.errors import GraphError
-from netgraph.graph import Graph, Identity
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Graph, Identity, LinkKey
 
 
 def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from netgraph.graph import Graph, Identity
+from netgraph.analysis.density import admissible_edges
+from netgraph.graph import Graph, Identity, LinkKey
 
 
-def forward_flops(graph: Graph) -> int:
+def forward_flops(graph: Graph, *, dense: Iterable[LinkKey] = ()) -> int:
     """Floating-point operations of a forward of one sample: two, multiply and add, per edge and position.
 
     An edge acts at every position of the grid of its target, before pooling; an edge of a convolution also at those
@@ -16,15 +18,16 @@ def forward_flops(graph: Graph) -> int:
 
     Args:
         graph: any graph.
+        dense: keys of links that count as if none of their edges were missing.
 
     Returns:
         Twice the number of multiply-adds.
 
     Cost: O(links).
     """
-    layers = graph.layers_by_id
+    layers, full = graph.layers_by_id, frozenset(dense)
     return 2 * sum(
-        len(link) * math.prod(layers[link.target].grid)
-        for link in graph.links_by_key.values()
+        (admissible_edges(graph, [key]) if key in full else len(link)) * math.prod(layers[link.target].grid)
+        for key, link in graph.links_by_key.items()
         if not isinstance(link.kind, Identity)
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from compilers.training import EpochEnded, Event, NothingSelected, Proposed, Rewritten, Settled, Stopped
+from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
 from netgraph.methods import Proposal
 from netgraph.rewriting import Result
 
@@ -51,6 +51,9 @@ class ProgressDisplay:
             self._announce(event.proposal)
             text = f"{event.proposal.part}: nothing to rewrite ({event.proposal.reason})"
             self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False)
+        elif isinstance(event, PhaseBegan):
+            text = f"{event.step.part}: new phase ({event.step.reason})"
+            self._console.print(f"  [magenta]{escape(text)}[/]", highlight=False)
         elif isinstance(event, Stopped):
             self._console.print(f"  [yellow]stopped: {escape(event.reason)}[/]", highlight=False)
         elif isinstance(event, Settled):

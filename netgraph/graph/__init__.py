@@ -5,9 +5,9 @@ from netgraph.graph.architectures import convnet, resnet, vgg
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph, NextIds
-from netgraph.graph.initialise import Init, reinitialised
+from netgraph.graph.initialise import Init, reinitialised, rewound
 from netgraph.graph.layer import Grid, Layer, Pool
-from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKind
+from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Init",
     "Layer",
     "Link",
+    "LinkKey",
     "LinkKind",
     "NextIds",
     "Pool",
@@ -36,5 +37,6 @@ __all__ = [
     "mlp",
     "reinitialised",
     "resnet",
+    "rewound",
     "vgg",
 ]

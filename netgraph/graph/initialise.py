@@ -74,3 +74,27 @@ def _starting_values(graph: Graph) -> Mapping[str, Array]:
         for name, value in {"bias": 0.0, **layer.required_columns()}.items():
             columns.setdefault(name, np.zeros(graph.num_vertices))[first : first + len(layer)] = value
     return columns
+
+
+def rewound(graph: Graph, origin: Graph) -> Graph:
+    """The same topology with the weights and vertex columns of an earlier graph, by id.
+
+    What `origin` does not have keeps its values. So pruned networks go back to their initial weights.
+
+    Args:
+        graph: the graph.
+        origin: a graph of the same history.
+
+    Cost: O((edges + vertices) log), for finding ids.
+    """
+    weight = np.array(graph.edges.weight)
+    rows = origin.edges.find(graph.edges.id)
+    weight[rows >= 0] = origin.edges.weight[rows[rows >= 0]]
+    rows = origin.vertices.find(graph.vertices.id)
+    columns = {}
+    for name in _starting_values(graph):
+        mine, theirs = np.array(graph.vertices.column(name)), origin.vertices.column(name)
+        had = (rows >= 0) & ~np.isnan(theirs[rows])
+        mine[had] = theirs[rows[had]]
+        columns[name] = mine
+    return graph.with_weights(weight, vertices=columns)

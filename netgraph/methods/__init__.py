@@ -1,6 +1,6 @@
 """Growth methods: compositions of parts."""
 
-from netgraph.methods.method import Action, Context, Method, Part, Proposal
+from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Step
 from netgraph.methods.nagn import NagnOptions, nagn
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
 from netgraph.methods.registry import METHODS, MethodSpec, get_method
@@ -10,11 +10,13 @@ from netgraph.methods.widen import Widen, layer_profile
 
 __all__ = [
     "METHODS",
+    "NEW_PHASE",
     "Action",
     "Context",
     "Method",
     "MethodSpec",
     "NagnOptions",
+    "NewPhase",
     "Part",
     "Proposal",
     "PruneBelow",
@@ -22,6 +24,7 @@ __all__ = [
     "Split",
     "SsonnOptions",
     "Start",
+    "Step",
     "Widen",
     "get_method",
     "layer_profile",

@@ -8,10 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from netgraph.graph import Graph
+from netgraph.graph import Graph, LinkKey
 from netgraph.rewriting import Rule
-from netgraph.schedules import History
+from netgraph.schedules import History, Phase
 from netgraph.statistics import Statistics
+
+NEW_PHASE = "new-phase"
+"""What stands for a rule in the `Action` of a new phase."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,9 @@ class Action:
 
     Attributes:
         part: name of the part that proposed it.
-        rule: name of the rule.
+        rule: name of the rule, or `NEW_PHASE`.
         epoch: epochs finished when it was proposed.
-        matches: how many matches were rewritten; 0 when nothing was selected.
+        matches: how many matches were rewritten; 0 when nothing was selected, and for a new phase.
         edges_before: trainable edges before it.
     """
 
@@ -59,6 +62,15 @@ class Context(Protocol):
     def statistics(self) -> Statistics:
         """Gradient statistics of the current topology at the current weights; collected when asked for."""
 
+    def dense_gradients(self, links: Sequence[LinkKey]) -> Statistics:
+        """Mean gradient of every edge of these links, present or missing, over one mini-batch of training data.
+
+        They are cross moments, `Statistics.cross(source, target)`, of the current topology at the current weights.
+        """
+
+    def spend(self, kind: str, flops: float) -> None:
+        """Count floating-point operations that the trainer does not see, such as passes over paths, under a name."""
+
     def signals(self) -> Statistics:
         """What the method watches, over the last mini-batches of the epoch: it costs no steps of its own.
 
@@ -88,11 +100,33 @@ class Proposal:
     settle: bool = False
 
 
+@dataclass(frozen=True)
+class NewPhase:
+    """A turning point: the learning rate begins a curve of its own, and weights may return to earlier ones.
+
+    Attributes:
+        part: name of the part.
+        phase: what begins.
+        reason: why, in words, for people who watch.
+        origin: weights and vertex columns go back to the values that they have in this graph, by id, and the optimizer
+            starts afresh; None lets both go on as they are.
+    """
+
+    part: str
+    phase: Phase
+    reason: str
+    origin: Graph | None = None
+
+
+Step = Proposal | NewPhase
+"""What a part may ask for."""
+
+
 class Part(Protocol):
     """One part of a method."""
 
-    def propose(self, context: Context) -> Iterator[Proposal]:
-        """Yield rewrites; each is carried out before the next is asked for."""
+    def propose(self, context: Context) -> Iterator[Step]:
+        """Yield rewrites and new phases; each is carried out before the next is asked for."""
 
     def pending(self, context: Context) -> bool:
         """Whether it may still propose something in a later epoch; training does not stop early before that."""
@@ -107,15 +141,17 @@ class Method:
         parts: its parts.
         source: where it is published.
         watches: statistics that its parts find in `Context.signals`, by name, with the options of their requests.
+        opening: the phase that a run begins with; it ends when a part asks for a new one.
     """
 
     name: str
     parts: tuple[Part, ...]
     source: str = ""
     watches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    opening: Phase = field(default_factory=Phase)
 
-    def propose(self, context: Context) -> Iterator[Proposal]:
-        """Yield the proposals of all parts in order."""
+    def propose(self, context: Context) -> Iterator[Step]:
+        """Yield what all parts ask for, in order."""
         for part in self.parts:
             yield from part.propose(context)
 

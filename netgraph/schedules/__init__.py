@@ -1,14 +1,17 @@
 """When to act, and curves over training. Everything here is a function of what it is given."""
 
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
-from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Trigger, WindowGain
+from netgraph.schedules.phase import Phase
+from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Stalled, Trigger, WindowGain
 
 __all__ = [
     "CURVES",
     "EveryEpochs",
     "FirstOf",
     "History",
+    "Phase",
     "Plateau",
+    "Stalled",
     "Trigger",
     "WindowGain",
     "cubic_target",

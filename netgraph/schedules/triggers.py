@@ -127,6 +127,32 @@ class EveryEpochs(Trigger):
 
 
 @dataclass(frozen=True)
+class Stalled(Trigger):
+    """Fires when a metric has had no new best value for `patience` epochs since the last action: early stopping.
+
+    Attributes:
+        patience: epochs without a new best value.
+        metric: name of the metric; one whose name ends in "loss" or "rmse" is best when small.
+    """
+
+    patience: int = 3
+    metric: str = "val_loss"
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise OptionError(f"patience={self.patience} is below 1 epoch.")
+
+    def fires(self, history: History, last_action: int) -> bool:
+        """Whether the best value since the last action lies at least `patience` epochs back."""
+        recent = _values(history[last_action:], self.metric)
+        if not recent:
+            return False
+        sign = 1.0 if self.metric.endswith(("loss", "rmse")) else -1.0
+        best = min(range(len(recent)), key=lambda i: sign * recent[i])
+        return len(recent) - 1 - best >= self.patience
+
+
+@dataclass(frozen=True)
 class FirstOf(Trigger):
     """Fires as soon as one of its triggers does."""
 

@@ -49,3 +49,13 @@ def test_a_residual_network_has_the_known_number_of_multiply_adds():
 
 def test_a_vgg_has_the_known_number_of_multiply_adds():
     assert forward_flops(ng.vgg(16, width=64)) == 2 * 313_201_664
+
+
+def test_links_may_count_as_if_they_were_dense():
+    graph = ng.convnet([[4], [6]], input_size=(1, 8, 8), classes=3)
+    few = ng.apply(ng.rules.PruneEdges(below=None), graph, on=graph.edges.id[::2], probe=None).graph
+    assert forward_flops(few) < forward_flops(graph)
+    assert forward_flops(few, dense=few.links_by_key) == forward_flops(graph)
+    first = next(iter(few.links_by_key))
+    missing = 4 * 9 - len(few.links_by_key[first])
+    assert forward_flops(few, dense=[first]) == forward_flops(few) + 2 * 64 * missing

@@ -83,3 +83,27 @@ def test_kaiming_keeps_the_variance_that_its_name_promises():
 def test_an_unknown_init_is_refused():
     with pytest.raises(OptionError, match="Did you mean 'kaiming'"):
         ng.reinitialised(ng.mlp([2, 2]), seed=0, init="kaimin")
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_rewound_values_are_those_of_the_origin_by_id(name):
+    graph = BUILT[name](7)[0]
+    assert ng.rewound(changed(graph), graph).equals(graph)
+
+
+def test_what_the_origin_does_not_have_keeps_its_values():
+    start = ng.mlp([30, 20, 3], domain=(0, 1), seed=1)
+    grown = ng.apply(ng.rules.WidenLayer(count=2), start, rng=2).graph
+    grown = ng.apply(ng.rules.PruneEdges(below=None), grown, on=start.edges.id[::7], rng=2).graph
+    trained = changed(grown)
+    back = ng.rewound(trained, start)
+    assert back.same_topology(grown)
+    old = back.edges.id < start.next_ids.edge
+    assert old.sum() < len(start.edges)
+    assert not old.all()
+    assert np.array_equal(back.edges.weight[old], start.edges.weight[start.edges.find(back.edges.id[old])])
+    assert np.array_equal(back.edges.weight[~old], trained.edges.weight[~old])
+    old = back.vertices.id < start.next_ids.vertex
+    bias = back.vertices.column("bias")
+    assert np.array_equal(bias[old], start.vertices.column("bias"), equal_nan=True)
+    assert np.array_equal(bias[~old], trained.vertices.column("bias")[~old])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netgraph.errors import OptionError
-from netgraph.schedules import EveryEpochs, FirstOf, Plateau, WindowGain
+from netgraph.schedules import EveryEpochs, FirstOf, Plateau, Stalled, WindowGain
 
 losses = st.lists(st.integers(0, 40).map(lambda k: k / 8), max_size=14)
 
@@ -122,3 +122,26 @@ def test_the_gain_from_nothing_is_without_bound_and_of_nothing_none():
 def test_window_gain_checks_its_options(options, word):
     with pytest.raises(OptionError, match=word):
         WindowGain(**options)
+
+
+def test_stalled_waits_for_a_new_best_value():
+    losses = [{"val_loss": value} for value in (3.0, 2.0, 2.5, 2.1, 2.0, 1.0)]
+    fired = [Stalled(3).fires(losses[:n], 0) for n in range(1, 7)]
+    assert fired == [False, False, False, False, True, False]
+
+
+def test_stalled_forgets_what_was_before_the_last_action():
+    losses = [{"val_loss": value} for value in (1.0, 2.0, 1.9, 1.8)]
+    assert not Stalled(2).fires(losses, 1)
+    assert not Stalled(1).fires([], 0)
+
+
+def test_stalled_looks_for_large_accuracies():
+    history = [{"val_accuracy": value} for value in (0.5, 0.6, 0.55)]
+    assert Stalled(1, "val_accuracy").fires(history, 0)
+    assert not Stalled(1, "val_accuracy").fires(history[:2], 0)
+
+
+def test_stalled_needs_some_patience():
+    with pytest.raises(OptionError, match="patience=0"):
+        Stalled(0)

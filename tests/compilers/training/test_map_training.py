@@ -23,8 +23,8 @@ from compilers.training import (
     train,
     training_loss,
 )
+from compilers.training.batches import SCORE, mini_batches
 from compilers.training.evaluate import EVALUATION_BYTES, evaluation_batch
-from compilers.training.loop import SCORE, _batches
 from netgraph.criteria import TopK
 from netgraph.errors import DataError, InputError
 from netgraph.graph import GraphBuilder
@@ -173,7 +173,7 @@ def test_edge_statistics_are_those_of_each_mini_batch():
     assert torch.equal(net.running, running)
     assert net.requested == ()
     gradients = []
-    for rows in _batches(data, options, 3, SCORE, net.graph)[:2]:
+    for rows in mini_batches(data, options, 3, SCORE, net.graph)[:2]:
         net.zero_grad()
         training_loss("classification")(net(data.x_train[rows]), data.y_train[rows]).backward()
         gradients.append(net.edge_column(net.weights.grad).astype(np.float64))
@@ -328,7 +328,7 @@ def test_a_single_sample_at_the_end_does_not_stop_batch_norm(task):
     data = TrainingData.from_arrays(x, y, x, y, task=task)
     graph, options = ng.mlp([3, 4, 2], norm="batch", domain=(0, 1)), settings(epochs=1)
     train(begin(graph, options, CPU), data, options)
-    batches = _batches(data, options, 0, SCORE, graph)
+    batches = mini_batches(data, options, 0, SCORE, graph)
     assert [len(rows) for rows in batches] == [32, 33]
     assert torch.equal(torch.cat(batches).sort().values, torch.arange(65))
-    assert [len(rows) for rows in _batches(data, options, 0, SCORE, ng.mlp([3, 2]))] == [32, 32, 1]
+    assert [len(rows) for rows in mini_batches(data, options, 0, SCORE, ng.mlp([3, 2]))] == [32, 32, 1]

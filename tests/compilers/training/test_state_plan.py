@@ -166,19 +166,12 @@ def test_choices_that_cannot_be_meant_are_refused(change, message, tmp_path):
         load_checkpoint(tmp_path / "c", settings(), CPU)
 
 
-def version_1(path):
-    """The file as version 1 wrote it."""
-    structure, arrays = read_container(path, KIND, VERSION)
-    del structure["lowering"]["choices"]
-    write_container(path, KIND, 1, structure, arrays)
-
-
-def test_version_1_loads_as_long_as_the_same_plan_is_made(tmp_path, monkeypatch):
+def test_a_checkpoint_without_the_phase_of_training_is_refused(tmp_path):
     data, options = digit_maps(64, 32), settings(epochs=1)
     state = train(begin(thinned(tiny_vgg(), 0.3), options, CPU), data, options)
     save_checkpoint(state, tmp_path / "c")
-    version_1(tmp_path / "c")
-    assert_same_state(load_checkpoint(tmp_path / "c", options, CPU), state)
-    another_cost_model(monkeypatch)
-    with pytest.raises(TrainingError, match="another plan"):
+    structure, arrays = read_container(tmp_path / "c", KIND, VERSION)
+    del structure["phase"]
+    write_container(tmp_path / "c", KIND, 2, structure, arrays)
+    with pytest.raises(TrainingError, match="cannot be used: it has no 'phase'"):
         load_checkpoint(tmp_path / "c", options, CPU)

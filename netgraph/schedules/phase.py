@@ -1,0 +1,37 @@
+"""Phases of training: what the learning rate does between two turning points of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netgraph.errors import OptionError
+from netgraph.schedules.curves import get_curve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A stretch of training over which a learning-rate curve runs once, from its beginning to its end.
+
+    Attributes:
+        epochs: its length; None reaches to the end of the run. A run goes on at the end of the curve when no other
+            phase has begun by then.
+        curve: name in `CURVES`; None is the curve of the training settings.
+    """
+
+    epochs: int | None = None
+    curve: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise OptionError(f"A phase of {self.epochs} epochs is over before it begins; give at least 1.")
+        if self.curve is not None:
+            get_curve(self.curve)
+
+    def progress(self, done: float, left: float) -> float:
+        """Where the curve stands, in 0..1.
+
+        Args:
+            done: epochs since the phase began, fractions included.
+            left: epochs from its beginning to the end of the run.
+        """
+        return min(1.0, done / (left if self.epochs is None else self.epochs))
