@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from netgraph.criteria import GrowthRule
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, GraphBuilder, convnet, resnet
+from netgraph.graph import Graph
 from netgraph.methods.method import Method
+from netgraph.methods.networks import network, parse_stages
 from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen
 from netgraph.schedules import WindowGain
@@ -80,38 +81,14 @@ class NagnOptions:
 
     def stages(self) -> list[list[int]]:
         """The widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
-        try:
-            found = [[int(width) for width in stage.split(",")] for stage in self.widths.split("/")]
-        except ValueError:
-            found = []
-        if not found or min(map(min, found)) < 1:
-            raise OptionError(f"widths={self.widths!r} is not of the form 8,8/16,16.")
-        return found
+        return parse_stages(self.widths)
 
 
 def nagn_start(options: NagnOptions, start: Start) -> Graph:
     """A network of the given widths: convolutions with batch norm and pools for images, dense layers for other data."""
     if start.task == "regression" and options.metric == "accuracy":
         raise OptionError("metric='accuracy' is there for classification only; for regression set metric=loss.")
-    stages = options.stages()
-    if len(start.shape) == 3:
-        data: dict[str, Any] = {
-            "classes": start.outputs,
-            "input_size": start.maps,
-            "domain": start.domain,
-            "seed": start.seed,
-        }
-        return resnet(options.resnet, width=stages[0][0], **data) if options.resnet else convnet(stages, **data)
-    if options.resnet:
-        raise OptionError(f"resnet={options.resnet} needs images; the data are rows of {start.features} features.")
-    b = GraphBuilder(seed=start.seed, init="kaiming")
-    last = b.input("input", start.features, domain=start.domain)
-    for i, width in enumerate([width for stage in stages for width in stage], start=1):
-        name = b.layer(f"hidden{i}", width)
-        b.dense(last, name)
-        last = name
-    b.dense(last, b.output("output", start.outputs))
-    return b.build()
+    return network(start, options.stages(), depth=options.resnet)
 
 
 def nagn(start: Graph, options: NagnOptions | None = None) -> Method:

@@ -1,0 +1,102 @@
+"""Which edges to give up, and which to take instead: the exchanges of RigL and SET, link by link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from netgraph.graph import Graph, LinkKey
+from netgraph.graph.columns import Array
+from netgraph.statistics import Statistics
+
+
+def exchange_by_gradient(
+    graph: Graph, links: Iterable[LinkKey], stats: Statistics, share: float, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Give up the weakest edges of every link for the pairs with the largest gradients (RigL).
+
+    In each link the int(share * edges) edges of smallest magnitude are given up, ties at random, and as many of all
+    pairs that are not kept are taken, by |gradient|. Edges that were given up take part: those with a large gradient
+    simply stay, with weight and optimizer state.
+
+    Args:
+        graph: the graph.
+        links: keys of the links to act on.
+        stats: with the cross moments of these links, of the topology of `graph`.
+        share: of the edges of each link, in 0..1.
+        rng: for ties.
+
+    Returns:
+        (edges,) ids of the edges to remove, and (pairs, 3) source id, target id and tap of as many edges to add.
+
+    Raises:
+        StatisticsError: when the statistics belong to another topology, or a moment is missing.
+
+    Cost: O(admissible edges of the links).
+
+    Source: Evci et al. 2020, "Rigging the lottery: making all tickets winners", algorithm 1.
+    """
+    stats.check(graph)
+    gone, pairs = [np.zeros(0, np.int64)], [np.zeros((0, 3), np.int64)]
+    for key in links:
+        link = graph.links_by_key[key]
+        count = int(share * len(link))
+        if not count:
+            continue
+        source, target = graph.layer(link.source), graph.layer(link.target)
+        score = np.abs(stats.cross(source.name, target.name)).reshape(len(source), len(target), -1)
+        weakest = np.lexsort((rng.random(len(link)), np.abs(link.weight)))
+        kept = weakest[count:]
+        score[link.src[kept], link.dst[kept], link.tap[kept]] = -np.inf
+        best = np.argpartition(-score, count - 1, axis=None)[:count]
+        chosen = np.zeros(score.shape, dtype=bool)
+        chosen.reshape(-1)[best] = True
+        given = weakest[:count]
+        stays = chosen[link.src[given], link.dst[given], link.tap[given]]
+        gone.append(link.id[given[~stays]])
+        chosen[link.src, link.dst, link.tap] = False
+        src, dst, tap = np.nonzero(chosen)
+        pairs.append(np.stack([source.vertex_ids[src], target.vertex_ids[dst], tap], axis=1))
+    return np.concatenate(gone), np.concatenate(pairs)
+
+
+def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Array:
+    """Edges of every link with the smallest positive and the largest negative weights (SET).
+
+    The int(share * positive weights) smallest of the positive ones, the int(share * negative weights) largest of the
+    negative ones, and all that are 0.
+
+    Args:
+        graph: the graph.
+        links: keys of the links to act on.
+        share: in 0..1.
+
+    Returns:
+        (edges,) ids.
+
+    Cost: O(edges log edges).
+
+    Source: Mocanu et al. 2018, "Scalable training of artificial neural networks with adaptive sparse connectivity
+    inspired by network science", algorithm 1.
+    """
+    gone = [np.zeros(0, np.int64)]
+    for key in links:
+        link = graph.links_by_key[key]
+        gone.append(link.id[link.weight == 0])
+        for sign in (1, -1):
+            rows = np.flatnonzero(sign * link.weight > 0)
+            order = np.argsort(np.abs(link.weight[rows]), kind="stable")
+            gone.append(link.id[rows[order[: int(share * len(rows))]]])
+    return np.concatenate(gone)
+
+
+def weakest(graph: Graph, links: Iterable[LinkKey], count: int) -> Array:
+    """Ids of the `count` edges of smallest magnitude over all these links; of equal ones the first.
+
+    Cost: O(edges log edges).
+    """
+    chosen = [graph.links_by_key[key] for key in links]
+    ids = np.concatenate([np.zeros(0, np.int64), *(link.id for link in chosen)])
+    size = np.concatenate([np.zeros(0), *(np.abs(link.weight) for link in chosen)])
+    return np.asarray(ids[np.argsort(size, kind="stable")[:count]])
