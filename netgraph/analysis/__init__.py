@@ -2,5 +2,23 @@
 
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
+from netgraph.analysis.paths import Factors, PathAnalysis, path_analysis, path_kernel_trace
+from netgraph.analysis.tau_core import TauCore, average_tau_core_ratio, layer_tau_cores, tau_core
+from netgraph.analysis.topology import isolated_vertices, topology_metrics
 
-__all__ = ["admissible_edges", "density", "forward_flops", "sparse_links"]
+__all__ = [
+    "Factors",
+    "PathAnalysis",
+    "TauCore",
+    "admissible_edges",
+    "average_tau_core_ratio",
+    "density",
+    "forward_flops",
+    "isolated_vertices",
+    "layer_tau_cores",
+    "path_analysis",
+    "path_kernel_trace",
+    "sparse_links",
+    "tau_core",
+    "topology_metrics",
+]

@@ -1,0 +1,319 @@
+"""Weights of paths: what goes in at the inputs, through each vertex and edge, and out at the outputs."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, patches, powers
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph import Graph, Layer, Link
+from netgraph.graph.columns import Array, concatenate
+from netgraph.graph.link import LinkKey
+
+PathNorm = Literal["scale", "ignore"]
+
+GATHER_BELOW = 0.02
+"""Below this share of its cells, edges of a link are scored one by one rather than out of the product of all cells."""
+
+CELLS_AT_ONCE = 2_000_000
+"""How many cells, or products of edge and position, are worked on at a time."""
+
+
+class Factors(NamedTuple):
+    """The score of every cell of a link, present or missing, as a sum of products over positions.
+
+    `left.T @ right * exp(log_scale)` is (sources * taps, targets); the column of source row s and tap t is
+    s * taps + t.
+
+    Attributes:
+        left: (positions, sources * taps) weight of all paths from the inputs to what a cell reads.
+        right: (positions, targets) weight of all paths from the sums of the target to the outputs.
+        log_scale: logarithm of the factor of all products; -inf when all are 0.
+    """
+
+    left: Array
+    right: Array
+    log_scale: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PathAnalysis:
+    """Path weights of a graph, made by `path_analysis`.
+
+    Attributes:
+        graph: the graph.
+        power: of the weights.
+        norm: what norms count for.
+        log_total: logarithm of the weight of all paths; -inf when there is none.
+        centrality: (vertices,) share of the weight of all paths that goes through each vertex, summed over positions,
+            in the order of `graph.vertices`; 0 when there are no paths.
+    """
+
+    graph: Graph
+    power: int
+    norm: PathNorm
+    log_total: float
+    centrality: Array
+    _out: Mapping[int, Scaled] = field(default_factory=dict)
+    _sums: Mapping[int, Scaled] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"PathAnalysis(power {self.power}, log of total {self.log_total:.6g}, {self.graph!r})"
+
+    @property
+    def total(self) -> float:
+        """The weight of all paths; inf when that is too large for a float."""
+        return exponential(self.log_total)
+
+    def complexity(self, layer: Layer | int | str) -> tuple[Array, float]:
+        """Weight of all paths from the inputs to what a layer gives out, norm and pool included.
+
+        Args:
+            layer: a layer of the graph, its id or its name.
+
+        Returns:
+            (width, *output grid) values of at most 1, and the logarithm of their scale.
+
+        Raises:
+            GraphError: when there is no such layer.
+        """
+        return self._out[self._id(layer)]
+
+    def generality(self, layer: Layer | int | str) -> tuple[Array, float]:
+        """Weight of all paths to the outputs from the sums that arrive at a layer, its own norm and pool included.
+
+        Returns:
+            (width, *grid) values of at most 1, and the logarithm of their scale.
+
+        Raises:
+            GraphError: when there is no such layer.
+        """
+        return self._sums[self._id(layer)]
+
+    def factors(self, key: LinkKey) -> Factors:
+        """What the scores of all cells of a link are made of: one product per position, one for a grid of ().
+
+        The score of a missing edge is the weight of the paths that it would open at weight 1; that of an edge which is
+        there is to be multiplied by |weight| to the power.
+
+        Raises:
+            GraphError: when the graph has no such link.
+
+        Cost: O(sources * taps * positions), in memory too; nothing of it is kept.
+        """
+        link = self.link(key)
+        source, target = self._out[link.source], self._sums[link.target]
+        left = patches(link.kind, source.values).T
+        return Factors(left, target.values.reshape(len(target.values), -1).T, source.log + target.log)
+
+    def edge_scores(self, key: LinkKey) -> tuple[Array, float]:
+        """The score of every edge that a link has, its own weight left out: values, and the logarithm of their scale.
+
+        Returns:
+            (edges,) values in the order of the link's columns, and their scale.
+
+        Raises:
+            GraphError: when the graph has no such link.
+
+        Cost: O(edges * positions), or that of the product of all cells where a fiftieth of them is there.
+        """
+        left, right, log = self.factors(key)
+        link = self.link(key)
+        if not len(link) or log == -math.inf:
+            return np.zeros(len(link)), -math.inf
+        return _at_cells(left, right, columns_of(link), link.dst), log
+
+    @cached_property
+    def edge_share(self) -> Array:
+        """(edges,) share of the weight of all paths that goes through each edge, in the order of `graph.edges`.
+
+        Wires have theirs too. Summed over a cut they give 1. Times the weight of all paths this is SynFlow's score.
+
+        Cost: that of `edge_scores` of every link.
+
+        Source: Tanaka et al. 2020, "Pruning neural networks without any data by iteratively conserving synaptic
+        flow" (arXiv:2006.05467), section 4.
+        """
+        return concatenate([self._share(link) for link in self.graph.links], np.float64)
+
+    def _share(self, link: Link) -> Array:
+        scores, log = self.edge_scores(link.key)
+        weight = powers(link.weight, self.power)
+        log += weight.log - self.log_total if self.log_total > -math.inf else 0.0
+        # The logarithm alone may lie beyond what exp takes; that of the share, in [0, 1], does not.
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.exp(np.log(scores * weight.values) + log))
+
+    def _id(self, layer: Layer | int | str) -> int:
+        return self.graph.layer(layer.id if isinstance(layer, Layer) else layer).id
+
+    def link(self, key: LinkKey) -> Link:
+        """The link with this key; raises `GraphError` when the graph has none."""
+        link = self.graph.link(key)
+        if link is None:
+            raise GraphError(f"There is no link {key}, (source, target, port); ids change with rewrites.")
+        return link
+
+
+def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> PathAnalysis:
+    """Weights of paths from inputs to outputs, by one pass forward and one back.
+
+    The weight of a path is the product of |weight|^power over its edges, and of the factors of the norms and pools on
+    it. Biases, means and activations are left out. Pools count as averages, those of the maximum as well. A path runs
+    through positions: in a convolution an edge has one at each place of the target where it does not read padding.
+
+    Args:
+        graph: any graph.
+        power: 1, or 2 for squared weights, as of the path kernel.
+        norm: what norms multiply by: "scale", |scale| over the running standard deviation (batch norm) or |scale|
+            (layer norm), or "ignore", by 1.
+
+    Returns:
+        The analysis, in float64, with a logarithmic scale per layer.
+
+    Raises:
+        OptionError: for another power or an unknown `norm`.
+
+    Cost: O(edges * positions) and memory for two arrays of all activations of one sample.
+
+    Source: "Path Weight Magnitude Product", PWMPR, equations 3, 4 and 9: complexity, generality and the score.
+    """
+    check_options(power, norm)
+    return passes(LinearModel(graph, power, norm), norm)
+
+
+def path_kernel_trace(graph: Graph, *, norm: PathNorm = "scale") -> float:
+    """Trace of the path kernel: over all paths and trained edges on them, the squared product of the other weights.
+
+    It is the sum of the scores at power 2 of all edges but frozen ones; a new edge of weight 0 adds its own score.
+
+    Args:
+        graph: any graph.
+        norm: as of `path_analysis`.
+
+    Returns:
+        The trace; inf when it is too large for a float.
+
+    Cost: as `path_analysis` and `PathAnalysis.edge_scores` of every link.
+
+    Source: PWMPR, equation 9; Gebhart et al. 2021, "A unified paths perspective for pruning at initialization"
+    (arXiv:2101.10552).
+    """
+    return exponential(log_kernel_trace(path_analysis(graph, power=2, norm=norm)))
+
+
+def log_kernel_trace(squared: PathAnalysis) -> float:
+    """Logarithm of the trace of the path kernel, from an analysis at power 2; -inf when it is 0."""
+    parts = []
+    for link in squared.graph.links:
+        if not link.frozen.all():
+            scores, log = squared.edge_scores(link.key)
+            parts.append(Scaled(scores[~link.frozen].sum(keepdims=True), log))
+    return combined(parts, (1,)).log
+
+
+def exponential(log: float) -> float:
+    """exp, and inf where that is too large for a float."""
+    return math.exp(log) if log < math.log(sys.float_info.max) else math.inf
+
+
+def check_options(power: int, norm: str) -> None:
+    """Raise `OptionError` for a power or a treatment of norms that is not offered."""
+    if power not in (1, 2):
+        raise OptionError(f"power={power} is not 1 or 2, the power of absolute weights.")
+    if norm not in ("scale", "ignore"):
+        raise OptionError(f"norm={norm!r} is not 'scale' or 'ignore'.")
+
+
+def passes(model: LinearModel, norm: PathNorm, alive: Array | None = None) -> PathAnalysis:
+    """Both passes over a linear model.
+
+    Args:
+        model: maps of the graph.
+        norm: for the record.
+        alive: (vertices,) 0 for vertices that no path may take, 1 for others.
+    """
+    graph = model.graph
+    out = _forward(model, alive)
+    ends = [_log_sum(out[layer.id]) for layer in graph.outputs]
+    top = max(ends)
+    log_total = top + math.log(sum(math.exp(end - top) for end in ends)) if top > -math.inf else top
+    sums: dict[int, Scaled] = {}
+    centrality = np.zeros(graph.num_vertices)
+    for i in reversed(graph.topological_order):
+        layer = graph.layer(i)
+        shape = (len(layer), *layer.output_grid)
+        parts = [model.backward(link, sums[link.target]) for link in graph.outgoing[i]]
+        if layer.role == "output":
+            parts.append(Scaled(np.ones(shape), 0.0))
+        given = _without(combined(parts, shape), alive, graph, layer)
+        log = out[i].log + given.log
+        if log > -math.inf and log_total > -math.inf:
+            start = graph.vertices.offset(i)
+            through = (out[i].values * given.values).reshape(len(layer), -1).sum(axis=1)
+            with np.errstate(divide="ignore"):
+                centrality[start : start + len(layer)] = np.exp(np.log(through) + (log - log_total))
+        sums[i] = model.taken_back(layer, given)
+    return PathAnalysis(graph, model.power, norm, log_total, centrality, out, sums)
+
+
+def _forward(model: LinearModel, alive: Array | None) -> dict[int, Scaled]:
+    """Complexity of every layer, by id."""
+    graph = model.graph
+    out: dict[int, Scaled] = {}
+    for i in graph.topological_order:
+        layer = graph.layer(i)
+        shape = (len(layer), *layer.grid)
+        if layer.role == "input":
+            given = Scaled(np.ones(shape), 0.0)
+        else:
+            arriving = (model.forward(link, out[link.source]) for link in graph.incoming[i])
+            given = model.given_out(layer, combined(arriving, shape))
+        out[i] = _without(given, alive, graph, layer)
+    return out
+
+
+def _without(given: Scaled, alive: Array | None, graph: Graph, layer: Layer) -> Scaled:
+    """What a layer gives out, with 0 at vertices that no path may take."""
+    if alive is None:
+        return given
+    start = graph.vertices.offset(layer.id)
+    own = alive[start : start + len(layer)]
+    if own.all():
+        return given
+    return combined([Scaled(given.values * own.reshape(-1, *(1,) * (given.values.ndim - 1)), given.log)],
+                    given.values.shape)  # fmt: skip
+
+
+def _log_sum(array: Scaled) -> float:
+    return array.log + math.log(array.values.sum()) if array.log > -math.inf else -math.inf
+
+
+def _at_cells(left: Array, right: Array, columns: Array, rows: Array) -> Array:
+    """(edges,) entries of left.T @ right at (column of left, column of right)."""
+    positions, targets = right.shape
+    if positions == 1:
+        return np.asarray(left[0, columns] * right[0, rows])
+    found = np.empty(len(columns))
+    cells = left.shape[1] * targets
+    if len(columns) < GATHER_BELOW * cells:
+        by_cell, by_target = np.ascontiguousarray(left.T), np.ascontiguousarray(right.T)
+        step = max(1, CELLS_AT_ONCE // positions)
+        for start in range(0, len(columns), step):
+            part = slice(start, start + step)
+            np.einsum("ep,ep->e", by_cell[columns[part]], by_target[rows[part]], out=found[part])
+        return found
+    step = max(1, CELLS_AT_ONCE // left.shape[1])
+    bounds = np.searchsorted(rows, np.arange(0, targets + step, step))  # edges are in the order of their targets
+    for k, start in enumerate(range(0, targets, step)):
+        part = slice(bounds[k], bounds[k + 1])
+        scores = right[:, start : start + step].T @ left
+        found[part] = scores[rows[part] - start, columns[part]]
+    return found
