@@ -24,6 +24,7 @@ from netgraph.graph import (
     reinitialised,
     resnet,
     rewound,
+    thinned,
     vgg,
 )
 from netgraph.interpret import interpret, interpret_layers
@@ -94,6 +95,7 @@ __all__ = [
     "rules",
     "save",
     "schedules",
+    "thinned",
     "vertex",
     "vgg",
     "viz",

@@ -19,23 +19,36 @@ from netgraph.criteria.selection import (
     minmax_scaled,
     spread_over,
 )
+from netgraph.criteria.starts import Erk, erk, erk_densities, isolated, joining_edges, kept_edges, random_edges
+from netgraph.criteria.walks import Steps, Walker, phew_edges, walks_through
 
 __all__ = [
     "CRITERIA",
     "AbsoluteThreshold",
     "AtMost",
     "Criterion",
+    "Erk",
     "ExpressivenessProfile",
     "GrowthRule",
     "MinMaxThreshold",
     "Quantile",
     "Selection",
+    "Steps",
     "TopK",
+    "Walker",
     "contrast",
+    "erk",
+    "erk_densities",
     "expressiveness",
     "get_criterion",
+    "isolated",
+    "joining_edges",
+    "kept_edges",
     "minmax_scaled",
     "nagn",
+    "phew_edges",
+    "random_edges",
     "spread_over",
     "trainable_chain",
+    "walks_through",
 ]

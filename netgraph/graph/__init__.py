@@ -8,6 +8,7 @@ from netgraph.graph.graph import Graph, NextIds
 from netgraph.graph.initialise import Init, reinitialised, rewound
 from netgraph.graph.layer import Grid, Layer, Pool
 from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind
+from netgraph.graph.thin import thinned
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "reinitialised",
     "resnet",
     "rewound",
+    "thinned",
     "vgg",
 ]

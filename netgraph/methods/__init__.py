@@ -4,6 +4,7 @@ from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase
 from netgraph.methods.nagn import NagnOptions, nagn
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
 from netgraph.methods.registry import METHODS, MethodSpec, get_method
+from netgraph.methods.sparse_start import SparseInit, SparseStart, sparse_start
 from netgraph.methods.ssonn import SsonnOptions, ssonn
 from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen, layer_profile
@@ -21,6 +22,8 @@ __all__ = [
     "Proposal",
     "PruneBelow",
     "PruneToBudget",
+    "SparseInit",
+    "SparseStart",
     "Split",
     "SsonnOptions",
     "Start",
@@ -29,5 +32,6 @@ __all__ = [
     "get_method",
     "layer_profile",
     "nagn",
+    "sparse_start",
     "ssonn",
 ]

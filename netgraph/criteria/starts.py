@@ -1,0 +1,194 @@
+"""Which edges a sparse network starts with: how many per link by its shape, drawn at random; what that cuts off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netgraph.analysis import admissible_edges
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph import Array, Conv2d, Graph
+from netgraph.graph.link import LinkKey
+
+
+class Erk(NamedTuple):
+    """Densities by shape.
+
+    Attributes:
+        densities: (shapes,) density of each.
+        epsilon: factor of those that are not dense.
+        dense: indices of those that would have had a density above 1.
+    """
+
+    densities: Array
+    epsilon: float
+    dense: tuple[int, ...]
+
+
+def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True) -> Erk:
+    """Erdos-Renyi-Kernel densities: large tensors get sparser than small ones.
+
+    The density of a tensor is epsilon times the sum of its shape over the product; epsilon makes the whole come out
+    as asked. Whatever would rise above 1, the largest first, is dense instead.
+
+    Args:
+        shapes: of the weights, each ending in (inputs, outputs); what comes before is the kernel.
+        density: of all of them together.
+        kernel: whether the axes of the kernel count; without them, the plain Erdos-Renyi densities of SET.
+
+    Raises:
+        OptionError: for a density outside 0..1.
+
+    Source: Evci et al. 2020, "Rigging the lottery", section 3; Mocanu et al. 2018 for the plain ones.
+    Cost: O(shapes squared) at most.
+    """
+    check_density(density)
+    sizes = np.array([math.prod(shape) for shape in shapes], dtype=np.int64)
+    counted = [tuple(shape) if kernel else tuple(shape)[-2:] for shape in shapes]
+    raw = np.array([sum(shape) / math.prod(shape) for shape in counted])
+    dense = np.zeros(len(sizes), dtype=bool)
+    ones = np.array([kept_edges(n, density) for n in sizes.tolist()], dtype=np.int64)
+    epsilon = 0.0
+    while not dense.all():
+        left = ones[~dense].sum() - (sizes - ones)[dense].sum()
+        epsilon = float(left / (raw * sizes)[~dense].sum())
+        largest = raw[~dense].max()
+        if epsilon * largest <= 1:
+            break
+        dense |= raw == largest
+    return Erk(np.where(dense, 1.0, epsilon * raw), epsilon, tuple(np.flatnonzero(dense).tolist()))
+
+
+def erk_densities(
+    graph: Graph, links: Iterable[LinkKey], density: float, *, kernel: bool = True
+) -> dict[LinkKey, float]:
+    """Density of each link by `erk`, so that all of them together have the given one.
+
+    Args:
+        graph: any graph.
+        links: keys of the links to thin out, as of `netgraph.analysis.sparse_links`.
+        density: of all of them together.
+        kernel: whether the axes of kernels count.
+
+    Raises:
+        OptionError: for a density outside 0..1.
+
+    Cost: O(links squared) at most.
+    """
+    keys = tuple(links)
+    return dict(zip(keys, erk([_shape(graph, key) for key in keys], density, kernel=kernel).densities, strict=True))
+
+
+def _shape(graph: Graph, key: LinkKey) -> tuple[int, ...]:
+    kind = graph.links_by_key[key].kind
+    kernel = kind.kernel if isinstance(kind, Conv2d) else ()
+    return (*kernel, len(graph.layer(key[0])), len(graph.layer(key[1])))
+
+
+def kept_edges(cells: int, density: float) -> int:
+    """How many of so many edges stay: those that go are rounded down."""
+    return cells - math.floor((1 - density) * cells + 1e-9)  # 1 - .9 is a little less than .1
+
+
+def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.random.Generator) -> Array:
+    """Draw the edges of some links uniformly; all other edges, and frozen ones, stay.
+
+    Args:
+        graph: a graph in which these links have at least the edges to draw.
+        densities: of each link to thin out, by key.
+        rng: random numbers.
+
+    Returns:
+        (edges,) bool in the order of `graph.edges`: which are kept, as for `netgraph.thinned`.
+
+    Raises:
+        GraphError: when a link has fewer edges than are to be drawn.
+        OptionError: for a density outside 0..1.
+
+    Cost: O(edges).
+    """
+    keep = np.ones(len(graph.edges), dtype=bool)
+    for key, density in densities.items():
+        check_density(density)
+        count, link = kept_edges(admissible_edges(graph, [key]), density), graph.links_by_key[key]
+        if count > len(link):
+            raise GraphError(f"{link!r} has fewer edges than the {count:,} to draw; start from a dense network.")
+        first = graph.edges.offset(key)
+        keep[first : first + len(link)] = link.frozen
+        free = first + np.flatnonzero(~link.frozen)
+        drawn = max(0, count - (len(link) - len(free)))
+        keep[rng.choice(free, drawn, replace=False, shuffle=False)] = True
+    return keep
+
+
+def isolated(graph: Graph, keep: Array | None = None) -> Array:
+    """(vertices,) whether a vertex is cut off: hidden or output without an edge in, or hidden without one out.
+
+    Args:
+        graph: the graph.
+        keep: (edges,) bool, the edges that count; all of them by default. Wires count.
+
+    Cost: O(edges + vertices).
+    """
+    no_in, no_out = lacking(graph, keep)
+    return no_in | no_out
+
+
+def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
+    """(vertices,) whether a hidden or output vertex has no edge in, and whether a hidden one has no edge out."""
+    rows = slice(None) if keep is None else np.asarray(keep)
+    counts = [
+        np.bincount(ends[rows], minlength=graph.num_vertices)
+        for ends in (graph.edges.target_row, graph.edges.source_row)
+    ]
+    inputs, outputs = vertices_of(graph, "input"), vertices_of(graph, "output")
+    return ~inputs & (counts[0] == 0), ~inputs & ~outputs & (counts[1] == 0)
+
+
+def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
+    """Random edges that join what is isolated: one into each vertex that has none, then one out of each such.
+
+    An edge between two vertices that both lack one is preferred, so that it serves both.
+
+    Args:
+        graph: the graph whose edges may be chosen.
+        keep: (edges,) bool, those that are chosen already.
+        rng: random numbers.
+
+    Returns:
+        Rows of `graph.edges`, each once; empty when nothing is isolated.
+
+    Cost: O(edges).
+    """
+    keep, added = np.array(keep), [np.empty(0, np.int64)]
+    ends = (graph.edges.target_row, graph.edges.source_row)
+    for side in (0, 1):
+        needy, helped = (lacking(graph, keep)[i] for i in (side, 1 - side))
+        rows = np.flatnonzero(~keep & needy[ends[side]])
+        best = np.lexsort((rng.random(len(rows)), ~helped[ends[1 - side][rows]], ends[side][rows]))
+        _, first = np.unique(ends[side][rows][best], return_index=True)
+        added.append(rows[best][first])
+        keep[added[-1]] = True
+    return np.unique(np.concatenate(added))
+
+
+def edges_of(graph: Graph, links: Iterable[LinkKey]) -> Array:
+    """(edges,) whether an edge belongs to one of these links."""
+    chosen = set(links)
+    held = np.fromiter((key in chosen for key in graph.links_by_key), bool, len(graph.links_by_key))
+    return np.repeat(held, np.diff(graph.edges.offsets))
+
+
+def vertices_of(graph: Graph, role: str) -> Array:
+    """(vertices,) whether a vertex is in a layer of this role."""
+    held = [layer.role == role for layer in graph.layers_by_id.values()]
+    return np.repeat(np.array(held, dtype=bool), np.diff(graph.vertices.offsets))
+
+
+def check_density(density: float) -> None:
+    """Raise `OptionError` unless it is in 0..1."""
+    if not 0 <= density <= 1:
+        raise OptionError(f"density={density} is not a share of the edges, which is in 0..1.")
