@@ -1,6 +1,7 @@
 """Where to act: criteria give a score per edge or per layer, selections and rules choose by it."""
 
 from netgraph.criteria.edge_scores import CRITERIA, Criterion, get_criterion
+from netgraph.criteria.exchange import exchange_by_gradient, weakest, weakest_by_sign
 from netgraph.criteria.expressiveness import (
     ExpressivenessProfile,
     GrowthRule,
@@ -39,6 +40,7 @@ __all__ = [
     "contrast",
     "erk",
     "erk_densities",
+    "exchange_by_gradient",
     "expressiveness",
     "get_criterion",
     "isolated",
@@ -51,4 +53,6 @@ __all__ = [
     "spread_over",
     "trainable_chain",
     "walks_through",
+    "weakest",
+    "weakest_by_sign",
 ]

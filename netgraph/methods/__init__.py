@@ -1,9 +1,25 @@
 """Growth methods: compositions of parts."""
 
+from netgraph.methods.exchange_edges import ExchangeEdges
+from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
+from netgraph.methods.grow_edges import GrowEdges
+from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Step
 from netgraph.methods.nagn import NagnOptions, nagn
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
+from netgraph.methods.prune_levels import PruneLevels
+from netgraph.methods.pwmpr import (
+    GradientGrowthOptions,
+    PathHybridOptions,
+    PwmpOptions,
+    PwmprOptions,
+    RandomGrowthOptions,
+    pwmpr,
+)
 from netgraph.methods.registry import METHODS, MethodSpec, get_method
+from netgraph.methods.rigl import RiglOptions, rigl
+from netgraph.methods.sparse import SparseOptions
+from netgraph.methods.sparse_evolution import SetOptions, sparse_evolution
 from netgraph.methods.sparse_start import SparseInit, SparseStart, sparse_start
 from netgraph.methods.ssonn import SsonnOptions, ssonn
 from netgraph.methods.start import Start
@@ -14,24 +30,44 @@ __all__ = [
     "NEW_PHASE",
     "Action",
     "Context",
+    "ErkOptions",
+    "ExchangeEdges",
+    "GradientGrowthOptions",
+    "GrowEdges",
+    "ImpCOptions",
+    "ImpOptions",
     "Method",
     "MethodSpec",
     "NagnOptions",
     "NewPhase",
     "Part",
+    "PathHybridOptions",
+    "PhewOptions",
     "Proposal",
     "PruneBelow",
+    "PruneLevels",
     "PruneToBudget",
+    "PwmpOptions",
+    "PwmprOptions",
+    "RandomGrowthOptions",
+    "RiglOptions",
+    "SetOptions",
     "SparseInit",
+    "SparseOptions",
     "SparseStart",
     "Split",
     "SsonnOptions",
     "Start",
     "Step",
     "Widen",
+    "fixed",
     "get_method",
+    "imp",
     "layer_profile",
     "nagn",
+    "pwmpr",
+    "rigl",
+    "sparse_evolution",
     "sparse_start",
     "ssonn",
 ]

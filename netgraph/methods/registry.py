@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
+from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed, fixed_start
+from netgraph.methods.imp import ImpCOptions, ImpOptions, imp, imp_start
 from netgraph.methods.method import Method
 from netgraph.methods.nagn import TRAINING, NagnOptions, nagn, nagn_start
+from netgraph.methods.pwmpr import (
+    GradientGrowthOptions,
+    PathHybridOptions,
+    PwmpOptions,
+    PwmprOptions,
+    RandomGrowthOptions,
+    pwmpr,
+    pwmpr_start,
+)
+from netgraph.methods.rigl import RiglOptions, rigl, rigl_start
+from netgraph.methods.sparse_evolution import SetOptions, set_start, sparse_evolution
 from netgraph.methods.ssonn import SsonnOptions, ssonn, ssonn_start
 from netgraph.methods.start import Start
 
@@ -22,18 +36,18 @@ class MethodSpec:
         name: its name.
         options: frozen dataclass of its options.
         start: makes the graph at which growth starts, from such options and what the data are.
-        resolve: fills in options that depend on the graph at which growth starts.
         build: makes the method from that graph and such options.
         description: what it does, in one line.
+        resolve: fills in options that depend on the graph at which growth starts.
         training: training settings that suit the method; they overrule those that suit the size of the data.
     """
 
     name: str
     options: type[Any]
     start: Callable[[Any, Start], Graph]
-    resolve: Callable[[Any, Graph], Any]
     build: Callable[[Graph, Any], Method]
     description: str
+    resolve: Callable[[Any, Graph], Any] = lambda options, start: options
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -42,19 +56,51 @@ _SHIPPED = (
         "ssonn",
         SsonnOptions,
         ssonn_start,
-        SsonnOptions.resolved,
         ssonn,
         "split the edges with important gradients, then prune",
+        resolve=SsonnOptions.resolved,
     ),
     MethodSpec(
         "nagn",
         NagnOptions,
         nagn_start,
-        lambda options, start: options,
         nagn,
         "widen the layers at which larger gradients arrive than at their neighbours",
-        TRAINING,
+        training=TRAINING,
     ),
+    MethodSpec("pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network"),
+    MethodSpec(
+        "pwmp", PwmpOptions, pwmpr_start, partial(pwmpr, name="pwmp"), "add the edges that join the strongest paths"
+    ),
+    MethodSpec(
+        "pwmpr-prune",
+        PathHybridOptions,
+        pwmpr_start,
+        partial(pwmpr, name="pwmpr-prune"),
+        "add edges that join strong paths, and give up weak ones",
+    ),
+    MethodSpec(
+        "random-growth",
+        RandomGrowthOptions,
+        pwmpr_start,
+        partial(pwmpr, name="random-growth"),
+        "add edges to a sparse network at random",
+    ),
+    MethodSpec(
+        "gradient-growth",
+        GradientGrowthOptions,
+        pwmpr_start,
+        partial(pwmpr, name="gradient-growth"),
+        "add the edges with the largest gradients to a sparse network",
+    ),
+    MethodSpec("rigl", RiglOptions, rigl_start, rigl, "exchange weak edges for missing ones with large gradients"),
+    MethodSpec("set", SetOptions, set_start, sparse_evolution, "exchange weak edges for missing ones at random"),
+    MethodSpec("imp", ImpOptions, imp_start, imp, "prune by magnitude, level by level, rewinding the weights",
+               training={"epochs": 120}),
+    MethodSpec("imp-c", ImpCOptions, imp_start, partial(imp, name="imp-c"),
+               "prune by magnitude, level by level, going on from the weights", training={"epochs": 120}),
+    MethodSpec("phew", PhewOptions, fixed_start, fixed, "train a sparse network of walks along large weights"),
+    MethodSpec("erk", ErkOptions, fixed_start, partial(fixed, name="erk"), "train a sparse network of random edges"),
 )
 
 METHODS: Mapping[str, MethodSpec] = {spec.name: spec for spec in _SHIPPED}

@@ -1,0 +1,77 @@
+"""Prune level by level, each trained to its end: a part for iterative magnitude pruning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netgraph.analysis import admissible_edges, sparse_links
+from netgraph.criteria import weakest
+from netgraph.errors import OptionError
+from netgraph.graph import Graph
+from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, epochs_done
+from netgraph.rules import PruneEdges
+from netgraph.schedules import Phase
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneLevels:
+    """After every level remove a share of the edges, those of smallest magnitude over all links, and train anew.
+
+    Attributes:
+        epochs: of a level, over which the learning rate runs through its curve once.
+        share: of the edges that are left, rounded up.
+        until: density at which pruning is over; the last step is cut to end there.
+        through: densities that steps are cut to hit on the way.
+        origin: weights return to those of this graph after every step, and the optimizer starts afresh (rewinding);
+            None goes on from the weights as they are.
+        head: whether links into output layers are pruned as well.
+    """
+
+    epochs: int
+    share: float = 0.2
+    until: float = 0.1
+    through: tuple[float, ...] = ()
+    origin: Graph | None = None
+    head: bool = False
+
+    name = "prune"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise OptionError(f"A level of epochs={self.epochs} trains nothing.")
+        if not 0 < self.share < 1:
+            raise OptionError(f"share={self.share} is outside 0..1.")
+        if not 0 <= self.until < 1:
+            raise OptionError(f"until={self.until} is outside 0..1.")
+
+    def levels(self) -> int:
+        """How many levels a dense network takes, itself included, with no densities to hit on the way."""
+        return 1 + math.ceil(math.log(max(self.until, 1e-12)) / math.log(1 - self.share) - 1e-9)
+
+    def propose(self, context: Context) -> Iterator[Step]:
+        """The step after a level."""
+        past = actions_of(context, self.name)
+        graph = context.graph
+        links = sparse_links(graph, head=self.head)
+        count = self._surplus(graph)
+        if not count or epochs_done(context) - (past[-1].epoch if past else 0) < self.epochs:
+            return
+        before = sum(len(graph.links_by_key[key]) for key in links)
+        cells = admissible_edges(graph, links)
+        reason = f"density {before / cells:.4g} to {(before - count) / cells:.4g}, by smallest magnitude"
+        yield Proposal(self.name, PruneEdges(below=None), weakest(graph, links, count), reason)
+        how = "from the trained weights" if self.origin is None else "from the first weights"
+        yield NewPhase(self.name, Phase(epochs=self.epochs), f"a level of {self.epochs} epochs {how}", self.origin)
+
+    def pending(self, context: Context) -> bool:
+        """Whether a level is still to come."""
+        return self._surplus(context.graph) > 0
+
+    def _surplus(self, graph: Graph) -> int:
+        """How many edges go after the present level."""
+        links = sparse_links(graph, head=self.head)
+        cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
+        over = [edges - round(density * cells) for density in (self.until, *self.through)]
+        return max(0, min([math.ceil(self.share * edges), *(left for left in over[1:] if left > 0), over[0]]))
