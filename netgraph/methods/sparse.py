@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
@@ -11,8 +11,11 @@ from netgraph.methods.networks import network, parse_stages
 from netgraph.methods.sparse_start import SparseInit, sparse_start
 from netgraph.methods.start import Start
 
-ROWS, IMAGES = "300,100", "16/32/64"
-"""Widths unless others are asked for, for rows of features and for images."""
+Model = Literal["auto", "mlp", "vgg", "resnet20"]
+"""Networks to be made sparse."""
+
+WIDTHS = {"mlp": "300,100", "vgg": "16/32/64", "resnet20": "16"}
+"""Widths unless others are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,32 +25,38 @@ class SparseOptions:
     Densities are of the links that may be sparse: all but those into the output, which stay dense unless `head` is set.
 
     Attributes:
-        widths: of the network. For images, maps of 3x3 convolutions with batch norm, stages with a pool after each
-            separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "300,100". By default 16/32/64
-            or 300,100.
-        resnet: depth of a residual network for images instead, 6 n + 2, with the first of the widths; 0 is none.
+        model: "mlp", dense layers; "vgg", stages of 3x3 convolutions with batch norm, a pool after each; "resnet20", the
+            residual network for CIFAR; "auto" is vgg for images and mlp for other data.
+        widths: of the network: hidden layers, as in "300,100"; maps, stages separated by "/", as in "8,8/16,16"; maps of
+            the first stage of resnet20. By default 300,100 or 16/32/64 or 16.
         head: whether links into output layers are sparse as well.
     """
 
+    model: Model = "auto"
     widths: str = ""
-    resnet: int = 0
     head: bool = False
 
     def __post_init__(self) -> None:
+        if self.model not in get_args(Model):
+            raise OptionError(unknown_name("model", self.model, get_args(Model)))
         if self.widths:
             parse_stages(self.widths)
-        if self.resnet < 0:
-            raise OptionError(f"resnet={self.resnet} is negative.")
 
 
 def dense_network(options: SparseOptions, start: Start) -> Graph:
-    """The network that the options name, with all its edges."""
-    return network(start, parse_stages(options.widths or usual_widths(start)), depth=options.resnet)
+    """The network that the options name, with all its edges.
 
-
-def usual_widths(start: Start) -> str:
-    """Widths for data of this shape."""
-    return IMAGES if len(start.shape) == 3 else ROWS
+    Raises:
+        OptionError: for a model of convolutions when the data are no images.
+    """
+    images = len(start.shape) == 3
+    model = ("vgg" if images else "mlp") if options.model == "auto" else options.model
+    stages = parse_stages(options.widths or WIDTHS[model])
+    if model == "mlp":
+        start = replace(start, shape=(start.features,), domain=start.flat_domain)
+    elif not images:
+        raise OptionError(f"model={model} needs images; the data are rows of {start.features} features. Use model=mlp.")
+    return network(start, stages, depth=20 if model == "resnet20" else 0)
 
 
 def thin_start(options: SparseOptions, start: Start, density: float, init: SparseInit) -> Graph:

@@ -3,6 +3,8 @@
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
 from netgraph.schedules.phase import Phase
 from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Stalled, Trigger, WindowGain
+from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, fit_plateau
+from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Trigger, WindowGain
 
 __all__ = [
     "CURVES",
@@ -12,8 +14,11 @@ __all__ = [
     "Phase",
     "Plateau",
     "Stalled",
+    "PlateauFit",
+    "PlateauStop",
     "Trigger",
     "WindowGain",
     "cubic_target",
+    "fit_plateau",
     "get_curve",
 ]
