@@ -5,13 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
 from netgraph.methods import Proposal
-from netgraph.rewriting import Result
+from netgraph.rewriting import PairRows, Result
 
 
 class ProgressDisplay:
@@ -87,7 +88,12 @@ def places(result: Result) -> str:
     """Where a rewrite acted: the links of its edges, or the layers of its vertices, at most three by name."""
     graph = result.matches.graph
     root = result.matches.root
-    if hasattr(root, "link"):
+    if isinstance(root, PairRows):
+        layers = graph.vertices.layer
+        ends = np.stack([layers[graph.vertices.rows(ids)] for ids in (root.source, root.target)])
+        pairs = np.unique(ends, axis=1).T.tolist()
+        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t in pairs]
+    elif hasattr(root, "link"):
         keys = list(graph.links_by_key)
         links = [keys[k] for k in dict.fromkeys(root.link.tolist())]
         names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t, _ in links]

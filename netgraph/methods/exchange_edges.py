@@ -53,7 +53,7 @@ class ExchangeEdges:
     def propose(self, context: Context) -> Iterator[Proposal]:
         """One exchange, when it is time."""
         done, last = epochs_done(context), self.until * context.epochs
-        if done % self.every or done > last:
+        if done % self.every or done >= last:
             return
         share = self.share * get_curve(self.curve)(done / last)
         graph, links = context.graph, sparse_links(context.graph, head=self.head)
@@ -73,4 +73,4 @@ class ExchangeEdges:
 
     def pending(self, context: Context) -> bool:
         """Whether an exchange is still to come."""
-        return epochs_done(context) + self.every <= self.until * context.epochs
+        return epochs_done(context) + self.every < self.until * context.epochs

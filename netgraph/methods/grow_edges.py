@@ -23,7 +23,7 @@ Where = Literal["path", "random", "gradient"]
 
 @dataclass(frozen=True, kw_only=True)
 class GrowEdges:
-    """Add missing edges at weight 0, a share of those that are there at a time, until a density or a plateau is reached.
+    """Add missing edges at weight 0, a share of those that are there at a time, up to a density or a plateau.
 
     Attributes:
         where: what missing edges are scored by, over all links in one pool.
@@ -105,11 +105,15 @@ class GrowEdges:
             yield Proposal(self.name, PruneEdges(below=None), gone, f"the weakest {self.prune:.0%} make way")
             count += len(gone)
         scores = self._scores(context)
-        pairs = scores.sample(count, context.rng) if self.draw == "sample" else scores.top(count)
+        drawn = scores.draw(count, context.rng) if self.draw == "sample" else None
+        pairs = scores.top(count) if drawn is None else drawn.pairs
         after = before + self._wanted(graph) / admissible_edges(graph, links)
         by = {"path": "path weight", "random": "chance", "gradient": "gradient"}[self.where]
         how = "drawn by" if self.draw == "sample" else "of largest"
-        yield Proposal(self.name, AddEdges(), pairs, f"{how} {by}; density {before:.4g} to {after:.4g}")
+        reason = f"{how} {by}; density {before:.4g} to {after:.4g}"
+        if drawn is not None and drawn.by_chance:
+            reason += f"; {drawn.by_chance:,} on no path, by chance"
+        yield Proposal(self.name, AddEdges(), pairs, reason)
 
     def _scores(self, context: Context) -> MissingScores:
         graph = context.graph

@@ -61,7 +61,7 @@ class PwmprOptions(SparseOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class PwmpOptions(PwmprOptions):
-    """Options of PWMP: as PWMPR, but the edges of largest score are taken (`draw`), which the paper has as an ablation."""
+    """Options of PWMP: as PWMPR, but the edges of largest score are taken (`draw`): the ablation of the paper."""
 
     draw: Literal["sample", "top"] = "top"
 

@@ -2,9 +2,8 @@
 
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
 from netgraph.schedules.phase import Phase
-from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Stalled, Trigger, WindowGain
 from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, fit_plateau
-from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Trigger, WindowGain
+from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Stalled, Trigger, WindowGain
 
 __all__ = [
     "CURVES",
@@ -13,9 +12,9 @@ __all__ = [
     "History",
     "Phase",
     "Plateau",
-    "Stalled",
     "PlateauFit",
     "PlateauStop",
+    "Stalled",
     "Trigger",
     "WindowGain",
     "cubic_target",

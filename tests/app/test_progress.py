@@ -5,10 +5,11 @@ import pytest
 from rich.console import Console
 
 import netgraph as ng
-from compilers.training import EpochEnded, NothingSelected, Rewritten, Settled, Stopped
+from compilers.training import EpochEnded, NothingSelected, PhaseBegan, Rewritten, Settled, Stopped
 from netgraph.app.progress import ProgressDisplay, places, rewrite_line
-from netgraph.methods import Proposal
-from netgraph.rules import PruneEdges, PruneVertices, SplitEdges
+from netgraph.methods import NewPhase, Proposal
+from netgraph.rules import AddEdges, PruneEdges, PruneVertices, SplitEdges
+from netgraph.schedules import Phase
 
 METRICS = {"train_loss": 0.5, "val_loss": 0.25, "val_accuracy": 0.875, "edges": 1234, "seconds": 1.5}
 
@@ -74,3 +75,15 @@ def test_places_name_three_links_at_most():
     assert places(vertices) == "in hidden1"
     layers = ng.apply(ng.rules.WidenLayer(), deep)
     assert places(layers) == "in hidden1, hidden2, hidden3 and 1 more"
+
+
+def test_added_edges_are_told_by_their_links(shown):
+    graph = ng.mlp([3, 4, 2], density=0.5, domain=(0, 1))
+    event = rewritten(AddEdges(), graph)
+    assert f"AddEdges x {len(event.result.matches)} in input->hidden1, hidden1->output: +" in shown(event)
+
+
+def test_a_new_phase_is_told(shown):
+    assert "grow: new phase (density [0.5] is reached)" in shown(
+        PhaseBegan(3, NewPhase("grow", Phase(), "density [0.5] is reached"))
+    )

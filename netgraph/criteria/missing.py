@@ -1,0 +1,319 @@
+"""A score for every missing edge of some links, and ways to take the best or to draw in proportion to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal
+
+import numpy as np
+
+from netgraph.analysis import Factors, PathAnalysis, admissible_edges, path_analysis
+from netgraph.analysis.paths import PathNorm
+from netgraph.criteria.sampling import LinkScores, race, rejection
+from netgraph.errors import OptionError, StatisticsError
+from netgraph.graph import Graph, Identity
+from netgraph.graph.columns import Array
+from netgraph.graph.link import LinkKey
+from netgraph.statistics import Statistics
+
+Sampler = Literal["auto", "race", "rejection"]
+Seed = np.random.Generator | int | None
+
+NOTHING = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Missing edges that were drawn.
+
+    Attributes:
+        pairs: (edges, 3) int64: source vertex id, target vertex id and tap of each, in the order of the draws, as
+            `apply(AddEdges(), graph, on=pairs)` takes them.
+        by_chance: how many of them, the last ones, have a score of 0 and were drawn uniformly.
+        by_rejection: how many of them, the first ones, were drawn by rejection; all others by a race.
+    """
+
+    pairs: Array
+    by_chance: int = 0
+    by_rejection: int = 0
+
+
+class MissingScores:
+    """A score per missing edge, pooled over links. Made by `path_scores`, `gradient_scores` and `uniform_scores`.
+
+    Attributes:
+        graph: the graph.
+        links: keys of the links whose missing edges are the candidates.
+    """
+
+    def __init__(self, graph: Graph, links: tuple[LinkKey, ...], scores: Sequence[LinkScores]) -> None:
+        self.graph, self.links = graph, links
+        self._scores = scores
+
+    def __repr__(self) -> str:
+        return f"MissingScores({self.missing:,} missing edges of {len(self.links)} links)"
+
+    @property
+    def missing(self) -> int:
+        """How many missing edges there are."""
+        return sum(score.cells - len(score.existing) for score in self._scores)
+
+    def positive(self) -> int:
+        """How many missing edges have a score above 0. O(cells * positions)."""
+        return sum(int(np.count_nonzero(scores)) for k in self._scores for _, scores, _ in k.chunks(NOTHING))
+
+    def log_mass(self, key: LinkKey) -> float:
+        """Logarithm of the summed scores of the missing edges of one link; -inf when all are 0. O(cells * positions).
+
+        Raises:
+            OptionError: when the link is not among `links`.
+        """
+        if key not in self.links:
+            raise OptionError(f"The link {key} is not among those that were scored; they are in `links`.")
+        parts = [(scores.sum(), log) for _, scores, log in self._scores[self.links.index(key)].chunks(NOTHING)]
+        mass = sum(float(part) for part, _ in parts)
+        return math.log(mass) + parts[0][1] if mass > 0 else -math.inf
+
+    def sample(self, count: int, rng: Seed = None, *, sampler: Sampler = "auto") -> Array:
+        """The `pairs` of `draw`: (edges, 3) source vertex id, target vertex id and tap."""
+        return self.draw(count, rng, sampler=sampler).pairs
+
+    def draw(self, count: int, rng: Seed = None, *, sampler: Sampler = "auto") -> Drawn:
+        """Draw missing edges one after the other without replacement, each in proportion to its score.
+
+        When fewer than `count` have a score above 0 all those are drawn, and then others uniformly at random; a
+        network without paths has such scores.
+
+        Args:
+            count: how many; all missing edges when there are fewer.
+            rng: source of chance, or its seed. The draw depends on it alone.
+            sampler: "race" gives every cell an exponential time and looks at all of them. "rejection" draws from the
+                factors of the scores, and again where an edge is there already; after many draws in vain a race goes on.
+                "auto" begins with rejection, and races as soon as that costs less, as the share of accepted draws
+                tells; it races from the start where scores are no products, and where they sum over many positions,
+                which rejection would have to expand in every batch. All are exact: after any number of draws the rest may
+                be drawn in any other way.
+
+        Raises:
+            OptionError: for a negative count, an unknown sampler, or rejection of scores that are no products.
+
+        Cost: a race is O(cells * positions) in time; memory is that of `count` cells, the cells of existing edges,
+        and the factors of one link.
+
+        Source: successive sampling by exponential times is that of Efraimidis and Spirakis 2006, "Weighted random
+        sampling with a reservoir".
+        """
+        if sampler not in ("auto", "race", "rejection"):
+            raise OptionError(f"sampler={sampler!r} is not 'auto', 'race' or 'rejection'.")
+        count = self._checked(count)
+        rng = np.random.default_rng(rng)
+        factored = all(score.make is not None for score in self._scores)
+        if sampler == "rejection" and not factored:
+            raise OptionError("sampler='rejection' draws from factors, which these scores do not have; use 'race'.")
+        cells, done = NOTHING, False
+        if sampler == "rejection" or (sampler == "auto" and all(k.positions == 1 for k in self._scores)):
+            cells, done = rejection(self._scores, count, rng, adaptive=sampler == "auto")
+        by_rejection = len(cells)
+        if not done:
+            rest = race(self._scores, count - len(cells), np.sort(cells), rng)
+            cells = np.concatenate([cells, rest])
+        by_chance = count - len(cells)
+        if by_chance:
+            cells = np.concatenate([cells, self._uniformly(by_chance, np.sort(cells), rng)])
+        return Drawn(self._pairs(cells), by_chance, by_rejection)
+
+    def top(self, count: int) -> Array:
+        """The missing edges of the largest scores, best first; of equal scores, 0 among them, those first in order.
+
+        The order is that of `links`, target rows, source rows and taps.
+
+        Args:
+            count: how many; all missing edges when there are fewer.
+
+        Returns:
+            (edges, 3) int64, as `Drawn.pairs`.
+
+        Raises:
+            OptionError: for a negative count.
+
+        Cost: O(cells * positions), memory as `draw`.
+        """
+        count = self._checked(count)
+        cells = race(self._scores, count, NOTHING, None)
+        if len(cells) < count:
+            rest = race(self._all_alike, count - len(cells), np.sort(cells), None)
+            cells = np.concatenate([cells, rest])
+        return self._pairs(cells)
+
+    def _checked(self, count: int) -> int:
+        if count < 0:
+            raise OptionError(f"count={count} is negative; it says how many edges to choose.")
+        return min(int(count), self.missing)
+
+    @cached_property
+    def _all_alike(self) -> list[LinkScores]:
+        return [
+            LinkScores(k.offset, k.targets, k.columns, k.existing, 1, partial(_ones, k.columns, k.targets))
+            for k in self._scores
+        ]
+
+    def _uniformly(self, count: int, taken: Array, rng: np.random.Generator) -> Array:
+        """Missing edges that are not taken yet, all equally likely."""
+        without = [
+            LinkScores(k.offset, k.targets, k.columns, np.sort(np.concatenate([k.existing, own])), 1, k.make)
+            for k in self._all_alike
+            for own in [taken[slice(*np.searchsorted(taken, (k.offset, k.offset + k.cells)))]]
+        ]
+        cells, done = rejection(without, count, rng, adaptive=True)
+        if not done:
+            cells = np.concatenate([cells, race(without, count - len(cells), np.sort(cells), rng)])
+        return cells
+
+    def _pairs(self, cells: Array) -> Array:
+        pairs = np.empty((len(cells), 3), np.int64)
+        which = np.searchsorted([k.offset for k in self._scores], cells, side="right") - 1
+        order = np.argsort(which, kind="stable")
+        bounds = np.searchsorted(which[order], np.arange(len(self._scores) + 1))
+        for k, key in enumerate(self.links):
+            chosen = order[bounds[k] : bounds[k + 1]]
+            if not len(chosen):
+                continue
+            link, score = self.graph.links_by_key[key], self._scores[k]
+            row, column = np.divmod(cells[chosen] - score.offset, score.columns)
+            source, tap = np.divmod(column, link.kind.taps)
+            pairs[chosen, 0] = self.graph.layer(link.source).vertex_ids[source]
+            pairs[chosen, 1] = self.graph.layer(link.target).vertex_ids[row]
+            pairs[chosen, 2] = tap
+        return pairs
+
+
+def path_scores(
+    graph: Graph,
+    links: Iterable[LinkKey],
+    *,
+    power: int = 1,
+    norm: PathNorm = "scale",
+    paths: PathAnalysis | None = None,
+) -> MissingScores:
+    """Score every missing edge by the weight of the paths that it would open at weight 1 (PWMPR).
+
+    Args:
+        graph: any graph.
+        links: keys of links whose missing edges are candidates, as of `netgraph.analysis.sparse_links`.
+        power: 1 for path weights, 2 for what the edge adds to the trace of the path kernel.
+        norm: what norms multiply by, as of `path_analysis`.
+        paths: the analysis of the graph, when it is there already; `power` and `norm` are then not used.
+
+    Raises:
+        GraphError: when the graph has no such link.
+        OptionError: for links of wires, frozen links, links given twice or at a port that pairs cannot name, an
+            unknown option, or an analysis of another graph.
+
+    Cost: that of `path_analysis`; scores are expanded when they are drawn from.
+
+    Source: "Path Weight Magnitude Product", PWMPR, equations 3 and 4.
+    """
+    found = path_analysis(graph, power=power, norm=norm) if paths is None else paths
+    if found.graph is not graph:
+        raise OptionError("These paths are those of another graph; analyse this one.")
+    keys = _checked_links(graph, links)
+    positions = [math.prod(graph.layer(key[1]).grid) for key in keys]
+    makes = [partial(found.factors, key) for key in keys]
+    return MissingScores(graph, keys, _link_scores(graph, keys, positions, makes=makes))
+
+
+def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
+    """Score every missing edge alike: a draw takes edges uniformly at random.
+
+    Arguments and errors as of `path_scores`. Cost: O(edges).
+    """
+    keys = _checked_links(graph, links)
+    scores = _link_scores(graph, keys, [1] * len(keys), ones=True)
+    return MissingScores(graph, keys, scores)
+
+
+def gradient_scores(graph: Graph, links: Iterable[LinkKey], statistics: Statistics) -> MissingScores:
+    """Score every missing edge by the size of its mean gradient, which it has at weight 0.
+
+    Args:
+        graph: any graph.
+        links: keys of links whose missing edges are candidates, as of `netgraph.analysis.sparse_links`.
+        statistics: with the cross moments of the layers that these links join, of the topology of the graph.
+
+    Raises:
+        StatisticsError: when moments were not requested, belong to another topology, have another shape, or are not
+            finite.
+        GraphError, OptionError: as `path_scores`.
+
+    Cost: O(cells); the matrices of moments are read where they are.
+
+    Source: RigL, Evci et al. 2020 (arXiv:1911.11134), section 3, the grow criterion.
+    """
+    statistics.check(graph)
+    keys = _checked_links(graph, links)
+    matrices = []
+    for key in keys:
+        link, source, target = graph.links_by_key[key], graph.layer(key[0]), graph.layer(key[1])
+        matrix = statistics.cross(source.name, target.name)
+        taps = link.kind.taps
+        if matrix.shape not in {(len(source), len(target), taps), (len(source), len(target))[: 2 if taps == 1 else 0]}:
+            raise StatisticsError(
+                f"The cross moments of {source.name!r} and {target.name!r} have shape {matrix.shape}, the link has "
+                f"{len(source)} sources, {len(target)} targets and {taps} taps; collect them again."
+            )
+        if not np.isfinite(matrix).all():
+            raise StatisticsError(
+                f"The cross moments of {source.name!r} and {target.name!r} are not all finite; train on finite data."
+            )
+        matrices.append(matrix)
+    return MissingScores(graph, keys, _link_scores(graph, keys, [0] * len(keys), matrices=matrices))
+
+
+def _link_scores(
+    graph: Graph,
+    keys: Sequence[LinkKey],
+    positions: Sequence[int],
+    *,
+    makes: Sequence[partial[Factors]] | None = None,
+    matrices: Sequence[Array] | None = None,
+    ones: bool = False,
+) -> list[LinkScores]:
+    scores, offset = [], 0
+    for k, key in enumerate(keys):
+        link = graph.links_by_key[key]
+        columns, targets = len(graph.layer(link.source)) * link.kind.taps, len(graph.layer(link.target))
+        existing = link.dst.astype(np.int64) * columns  # in order, as the edges are
+        existing += link.src.astype(np.int64) * link.kind.taps + link.tap + offset
+        make = partial(_ones, columns, targets) if ones else makes[k] if makes else None
+        matrix = matrices[k] if matrices else None
+        scores.append(LinkScores(offset, targets, columns, existing, positions[k], make, matrix))
+        offset += scores[-1].cells
+    return scores
+
+
+def _ones(columns: int, targets: int) -> Factors:
+    return Factors(np.ones((1, columns)), np.ones((1, targets)), 0.0)
+
+
+def _checked_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...]:
+    keys = tuple(links)
+    admissible_edges(graph, keys)  # raises where there is no such link
+    if len(set(keys)) < len(keys):
+        raise OptionError(f"Links are given twice in {keys}; every missing edge is one candidate.")
+    lowest: dict[tuple[int, int], int] = {}
+    for source, target, port in graph.links_by_key:
+        lowest[source, target] = min(port, lowest.get((source, target), port))
+    for key in keys:
+        link = graph.links_by_key[key]
+        where = f"The link {graph.layer(key[0]).name!r} -> {graph.layer(key[1]).name!r}"
+        if isinstance(link.kind, Identity) or (len(link) and link.frozen.all()):
+            raise OptionError(f"{where} has wires or frozen edges only and takes no others; leave it out.")
+        if lowest[key[:2]] != key[2]:
+            raise OptionError(
+                f"{where} ends at port {key[2]}; pairs of vertices name the lowest port, "
+                f"{lowest[key[:2]]}. Leave it out."
+            )
+    return keys
