@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_links
 from netgraph.app.data import Dataset
+from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
 from netgraph.proof import LEVELS
 
@@ -35,6 +37,11 @@ class RunSummary:
         seconds, seconds_start: wall time of the run, and of training the start alone.
         seconds_rewriting: those of the run that went into statistics, rewrites and their journal.
         flops, flops_start: floating-point operations of all training steps, of both.
+        costs: those of the run by what they were for, training steps among them (see `TrainState.costs`).
+        inference_flops: of a forward of one sample through the final graph.
+        peak_memory: most bytes that this process had in memory so far.
+        density: of the final graph, links into the output left out (see `netgraph.analysis.sparse_links`).
+        isolated: hidden vertices of the final graph that no edge enters, or none leaves.
         epochs: finished epochs.
         seed: of the run.
         stopped: why it ended early, or None.
@@ -62,6 +69,11 @@ class RunSummary:
     seconds_rewriting: float
     flops: float
     flops_start: float
+    costs: Mapping[str, float]
+    inference_flops: int
+    peak_memory: int
+    density: float
+    isolated: int
     epochs: int
     seed: int
     stopped: str | None
@@ -112,6 +124,11 @@ class RunSummary:
             seconds_rewriting=state.rewriting,
             flops=sum(entry["flops"] for entry in state.history),
             flops_start=sum(entry["flops"] for entry in alone.history),
+            costs=state.costs,
+            inference_flops=forward_flops(final),
+            peak_memory=peak_memory(),
+            density=density(final, sparse_links(final)),
+            isolated=len(isolated_vertices(final)),
             epochs=state.epoch,
             seed=run.config["seed"],
             stopped=state.stopped,
@@ -179,6 +196,10 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "The start was trained alone as long. FLOPs are those of all training steps.",
         "",
+        f"Density {summary.density:.4g} without links into the output; {summary.isolated:,} isolated hidden vertices. "
+        f"A forward of one sample takes {summary.inference_flops:,} FLOPs. Spent, in FLOPs: {_costs(summary.costs)}; "
+        f"at most {summary.peak_memory / 1e6:,.0f} MB of memory, {summary.seconds_rewriting:.1f} s for rewrites.",
+        "",
         "![The final topology](topology.svg)",
         "",
         "## Rewrites",
@@ -209,6 +230,10 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _costs(costs: Mapping[str, float]) -> str:
+    return ", ".join(f"{kind} {flops:.2e}" for kind, flops in costs.items())
 
 
 def _score(value: float) -> str:

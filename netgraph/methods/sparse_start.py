@@ -86,6 +86,8 @@ def sparse_start(
 
 
 def _chosen(graph: Graph, links: tuple[LinkKey, ...], density: float, start: str, rng: np.random.Generator) -> Array:
+    if density == 1:
+        return np.ones(len(graph.edges), dtype=bool)
     if start == "phew":
         return phew_edges(graph, links, density, rng)
     shares = dict.fromkeys(links, density)

@@ -4,6 +4,10 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
+
+from netgraph.app.memory import peak_memory
+
 CHURN = """
 import resource, sys
 import numpy as np
@@ -30,3 +34,10 @@ def test_pages_are_not_mapped_anew_for_every_large_array():
     assert done == str(glibc)
     if glibc:
         assert faults < churn("leave")[1] / 10
+
+
+def test_the_peak_is_told_in_bytes():
+    before = peak_memory()
+    block = np.ones(before // 8 + 25_000_000)
+    assert peak_memory() > before + 150_000_000
+    del block

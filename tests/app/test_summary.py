@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 import netgraph as ng
+from netgraph.analysis import density, forward_flops, sparse_links
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.proof import Certificate, Measurement
@@ -51,6 +52,12 @@ def test_the_numbers_are_those_of_the_run(finished, values):
     assert values["seconds"] >= sum(entry["seconds"] for entry in metrics)
     assert values["flops"] == sum(entry["flops"] for entry in metrics)
     assert values["flops_start"] == 6 * 3 * 1318 * 2 * 640
+    assert values["costs"]["training"] == values["flops"]
+    assert values["costs"].keys() == {"training", "statistics"}
+    assert values["inference_flops"] == forward_flops(final)
+    assert values["density"] == density(final, sparse_links(final))
+    assert values["isolated"] == 0
+    assert 50e6 < values["peak_memory"] < 100e9
     assert values["growth_proof"] == "exact"
     assert values["growth_bound"] == 0.0
     assert values["growth_change"] < 1e-9
@@ -118,7 +125,13 @@ def collected(directory, entries, monkeypatch):
     history = directory.read_metrics()
     state, alone = (
         SimpleNamespace(
-            net=SimpleNamespace(graph=graph), elapsed=1.0, rewriting=0.5, epoch=6, stopped=None, history=history
+            net=SimpleNamespace(graph=graph),
+            elapsed=1.0,
+            costs={},
+            rewriting=0.5,
+            epoch=6,
+            stopped=None,
+            history=history,
         )
         for graph in (directory.graph, ng.load(directory.start_file))
     )

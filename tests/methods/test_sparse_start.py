@@ -64,3 +64,9 @@ def test_refusals():
     b.dense("x", "y")
     with pytest.raises(GraphError, match="layer 'unread' has no edge in or none out in the dense network"):
         sparse_start(b.build(), density=0.5, start="uniform", seed=0)
+
+
+@pytest.mark.parametrize("start", ["phew", "erk", "er", "uniform"])
+def test_all_edges_may_be_kept(start):
+    graph = ng.mlp([9, 7, 3], seed=1)
+    assert sparse_start(graph, density=1.0, start=start, seed=0).graph.num_edges == graph.num_edges
