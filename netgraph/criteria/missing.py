@@ -91,11 +91,11 @@ class MissingScores:
             count: how many; all missing edges when there are fewer.
             rng: source of chance, or its seed. The draw depends on it alone.
             sampler: "race" gives every cell an exponential time and looks at all of them. "rejection" draws from the
-                factors of the scores, and again where an edge is there already; after many draws in vain a race goes on.
-                "auto" begins with rejection, and races as soon as that costs less, as the share of accepted draws
+                factors of the scores, and again where an edge is there already; after many draws in vain a race goes
+                on. "auto" begins with rejection, and races as soon as that costs less, as the share of accepted draws
                 tells; it races from the start where scores are no products, and where they sum over many positions,
-                which rejection would have to expand in every batch. All are exact: after any number of draws the rest may
-                be drawn in any other way.
+                which rejection would have to expand in every batch. All are exact: after any number of draws the rest
+                may be drawn in any other way.
 
         Raises:
             OptionError: for a negative count, an unknown sampler, or rejection of scores that are no products.
@@ -304,8 +304,9 @@ def _checked_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...
     if len(set(keys)) < len(keys):
         raise OptionError(f"Links are given twice in {keys}; every missing edge is one candidate.")
     lowest: dict[tuple[int, int], int] = {}
-    for source, target, port in graph.links_by_key:
-        lowest[source, target] = min(port, lowest.get((source, target), port))
+    for (source, target, port), link in graph.links_by_key.items():  # ascending ports
+        if not isinstance(link.kind, Identity):
+            lowest.setdefault((source, target), port)
     for key in keys:
         link = graph.links_by_key[key]
         where = f"The link {graph.layer(key[0]).name!r} -> {graph.layer(key[1]).name!r}"
