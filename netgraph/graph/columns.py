@@ -27,6 +27,9 @@ WEIGHT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _SMALL = 1 << 16
 """Arrays of up to this many bytes are copied when they are hashed, which is cheaper than a call for each."""
 
+IDS_PER_ROW = 8
+"""Of so many ids one must still be there for a table of all of them to be worth its memory."""
+
 
 def column(values: Any, dtype: Any) -> Array:
     """Convert to a frozen column. Memory that somebody else could still write to is copied, a frozen column is not."""
@@ -85,15 +88,28 @@ def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
 
 
 class IdIndex:
-    """Find rows by id. Building costs O(n log n) once, each look-up O(log n) per id."""
+    """Find rows by id.
+
+    Ids count up from 0 along a history: as long as few are gone, a table by id holds the rows, O(n) to build and O(1)
+    per look-up. After that they are sorted: O(n log n) once, and O(log n) per look-up.
+    """
 
     def __init__(self, ids: Array) -> None:
+        self._table: Array | None = None
+        self._order = self._sorted = ids[:0]
+        if len(ids) and ids.min() >= 0 and ids.max() < IDS_PER_ROW * len(ids):
+            self._table = np.full(int(ids.max()) + 1, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
+            self._table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first of equal ones
+            return
         self._order = np.argsort(ids, kind="stable")
         self._sorted = ids[self._order]
 
     def find(self, ids: Any) -> Array:
         """Row of each id, or -1 where there is none."""
         wanted = np.asarray(ids, dtype=np.int64)
+        if self._table is not None:
+            known = (wanted >= 0) & (wanted < len(self._table))
+            return np.where(known, self._table[np.where(known, wanted, 0)], -1).astype(np.int64)
         if not len(self._sorted):
             return np.full(wanted.shape, -1, dtype=np.int64)
         place = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)

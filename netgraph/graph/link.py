@@ -117,10 +117,10 @@ class Link:
 
     @classmethod
     def sorted(cls, source: int, target: int, kind: LinkKind, columns: dict[str, Array], port: int = 0) -> Link:
-        """Build a link from columns in any order. Costs O(E log E) when they are out of order."""
+        """Build a link from columns in any order. Costs O(E log E) when they are out of order, O(E) for a few runs."""
         dst, src, tap = columns["dst"], columns["src"], columns["tap"]
         if not in_order(dst, src, tap):
-            order = np.lexsort((tap, src, dst))
+            order = _order(dst, src, tap)
             columns = {name: values[order] for name, values in columns.items()}
         return cls(source, target, kind, port=port, **columns)
 
@@ -188,6 +188,17 @@ class Link:
                 "set the weight of the existing edge instead."
             )
         raise GraphError(f"{where}: edges are not in canonical order (target, source, tap); use Link.sorted.")
+
+
+def _order(dst: Array, src: Array, tap: Array) -> Array:
+    """Rows by target, source, tap. One number for each sorts faster than three columns, where int64 holds it."""
+    if min(int(keys.min()) for keys in (dst, src, tap)) < 0:
+        return np.lexsort((tap, src, dst))
+    sources, taps = int(src.max()) + 1, int(tap.max()) + 1
+    if (int(dst.max()) + 1) * sources * taps >= 2**63:
+        return np.lexsort((tap, src, dst))
+    dst, src, tap = (keys.astype(np.int64, copy=False) for keys in (dst, src, tap))
+    return np.argsort((dst * sources + src) * taps + tap, kind="stable")
 
 
 def in_order(*keys: Array) -> bool:
