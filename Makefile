@@ -71,10 +71,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What compiled graphs cost, against peers; records of the first six go to runs/benchmarks.
+# What compiled graphs cost, against peers; records of the first seven go to runs/benchmarks.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.layers
+	$(BIN)/python -m benchmarks.sparse
 	$(BIN)/python -m benchmarks.conv
 	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.growth

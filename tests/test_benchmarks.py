@@ -21,6 +21,7 @@ from benchmarks import (
     networks,
     peers,
     soundness,
+    sparse,
     static,
     statistics,
     steps,
@@ -195,6 +196,15 @@ def test_a_slow_peer_is_left_out_from_there_on(monkeypatch):
     assert not any("masked ms" in record for record in records)
     assert len(notes) == 1
     assert "from a density of 0.5 on" in notes[0]
+
+
+@pytest.mark.parametrize("density", [1.0, 0.3])
+def test_sparse(density):
+    records = sparse.measure(density, 1, sizes=(12, 20, 16, 4), samples=30, batch=8)
+    assert [record["measured"] for record in records] == ["steps", "epoch"]
+    assert {record["edges"] for record in records} == {round(density * 12 * 20) + round(density * 20 * 16) + 16 * 4}
+    for name in ("ours_s", "masked_s", "dense_s"):
+        assert 0 < records[0][name] < records[1][name]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""Seconds of one epoch of a wide network whose inner links are sparse, against the same with masks, and dense.
+
+python -m benchmarks.sparse
+
+A network 784-1024-1024-1024-10 of which the links between inputs and hidden layers have a share of their edges, drawn
+at random, and that into the outputs has all. It is trained as `compilers.training.train` does it, by the kernels that
+the plan picks. Peers are plain torch: the same function as dense matrices that are multiplied by a mask in every
+step, forward and backward, as networks are mostly made sparse; and dense matrices without masks, the same network at
+density 1. All have fused Adam, the same random data in the place of MNIST, the same batches of 128, and run in one
+process, in turns.
+
+Of every density there are two rows. "steps" is one pass over the training samples: batches drawn and shuffled,
+forward, cross entropy, backward, optimizer; it is `compilers.training.train_epoch`, and nothing is evaluated. "epoch"
+is that and loss and accuracy of the validation samples, a twelfth as many, after it; a rewrite, which methods of
+sparse training make between epochs, is in neither. Times are medians over rounds; a ratio is the median of the ratios
+of every round, ours over the peer: below 1 the graph is faster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import netgraph as ng
+from benchmarks.common import Column, Report, arguments_of, median, ratio
+from benchmarks.networks import Array, Masked, check_same, copy_weights, dense, matrix
+from compilers.training import TrainingData, TrainSettings, begin, evaluate, train_epoch, training_loss
+from compilers.training.evaluate import EVALUATION_BATCH
+
+SIZES = (784, 1024, 1024, 1024, 10)
+DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+SAMPLES = 10_000
+COLUMNS = (
+    Column("density", "density", "g"),
+    Column("edges", "edges", ","),
+    Column("kernels", "kernels"),
+    Column("measured", "measured"),
+    Column("s", "ours_s", ".3f"),
+    Column("masked, s", "masked_s", ".3f"),
+    Column("ratio", "masked_ratio", ".2f"),
+    Column("dense, s", "dense_s", ".3f"),
+    Column("ratio", "dense_ratio", ".2f"),
+)
+
+LEARNING_RATE = 1e-6
+"""So small that weights stay what they are: a step costs the same in every round."""
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """Who is timed: one pass of training, and one evaluation, each on data that it is given."""
+
+    steps: Callable[[TrainingData], object]
+    evaluation: Callable[[TrainingData], object]
+
+
+def sparse(sizes: Sequence[int], density: float) -> ng.Graph:
+    """Layers with ReLU, the last link dense, all others with a share of their edges."""
+    b = ng.GraphBuilder(seed=0)
+    names = [b.input("input", sizes[0], domain=(0, 1))]
+    names += [b.layer(f"hidden{k}", size) for k, size in enumerate(sizes[1:-1], start=1)]
+    names.append(b.output("output", sizes[-1]))
+    for source, target in pairwise(names):
+        b.dense(source, target, density=1.0 if target == "output" else density)
+    return b.build()
+
+
+def masked(graph: ng.Graph) -> nn.Sequential:
+    """The same layers as dense matrices, all but the last multiplied by a mask at every step."""
+    modules: list[nn.Module] = []
+    for link in graph.links_by_key.values():
+        weight, mask = matrix(graph, link)
+        target = graph.layer(link.target)
+        modules += [Masked(weight, None if target.role == "output" else mask, target.values["bias"]), nn.ReLU()]
+    return nn.Sequential(*modules[:-1])
+
+
+def random_data(sizes: Sequence[int], samples: int) -> TrainingData:
+    """Inputs and classes at random, and a twelfth as many for validation."""
+    rng = np.random.default_rng(0)
+
+    def draw(count: int) -> tuple[Array, Array]:
+        return rng.random((count, sizes[0])), rng.integers(sizes[-1], size=count)
+
+    return TrainingData.from_arrays(*draw(samples), *draw(max(1, samples // 12)), task="classification")
+
+
+def as_users_train(graph: ng.Graph, batch: int) -> tuple[Competitor, nn.Module, str]:
+    """The graph, lowered and trained by `compilers.training`; its network, and the kernels that run it."""
+    settings = TrainSettings(
+        epochs=1, batch_size=batch, optimizer="adam", weight_decay=0, label_smoothing=0, learning_rate=LEARNING_RATE
+    )
+    state = begin(graph, settings, torch.device("cpu"))
+    kernels = [block.kernel for layer in state.net.plan.layers for block in layer.blocks]
+    competitor = Competitor(
+        lambda data: train_epoch(state, data, settings),
+        lambda data: evaluate(state.net, data.x_valid, data.y_valid, data.task),
+    )
+    return competitor, state.net, ", ".join(kernels)
+
+
+def in_plain_torch(net: nn.Module, batch: int) -> Competitor:
+    """A module in a loop of its own."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
+    loss_of = training_loss("classification")
+
+    def steps(data: TrainingData) -> float:
+        total = torch.zeros(())
+        for rows in torch.split(torch.randperm(len(data.x_train)), batch):
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(net(data.x_train[rows]), data.y_train[rows])
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.detach() * len(rows)
+        return float(total) / len(data.x_train)
+
+    @torch.no_grad()
+    def evaluation(data: TrainingData) -> tuple[float, int]:
+        loss, hits = 0.0, 0
+        for x, y in zip(*(torch.split(k, EVALUATION_BATCH) for k in (data.x_valid, data.y_valid)), strict=True):
+            output: Tensor = net(x)
+            loss += float(nn.functional.cross_entropy(output, y, reduction="sum"))
+            hits += int((output.argmax(1) == y).sum())
+        return loss / len(data.x_valid), hits
+
+    return Competitor(steps, evaluation)
+
+
+def compare(competitors: Sequence[Competitor], data: TrainingData, few: TrainingData, rounds: int) -> Array:
+    """Time competitors in turns, after a pass over a few samples; every round begins with another one.
+
+    Returns:
+        (2, competitors, rounds) seconds of the steps, and of steps and evaluation.
+    """
+    for competitor in competitors:
+        competitor.steps(few)
+        competitor.evaluation(data)
+    seconds = np.empty((2, len(competitors), rounds))
+    for r in range(rounds):
+        for turn in range(len(competitors)):
+            k = (r + turn) % len(competitors)
+            started = time.perf_counter()
+            competitors[k].steps(data)
+            seconds[0, k, r] = time.perf_counter() - started
+            competitors[k].evaluation(data)
+            seconds[1, k, r] = time.perf_counter() - started
+    return seconds
+
+
+def measure(
+    density: float, rounds: int, *, sizes: Sequence[int] = SIZES, samples: int = SAMPLES, batch: int = 128
+) -> list[dict[str, Any]]:
+    """Two records: steps alone, and the epoch with evaluation."""
+    graph, data, few = sparse(sizes, density), random_data(sizes, samples), random_data(sizes, 4 * batch)
+    ours, net, kernels = as_users_train(graph, batch)
+    peers = {"masked": masked(graph), "dense": dense(sizes)}
+    copy_weights(graph, peers["dense"])
+    for peer in peers.values():
+        check_same(net, peer, few.x_train)
+    competitors = [ours, *(in_plain_torch(peer, batch) for peer in peers.values())]
+    records = []
+    for what, (own, *others) in zip(("steps", "epoch"), compare(competitors, data, few, rounds), strict=True):
+        record: dict[str, Any] = {"density": density, "edges": graph.num_edges, "kernels": kernels, "measured": what}
+        record["ours_s"] = median(own)
+        for name, times in zip(peers, others, strict=True):
+            record |= {f"{name}_s": median(times), f"{name}_ratio": ratio(own, times)}
+        records.append(record)
+    return records
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = arguments_of("sparse", __doc__, rounds=3)
+    parser.add_argument("--samples", type=int, default=SAMPLES, help=f"training samples, {SAMPLES:,} by default")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    records = [record for density in DENSITIES for record in measure(density, options.rounds, samples=options.samples)]
+    report = Report("sparse", width=150)
+    sizes = "-".join(map(str, SIZES))
+    title = f"{sizes}, {options.samples:,} samples, batch 128, fused Adam; densities of all links but the last"
+    report.add(title, COLUMNS, records)
+    report.finish(options.json)
+
+
+if __name__ == "__main__":
+    main()
