@@ -92,8 +92,9 @@ class Normal:
         Costs O(edges log edges) of these layers, once for each.
         """
         walk = self._walk
-        symbol = np.unique(rows.column % walk.space.size)
-        symbol = symbol[symbol < walk.space.one]
+        read = np.zeros(walk.space.size, dtype=bool)
+        read[rows.column % walk.space.size] = True
+        symbol = np.flatnonzero(read[: walk.space.one])
         asked = self._reaching(np.unique(walk.old.vertices.layer[symbol]).tolist())
         found = False
         for layer_id in walk.old.topological_order if asked else ():

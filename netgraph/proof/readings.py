@@ -70,6 +70,8 @@ class Space:
 
     def interval(self, rows: Rows) -> tuple[Array, Array]:
         """(entries,) bounds of each entry's column; the zeros around a grid count where they are read."""
+        if len(self.operators) == 1:  # without grids a column is a symbol
+            return self.low[rows.column], self.high[rows.column]
         operator, symbol = np.divmod(rows.column, self.size)
         low, high = self.low[symbol], self.high[symbol]
         outside = self.operators.reads_outside[operator]
