@@ -134,6 +134,8 @@ class Decision:
         if self.layer.pool is not None:
             return False
         space = self.walk.space
+        if len(space.operators) == 1:
+            return True
         inner = np.unique(np.concatenate([rows.column // space.size for rows in forms]))
         if not inner.any():
             return True
@@ -147,6 +149,8 @@ class Decision:
         return True
 
     def _expansion(self, counts: Array) -> int:
+        if not counts.any():
+            return 0
         of_row = np.zeros(len(self.layer), dtype=np.int64)
         of_row[self.sums.rows] = counts
         return sum(int(of_row[link.src].sum()) for link in self.walk.new.outgoing[self.layer.id])

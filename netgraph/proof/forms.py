@@ -133,6 +133,13 @@ class Rows:
         start = np.concatenate([[0], np.cumsum(counts)])
         return Rows(start, self.column[entries], self.value[entries], self.error[entries], self.rounding[entries])
 
+    def between(self, first: int, stop: int) -> Rows:
+        """Rows that follow each other, without a copy of their entries."""
+        start = self.start[first : stop + 1]
+        entries = slice(int(start[0]), int(start[-1]))
+        columns = (getattr(self, name)[entries] for name in ("column", "value", "error", "rounding"))
+        return Rows(start - start[0], *columns)
+
     def filter(self, entries: Array) -> Rows:
         """Only the entries of a mask."""
         start = np.concatenate([[0], np.cumsum(np.bincount(self.row[entries], minlength=len(self)))])

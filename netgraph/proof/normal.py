@@ -119,7 +119,7 @@ class Normal:
         if layer.role == "input" or layer.norm == "layer":
             return False
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
-        as_stored = walk.old_forms([(layer, own)])
+        as_stored = walk.all_old_forms(layer)
         forms = self.of(as_stored)
         factor, error = self._linear(layer, own)
         linear = np.flatnonzero(~np.isnan(factor))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,7 +65,7 @@ class Walk:
         self.known, self.known_normal = KnownValues(), KnownValues()
         self.normal, self.pointwise, self.rough = (Normal(self, how) for how in ("exact", "pointwise", "rough"))
         self._grids = any(layer.grid for layer in old.layers_by_id.values())
-        self._indexed: set[int] = set()
+        self._indexed: dict[int, Rows] = {}
         self.twin = old.vertices.find(new.vertices.id)
         s = self.space
         s.low[: s.one], s.high[: s.one] = bounds.low, bounds.high
@@ -284,6 +285,13 @@ class Walk:
             count += len(own)
         return self.collect(count, parts)
 
+    def all_old_forms(self, layer: Layer) -> Rows:
+        """What arrives at all vertices of an old layer; those of `index_like` are not made again."""
+        forms = self._indexed.get(layer.id)
+        if forms is None:
+            forms = self.old_forms([(layer, self.old.vertices.offset(layer.id) + np.arange(len(layer)))])
+        return forms
+
     def change_interval(self, change: Rows) -> tuple[Array, Array]:
         """Bounds of differences: what they are in normal form may cancel further, and bounds from both sides hold."""
         low, high = form_interval(change, *self.space.interval(change))
@@ -314,8 +322,10 @@ class Walk:
                 members.append((other, self.old.vertices.offset(other.id) + np.arange(len(other))))
         if not members:
             return
-        self._indexed.update(other.id for other, _ in members)
         forms = self.old_forms(members)
+        ends = np.cumsum([0, *(len(symbol) for _, symbol in members)]).tolist()
+        for (other, _), (first, stop) in zip(members, pairwise(ends), strict=True):
+            self._indexed[other.id] = forms.between(first, stop)
         self.search_normal(forms)
         own = np.concatenate([parameters(other) for other, _ in members])
         layer_ids = np.concatenate([np.full(len(symbol), other.id) for other, symbol in members])
