@@ -1,5 +1,7 @@
 """The oracle, against hand-computed nets and against torch in float64."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -134,7 +136,12 @@ def test_rational_is_the_paper_s_function():
     ("stride", "padding", "size"), [((1, 1), (0, 0), (3, 3)), ((2, 1), (1, 2), (3, 2)), ((3, 2), (2, 0), (1, 4))]
 )
 @pytest.mark.parametrize("density", [1.0, 0.4])
-def test_convolution(stride, padding, size, density):
+@pytest.mark.parametrize("many", [False, True])
+def test_convolution(stride, padding, size, density, many, monkeypatch):
+    if many:  # all taps at once, two samples at a time or one
+        module = importlib.import_module("netgraph.interpret")
+        monkeypatch.setattr(module, "MANY_PRODUCTS", 1)
+        monkeypatch.setattr(module, "MANY_VALUES", 2 * 3 * size[0] * size[1] * 12)
     kind = ng.Conv2d(size, stride, padding)
     b = ng.GraphBuilder(dtype=np.float64)
     b.input("x", 3, grid=(7, 6))

@@ -60,6 +60,14 @@ def test_sorted_orders_by_target_source_tap_and_takes_every_column_along():
     np.testing.assert_array_equal(np.stack([got.dst, got.src, got.tap], axis=1), [[0, 0, 1], [0, 0, 2], [0, 1, 0], [1, 0, 0]])  # fmt: skip  # noqa: E501
 
 
+@pytest.mark.parametrize("far", [1, 2**31 - 2])
+def test_sorted_takes_rows_of_any_size(far):
+    """Where one number could not hold target, source and tap, they are sorted column by column."""
+    src, dst, tap = [0, far, 0, far], [far, 0, 0, far], [0, far, 1, 0]
+    got = Link.sorted(0, 1, Dense(), edge_columns(id=np.arange(4), src=src, dst=dst, tap=tap, weight=np.ones(4)))
+    assert got.id.tolist() == [2, 1, 0, 3]
+
+
 def test_dtypes():
     got = link().columns
     assert [got[k].dtype.name for k in got] == ["int64", "int32", "int32", "int32", "float32", "int32", "bool"]

@@ -6,6 +6,7 @@ import pytest
 import netgraph as ng
 from netgraph.errors import GraphError, RewriteError
 from netgraph.rewriting.pattern import match_pattern
+from netgraph.rules import SplitEdges
 
 
 @pytest.fixture
@@ -107,6 +108,38 @@ def test_missing_edges_on_request():
         match(ng.missing_edge("e"), graph, on=[0, 1])
     with pytest.raises(GraphError, match="no vertex with id 50"):
         match(ng.missing_edge("e"), graph, on=[(0, 50)])
+
+
+def test_taps_of_one_kernel_may_be_missing_where_another_has_them():
+    """A tap beyond the kernel of its link is none of the next source's."""
+    b = ng.GraphBuilder()
+    b.input("x", 2, grid=(3, 3))
+    b.layer("h", 1, grid=(3, 3))
+    b.output("y", 1)
+    b.conv2d("x", "h", kernel=1)
+    b.conv2d("h", "y", kernel=3)
+    graph = b.build()
+    m, funnel = match(ng.missing_edge("e"), graph, on=[(0, 2, 0), (0, 2, 1), (1, 2, 0), (2, 3, 8)])
+    assert funnel == [("pairs asked for", 4), ("e is missing", 1)]
+    assert (m.e.source.tolist(), m.e.target.tolist(), m.e.tap.tolist()) == ([0], [2], [1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_missing_edges_on_request_are_those_that_no_edge_joins(seed):
+    """Against sets of pairs; layers are linked with gaps, ids are not in the order of rows."""
+    rng = np.random.default_rng(seed)
+    graph = ng.mlp([5, 4, 6, 3], density=0.6, seed=seed)
+    result = ng.apply(SplitEdges(), graph, on=rng.choice(graph.edges.id, 4, replace=False), probe=None)
+    graph = result.graph
+    linked = {k[:2] for k in graph.links_by_key}
+    have = set(zip(graph.edges.source.tolist(), graph.edges.target.tolist(), strict=True))
+    of = dict(zip(graph.vertices.id.tolist(), graph.vertices.layer.tolist(), strict=True))
+    every = [(a, b) for a in of for b in of if (of[a], of[b]) in linked]
+    pairs = [every[k] for k in rng.integers(len(every), size=40)]
+    m, _ = match(ng.missing_edge("e"), graph, on=pairs)
+    got = list(zip(m.e.source.tolist(), m.e.target.tolist(), strict=True))
+    assert len(got) == len(set(got))
+    assert set(got) == set(pairs) - have
 
 
 @pytest.fixture
