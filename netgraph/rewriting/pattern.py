@@ -150,11 +150,14 @@ def _match_edges(pattern: EdgePattern, graph: Graph, on: Any) -> tuple[Matches, 
         rows = np.arange(len(table))
         funnel = [("edges", len(rows))]
     else:
-        ids = np.unique(_ids(on))
+        ids = _ids(on)
         rows = table.find(ids)
         if (rows < 0).any():
-            raise RewriteError(f"There is no edge with id {ids[rows < 0][0]} in this graph; ids change with rewrites.")
-        rows = np.sort(rows)
+            missing = ids[rows < 0].min()
+            raise RewriteError(f"There is no edge with id {missing} in this graph; ids change with rewrites.")
+        asked = np.zeros(len(table), dtype=bool)
+        asked[rows] = True
+        rows = np.flatnonzero(asked)
         funnel = [("edges asked for", len(rows))]
     rows = rows[~table.frozen[rows]]
     funnel.append((f"{pattern.name} is trainable", len(rows)))
