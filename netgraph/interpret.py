@@ -37,18 +37,25 @@ def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: boo
     Raises:
         InputError: when an input is missing, has another shape, is not finite or leaves its domain.
 
-    Cost: O(batch * edges * positions), and memory for every activation.
+    Cost: O(batch * edges * positions), and memory for the values that layers still to come read.
     """
-    values = interpret_layers(graph, x, train=train, check_domain=check_domain)
-    out = {layer.name: values[layer.name] for layer in graph.outputs}
+    values = _evaluated(graph, x, train, check_domain, keep=False)
+    out = {layer.name: values[layer.id] for layer in graph.outputs}
     return next(iter(out.values())) if len(out) == 1 else out
 
 
 def interpret_layers(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> dict[str, Array]:
     """The value of every layer, as `interpret` computes it: what other layers read, by layer name."""
+    values = _evaluated(graph, x, train, check_domain, keep=True)
+    return {graph.layer(i).name: value for i, value in values.items()}
+
+
+def _evaluated(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep: bool) -> dict[int, Array]:
+    """Values of layers by id; without `keep`, those that all readers have read are gone, unless of outputs."""
     inputs = prepare_inputs(graph, x, check_domain=check_domain)
     batch = len(next(iter(inputs.values())))
     values: dict[int, Array] = {}
+    readers = {i: len(links) for i, links in graph.outgoing.items()}
     for i in graph.topological_order:
         layer = graph.layer(i)
         if layer.role == "input":
@@ -57,8 +64,11 @@ def interpret_layers(graph: Graph, x: Inputs, *, train: bool = False, check_doma
         z = np.zeros((batch, len(layer), *layer.grid))
         for link in graph.incoming[i]:
             z += _contribution(link, values[link.source], layer)
+            readers[link.source] -= 1
+            if not (keep or readers[link.source] or graph.layer(link.source).role == "output"):
+                del values[link.source]
         values[i] = _operate(layer, z, train)
-    return {graph.layer(i).name: value for i, value in values.items()}
+    return values
 
 
 def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dict[str, Array]:

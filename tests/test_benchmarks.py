@@ -13,6 +13,7 @@ import torch
 import netgraph as ng
 from benchmarks import (
     bottlenecks,
+    candidates,
     common,
     conv,
     growth,
@@ -241,6 +242,21 @@ def test_large():
         records = large.measure(case, 1, batch=4)
         assert {record["edges"] for record in records} == {case.edges}
         assert [record["stage"] for record in records][-2:] == ["lift", "all"]
+
+
+def test_candidates():
+    records = candidates.layer_records(40, (0.1, 0.5))
+    assert [(r["density"], r["sampler"]) for r in records] == [
+        (d, k) for d in (0.1, 0.5) for k in ("race", "rejection", "auto")
+    ]
+    assert all(r["drawn"] == r["edges"] // 4 for r in records)
+    graph = candidates.resnet50(0.5, side=32, width=2, blocks=(1, 1, 1, 1), classes=3)
+    stages = candidates.growth_records(lambda: graph)
+    assert [r["stage"] for r in stages] == ["build", "paths", "draw", "apply", "all"]
+
+
+def test_the_residual_network_has_the_known_number_of_weights():
+    assert candidates.resnet50(0.0).admissible_edges == 25_502_912
 
 
 def test_a_main_writes_its_file(tmp_path, monkeypatch):
