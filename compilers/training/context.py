@@ -8,13 +8,13 @@ import numpy as np
 
 from compilers import lift
 from compilers.training.batches import PROPOSE, stream_seed
-from compilers.training.collect import dense_gradients, edge_statistics
+from compilers.training.collect import collect, dense_gradients, edge_statistics
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP, TrainState
 from netgraph.analysis import forward_flops
 from netgraph.errors import StatisticsError
 from netgraph.graph import Graph, LinkKey
-from netgraph.methods import Action
+from netgraph.methods import Action, Requests
 from netgraph.schedules import History
 from netgraph.statistics import Statistics
 
@@ -55,10 +55,20 @@ class TrainerContext:
     def statistics(self) -> Statistics:
         """Gradient statistics of all edges, collected once for a topology."""
         if self._statistics is None:
-            self._statistics = edge_statistics(self._state.net, self._data, self._settings, self._state.epoch)
-            samples = min(len(self._data.x_train), self._settings.score_batches * self._settings.batch_size)
-            self.spend("statistics", FORWARDS_PER_STEP * samples * forward_flops(self._state.net.graph))
+            state = self._state
+            self._statistics = edge_statistics(state.net, self._data, self._settings, state.epoch)
+            self._spend_steps(self._statistics.samples)
         return self._statistics
+
+    def collect(self, requests: Requests, batches: int) -> Statistics:
+        """Any statistics, at fixed weights."""
+        state = self._state
+        found = collect(state.net, self._data, self._settings, state.epoch, requests, batches)
+        self._spend_steps(found.samples)
+        return found
+
+    def _spend_steps(self, samples: int) -> None:
+        self.spend("statistics", FORWARDS_PER_STEP * samples * forward_flops(self._state.net.graph))
 
     def dense_gradients(self, links: Sequence[LinkKey]) -> Statistics:
         """Mean gradients of all edges of these links, present or missing."""

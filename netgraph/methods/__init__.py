@@ -4,7 +4,7 @@ from netgraph.methods.exchange_edges import ExchangeEdges
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
 from netgraph.methods.grow_edges import GrowEdges
 from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
-from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Step
+from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step
 from netgraph.methods.nagn import NagnOptions, nagn
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
 from netgraph.methods.prune_levels import PruneLevels
@@ -50,6 +50,7 @@ __all__ = [
     "PwmpOptions",
     "PwmprOptions",
     "RandomGrowthOptions",
+    "Requests",
     "RiglOptions",
     "SetOptions",
     "SparseInit",

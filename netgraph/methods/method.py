@@ -13,6 +13,9 @@ from netgraph.rewriting import Rule
 from netgraph.schedules import History, Phase
 from netgraph.statistics import Statistics
 
+Requests = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Options of requests of statistics by name, see `Context.collect`."""
+
 NEW_PHASE = "new-phase"
 """What stands for a rule in the `Action` of a new phase."""
 
@@ -61,6 +64,20 @@ class Context(Protocol):
 
     def statistics(self) -> Statistics:
         """Gradient statistics of the current topology at the current weights; collected when asked for."""
+
+    def collect(self, requests: Requests, batches: int) -> Statistics:
+        """Statistics of the current topology at fixed weights, over the first of its mini-batches.
+
+        Args:
+            requests: options of the requests of each statistic by its name, such as
+                `{"cross_moments": [{"source": "a", "target": "c"}]}`; of one source and target one kind at a time.
+            batches: how many mini-batches; fewer where the data have fewer.
+
+        Raises:
+            StatisticsError: for an unknown name, layer or option, and for what is larger than memory.
+
+        Cost: a training step per mini-batch, besides that of the statistics.
+        """
 
     def dense_gradients(self, links: Sequence[LinkKey]) -> Statistics:
         """Mean gradient of every edge of these links, present or missing, over one mini-batch of training data.
