@@ -68,11 +68,17 @@ class Rule(ABC):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The fields by name; arrays are given by their size."""
+        """The fields by name; arrays, and mappings to arrays, are given by their size."""
         if not is_dataclass(self):
             return {}
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: f"<{v.size} values>" if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return {f.name: _told(getattr(self, f.name)) for f in fields(self)}
+
+
+def _told(value: Any) -> Any:
+    """A parameter for people and the journal, which has what became of the arrays in the delta."""
+    if isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
+        return f"<{sum(np.size(v) for v in value.values())} values>"
+    return f"<{value.size} values>" if isinstance(value, np.ndarray) else value
 
 
 def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:

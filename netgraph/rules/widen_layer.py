@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from netgraph.errors import OptionError
-from netgraph.graph import Identity, Layer, Link, get_activation
+from netgraph.errors import OptionError, RewriteError
+from netgraph.graph import Graph, Identity, Layer, Link, get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import required_columns
+from netgraph.graph.link import LinkKey
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, VertexRows, layer
 from netgraph.rules.residual import tied_layers, ties
@@ -28,8 +29,9 @@ class WidenLayer(Rule):
 
     * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in), outgoing ones are 0 and receive gradient
       from the first step.
-    * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader), incoming ones are 0. The new
-      vertices have the value f(0), so layers whose activation does not map 0 to 0 are refused.
+    * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given, incoming ones are 0. The
+      new vertices have the value f(0), so layers whose activation does not map 0 to 0 are refused. They learn only
+      where it has a slope at 0, which ReLU as it is trained has not.
     * "duplicate": the new vertices are copies of random old ones, with their incoming edges, and every outgoing weight
       is shared out among a vertex and its copies (Net2WiderNet, Chen et al. 2016, section 3.1). Copies are drawn
       as evenly as possible, where the paper draws with replacement.
@@ -48,11 +50,14 @@ class WidenLayer(Rule):
         init: "outgoing zero", "incoming zero" or "duplicate".
         noise: a copy gets up to this part less than its equal share of a weight, at random, and its vertex gets the
             rest; without it training changes vertex and copy alike. From 0 to 1.
+        outgoing: with "incoming zero", the outgoing weights by link (source id, target id, port), each of shape
+            (count, vertices of the target, taps) with finite values; links that are not named are drawn.
     """
 
     count: int = 1
     init: Literal["outgoing zero", "incoming zero", "duplicate"] = "outgoing zero"
     noise: float = 0.0
+    outgoing: Mapping[LinkKey, Array] | None = field(default=None, compare=False)
 
     pattern = layer("l", role="hidden")
 
@@ -63,6 +68,8 @@ class WidenLayer(Rule):
             raise OptionError(f"init={self.init!r} is none of {', '.join(map(repr, INITS))}.")
         if not 0 <= self.noise <= 1 or (self.noise and self.init != "duplicate"):
             raise OptionError(f"noise={self.noise} is refused; it is from 0 to 1, and 0 unless init='duplicate'.")
+        if self.outgoing is not None and self.init != "incoming zero":
+            raise OptionError(f"outgoing weights are given, but init={self.init!r}; they need init='incoming zero'.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """All of the group hidden and without layer norm; f(0) = 0 for "incoming zero", no wires for "duplicate"."""
@@ -84,6 +91,7 @@ class WidenLayer(Rule):
             return
         graph, groups = m.graph, _groups(m)
         layers = sorted({i for x in m.l.id.tolist() for i in groups[x]})
+        self._check_outgoing(graph, layers)
         added = {i: rw.add_vertices(graph.layer(i), self.count) for i in layers}
         for i, new in added.items():
             for k in graph.incoming[i]:
@@ -99,9 +107,28 @@ class WidenLayer(Rule):
             for k in graph.outgoing[i]:
                 if isinstance(k.kind, Identity):
                     continue
-                size = len(graph.layer(k.target)) * self.count * k.kind.taps
-                weight = self._draw(rw, k, size) if self.init == "incoming zero" else 0.0
+                weight = self._outgoing(rw, k) if self.init == "incoming zero" else 0.0
                 rw.connect_all(new, _all(m, k.target), weight=weight, kind=k.kind, port=k.port)
+
+    def _outgoing(self, rw: Rewriter, link: Link) -> Array:
+        """Weights from the new vertices to the old ones of the target, in the order of `Rewriter.connect_all`."""
+        if link.key in (self.outgoing or {}):
+            return np.asarray((self.outgoing or {})[link.key]).transpose(1, 0, 2).ravel()
+        return self._draw(rw, link, len(rw.graph.layer(link.target)) * self.count * link.kind.taps)
+
+    def _check_outgoing(self, graph: Graph, layers: list[int]) -> None:
+        known = {k.key: k for i in layers for k in graph.outgoing[i] if not isinstance(k.kind, Identity)}
+        for key, given in (self.outgoing or {}).items():
+            if key not in known:
+                raise RewriteError(
+                    f"outgoing names {key}, which is no link with weights out of a layer that is widened."
+                )
+            shape = (self.count, len(graph.layer(key[1])), known[key].kind.taps)
+            if np.shape(given) != shape or not np.isfinite(given).all():
+                raise RewriteError(
+                    f"outgoing[{key}] has shape {np.shape(given)}, expected {shape}, (new vertices, targets, taps), "
+                    "with finite values."
+                )
 
     @staticmethod
     def _draw(rw: Rewriter, link: Link, size: int) -> Array:

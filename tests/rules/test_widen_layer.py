@@ -5,7 +5,7 @@ import pytest
 from random_graphs import assert_same_function
 
 import netgraph as ng
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, RewriteError
 from netgraph.rules import WidenLayer
 
 
@@ -182,3 +182,60 @@ def test_copies_of_convolutions_keep_their_taps():
     graph = b.build()
     result = ng.apply(WidenLayer(count=3, init="duplicate"), graph, require="exact")
     assert_same_function(graph, result.graph, exact=False, train=True)
+
+
+# -- outgoing weights that are given --------------------------------------------------------------
+
+
+def test_outgoing_weights_are_those_given():
+    b = ng.GraphBuilder(seed=1, dtype=np.float64)
+    b.input("x", 2, grid=(6, 6))
+    b.layer("a", 3, grid=(6, 6), activation="gelu")
+    b.layer("c", 4, grid=(5, 5))
+    b.output("y", 2)
+    b.conv2d("x", "a", kernel=3, padding=1)
+    b.conv2d("a", "c", kernel=2)
+    b.conv2d("a", "y", kernel=6)
+    b.conv2d("c", "y", kernel=5)
+    graph = b.build()
+    rng = np.random.default_rng(0)
+    given = {graph.links["a", "c"].key: rng.normal(size=(2, 4, 4))}
+    rule = WidenLayer(count=2, init="incoming zero", outgoing=given)
+    result = ng.apply(rule, graph, on="a", require="exact")
+    link = result.graph.links["a", "c"]
+    found = np.zeros((4, 5, 4))
+    found[link.dst, link.src, link.tap] = link.weight
+    np.testing.assert_array_equal(found[:, 3:].transpose(1, 0, 2), given[link.key])
+    other = result.graph.links["a", "y"]
+    assert other.weight[other.src >= 3].all()  # the link that is not named is drawn
+    assert_same_function(graph, result.graph, exact=False, train=True)
+
+
+def test_given_weights_are_checked():
+    graph = ng.mlp([2, 3, 4, 2], activation="tanh")
+    first, second, _ = graph.links_by_key
+    with pytest.raises(OptionError, match="they need init='incoming zero'"):
+        WidenLayer(outgoing={})
+    for given, word in (
+        ({first: np.ones((1, 3, 1))}, "no link with weights out of a layer that is widened"),
+        ({second: np.ones((1, 3, 1))}, r"has shape \(1, 3, 1\), expected \(1, 4, 1\)"),
+        ({second: np.full((1, 4, 1), np.inf)}, "finite"),
+    ):
+        with pytest.raises(RewriteError, match=word):
+            ng.apply(WidenLayer(init="incoming zero", outgoing=given), graph, on="hidden1")
+
+
+def test_the_journal_has_given_weights_once(tmp_path):
+    graph = ng.mlp([2, 300, 400, 2], activation="tanh", seed=0)
+    key = graph.links["hidden1", "hidden2"].key
+    rule = WidenLayer(count=5, init="incoming zero", outgoing={key: np.full((5, 400, 1), 0.5)})
+    result = ng.apply(rule, graph, on="hidden1", probe=None)
+    journal = ng.Journal.create(tmp_path, graph)
+    entry = journal.append(result, before=graph)
+    assert entry.parameters["outgoing"] == "<2000 values>"
+    assert len((tmp_path / "journal.jsonl").read_bytes()) < 4000
+    assert journal.entries()[0].parameters == dict(entry.parameters)
+    ((_, replayed),) = journal.replay()
+    assert replayed.equals(result.graph)
+    assert rule == WidenLayer(count=5, init="incoming zero")  # arrays have no truth value to compare by
+    assert isinstance(hash(rule), int)
