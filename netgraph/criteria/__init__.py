@@ -10,6 +10,13 @@ from netgraph.criteria.expressiveness import (
     nagn,
     trainable_chain,
 )
+from netgraph.criteria.gradmax import (
+    GradMaxRows,
+    gradmax_outgoing,
+    growth_matrix,
+    growth_requests,
+    outgoing_norm,
+)
 from netgraph.criteria.missing import Drawn, MissingScores, gradient_scores, path_scores, uniform_scores
 from netgraph.criteria.selection import (
     AbsoluteThreshold,
@@ -32,6 +39,7 @@ __all__ = [
     "Drawn",
     "Erk",
     "ExpressivenessProfile",
+    "GradMaxRows",
     "GrowthRule",
     "MinMaxThreshold",
     "MissingScores",
@@ -47,11 +55,15 @@ __all__ = [
     "expressiveness",
     "get_criterion",
     "gradient_scores",
+    "gradmax_outgoing",
+    "growth_matrix",
+    "growth_requests",
     "isolated",
     "joining_edges",
     "kept_edges",
     "minmax_scaled",
     "nagn",
+    "outgoing_norm",
     "path_scores",
     "phew_edges",
     "random_edges",

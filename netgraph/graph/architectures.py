@@ -97,19 +97,21 @@ def convnet(
     classes: int = 10,
     input_size: tuple[int, int, int] = (3, 32, 32),
     hidden: Sequence[int] = (),
+    activation: str = "relu",
     batch_norm: bool = True,
     bias: bool = True,
     domain: Domain = (-np.inf, np.inf),
     seed: int = 0,
     dtype: Any = np.float32,
 ) -> Graph:
-    """A network like VGG of any widths: stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pool.
+    """A network like VGG of any widths: stages of 3x3 convolutions, each closed by a 2x2 max pool.
 
     Args:
         widths: maps of every convolution, stage by stage, as in `[[8, 8], [16, 16]]`.
         classes: vertices of the output layer, which reads all positions of the last maps.
         input_size: (channels, height, width) of the inputs; every stage halves height and width, rounded down.
         hidden: widths of dense layers between the convolutions and the outputs.
+        activation: of the hidden layers.
         batch_norm: whether every convolution is followed by batch norm.
         bias: whether the convolutions have biases; the dense layers always do.
         domain: (low, high) of the inputs, numbers or one per channel.
@@ -141,6 +143,7 @@ def convnet(
                 f"conv{stage}_{i}",
                 size,
                 grid=grid,
+                activation=activation,
                 norm="batch" if batch_norm else "none",
                 bias=bias,
                 pool=HALVE if i == len(maps) else None,
@@ -148,7 +151,10 @@ def convnet(
             b.conv2d(last, name, kernel=3, padding=1)
             last = name
         grid = HALVE.output_grid(grid)
-    for name in [*(b.layer(f"dense{i}", size) for i, size in enumerate(hidden, start=1)), b.output("output", classes)]:
+    for name in [
+        *(b.layer(f"dense{i}", size, activation=activation) for i, size in enumerate(hidden, start=1)),
+        b.output("output", classes),
+    ]:
         if grid:
             b.conv2d(last, name, kernel=(grid[0], grid[1]))  # all positions of all maps: a dense layer
             grid = ()

@@ -2,6 +2,7 @@
 
 from netgraph.methods.exchange_edges import ExchangeEdges
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
+from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
 from netgraph.methods.grow_edges import GrowEdges
 from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step
@@ -32,6 +33,8 @@ __all__ = [
     "Context",
     "ErkOptions",
     "ExchangeEdges",
+    "GradMaxOptions",
+    "GradMaxWiden",
     "GradientGrowthOptions",
     "GrowEdges",
     "ImpCOptions",
@@ -63,6 +66,7 @@ __all__ = [
     "Widen",
     "fixed",
     "get_method",
+    "gradmax",
     "imp",
     "layer_profile",
     "nagn",

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from netgraph.criteria import GrowthRule
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
+from netgraph.methods.layered import layered_start, residual_start, stages_of
 from netgraph.methods.method import Method
-from netgraph.methods.networks import network, parse_stages
 from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen
 from netgraph.schedules import WindowGain
@@ -81,14 +81,15 @@ class NagnOptions:
 
     def stages(self) -> list[list[int]]:
         """The widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
-        return parse_stages(self.widths)
+        return stages_of(self.widths)
 
 
 def nagn_start(options: NagnOptions, start: Start) -> Graph:
     """A network of the given widths: convolutions with batch norm and pools for images, dense layers for other data."""
     if start.task == "regression" and options.metric == "accuracy":
         raise OptionError("metric='accuracy' is there for classification only; for regression set metric=loss.")
-    return network(start, options.stages(), depth=options.resnet)
+    stages = options.stages()
+    return residual_start(options.resnet, stages[0][0], start) if options.resnet else layered_start(stages, start)
 
 
 def nagn(start: Graph, options: NagnOptions | None = None) -> Method:

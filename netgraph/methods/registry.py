@@ -10,6 +10,8 @@ from typing import Any
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed, fixed_start
+from netgraph.methods.gradmax import TRAINING as GRADMAX_TRAINING
+from netgraph.methods.gradmax import GradMaxOptions, gradmax, gradmax_start
 from netgraph.methods.imp import ImpCOptions, ImpOptions, imp, imp_start
 from netgraph.methods.method import Method
 from netgraph.methods.nagn import TRAINING, NagnOptions, nagn, nagn_start
@@ -67,6 +69,14 @@ _SHIPPED = (
         nagn,
         "widen the layers at which larger gradients arrive than at their neighbours",
         training=TRAINING,
+    ),
+    MethodSpec(
+        "gradmax",
+        GradMaxOptions,
+        gradmax_start,
+        gradmax,
+        "widen all layers by vertices whose incoming weights will have the largest gradients",
+        training=GRADMAX_TRAINING,
     ),
     MethodSpec("pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network"),
     MethodSpec(

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
-from netgraph.methods.networks import network, parse_stages
+from netgraph.methods.layered import layered_start, residual_start, stages_of
 from netgraph.methods.sparse_start import SparseInit, sparse_start
 from netgraph.methods.start import Start
 
@@ -40,7 +40,7 @@ class SparseOptions:
         if self.model not in get_args(Model):
             raise OptionError(unknown_name("model", self.model, get_args(Model)))
         if self.widths:
-            parse_stages(self.widths)
+            stages_of(self.widths)
 
 
 def dense_network(options: SparseOptions, start: Start) -> Graph:
@@ -51,12 +51,12 @@ def dense_network(options: SparseOptions, start: Start) -> Graph:
     """
     images = len(start.shape) == 3
     model = ("vgg" if images else "mlp") if options.model == "auto" else options.model
-    stages = parse_stages(options.widths or WIDTHS[model])
+    stages = stages_of(options.widths or WIDTHS[model])
     if model == "mlp":
         start = replace(start, shape=(start.features,), domain=start.flat_domain)
     elif not images:
         raise OptionError(f"model={model} needs images; the data are rows of {start.features} features. Use model=mlp.")
-    return network(start, stages, depth=20 if model == "resnet20" else 0)
+    return residual_start(20, stages[0][0], start) if model == "resnet20" else layered_start(stages, start)
 
 
 def thin_start(options: SparseOptions, start: Start, density: float, init: SparseInit) -> Graph:

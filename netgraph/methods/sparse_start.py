@@ -43,9 +43,9 @@ def sparse_start(
     """Thin out a dense network; the weights that stay keep their initial values.
 
     A hidden vertex without an edge in or without one out never learns, and an output without an edge in has no say:
-    both get edges besides, as few as needed. After "phew" that is one more walk through each such vertex that walks
-    through earlier layers have not come by, else one random edge for each. So the density is the one asked for
-    whenever that leaves no vertex isolated.
+    such vertices get more edges. After "phew" that is a walk through each that walks through earlier layers have not
+    come by; else a random edge for each side that lacks one, preferably one that serves two. So the density is the one
+    asked for whenever that leaves no vertex isolated.
 
     Args:
         graph: a dense network with its initial weights.

@@ -208,3 +208,8 @@ def test_initial_values():
     for layer in graph.layers.values():
         for name, value in (("bias", 0), ("scale", 1), ("shift", 0), ("mean", 0), ("var", 1)):
             assert np.all(layer.values.get(name, value) == value)
+
+
+def test_convnets_of_another_activation():
+    graph = ng.convnet([[2], [3]], input_size=(1, 8, 8), hidden=(4,), activation="prelu")
+    assert [layer.activation for layer in graph.layers.values()] == ["identity", *["prelu"] * 3, "identity"]

@@ -1,0 +1,181 @@
+"""GradMax: which outgoing weights give new vertices with incoming weight 0 the largest gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netgraph.errors import OptionError
+from netgraph.graph import Array, Conv2d, Dense, Graph, Identity, Link, LinkKind
+from netgraph.graph.link import LinkKey
+
+MOST_ENTRIES = 1 << 24
+"""Entries of a growth matrix at most, which is decomposed into singular vectors."""
+
+
+class GradMaxRows(NamedTuple):
+    """Outgoing weights of new vertices.
+
+    Attributes:
+        weights: (count, columns) a row per new vertex.
+        values: (directions,) the singular values of the first rows; the others are random.
+    """
+
+    weights: Array
+    values: Array
+
+
+def gradmax_outgoing(
+    growth: Array | None, count: int, norm: float, columns: int, rng: np.random.Generator
+) -> GradMaxRows:
+    """The first right singular vectors of a growth matrix, each scaled to a norm; random directions beyond its rank.
+
+    For new vertices with incoming weights 0 and f(0) = 0, the gradient of the incoming weights is the growth matrix
+    times the outgoing weights, times f'(0). Among rows of one norm that are orthogonal to each other these make the
+    sum of its squares largest: the norm of the gradient of the i-th new vertex is `norm` times the i-th singular value.
+
+    Args:
+        growth: (inputs, columns) mean over samples of h dL/dz', of the vertices that the new ones will read and of
+            the sums that read them; None to have all rows at random.
+        count: new vertices.
+        norm: of every row.
+        columns: of the matrix.
+        rng: for the random directions.
+
+    Returns:
+        `GradMaxRows`; the sign of a singular vector is that which makes its largest entry positive.
+
+    Raises:
+        OptionError: when `count` is below 1, or the matrix has another width or a value that is not finite.
+
+    Source: Evci et al. 2022, "GradMax: growing neural networks using gradient information", section 3.2.
+    Cost: O(inputs * columns * min(inputs, columns)).
+    """
+    if count < 1:
+        raise OptionError(f"count={count} is below 1; GradMax adds at least one vertex.")
+    rows, values = rng.standard_normal((count, columns)), np.empty(0)
+    if growth is not None:
+        if growth.ndim != 2 or growth.shape[1] != columns or not np.isfinite(growth).all():
+            raise OptionError(f"The growth matrix has shape {growth.shape}, not (inputs, {columns}), or is not finite.")
+        _, values, right = np.linalg.svd(growth.astype(np.float64), full_matrices=False)
+        kept = min(count, int(np.count_nonzero(values > 1e-12 * values.max(initial=0.0))))
+        top, values = right[:kept], values[:kept]
+        largest = np.abs(top).argmax(axis=1)
+        rows[:kept] = top * np.sign(top[np.arange(kept), largest])[:, None]
+    return GradMaxRows(norm * rows / np.linalg.norm(rows, axis=1, keepdims=True), values)
+
+
+def outgoing_norm(graph: Graph, layer: int) -> float:
+    """Mean over the vertices of a layer of the norm of their outgoing weights, of all links together."""
+    squares = np.zeros(len(graph.layer(layer)))
+    for link in weighted(graph.outgoing[layer]):
+        squares += np.bincount(link.src, link.weight.astype(np.float64) ** 2, len(squares))
+    return float(np.sqrt(squares).mean())
+
+
+def outgoing_size(graph: Graph, layer: int) -> int:
+    """How many outgoing weights a vertex of a layer may have: columns of the growth matrix."""
+    return sum(_columns(graph, link) for link in weighted(graph.outgoing[layer]))
+
+
+def by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Array]:
+    """Rows of outgoing weights, (count, columns), as (count, targets, taps) for each link: see `WidenLayer`."""
+    links = weighted(graph.outgoing[layer])
+    ends = np.cumsum([_columns(graph, link) for link in links])[:-1]
+    parts = np.split(rows, ends, axis=1)
+    return {
+        link.key: part.reshape(len(rows), -1, link.kind.taps).copy() for link, part in zip(links, parts, strict=True)
+    }
+
+
+def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], str]:
+    """The cross moments that the growth matrix of a layer is made of.
+
+    Where maps are read, the two convolutions around the layer are one with a larger kernel. At positions that the
+    second one pads, and there only, that counts values of the layer outside its grid; without padding it is exact.
+
+    Args:
+        graph: the graph.
+        layer: id of the layer to grow.
+
+    Returns:
+        Options of requests of "cross_moments", and why there are none, if so: a norm or a pool lies between, the layer
+        reads or is read through wires, or the matrix would be too large.
+    """
+    own, into, out = graph.layer(layer), graph.incoming[layer], graph.outgoing[layer]
+    if own.norm != "none":
+        return [], f"{own.norm} norm lies between"
+    if own.pool is not None:
+        return [], "a pool lies between"
+    if not into or not out or len(weighted(into)) < len(into) or len(weighted(out)) < len(out):
+        return [], "wires lead into or out of it"
+    inputs = sum(len(graph.layer(link.source)) * link.kind.taps for link in into)
+    if inputs * outgoing_size(graph, layer) > MOST_ENTRIES:
+        return [], f"the growth matrix would have more than {MOST_ENTRIES:,} entries"
+    found: list[Mapping[str, Any]] = []
+    for first in into:
+        for second in out:
+            source, target = graph.layer(first.source), graph.layer(second.target)
+            options: dict[str, Any] = {"source": source.name, "target": target.name}
+            if source.output_grid:
+                options["kind"] = _through(first.kind, second.kind)
+            found.append(options)
+    return found, ""
+
+
+def growth_matrix(graph: Graph, layer: int, stats: Mapping[tuple[str, str], Array]) -> Array:
+    """The growth matrix of a layer from its cross moments.
+
+    Args:
+        graph: the graph to which the moments belong.
+        layer: id of the layer to grow.
+        stats: moments as of `Statistics.cross`, by names of source and target.
+
+    Returns:
+        (inputs, columns): a row for each vertex and tap that feeds a vertex of the layer, a column for each that a
+        vertex of it feeds, link by link.
+    """
+    name = {i: own.name for i, own in graph.layers_by_id.items()}
+    into, out = weighted(graph.incoming[layer]), weighted(graph.outgoing[layer])
+    return np.block([[_block(a.kind, b.kind, stats[name[a.source], name[b.target]]) for b in out] for a in into])
+
+
+def _block(first: LinkKind, second: LinkKind, cross: Array) -> Array:
+    """(sources * taps, targets * taps) from the moments of the two links taken as one."""
+    if cross.ndim == 2:
+        return cross
+    a, b = _as_convolution(first), _as_convolution(second)
+    whole = _through(a, b)
+    assert isinstance(whole, Conv2d)
+    maps = cross.reshape(*cross.shape[:2], *whole.kernel)
+    # Position u of the first kernel under position v of the second is position stride * v + u of both together.
+    rows, columns = (
+        np.arange(a.kernel[axis])[:, None] + a.stride[axis] * np.arange(b.kernel[axis])[None, :] for axis in (0, 1)
+    )
+    found = maps[:, :, rows[:, None, :, None], columns[None, :, None, :]]  # source, target, u, u', v, v'
+    return found.transpose(0, 2, 3, 1, 4, 5).reshape(cross.shape[0] * a.taps, cross.shape[1] * b.taps)
+
+
+def _through(first: LinkKind, second: LinkKind) -> Conv2d | Dense:
+    """One link that reads what two in a row read."""
+    if isinstance(first, Dense) and isinstance(second, Dense):
+        return first
+    a, b = _as_convolution(first), _as_convolution(second)
+    stride, second_kernel, second_padding = np.array([a.stride, b.kernel, b.padding])
+    kernel, padding = stride * (second_kernel - 1) + a.kernel, stride * second_padding + a.padding
+    return Conv2d(*(tuple(pair.tolist()) for pair in (kernel, stride * b.stride, padding)))
+
+
+def _as_convolution(kind: LinkKind) -> Conv2d:
+    return kind if isinstance(kind, Conv2d) else Conv2d((1, 1))
+
+
+def _columns(graph: Graph, link: Link) -> int:
+    return len(graph.layer(link.target)) * link.kind.taps
+
+
+def weighted(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """The links that are no wires."""
+    return tuple(link for link in links if not isinstance(link.kind, Identity))

@@ -1,0 +1,215 @@
+"""GradMax: widen all hidden layers by vertices whose incoming weights will have the largest gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netgraph.criteria import gradmax as criterion
+from netgraph.errors import OptionError
+from netgraph.graph import Array, Graph, get_activation
+from netgraph.graph.link import LinkKey
+from netgraph.methods.layered import layered_start, stages_of
+from netgraph.methods.method import Context, Method, Proposal, actions_of
+from netgraph.methods.start import Start
+from netgraph.rewriting import find
+from netgraph.rules import WidenLayer, tied_layers
+from netgraph.schedules import EveryEpochs
+
+TRAINING: Mapping[str, Any] = {"batch_size": 128}
+"""Training as in the paper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradMaxOptions:
+    """Options of GradMax. The defaults suit some hundred epochs: every layer grows to four times its width.
+
+    Attributes:
+        widths: of the network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after
+            each separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
+        activation: of the hidden layers. It must map 0 to 0 and have a slope there, so it cannot be "relu".
+        batch_norm: whether convolutions are followed by batch norm; there outgoing weights are random.
+        every: epochs from the start to the first growth, and from one growth to the next.
+        steps: how many times the layers grow.
+        share: by how much, as a share of the widths at the start; at least one vertex.
+        scale: norm of the outgoing weights of a new vertex, as a share of the mean over those that are there.
+        batches: mini-batches over which the growth matrices are collected.
+        random: draw all outgoing weights at random, for comparison.
+    """
+
+    widths: str = "8,8/16,16/32,32"
+    activation: str = "prelu"
+    batch_norm: bool = False
+    every: int = 6
+    steps: int = 12
+    share: float = 0.25
+    scale: float = 0.5
+    batches: int = 4
+    random: bool = False
+
+    def __post_init__(self) -> None:
+        stages_of(self.widths)
+        if not slope_at_0(self.activation):
+            raise OptionError(
+                f"activation={self.activation!r} does not map 0 to 0, or has no slope there, so new vertices would "
+                "never learn; use prelu, gelu, silu or tanh."
+            )
+        if not 0 < self.share < math.inf:
+            raise OptionError(f"share={self.share} is not a positive share of the widths.")
+
+
+def slope_at_0(activation: str, slope: float = 0.01) -> bool:
+    """Whether f(0) = 0 and f'(0) is not 0, with vertex parameters as they start, and from both sides at a kink."""
+    known, zero = get_activation(activation), np.zeros(1)
+    start = {name: np.array([value]) for name, value in known.parameters.items()}
+    low, high = known.slopes(zero, zero, start, slope)
+    return bool(known.function(zero, start, slope)[0] == 0 and low[0] * high[0] > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradMaxWiden:
+    """Grow all hidden layers by vertices with incoming weights 0 and the outgoing weights of GradMax.
+
+    Layers with a norm, a pool or wires between what feeds them and what reads them get random outgoing weights of the
+    same norm. Layers under layer norm, tied to inputs or outputs, or whose activation has no slope at 0 do not grow.
+
+    Attributes:
+        counts: vertices that each layer gains at a time, by its name; layers that are not named do not grow.
+        trigger: when.
+        steps: how many times.
+        scale: norm of the outgoing weights of a new vertex, as a share of the mean over those that are there.
+        batches: mini-batches over which the growth matrices are collected.
+        random: draw all outgoing weights at random.
+    """
+
+    counts: Mapping[str, int]
+    trigger: EveryEpochs
+    steps: int
+    scale: float = 0.5
+    batches: int = 4
+    random: bool = False
+
+    name = "gradmax"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batches"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name}={getattr(self, name)} is below 1.")
+        if not 0 < self.scale < math.inf:
+            raise OptionError(
+                f"scale={self.scale} is not a positive number; without outgoing weights nothing is learned."
+            )
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """One widening for each group of tied layers, first to last, all from the moments of one topology."""
+        past = actions_of(context, self.name)
+        if not self.pending(context) or not self.trigger.fires(context.history, past[-1].epoch if past else 0):
+            return
+        graph = context.graph
+        groups = self._groups(graph)
+        if not groups:
+            yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), "no layer can grow")
+            return
+        growth = {} if self.random else self._growth(context, groups)
+        planned = [self._plan(graph, group, growth, context.rng) for group in groups]
+        for group, (outgoing, reason) in zip(groups, planned, strict=True):
+            now = {key: _for_all(weights, context.graph, key) for key, weights in outgoing.items()}
+            rule = WidenLayer(count=self._count(graph, group), init="incoming zero", outgoing=now)
+            yield Proposal(self.name, rule, np.array([group[0]]), reason)
+
+    def pending(self, context: Context) -> bool:
+        """Whether the layers will grow again."""
+        return len({action.epoch for action in actions_of(context, self.name)}) < self.steps
+
+    def _count(self, graph: Graph, group: Sequence[int]) -> int:
+        return max((self.counts.get(graph.layer(i).name, 0) for i in group), default=0)
+
+    def _groups(self, graph: Graph) -> list[tuple[int, ...]]:
+        """The groups of tied layers that can grow and are to."""
+        takes = set(find(WidenLayer(init="incoming zero"), graph).l.id.tolist())
+        return [
+            group
+            for group in tied_layers(graph)
+            if takes.issuperset(group)
+            and self._count(graph, group)
+            and all(slope_at_0(graph.layer(i).activation, graph.layer(i).slope) for i in group)
+        ]
+
+    def _growth(self, context: Context, groups: Sequence[tuple[int, ...]]) -> dict[int, Array]:
+        """The growth matrix of each layer that has one. A pass collects one kind of moments for each two layers."""
+        graph = context.graph
+        passes: list[dict[tuple[str, str], Mapping[str, Any]]] = []
+        where: dict[int, int] = {}
+        for (layer,) in (group for group in groups if len(group) == 1):
+            asked, _ = criterion.growth_requests(graph, layer)
+            wanted = {(options["source"], options["target"]): options for options in asked}
+            if wanted:
+                fits = [i for i, taken in enumerate(passes) if all(taken.get(k, v) == v for k, v in wanted.items())]
+                where[layer] = fits[0] if fits else len(passes)
+                passes += [] if fits else [{}]
+                passes[where[layer]] |= wanted
+        moments = []
+        for taken in passes:
+            stats = context.collect({"cross_moments": list(taken.values())}, self.batches)
+            moments.append({ends: stats.cross(*ends) for ends in taken})
+        return {layer: criterion.growth_matrix(graph, layer, moments[i]) for layer, i in where.items()}
+
+    def _plan(
+        self, graph: Graph, group: Sequence[int], growth: Mapping[int, Array], rng: np.random.Generator
+    ) -> tuple[dict[LinkKey, Array], str]:
+        """The outgoing weights of a group by link, and the reason in words."""
+        outgoing: dict[LinkKey, Array] = {}
+        count, first = self._count(graph, group), graph.layer(group[0])
+        how = "as asked" if self.random else criterion.growth_requests(graph, group[0])[1]
+        how = f"random outgoing weights: {how}"
+        for layer in group:
+            columns = criterion.outgoing_size(graph, layer)
+            if columns:
+                # Where all outgoing weights are 0, a vertex with none either would never learn.
+                norm = self.scale * (criterion.outgoing_norm(graph, layer) or 1.0)
+                rows = criterion.gradmax_outgoing(growth.get(layer), count, norm, columns, rng)
+                outgoing |= criterion.by_link(graph, layer, rows.weights)
+                if layer in growth:
+                    shown = "".join(f" {value:.3g}" for value in rows.values[:3]) + " ..." * (len(rows.values) > 3)
+                    how = f"{len(rows.values)} of them along the largest gradients, singular values{shown or ' 0'}"
+        return outgoing, f"{first.name} from {len(first)} to {len(first) + count}, {how}"
+
+
+def _for_all(weights: Array, graph: Graph, key: LinkKey) -> Array:
+    """Weights for a target that has gained vertices since they were planned; those read with weight 0."""
+    return np.pad(weights, ((0, 0), (0, len(graph.layer(key[1])) - weights.shape[1]), (0, 0)))
+
+
+def gradmax_start(options: GradMaxOptions, start: Start) -> Graph:
+    """A network of the given widths: convolutions and pools for images, dense layers for other data."""
+    return layered_start(stages_of(options.widths), start, activation=options.activation, batch_norm=options.batch_norm)
+
+
+def gradmax(start: Graph, options: GradMaxOptions | None = None) -> Method:
+    """Put GradMax together.
+
+    Where: all hidden layers. How: `WidenLayer`, incoming weights 0, outgoing ones the directions in which the gradient
+    of the incoming ones is largest: exact. When: every so many epochs. How much: a share of the widths at the start.
+
+    Args:
+        start: the graph at which growth starts.
+        options: how to grow.
+
+    Source: Evci et al. 2022, "GradMax: growing neural networks using gradient information". ReLU has slope 1 at 0
+        there; here it has none, so that the start has another activation.
+    """
+    o = options or GradMaxOptions()
+    hidden = [layer for layer in start.layers_by_id.values() if layer.role == "hidden"]
+    part = GradMaxWiden(
+        counts={layer.name: max(1, int(o.share * len(layer))) for layer in hidden},
+        trigger=EveryEpochs(o.every),
+        steps=o.steps,
+        scale=o.scale,
+        batches=o.batches,
+        random=o.random,
+    )
+    return Method("gradmax", (part,), "GradMax: grow where the gradient will be largest")
