@@ -25,6 +25,6 @@ def small_start(_options, start):
 
 
 MAPS = MethodSpec(
-    "maps", NoOptions, small_start, lambda options, _graph: options, lambda _graph, _options: Method("maps", ()),
-    "nothing, at a graph of maps", training={"epochs": 2, "weight_decay": 0.25},
+    "maps", NoOptions, small_start, lambda _graph, _options: Method("maps", ()), "nothing, at a graph of maps",
+    training={"epochs": 2, "weight_decay": 0.25},
 )  # fmt: skip
