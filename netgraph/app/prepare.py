@@ -107,8 +107,7 @@ class Plan:
         method: how to grow.
         first: the graph at which growth starts.
         config: what `config.json` holds.
-        normalisation: how inputs are normalised, or None.
-        maps: how images become maps; None when samples are fed flat.
+        inputs: the data before the graph was known.
         costs: by which kernels are picked; None for the built-in ones.
     """
 
@@ -118,8 +117,7 @@ class Plan:
     method: Method
     first: Graph
     config: dict[str, Any]
-    normalisation: Normalisation | None
-    maps: ImageLayout | None
+    inputs: Inputs
     costs: CostTable | None
 
     @property
@@ -128,12 +126,19 @@ class Plan:
         return (*self.dataset.notes, *([self.normalisation.note] if self.normalisation else []))
 
     @property
+    def normalisation(self) -> Normalisation | None:
+        """How inputs are normalised, or None."""
+        return self.inputs.normalisation
+
+    @property
+    def maps(self) -> ImageLayout | None:
+        """How images become maps; None when samples are fed flat."""
+        return self.inputs.layout if self.first.inputs[0].grid else None
+
+    @property
     def test(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets of the test samples, as the network takes them, on the device of the others."""
-        classification = self.dataset.task == "classification"
-        x = _inputs(self.dataset.x_test, self.normalisation, self.maps)
-        y = self.dataset.y_test.astype(np.int64 if classification else np.float32)
-        return torch.from_numpy(x).to(self.data.device), torch.from_numpy(y).to(self.data.device)
+        return self.inputs.test(self.first, self.data.device)
 
 
 SMALL = 5_000
@@ -196,27 +201,18 @@ def _plan(
 ) -> Plan:
     spec = get_method(request.method)
     options = RunSettings(**run_values)
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
-    dataset = load_dataset(
-        request.data, seed=request.seed, target=request.target, task=request.task, limit=options.samples or None
-    )
+    device = _device(request.device)
+    inputs = read_inputs(request.data, options, request.seed, target=request.target, task=request.task)
     method_options = spec.options(**method_values)
-    layout = image_layout(dataset.input_shape)
-    x_train, y_train, x_valid, y_valid = _parts(dataset, options, request.seed)
-    normalisation = Normalisation.measured(x_train, layout) if options.normalise else None
-    first = spec.start(method_options, _start(dataset, layout, normalisation, request.seed))
-    maps = layout if first.inputs[0].grid else None
-    x_train, x_valid = (_inputs(x, normalisation, maps) for x in (x_train, x_valid))
-    task: Any = dataset.task
-    data = TrainingData.from_arrays(x_train, y_train, x_valid, y_valid, task=task, device=_device(request.device))
+    first = spec.start(method_options, inputs.start)
+    data = inputs.training(first, device)
     suitable = {**default_training(len(data.x_train)), **spec.training}
     settings = TrainSettings(**{**suitable, **train_values, "seed": request.seed})
     check_augment(settings, first)
     method_options = spec.resolve(method_options, first)
+    dataset, normalisation = inputs.dataset, inputs.normalisation
     config = {
-        "netgraph": __version__, "torch": torch.__version__, "numpy": np.__version__,
-        "python": platform.python_version(), "machine": hardware(data.device),
+        **versions(device),
         "data": request.data, "target": request.target, "task": dataset.task,
         "fingerprint": dataset.fingerprint, "normalisation": normalisation.to_json() if normalisation else None,
         "device": request.device,
@@ -230,25 +226,86 @@ def _plan(
         method=spec.build(first, method_options),
         first=first,
         config=config,
-        normalisation=normalisation,
-        maps=maps,
-        costs=tuned_costs(data.device) if options.costs == "tuned" else None,
+        inputs=inputs,
+        costs=tuned_costs(device) if options.costs == "tuned" else None,
     )
 
 
-def _start(dataset: Dataset, layout: ImageLayout | None, normalisation: Normalisation | None, seed: int) -> Start:
-    """What a method is told of the data."""
-    shape = (dataset.features,) if layout is None else layout.shape
-    last = layout is not None and layout.channels_last
-    domain = normalisation.domain(dataset.domain) if normalisation else dataset.domain
-    task: Any = dataset.task
-    return Start(shape=shape, outputs=dataset.outputs, domain=domain, seed=seed, channels_last=last, task=task)
+def versions(device: torch.device) -> dict[str, str]:
+    """What runs here: versions and the machine."""
+    return {
+        "netgraph": __version__, "torch": torch.__version__, "numpy": np.__version__,
+        "python": platform.python_version(), "machine": hardware(device),
+    }  # fmt: skip
 
 
-def _inputs(x: Array, normalisation: Normalisation | None, maps: ImageLayout | None) -> Array:
-    """Rows of the data set as the network takes them."""
-    rows = normalisation.apply(x) if normalisation else x
-    return maps.as_maps(rows) if maps else rows
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """A data set split by a seed, before it is known whether a network takes it flat or as maps.
+
+    Attributes:
+        dataset: the data as loaded, test samples included.
+        seed: that split them.
+        layout: how rows become maps; None when samples are no images.
+        normalisation: how inputs are normalised, or None.
+        parts: inputs and targets to train on, then those to validate with, as loaded.
+    """
+
+    dataset: Dataset
+    seed: int
+    layout: ImageLayout | None
+    normalisation: Normalisation | None
+    parts: tuple[Array, Array, Array, Array]
+
+    @property
+    def start(self) -> Start:
+        """What a method is told of the data."""
+        dataset, layout = self.dataset, self.layout
+        shape = (dataset.features,) if layout is None else layout.shape
+        last = layout is not None and layout.channels_last
+        domain = self.normalisation.domain(dataset.domain) if self.normalisation else dataset.domain
+        task: Any = dataset.task
+        return Start(shape=shape, outputs=dataset.outputs, domain=domain, seed=self.seed, channels_last=last, task=task)
+
+    def training(self, first: Graph, device: torch.device) -> TrainingData:
+        """Training and validation samples as a graph takes them, on a device."""
+        x_train, y_train, x_valid, y_valid = self.parts
+        x_train, x_valid = (self._taken(x, first) for x in (x_train, x_valid))
+        task: Any = self.dataset.task
+        return TrainingData.from_arrays(x_train, y_train, x_valid, y_valid, task=task, device=device)
+
+    def test(self, first: Graph, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and targets of the test samples as a graph takes them, on a device."""
+        classification = self.dataset.task == "classification"
+        x = self._taken(self.dataset.x_test, first)
+        y = self.dataset.y_test.astype(np.int64 if classification else np.float32)
+        return torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+
+    def _taken(self, x: Array, first: Graph) -> Array:
+        rows = self.normalisation.apply(x) if self.normalisation else x
+        return self.layout.as_maps(rows) if self.layout and first.inputs[0].grid else rows
+
+
+def read_inputs(data: str, options: RunSettings, seed: int, *, target: str | None, task: str | None) -> Inputs:
+    """Read a data set and split it. Sets the threads of torch, too.
+
+    Args:
+        data: name of a data set, a path, or openml:NAME.
+        options: about data and machine.
+        seed: of the split.
+        target: target column of a CSV file.
+        task: "classification" or "regression"; None infers it from the targets.
+
+    Raises:
+        NetgraphError: for data that cannot be read or used.
+    """
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    dataset = load_dataset(data, seed=seed, target=target, task=task, limit=options.samples or None)
+    layout = image_layout(dataset.input_shape)
+    parts = _parts(dataset, options, seed)
+    normalisation = Normalisation.measured(parts[0], layout) if options.normalise else None
+    return Inputs(dataset=dataset, seed=seed, layout=layout, normalisation=normalisation, parts=parts)
 
 
 def _parts(dataset: Dataset, options: RunSettings, seed: int) -> tuple[Array, Array, Array, Array]:
