@@ -76,7 +76,7 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_grow)
 
 
-def _add_set(parser: argparse.ArgumentParser) -> None:
+def _add_set(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help="set an option"
     )
@@ -121,24 +121,93 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    _add_run(parser, _compare)
+    parser.add_argument("source", metavar="RUN|DATA", help="run directory (with --static), or data as for `grow`")
     parser.add_argument("--static", action="store_true", help="train the final network of the run from scratch")
+    study = parser.add_argument_group("methods on data")
+    study.add_argument("--methods", type=_names, help="names, separated by commas (see `netgraph methods`)")
+    study.add_argument("--model", help="network of all sparse methods: auto, mlp, vgg or resnet20")
+    study.add_argument("--seeds", type=int, help="how many seeds, from 0 (default 3)")
+    study.add_argument("--budget", type=int, metavar="EPOCHS", help="epochs of the training of every network")
+    study.add_argument("--densities", type=_numbers, help="of the networks, separated by commas")
+    study.add_argument("--epochs-per-step", type=int, metavar="E", help="epochs between two steps of growth")
+    study.add_argument("--jobs", type=int, help="how many run at a time (default 1)")
+    study.add_argument("--out", type=Path, help="directory of the study; by default one below runs/")
+    study.add_argument("--target", help="target column of a CSV file or OpenML data set")
+    study.add_argument("--task", choices=("classification", "regression"), help="inferred by default")
+    _add_set(study)
     parser.add_argument("--overwrite", action="store_true", help="replace the comparison in the directory")
+    parser.set_defaults(run=_compare)
+
+
+_OF_STUDIES = (
+    "methods", "model", "seeds", "budget", "densities", "epochs_per_step", "jobs", "out", "target", "task",
+    "assignments",
+)  # fmt: skip
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as .05,.1,.2") from None
 
 
 def _compare(arguments: argparse.Namespace, console: Console) -> None:
+    given = [name for name in _OF_STUDIES if getattr(arguments, name)]
+    is_run = (Path(arguments.source) / "config.json").is_file()
+    if arguments.static:
+        if given:
+            raise OptionError(
+                f"--{given[0].replace('_', '-')} belongs to `netgraph compare DATA --methods ...`, and --static to "
+                "`netgraph compare RUN --static`, which takes all settings from the run; give one of them."
+            )
+        _compare_static(arguments, console)
+    elif arguments.methods and is_run:
+        raise OptionError(
+            f"{arguments.source!r} is a directory of results, but --methods compares methods on data: give the name or "
+            "the file of a data set, and the directory by --out."
+        )
+    elif arguments.methods:
+        _compare_methods(arguments, console)
+    else:
+        raise OptionError(
+            f"compare needs to be told with what: `netgraph compare {arguments.source} --static` trains the final "
+            "network of a run from scratch, beside it; `netgraph compare DATA --methods pwmpr,rigl` trains several "
+            "methods on the same data."
+        )
+
+
+def _compare_static(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.compare import compare_static
 
-    if not arguments.static:
-        raise OptionError(
-            f"compare needs to be told with what: `netgraph compare {arguments.directory} --static` trains the final "
-            "network of the run from scratch, beside it."
-        )
+    arguments.directory = Path(arguments.source)
     comparison = compare_static(_run(arguments), console, overwrite=arguments.overwrite)
     console.print(comparison.table())
     for remark in comparison.remarks():
         console.print(remark, highlight=False, markup=False)
     console.print(f"results in {arguments.directory}: static.md, static.json", highlight=False, markup=False)
+
+
+def _compare_methods(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.study import StudyRequest
+    from netgraph.app.study_pool import compare_methods
+
+    values = {name: getattr(arguments, name) for name in _OF_STUDIES if getattr(arguments, name) is not None}
+    values["assignments"] = parse_assignments(values["assignments"])
+    if "epochs_per_step" in values:
+        values["every"] = values.pop("epochs_per_step")
+    request = StudyRequest(data=arguments.source, overwrite=arguments.overwrite, **values)
+    arguments.directory = request.directory
+    report = compare_methods(request, console)
+    for table in report.tables():
+        console.print(table)
+    for remark in report.remarks():
+        console.print(remark, highlight=False, markup=False)
+    console.print(f"results in {request.directory}: study.md, study.json", highlight=False, markup=False)
 
 
 def _show(arguments: argparse.Namespace, console: Console) -> None:
@@ -247,6 +316,11 @@ def _hint(text: str, arguments: argparse.Namespace) -> None:
             "the same command with --resume goes on from there.",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+    if arguments.command == "compare" and directory is not None and (directory / "runs.jsonl").is_file():
+        console.print(
+            f"Every finished job is in {directory}; the same command without --overwrite goes on from there.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _plain(error: NetgraphError) -> str:
@@ -257,7 +331,7 @@ def _plain(error: NetgraphError) -> str:
 
 COMMANDS: dict[str, tuple[Any, str]] = {
     "grow": (_add_grow, "grow a network on a data set and write a run directory"),
-    "compare": (_add_compare, "train the final network of a run from scratch and compare both"),
+    "compare": (_add_compare, "compare methods on data, or a run with its final network trained from scratch"),
     "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),

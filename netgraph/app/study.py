@@ -1,0 +1,364 @@
+"""What `netgraph compare DATA --methods ...` is made of: its options, its jobs, and what comes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from compilers.training import TrainSettings
+from netgraph.app.options import split_assignments
+from netgraph.app.prepare import RunSettings, default_training, read_inputs
+from netgraph.errors import OptionError, unknown_name
+from netgraph.methods import METHODS, ImpOptions, PwmprOptions, SparseOptions, get_method
+
+Kind = Literal["growth", "pruning", "fixed", "single"]
+"""How a method comes by networks of several densities: see `kind_of`."""
+
+DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Densities of a study unless others are asked for."""
+
+ELSEWHERE = {
+    "epochs": "every network is trained for --budget epochs",
+    "level_epochs": "every level has --budget epochs",
+    "seed": "a study has --seeds",
+    "density": "a study has --densities",
+    "model": "all methods have one --model",
+    "stop": "a study grows through all densities, and judges the stopping rules afterwards",
+    "rough": "a study grows through all densities, and trains each network for --budget epochs after it",
+}
+"""Options that a study sets itself, and by what."""
+
+SHARED = ("widths", "head")
+"""Options of sparse methods that have to be the same for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest:
+    """What was asked for on the command line.
+
+    Attributes:
+        data: name of a data set, a path, or openml:NAME.
+        methods: names of methods.
+        model: network of all sparse methods, see `SparseOptions`.
+        seeds: how many, from 0.
+        budget: epochs of the training of every network; None for those that suit the data.
+        densities: of the networks.
+        every: epochs between two steps of growth; None for the default.
+        out: directory of the study; None makes one below `runs`.
+        jobs: how many run at a time.
+        target: target column of a CSV file.
+        task: "classification" or "regression"; None infers it from the targets.
+        assignments: further options by name, or by method and name, as in `rigl.share`.
+        overwrite: replace the study in `out`.
+    """
+
+    data: str
+    methods: tuple[str, ...]
+    model: str = "auto"
+    seeds: int = 3
+    budget: int | None = None
+    densities: tuple[float, ...] = DENSITIES
+    every: int | None = None
+    out: Path | None = None
+    jobs: int = 1
+    target: str | None = None
+    task: str | None = None
+    assignments: Mapping[str, str]
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            get_method(name)
+        for what, values in (("methods", self.methods), ("densities", self.densities)):
+            if not values or len(set(values)) < len(values):
+                raise OptionError(f"--{what} {','.join(map(str, values))!r} is empty or names something twice.")
+        for name in ("seeds", "jobs", "budget", "every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"--{'epochs-per-step' if name == 'every' else name} {value} is below 1.")
+        for density in self.densities:
+            if not 0 < density <= 1:
+                raise OptionError(f"--densities has {density}, which is not above 0 and at most 1.")
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the study."""
+        if self.out is not None:
+            return self.out
+        stem = Path(self.data.replace("openml:", "openml-")).name.split(".")[0] or "data"
+        return Path("runs") / f"{stem}-study"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What all jobs of a study share, with every option settled.
+
+    Attributes:
+        data, target, task: what is learned.
+        name: of the data set.
+        metric: "accuracy" or "rmse", of the test set.
+        fingerprint: of the data, split by seed 0.
+        densities: rising.
+        run: data and machine.
+        training: of every network; the seed is that of the job.
+        dense: the network that methods make sparse.
+        options: of every method, by name.
+    """
+
+    data: str
+    target: str | None
+    task: str | None
+    name: str
+    metric: str
+    fingerprint: str
+    densities: tuple[float, ...]
+    run: RunSettings
+    training: TrainSettings
+    dense: SparseOptions
+    options: Mapping[str, Any]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Settings that all methods share, as they are written down."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
+        kept = {
+            name: asdict(value) if hasattr(value, "__dataclass_fields__") else value for name, value in values.items()
+        }
+        return {**kept, "densities": list(self.densities)}
+
+    def key(self, method: str) -> str:
+        """What tells the settings of a method's jobs from all others."""
+        text = json.dumps([self.common, method, asdict(self.options[method])], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One process: a method and a seed, and for methods of a fixed density one of them."""
+
+    method: str
+    seed: int
+    density: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method}, seed {self.seed}" + (f", density {self.density:g}" if self.density is not None else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One finished network.
+
+    Attributes:
+        method, seed: what it comes from.
+        target: the density that was asked for; None where a method finds its own.
+        density: of the links that may be sparse; over all edges of the dense network where `target` is None.
+        density_all: its edges over those of the dense network.
+        edges: trainable edges.
+        isolated: hidden vertices without an edge in, or without one out.
+        test, val: accuracy, or root mean squared error, on test and validation data.
+        epochs: of training, those on the way included.
+        costs: floating-point operations by what they were for, those on the way included.
+        cost: their sum, in trainings of the dense network.
+        cost_before: what of it was spent before the last training began: by rough growth, or earlier levels.
+        flops: of a forward of one sample.
+        seconds: wall time of training, validation and rewrites, those on the way included.
+        seconds_rewriting: what of it went into scores and rewrites.
+        memory: most bytes that the process had held until then.
+    """
+
+    method: str
+    seed: int
+    target: float | None
+    density: float
+    density_all: float
+    edges: int
+    isolated: int
+    test: float
+    val: float
+    epochs: int
+    costs: Mapping[str, float]
+    cost: float
+    cost_before: float
+    flops: int
+    seconds: float
+    seconds_rewriting: float
+    memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A network on the way of rough growth, just before a step; the last one is where growth ended.
+
+    Attributes:
+        density: of the links that may be sparse.
+        val: validation accuracy, or minus the root mean squared error; None for the last, which was not trained.
+        epochs: of rough training so far.
+        cost: so far, in trainings of the dense network.
+        topology: `netgraph.analysis.topology_metrics`; None where a number is not finite.
+    """
+
+    density: float
+    val: float | None
+    epochs: int
+    cost: float
+    topology: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: which.
+        points: its finished networks.
+        trajectory: of rough growth.
+        failures: why networks are missing, in words.
+    """
+
+    job: Job
+    points: tuple[Point, ...] = ()
+    trajectory: tuple[Step, ...] = ()
+    failures: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Outcome:
+        """What `dataclasses.asdict` gave. Raises `KeyError` or `TypeError` for anything else."""
+        return cls(
+            job=Job(**values["job"]),
+            points=tuple(Point(**point) for point in values["points"]),
+            trajectory=tuple(Step(**step) for step in values["trajectory"]),
+            failures=tuple(values["failures"]),
+        )
+
+
+def kind_of(options: Any) -> Kind:
+    """How a method with such options comes by networks of several densities.
+
+    "growth": one rough run through all of them, then a training of each; "pruning": one run of levels that hits
+    them; "fixed": a training of its own for each; "single": one run, which finds its own density.
+    """
+    if isinstance(options, PwmprOptions):
+        return "growth"
+    if isinstance(options, ImpOptions):
+        return "pruning"
+    return "fixed" if isinstance(options, SparseOptions) and hasattr(options, "density") else "single"
+
+
+def make_study(request: StudyRequest) -> Study:
+    """Settle every option of a request, and look at its data.
+
+    Raises:
+        NetgraphError: for options that do not exist or do not fit, and for data that cannot be used.
+    """
+    common, own = _by_method(request)
+    targets = {name: get_method(name).options for name in request.methods}
+    run = RunSettings(**_pick(common, RunSettings))
+    dense = SparseOptions(**_pick({"model": request.model, **common}, SparseOptions))
+    inputs = read_inputs(request.data, run, 0, target=request.target, task=request.task)
+    given = {**default_training(len(inputs.parts[0])), **_pick(common, TrainSettings), "seed": 0}
+    if request.budget is not None:
+        given["epochs"] = request.budget
+    training = TrainSettings(**given)
+    options = {
+        name: _settled(kind, {**common, "model": request.model, **own[name]}, request, training.epochs)
+        for name, kind in targets.items()
+    }
+    return Study(
+        data=request.data,
+        target=request.target,
+        task=request.task,
+        name=inputs.dataset.name,
+        metric="accuracy" if inputs.dataset.task == "classification" else "rmse",
+        fingerprint=inputs.dataset.fingerprint,
+        densities=tuple(sorted(request.densities)),
+        run=run,
+        training=training,
+        dense=dense,
+        options=options,
+    )
+
+
+def _by_method(request: StudyRequest) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Texts of options for all, and those for one method; every one has a home."""
+    kinds = {name: get_method(name).options for name in request.methods}
+    spelled = {name.replace("-", "_"): name for name in request.methods}
+    common: dict[str, str] = {}
+    own: dict[str, dict[str, str]] = {name: {} for name in request.methods}
+    for key, text in request.assignments.items():
+        prefix, dot, name = key.rpartition(".")
+        if name in ELSEWHERE:
+            raise OptionError(f"--set {key}={text} does not apply to a study: {ELSEWHERE[name]}.")
+        if not dot:
+            known = {
+                f.name for kind in (RunSettings, TrainSettings, SparseOptions, *kinds.values()) for f in fields(kind)
+            }
+            if key not in known:
+                raise OptionError(unknown_name("option", key, known - set(ELSEWHERE)))
+            common[key] = text
+            continue
+        if prefix not in spelled:
+            raise OptionError(f"--set {key}={text}: " + unknown_name("method of the study", prefix, request.methods))
+        method = spelled[prefix]
+        if name in SHARED and issubclass(kinds[method], SparseOptions):
+            raise OptionError(f"--set {key}={text} would compare different networks; set {name} for all methods.")
+        split_assignments({name: text}, kinds[method])
+        own[method][name] = text
+    return common, own
+
+
+def _pick(values: Mapping[str, str], target: type[Any]) -> dict[str, Any]:
+    """Those of the options that a dataclass has, converted."""
+    names = {f.name for f in fields(target)}
+    return split_assignments({key: text for key, text in values.items() if key in names}, target)[0]
+
+
+def _settled(target: type[Any], values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
+    """Options of a method as a study uses them; the density of fixed ones is that of the job."""
+    options = target(**_pick(values, target))
+    low, high = min(request.densities), max(request.densities)
+    kind = kind_of(options)
+    if kind == "growth":
+        if options.start_density > high:
+            raise OptionError(
+                f"start_density={options.start_density} is above all --densities; there is nothing to grow. Give a "
+                "lower one by --set start_density=..."
+            )
+        every = options.every if request.every is None else request.every
+        return replace(options, density=high, stop="none", rough=1.0, every=every)
+    if kind == "pruning":
+        return replace(options, density=low, level_epochs=epochs)
+    return options
+
+
+def jobs_of(study: Study, seeds: Sequence[int]) -> list[Job]:
+    """All jobs of a study, those that take longest first."""
+    jobs: list[Job] = []
+    for seed in seeds:
+        for method, options in study.options.items():
+            densities = study.densities if kind_of(options) == "fixed" else (None,)
+            jobs += [Job(method=method, seed=seed, density=density) for density in densities]
+    return sorted(jobs, key=lambda job: (-_expected(study, job), job.seed))
+
+
+def _expected(study: Study, job: Job) -> float:
+    """About how long a job takes, in dense trainings, of which a sparse one takes more than its density tells."""
+    options = study.options[job.method]
+    kind = kind_of(options)
+    if kind == "growth":
+        steps = math.log(max(1.0, options.density / options.start_density)) / math.log1p(options.ratio)
+        rough: float = steps * options.every / study.training.epochs
+        return 0.5 * (rough + len(study.densities)) + sum(study.densities)
+    if kind == "pruning":
+        levels: float = 1 + math.log(options.density) / math.log(1 - options.share)
+        return levels * 0.75
+    return 1.0 if job.density is None else 0.5 + job.density
+
+
+def known_methods() -> str:
+    """Names of all methods, for help."""
+    return ", ".join(METHODS)

@@ -1,0 +1,133 @@
+"""Where a study keeps its settings and what its jobs have come to, so that an interrupted one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netgraph.app.prepare import versions
+from netgraph.app.run_directory import CONFIG
+from netgraph.app.study import Job, Outcome, Study
+from netgraph.errors import DataError, OptionError
+from netgraph.files import append_line, write_atomically
+
+RUNS = "runs.jsonl"
+RESULTS = ("study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
+
+
+class StudyDirectory:
+    """The files of one study: `config.json`, `runs.jsonl` with a line for every finished job, and the report.
+
+    Args:
+        path: the directory; made when it does not exist, gone on with when it holds the same study.
+        study: its settings. Other methods and seeds may join later.
+        overwrite: replace a study with other settings.
+
+    Raises:
+        OptionError: when the directory holds something else, or a study with other settings.
+        DataError: when a file of the study is damaged.
+    """
+
+    def __init__(self, path: Path, study: Study, *, overwrite: bool = False) -> None:
+        self.path, self._study = path, study
+        config = path / CONFIG
+        if path.exists() and not config.is_file() and (not path.is_dir() or any(path.iterdir())):
+            raise OptionError(f"{os.fspath(path)!r} exists and holds no study; choose another --out.")
+        recorded = self._recorded() if config.is_file() else {}
+        if overwrite:
+            recorded = {}
+            for name in (RUNS, *RESULTS):
+                (path / name).unlink(missing_ok=True)
+        methods = {name: asdict(options) for name, options in study.options.items()}
+        if recorded:
+            self._check(recorded, {"study": study.common, "methods": methods})
+        path.mkdir(parents=True, exist_ok=True)
+        values = {
+            **versions(torch.device("cpu")),
+            "study": study.common,
+            "methods": {**recorded.get("methods", {}), **methods},
+        }
+        self.write("config.json", json.dumps(values, indent=2) + "\n")
+        self._cut_off()
+
+    def outcomes(self) -> list[Outcome]:
+        """What all finished jobs of the methods of the study have come to."""
+        found = []
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                values = json.loads(line)
+                outcome = Outcome.from_json(values)
+                key = values["settings"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f"Line {number} of {os.fspath(self.path / RUNS)!r} cannot be used ({error!r}): it is damaged, or "
+                    "of another version of netgraph. Remove the line, and its job is done again, or use --overwrite."
+                ) from error
+            if outcome.job.method not in self._study.options:
+                continue
+            if key != self._study.key(outcome.job.method):
+                raise OptionError(
+                    f"Line {number} of {os.fspath(self.path / RUNS)!r} ({outcome.job}) was made with other settings; "
+                    "replace the study by --overwrite, or choose another --out."
+                )
+            found.append(outcome)
+        return found
+
+    def append(self, outcome: Outcome) -> None:
+        """Keep what a job has come to."""
+        line = json.dumps({"settings": self._study.key(outcome.job.method), **asdict(outcome)})
+        append_line(self.path / RUNS, line)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text file, completely or not at all."""
+        write_atomically(self.path / name, text.encode())
+
+    def _recorded(self) -> dict[str, Any]:
+        """The configuration that is there."""
+        file = self.path / CONFIG
+        try:
+            values = json.loads(file.read_text())
+        except ValueError as error:
+            raise DataError(f"{os.fspath(file)!r} is damaged: {error}.") from error
+        if not isinstance(values, dict) or "study" not in values:
+            raise OptionError(f"{os.fspath(self.path)!r} holds a run, not a study; choose another --out.")
+        return values
+
+    def _check(self, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
+        """Only methods may be added."""
+        pairs = [("", recorded["study"], asked["study"])]
+        pairs += [
+            (f"{name}.", recorded["methods"][name], options)
+            for name, options in asked["methods"].items()
+            if name in recorded.get("methods", {})
+        ]
+        for prefix, old, new in pairs:
+            for key in {**old, **new}:
+                if old.get(key) != new.get(key):
+                    raise OptionError(
+                        f"The study in {os.fspath(self.path)!r} has other settings ({prefix}{key}: recorded "
+                        f"{old.get(key)!r}, asked for {new.get(key)!r}); go on with the same, replace it by "
+                        "--overwrite, or choose another --out."
+                    )
+
+    def _lines(self) -> list[str]:
+        """Whole lines; one that a crash cut off is left out."""
+        file = self.path / RUNS
+        return file.read_text().split("\n")[:-1] if file.is_file() else []
+
+    def _cut_off(self) -> None:
+        """Remove half a line, to which the next would be appended otherwise."""
+        file = self.path / RUNS
+        if file.is_file() and not file.read_bytes().endswith(b"\n") and file.stat().st_size:
+            self.write(RUNS, "".join(line + "\n" for line in self._lines()))
+
+
+def missing(jobs: list[Job], outcomes: list[Outcome]) -> list[Job]:
+    """The jobs that are still to be done."""
+    done = {outcome.job for outcome in outcomes}
+    return [job for job in jobs if job not in done]

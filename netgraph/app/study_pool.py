@@ -1,0 +1,112 @@
+"""`netgraph compare DATA --methods ...`: run the jobs of a study, and report what has come of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from netgraph.app.study import Job, Outcome, Study, StudyRequest, jobs_of, make_study
+from netgraph.app.study_directory import StudyDirectory, missing
+from netgraph.app.study_plot import draw_all
+from netgraph.app.study_report import StudyReport
+from netgraph.app.study_runs import run_job
+from netgraph.errors import DataError, OptionError
+
+
+def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
+    """Run the jobs of a study that are not done yet, and write its report.
+
+    Every job has a process of its own, so that memory is that of the job. A finished job is a line of `runs.jsonl`.
+
+    Args:
+        request: what was asked for.
+        console: where progress is shown.
+
+    Raises:
+        NetgraphError: for bad input, before anything is trained.
+        DataError: when no job gave a network.
+        KeyboardInterrupt: when interrupted; what is finished is kept.
+    """
+    study = make_study(request)
+    directory = StudyDirectory(request.directory, study, overwrite=request.overwrite)
+    wanted = jobs_of(study, range(request.seeds))
+    outcomes = [outcome for outcome in directory.outcomes() if outcome.job in wanted]
+    waiting = missing(wanted, outcomes)
+    console.print(
+        f"{study.name}: {len(wanted)} jobs of {len(study.options)} methods and {request.seeds} seeds, "
+        f"{len(waiting)} to do; every network is trained for {study.training.epochs} epochs",
+        highlight=False, markup=False,
+    )  # fmt: skip
+    columns = (TextColumn("jobs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("jobs", total=len(wanted), completed=len(outcomes))
+        for outcome in finished(study, waiting, request.jobs):
+            directory.append(outcome)
+            outcomes.append(outcome)
+            progress.advance(bar)
+            console.print(_line(outcome, study), highlight=False, markup=False)
+    return _report(study, directory, sorted(outcomes, key=lambda o: wanted.index(o.job)), console)
+
+
+def finished(study: Study, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+    """Run jobs, the first ones first, and give each as it ends."""
+    if not jobs:
+        return
+    with _pool(min(processes, len(jobs))) as pool:
+        futures = [pool.submit(run_job, study, job) for job in jobs]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that do one job each. When left by an exception, an interrupt among them, they end at once."""
+    fork = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if fork else "spawn")
+    if fork:  # Torch is imported once, and not by every job.
+        multiprocessing.set_forkserver_preload(["netgraph.app.study_runs"])
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(processes, context, _end_when_interrupted, max_tasks_per_child=1)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_when_interrupted() -> None:
+    """Ctrl-C reaches every process: a job has nothing to say about it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _line(outcome: Outcome, study: Study) -> str:
+    """A finished job in a line."""
+    scores = [f"{p.test:.4f} at {p.density:.3g} ({p.cost:.2f})" for p in outcome.points]
+    seconds = max((p.seconds for p in outcome.points), default=0.0)
+    return f"{outcome.job}: {study.metric} at density (cost) {', '.join(scores) or 'none'}; {seconds:.1f} s" + "".join(
+        f"\n  {failure}" for failure in outcome.failures
+    )
+
+
+def _report(study: Study, directory: StudyDirectory, outcomes: list[Outcome], console: Console) -> StudyReport:
+    report = StudyReport(study, outcomes)
+    if not report.points:
+        raise DataError(f"No job gave a network: {'; '.join(report.failures[:3])}")
+    directory.write("study.json", report.to_json())
+    try:
+        drawn = draw_all(report, directory.path)
+    except OptionError as error:
+        drawn = ()
+        console.print(f"no plots: {error}", highlight=False, markup=False)
+    directory.write("study.md", report.to_markdown(drawn))
+    return report
