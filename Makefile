@@ -18,7 +18,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation nagn docs clean
+.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -107,6 +107,14 @@ nagn: $(INSTALLED)
 	@test -n "$(DATA)" || { echo "say which grey images: make nagn DATA=fashion_mnist.npz"; exit 2; }
 	$(BIN)/python -m benchmarks.bottlenecks $(DATA)
 	$(BIN)/python -m benchmarks.static $(DATA) --set delta_acc=0.02 --set delta_stop=0.002 --set until=0.6 --set max_edges=12000
+
+# Sparse networks beside each other, grown, pruned, exchanged and fixed; and how often, and by how much, to grow. An hour.
+sparse: $(INSTALLED)
+	@test -n "$(DATA)" || { echo "say which data: make sparse DATA=mnist.npz MODEL=mlp"; exit 2; }
+	$(BIN)/netgraph compare $(DATA) --model $(or $(MODEL),auto) --jobs 2 --seeds 3 --budget 8 --epochs-per-step 1 \
+		--methods pwmpr,pwmp,random-growth,gradient-growth,pwmpr-prune,rigl,set,phew,imp-c --densities .02,.05,.1,.2,.4 \
+		--set start_density=0.015
+	$(BIN)/python -m benchmarks.growth_schedule $(DATA) --model $(or $(MODEL),auto) --set start_density=0.015
 
 docs: $(DOCS_INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site

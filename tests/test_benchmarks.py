@@ -17,6 +17,7 @@ from benchmarks import (
     common,
     conv,
     growth,
+    growth_schedule,
     large,
     layers,
     networks,
@@ -218,6 +219,19 @@ def test_sparse(density):
 def test_conv(graph, peer):
     record = conv.measure("name", graph, peer, 1, batch=2)
     assert record["parameters"] == graph.num_parameters
+
+
+def test_growth_schedule():
+    request = {
+        "data": "digits", "model": "mlp", "budget": 1, "densities": (0.3,),
+        "assignments": {"widths": "12,8", "start_density": "0.15"},
+    }  # fmt: skip
+    variants = {"a": {"every": "1"}, "b": {"every": "1", "ratio": "1000.0"}}
+    results = [{"variant": v, "outcome": growth_schedule.one(request, o, 0)} for v, o in variants.items()]
+    often, once = growth_schedule.summaries(results, variants)
+    assert often["steps"] == often["epochs"] > once["steps"] == once["epochs"] == 1
+    assert 0 < once["rough"] < often["rough"] < often["cost"]
+    assert 0.1 < often["test"] < 1
 
 
 def test_another_function_is_noticed():
