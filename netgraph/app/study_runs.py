@@ -41,6 +41,7 @@ from netgraph.app.study import Job, Outcome, Point, Step, Study, kind_of
 from netgraph.errors import DivergenceError, NetgraphError
 from netgraph.graph import Graph
 from netgraph.methods import GrowEdges, Method, PruneLevels, get_method
+from netgraph.methods.method import cut
 from netgraph.methods.sparse import dense_network
 from netgraph.rules import AddEdges
 
@@ -278,10 +279,9 @@ def _step(desk: _Desk, graph: Graph, metrics: Mapping[str, float], epochs: int, 
 
 def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: float) -> int:
     """How many steps `GrowEdges` takes from so many edges through all densities."""
-    goals, steps = sorted({round(d * cells) for d in densities if round(d * cells) > edges}), 0
-    for goal in goals:
-        while edges < goal:
-            edges, steps = min(goal, edges + max(1, math.floor(ratio * edges))), steps + 1
+    goals, steps = [round(d * cells) for d in densities], 0
+    while any(goal > edges for goal in goals):
+        edges, steps = edges + cut(max(1, math.floor(ratio * edges)), (goal - edges for goal in goals)), steps + 1
     return steps
 
 
@@ -322,10 +322,9 @@ def _prune(desk: _Desk) -> None:
 
 def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int:
     """How many times `PruneLevels` prunes a dense network until it has had all densities."""
-    goals, edges, steps = sorted({round(d * cells) for d in densities}, reverse=True), cells, 0
-    for goal in goals:
-        while edges > goal:
-            edges, steps = max(goal, edges - math.ceil(share * edges)), steps + 1
+    goals, edges, steps = [round(d * cells) for d in densities], cells, 0
+    while any(goal < edges for goal in goals):
+        edges, steps = edges - cut(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1
     return steps
 
 

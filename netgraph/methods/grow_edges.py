@@ -13,7 +13,7 @@ from netgraph.analysis import admissible_edges, forward_flops, sparse_links
 from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
-from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, epochs_done
+from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
 from netgraph.rules import AddEdges, PruneEdges
 from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Trigger
 
@@ -30,7 +30,7 @@ class GrowEdges:
         draw: "sample" in proportion to the scores, without replacement, or take the "top" ones.
         power: of weights in path scores: 1, path weights; 2, the gain of the path-kernel trace.
         trigger: when.
-        ratio: how much: floor(ratio * edges) of the links that grow.
+        ratio: how much: floor(ratio * edges) of the links that grow, a little more where that ends a step at a density.
         until: density of these links at which growth is over; the last step is cut to end there.
         through: densities that steps are cut to hit on the way.
         prune: before it grows, give up this share of the edges, those of smallest magnitude, and grow as many more.
@@ -136,7 +136,7 @@ class GrowEdges:
         """How many edges to add now; 0 when growth is over."""
         cells, edges = admissible_edges(graph, sparse_links(graph, head=self.head)), self._edges(graph)
         room = [round(share * cells) - edges for share in (self.until, *self.through)]
-        return max(0, min([max(1, math.floor(self.ratio * edges)), *(left for left in room[1:] if left > 0), room[0]]))
+        return min(cut(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
 
     def _at_plateau(self, context: Context) -> bool:
         """Whether the fit of the metric over density says so, one point for each step of growth, and now."""

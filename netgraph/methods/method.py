@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -185,3 +185,18 @@ def epochs_done(context: Context) -> int:
 def actions_of(context: Context, part: str) -> list[Action]:
     """The actions of one part."""
     return [action for action in context.actions if action.part == part]
+
+
+STRETCH = 1.1
+"""A step may be so much larger than it should be when it then ends where it is to end: the rest is not worth one."""
+
+
+def cut(step: int, room: Iterable[int]) -> int:
+    """A step that ends at the nearest of some goals when it reaches it, or nearly does.
+
+    Args:
+        step: how far to go.
+        room: how far it is to every goal; those that are not ahead do not count.
+    """
+    nearest = min((left for left in room if left > 0), default=0)
+    return nearest if nearest <= STRETCH * step else step

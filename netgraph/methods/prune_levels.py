@@ -10,7 +10,7 @@ from netgraph.analysis import admissible_edges, sparse_links
 from netgraph.criteria import weakest
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, epochs_done
+from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
 from netgraph.rules import PruneEdges
 from netgraph.schedules import Phase
 
@@ -21,7 +21,7 @@ class PruneLevels:
 
     Attributes:
         epochs: of a level, over which the learning rate runs through its curve once.
-        share: of the edges that are left, rounded up.
+        share: of the edges that are left, rounded up, a little more where that ends a step at a density.
         until: density at which pruning is over; the last step is cut to end there.
         through: densities that steps are cut to hit on the way.
         origin: weights return to those of this graph after every step, and the optimizer starts afresh (rewinding);
@@ -45,10 +45,6 @@ class PruneLevels:
             raise OptionError(f"share={self.share} is outside 0..1.")
         if not 0 <= self.until < 1:
             raise OptionError(f"until={self.until} is outside 0..1.")
-
-    def levels(self) -> int:
-        """How many levels a dense network takes, itself included, with no densities to hit on the way."""
-        return 1 + math.ceil(math.log(max(self.until, 1e-12)) / math.log(1 - self.share) - 1e-9)
 
     def propose(self, context: Context) -> Iterator[Step]:
         """The step after a level."""
@@ -74,4 +70,4 @@ class PruneLevels:
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         over = [edges - round(density * cells) for density in (self.until, *self.through)]
-        return max(0, min([math.ceil(self.share * edges), *(left for left in over[1:] if left > 0), over[0]]))
+        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]))

@@ -47,7 +47,6 @@ def test_levels_are_rounded_up_and_end_at_the_density():
         run(part, context, 1)
         seen.append(round(of(context.graph) * 450))
     assert seen == [360, 288, 230, 184, 147, 135]  # 288 - 57.6, 230 - 46, 184 - 36.8
-    assert part.levels() == 7
     assert run(part, context, 3) == []
 
 
@@ -60,6 +59,16 @@ def test_densities_on_the_way_are_hit():
         seen.append(round(of(context.graph) * 450))
     assert {225, round(0.25 * 450), 90} <= set(seen)
     assert seen[-1] == 90
+
+
+def test_a_step_that_nearly_ends_at_a_density_does():
+    context = FakeContext(dense())
+    part = PruneLevels(epochs=1, until=0.2, through=(0.4,))  # 0.8 ** 4 is 0.4096, and 0.4 * 0.8 ** 3 is 0.2048
+    seen = []
+    while part.pending(context):
+        run(part, context, 1)
+        seen.append(round(of(context.graph) * 450))
+    assert seen == [360, 288, 230, 180, 144, 115, 90]
 
 
 def test_rewinding_hands_over_the_origin():
