@@ -69,8 +69,8 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that do one job each. When left by an exception, an interrupt among them, they end at once."""
     fork = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if fork else "spawn")
-    if fork:  # Torch is imported once, and not by every job.
-        multiprocessing.set_forkserver_preload(["netgraph.app.study_runs"])
+    if fork:  # Everything is imported once, and not by every job; optimizers import the last one.
+        multiprocessing.set_forkserver_preload(["netgraph.app.study_runs", "torch._dynamo"])
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(processes, context, _end_when_interrupted, max_tasks_per_child=1)
     try:

@@ -202,8 +202,12 @@ class StudyReport:
             for side in (one.grown, one.pruned):
                 cells = [_some(side.cheapest_cost, ".2f"), _some(side.cheapest_density, ".3g")]
                 cells += [_some(side.sparsest_density, ".3g"), _some(side.sparsest_cost, ".2f")]
+                grown = (one.grown.sparsest_density, one.grown.sparsest_cost, one.level)
+                there = grown if side is one.grown else (grown[0], one.matched_cost, one.matched_test)
+                cells += [_some(value, form) for value, form in zip(there, (".3g", ".2f", ".4f"), strict=True)]
                 lines.append([side.method, f"{one.level:.4f}", *cells])
-        columns = ["method", "level", "least cost", "at density", "least density", "at cost"]
+        columns = ["method", "level", "least cost", "at density", "least density", "its cost", "at density",
+                   "cost there", "score there"]  # fmt: skip
         return [("Cost at equal score", columns, lines)] if lines else []
 
     def remarks(self) -> list[str]:
@@ -220,7 +224,8 @@ class StudyReport:
             remarks.append(
                 "Cost at equal score: the level is the lower of both methods' best mean scores, less its standard "
                 "error over seeds or one thousandth, whichever is more. Between neighbouring densities mean score, "
-                "cost and logarithm of the density are interpolated linearly; the dense network does not count."
+                "cost and logarithm of the density are interpolated linearly; the dense network does not count. The "
+                "last three columns have both methods at the least density at which the growing one reaches the level."
             )
         return remarks + [f"Missing: {failure}" for failure in self.failures]
 

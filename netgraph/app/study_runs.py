@@ -102,6 +102,9 @@ class _Desk:
         self.unit = 3.0 * self.settings.epochs * len(self.data.x_train) * forward_flops(dense)
         self.links = sparse_links(self.first, head=getattr(self.options, "head", False))
         self.cells = admissible_edges(self.first, self.links)
+        self.begin(
+            self.first, self.settings
+        )  # The first optimizer of a process imports for seconds, which count for none.
         self.points: list[Point] = []
         self.trajectory: list[Step] = []
         self.failures: list[str] = []

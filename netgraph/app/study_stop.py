@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
+
 from netgraph.app.study import Outcome, Point
 from netgraph.errors import InputError
 from netgraph.schedules import PlateauStop, fit_plateau
@@ -62,13 +64,14 @@ def stops_of(outcome: Outcome, *, higher: bool) -> list[Stop]:
     steps = [step for step in outcome.trajectory if step.val is not None]
     densities = [step.density for step in steps]
     scores = [step.val for step in steps if step.val is not None]
-    total = outcome.trajectory[-1].cost if outcome.trajectory else 0.0
+    rough = {step.density: step.cost for step in outcome.trajectory}
+    total = max(rough.values(), default=0.0)
     stops = []
     for reading in get_args(Reading):
         density, reason = _complete(densities, scores, reading)
         stops.append(_stop(outcome, reading, "complete", density, reason, total, higher))
         density, reason = _online(densities, scores, reading)
-        stops.append(_stop(outcome, reading, "online", density, reason, None, higher))
+        stops.append(_stop(outcome, reading, "online", density, reason, rough.get(density or 0.0, 0.0), higher))
     return stops
 
 
@@ -89,7 +92,7 @@ def _online(densities: list[float], scores: list[float], reading: Reading) -> tu
 
 
 def _stop(
-    outcome: Outcome, reading: Reading, when: When, density: float | None, reason: str, total: float | None,
+    outcome: Outcome, reading: Reading, when: When, density: float | None, reason: str, rough: float,
     higher: bool,
 ) -> Stop:  # fmt: skip
     points = outcome.points
@@ -98,9 +101,6 @@ def _stop(
     if density is not None and points:
         wanted = max(density, 1e-9)
         near = min(points, key=lambda p: abs(math.log(p.density / wanted)))
-    cost = None
-    if near is not None:
-        cost = near.cost if total is None else near.cost - near.cost_before + total
     return Stop(
         method=outcome.job.method,
         seed=outcome.job.seed,
@@ -110,7 +110,7 @@ def _stop(
         reason=reason,
         nearest=near.density if near else None,
         test=near.test if near else None,
-        cost=cost,
+        cost=near.cost - near.cost_before + rough if near else None,
         best=best.test if best else None,
         best_density=best.density if best else None,
     )
@@ -143,14 +143,16 @@ class EqualScore:
         level: the worse of both methods' best mean scores, less the tolerance.
         tolerance: the standard error of that mean over seeds, or `TOLERANCE` where that is more.
         grown, pruned: where the methods reach it.
-        ratio: cost of the pruned at its least density, over that of the grown at its own.
+        matched_cost, matched_test: of the pruned at the least density at which the grown reaches the level; None
+            where it has none so low or so high.
     """
 
     level: float
     tolerance: float
     grown: Side
     pruned: Side
-    ratio: float
+    matched_cost: float | None
+    matched_test: float | None
 
 
 def equal_score(grown: Sequence[Row], pruned: Sequence[Row], *, higher: bool) -> EqualScore | None:
@@ -175,13 +177,28 @@ def equal_score(grown: Sequence[Row], pruned: Sequence[Row], *, higher: bool) ->
     tolerance = max(error, TOLERANCE * (1.0 if higher else abs(common.test)))
     level = common.test - sign * tolerance
     sides = [_side(rows, top.test, level, sign) for rows, top in zip((grown, pruned), tops, strict=True)]
+    matched_cost, matched_test = _at_density(pruned, sides[0].sparsest_density)
     return EqualScore(
         level=level,
         tolerance=tolerance,
         grown=sides[0],
         pruned=sides[1],
-        ratio=sides[1].sparsest_cost / sides[0].sparsest_cost,
+        matched_cost=matched_cost,
+        matched_test=matched_test,
     )
+
+
+def _at_density(rows: Sequence[Row], density: float) -> tuple[float | None, float | None]:
+    """Cost and score at a density, on the curve through these rows; None outside it."""
+    logs = [math.log(row.density) for row in rows]
+    # Densities of the same target differ by rounding of starts, which is no reason to have nothing to say.
+    place = math.log(density)
+    if not logs[0] - 0.01 <= place <= logs[-1] + 0.01:
+        return None, None
+    cost, test = (
+        float(np.interp(place, logs, values)) for values in zip(*((r.cost, r.test) for r in rows), strict=True)
+    )
+    return cost, test
 
 
 def _side(rows: Sequence[Row], best: float, level: float, sign: float) -> Side:
