@@ -2,9 +2,10 @@
 
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
+from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, vertices_of
 from netgraph.analysis.paths import Factors, PathAnalysis, path_analysis, path_kernel_trace
 from netgraph.analysis.tau_core import TauCore, average_tau_core_ratio, layer_tau_cores, tau_core
-from netgraph.analysis.topology import isolated_vertices, topology_metrics
+from netgraph.analysis.topology import topology_metrics
 
 __all__ = [
     "Factors",
@@ -14,11 +15,14 @@ __all__ = [
     "average_tau_core_ratio",
     "density",
     "forward_flops",
+    "isolated",
     "isolated_vertices",
+    "lacking",
     "layer_tau_cores",
     "path_analysis",
     "path_kernel_trace",
     "sparse_links",
     "tau_core",
     "topology_metrics",
+    "vertices_of",
 ]

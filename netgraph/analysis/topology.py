@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from netgraph.analysis.density import density, sparse_links
+from netgraph.analysis.isolation import isolated_vertices
 from netgraph.analysis.paths import exponential, log_kernel_trace, path_analysis
 from netgraph.analysis.tau_core import average_tau_core_ratio
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
-
-
-def isolated_vertices(graph: Graph) -> Array:
-    """Ids of hidden vertices that no edge enters, or none leaves; wires are edges here.
-
-    No output depends on the inputs through them. With weights of 0 on their other side and no bias they never learn.
-
-    Args:
-        graph: any graph.
-
-    Returns:
-        (vertices,) int64 ids, in the order of `graph.vertices`.
-
-    Cost: O(edges + vertices).
-    """
-    table = graph.vertices
-    entered, left = (np.zeros(len(table), dtype=bool) for _ in range(2))
-    hidden = np.zeros(len(table), dtype=bool)
-    for link in graph.links:
-        entered[table.offset(link.target) + link.dst] = True
-        left[table.offset(link.source) + link.src] = True
-    for layer in graph.layers_by_id.values():
-        start = table.offset(layer.id)
-        hidden[start : start + len(layer)] = layer.role == "hidden"
-    return np.asarray(table.id[hidden & ~(entered & left)])
 
 
 def topology_metrics(graph: Graph, *, tau: float = 0.9) -> dict[str, float]:

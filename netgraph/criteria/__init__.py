@@ -28,7 +28,7 @@ from netgraph.criteria.selection import (
     minmax_scaled,
     spread_over,
 )
-from netgraph.criteria.starts import Erk, erk, erk_densities, isolated, joining_edges, kept_edges, random_edges
+from netgraph.criteria.starts import Erk, erk, erk_densities, joining_edges, kept_edges, random_edges
 from netgraph.criteria.walks import Steps, Walker, phew_edges, walks_through
 
 __all__ = [
@@ -58,7 +58,6 @@ __all__ = [
     "gradmax_outgoing",
     "growth_matrix",
     "growth_requests",
-    "isolated",
     "joining_edges",
     "kept_edges",
     "minmax_scaled",

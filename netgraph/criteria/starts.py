@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.analysis import admissible_edges
+from netgraph.analysis import admissible_edges, lacking
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Array, Conv2d, Graph
 from netgraph.graph.link import LinkKey
@@ -124,30 +124,6 @@ def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.rando
     return keep
 
 
-def isolated(graph: Graph, keep: Array | None = None) -> Array:
-    """(vertices,) whether a vertex is cut off: hidden or output without an edge in, or hidden without one out.
-
-    Args:
-        graph: the graph.
-        keep: (edges,) bool, the edges that count; all of them by default. Wires count.
-
-    Cost: O(edges + vertices).
-    """
-    no_in, no_out = lacking(graph, keep)
-    return no_in | no_out
-
-
-def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
-    """(vertices,) whether a hidden or output vertex has no edge in, and whether a hidden one has no edge out."""
-    rows = slice(None) if keep is None else np.asarray(keep)
-    counts = [
-        np.bincount(ends[rows], minlength=graph.num_vertices)
-        for ends in (graph.edges.target_row, graph.edges.source_row)
-    ]
-    inputs, outputs = vertices_of(graph, "input"), vertices_of(graph, "output")
-    return ~inputs & (counts[0] == 0), ~inputs & ~outputs & (counts[1] == 0)
-
-
 def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
     """Random edges that join what is isolated: one into each vertex that has none, then one out of each such.
 
@@ -180,12 +156,6 @@ def edges_of(graph: Graph, links: Iterable[LinkKey]) -> Array:
     chosen = set(links)
     held = np.fromiter((key in chosen for key in graph.links_by_key), bool, len(graph.links_by_key))
     return np.repeat(held, np.diff(graph.edges.offsets))
-
-
-def vertices_of(graph: Graph, role: str) -> Array:
-    """(vertices,) whether a vertex is in a layer of this role."""
-    held = [layer.role == role for layer in graph.layers_by_id.values()]
-    return np.repeat(np.array(held, dtype=bool), np.diff(graph.vertices.offsets))
 
 
 def check_density(density: float) -> None:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.analysis import admissible_edges
-from netgraph.criteria.starts import check_density, edges_of, isolated, vertices_of
+from netgraph.analysis import admissible_edges, isolated, vertices_of
+from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Array, Graph, Identity
 from netgraph.graph.link import LinkKey

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from netgraph.analysis import density as density_of
-from netgraph.analysis import sparse_links
-from netgraph.criteria import erk_densities, isolated, joining_edges, phew_edges, random_edges, walks_through
+from netgraph.analysis import isolated, sparse_links
+from netgraph.criteria import erk_densities, joining_edges, phew_edges, random_edges, walks_through
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph import Array, Graph, thinned
 from netgraph.graph.link import LinkKey

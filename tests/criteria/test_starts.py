@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.analysis import density, sparse_links
-from netgraph.criteria import erk, erk_densities, isolated, joining_edges, kept_edges, random_edges
+from netgraph.analysis import density, isolated, sparse_links
+from netgraph.criteria import erk, erk_densities, joining_edges, kept_edges, random_edges
 from netgraph.errors import GraphError, OptionError
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "sparse_starts.json").read_text())["c_erk"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.analysis import admissible_edges, sparse_links
-from netgraph.criteria import Walker, isolated, phew_edges, walks_through
+from netgraph.analysis import admissible_edges, isolated, sparse_links
+from netgraph.criteria import Walker, phew_edges, walks_through
 from netgraph.errors import GraphError, OptionError
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "sparse_starts.json").read_text())["a5_phew_walk"]

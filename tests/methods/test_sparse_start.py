@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.analysis import density, sparse_links
-from netgraph.criteria import isolated
+from netgraph.analysis import density, isolated, sparse_links
 from netgraph.errors import GraphError, OptionError
 from netgraph.methods import sparse_start
 
