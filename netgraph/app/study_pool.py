@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,7 +16,7 @@ from netgraph.app.study_directory import StudyDirectory, missing
 from netgraph.app.study_plot import draw_all
 from netgraph.app.study_report import StudyReport
 from netgraph.app.study_runs import run_job
-from netgraph.errors import DataError, OptionError
+from netgraph.errors import DataError, OptionError, TrainingError
 
 
 def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
@@ -31,6 +31,7 @@ def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
     Raises:
         NetgraphError: for bad input, before anything is trained.
         DataError: when no job gave a network.
+        TrainingError: when a process was killed; what is finished is kept.
         KeyboardInterrupt: when interrupted; what is finished is kept.
     """
     study = make_study(request)
@@ -61,7 +62,14 @@ def finished(study: Study, jobs: Sequence[Job], processes: int) -> Iterator[Outc
     with _pool(min(processes, len(jobs))) as pool:
         futures = [pool.submit(run_job, study, job) for job in jobs]
         for future in as_completed(futures):
-            yield future.result()
+            try:
+                outcome = future.result()
+            except BrokenExecutor as error:
+                raise TrainingError(
+                    "A process of the study was ended from outside, perhaps for want of memory; the same command goes "
+                    "on from the last finished job, with a smaller --jobs if memory is short."
+                ) from error
+            yield outcome
 
 
 @contextmanager

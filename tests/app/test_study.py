@@ -256,6 +256,17 @@ def test_jobs_run_in_processes_of_their_own(tmp_path, call):
     assert "Test accuracy" in printed
 
 
+def killed(_study, _job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_told(tmp_path, monkeypatch, call):
+    monkeypatch.setattr(study_pool, "run_job", killed)
+    code, _out, err = call(*arguments(tmp_path / "study"))
+    assert code == 2
+    assert "want of memory" in err
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
