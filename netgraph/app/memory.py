@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
 _MOST = 2**31 - 1
@@ -28,6 +29,11 @@ def keep_freed_memory() -> bool:
 
 def peak_memory() -> int:
     """Most bytes that this process had in memory so far; 0 where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Not ru_maxrss, which begins at the size of the process that started this one.
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     try:
         import resource
     except ImportError:  # not on Windows

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,6 +32,7 @@ from netgraph.analysis import (
     sparse_links,
     topology_metrics,
 )
+from netgraph.app.memory import peak_memory
 from netgraph.app.prepare import Inputs, read_inputs
 from netgraph.app.score import score
 from netgraph.app.study import Job, Outcome, Point, Step, Study, kind_of
@@ -329,14 +327,3 @@ def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int
     while any(goal < edges for goal in goals):
         edges, steps = edges - cut(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1
     return steps
-
-
-def peak_memory() -> int:
-    """Most bytes that this process has held so far."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Not ru_maxrss, which begins at the size of the process that started this one.
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
