@@ -73,4 +73,5 @@ class ExchangeEdges:
 
     def pending(self, context: Context) -> bool:
         """Whether an exchange is still to come."""
-        return epochs_done(context) + self.every < self.until * context.epochs
+        done = epochs_done(context)
+        return done - done % self.every + self.every < self.until * context.epochs
