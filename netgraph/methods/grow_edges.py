@@ -16,6 +16,7 @@ from netgraph.graph import Graph
 from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
 from netgraph.rules import AddEdges, PruneEdges
 from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Trigger
+from netgraph.schedules.triggers import is_error, values_of
 
 Where = Literal["path", "random", "gradient"]
 """What missing edges are scored by: weights of paths, nothing, or the gradients that they would have."""
@@ -35,7 +36,8 @@ class GrowEdges:
         through: densities that steps are cut to hit on the way.
         prune: before it grows, give up this share of the edges, those of smallest magnitude, and grow as many more.
         stop: end growth at the plateau of `metric` over density as well; None does not.
-        metric: of the epochs before each step.
+        metric: of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. One whose
+            name ends in "loss" or "rmse" counts negative, so that higher is better.
         rough: share of the epochs after which growth is over.
         then: the phase that begins when growth is over.
         head: whether links into output layers grow, too.
@@ -50,7 +52,7 @@ class GrowEdges:
     through: tuple[float, ...] = ()
     prune: float = 0.0
     stop: PlateauStop | None = None
-    metric: str = "val_accuracy"
+    metric: str | None = None
     rough: float = 1.0
     then: Phase = field(default_factory=Phase)
     head: bool = False
@@ -83,7 +85,7 @@ class GrowEdges:
         if not self.trigger.fires(context.history, acted[-1].epoch if acted else 0):
             return
         if self._at_plateau(context):
-            yield NewPhase(self.name, self.then, f"{self.metric} has reached its plateau over density")
+            yield NewPhase(self.name, self.then, f"{self._metric(context)} has reached its plateau over density")
             return
         if self._wanted(context.graph):
             yield from self._step(context)
@@ -147,4 +149,9 @@ class GrowEdges:
         epochs = [*dict.fromkeys(action.epoch for action in actions_of(context, self.name)), epochs_done(context)]
         entries = [context.history[epoch - 1] for epoch in epochs]
         densities = (np.array([entry["edges"] for entry in entries]) - others) / admissible_edges(graph, links)
-        return self.stop.reached(densities, [entry[self.metric] for entry in entries])
+        metric = self._metric(context)
+        values = np.array(values_of(entries, metric, "metric of growth"))
+        return self.stop.reached(densities, -values if is_error(metric) else values)
+
+    def _metric(self, context: Context) -> str:
+        return self.metric or ("val_accuracy" if "val_accuracy" in context.history[-1] else "val_rmse")

@@ -27,7 +27,8 @@ class PwmprOptions(SparseOptions):
         start_density: of the start; higher when that would leave vertices isolated.
         density: growth ends at the latest at this density.
         stop: end it at the plateau of the validation score over density, fitted after every step: "gain", where 95 %
-            of what growth can gain are reached; "literal", where 95 % of the asymptote are; "none" does not.
+            of what growth can gain are reached; "literal", where 95 % of the asymptote are, not for regression, whose
+            score is the error; "none" does not.
         ratio: edges that a step adds, as a share of those that are there.
         every: epochs between two steps.
         patience: instead, a step comes when the validation loss has not improved for so many epochs; 0 does not.
@@ -90,6 +91,8 @@ class PathHybridOptions(PwmprOptions):
 
 def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
     """The network thinned out to the starting density."""
+    if start.task == "regression" and options.stop == "literal":
+        raise OptionError("stop='literal' takes a share of a positive score; for regression set stop=gain or none.")
     return thin_start(options, start, options.start_density, options.start)
 
 

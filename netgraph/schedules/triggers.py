@@ -27,11 +27,16 @@ class Trigger(ABC):
         """
 
 
-def _values(history: History, metric: str) -> list[float]:
+def values_of(history: History, metric: str, what: str = "metric of a trigger") -> list[float]:
     """A metric of every epoch. Raises `OptionError`, with the nearest name, when an epoch has none of that name."""
     if any(metric not in entry for entry in history):
-        raise OptionError(unknown_name("metric of a trigger", metric, next(e for e in history if metric not in e)))
+        raise OptionError(unknown_name(what, metric, next(e for e in history if metric not in e)))
     return [entry[metric] for entry in history]
+
+
+def is_error(metric: str) -> bool:
+    """Whether a metric is best when small, by the end of its name."""
+    return metric.endswith(("loss", "rmse"))
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Plateau(Trigger):
 
     def fires(self, history: History, last_action: int) -> bool:
         """Whether the mean |change| over the window is below the threshold."""
-        recent = _values(history[last_action:], self.metric)
+        recent = values_of(history[last_action:], self.metric)
         if len(recent) < max(self.window + 1, self.minimum):
             return False
         tail = recent[-self.window - 1 :]
@@ -107,7 +112,7 @@ class WindowGain(Trigger):
         return sign * (new - old) / abs(old)
 
     def _mean(self, history: History, end: int) -> float:
-        values = _values(history[max(0, end - self.window) : end], self.metric)
+        values = values_of(history[max(0, end - self.window) : end], self.metric)
         return sum(values) / len(values)
 
 
@@ -144,10 +149,10 @@ class Stalled(Trigger):
 
     def fires(self, history: History, last_action: int) -> bool:
         """Whether the best value since the last action lies at least `patience` epochs back."""
-        recent = _values(history[last_action:], self.metric)
+        recent = values_of(history[last_action:], self.metric)
         if not recent:
             return False
-        sign = 1.0 if self.metric.endswith(("loss", "rmse")) else -1.0
+        sign = 1.0 if is_error(self.metric) else -1.0
         best = min(range(len(recent)), key=lambda i: sign * recent[i])
         return len(recent) - 1 - best >= self.patience
 

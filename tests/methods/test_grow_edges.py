@@ -128,6 +128,29 @@ def test_growth_stops_at_the_plateau_of_the_metric():
     assert context.actions[-1].rule == "new-phase"
 
 
+def test_the_plateau_of_a_regression_is_that_of_its_error():
+    def curve(rho):
+        return 0.9 - 0.7 * (1 - np.exp(-12 * rho))
+
+    ends = []
+    for metric in (None, "val_loss", "val_gain"):
+        part = GrowEdges(trigger=EveryEpochs(1), stop=PlateauStop(reading="gain"), ratio=0.4, metric=metric)
+        context = FakeContext(sparse(share=0.05), epochs=100)
+        while part.pending(context) and len(context.history) < 50:
+            value = curve(of(context.graph))
+            grown(part, context, val_loss=value, val_rmse=value, val_gain=-value)
+        assert context.actions[-1].rule == "new-phase"
+        ends.append(of(context.graph))
+    assert ends[0] == ends[1] == ends[2]
+    assert 0.25 <= ends[0] < 0.6
+
+
+def test_an_unknown_metric_is_named_with_those_that_are_there():
+    part = GrowEdges(trigger=EveryEpochs(1), stop=PlateauStop(), metric="val_acuracy")
+    with pytest.raises(OptionError, match=r"'val_acuracy'.*val_accuracy"):
+        grown(part, FakeContext(sparse()), val_accuracy=0.5)
+
+
 def test_the_hybrid_gives_up_the_weakest_and_grows_as_many_more():
     graph = sparse()
     context = FakeContext(graph)

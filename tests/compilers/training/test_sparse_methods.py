@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fake_context import FakeContext
-from tiny_training import CPU, assert_same_state, digits, settings
+from tiny_training import CPU, assert_same_state, diabetes, digits, settings
 
 from compilers import lift, migrate
 from compilers.training import Rewritten, begin, load_checkpoint, save_checkpoint, train
@@ -55,6 +55,19 @@ def test_growth_ends_at_its_density_and_every_addition_is_exact(name):
     assert rates[-1] < rates[turn]
     assert ("paths" in state.costs) == (name in ("pwmpr", "pwmp", "pwmpr-prune"))
     assert ("dense gradients" in state.costs) == (name == "gradient-growth")
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_growth_with_its_plateau_takes_regression_too(name):
+    spec, data = get_method(name), diabetes()
+    kind = Start(shape=data.x_train.shape[1:], outputs=1, domain=(0.0, 1.0), seed=0, task="regression")
+    chosen = spec.options(widths="24,16", every=1)
+    first = spec.start(chosen, kind)
+    wanted = settings(epochs=4)
+    state = train(begin(first, wanted, CPU), data, wanted, spec.build(first, chosen))
+    assert state.net.graph.num_edges > first.num_edges
+    with pytest.raises(OptionError, match=r"stop='literal'.*gain"):
+        spec.start(spec.options(stop="literal"), kind)
 
 
 @pytest.mark.parametrize("name", KEEPING)
