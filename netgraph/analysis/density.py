@@ -11,16 +11,20 @@ from netgraph.graph import Graph, Identity, LinkKey
 def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     """Keys of the links that methods of sparse training thin out and fill up, in the order of `graph.links_by_key`.
 
-    Wires never are among them. Links into output layers stay dense unless `head` is true, or no others are there:
-    they hold few edges, and every class needs them.
+    Wires never are among them, nor links whose edges are all frozen, which take no others. Links into output layers
+    stay dense unless `head` is true, or no others are there: they hold few edges, and every class needs them.
 
     Args:
         graph: any graph.
         head: whether links into output layers may be sparse as well.
 
-    Cost: O(links).
+    Cost: O(edges).
     """
-    weighted = [key for key, link in graph.links_by_key.items() if not isinstance(link.kind, Identity)]
+    weighted = [
+        key
+        for key, link in graph.links_by_key.items()
+        if not isinstance(link.kind, Identity) and not (len(link) and link.frozen.all())
+    ]
     inner = [key for key in weighted if graph.layer(key[1]).role != "output"]
     return tuple(weighted if head or not inner else inner)
 

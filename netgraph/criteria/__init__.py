@@ -1,7 +1,7 @@
 """Where to act: criteria give a score per edge or per layer, selections and rules choose by it."""
 
 from netgraph.criteria.edge_scores import CRITERIA, Criterion, get_criterion
-from netgraph.criteria.exchange import exchange_by_gradient, weakest, weakest_by_sign
+from netgraph.criteria.exchange import exchange_by_gradient, removable_edges, weakest, weakest_by_sign
 from netgraph.criteria.expressiveness import (
     ExpressivenessProfile,
     GrowthRule,
@@ -66,6 +66,7 @@ __all__ = [
     "path_scores",
     "phew_edges",
     "random_edges",
+    "removable_edges",
     "spread_over",
     "trainable_chain",
     "uniform_scores",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from netgraph.graph import Graph, LinkKey
+from netgraph.graph import Graph, Link, LinkKey
 from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
 
@@ -18,7 +18,8 @@ def exchange_by_gradient(
 
     In each link the int(share * edges) edges of smallest magnitude are given up, ties at random, and as many of all
     pairs that are not kept are taken, by |gradient|. Edges that were given up take part: those with a large gradient
-    simply stay, with weight and optimizer state.
+    simply stay, with weight and optimizer state. Frozen edges do not count, and stay, and so does one edge of every
+    link.
 
     Args:
         graph: the graph.
@@ -41,18 +42,18 @@ def exchange_by_gradient(
     gone, pairs = [np.zeros(0, np.int64)], [np.zeros((0, 3), np.int64)]
     for key in links:
         link = graph.links_by_key[key]
-        count = int(share * len(link))
-        if not count:
+        free = np.flatnonzero(~link.frozen)
+        count = min(int(share * len(free)), len(link) - 1)
+        if count < 1:
             continue
         source, target = graph.layer(link.source), graph.layer(link.target)
         score = np.abs(stats.cross(source.name, target.name)).reshape(len(source), len(target), -1)
-        weakest = np.lexsort((rng.random(len(link)), np.abs(link.weight)))
-        kept = weakest[count:]
+        given = free[np.lexsort((rng.random(len(free)), np.abs(link.weight[free])))[:count]]
+        kept = np.delete(np.arange(len(link)), given)
         score[link.src[kept], link.dst[kept], link.tap[kept]] = -np.inf
         best = np.argpartition(-score, count - 1, axis=None)[:count]
         chosen = np.zeros(score.shape, dtype=bool)
         chosen.reshape(-1)[best] = True
-        given = weakest[:count]
         stays = chosen[link.src[given], link.dst[given], link.tap[given]]
         gone.append(link.id[given[~stays]])
         chosen[link.src, link.dst, link.tap] = False
@@ -65,7 +66,7 @@ def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Arr
     """Edges of every link with the smallest positive and the largest negative weights (SET).
 
     The int(share * positive weights) smallest of the positive ones, the int(share * negative weights) largest of the
-    negative ones, and all that are 0.
+    negative ones, and all that are 0. Frozen edges do not count, and stay; a link keeps at least its largest edge.
 
     Args:
         graph: the graph.
@@ -83,20 +84,41 @@ def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Arr
     gone = [np.zeros(0, np.int64)]
     for key in links:
         link = graph.links_by_key[key]
-        gone.append(link.id[link.weight == 0])
+        free, chosen = _removable(link), np.zeros(len(link), dtype=bool)
         for sign in (1, -1):
-            rows = np.flatnonzero(sign * link.weight > 0)
+            rows = np.flatnonzero(~link.frozen & (sign * link.weight > 0))
             order = np.argsort(np.abs(link.weight[rows]), kind="stable")
-            gone.append(link.id[rows[order[: int(share * len(rows))]]])
+            chosen[rows[order[: int(share * len(rows))]]] = True
+        gone.append(link.id[free & (chosen | (link.weight == 0))])
     return np.concatenate(gone)
 
 
 def weakest(graph: Graph, links: Iterable[LinkKey], count: int) -> Array:
-    """Ids of the `count` edges of smallest magnitude over all these links; of equal ones the first.
+    """Ids of the `count` trainable edges of smallest magnitude over all these links; of equal ones the first.
+
+    A link keeps at least its largest edge, see `removable_edges`: so there may be fewer.
 
     Cost: O(edges log edges).
     """
-    chosen = [graph.links_by_key[key] for key in links]
-    ids = np.concatenate([np.zeros(0, np.int64), *(link.id for link in chosen)])
-    size = np.concatenate([np.zeros(0), *(np.abs(link.weight) for link in chosen)])
+    chosen = [(link, _removable(link)) for link in (graph.links_by_key[key] for key in links)]
+    ids = np.concatenate([np.zeros(0, np.int64), *(link.id[free] for link, free in chosen)])
+    size = np.concatenate([np.zeros(0), *(np.abs(link.weight[free]) for link, free in chosen)])
     return np.asarray(ids[np.argsort(size, kind="stable")[:count]])
+
+
+def removable_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
+    """How many edges these links can give up: all but frozen ones, and in a link without any all but one.
+
+    A link that loses its last edge goes with it, and its missing edges are no candidates then.
+
+    Cost: O(edges).
+    """
+    return sum(int(np.count_nonzero(_removable(graph.links_by_key[key]))) for key in links)
+
+
+def _removable(link: Link) -> Array:
+    """(edges,) which edges may go: those that are not frozen, but one, the largest, has to stay."""
+    free = ~link.frozen
+    if free.all() and len(free):
+        free[np.argmax(np.abs(link.weight))] = False
+    return free

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from netgraph.analysis import admissible_edges, forward_flops, sparse_links
+from netgraph.analysis import admissible_edges, density, forward_flops, sparse_links
 from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
@@ -132,7 +132,7 @@ class GrowEdges:
         return sum(len(graph.links_by_key[key]) for key in sparse_links(graph, head=self.head))
 
     def _density(self, graph: Graph) -> float:
-        return self._edges(graph) / admissible_edges(graph, sparse_links(graph, head=self.head))
+        return density(graph, sparse_links(graph, head=self.head))
 
     def _wanted(self, graph: Graph) -> int:
         """How many edges to add now; 0 when growth is over."""

@@ -51,10 +51,10 @@ def imp_start(options: ImpOptions, start: Start) -> Graph:
 def imp(start: Graph, options: ImpOptions | None = None, *, name: str = "imp") -> Method:
     """Put iterative magnitude pruning together.
 
-    Where: the weights of smallest magnitude, over all links. How: `PruneEdges` (bounded); with `rewind` the weights
-    that are left then return to their first values, and the optimizer starts afresh, else both go on (IMP-C). When:
-    after every level of so many epochs; the learning rate runs through its curve in each. How much: a share of the
-    edges that are left, rounded up, the published code one more.
+    Where: the weights of smallest magnitude, over all links, each of which keeps at least one. How: `PruneEdges`
+    (bounded); with `rewind` the weights that are left then return to their first values, and the optimizer starts
+    afresh, else both go on (IMP-C). When: after every level of so many epochs; the learning rate runs through its
+    curve in each. How much: a share of the edges that are left, rounded up, the published code one more.
 
     Args:
         start: the dense network, to whose weights levels are rewound.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netgraph.analysis import admissible_edges, sparse_links
-from netgraph.criteria import weakest
+from netgraph.criteria import removable_edges, weakest
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
@@ -18,6 +18,8 @@ from netgraph.schedules import Phase
 @dataclass(frozen=True, kw_only=True)
 class PruneLevels:
     """After every level remove a share of the edges, those of smallest magnitude over all links, and train anew.
+
+    Frozen edges stay, and so does the largest edge of every link.
 
     Attributes:
         epochs: of a level, over which the learning rate runs through its curve once.
@@ -70,4 +72,4 @@ class PruneLevels:
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         over = [edges - round(density * cells) for density in (self.until, *self.through)]
-        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]))
+        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]), removable_edges(graph, links))

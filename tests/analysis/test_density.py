@@ -1,9 +1,11 @@
 """Links that may miss edges, and their density."""
 
+import numpy as np
 import pytest
 
 import netgraph as ng
 from netgraph.analysis import admissible_edges, density, sparse_links
+from netgraph.criteria import path_scores
 from netgraph.errors import GraphError
 
 
@@ -20,6 +22,24 @@ def test_the_links_into_the_output_stay_dense():
 def test_a_linear_network_has_no_other_links():
     graph = ng.mlp([4, 3])
     assert names(graph, sparse_links(graph)) == [("input", "output")]
+
+
+def test_links_of_frozen_edges_alone_are_left_out():
+    graph = ng.mlp([4, 5, 6, 3], density=0.5)
+    links = [
+        ng.Link(
+            k.source,
+            k.target,
+            k.kind,
+            **{**k.columns, "frozen": np.full(len(k), graph.layer(k.source).role == "input")},
+        )
+        for k in graph.links
+    ]
+    graph = ng.Graph(graph.layers_by_id.values(), links)
+    assert names(graph, sparse_links(graph)) == [("hidden1", "hidden2")]
+    assert len(path_scores(graph, sparse_links(graph)).top(99)) == 15  # which frozen links would refuse
+    emptied = ng.thinned(ng.mlp([4, 5, 3]), np.arange(35) >= 20)
+    assert names(emptied, sparse_links(emptied)) == [("input", "hidden1")]  # open to new edges
 
 
 def test_wires_are_left_out():

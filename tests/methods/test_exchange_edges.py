@@ -14,6 +14,15 @@ def sparse(seed=0):
     return ng.mlp([12, 9, 6, 3], density=0.3, domain=(0, 1), seed=seed)
 
 
+def frozen(graph, rows):
+    links = []
+    for link in graph.links:
+        fixed = np.array(link.frozen)
+        fixed[rows] = True
+        links.append(ng.Link(link.source, link.target, link.kind, port=link.port, **{**link.columns, "frozen": fixed}))
+    return ng.Graph(graph.layers_by_id.values(), links)
+
+
 def gradients(graph, seed=1):
     rng = np.random.default_rng(seed)
     names = [(graph.layer(link.source), graph.layer(link.target)) for link in graph.links]
@@ -100,6 +109,30 @@ def test_every_link_keeps_its_number_of_edges(take):
     assert [len(link) for link in context.graph.links] == [len(link) for link in graph.links]
     assert len(context.graph.links["hidden2", "output"]) == len(graph.links["hidden2", "output"])
     assert np.array_equal(context.graph.links["hidden2", "output"].id, graph.links["hidden2", "output"].id)
+
+
+@pytest.mark.parametrize("take", ["gradient", "random"])
+def test_a_link_may_change_all_its_edges_but_one(take):
+    context = FakeContext(sparse(), epochs=10)
+    graph = context.graph
+    context.epoch()
+    context.carry_out(ExchangeEdges(take=take, curve="constant", share=1.0))
+    assert [len(link) for link in context.graph.links] == [len(link) for link in graph.links]
+    zeros = FakeContext(graph.with_weights(np.zeros(len(graph.edges))), epochs=10)
+    zeros.epoch()
+    zeros.carry_out(ExchangeEdges(take=take))
+    assert [len(link) for link in zeros.graph.links] == [len(link) for link in graph.links]
+
+
+@pytest.mark.parametrize("take", ["gradient", "random"])
+def test_frozen_edges_stay_and_nothing_comes_for_them(take):
+    graph = frozen(sparse(), slice(0, None, 2))
+    context = FakeContext(graph, epochs=10)
+    context.epoch()
+    (_, gone), (_, come) = context.carry_out(ExchangeEdges(take=take, curve="constant", share=0.8))
+    assert len(come.matches) == len(gone.matches) > 0
+    assert np.isin(graph.edges.id[graph.edges.frozen], context.graph.edges.id).all()
+    assert [len(link) for link in context.graph.links] == [len(link) for link in graph.links]
 
 
 def test_exchanges_come_every_so_many_epochs_until_their_share():

@@ -85,3 +85,25 @@ def test_rewinding_hands_over_the_origin():
 def test_refused(options, message):
     with pytest.raises(OptionError, match=message):
         PruneLevels(**options)
+
+
+def test_a_link_of_small_weights_keeps_its_largest_and_densities_their_meaning():
+    graph = dense()
+    first = graph.links["input", "hidden1"]
+    weights = np.where(np.isin(graph.edges.id, first.id), 1e-6, 1.0) * graph.edges.weight
+    context = FakeContext(graph.with_weights(weights))
+    part = PruneLevels(epochs=1, share=0.5, until=0.1)
+    run(part, context, 5)
+    assert [len(link) for link in context.graph.links] == [1, 44, 40]  # a tenth of 450 in all
+    kept = context.graph.links["input", "hidden1"].id
+    assert kept.tolist() == [first.id[np.argmax(np.abs(first.weight))]]
+    assert of(context.graph) == 0.1
+    assert not part.pending(context)
+
+
+def test_pruning_ends_where_no_edge_may_go():
+    context = FakeContext(dense())
+    part = PruneLevels(epochs=1, share=0.9, until=0.0)
+    run(part, context, 8)
+    assert [len(link) for link in context.graph.links] == [1, 1, 40]
+    assert not part.pending(context)
