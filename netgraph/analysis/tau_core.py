@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.analysis.isolation import vertices_of
 from netgraph.analysis.linear import LinearModel
 from netgraph.analysis.paths import PathAnalysis, passes
 from netgraph.errors import OptionError
@@ -76,10 +77,8 @@ def tau_core(
     """
     if within not in ("all", "hidden"):
         raise OptionError(f"within={within!r} is not 'all' or 'hidden'; layer by layer is layer_tau_cores.")
-    table = paths.graph.vertices
-    layers = paths.graph.layers_by_id.values()
-    hidden = np.repeat([layer.role == "hidden" for layer in layers], np.diff(table.offsets))
-    candidates = np.flatnonzero(hidden) if within == "hidden" else np.arange(len(table))
+    graph = paths.graph
+    candidates = np.flatnonzero(vertices_of(graph, "hidden")) if within == "hidden" else np.arange(graph.num_vertices)
     return _core(paths, tau, candidates, definition, None)
 
 
