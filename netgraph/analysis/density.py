@@ -11,8 +11,9 @@ from netgraph.graph import Graph, Identity, LinkKey
 def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     """Keys of the links that methods of sparse training thin out and fill up, in the order of `graph.links_by_key`.
 
-    Wires never are among them, nor links whose edges are all frozen, which take no others. Links into output layers
-    stay dense unless `head` is true, or no others are there: they hold few edges, and every class needs them.
+    Wires never are among them, nor links whose edges are all frozen, which take no others. Of several weighted links
+    between two layers it is that at the lowest port, which pairs of vertices name. Links into output layers stay
+    dense unless `head` is true, or no others are there: they hold few edges, and every class needs them.
 
     Args:
         graph: any graph.
@@ -20,11 +21,11 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
 
     Cost: O(edges).
     """
-    weighted = [
-        key
-        for key, link in graph.links_by_key.items()
-        if not isinstance(link.kind, Identity) and not (len(link) and link.frozen.all())
-    ]
+    lowest: dict[tuple[int, int], LinkKey] = {}
+    for key, link in graph.links_by_key.items():  # lower ports first
+        if not isinstance(link.kind, Identity):
+            lowest.setdefault(key[:2], key)
+    weighted = [key for key in lowest.values() if not len(graph.links_by_key[key]) or not _frozen(graph, key)]
     inner = [key for key in weighted if graph.layer(key[1]).role != "output"]
     return tuple(weighted if head or not inner else inner)
 
@@ -49,6 +50,10 @@ def density(graph: Graph, links: Iterable[LinkKey]) -> float:
     keys = tuple(links)
     cells = admissible_edges(graph, keys)
     return sum(len(graph.links_by_key[key]) for key in keys) / cells if cells else 0.0
+
+
+def _frozen(graph: Graph, key: LinkKey) -> bool:
+    return bool(graph.links_by_key[key].frozen.all())
 
 
 def _cells(graph: Graph, key: LinkKey) -> int:

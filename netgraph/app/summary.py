@@ -40,7 +40,7 @@ class RunSummary:
         costs: those of the run by what they were for, training steps among them (see `TrainState.costs`).
         inference_flops: of a forward of one sample through the final graph.
         peak_memory: most bytes that this process had in memory so far.
-        density: of the final graph, links into the output left out (see `netgraph.analysis.sparse_links`).
+        density: of the links of the final graph that may be sparse (see `netgraph.analysis.sparse_links`).
         isolated: hidden vertices of the final graph that no edge enters, or none leaves.
         epochs: finished epochs.
         seed: of the run.
@@ -127,7 +127,7 @@ class RunSummary:
             costs=state.costs,
             inference_flops=forward_flops(final),
             peak_memory=peak_memory(),
-            density=density(final, sparse_links(final)),
+            density=density(final, sparse_links(final, head=run.config["options"].get("head", False))),
             isolated=len(isolated_vertices(final)),
             epochs=state.epoch,
             seed=run.config["seed"],
@@ -196,7 +196,7 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "The start was trained alone as long. FLOPs are those of all training steps.",
         "",
-        f"Density {summary.density:.4g} without links into the output; {summary.isolated:,} isolated hidden vertices. "
+        f"Density {summary.density:.4g} where links may be sparse; {summary.isolated:,} isolated hidden vertices. "
         f"A forward of one sample takes {summary.inference_flops:,} FLOPs. Spent, in FLOPs: {_costs(summary.costs)}; "
         f"at most {summary.peak_memory / 1e6:,.0f} MB of memory, {summary.seconds_rewriting:.1f} s for rewrites.",
         "",

@@ -6,9 +6,39 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from netgraph.errors import StatisticsError
 from netgraph.graph import Graph, Link, LinkKey
 from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
+
+
+def dense_gradient(graph: Graph, key: LinkKey, stats: Statistics) -> Array:
+    """Mean gradient of every edge of a link, present or missing: the cross moments of its layers.
+
+    Args:
+        graph: the graph.
+        key: of the link.
+        stats: with these moments.
+
+    Returns:
+        (sources, targets), or (sources, targets, taps).
+
+    Raises:
+        StatisticsError: when the moments were not requested, have another shape, or are not finite.
+    """
+    link, source, target = graph.links_by_key[key], graph.layer(key[0]), graph.layer(key[1])
+    matrix = stats.cross(source.name, target.name)
+    taps = link.kind.taps
+    if matrix.shape not in {(len(source), len(target), taps), (len(source), len(target))[: 2 if taps == 1 else 0]}:
+        raise StatisticsError(
+            f"The cross moments of {source.name!r} and {target.name!r} have shape {matrix.shape}, the link has "
+            f"{len(source)} sources, {len(target)} targets and {taps} taps; collect them again."
+        )
+    if not np.isfinite(matrix).all():
+        raise StatisticsError(
+            f"The cross moments of {source.name!r} and {target.name!r} are not all finite; train on finite data."
+        )
+    return matrix
 
 
 def exchange_by_gradient(
@@ -32,7 +62,7 @@ def exchange_by_gradient(
         (edges,) ids of the edges to remove, and (pairs, 3) source id, target id and tap of as many edges to add.
 
     Raises:
-        StatisticsError: when the statistics belong to another topology, or a moment is missing.
+        StatisticsError: when the statistics belong to another topology, or as `dense_gradient`.
 
     Cost: O(admissible edges of the links).
 
@@ -47,7 +77,7 @@ def exchange_by_gradient(
         if count < 1:
             continue
         source, target = graph.layer(link.source), graph.layer(link.target)
-        score = np.abs(stats.cross(source.name, target.name)).reshape(len(source), len(target), -1)
+        score = np.abs(dense_gradient(graph, key, stats)).reshape(len(source), len(target), -1)
         given = free[np.lexsort((rng.random(len(free)), np.abs(link.weight[free])))[:count]]
         kept = np.delete(np.arange(len(link)), given)
         score[link.src[kept], link.dst[kept], link.tap[kept]] = -np.inf

@@ -12,8 +12,9 @@ import numpy as np
 
 from netgraph.analysis import Factors, PathAnalysis, admissible_edges, path_analysis
 from netgraph.analysis.paths import PathNorm
+from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
-from netgraph.errors import OptionError, StatisticsError
+from netgraph.errors import OptionError
 from netgraph.graph import Graph, Identity
 from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKey
@@ -254,21 +255,7 @@ def gradient_scores(graph: Graph, links: Iterable[LinkKey], statistics: Statisti
     """
     statistics.check(graph)
     keys = _checked_links(graph, links)
-    matrices = []
-    for key in keys:
-        link, source, target = graph.links_by_key[key], graph.layer(key[0]), graph.layer(key[1])
-        matrix = statistics.cross(source.name, target.name)
-        taps = link.kind.taps
-        if matrix.shape not in {(len(source), len(target), taps), (len(source), len(target))[: 2 if taps == 1 else 0]}:
-            raise StatisticsError(
-                f"The cross moments of {source.name!r} and {target.name!r} have shape {matrix.shape}, the link has "
-                f"{len(source)} sources, {len(target)} targets and {taps} taps; collect them again."
-            )
-        if not np.isfinite(matrix).all():
-            raise StatisticsError(
-                f"The cross moments of {source.name!r} and {target.name!r} are not all finite; train on finite data."
-            )
-        matrices.append(matrix)
+    matrices = [dense_gradient(graph, key, statistics) for key in keys]
     return MissingScores(graph, keys, _link_scores(graph, keys, [0] * len(keys), matrices=matrices))
 
 

@@ -52,7 +52,7 @@ class ExchangeEdges:
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """One exchange, when it is time."""
-        done, last = epochs_done(context), self.until * context.epochs
+        done, last = epochs_done(context), round(self.until * context.epochs, 9)
         if done % self.every or done >= last:
             return
         share = self.share * get_curve(self.curve)(done / last)

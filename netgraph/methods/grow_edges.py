@@ -78,7 +78,7 @@ class GrowEdges:
         """One step of growth, or the end of it."""
         if self._is_over(context):
             return
-        if epochs_done(context) >= self.rough * context.epochs:
+        if epochs_done(context) >= round(self.rough * context.epochs, 9):
             yield NewPhase(self.name, self.then, f"growth had {epochs_done(context)} epochs")
             return
         acted = actions_of(context, self.name)

@@ -39,8 +39,9 @@ class SparseOptions:
     def __post_init__(self) -> None:
         if self.model not in get_args(Model):
             raise OptionError(unknown_name("model", self.model, get_args(Model)))
-        if self.widths:
-            stages_of(self.widths)
+        stages = stages_of(self.widths) if self.widths else []
+        if self.model == "resnet20" and len(stages) + sum(map(len, stages)) > 2:
+            raise OptionError(f"widths={self.widths!r} has several; resnet20 takes that of its first stage alone.")
 
 
 def dense_network(options: SparseOptions, start: Start) -> Graph:

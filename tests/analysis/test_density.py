@@ -60,3 +60,14 @@ def test_density_counts_only_the_given_links():
 def test_an_unknown_link_is_named():
     with pytest.raises(GraphError, match=r"no link \(7, 8, 0\)"):
         density(ng.mlp([4, 3]), [(7, 8, 0)])
+
+
+def test_of_links_between_two_layers_it_is_that_at_the_lowest_port():
+    b = ng.GraphBuilder()
+    b.input("x", 2, grid=(4, 4), domain=(0, 1))
+    b.layer("h", 3, grid=(4, 4))
+    b.output("y", 2)
+    b.conv2d("x", "h", kernel=3, padding=1)
+    b.conv2d("x", "h", kernel=1, port=1)
+    b.conv2d("h", "y", kernel=4)
+    assert [key[2] for key in sparse_links(b.build())] == [0]

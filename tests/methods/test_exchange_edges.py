@@ -60,6 +60,15 @@ def test_rigl_refuses_gradients_of_another_topology():
         exchange_by_gradient(graph, graph.links_by_key, gradients(sparse(5)), 0.5, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(("shape", "value", "message"), [((9, 12), 1.0, "shape"), ((12, 9), np.nan, "not all finite")])
+def test_rigl_refuses_gradients_that_do_not_fit(shape, value, message):
+    graph = sparse()
+    moments = {("cross", "input", "hidden1"): np.full(shape, value)}
+    stats = ng.Statistics(graph.topology_hash, moments=moments, batches=1)
+    with pytest.raises(StatisticsError, match=message):
+        exchange_by_gradient(graph, list(graph.links_by_key)[:1], stats, 0.5, np.random.default_rng(0))
+
+
 def test_rigl_breaks_ties_at_random():
     graph = sparse()
     even = graph.with_weights(np.ones(len(graph.edges)))

@@ -118,6 +118,12 @@ def test_growth_is_over_after_its_share_of_the_epochs():
     assert "3 epochs" in done[-1][0].reason
 
 
+def test_a_share_of_the_epochs_is_not_rounded_up():
+    context = FakeContext(sparse(), epochs=100)  # 0.07 * 100 is 7.000000000000001
+    grown(GrowEdges(trigger=EveryEpochs(1), rough=0.07, ratio=0.01), context, epochs=9)
+    assert context.actions[-1].epoch == 7
+
+
 def test_growth_stops_at_the_plateau_of_the_metric():
     part = GrowEdges(trigger=EveryEpochs(1), stop=PlateauStop(reading="gain"), ratio=0.4)
     context = FakeContext(sparse(share=0.05), epochs=100)

@@ -164,3 +164,8 @@ def test_options_of_other_models_are_refused(name):
         spec.options(density=0.0)
     with pytest.raises(OptionError, match="vgg"):
         spec.options(model="vgg16")
+
+
+def test_a_residual_network_takes_one_width():
+    with pytest.raises(OptionError, match="resnet20 takes that of its first stage"):
+        get_method("rigl").options(model="resnet20", widths="8,16")
