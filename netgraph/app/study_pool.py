@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -80,7 +82,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     if fork:  # Everything is imported once, and not by every job; optimizers import the last one.
         multiprocessing.set_forkserver_preload(["netgraph.app.study_runs", "torch._dynamo"])
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, context, _end_when_interrupted, max_tasks_per_child=1)
+    pool = ProcessPoolExecutor(processes, context, _end_with_the_study, max_tasks_per_child=1)
     try:
         yield pool
     except BaseException:
@@ -92,9 +94,17 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _end_when_interrupted() -> None:
-    """Ctrl-C reaches every process: a job has nothing to say about it."""
+def _end_with_the_study() -> None:
+    """A job has nothing to say about Ctrl-C, which reaches every process, and ends when its study is killed."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _line(outcome: Outcome, study: Study) -> str:

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -265,6 +268,40 @@ def test_a_process_that_is_killed_is_told(tmp_path, monkeypatch, call):
     code, _out, err = call(*arguments(tmp_path / "study"))
     assert code == 2
     assert "want of memory" in err
+
+
+STUDY_OF_SLEEP = """
+import sys, time
+from pathlib import Path
+from netgraph.app.study import Job
+from netgraph.app import study_pool
+
+def asleep(directory, _job):
+    for _ in range(600):
+        (Path(directory) / "beat").write_text(str(time.time()))
+        time.sleep(0.05)
+
+if __name__ == "__main__":
+    study_pool.run_job = asleep
+    list(study_pool.finished(sys.argv[1], [Job(method="erk", seed=0)], 1))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("by", ["SIGKILL", "SIGTERM"])
+def test_jobs_end_with_their_study(tmp_path, by):
+    (tmp_path / "sleep.py").write_text(STUDY_OF_SLEEP)
+    beat = tmp_path / "beat"
+    with subprocess.Popen([sys.executable, tmp_path / "sleep.py", tmp_path]) as study:
+        until = time.monotonic() + 60
+        while not beat.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert beat.exists()
+        study.send_signal(getattr(signal, by))
+    time.sleep(1)
+    last = beat.read_text()
+    time.sleep(0.5)
+    assert beat.read_text() == last
 
 
 @pytest.mark.parametrize(
