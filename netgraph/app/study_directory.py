@@ -100,7 +100,10 @@ class StudyDirectory:
 
     def _check(self, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
         """Only methods may be added."""
-        pairs = [("", recorded["study"], asked["study"])]
+        parts = [name for name, value in asked["study"].items() if isinstance(value, dict)]
+        old, new = ({k: v for k, v in side["study"].items() if k not in parts} for side in (recorded, asked))
+        pairs = [("", old, new)]
+        pairs += [(f"{name}.", recorded["study"].get(name, {}), asked["study"][name]) for name in parts]
         pairs += [
             (f"{name}.", recorded["methods"][name], options)
             for name, options in asked["methods"].items()

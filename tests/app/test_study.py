@@ -219,7 +219,12 @@ def test_other_settings_are_refused_unless_overwritten(tmp_path, here, call):
     out = tmp_path / "study"
     assert main(arguments(out, methods="erk")) == 0
     before = (out / "runs.jsonl").read_text()
-    for option, words in (("--set=batch_size=64", "batch_size"), ("--set=erk.start=er", "erk.start")):
+    refused = (
+        ("--set=batch_size=64", "(training.batch_size: recorded 32, asked for 64)"),
+        ("--set=erk.start=er", "(erk.start: "),
+        ("--task=classification", "(task: recorded None, "),
+    )
+    for option, words in refused:
         code, _out, err = call(*arguments(out, option, methods="erk"))
         assert code == 2
         assert "other settings" in err
