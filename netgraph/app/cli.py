@@ -161,8 +161,9 @@ def _compare(arguments: argparse.Namespace, console: Console) -> None:
     is_run = (Path(arguments.source) / "config.json").is_file()
     if arguments.static:
         if given:
+            name = "set" if given[0] == "assignments" else given[0].replace("_", "-")
             raise OptionError(
-                f"--{given[0].replace('_', '-')} belongs to `netgraph compare DATA --methods ...`, and --static to "
+                f"--{name} belongs to `netgraph compare DATA --methods ...`, and --static to "
                 "`netgraph compare RUN --static`, which takes all settings from the run; give one of them."
             )
         _compare_static(arguments, console)

@@ -313,6 +313,7 @@ def test_jobs_end_with_their_study(tmp_path, by):
     ("given", "words"),
     [
         (("digits", "--methods", "pwmpr", "--static"), "give one of them"),
+        (("digits", "--set", "share=.2", "--static"), "--set belongs to"),
         (("digits",), "needs to be told with what"),
         (("digits", "--methods", "pwmp,rigle"), "Did you mean 'rigl'?"),
         (("digits", "--methods", "rigl,rigl"), "something twice"),
