@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from compilers.training import TrainSettings
+from compilers.training import TrainSettings, check_augment
 from netgraph.app.options import split_assignments
 from netgraph.app.prepare import RunSettings, default_training, read_inputs
 from netgraph.errors import OptionError, unknown_name
-from netgraph.methods import METHODS, ImpOptions, PwmprOptions, SparseOptions, get_method
+from netgraph.methods import METHODS, ImpOptions, PwmprOptions, SparseOptions, Start, get_method
+from netgraph.methods.sparse import dense_network
 
 Kind = Literal["growth", "pruning", "fixed", "single"]
 """How a method comes by networks of several densities: see `kind_of`."""
@@ -268,6 +269,7 @@ def make_study(request: StudyRequest) -> Study:
         name: _settled(kind, {**common, "model": request.model, **own[name]}, request, training.epochs)
         for name, kind in targets.items()
     }
+    _check_methods(options, dense, training, inputs.start)
     return Study(
         data=request.data,
         target=request.target,
@@ -281,6 +283,16 @@ def make_study(request: StudyRequest) -> Study:
         dense=dense,
         options=options,
     )
+
+
+def _check_methods(options: Mapping[str, Any], dense: SparseOptions, training: TrainSettings, start: Start) -> None:
+    """Raise `NetgraphError` for options that no network of these data goes with, at any density."""
+    network = dense_network(dense, start)
+    for name, given in options.items():
+        spec = get_method(name)
+        first = network if isinstance(given, SparseOptions) else spec.start(given, start)
+        check_augment(training, first)
+        spec.build(first, spec.resolve(given, first))
 
 
 def _by_method(request: StudyRequest) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
