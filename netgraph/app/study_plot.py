@@ -62,9 +62,10 @@ def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Ro
     figure = _figure(figsize=(7.0, 4.6))
     axes = figure.subplots()
     place = axis(axes, report)
+    levels = [row for row in report.rows if row.target == 1 and report.prunes(row.method)]
     for number, method in enumerate(report.methods):
         # The dense level of pruning is where lines begin, but belongs to no sweep.
-        rows = [row for row in report.rows if row.method == method and (row.target or 0.0) < 1]
+        rows = [row for row in report.rows if row.method == method and row not in levels]
         rows = rows or [row for row in report.rows if row.method == method]
         axes.errorbar(
             [place(row) for row in rows],
@@ -72,9 +73,8 @@ def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Ro
             yerr=[row.test_std or 0.0 for row in rows],
             label=method, capsize=3, markersize=5, linewidth=1.3, **_look(number),
         )  # fmt: skip
-    dense = [row.test for row in report.rows if row.target == 1]
-    if dense:
-        axes.axhline(dense[0], color="0.5", linestyle="--", linewidth=1, label="dense")
+    if levels:
+        axes.axhline(levels[0].test, color="0.5", linestyle="--", linewidth=1, label="dense")
     axes.set_ylabel(f"test {report.study.metric}")
     axes.set_title(report.study.name)
     axes.grid(alpha=0.3)

@@ -27,6 +27,9 @@ PAIRED = (
     "same settings of training."
 )
 
+NEAR = 0.01
+"""Densities that differ by less than this share from what was asked for have no table of their own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -98,6 +101,10 @@ class StudyReport:
         """Densities that any network was asked to have, rising."""
         return tuple(sorted({row.target for row in self.rows if row.target is not None}))
 
+    def prunes(self, method: str) -> bool:
+        """Whether a method begins with the dense network, at the first of its levels."""
+        return kind_of(self.study.options[method]) == "pruning"
+
     def row(self, method: str, target: float | None) -> Row | None:
         """A method at a density, or None where no network is there."""
         return next((row for row in self.rows if (row.method, row.target) == (method, target)), None)
@@ -159,6 +166,9 @@ class StudyReport:
             self._grid("Seconds (of them in rewrites)", lambda r: f"{r.seconds:.1f} ({r.seconds_rewriting:.1f})"),
             self._grid("Most memory, MiB", lambda r: f"{r.memory / 2**20:.0f}"),
         ]
+        if any(row.target is not None and abs(row.density / row.target - 1) > NEAR for row in self.rows):
+            title = "Density that came out, higher where a start had to join isolated vertices"
+            grids.append(self._grid(title, lambda r: f"{r.density:.3g}"))
         if any(row.isolated for row in self.rows):
             grids.append(self._grid("Isolated hidden vertices, the most of any seed", lambda r: str(r.isolated)))
         if any(row.pairs for row in self.rows):
@@ -234,7 +244,7 @@ class StudyReport:
         for title, columns, lines in self.grids():
             table = Table(title=title, title_justify="left")
             for name in columns:
-                table.add_column(name, justify="left" if name == "method" else "right")
+                table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
             for line in lines:
                 table.add_row(*line)
             yield table

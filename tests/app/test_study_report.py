@@ -6,11 +6,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from compilers.training import TrainSettings
 from netgraph.app.prepare import RunSettings
 from netgraph.app.study import Job, Outcome, Point, Step, Study
-from netgraph.app.study_plot import draw_all
+from netgraph.app.study_plot import _density_axis, _scores, draw_all
 from netgraph.app.study_report import StudyReport
 from netgraph.app.study_stop import equal_score, stops_of
 from netgraph.errors import OptionError
@@ -176,6 +177,30 @@ def test_pictures_are_written(report, tmp_path):
     assert ">rigl<" not in texts["topology.svg"]
     assert draw_all(report, tmp_path) == names
     assert {name: (tmp_path / name).read_text() for name in names} == texts
+
+
+def test_the_dense_line_is_the_first_level_of_pruning(report):
+    full = Outcome(job=Job(method="rigl", seed=0, density=1.0), points=(point("rigl", 0, 1.0, 0.5, 1.0),))
+    (axes,) = _scores(StudyReport(STUDY, [*report.outcomes, full]), _density_axis).axes
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert lines["dense"] == [0.95, 0.95]
+    drawn = {bars.get_label(): list(bars.lines[0].get_xdata()) for bars in axes.containers}
+    assert (drawn["rigl"], drawn["imp-c"]) == ([0.1, 1.0], [0.1, 0.4])
+
+
+def test_densities_that_came_out_otherwise_have_a_table(report):
+    assert "## Density that came out" not in report.to_markdown()
+    job = Job(method="rigl", seed=0, density=0.1)
+    joined = Outcome(job=job, points=(point("rigl", 0, 0.1, 0.75, 0.2, density=0.119),))
+    assert "| rigl | 0.119 |" in StudyReport(STUDY, [joined]).to_markdown().splitlines()
+
+
+def test_no_digit_is_cut_off_on_a_narrow_console(report):
+    console = Console(width=80)
+    with console.capture() as capture:
+        for table in report.tables():
+            console.print(table)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capture.get()
 
 
 def test_without_matplotlib_it_says_how_to_get_it(report, tmp_path, monkeypatch):
