@@ -222,15 +222,18 @@ def _grow(desk: _Desk) -> None:
         parts=tuple(replace(p, through=densities) if isinstance(p, GrowEdges) else p for p in method.parts),
     )
     captured: dict[float, tuple[Graph, Spent]] = {}
-    at_start = desk.hit(desk.first)
-    if at_start is not None:
-        captured[at_start] = (desk.first, Spent())
     edges = desk.edges(desk.first)
     too_low = [d for d in densities if round(d * desk.cells) < edges]
+    at_start = desk.hit(desk.first)
+    if at_start is None:  # A start that joined vertices counts as what was asked for, as those of fixed densities do.
+        at_start = max((d for d in too_low if d >= options.start_density), default=None)
+    if at_start is not None:
+        captured[at_start] = (desk.first, Spent())
     for target in too_low:
-        desk.failures.append(
-            f"{desk.job}: no network of density {target:g}, since the start has {edges / desk.cells:.4g} already"
-        )
+        if target not in captured:
+            desk.failures.append(
+                f"{desk.job}: no network of density {target:g}, since the start has {edges / desk.cells:.4g} already"
+            )
     steps = growth_steps(edges, desk.cells, densities, options.ratio)
     if steps:
         _rough(desk, method, steps, captured)

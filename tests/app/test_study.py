@@ -166,6 +166,16 @@ def test_a_density_below_the_start_is_told_and_the_start_itself_counts(study):
     assert "no network of density 0.15" in outcome.failures[0]
 
 
+def test_a_start_that_joined_vertices_counts_as_the_density_that_was_asked_for(study):
+    options = study.options["pwmpr"]
+    joined = replace(study, densities=(0.06, 0.07, 0.4), options={"pwmpr": replace(options, start_density=0.07)})
+    outcome = run_job(joined, Job(method="pwmpr", seed=0))
+    first, last = outcome.points
+    assert (first.target, last.target, first.cost_before) == (0.07, 0.4, 0)
+    assert first.density > 0.0705
+    assert [text for text in outcome.failures if "no network of density 0.06" in text] == list(outcome.failures)
+
+
 def test_what_diverges_is_told_and_the_rest_goes_on(study, monkeypatch):
     train_epoch = loop.train_epoch
 
