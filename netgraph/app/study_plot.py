@@ -59,7 +59,7 @@ def _figure(**options: Any) -> Any:
 
 def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Row], float]]) -> Any:
     """Test scores with standard deviations, a line per method; methods with a density of their own are points."""
-    figure = _figure(figsize=(7.0, 4.6))
+    figure = _figure(figsize=(8.4, 4.6))
     axes = figure.subplots()
     place = axis(axes, report)
     levels = [row for row in report.rows if row.target == 1 and report.prunes(row.method)]
@@ -78,7 +78,7 @@ def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Ro
     axes.set_ylabel(f"test {report.study.metric}")
     axes.set_title(report.study.name)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize="small")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")  # Lines may fill all of the axes.
     return figure
 
 
@@ -105,7 +105,8 @@ def _log_axis(axes: Any, values: list[float], ticks: list[float]) -> None:
 
 
 def _look(number: int) -> dict[str, Any]:
-    return {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)]}
+    style = {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)]}
+    return {**style, "linestyle": ("-", ":")[number // 10 % 2]}
 
 
 def _topology(report: StudyReport) -> Any:

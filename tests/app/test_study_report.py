@@ -11,7 +11,7 @@ from rich.console import Console
 from compilers.training import TrainSettings
 from netgraph.app.prepare import RunSettings
 from netgraph.app.study import Job, Outcome, Point, Step, Study
-from netgraph.app.study_plot import _density_axis, _scores, draw_all
+from netgraph.app.study_plot import _density_axis, _look, _scores, draw_all
 from netgraph.app.study_report import StudyReport
 from netgraph.app.study_stop import equal_score, stops_of
 from netgraph.errors import OptionError
@@ -186,6 +186,14 @@ def test_the_dense_line_is_the_first_level_of_pruning(report):
     assert lines["dense"] == [0.95, 0.95]
     drawn = {bars.get_label(): list(bars.lines[0].get_xdata()) for bars in axes.containers}
     assert (drawn["rigl"], drawn["imp-c"]) == ([0.1, 1.0], [0.1, 0.4])
+
+
+def test_lines_are_told_apart_and_the_legend_covers_none(report):
+    assert len({(look["color"], look["linestyle"]) for look in map(_look, range(12))}) == 12
+    figure = _scores(report, _density_axis)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().x0 >= figure.axes[0].get_window_extent().x1
 
 
 def test_densities_that_came_out_otherwise_have_a_table(report):
