@@ -93,7 +93,9 @@ class StudyDirectory:
         try:
             values = json.loads(file.read_text())
         except ValueError as error:
-            raise DataError(f"{os.fspath(file)!r} is damaged: {error}.") from error
+            raise DataError(
+                f"{os.fspath(file)!r} is damaged: {error}. Remove the directory, or choose another --out."
+            ) from error
         if not isinstance(values, dict) or "study" not in values:
             raise OptionError(f"{os.fspath(self.path)!r} holds a run, not a study; choose another --out.")
         return values

@@ -360,6 +360,8 @@ def test_directories_that_hold_something_else_are_left_alone(tmp_path, call):
     (out / "config.json").write_text('{"method": "ssonn"}')
     assert "holds a run, not a study" in call(*arguments(out, "--overwrite"))[2]
     assert "compares methods on data" in call("compare", out, "--methods", "rigl")[2]
+    (out / "config.json").write_text("{")
+    assert "Remove the directory, or choose another --out" in call(*arguments(out, "--overwrite"))[2]
     assert sorted(path.name for path in out.iterdir()) == ["config.json", "notes.txt"]
 
 
