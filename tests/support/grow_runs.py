@@ -52,22 +52,22 @@ def snapshot(run):
     return {str(p.relative_to(run)): p.read_bytes() for p in sorted(Path(run).rglob("*")) if p.is_file()}
 
 
-def without_seconds(value):
+def without_measurements(value):
     if isinstance(value, dict):
         return {
-            k: without_seconds(v)
+            k: without_measurements(v)
             for k, v in value.items()
-            if k not in ("seconds", "seconds_start", "seconds_rewriting")
+            if k not in ("seconds", "seconds_start", "seconds_rewriting", "peak_memory")
         }
     return value
 
 
 def lines(file):
-    return [without_seconds(json.loads(line)) for line in file.read_text().splitlines()]
+    return [without_measurements(json.loads(line)) for line in file.read_text().splitlines()]
 
 
 def assert_same_run(one, two):
-    """Equal in everything but wall time: graphs and deltas byte for byte."""
+    """Equal in everything but wall time and memory: graphs and deltas byte for byte."""
     one, two = Path(one), Path(two)
     for name in ("journal.jsonl", "metrics.jsonl", "summary.json"):
         assert lines(one / name) == lines(two / name), name
