@@ -161,8 +161,8 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
             f"{config['data']!r} has changed since the run in {os.fspath(run.path)!r}: its fingerprint is "
             f"{plan.config['fingerprint']} and was {config['fingerprint']}. Bring back the data of the run."
         )
-    init = drawn_by(plan.first, config["seed"])
-    first = reinitialised(final, seed=config["seed"], init=init)
+    init, thin = drawn_by(plan.first, config["seed"])
+    first = reinitialised(final, seed=config["seed"], init=init, thin=thin)
     console.print(
         f"{plan.dataset.name}: training {first!r} from scratch for {plan.settings.epochs} epochs",
         highlight=False, markup=False,
@@ -181,16 +181,19 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
     return comparison
 
 
-def drawn_by(first: Graph, seed: int) -> Init:
+def drawn_by(first: Graph, seed: int) -> tuple[Init, bool]:
     """How the weights of a first graph were drawn: the way that gives the same ones again.
+
+    Returns:
+        The name of the way, and whether a dense network was drawn and then thinned out.
 
     Raises:
         DataError: when no way does, so that a comparison would not start alike.
     """
-    for init in get_args(Init):
-        if reinitialised(first, seed=seed, init=init).equals(first):
-            found: Init = init
-            return found
+    for thin in (False, True):
+        for init in get_args(Init):
+            if reinitialised(first, seed=seed, init=init, thin=thin).equals(first):
+                return init, thin
     raise DataError(
         f"The start {first!r} was drawn by seed {seed} in none of the ways {', '.join(get_args(Init))}, so the static "
         "network cannot be drawn alike; let the method make its start by one GraphBuilder with that seed."

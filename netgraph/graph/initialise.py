@@ -29,7 +29,7 @@ def draw_weights(rng: np.random.Generator, init: Init, n: int, fan_in: Any) -> A
     return np.asarray(rng.uniform(-1, 1, n) / np.sqrt(fan_in))
 
 
-def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform") -> Graph:
+def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform", thin: bool = False) -> Graph:
     """The same topology with fresh values, as if it were built from scratch: what a static network starts at.
 
     Weights are drawn as `GraphBuilder` draws them, link by link in the order in which the links were made, with the
@@ -41,11 +41,13 @@ def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform") -> Graph:
         graph: the graph; ids, births, journal lineage and topology hash of the result are its own.
         seed: of the weights.
         init: how weights are drawn, as for `GraphBuilder`.
+        thin: draw weights for missing edges of every link as well, with the fan-in that they bring, and leave them
+            out: as of a dense network that was `thinned` out afterwards.
 
     Raises:
         OptionError: for an unknown `init`.
 
-    Cost: O(edges + vertices).
+    Cost: O(edges + vertices); O(admissible edges + vertices) for `thin`.
     """
     check_init(init)
     rng = np.random.default_rng(seed)
@@ -54,7 +56,13 @@ def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform") -> Graph:
         link = graph.links_by_key[key]
         drawn = ~link.frozen
         dst = link.dst[drawn]
-        weights[key][drawn] = draw_weights(rng, init, len(dst), np.bincount(dst)[dst])
+        if thin:
+            fan_in = len(graph.layer(link.source)) * link.kind.taps
+            dense = draw_weights(rng, init, fan_in * len(graph.layer(link.target)), fan_in)
+            cells = dst.astype(np.int64) * fan_in + link.src[drawn] * link.kind.taps + link.tap[drawn]
+            weights[key][drawn] = dense[cells]
+        else:
+            weights[key][drawn] = draw_weights(rng, init, len(dst), np.bincount(dst)[dst])
     flat = np.concatenate([np.zeros(0), *weights.values()])
     return graph.with_weights(flat, vertices=_starting_values(graph))
 

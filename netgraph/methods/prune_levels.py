@@ -61,7 +61,11 @@ class PruneLevels:
         reason = f"density {before / cells:.4g} to {(before - count) / cells:.4g}, by smallest magnitude"
         yield Proposal(self.name, PruneEdges(below=None), weakest(graph, links, count), reason)
         how = "from the trained weights" if self.origin is None else "from the first weights"
-        yield NewPhase(self.name, Phase(epochs=self.epochs), f"a level of {self.epochs} epochs {how}", self.origin)
+        level = f"a level of {self.epochs} epochs {how}"
+        # There is no rewrite after the last epoch.
+        if context.epochs - epochs_done(context) <= self.epochs and self._surplus(context.graph):
+            level += f", the last: {context.epochs} epochs do not reach density {self.until:g}"
+        yield NewPhase(self.name, Phase(epochs=self.epochs), level, self.origin)
 
     def pending(self, context: Context) -> bool:
         """Whether a level is still to come."""

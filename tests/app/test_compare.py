@@ -187,7 +187,9 @@ def test_regression_is_compared_in_the_units_of_the_data(tmp_path, call):
 
 def test_a_start_that_no_builder_drew_is_refused():
     graph = ng.mlp([4, 3], seed=2)
-    assert drawn_by(graph, 2) == "uniform"
+    assert drawn_by(graph, 2) == ("uniform", False)
+    thin = ng.thinned(graph, np.arange(len(graph.edges)) % 3 > 0)
+    assert drawn_by(thin, 2) == ("uniform", True)
     with pytest.raises(DataError, match="in none of the ways uniform, kaiming"):
         drawn_by(graph, 3)
 

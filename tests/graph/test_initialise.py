@@ -45,6 +45,15 @@ def test_a_network_gets_the_values_with_which_it_was_built(name):
     assert ng.reinitialised(changed(graph), seed=8, init=init).equals(BUILT[name](8)[0])
 
 
+@pytest.mark.parametrize("name", ["float64", "resnet", "vgg", "kaiming"])
+def test_a_thinned_network_gets_the_values_that_it_had_when_dense(name):
+    dense, init = BUILT[name](7)
+    keep = (np.random.default_rng(1).random(len(dense.edges)) < 0.3) | dense.edges.frozen
+    thin = ng.thinned(dense, keep)
+    assert ng.reinitialised(changed(thin), seed=7, init=init, thin=True).equals(thin)
+    assert not ng.reinitialised(changed(thin), seed=7, init=init).equals(thin)
+
+
 def test_a_grown_network_keeps_topology_and_ids_and_is_drawn_by_its_own_fan_in():
     start = ng.mlp([30, 20], domain=(0, 1), seed=1)
     grown = ng.apply(ng.rules.SplitEdges(), start, on=start.edges.id[::7], rng=2).graph

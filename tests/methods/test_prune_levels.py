@@ -61,6 +61,14 @@ def test_densities_on_the_way_are_hit():
     assert seen[-1] == 90
 
 
+def test_a_run_that_is_too_short_says_so():
+    context = FakeContext(dense(), epochs=6)
+    part = PruneLevels(epochs=2, until=0.3)
+    (_, (first, _)), (_, (second, _)) = run(part, context, 2), run(part, context, 2)
+    assert "the last" not in first.reason
+    assert second.reason.endswith(", the last: 6 epochs do not reach density 0.3")
+
+
 def test_a_step_that_nearly_ends_at_a_density_does():
     context = FakeContext(dense())
     part = PruneLevels(epochs=1, until=0.2, through=(0.4,))  # 0.8 ** 4 is 0.4096, and 0.4 * 0.8 ** 3 is 0.2048
