@@ -197,14 +197,20 @@ class StudyReport:
         return [("Methods with a density of their own", columns, lines)] if lines else []
 
     def _stopping(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        lines = [
-            [s.method, str(s.seed), s.reading, s.when, s.reason if s.density is None else f"{s.density:.3g}",
-             _some(s.nearest, ".3g"), _some(s.test, ".4f"), _some(s.best, ".4f"), _some(s.best_density, ".3g"),
-             _some(s.cost, ".2f")]
-            for s in self.stops
-        ]  # fmt: skip
-        columns = ["method", "seed", "reading", "fitted", "stop at", "nearest", "its score", "best score", "at", "cost"]
-        return [("Where the plateau of rough validation scores would end growth", columns, lines)] if lines else []
+        groups: dict[tuple[str, str, str], list[Stop]] = {}
+        for stop in self.stops:
+            groups.setdefault((stop.method, stop.reading, stop.when), []).append(stop)
+        lines = []
+        for key, stops in groups.items():
+            ended = [stop for stop in stops if stop.density is not None]
+            cells = [
+                _mean([getattr(stop, name) for stop in ended], form)
+                for name, form in (("density", ".3g"), ("test", ".4f"), ("best", ".4f"), ("cost", ".2f"))
+            ]
+            lines.append([*key, f"{len(ended)} of {len(stops)}", *(cells if ended else [stops[0].reason, "", "", ""])])
+        columns = ["method", "reading", "fitted", "stop", "at density", "score", "best score", "cost"]
+        title = "Where the plateau of rough validation scores would end growth, means over the seeds that stop"
+        return [(title, columns, lines)] if lines else []
 
     def _equal_table(self) -> list[tuple[str, list[str], list[list[str]]]]:
         lines = []
@@ -228,7 +234,8 @@ class StudyReport:
                 "Stopping: 'complete' fits all points of rough growth at once, and its cost has all of that growth; "
                 "'online' stops after the first step at which two fits in a row lie below the density, as the method "
                 "itself would. 'gain' is where 95 % of the gain over density 0 are reached, 'literal' where 95 % of "
-                "the asymptote are. The score is that of the sweep's network whose density is nearest, by ratio."
+                "the asymptote are. The score is that of the sweep's network whose density is nearest, by ratio; the "
+                "best is that of all densities. `study.json` has them seed by seed."
             )
         if self.equal:
             remarks.append(
@@ -310,6 +317,11 @@ def _plus(mean: float, spread: float | None, sign: str = "") -> str:
 
 def _difference(row: Row) -> str:
     return "" if row.difference is None else _plus(row.difference, row.difference_error, "+")
+
+
+def _mean(values: Sequence[float | None], form: str) -> str:
+    known = [value for value in values if value is not None]
+    return format(fmean(known), form) if known else ""
 
 
 def _some(value: Any, form: str) -> str:

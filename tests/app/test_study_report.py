@@ -5,6 +5,7 @@ import math
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -137,6 +138,19 @@ def test_where_growth_would_have_stopped(report):
     assert {stop.density for stop in stops_of(few, higher=True)} == {None}
     assert "2 different densities" in stops_of(few, higher=True)[0].reason
     assert stops_of(few, higher=True)[0].best is None
+
+
+def test_stops_are_told_as_means_over_seeds(report):
+    ((_, columns, lines),) = [grid for grid in report.grids() if grid[0].startswith("Where the plateau")]
+    assert [line[:3] for line in lines] == [
+        ["pwmpr", reading, when] for reading in ("literal", "gain") for when in ("complete", "online")
+    ]
+    mine = [s for s in report.stops if (s.reading, s.when) == ("gain", "complete")]
+    ended = [s for s in mine if s.density is not None]
+    line = dict(zip(columns, next(cells for cells in lines if cells[1:3] == ["gain", "complete"]), strict=True))
+    assert line["stop"] == f"{len(ended)} of {len(mine)}"
+    assert float(line["at density"]) == pytest.approx(np.mean([s.density for s in ended]), rel=5e-3)
+    assert float(line["score"]) == pytest.approx(np.mean([s.test for s in ended]), abs=5e-5)
 
 
 def test_cost_at_equal_score(report):
