@@ -163,6 +163,7 @@ class StudyReport:
         grids = [
             self._grid(f"Test {metric}, mean ± standard deviation over seeds", lambda r: _plus(r.test, r.test_std)),
             self._grid("Cost in dense trainings", lambda r: f"{r.cost:.2f}"),
+            self._grid("Epochs of training, those that led to it included", lambda r: f"{r.epochs:.0f}"),
             self._grid("Seconds (of them in rewrites)", lambda r: f"{r.seconds:.1f} ({r.seconds_rewriting:.1f})"),
             self._grid("Most memory, MiB", lambda r: f"{r.memory / 2**20:.0f}"),
         ]
