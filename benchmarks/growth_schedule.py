@@ -115,6 +115,10 @@ def main() -> None:
             ],
             list(summaries([r for r in results if r["study"] == study], variants)),
         )
+        for result in results:
+            if result["study"] == study:
+                for failure in result["outcome"]["failures"]:
+                    report.note(f"{result['variant']}: {failure}")
     report.finish(arguments.json)
 
 
