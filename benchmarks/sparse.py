@@ -7,7 +7,7 @@ at random, and that into the outputs has all. It is trained as `compilers.traini
 the plan picks. Peers are plain torch: the same function as dense matrices that are multiplied by a mask in every
 step, forward and backward, as networks are mostly made sparse; and dense matrices without masks, the same network at
 density 1. All have fused Adam, the same random data in the place of MNIST, the same batches of 128, and run in one
-process, in turns.
+process, in turns, which keeps the memory that it has freed, as `netgraph grow` does.
 
 Of every density there are two rows. "steps" is one pass over the training samples: batches drawn and shuffled,
 forward, cross entropy, backward, optimizer; it is `compilers.training.train_epoch`, and nothing is evaluated. "epoch"
@@ -33,6 +33,7 @@ from benchmarks.common import Column, Report, arguments_of, median, ratio
 from benchmarks.networks import Array, Masked, check_same, copy_weights, dense, matrix
 from compilers.training import TrainingData, TrainSettings, begin, evaluate, train_epoch, training_loss
 from compilers.training.evaluate import EVALUATION_BATCH
+from netgraph.app.memory import keep_freed_memory
 
 SIZES = (784, 1024, 1024, 1024, 10)
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
@@ -180,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help=f"training samples, {SAMPLES:,} by default")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as `netgraph grow` does; the peers gain by it as well
     records = [record for density in DENSITIES for record in measure(density, options.rounds, samples=options.samples)]
     report = Report("sparse", width=150)
     sizes = "-".join(map(str, SIZES))
