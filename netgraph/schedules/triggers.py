@@ -84,7 +84,7 @@ class WindowGain(Trigger):
     Attributes:
         threshold: of the relative gain.
         window: epochs in each of the two windows.
-        metric: name of the metric; one whose name ends in "loss" gains by falling.
+        metric: name of the metric; one whose name ends in "loss" or "rmse" gains by falling.
     """
 
     threshold: float = 0.01
@@ -106,7 +106,7 @@ class WindowGain(Trigger):
     def gain(self, history: History, before: int, now: int) -> float:
         """Relative gain from the mean over the window that ends at epoch `before` to that which ends at `now`."""
         old, new = (self._mean(history, end) for end in (before, now))
-        sign = -1.0 if self.metric.endswith("loss") else 1.0
+        sign = -1.0 if is_error(self.metric) else 1.0
         if old == 0:
             return 0.0 if new == 0 else math.copysign(math.inf, sign * new)
         return sign * (new - old) / abs(old)

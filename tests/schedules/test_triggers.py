@@ -145,3 +145,11 @@ def test_stalled_looks_for_large_accuracies():
 def test_stalled_needs_some_patience():
     with pytest.raises(OptionError, match="patience=0"):
         Stalled(0)
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "val_rmse"])
+def test_errors_gain_by_falling(metric):
+    falling = [{metric: value} for value in (8.0, 8.0, 4.0, 4.0)]
+    assert WindowGain(0.1, window=2, metric=metric).gain(falling, 2, 4) == 0.5
+    assert not WindowGain(0.1, window=2, metric=metric).fires(falling, 0)
+    assert WindowGain(0.1, window=2, metric=metric).fires(falling[::-1], 0)
