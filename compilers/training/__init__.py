@@ -18,6 +18,7 @@ from compilers.training.events import (
 from compilers.training.loop import train, train_epoch
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import (
+    FORWARDS_PER_STEP,
     TrainState,
     begin,
     checkpoint_graph,
@@ -29,6 +30,7 @@ from compilers.training.state import (
 __all__ = [
     "Callback",
     "EpochEnded",
+    "FORWARDS_PER_STEP",
     "Event",
     "NothingSelected",
     "PhaseBegan",

@@ -35,7 +35,7 @@ from netgraph.errors import DataError, DivergenceError, InputError
 from netgraph.graph import Array, Graph, rewound
 from netgraph.methods import NEW_PHASE, Action, Method, NewPhase, Proposal
 from netgraph.rewriting import apply
-from netgraph.schedules import get_curve
+from netgraph.schedules import Stalled, get_curve
 from netgraph.statistics import Statistics
 
 PROBE_SAMPLES = 256
@@ -94,8 +94,11 @@ def train(
             ended = time.perf_counter()
             _rewrite(state, data, settings, method, signals, callbacks)
             state.rewriting += time.perf_counter() - ended
-        growing = method is not None and method.pending(TrainerContext(state, data, settings, None))
-        if state.epoch < settings.epochs and not growing and _no_longer_improves(state, settings):
+        if (
+            state.epoch < settings.epochs
+            and _no_longer_improves(state, settings)
+            and not (method is not None and method.pending(TrainerContext(state, data, settings, None)))
+        ):
             state.stopped = f"the validation loss has not improved for {settings.patience} epochs"
             _tell(callbacks, Stopped(state.epoch, state.stopped))
         _tell(callbacks, Settled(state.epoch, settings.epochs))
@@ -294,8 +297,4 @@ def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
 def _no_longer_improves(state: TrainState, settings: TrainSettings) -> bool:
     """Whether the validation loss has not improved for `patience` epochs since the last rewrite or new phase."""
     since = max([state.phase_start, *(action.epoch for action in state.actions if action.matches > 0)])
-    losses = [entry["val_loss"] for entry in state.history[since:]]
-    if not settings.patience or not losses:
-        return False
-    best = min(range(len(losses)), key=losses.__getitem__)
-    return len(losses) - 1 - best >= settings.patience
+    return settings.patience > 0 and Stalled(settings.patience).fires(state.history, since)

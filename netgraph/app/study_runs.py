@@ -13,6 +13,7 @@ from torch import Tensor
 
 from compilers import CostTable, lift, tuned_costs
 from compilers.training import (
+    FORWARDS_PER_STEP,
     EpochEnded,
     Event,
     Proposed,
@@ -97,12 +98,11 @@ class _Desk:
         self.table: CostTable | None = tuned_costs(CPU) if study.run.costs == "tuned" else None
         dense = dense_network(study.dense, self.inputs.start)
         self.dense_edges = dense.num_edges
-        self.unit = 3.0 * self.settings.epochs * len(self.data.x_train) * forward_flops(dense)
+        self.unit = float(FORWARDS_PER_STEP) * self.settings.epochs * len(self.data.x_train) * forward_flops(dense)
         self.links = sparse_links(self.first, head=getattr(self.options, "head", False))
         self.cells = admissible_edges(self.first, self.links)
-        self.begin(
-            self.first, self.settings
-        )  # The first optimizer of a process imports for seconds, which count for none.
+        # The first optimizer of a process imports for seconds, which count for no method.
+        self.begin(self.first, self.settings)
         self.points: list[Point] = []
         self.trajectory: list[Step] = []
         self.failures: list[str] = []

@@ -51,10 +51,12 @@ class PruneLevels:
     def propose(self, context: Context) -> Iterator[Step]:
         """The step after a level."""
         past = actions_of(context, self.name)
+        if epochs_done(context) - (past[-1].epoch if past else 0) < self.epochs:
+            return  # before the graph is asked for, which takes the weights from the network
         graph = context.graph
         links = sparse_links(graph, head=self.head)
         count = self._surplus(graph)
-        if not count or epochs_done(context) - (past[-1].epoch if past else 0) < self.epochs:
+        if not count:
             return
         before = sum(len(graph.links_by_key[key]) for key in links)
         cells = admissible_edges(graph, links)

@@ -5,7 +5,7 @@ import pytest
 from fake_context import FakeContext
 
 import netgraph as ng
-from netgraph.criteria import exchange_by_gradient, weakest, weakest_by_sign
+from netgraph.criteria import exchange_by_gradient, removable_edges, weakest, weakest_by_sign
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.methods import ExchangeEdges
 
@@ -102,6 +102,16 @@ def test_the_weakest_over_all_links():
     chosen = graph.edges.find(weakest(graph, graph.links_by_key, 9))
     assert size[chosen].max() <= np.delete(size, chosen).min()
     assert len(weakest(graph, [], 4)) == 0
+
+
+def test_every_link_has_one_edge_that_stays():
+    graph = sparse()
+    links = list(graph.links_by_key)
+    assert removable_edges(graph, links) == len(graph.edges) - len(links)
+    gone = weakest(graph, links, len(graph.edges))
+    assert len(gone) == removable_edges(graph, links)
+    for link in graph.links:
+        assert link.id[~np.isin(link.id, gone)] == link.id[np.argmax(np.abs(link.weight))]
 
 
 @pytest.mark.parametrize("take", ["gradient", "random"])

@@ -3,12 +3,21 @@
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 
 import netgraph as ng
 from compilers import lift, optimizer_state_arrays
-from compilers.training import TrainingData, TrainSettings, begin, train
+from compilers.training import (
+    Settled,
+    TrainingData,
+    TrainSettings,
+    begin,
+    load_checkpoint,
+    save_checkpoint,
+    train,
+)
 from netgraph.criteria import TopK
 from netgraph.methods import Method, PruneToBudget, Split
 from netgraph.schedules import EveryEpochs
@@ -50,6 +59,30 @@ def start_graph(data, seed=0, hidden=(), **options):
 def run(data=None, options=None, method=None, callbacks=()):
     data, options = data or digits(), options or settings()
     return train(begin(start_graph(data), options, CPU), data, options, method or growth(), callbacks)
+
+
+class Killed(Exception):
+    """What ends a run before its time."""
+
+
+def saving(path, state, until):
+    """A callback that saves when the state is settled, and dies after epoch `until`; never when that is None."""
+
+    def callback(event):
+        if isinstance(event, Settled):
+            save_checkpoint(state, path)
+            if event.epoch == until:
+                raise Killed
+
+    return callback
+
+
+def killed_and_resumed(path, first, data, options, method, until):
+    """The state of a run from `first` that is killed after epoch `until`, and goes on from its checkpoint."""
+    state = begin(first, options, CPU)
+    with pytest.raises(Killed):
+        train(state, data, options, method, [saving(path, state, until)])
+    return train(load_checkpoint(path, options, CPU), data, options, method)
 
 
 def without_seconds(history):

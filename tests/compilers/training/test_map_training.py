@@ -7,19 +7,17 @@ import numpy as np
 import pytest
 import torch
 from map_training import NETWORKS, digit_maps, settings, tiny_resnet, tiny_vgg
-from tiny_training import CPU, assert_same_state
+from tiny_training import CPU, Killed, assert_same_state, saving
 
 import netgraph as ng
 from compilers import lift, lower, migrate
 from compilers.training import (
     Rewritten,
-    Settled,
     TrainingData,
     begin,
     edge_statistics,
     evaluate,
     load_checkpoint,
-    save_checkpoint,
     train,
     training_loss,
 )
@@ -131,20 +129,6 @@ def growth(edges):
         "tiny",
         (Split(selection=TopK(6), trigger=EveryEpochs(2), expansions=2), PruneToBudget(edges=edges, start=0.5, end=1)),
     )
-
-
-class Killed(Exception):
-    pass
-
-
-def saving(path, state, until):
-    def callback(event):
-        if isinstance(event, Settled):
-            save_checkpoint(state, path)
-            if event.epoch == until:
-                raise Killed
-
-    return callback
 
 
 @pytest.mark.parametrize("name", NETWORKS)

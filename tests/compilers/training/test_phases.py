@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from tiny_training import CPU, assert_same_state, digits, settings, start_graph
+from tiny_training import CPU, assert_same_state, digits, killed_and_resumed, settings, start_graph
 
 import netgraph as ng
 from compilers import lift, lower
-from compilers.training import PhaseBegan, begin, dense_gradients, load_checkpoint, save_checkpoint, train
+from compilers.training import PhaseBegan, begin, dense_gradients, train
 from compilers.training.batches import SCORE, mini_batches
 from netgraph.methods import NEW_PHASE, Method, NewPhase
 from netgraph.schedules import Phase, get_curve
@@ -83,19 +83,7 @@ def test_a_run_resumes_within_a_phase(tmp_path):
     data, options = digits(), settings(epochs=6, curve="cosine")
     method = Method("m", (Turn((2,), Phase(epochs=3)),), opening=Phase(curve="constant"))
     whole = train(begin(start_graph(data), options, CPU), data, options, method)
-
-    class Killed(Exception):
-        pass
-
-    def kill(event):
-        if type(event).__name__ == "Settled" and event.epoch == 3:
-            save_checkpoint(state, tmp_path / "c")
-            raise Killed
-
-    state = begin(start_graph(data), options, CPU)
-    with pytest.raises(Killed):
-        train(state, data, options, method, [kill])
-    resumed = train(load_checkpoint(tmp_path / "c", options, CPU), data, options, method)
+    resumed = killed_and_resumed(tmp_path / "c", start_graph(data), data, options, method, until=3)
     assert_same_state(resumed, whole)
     assert (resumed.phase, resumed.phase_start, resumed.costs) == (Phase(epochs=3), 2, whole.costs)
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from fake_context import FakeContext
-from tiny_training import CPU, assert_same_state, diabetes, digits, settings
+from tiny_training import CPU, assert_same_state, diabetes, digits, killed_and_resumed, settings
 
 from compilers import lift, migrate
-from compilers.training import Rewritten, begin, load_checkpoint, save_checkpoint, train
+from compilers.training import Rewritten, begin, train
 from netgraph.analysis import admissible_edges, density, isolated_vertices, sparse_links
 from netgraph.errors import OptionError
 from netgraph.methods import METHODS, Start, get_method
@@ -101,24 +101,12 @@ def test_levels_are_pruned_and_only_imp_goes_back(name):
     assert rates == pytest.approx(rates[:2] * 4)
 
 
-@pytest.mark.parametrize("name", ["pwmpr", "rigl", "set", "imp", "imp-c"])
+@pytest.mark.parametrize("name", ["pwmpr", "pwmpr-prune", "gradient-growth", "rigl", "set", "imp", "imp-c"])
 def test_a_resumed_run_is_the_same_to_the_last_bit(name, tmp_path):
     whole, first = run(name, epochs=7)
     _, method = parts(name)
     wanted = settings(epochs=7, curve="cosine")
-
-    class Killed(Exception):
-        pass
-
-    def kill(event):
-        if type(event).__name__ == "Settled" and event.epoch == 4:
-            save_checkpoint(state, tmp_path / "c")
-            raise Killed
-
-    state = begin(first, wanted, CPU)
-    with pytest.raises(Killed):
-        train(state, digits(), wanted, method, [kill])
-    resumed = train(load_checkpoint(tmp_path / "c", wanted, CPU), digits(), wanted, method)
+    resumed = killed_and_resumed(tmp_path / "c", first, digits(), wanted, method, until=4)
     assert_same_state(resumed, whole)
     assert resumed.costs == whole.costs
 

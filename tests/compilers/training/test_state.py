@@ -8,18 +8,19 @@ import torch
 from tiny_training import (
     CPU,
     EPOCHS,
+    Killed,
     assert_same_state,
     diabetes,
     digits,
     growth,
     run,
+    saving,
     settings,
     start_graph,
 )
 
 from compilers import CostTable, lift, lower, optimizer_state_arrays
 from compilers.training import (
-    Settled,
     TrainState,
     begin,
     checkpoint_graph,
@@ -31,22 +32,6 @@ from compilers.training import (
 from compilers.training.state import KIND, VERSION
 from netgraph.container import read_container, write_container
 from netgraph.errors import TrainingError
-
-
-class Killed(Exception):
-    pass
-
-
-def saving(path, state, until=EPOCHS):
-    """A callback that saves when the state is settled, and dies after epoch `until`."""
-
-    def callback(event):
-        if isinstance(event, Settled):
-            save_checkpoint(state, path)
-            if event.epoch == until and until < EPOCHS:
-                raise Killed
-
-    return callback
 
 
 def interrupted(path, options, until, data=None, method=None):
@@ -61,7 +46,7 @@ def interrupted(path, options, until, data=None, method=None):
 def resumed(path, options, data=None, method=None):
     data = data or digits()
     state = load_checkpoint(path, options, CPU)
-    return train(state, data, options, method or growth(), [saving(path, state)])
+    return train(state, data, options, method or growth(), [saving(path, state, None)])
 
 
 # -- exact resume ------------------------------------------------------------------------------------
@@ -271,7 +256,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_good(tmp_path):
     wild = settings(learning_rate=1e38)
     state = load_checkpoint(path, wild, CPU)
     with pytest.raises(TrainingError, match="checkpoint of epoch 2"):
-        train(state, data, wild, growth(), [saving(path, state)])
+        train(state, data, wild, growth(), [saving(path, state, None)])
     assert_same_state(resumed(path, settings()), run(options=settings()))
 
 
