@@ -51,7 +51,7 @@ def _figure(**options: Any) -> Any:
         from matplotlib.figure import Figure
     except ImportError:
         raise OptionError(
-            "Plots need matplotlib, which is not installed: pip install netgraph[plot]; then the same command draws "
+            "Plots need matplotlib, which is not installed: pip install netgraph[viz]; then the same command draws "
             "them, and trains nothing again."
         ) from None
     return Figure(layout="constrained", **options)

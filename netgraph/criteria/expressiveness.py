@@ -108,7 +108,7 @@ class ExpressivenessProfile:
     def plot(self, axes: Any = None) -> Any:
         """Draw values, neighbours and increments into matplotlib axes, new ones by default, and return them.
 
-        Raises `ImportError` without matplotlib, which the extra `plot` installs.
+        Raises `ImportError` without matplotlib, which the extra `viz` installs.
         """
         if axes is None:
             from matplotlib.figure import Figure

@@ -88,9 +88,7 @@ def _digraph(title: str | None, **attributes: str) -> Any:
     try:
         import graphviz
     except ImportError:
-        raise OptionError(
-            "Drawing needs the package graphviz, which is not installed. Install netgraph[app]."
-        ) from None
+        raise OptionError("Drawing needs the package graphviz, which is not installed: pip install graphviz.") from None
     dot = graphviz.Digraph(graph_attr={"bgcolor": "white", "labelloc": "t", "fontsize": "11", **_FONT, **attributes})
     dot.attr("edge", color=_GRAY, fontsize="9", arrowsize="0.6", fontname="Helvetica", fontcolor="#57606a")
     _caption(dot, title)

