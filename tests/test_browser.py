@@ -1,7 +1,6 @@
 """The browser that other tests open pages in: it reports errors, knows dark mode and small windows, and is offline."""
 
 import pytest
-
 from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file, widest
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]

