@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph import Conv2d, Graph, Identity, Layer, Link
+from netgraph.graph.columns import Array
+from netgraph.viz.colors import GRAY, NEGATIVE, POSITIVE, ROLES
+from netgraph.viz.layout import Frame, layout, operations, shortened, times
 
 # More layers than this are not drawn one by one.
 _MAX_LAYERS = 60
@@ -19,13 +21,8 @@ _SHOWN_AT_EACH_END = 25
 _MAX_ARROWS = 300
 # More arrows than this are drawn without labels, which would cover each other.
 _MAX_LABELLED = 150
-_LONGEST_NAME = 28
-# Sizes in points: a row of vertices, a line and a letter of a heading, the space between two frames.
-_ROW, _HEADING, _LETTER, _FRAME_GAP = 32.0, 13.0, 6.0, 20.0
 
 _FONT = {"fontname": "Helvetica", "fontcolor": "#1f2328"}
-_ROLE_COLORS = {"input": ("#dbeafe", "#3b6fb6"), "hidden": ("#f1f3f5", "#868e96"), "output": ("#fdebd0", "#c87f1e")}
-_GRAY, _POSITIVE, _NEGATIVE = "#8a9099", "#2166ac", "#c0392b"
 _LEGEND = "Blue: weight above 0. Red: below 0. Grey: 0. Width: |weight|, at most {largest:.3g}."
 
 
@@ -69,8 +66,10 @@ def vertex_dot(graph: Graph, title: str | None = None) -> str:
     dot = _digraph(title, layout="neato", inputscale="72", splines="line", outputorder="edgesfirst")
     dot.attr("node", shape="circle", fixedsize="true", width="0.36", fontsize="9", style="filled", **_FONT)
     dot.attr("edge", arrowsize="0.45")
-    for layer, x, top, width in _positions(graph):
-        _frame(dot, layer, x, top, width)
+    places = layout(graph)
+    for i, frame in places.frames.items():
+        layer = graph.layer(i)
+        _frame(dot, layer, frame, places.places(layer.vertex_ids), places.radius, places.ids)
     weights = [np.abs(k.weight[~k.frozen]).max() for k in graph.links if not k.frozen.all()]
     largest = float(max(weights, default=0.0))
     for link in graph.links:
@@ -90,7 +89,7 @@ def _digraph(title: str | None, **attributes: str) -> Any:
     except ImportError:
         raise OptionError("Drawing needs the package graphviz, which is not installed: pip install graphviz.") from None
     dot = graphviz.Digraph(graph_attr={"bgcolor": "white", "labelloc": "t", "fontsize": "11", **_FONT, **attributes})
-    dot.attr("edge", color=_GRAY, fontsize="9", arrowsize="0.6", fontname="Helvetica", fontcolor="#57606a")
+    dot.attr("edge", color=GRAY, fontsize="9", arrowsize="0.6", fontname="Helvetica", fontcolor="#57606a")
     _caption(dot, title)
     return dot
 
@@ -106,19 +105,10 @@ def _caption(dot: Any, title: str | None, *lines: str) -> None:
 
 
 def _box(dot: Any, layer: Layer) -> None:
-    fill, line = _ROLE_COLORS[layer.role]
+    fill, line = ROLES[layer.role]
     width = _count(len(layer), "vertex", "vertices")
-    lines = [width + (f" on {_times(layer.grid)}" if layer.grid else ""), *_operations(layer)]
-    dot.node(f"layer {layer.id}", _label(_plain(_shortened(layer.name)), *lines), fillcolor=fill, color=line)
-
-
-def _operations(layer: Layer) -> list[str]:
-    """What the layer does to its sums, a line each."""
-    if layer.role == "input":
-        return ["input"]
-    norm = [f"{layer.norm} norm"] if layer.norm != "none" else []
-    pool = [f"{layer.pool.kind} pool {_times(layer.pool.size)}"] if layer.pool else []
-    return [*norm, layer.activation, *pool]
+    lines = [width + (f" on {times(layer.grid)}" if layer.grid else ""), *operations(layer)]
+    dot.node(f"layer {layer.id}", _label(_plain(shortened(layer.name)), *lines), fillcolor=fill, color=line)
 
 
 def _arrow(dot: Any, graph: Graph, link: Link, labelled: bool) -> None:
@@ -127,11 +117,11 @@ def _arrow(dot: Any, graph: Graph, link: Link, labelled: bool) -> None:
     lines = [] if link.port == 0 else [f"port {link.port}"]
     if isinstance(kind, Identity):
         attributes["style"] = "dashed"
-        lines += [_count(n, "wire", "wires")] + ([f"stride {_times(kind.stride)}"] if kind.stride != (1, 1) else [])
+        lines += [_count(n, "wire", "wires")] + ([f"stride {times(kind.stride)}"] if kind.stride != (1, 1) else [])
     else:
         admissible = len(graph.layer(link.source)) * len(graph.layer(link.target)) * kind.taps
         frozen = int(np.count_nonzero(link.frozen))
-        lines += [f"{_times(kind.kernel)} convolution"] if isinstance(kind, Conv2d) else []
+        lines += [f"{times(kind.kernel)} convolution"] if isinstance(kind, Conv2d) else []
         lines += [_count(n, "edge", "edges"), f"density {n / admissible:.3g}"]
         lines += [f"{frozen:,} frozen"] if frozen else []
     if labelled:
@@ -149,7 +139,7 @@ def _gap_box(dot: Any, graph: Graph, hidden: set[int]) -> None:
         f"with {_count(sum(map(len, inside)), 'edge', 'edges')}",
     )
     heading = f"… {_count(len(hidden), 'layer', 'layers')} left out …"
-    dot.node("left out", _label(heading, *lines), style="rounded,dashed", color=_GRAY)
+    dot.node("left out", _label(heading, *lines), style="rounded,dashed", color=GRAY)
 
 
 def _gap_arrows(dot: Any, graph: Graph, hidden: set[int]) -> None:
@@ -173,57 +163,22 @@ def _pen_width(edges: int) -> float:
 # ---- vertices ------------------------------------------------------------------------------------------
 
 
-def _positions(graph: Graph) -> Iterator[tuple[Layer, float, float, float]]:
-    """Each layer with the x of its middle, the y of its top and its width, in points.
-
-    Layers stand in columns by their distance from the inputs, outputs in the last column; Graphviz alone
-    would not keep the rows of a layer in order.
-    """
-    depth = dict.fromkeys(graph.topological_order, 0)
-    for i in depth:
-        for link in graph.outgoing[i]:
-            depth[link.target] = max(depth[link.target], depth[i] + 1)
-    last = max(depth.values())
-    columns: dict[int, list[Layer]] = {}
-    for i, at in depth.items():
-        layer = graph.layer(i)
-        columns.setdefault(last if layer.role == "output" else at, []).append(layer)
-    heights = {at: sum(map(_height, layers)) + _FRAME_GAP * (len(layers) - 1) for at, layers in columns.items()}
-    # Steep arrows are hard to follow: taller pictures get more room between columns.
-    gap = min(max(70.0, 0.2 * max(heights.values())), 250.0)
-    left = 0.0
-    for at, layers in sorted(columns.items()):
-        width = max(50.0, *(_LETTER * max(map(len, _frame_lines(layer))) + 12 for layer in layers))
-        top = heights[at] / 2
-        for layer in layers:
-            yield layer, left + width / 2, top, width
-            top -= _height(layer) + _FRAME_GAP
-        left += width + gap
-
-
-def _height(layer: Layer) -> float:
-    return _HEADING * len(_frame_lines(layer)) + _ROW * len(layer) + 12
-
-
-def _frame_lines(layer: Layer) -> list[str]:
-    return [_shortened(layer.name), *_operations(layer)]
-
-
-def _frame(dot: Any, layer: Layer, x: float, top: float, width: float) -> None:
-    """The box around a layer, and its vertices from top to bottom in the order of their rows."""
-    fill, line = _ROLE_COLORS[layer.role]
-    lines, height = _frame_lines(layer), _height(layer)
-    size = {"width": f"{width / 72:.3f}", "height": f"{height / 72:.3f}", "pos": _at(x, top - height / 2)}
+def _frame(dot: Any, layer: Layer, frame: Frame, places: Array, radius: float, ids: bool) -> None:
+    """The box around a layer, its heading, and its vertices in the order of their rows."""
+    fill, line = ROLES[layer.role]
+    size = {"width": f"{frame.width / 72:.3f}", "height": f"{frame.height / 72:.3f}", "pos": _at(frame.x, frame.y)}
     dot.node(f"layer {layer.id}", "", shape="box", style="rounded", color=line, **size)
-    heading, middle = _label(_plain(lines[0]), *lines[1:]), _at(x, top - 4 - _HEADING * len(lines) / 2)
+    middle = _at(frame.x, frame.y - frame.height / 2 + frame.heading / 2 + 2)
+    heading = _label(*map(_plain, frame.lines))
     dot.node(f"name of layer {layer.id}", heading, shape="plaintext", style="", fontsize="10", pos=middle)
-    first = top - 6 - _HEADING * len(lines) - _ROW / 2
-    for row, i in enumerate(layer.vertex_ids.tolist()):
-        dot.node(f"vertex {i}", str(i), fillcolor=fill, color=line, pos=_at(x, first - _ROW * row))
+    diameter = f"{2 * radius / 72:.3f}"
+    for i, (x, y) in zip(layer.vertex_ids.tolist(), places.tolist(), strict=True):
+        label = str(i) if ids else ""
+        dot.node(f"vertex {i}", label, fillcolor=fill, color=line, width=diameter, pos=_at(x, y))
 
 
 def _at(x: float, y: float) -> str:
-    return f"{x:.1f},{y:.1f}!"
+    return f"{x:.1f},{-y:.1f}!"
 
 
 def _vertex_arrows(dot: Any, graph: Graph, link: Link, largest: float) -> None:
@@ -236,9 +191,9 @@ def _vertex_arrows(dot: Any, graph: Graph, link: Link, largest: float) -> None:
         attributes = {"label": f"x{n}"} if n > 1 else {}
         weight = float(link.weight[row])
         if link.frozen[row]:
-            attributes.update(style="dashed", color=_GRAY)
+            attributes.update(style="dashed", color=GRAY)
         else:
-            color = _POSITIVE if weight > 0 else _NEGATIVE if weight < 0 else _GRAY
+            color = POSITIVE[1] if weight > 0 else NEGATIVE[1] if weight < 0 else GRAY
             share = abs(weight) / largest if largest else 0.0
             attributes.update(color=color, penwidth=f"{0.3 + 2.2 * share:.2f}")
         dot.edge(f"vertex {sources[src]}", f"vertex {targets[dst]}", **attributes)
@@ -253,21 +208,10 @@ def _plain(text: str) -> str:
     return visible.replace("\\", "\\\\").replace("&", "&amp;")
 
 
-def _shortened(name: str) -> str:
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
-
-
 def _label(*lines: str) -> str:
     from graphviz import nohtml
 
     return str(nohtml("\\n".join(lines)))
-
-
-def _times(sizes: Iterable[int]) -> str:
-    return "x".join(map(str, sizes))
 
 
 def _count(n: int, one: str, many: str) -> str:
