@@ -16,16 +16,18 @@ import numpy as np
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer
 from netgraph.graph.columns import Array, IdIndex
+from netgraph.viz.text import shortened, text_width, times, visible
 
 Pixels = tuple[int, int] | tuple[int, int, int]
 Level = Literal["vertices", "layers"]
 
+HEADING_SIZE = 10.0
+"""Size of the letters of headings."""
 MOST_ROWS = 40
 """A longer layer wraps into several columns of vertices; above 800 vertices columns are longer."""
-LONGEST_NAME = 28
 # Up to so many vertices each shows its id; beyond that they are small and stand close.
 _WITH_IDS = 60
-_LINE, _LETTER, _MARGIN, _PIXEL_GAP = 13.0, 6.0, 8.0, 8.0
+_LINE, _MARGIN, _PIXEL_GAP = 13.0, 8.0, 8.0
 _FRAME_GAP, _TALLEST_STACK = 22.0, 1100.0
 _BOX = (150.0, 62.0)
 
@@ -123,7 +125,10 @@ def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels
         lines = heading_lines(layer)
         heading = _LINE * len(lines) + 4
         width, height = (own[i].max(axis=0) + cell).tolist()
-        sizes[i] = (max(width + _MARGIN, _LETTER * max(map(len, lines)) + 12, 50.0), height + heading + _MARGIN)
+        sizes[i] = (
+            max(width + _MARGIN, max(text_width(line, HEADING_SIZE) for line in lines) + 10, 50.0),
+            height + heading + _MARGIN,
+        )
         headings[i] = (lines, heading)
     frames = _frames(columns, sizes, headings)
     return Layout(frames, *_all_places(union, frames, own, cell), cell, ids)
@@ -131,7 +136,9 @@ def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels
 
 def heading_lines(layer: Layer) -> tuple[str, ...]:
     """What stands above the vertices of a layer: its name, shortened, and what it does to its sums."""
-    return (shortened(layer.name), *operations(layer))
+    name = shortened(visible(layer.name))
+    lines = [name, *operations(layer)]
+    return tuple(dict.fromkeys(lines))
 
 
 def operations(layer: Layer) -> tuple[str, ...]:
@@ -141,19 +148,6 @@ def operations(layer: Layer) -> tuple[str, ...]:
     norm = [f"{layer.norm} norm"] if layer.norm != "none" else []
     pool = [f"{layer.pool.kind} pool {times(layer.pool.size)}"] if layer.pool else []
     return (*norm, layer.activation, *pool)
-
-
-def shortened(name: str) -> str:
-    """A name of at most 28 characters, with its middle left out."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    half = (LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
-
-
-def times(sizes: Iterable[int]) -> str:
-    """Sizes as in 3x3."""
-    return "x".join(map(str, sizes))
 
 
 # ---- the union of graphs -------------------------------------------------------------------------------
@@ -279,7 +273,7 @@ def _frames(
     heights = [sum(sizes[i][1] for i in stack) + _FRAME_GAP * (len(stack) - 1) for _, stack in stacks]
     tallest = max(heights)
     # Steep arrows are hard to follow: taller pictures get more room between columns.
-    gap = min(max(70.0, 0.3 * tallest), 250.0)
+    gap = min(max(90.0, 0.35 * tallest), 250.0)
     frames: dict[int, Frame] = {}
     left, column = 0.0, 0
     for (at, stack), stack_height in zip(stacks, heights, strict=True):

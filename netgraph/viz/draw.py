@@ -1,0 +1,153 @@
+"""`draw`: a graph as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from netgraph.errors import OptionError, unknown_name
+from netgraph.files import write_atomically
+from netgraph.graph import Graph
+from netgraph.statistics import Statistics
+from netgraph.viz.layers import layer_dot
+from netgraph.viz.layout import Pixels
+from netgraph.viz.render import render_svg
+from netgraph.viz.scales import Choice, edge_scale, vertex_scale
+from netgraph.viz.vertices import Look, vertex_dot
+
+Detail = Literal["auto", "vertices", "layers"]
+
+_DETAILS = ("auto", "vertices", "layers")
+# (vertices, edges) up to which `auto` draws vertices.
+_AUTO_LIMITS = (400, 5000)
+_MOST_VERTICES = 4000
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture of a graph. Notebooks show it by themselves."""
+
+    dot: str
+    """The picture in Graphviz's DOT language."""
+    graph: Graph | None = field(default=None, repr=False, compare=False)
+    """The graph; of a picture of a change, the one after it."""
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The options with which it was drawn."""
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as an SVG element that stands alone; the same for the same graph and renderer."""
+        return render_svg(self.dot)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Drawing({len(self.dot):,} characters of DOT; .svg, .save('graph.svg'))"
+
+    def diff(self, other: Graph | Drawing) -> Drawing:
+        """What is different in another graph of the same history: added green, removed red, kept grey.
+
+        Args:
+            other: the later graph, or a picture of it.
+
+        Raises:
+            OptionError: when one of the pictures does not know its graph.
+        """
+        from netgraph.viz.delta import draw_delta
+
+        after = other.graph if isinstance(other, Drawing) else other
+        if self.graph is None or after is None:
+            raise OptionError(
+                "A picture that was made without a graph cannot be compared; use draw(graph).diff(other)."
+            )
+        options = {name: self.options[name] for name in ("detail", "title", "pixels") if name in self.options}
+        return draw_delta(self.graph, after, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file whose name ends in .svg or .dot.
+
+        Raises:
+            OptionError: for any other suffix, or when no Graphviz is there to render the SVG.
+            OSError: when the file cannot be written; what was there before stays.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in (".svg", ".dot"):
+            raise OptionError(f"{os.fspath(path)!r} ends in neither .svg nor .dot, the kinds that can be written.")
+        write_atomically(path, (self.svg if suffix == ".svg" else self.dot).encode())
+
+
+def draw(
+    graph: Graph,
+    *,
+    detail: Detail = "auto",
+    title: str | None = None,
+    edge_color: Choice = "weight",
+    edge_width: Choice = "weight",
+    vertex_color: Choice = "layer",
+    stats: Statistics | None = None,
+    pixels: Pixels | None = None,
+) -> Drawing:
+    """Draw a graph.
+
+    At the level of vertices, every vertex is a circle and every edge an arrow; of more than 600 edges the largest by
+    `edge_width` are drawn. At the level of layers, every layer is a box and every link an arrow as thick as its
+    number of edges; of many layers, some share a box. The picture says what is left out.
+
+    Args:
+        graph: the graph.
+        detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices and 5,000 edges.
+        title: heading of the picture.
+        edge_color, edge_width: "weight", "birth" (number of the rewrite that made the edge), a column of
+            `stats.edges`, an array with a value for each row of `graph.edges`, or None. Boxes have arrows coloured by
+            the mean over a link, for all but "weight", and no `edge_width`.
+        vertex_color: "layer" (input, hidden or output), "birth", a vertex column such as "bias", a column of
+            `stats.vertices`, an array with a value for each row of `graph.vertices`, or None. Boxes have the mean.
+        stats: statistics of this topology.
+        pixels: (height, width) or (channels, height, width) of the input: its vertices are laid out as an image.
+
+    Returns:
+        The picture, with its text in `.svg` and `.dot`.
+
+    Raises:
+        OptionError: an option is unknown or does not fit, the graph is too large to draw its vertices, or the
+            package graphviz is not installed.
+        StatisticsError: `stats` belong to another topology.
+
+    Example:
+        >>> draw(mlp([4, 3, 2])).save("graph.svg")  # doctest: +SKIP
+    """
+    check_detail(detail)
+    if stats is not None:
+        stats.check(graph)
+    colors = edge_scale(graph, edge_color, stats, "edge_color")
+    widths = edge_scale(graph, edge_width, stats, "edge_width")
+    fills = vertex_scale(graph, vertex_color, stats)
+    if as_vertices(detail, graph.num_vertices, len(graph.edges)):
+        dot = vertex_dot(graph, Look(colors, widths, fills), title, pixels)
+    else:
+        plain = isinstance(edge_color, str) and edge_color == "weight"
+        dot = layer_dot(graph, None if plain else colors, fills, title)
+    return Drawing(dot, graph, MappingProxyType({"detail": detail, "title": title, "pixels": pixels}))
+
+
+def check_detail(detail: str) -> None:
+    """Raise `OptionError` for an unknown level of detail."""
+    if detail not in _DETAILS:
+        raise OptionError(unknown_name("detail", detail, _DETAILS))
+
+
+def as_vertices(detail: Detail, vertices: int, edges: int) -> bool:
+    """Whether vertices are drawn; raises `OptionError` where they are asked for and too many."""
+    if detail == "vertices" and vertices > _MOST_VERTICES:
+        raise OptionError(
+            f"detail='vertices' cannot draw {vertices:,} vertices; the limit is {_MOST_VERTICES:,}. "
+            "Use detail='layers'."
+        )
+    small = vertices <= _AUTO_LIMITS[0] and edges <= _AUTO_LIMITS[1]
+    return detail == "vertices" or (detail == "auto" and small)

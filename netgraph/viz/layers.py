@@ -1,0 +1,230 @@
+"""The picture of a graph with one box per layer."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from netgraph.graph import Conv2d, Graph, Identity, Layer, Link
+from netgraph.graph.columns import Array
+from netgraph.graph.link import LinkKind
+from netgraph.viz.colors import GRAY, ROLES, text_on
+from netgraph.viz.dot import FONT, caption, digraph
+from netgraph.viz.fold import MOST_ARROWS, Part, fold, rank_count
+from netgraph.viz.layout import Layout, layout, operations
+from netgraph.viz.scales import Scale
+from netgraph.viz.text import count, label, literal, number, plain, shortened, text_width, times, visible
+
+# More boxes one after another than this run down the page, which scrolls, instead of across it.
+_MOST_ACROSS = 7
+
+
+def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None, title: str | None) -> str:
+    """One box per layer and one arrow per link, from inputs to outputs.
+
+    Where there are many layers, boxes stand for groups of them, and the middle is left out.
+    """
+    order, kin = order_and_kin(layout(graph, level="layers"), graph.layers_by_id)
+    pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
+    parts = fold(order, pairs, kin)
+    page = Page(parts, pairs)
+    fills = _Means(graph.vertices.offsets, vertex_color)
+    place = {i: at for at, i in enumerate(graph.layers_by_id)}
+    for part in parts:
+        look = fills.fill([place[i] for i in part.layers]) if vertex_color else {}
+        _box(page, graph, part, look)
+    said = _arrows(page, graph, parts, _Means(graph.edges.offsets, edge_color))
+    summary = (
+        f"{count(graph.num_layers, 'layer')}, {count(graph.num_vertices, 'vertex', 'vertices')}, "
+        f"{count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
+    )
+    legend = [*_legend("Arrows", edge_color), *_legend("Boxes", vertex_color)]
+    caption(page.dot, title, [summary, *said, *folded(parts), *legend])
+    return str(page.dot.source)
+
+
+def order_and_kin(places: Layout, layers: Mapping[int, Layer]) -> tuple[list[int], dict[int, Hashable]]:
+    """Layers from inputs to outputs, and what those of one group have in common."""
+    columns = {i: frame.column for i, frame in places.frames.items()}
+    kin: dict[int, Hashable] = {i: (columns[i], layer.role, operations(layer)) for i, layer in layers.items()}
+    return sorted(columns, key=columns.__getitem__), kin
+
+
+class Page:
+    """Boxes and arrows that Graphviz places: across the page, or down it where many stand one after another."""
+
+    def __init__(self, parts: Sequence[Part], pairs: Sequence[tuple[int, int]]) -> None:
+        self._down = rank_count(parts, pairs) > _MOST_ACROSS
+        rank = "0.3" if self._down else "0.5"
+        self.dot = digraph(rankdir="TB" if self._down else "LR", nodesep="0.35", ranksep=rank)
+        self.dot.attr("node", shape="box", style="rounded,filled", fontsize="11", margin="0.15,0.08", **FONT)
+
+    def box(self, part: Part, lines: Sequence[str], vertices: int, operations: Sequence[str], **look: str) -> None:
+        """A box whose height tells its number of vertices: each factor of ten adds as much. Lines need be plain."""
+        lines = [*lines, ", ".join(operations)] if self._down and operations else [*lines, *operations]
+        size = {
+            "height": f"{0.3 + 0.3 * math.log10(vertices + 1):.2f}",
+            "width": f"{max(text_width(line, 11.0) for line in lines) / 72 + 0.3:.2f}",
+        }
+        self.dot.node(part.key, label(*lines), **size, **look)
+
+    def arrow(self, source: Part, target: Part, lines: Sequence[str], edges: int, **look: str) -> None:
+        """An arrow whose width tells its number of edges: each factor of ten adds as much."""
+        # Blanks keep the label off the arrow, and out of other items, where the font at hand is a wide one.
+        if self._down:
+            lines = [", ".join(lines[at : at + 2]) for at in range(0, len(lines), 2)]
+        text = label(*(f"   {line}   " for line in lines), align="l" if self._down else "n")
+        width = f"{0.6 + 0.45 * math.log10(1 + edges):.2f}"
+        self.dot.edge(source.key, target.key, **{"label": text, "penwidth": width, **look})
+
+
+def vertices_on(n: int, grid: tuple[int, ...]) -> str:
+    """`64 vertices`, or `64 vertices on 8x8`."""
+    return count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
+
+
+def joined(parts: Sequence[Part], links: Iterable[tuple[int, int, int]]) -> dict[tuple[Part, Part, int], list[int]]:
+    """Places of the links (source, target, port) that share an arrow; those within a box have none.
+
+    Two layers have an arrow for each port, other boxes one for all links between them.
+    """
+    box = {i: part for part in parts for i in part.layers}
+    result: dict[tuple[Part, Part, int], list[int]] = defaultdict(list)
+    for at, (a, b, port) in enumerate(links):
+        source, target = box[a], box[b]
+        if source is not target:
+            alone = source.kind == target.kind == "layer"
+            result[source, target, port if alone else 0].append(at)
+    return result
+
+
+# ---- boxes and arrows ----------------------------------------------------------------------------------
+
+
+def _box(page: Page, graph: Graph, part: Part, look: Mapping[str, str]) -> None:
+    layers = [graph.layer(i) for i in part.layers]
+    vertices = sum(map(len, layers))
+    if part.kind == "gap":
+        inside = _inside(graph, part)
+        page.box(part, [gap_line(part), count(vertices, "vertex", "vertices"), *inside], 1, (), **GAP_LOOK)
+        return
+    first = layers[0]
+    fill, line = ROLES[first.role]
+    look = {"fillcolor": fill, "color": line, **look}
+    if part.kind == "group":
+        lines = [*group_lines(layers), count(vertices, "vertex", "vertices")]
+        page.box(part, lines, vertices, operations(first), peripheries="2", **look)
+        return
+    name = shortened(visible(first.name))
+    does = [line for line in operations(first) if line != name]
+    page.box(
+        part, [plain(name), vertices_on(vertices, first.grid)], vertices, does, tooltip=literal(first.name), **look
+    )
+
+
+GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
+
+
+def gap_line(part: Part) -> str:
+    """Heading of a box that stands for layers left out."""
+    return f"… {count(len(part.layers), 'layer')} left out …"
+
+
+def group_lines(layers: Sequence[Layer]) -> list[str]:
+    """Heading of a box that stands for layers that are alike."""
+    ends = f"{plain(shortened(visible(layers[0].name)))} … {plain(shortened(visible(layers[-1].name)))}"
+    return [f"{len(layers):,} layers side by side", ends]
+
+
+def _inside(graph: Graph, part: Part) -> list[str]:
+    hidden = set(part.layers)
+    inside = [k for i in part.layers for k in graph.outgoing[i] if k.target in hidden]
+    return [f"{count(len(inside), 'link')} among them", f"with {count(sum(map(len, inside)), 'edge')}"]
+
+
+def _arrows(page: Page, graph: Graph, parts: Sequence[Part], means: _Means) -> list[str]:
+    """Draw the arrows, and say what is left out."""
+    links = list(graph.links)
+    arrows = joined(parts, graph.links_by_key)
+    size = {ends: sum(len(links[at]) for at in members) for ends, members in arrows.items()}
+    drawn = set(sorted(arrows, key=lambda ends: -size[ends])[:MOST_ARROWS])
+    for ends, members in arrows.items():
+        if ends in drawn:
+            source, target, _port = ends
+            look = means.line(members)
+            if source.kind == target.kind == "layer":
+                link = links[members[0]]
+                look |= {"style": "dashed"} if isinstance(link.kind, Identity) else {}
+                lines = _link_lines(graph, link)
+            else:
+                lines = [count(len(members), "link"), count(size[ends], "edge")]
+            page.arrow(source, target, lines, size[ends], **look)
+    missing = len(arrows) - len(drawn)
+    return [f"The {missing:,} arrows with the fewest edges are left out."] if missing else []
+
+
+def _link_lines(graph: Graph, link: Link) -> list[str]:
+    kind, n = link.kind, len(link)
+    port = [] if link.port == 0 else [f"port {link.port}"]
+    if isinstance(kind, Identity):
+        return [*port, count(n, "wire")] + ([f"stride {times(kind.stride)}"] if kind.stride != (1, 1) else [])
+    admissible = len(graph.layer(link.source)) * len(graph.layer(link.target)) * kind.taps
+    frozen = int(np.count_nonzero(link.frozen))
+    lines = [*port, *kind_lines(kind), count(n, "edge"), f"density {n / admissible:.3g}"]
+    return lines + ([f"{frozen:,} frozen"] if frozen else [])
+
+
+def kind_lines(kind: LinkKind) -> list[str]:
+    """`3x3 convolution`, with its stride if it has one; nothing for other kinds."""
+    if not isinstance(kind, Conv2d):
+        return []
+    return [f"{times(kind.kernel)} convolution"] + ([f"stride {times(kind.stride)}"] if kind.stride != (1, 1) else [])
+
+
+# ---- columns -------------------------------------------------------------------------------------------
+
+
+class _Means:
+    """Colours by the mean of a column over the edges of links, or over the vertices of layers."""
+
+    def __init__(self, offsets: Array, scale: Scale | None) -> None:
+        self._scale = scale
+        if scale is not None:
+            known = ~np.isnan(scale.values)
+            sums = np.concatenate([[0.0], np.cumsum(np.where(known, scale.values, 0.0))])
+            counts = np.concatenate([[0], np.cumsum(known)])
+            self._sums, self._counts = np.diff(sums[offsets]), np.diff(counts[offsets])
+
+    def color(self, members: Sequence[int]) -> tuple[str, float]:
+        assert self._scale is not None
+        rows = np.asarray(members)
+        known = int(self._counts[rows].sum())
+        mean = float(self._sums[rows].sum()) / known if known else math.nan
+        return self._scale.colors(np.array([mean]))[0], mean
+
+    def fill(self, members: Sequence[int]) -> dict[str, str]:
+        """Attributes of a box."""
+        color, _ = self.color(members)
+        return {"fillcolor": color, "fontcolor": text_on(color)}
+
+    def line(self, members: Sequence[int]) -> dict[str, str]:
+        """Attributes of an arrow."""
+        return {} if self._scale is None else {"color": self.color(members)[0]}
+
+
+def _legend(what: str, scale: Scale | None) -> list[str]:
+    if scale is None:
+        return []
+    if scale.signed:
+        return [f"{what}: mean {scale.name}; blue above 0, red below 0, strongest at {number(scale.largest)}."]
+    low, high = number(scale.low), number(scale.high)
+    return [f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue); grey: no value."]
+
+
+def folded(parts: Sequence[Part]) -> list[str]:
+    """What a picture says of its groups."""
+    groups = sum(part.kind == "group" for part in parts)
+    return [f"{count(groups, 'box')} with a double line: layers that are alike, at the same depth."] if groups else []

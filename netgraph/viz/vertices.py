@@ -1,0 +1,240 @@
+"""The picture of a graph with one circle per vertex."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netgraph.graph import Conv2d, Graph, Layer
+from netgraph.graph.columns import Array
+from netgraph.viz.arrows import Way, courses, link_ends, most_important, pairs_of, room_for, ways
+from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
+from netgraph.viz.dot import FONT, Notes, at, digraph
+from netgraph.viz.layout import Layout, Pixels, layout
+from netgraph.viz.scales import Scale
+from netgraph.viz.text import count, label, literal, number, plain
+
+# More arrows than this have no heads, which would cover the vertices: all run from left to right.
+MOST_HEADS = 150
+# Opacity of so many arrows, as the end of a colour.
+_VEIL = "b4"
+_THIN = 0.65
+# Labels of more arrows than this would cover each other.
+_MOST_LABELS = 40
+
+
+@dataclass(frozen=True)
+class Look:
+    """What colours and widths of a picture show; None for the colours of roles, and for one width or colour."""
+
+    edge_color: Scale | None
+    edge_width: Scale | None
+    vertex_color: Scale | None
+
+
+@dataclass(frozen=True, eq=False)
+class Arrows:
+    """Arrows with their looks, a row for each; the first are drawn first.
+
+    Attributes:
+        source, target: vertex ids.
+        source_layer, target_layer: ids of their layers.
+        attributes: further attributes in DOT.
+    """
+
+    source: Array
+    target: Array
+    source_layer: Array
+    target_layer: Array
+    attributes: Sequence[dict[str, str]]
+
+
+def vertex_dot(graph: Graph, look: Look, title: str | None, pixels: Pixels | None) -> str:
+    """One circle per vertex in one frame per layer, and an arrow per edge, or for the most important of them.
+
+    The edges of a convolution between two vertices share an arrow, which says how many they are and has the
+    looks of the most important of them.
+    """
+    places = layout(graph, pixels=pixels)
+    dot = start(places)
+    for layer in graph.layers_by_id.values():
+        frame(dot, places, layer)
+    circles(dot, places, graph, look.vertex_color)
+    drawn, said = _arrows(graph, look, room_for(places.height))
+    top, bottom = draw_arrows(dot, places, drawn)
+    notes = Notes(dot, top, bottom)
+    notes.title(title)
+    _legend(notes, graph, look, len(drawn.source), said)
+    return str(dot.source)
+
+
+def start(places: Layout) -> Any:
+    """An empty picture for items at fixed positions."""
+    dot = digraph(layout="nop2", splines="line", outputorder="edgesfirst")
+    size = {"width": f"{2 * places.radius / 72:.4f}", "fontsize": "9" if places.ids else "6"}
+    dot.attr("node", shape="circle", fixedsize="true", style="filled", **size, **FONT)
+    dot.attr("edge", arrowsize="0.45")
+    return dot
+
+
+def frame(dot: Any, places: Layout, layer: Layer, line: str | None = None, **attributes: str) -> None:
+    """The box around a layer, and its heading."""
+    own = places.frames[layer.id]
+    color = line or ROLES[layer.role][1]
+    size = {"width": f"{own.width / 72:.4f}", "height": f"{own.height / 72:.4f}", "pos": at(own.x, own.y)}
+    box = {"shape": "box", "style": "rounded", "color": color, "tooltip": literal(layer.name), **size, **attributes}
+    dot.node(f"layer {layer.id}", "", **box)
+    # The veil behind the heading leaves the lines of the box free.
+    size = {"width": f"{(own.width - 10) / 72:.4f}", "height": f"{(own.heading - 4) / 72:.4f}"}
+    size["pos"] = at(own.x, own.y - own.height / 2 + own.heading / 2 + 1)
+    heading = label(*map(plain, own.lines))
+    more = {
+        "shape": "plaintext",
+        "fillcolor": "#ffffffc0",
+        "fontsize": "10",
+        "margin": "0",
+        "tooltip": literal(layer.name),
+    }
+    dot.node(f"name of layer {layer.id}", heading, **size, **more)
+
+
+def circles(dot: Any, places: Layout, graph: Graph, scale: Scale | None) -> None:
+    """The vertices, coloured by role or by a column."""
+    colors = scale.colors(scale.values) if scale else None
+    vertices = graph.vertices
+    where = places.places(vertices.id).tolist()
+    for row, (i, own) in enumerate(zip(vertices.id.tolist(), vertices.layer.tolist(), strict=True)):
+        layer = graph.layer(own)
+        fill, line = ROLES[layer.role]
+        tooltip = f"vertex {i}, row {int(vertices.row[row])} of {layer.name}"
+        look = {"fillcolor": fill, "color": line}
+        if scale and colors:
+            look |= {"fillcolor": colors[row], "fontcolor": text_on(colors[row])}
+            tooltip += f", {scale.name} {_value(float(scale.values[row]))}"
+        circle(dot, places, i, where[row], tooltip, **look)
+
+
+def circle(dot: Any, places: Layout, vertex: int, where: Sequence[float], tooltip: str, **attributes: str) -> None:
+    """One vertex."""
+    text = str(vertex) if places.ids else ""
+    dot.node(f"vertex {vertex}", text, pos=at(*where), tooltip=literal(tooltip), **attributes)
+
+
+def draw_arrows(dot: Any, places: Layout, arrows: Arrows) -> tuple[float, float]:
+    """Straight arrows between neighbouring columns, and others around the layers between; returns top and bottom."""
+    first, last = places.places(arrows.source), places.places(arrows.target)
+    around = ways(places.frames, arrows.source_layer, arrows.target_layer, first, last)
+    heads = len(arrows.source) <= MOST_HEADS
+    courses_ = courses(first, last, around, places.radius, heads)
+    ends = zip(arrows.source.tolist(), arrows.target.tolist(), courses_, strict=True)
+    for k, (source, target, pos) in enumerate(ends):
+        attributes = {**arrows.attributes[k], "pos": pos}
+        if not heads:
+            attributes |= {"arrowhead": "none", "color": attributes["color"] + _VEIL}
+        if "label" in attributes:
+            attributes["lp"] = at(*_label_place(first[k], last[k], around[k], source % 3))
+        dot.edge(f"vertex {source}", f"vertex {target}", **attributes)
+    passed = [way.y for way in around if way is not None]
+    return min([0.0, *passed]), max([places.height, *passed])
+
+
+def _label_place(first: Array, last: Array, way: Way | None, turn: int) -> tuple[float, float]:
+    if way is not None:
+        return (way.left + way.right) / 2, way.y - 5
+    # At different distances, so that labels of crossing arrows stand apart.
+    x, y = (first + (0.4 + 0.15 * turn) * (last - first)).tolist()
+    return x, y - 5
+
+
+# ---- which edges, and how ------------------------------------------------------------------------------
+
+
+def _arrows(graph: Graph, look: Look, most: int) -> tuple[Arrows, str | None]:
+    """The arrows to draw, the most important on top, and what to say of those left out."""
+    edges = graph.edges
+    ranking = look.edge_width or look.edge_color
+    importance = np.nan_to_num(np.abs(ranking.values if ranking else edges.weight.astype(np.float64)), nan=-1.0)
+    pairs = pairs_of(edges, importance)
+    links = edges.link[pairs.row]
+    chosen = most_important(links, importance[pairs.row], most)
+    said = None
+    if len(chosen) < len(pairs):
+        by = "weight" if ranking is None else ranking.name
+        what = "edges" if len(pairs) == len(edges) else "linked pairs of maps"
+        said = f"{len(chosen):,} of {len(pairs):,} {what} are drawn: the largest by |{by}|"
+        said += ", and some of each link." if len(graph.links) > 1 else "."
+    chosen = chosen[np.argsort(importance[pairs.row[chosen]], kind="stable")]
+    rows, counts = pairs.row[chosen], pairs.count[chosen]
+    keys = link_ends(graph)[links[chosen]]
+    looks = _looks(graph, look, rows, counts)
+    return Arrows(edges.source[rows], edges.target[rows], keys[:, 0], keys[:, 1], looks), said
+
+
+def _looks(graph: Graph, look: Look, rows: Array, counts: Array) -> list[dict[str, str]]:
+    edges = graph.edges
+    n = len(rows)
+    color, width = look.edge_color, look.edge_width
+    colors = color.colors(color.values[rows]) if color else [GRAY] * n
+    thin = 1.0 if n <= MOST_HEADS else _THIN
+    widths = (thin * width.widths(width.values[rows])).tolist() if width else [thin] * n
+    taps = np.array([kind.taps for kind in edges.link_kinds], np.int64)[edges.link[rows]]
+    labelled = n <= _MOST_LABELS
+    told = {scale.name: scale for scale in (color, width) if scale}
+    columns = zip(edges.id[rows].tolist(), edges.source[rows].tolist(), edges.target[rows].tolist(), strict=True)
+    attributes = []
+    for k, (i, source, target) in enumerate(columns):
+        tooltip = f"edge {i}: {source} to {target}"
+        tooltip += f", {counts[k]} of {taps[k]} kernel positions" if taps[k] > 1 else ""
+        tooltip += "".join(f", {name} {_value(float(scale.values[rows[k]]))}" for name, scale in told.items())
+        own = {"color": colors[k], "penwidth": f"{widths[k]:.2f}", "tooltip": literal(tooltip)}
+        if edges.frozen[rows[k]]:
+            own["style"] = "dashed"
+            if color and color.name == "weight":
+                own |= {"color": GRAY, "penwidth": "0.8"}
+        if labelled and counts[k] < taps[k]:
+            own["label"] = f"{counts[k]}/{taps[k]}"
+        attributes.append(own)
+    return attributes
+
+
+def _value(value: float) -> str:
+    return "missing" if np.isnan(value) else f"{value:.4g}"
+
+
+# ---- legend --------------------------------------------------------------------------------------------
+
+
+def _legend(notes: Notes, graph: Graph, look: Look, drawn: int, said: str | None) -> None:
+    notes.line(f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
+               f"{count(len(graph.links), 'link')}, left to right.")  # fmt: skip
+    if said:
+        notes.line(said)
+    color, width = look.edge_color, look.edge_width
+    if graph.num_edges:
+        if color:
+            notes.scale("Edge colour", color)
+        if width and width.largest:
+            thin = 1.0 if drawn <= MOST_HEADS else _THIN
+            values = np.array([width.largest / 4, width.largest / 2, width.largest])
+            samples = [(thin * float(w), number(v)) for w, v in zip(width.widths(values), values.tolist(), strict=True)]
+            notes.strokes(f"Edge width: |{width.name}|", samples)
+    if look.vertex_color:
+        notes.scale("Vertex colour", look.vertex_color)
+    _missing(notes, look, graph.num_edges > 0)
+    if any(link.frozen.any() for link in graph.links):
+        notes.line("Dashed: wires, which are not trained.")
+    if any(isinstance(link.kind, Conv2d) and link.kind.taps > 1 for link in graph.links):
+        notes.line(
+            "An arrow stands for all kernel positions between two maps and looks like the largest; 4/9: four of nine."
+        )
+
+
+def _missing(notes: Notes, look: Look, edges: bool) -> None:
+    scales = [(scale, "edge", "edges") for scale in (look.edge_color, look.edge_width) if edges and scale]
+    scales += [(look.vertex_color, "vertex", "vertices")] if look.vertex_color else []
+    told = dict.fromkeys(f"{count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing)
+    for text in told:
+        notes.colors("Grey", [(MISSING, text)])
