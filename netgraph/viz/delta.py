@@ -50,7 +50,8 @@ def draw_delta(
     old, new = _graphs(result, after)
     difference = Difference.between(old, new)
     facts = [] if isinstance(result, Graph) else [_rule_line(result)]
-    facts.append(f"{difference.summary()}.")
+    summary = difference.summary()
+    facts.append(f"{summary[0].upper()}{summary[1:]}.")
     if isinstance(result, Result):
         facts.append(f"Certificate: {result.certificate.brief()}.")
     vertices = new.num_vertices + int(difference.vertices_removed.sum())

@@ -22,7 +22,6 @@ from netgraph.viz.colors import (
     REMOVED,
     REMOVED_FILL,
 )
-from netgraph.viz.delta_vertices import layer_state
 from netgraph.viz.difference import Difference
 from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Part, fold
@@ -89,7 +88,7 @@ def _sums(mask: Array, offsets: Array) -> list[int]:
 
 
 def _state(difference: Difference, i: int, tally: Tally) -> str:
-    state = layer_state(difference, i)
+    state = difference.layer_state(i)
     return "changed" if state == "kept" and _moved(tally) else state
 
 

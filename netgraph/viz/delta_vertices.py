@@ -70,18 +70,10 @@ def vertex_delta_dot(difference: Difference, title: str | None, facts: Sequence[
     return str(dot.source)
 
 
-def layer_state(difference: Difference, i: int) -> str:
-    """What became of a layer."""
-    for name in ("added", "removed", "changed"):
-        if i in getattr(difference, f"layers_{name}"):
-            return name
-    return "kept"
-
-
 def _frames(dot: Any, places: Layout, difference: Difference) -> None:
     old, new = difference.old.layers_by_id, difference.new.layers_by_id
     for i in places.frames:
-        frame(dot, places, new.get(i) or old[i], **FRAMES[layer_state(difference, i)])
+        frame(dot, places, new.get(i) or old[i], **FRAMES[difference.layer_state(i)])
 
 
 def _circles(dot: Any, places: Layout, difference: Difference) -> None:

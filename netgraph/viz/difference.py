@@ -50,7 +50,7 @@ class Difference:
         return cls(old, new, *edges, *vertices, *layers)
 
     def summary(self) -> str:
-        """Sizes in one line."""
+        """The number of edges before and after, and what came, went and changed, in one line."""
         masks = [
             ("+", self.edges_added, "edge", "edges"),
             ("-", self.edges_removed, "edge", "edges"),
@@ -63,7 +63,15 @@ class Difference:
         values = [(self.edges_changed, "edge", "edges"), (self.vertices_changed, "vertex", "vertices")]
         parts += [f"{count(int(mask.sum()), one, many)} changed" for mask, one, many in values if mask.any()]
         parts += [f"{count(len(self.layers_changed), 'layer')} changed"] if self.layers_changed else []
-        return ", ".join(parts) or "nothing"
+        edges = f"{self.old.num_edges:,} → {count(self.new.num_edges, 'edge')}"
+        return f"{edges}: {', '.join(parts)}" if parts else "no difference"
+
+    def layer_state(self, i: int) -> str:
+        """What became of a layer: "added", "removed", "changed" (an attribute of it) or "kept"."""
+        for name in ("added", "removed", "changed"):
+            if i in getattr(self, f"layers_{name}"):
+                return name
+        return "kept"
 
     @property
     def size(self) -> int:

@@ -95,21 +95,23 @@ def draw(
 ) -> Drawing:
     """Draw a graph.
 
-    At the level of vertices, every vertex is a circle and every edge an arrow; of more than 600 edges the largest by
-    `edge_width` are drawn. At the level of layers, every layer is a box and every link an arrow as thick as its
-    number of edges; of many layers, some share a box. The picture says what is left out.
+    At the level of vertices, every vertex is a circle and every edge an arrow; of more edges than can be followed,
+    200 to 600 by the height of the picture, the largest by `edge_width` are drawn. At the level of layers, every
+    layer is a box and every link an arrow as thick as its number of edges; of many layers, some share a box. The
+    picture says what is left out.
 
     Args:
         graph: the graph.
         detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices and 5,000 edges.
         title: heading of the picture.
         edge_color, edge_width: "weight", "birth" (number of the rewrite that made the edge), a column of
-            `stats.edges`, an array with a value for each row of `graph.edges`, or None. Boxes have arrows coloured by
-            the mean over a link, for all but "weight", and no `edge_width`.
+            `stats.edges`, an array with a value for each row of `graph.edges`, or None. Arrows between
+            boxes show the mean over a link, unless it is "weight", and no `edge_width`.
         vertex_color: "layer" (input, hidden or output), "birth", a vertex column such as "bias", a column of
-            `stats.vertices`, an array with a value for each row of `graph.vertices`, or None. Boxes have the mean.
+            `stats.vertices`, an array with a value for each row of `graph.vertices`, or None. Boxes show the mean.
         stats: statistics of this topology.
-        pixels: (height, width) or (channels, height, width) of the input: its vertices are laid out as an image.
+        pixels: (height, width) or (channels, height, width) of the input: its vertices are laid out as an image. Boxes
+            do not show it.
 
     Returns:
         The picture, with its text in `.svg` and `.dot`.

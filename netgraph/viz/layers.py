@@ -31,18 +31,17 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
     pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
     parts = fold(order, pairs, kin)
     page = Page(parts, pairs)
-    fills = _Means(graph.vertices.offsets, vertex_color)
+    fills = _Means("Boxes", graph.vertices.offsets, vertex_color)
+    lines = _Means("Arrows", graph.edges.offsets, edge_color)
     place = {i: at for at, i in enumerate(graph.layers_by_id)}
     for part in parts:
-        look = fills.fill([place[i] for i in part.layers]) if vertex_color else {}
-        _box(page, graph, part, look)
-    said = _arrows(page, graph, parts, _Means(graph.edges.offsets, edge_color))
+        _box(page, graph, part, fills.fill([place[i] for i in part.layers]))
+    said = _arrows(page, graph, parts, lines)
     summary = (
         f"{count(graph.num_layers, 'layer')}, {count(graph.num_vertices, 'vertex', 'vertices')}, "
         f"{count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
     )
-    legend = [*_legend("Arrows", edge_color), *_legend("Boxes", vertex_color)]
-    caption(page.dot, title, [summary, *said, *folded(parts), *legend])
+    caption(page.dot, title, [summary, *said, *folded(parts), *lines.lines, *fills.lines])
     return str(page.dot.source)
 
 
@@ -190,38 +189,43 @@ def kind_lines(kind: LinkKind) -> list[str]:
 class _Means:
     """Colours by the mean of a column over the edges of links, or over the vertices of layers."""
 
-    def __init__(self, offsets: Array, scale: Scale | None) -> None:
-        self._scale = scale
-        if scale is not None:
-            known = ~np.isnan(scale.values)
-            sums = np.concatenate([[0.0], np.cumsum(np.where(known, scale.values, 0.0))])
+    def __init__(self, what: str, offsets: Array, column: Scale | None) -> None:
+        self.lines: list[str] = []
+        self._scale: Scale | None = None
+        if column is not None:
+            known = ~np.isnan(column.values)
+            sums = np.concatenate([[0.0], np.cumsum(np.where(known, column.values, 0.0))])
             counts = np.concatenate([[0], np.cumsum(known)])
             self._sums, self._counts = np.diff(sums[offsets]), np.diff(counts[offsets])
-
-    def color(self, members: Sequence[int]) -> tuple[str, float]:
-        assert self._scale is not None
-        rows = np.asarray(members)
-        known = int(self._counts[rows].sum())
-        mean = float(self._sums[rows].sum()) / known if known else math.nan
-        return self._scale.colors(np.array([mean]))[0], mean
+            means = np.full(len(self._sums), np.nan)
+            np.divide(self._sums, self._counts, out=means, where=self._counts > 0)
+            self._scale = Scale.of(column.name, means)
+            self.lines = [_legend(what, self._scale)]
 
     def fill(self, members: Sequence[int]) -> dict[str, str]:
-        """Attributes of a box."""
-        color, _ = self.color(members)
+        """Attributes of the box of some layers, given by their places."""
+        if self._scale is None:
+            return {}
+        color = self._color(self._scale, members)
         return {"fillcolor": color, "fontcolor": text_on(color)}
 
     def line(self, members: Sequence[int]) -> dict[str, str]:
-        """Attributes of an arrow."""
-        return {} if self._scale is None else {"color": self.color(members)[0]}
+        """Attributes of the arrow of some links, given by their places."""
+        return {} if self._scale is None else {"color": self._color(self._scale, members)}
+
+    def _color(self, scale: Scale, members: Sequence[int]) -> str:
+        rows = np.asarray(members)
+        known = int(self._counts[rows].sum())
+        mean = float(self._sums[rows].sum()) / known if known else math.nan
+        return scale.colors(np.array([mean]))[0]
 
 
-def _legend(what: str, scale: Scale | None) -> list[str]:
-    if scale is None:
-        return []
+def _legend(what: str, scale: Scale) -> str:
+    missing = "; light grey: no value" if scale.missing else ""
     if scale.signed:
-        return [f"{what}: mean {scale.name}; blue above 0, red below 0, strongest at {number(scale.largest)}."]
+        return f"{what}: mean {scale.name}; blue above 0, red below 0, strongest at {number(scale.largest)}{missing}."
     low, high = number(scale.low), number(scale.high)
-    return [f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue); grey: no value."]
+    return f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue){missing}."
 
 
 def folded(parts: Sequence[Part]) -> list[str]:

@@ -204,7 +204,8 @@ def _columns(union: _Union) -> list[list[int]]:
             waiting[target] -= 1
             if waiting[target] == 0:
                 ready.append(target)
-    last = max(depth.values())
+    # Outputs stand behind every layer that is not one.
+    last = max(depth[i] + int(layer.role != "output") for i, layer in union.layers.items())
     columns: dict[int, list[int]] = defaultdict(list)
     for i, layer in union.layers.items():
         columns[last if layer.role == "output" and not after[i] else depth[i]].append(i)

@@ -15,7 +15,7 @@ from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
 from netgraph.viz.dot import FONT, Notes, at, digraph
 from netgraph.viz.layout import Layout, Pixels, layout
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import count, label, literal, number, plain
+from netgraph.viz.text import count, label, literal, number, plain, text_width
 
 # More arrows than this have no heads, which would cover the vertices: all run from left to right.
 MOST_HEADS = 150
@@ -120,6 +120,8 @@ def circles(dot: Any, places: Layout, graph: Graph, scale: Scale | None) -> None
 def circle(dot: Any, places: Layout, vertex: int, where: Sequence[float], tooltip: str, **attributes: str) -> None:
     """One vertex."""
     text = str(vertex) if places.ids else ""
+    if len(text) > 4:  # ids grow along a history, circles do not
+        attributes["fontsize"] = f"{1.5 * places.radius / text_width(text, 1.0):.1f}"
     dot.node(f"vertex {vertex}", text, pos=at(*where), tooltip=literal(tooltip), **attributes)
 
 
