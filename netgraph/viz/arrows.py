@@ -128,9 +128,11 @@ def courses(start: Array, end: Array, around: list[Way | None], radius: float, h
 
     Arrows that share both ends bow out, so that each is seen.
     """
-    ends = np.concatenate([start, end], axis=1)
-    _, first, group = np.unique(ends, axis=0, return_index=True, return_inverse=True)
-    bows = np.where(first[group.ravel()] == np.arange(len(ends)), 0.0, 14.0)
+    _, group = np.unique(np.concatenate([start, end], axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    firsts = np.flatnonzero(np.diff(group.ravel()[order], prepend=-1))
+    bows = np.empty(len(order))
+    bows[order] = 14.0 * (np.arange(len(order)) - np.repeat(firsts, np.diff(np.append(firsts, len(order)))))
     rows = zip(start.tolist(), end.tolist(), around, bows.tolist(), strict=True)
     return [
         _course(*_straight(a, b, bow, radius, head) if way is None else _detour(a, b, way, radius, head))

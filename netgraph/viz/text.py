@@ -75,4 +75,5 @@ def count(n: int, one: str, many: str | None = None) -> str:
 
 def number(value: float) -> str:
     """A number with three digits; whole ones up to a million in full."""
+    value += 0.0  # not -0
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"

@@ -229,9 +229,7 @@ def _legend(notes: Notes, graph: Graph, look: Look, drawn: int, said: str | None
     if any(link.frozen.any() for link in graph.links):
         notes.line("Dashed: wires, which are not trained.")
     if any(isinstance(link.kind, Conv2d) and link.kind.taps > 1 for link in graph.links):
-        notes.line(
-            "An arrow stands for all kernel positions between two maps and looks like the largest; 4/9: four of nine."
-        )
+        notes.line("An arrow is all kernel positions between two maps, drawn as the largest (4/9: 4 of 9).")
 
 
 def _missing(notes: Notes, look: Look, edges: bool) -> None:

