@@ -34,7 +34,7 @@ def draw_delta(
     Args:
         result: what `apply` returned; or the earlier of two graphs of one history.
         after: the later graph, when `result` is a graph.
-        detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices, 5,000 edges and 600 changes.
+        detail: "vertices" or "layers"; "auto" draws vertices up to 600 changes, and where `draw` does.
         title: heading of the picture; the rule, when there is one, stands below it.
         pixels: shape of the input, as for `draw`.
 
@@ -58,7 +58,8 @@ def draw_delta(
     if detail == "auto" and difference.size > _MOST_CHANGES:
         small = False
     else:
-        small = as_vertices(detail, vertices, max(len(old.edges), len(new.edges)))
+        layers = new.num_layers + len(difference.layers_removed)
+        small = as_vertices(detail, vertices, max(len(old.edges), len(new.edges)), layers)
     dot = vertex_delta_dot(difference, title, facts, pixels) if small else layer_delta_dot(difference, title, facts)
     return Drawing(dot, new, MappingProxyType({"detail": detail, "title": title, "pixels": pixels}))
 

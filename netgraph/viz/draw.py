@@ -23,8 +23,8 @@ from netgraph.viz.vertices import Look, vertex_dot
 Detail = Literal["auto", "vertices", "layers"]
 
 _DETAILS = ("auto", "vertices", "layers")
-# (vertices, edges) up to which `auto` draws vertices.
-_AUTO_LIMITS = (400, 5000)
+# (vertices, edges, layers) up to which `auto` draws vertices.
+_AUTO_LIMITS = (400, 5000, 20)
 _MOST_VERTICES = 4000
 
 
@@ -102,7 +102,7 @@ def draw(
 
     Args:
         graph: the graph.
-        detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices and 5,000 edges.
+        detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices, 5,000 edges and 20 layers.
         title: heading of the picture.
         edge_color, edge_width: "weight", "birth" (number of the rewrite that made the edge), a column of
             `stats.edges`, an array with a value for each row of `graph.edges`, or None. Arrows between
@@ -130,7 +130,7 @@ def draw(
     colors = edge_scale(graph, edge_color, stats, "edge_color")
     widths = edge_scale(graph, edge_width, stats, "edge_width")
     fills = vertex_scale(graph, vertex_color, stats)
-    if as_vertices(detail, graph.num_vertices, len(graph.edges)):
+    if as_vertices(detail, graph.num_vertices, len(graph.edges), graph.num_layers):
         dot = vertex_dot(graph, Look(colors, widths, fills), title, pixels)
     else:
         plain = isinstance(edge_color, str) and edge_color == "weight"
@@ -144,12 +144,12 @@ def check_detail(detail: str) -> None:
         raise OptionError(unknown_name("detail", detail, _DETAILS))
 
 
-def as_vertices(detail: Detail, vertices: int, edges: int) -> bool:
+def as_vertices(detail: Detail, vertices: int, edges: int, layers: int) -> bool:
     """Whether vertices are drawn; raises `OptionError` where they are asked for and too many."""
     if detail == "vertices" and vertices > _MOST_VERTICES:
         raise OptionError(
             f"detail='vertices' cannot draw {vertices:,} vertices; the limit is {_MOST_VERTICES:,}. "
             "Use detail='layers'."
         )
-    small = vertices <= _AUTO_LIMITS[0] and edges <= _AUTO_LIMITS[1]
+    small = all(n <= limit for n, limit in zip((vertices, edges, layers), _AUTO_LIMITS, strict=True))
     return detail == "vertices" or (detail == "auto" and small)

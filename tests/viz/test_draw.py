@@ -262,9 +262,10 @@ def test_kernel_positions_share_an_arrow_and_wires_are_dashed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "as_vertices"), [([300, 10], True), ([391, 10], False), ([100, 50], True), ([100, 51], False)]
+    ("sizes", "as_vertices"),
+    [([300, 10], True), ([391, 10], False), ([100, 50], True), ([100, 51], False), ([2] * 20, True), ([2] * 21, False)],
 )
-def test_auto_draws_vertices_up_to_400_vertices_and_5000_edges(sizes: list[int], as_vertices: bool) -> None:
+def test_auto_draws_vertices_up_to_400_vertices_5000_edges_and_20_layers(sizes: list[int], as_vertices: bool) -> None:
     assert ("vertex 0" in draw(mlp(sizes)).dot) is as_vertices
 
 

@@ -45,7 +45,7 @@ def test_each_edge_vertex_and_layer_has_the_color_of_its_fate() -> None:
     result = split([4, 3], limit=3)
     delta = result.delta
     dot = draw_delta(result).dot
-    expected = {i: FAINT for i in result.graph.edges.id.tolist()}
+    expected = dict.fromkeys(result.graph.edges.id.tolist(), FAINT)
     expected |= dict.fromkeys(delta.edges_added.id.tolist(), ADDED)
     expected |= dict.fromkeys(delta.edges_removed.id.tolist(), REMOVED)
     assert colors_of_edges(dot) == expected
