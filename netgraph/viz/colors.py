@@ -58,9 +58,9 @@ def text_on(fill: str) -> str:
 
 
 def _share(values: Array, low: float, high: float) -> Array:
-    """Where each value lies between two, from 0 to 1; 1 where the two are equal, 0 for NaN."""
+    """Where each value lies between two, from 0 to 1; 0 where the two are equal, and for NaN."""
     if high <= low:
-        return np.ones(len(values))
+        return np.zeros(len(values))
     return np.clip(np.nan_to_num((values - low) / (high - low), nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Result
@@ -61,7 +59,7 @@ def draw_delta(
         layers = new.num_layers + len(difference.layers_removed)
         small = as_vertices(detail, vertices, max(len(old.edges), len(new.edges)), layers)
     dot = vertex_delta_dot(difference, title, facts, pixels) if small else layer_delta_dot(difference, title, facts)
-    return Drawing(dot, new, MappingProxyType({"detail": detail, "title": title, "pixels": pixels}))
+    return Drawing(dot, new, {"detail": detail, "title": title, "pixels": pixels})
 
 
 def _graphs(result: Result | Graph, after: Graph | None) -> tuple[Graph, Graph]:

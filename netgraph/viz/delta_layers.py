@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
-from netgraph.graph import Layer
+from netgraph.graph import Identity, Layer
 from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKey
 from netgraph.viz.colors import (
@@ -51,7 +51,8 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     page = Page(parts, pairs)
     for part in parts:
         _box(page, part, layers, vertices, states)
-    said = _arrows(page, parts, links)
+    kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
+    said = _arrows(page, parts, links, {key for key, link in kinds.items() if isinstance(link.kind, Identity)})
     caption(page.dot, title, [*facts, _LEGEND, *said, *folded(parts)])
     return str(page.dot.source)
 
@@ -154,20 +155,27 @@ def _came_and_went(tally: Tally, one: str, many: str) -> str:
     return f"{' / '.join(f'{sign}{n:,}' for sign, n in said)} {noun}"
 
 
-def _arrows(page: Page, parts: Sequence[Part], links: Mapping[LinkKey, Tally]) -> list[str]:
-    tallies = list(links.values())
-    arrows = {ends: _total([tallies[at] for at in members]) for ends, members in joined(parts, links).items()}
-    drawn = set(sorted(arrows, key=lambda ends: (-_moved(arrows[ends]), -arrows[ends]["kept"]))[:MOST_ARROWS])
-    for ends, tally in arrows.items():
+def _arrows(page: Page, parts: Sequence[Part], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
+    keys, tallies = list(links), list(links.values())
+    arrows = joined(parts, links)
+    total = {ends: _total([tallies[at] for at in members]) for ends, members in arrows.items()}
+    drawn = set(sorted(arrows, key=lambda ends: (-_moved(total[ends]), -total[ends]["kept"]))[:MOST_ARROWS])
+    for ends, members in arrows.items():
         if ends in drawn:
             source, target, port = ends
             lines = [f"port {port}"] if port else []
-            lines += [_came_and_went(tally, "edge", "edges")] if tally["added"] or tally["removed"] else []
-            lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
-            lines += [f"{count(tally['kept'], 'edge')} kept"] if tally["kept"] or not lines else []
-            page.arrow(source, target, lines, sum(tally.values()), **_arrow_look(tally))
+            for noun, own in (("edge", False), ("wire", True)):
+                of_kind = [tallies[at] for at in members if (keys[at] in wires) is own]
+                lines += _edge_lines(_total(of_kind), noun) if of_kind else []
+            page.arrow(source, target, lines, sum(total[ends].values()), **_arrow_look(total[ends]))
     missing = len(arrows) - len(drawn)
     return [f"The {missing:,} arrows with the fewest changes are left out."] if missing else []
+
+
+def _edge_lines(tally: Tally, noun: str) -> list[str]:
+    lines = [_came_and_went(tally, noun, f"{noun}s")] if tally["added"] or tally["removed"] else []
+    lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
+    return lines + ([f"{count(tally['kept'], noun)} kept"] if tally["kept"] or not lines else [])
 
 
 def _arrow_look(tally: Tally) -> dict[str, str]:

@@ -51,9 +51,12 @@ class Difference:
 
     def summary(self) -> str:
         """The number of edges before and after, and what came, went and changed, in one line."""
+        came, went = self.new.edges.frozen, self.old.edges.frozen
         masks = [
-            ("+", self.edges_added, "edge", "edges"),
-            ("-", self.edges_removed, "edge", "edges"),
+            ("+", self.edges_added & ~came, "edge", "edges"),
+            ("-", self.edges_removed & ~went, "edge", "edges"),
+            ("+", self.edges_added & came, "wire", "wires"),
+            ("-", self.edges_removed & went, "wire", "wires"),
             ("+", self.vertices_added, "vertex", "vertices"),
             ("-", self.vertices_removed, "vertex", "vertices"),
         ]

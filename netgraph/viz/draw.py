@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 from netgraph.errors import OptionError, unknown_name
@@ -135,7 +134,7 @@ def draw(
     else:
         plain = isinstance(edge_color, str) and edge_color == "weight"
         dot = layer_dot(graph, None if plain else colors, fills, title)
-    return Drawing(dot, graph, MappingProxyType({"detail": detail, "title": title, "pixels": pixels}))
+    return Drawing(dot, graph, {"detail": detail, "title": title, "pixels": pixels})
 
 
 def check_detail(detail: str) -> None:

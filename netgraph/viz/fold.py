@@ -16,6 +16,7 @@ MOST_BOXES, MOST_ARROWS = 40, 100
 MOST_IMPORTANT = 24
 _GROUP_FROM, _SMALLEST_GROUP = 30, 3
 _AT_EACH_END = (12, 8, 6, 4, 3)
+_BESIDE_IMPORTANT = (4, 3)
 # Arrows that a folded picture aims at.
 _FOLDED_ARROWS = 45
 
@@ -60,7 +61,7 @@ def fold(
     if len(parts) <= MOST_BOXES and _arrows(np.arange(len(parts)), ends) <= MOST_ARROWS:
         return parts
     own = np.array([bool(first & set(part.layers)) for part in parts])
-    for shown_at_end in _AT_EACH_END:
+    for shown_at_end in _BESIDE_IMPORTANT if first else _AT_EACH_END:
         shown = own.copy()
         shown[:shown_at_end] = shown[-shown_at_end:] = True
         if _arrows(_boxes(shown), ends) <= _FOLDED_ARROWS:

@@ -141,7 +141,8 @@ def group_lines(layers: Sequence[Layer]) -> list[str]:
 def _inside(graph: Graph, part: Part) -> list[str]:
     hidden = set(part.layers)
     inside = [k for i in part.layers for k in graph.outgoing[i] if k.target in hidden]
-    return [f"{count(len(inside), 'link')} among them", f"with {count(sum(map(len, inside)), 'edge')}"]
+    edges = sum(len(k) - int(np.count_nonzero(k.frozen)) for k in inside)
+    return [f"{count(len(inside), 'link')} among them", f"with {count(edges, 'edge')}"]
 
 
 def _arrows(page: Page, graph: Graph, parts: Sequence[Part], means: _Means) -> list[str]:
@@ -159,7 +160,9 @@ def _arrows(page: Page, graph: Graph, parts: Sequence[Part], means: _Means) -> l
                 look |= {"style": "dashed"} if isinstance(link.kind, Identity) else {}
                 lines = _link_lines(graph, link)
             else:
-                lines = [count(len(members), "link"), count(size[ends], "edge")]
+                wires = sum(int(np.count_nonzero(links[at].frozen)) for at in members)
+                told = [(size[ends] - wires, "edge"), (wires, "wire")]
+                lines = [count(len(members), "link"), *(count(n, noun) for n, noun in told if n)]
             page.arrow(source, target, lines, size[ends], **look)
     missing = len(arrows) - len(drawn)
     return [f"The {missing:,} arrows with the fewest edges are left out."] if missing else []

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -239,8 +240,8 @@ def _acyclic(union: _Union) -> list[tuple[int, int]]:
 def _image_shape(union: _Union, counts: Mapping[int, int], pixels: Pixels | None) -> tuple[int, int, int] | None:
     if pixels is None:
         return None
-    shape = tuple(pixels)
-    if len(shape) not in (2, 3) or any(isinstance(n, bool) or n != int(n) or n < 1 for n in shape):
+    shape = tuple(pixels) if isinstance(pixels, Sequence) else ()
+    if len(shape) not in (2, 3) or any(isinstance(n, bool) or not isinstance(n, Integral) or n < 1 for n in shape):
         raise OptionError(f"pixels={pixels!r} is neither (height, width) nor (channels, height, width).")
     channels, height, width = (1, *shape)[-3:]
     sizes = {layer.name: counts[i] for i, layer in union.layers.items() if layer.role == "input"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import stat
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from pictures import NASTY, all_pairs, ladder, residual, skips, split
 
 from netgraph.errors import OptionError, StatisticsError
-from netgraph.graph import Graph, GraphBuilder, mlp
+from netgraph.graph import Graph, GraphBuilder, mlp, resnet
 from netgraph.statistics import Statistics
 from netgraph.viz import Drawing, draw
 from netgraph.viz.colors import GRAY, MISSING, NEGATIVE, POSITIVE, SEQUENTIAL
@@ -50,6 +51,12 @@ def notes(dot: str) -> str:
 
 def arrows(dot: str) -> int:
     return len(re.findall(" -> ", dot))
+
+
+def edges_said(dot: str) -> int:
+    """Sum of the numbers of edges at arrows, and in boxes that stand for layers left out."""
+    lines = [line for line in dot.splitlines() if " -> " in line or line.startswith('\t"left out')]
+    return sum(int(n.replace(",", "")) for line in lines for n in re.findall(r"([\d,]+) edge", line))
 
 
 # ---- layers --------------------------------------------------------------------------------------------
@@ -125,10 +132,7 @@ def test_many_links_fold_into_few_arrows_that_stand_for_all_edges(graph: Graph) 
     dot = draw(graph, detail="layers").dot
     assert "left out" in dot
     assert arrows(dot) <= 45
-    shown = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) edges?[, \\]+(?:density|   \")", dot))
-    hidden = sum(int(n.replace(",", "")) for n in re.findall(r"with ([\d,]+) edge", dot))
-    joined = sum(int(n.replace(",", "")) for n in re.findall(r"links?, ([\d,]+) edge", dot))
-    assert shown + hidden + joined >= graph.num_edges
+    assert edges_said(dot) == graph.num_edges
 
 
 def test_means_of_columns_color_arrows_and_boxes() -> None:
@@ -339,7 +343,7 @@ def test_arrays_and_pixels_that_do_not_fit_are_refused() -> None:
         draw(graph, edge_width=["a", "b"])  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"pixels=\(8, 8\) are 64 values.*'input' has 2"):
         draw(graph, pixels=(8, 8))
-    for wrong in ((8,), (2, 0), (1, 2, 3, 4), (True, 2)):
+    for wrong in ((8,), (2, 0), (1, 2, 3, 4), (True, 2), 2, "ab", (1.0, 2)):
         with pytest.raises(OptionError, match="neither \\(height, width\\)"):
             draw(graph, pixels=wrong)  # type: ignore[arg-type]
 
@@ -347,6 +351,21 @@ def test_arrays_and_pixels_that_do_not_fit_are_refused() -> None:
 def test_statistics_of_another_topology_are_refused() -> None:
     with pytest.raises(StatisticsError, match="belong to topology"):
         draw(mlp([2, 1]), stats=Statistics(mlp([3, 1]).topology_hash))
+
+
+def test_a_column_with_one_value_has_the_first_color() -> None:
+    dot = draw(mlp([2, 1]), edge_color="birth", vertex_color="birth").dot
+    assert attribute(arrow(dot, "vertex 0", "vertex 2"), "color") == SEQUENTIAL[0]
+    assert attribute(item(dot, "vertex 0"), "fillcolor") == SEQUENTIAL[0]
+    assert notes(dot).splitlines()[-2:] == ["Vertex colour: birth:", "0"]
+
+
+def test_folded_boxes_count_wires_apart() -> None:
+    graph = resnet(56)
+    dot = draw(graph).dot
+    assert "left out" in dot
+    assert "1 link, 16 wires" in dot
+    assert edges_said(dot) == graph.num_edges
 
 
 def test_too_many_vertices_are_refused_and_many_edges_are_not() -> None:
@@ -402,4 +421,6 @@ def test_a_picture_keeps_its_graph_and_options() -> None:
     graph = mlp([4, 2])
     drawing = draw(graph, title="t", pixels=(2, 2))
     assert drawing.graph is graph
-    assert dict(drawing.options) == {"detail": "auto", "title": "t", "pixels": (2, 2)}
+    assert drawing.options == {"detail": "auto", "title": "t", "pixels": (2, 2)}
+    again = pickle.loads(pickle.dumps(drawing))
+    assert (again, again.options) == (drawing, drawing.options)
