@@ -26,7 +26,7 @@ from netgraph.viz.difference import Difference
 from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Part, fold
 from netgraph.viz.layers import GAP_LOOK, Page, folded, gap_line, group_lines, joined, order_and_kin
-from netgraph.viz.layout import layout, operations
+from netgraph.viz.layout import columns, operations
 from netgraph.viz.text import count, literal, plain, shortened, visible
 
 _BOXES = {
@@ -44,7 +44,7 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     """Both graphs in one picture, with what came and went written at boxes and arrows."""
     layers = {**difference.old.layers_by_id, **difference.new.layers_by_id}
     vertices, links = _vertex_tallies(difference), _link_tallies(difference)
-    order, kin = order_and_kin(layout([difference.old, difference.new], level="layers"), layers)
+    order, kin = order_and_kin(columns([difference.old, difference.new]), layers)
     states = {i: _state(difference, i, vertices[i]) for i in layers}
     pairs = list(dict.fromkeys((source, target) for source, target, _port in links))
     parts = fold(order, pairs, {i: (kin[i], states[i]) for i in order}, _touched(layers, vertices, links, states))

@@ -14,7 +14,7 @@ from netgraph.graph.link import LinkKind
 from netgraph.viz.colors import GRAY, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
 from netgraph.viz.fold import MOST_ARROWS, Part, fold, rank_count
-from netgraph.viz.layout import Layout, layout, operations
+from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import count, label, literal, number, plain, shortened, text_width, times, visible
 
@@ -27,7 +27,7 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
 
     Where there are many layers, boxes stand for groups of them, and the middle is left out.
     """
-    order, kin = order_and_kin(layout(graph, level="layers"), graph.layers_by_id)
+    order, kin = order_and_kin(columns(graph), graph.layers_by_id)
     pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
     parts = fold(order, pairs, kin)
     page = Page(parts, pairs)
@@ -45,11 +45,14 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
     return str(page.dot.source)
 
 
-def order_and_kin(places: Layout, layers: Mapping[int, Layer]) -> tuple[list[int], dict[int, Hashable]]:
-    """Layers from inputs to outputs, and what those of one group have in common."""
-    columns = {i: frame.column for i, frame in places.frames.items()}
-    kin: dict[int, Hashable] = {i: (columns[i], layer.role, operations(layer)) for i, layer in layers.items()}
-    return sorted(columns, key=columns.__getitem__), kin
+def order_and_kin(
+    stacked: Sequence[Sequence[int]], layers: Mapping[int, Layer]
+) -> tuple[list[int], dict[int, Hashable]]:
+    """Layers, by columns, in one line from inputs to outputs, and what those of one group have in common."""
+    kin: dict[int, Hashable] = {
+        i: (at, layers[i].role, operations(layers[i])) for at, column in enumerate(stacked) for i in column
+    }
+    return list(kin), kin
 
 
 class Page:

@@ -106,20 +106,16 @@ def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels
 
     Cost: O(layers + links + vertices) per graph, up to sorting.
     """
-    union = _Union()
-    for graph in [graphs] if isinstance(graphs, Graph) else graphs:
-        union.add(graph)
-    if not union.layers:
-        raise OptionError("There is no graph to lay out.")
+    union = _union(graphs)
     counts = union.counts()
     image = _image_shape(union, counts, pixels)
-    columns = _columns(union)
+    stacked = _columns(union)
     ids = sum(counts.values()) <= _WITH_IDS
     cell = 32.0 if ids else 15.0
     if level == "layers":
         sizes = dict.fromkeys(union.layers, _BOX)
         headings = {i: (heading_lines(layer), 0.0) for i, layer in union.layers.items()}
-        return Layout(_frames(columns, sizes, headings), np.empty(0, np.int64), np.empty((0, 2)), cell, ids)
+        return Layout(_frames(stacked, sizes, headings), np.empty(0, np.int64), np.empty((0, 2)), cell, ids)
     own, sizes, headings = {}, {}, {}
     for i, layer in union.layers.items():
         own[i] = _own_places(counts[i], cell, image if layer.role == "input" else None)
@@ -131,8 +127,13 @@ def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels
             height + heading + _MARGIN,
         )
         headings[i] = (lines, heading)
-    frames = _frames(columns, sizes, headings)
+    frames = _frames(stacked, sizes, headings)
     return Layout(frames, *_all_places(union, frames, own, cell), cell, ids)
+
+
+def columns(graphs: Graph | Iterable[Graph]) -> list[list[int]]:
+    """The columns of `layout` alone: ids of layers, from the inputs to the outputs."""
+    return _columns(_union(graphs))
 
 
 def heading_lines(layer: Layer) -> tuple[str, ...]:
@@ -189,6 +190,15 @@ class _Union:
         return {i: found.get(i, 1) for i in self.layers}
 
 
+def _union(graphs: Graph | Iterable[Graph]) -> _Union:
+    union = _Union()
+    for graph in [graphs] if isinstance(graphs, Graph) else graphs:
+        union.add(graph)
+    if not union.layers:
+        raise OptionError("There is no graph to lay out.")
+    return union
+
+
 def _columns(union: _Union) -> list[list[int]]:
     """Layer ids by column, and within a column in the order of the layers that feed them."""
     depth = {i: int(layer.role != "input") for i, layer in union.layers.items()}
@@ -207,16 +217,16 @@ def _columns(union: _Union) -> list[list[int]]:
                 ready.append(target)
     # Outputs stand behind every layer that is not one.
     last = max(depth[i] + int(layer.role != "output") for i, layer in union.layers.items())
-    columns: dict[int, list[int]] = defaultdict(list)
+    found: dict[int, list[int]] = defaultdict(list)
     for i, layer in union.layers.items():
-        columns[last if layer.role == "output" and not after[i] else depth[i]].append(i)
+        found[last if layer.role == "output" and not after[i] else depth[i]].append(i)
     share: dict[int, float] = {}
-    for _, column in sorted(columns.items()):
+    for _, column in sorted(found.items()):
         own = {i: [share[s] for s in before[i] if s in share] for i in column}
         # Python's sort keeps the order of appearance among equals.
         column.sort(key=lambda i: sum(own[i]) / len(own[i]) if own[i] else 0.5)
         share.update((i, (at + 0.5) / len(column)) for at, i in enumerate(column))
-    return [columns[at] for at in sorted(columns)]
+    return [found[at] for at in sorted(found)]
 
 
 def _acyclic(union: _Union) -> list[tuple[int, int]]:
