@@ -13,9 +13,9 @@ MISSING = "#b9bdc3"
 ROLES = {"input": ("#dbeafe", "#3b6fb6"), "hidden": ("#f1f3f5", "#868e96"), "output": ("#fdebd0", "#c87f1e")}
 """(fill, line) of a layer and its vertices, by role."""
 
-ADDED, REMOVED, CHANGED = "#1a8a4a", "#c0392b", "#b7791f"
+ADDED, REMOVED, CHANGED = "#00855a", "#a8162a", "#d98a00"
 """What a rewrite did. Pictures tell them apart by width and dashes as well."""
-ADDED_FILL, REMOVED_FILL, CHANGED_FILL = "#c9efd8", "#f8d7d3", "#fbe7b8"
+ADDED_FILL, REMOVED_FILL, CHANGED_FILL = "#c4efdf", "#f6d3d6", "#fdebc2"
 
 POSITIVE, NEGATIVE = ("#a9c8e6", "#2166ac"), ("#efb3a9", "#b2182b")
 """(near 0, far from 0) of the diverging map; 0 itself is GRAY."""
@@ -52,9 +52,15 @@ def sequential(values: Array, low: float, high: float) -> list[str]:
 
 
 def text_on(fill: str) -> str:
-    """The colour, INK or PAPER, that is read better on a fill."""
-    red, green, blue = _rgb(fill)
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+    """The colour, INK or PAPER, that has more contrast with a fill."""
+    own = _luminance(fill) + 0.05
+    return INK if own / (_luminance(INK) + 0.05) > (_luminance(PAPER) + 0.05) / own else PAPER
+
+
+def _luminance(color: str) -> float:
+    """Relative luminance, as the guidelines for accessible pages define it."""
+    parts = [c / 255 / 12.92 if c <= 10.31 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in _rgb(color)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def _share(values: Array, low: float, high: float) -> Array:

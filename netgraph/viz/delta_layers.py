@@ -17,6 +17,7 @@ from netgraph.viz.colors import (
     CHANGED_FILL,
     FAINT,
     GRAY,
+    INK,
     PAPER,
     QUIET,
     REMOVED,
@@ -185,5 +186,5 @@ def _arrow_look(tally: Tally) -> dict[str, str]:
     if tally["added"] and not tally["removed"]:
         return {"color": ADDED, "fontcolor": ADDED}
     if _moved(tally):
-        return {"color": CHANGED, "fontcolor": CHANGED}
+        return {"color": CHANGED, "fontcolor": INK}
     return {"color": FAINT}
