@@ -1,4 +1,4 @@
-"""Graphs that pictures are tried on, and what an SVG shows where."""
+"""Graphs that pictures are tried on, what their DOT says, and what an SVG shows where."""
 
 from __future__ import annotations
 
@@ -98,6 +98,47 @@ def split(sizes: list[int], limit: int | None = None, seed: int = 1) -> Result:
     """A rewrite of a small network by splits."""
     graph = mlp(sizes, domain=(0, 1), seed=seed)
     return ng.apply(ng.rules.SplitEdges(), graph, limit=limit, rng=1, probe=None)
+
+
+# ---- what DOT says ------------------------------------------------------------------------------------
+
+
+def arrow(dot: str, source: object, target: object) -> str:
+    """The attributes of the only arrow between two names."""
+    (found,) = re.findall(rf'"?{source}"? -> "?{target}"? \[(.*)\]', dot)
+    return str(found)
+
+
+def item(dot: str, name: str) -> str:
+    """The attributes of the only item with a name."""
+    (found,) = re.findall(rf'^\s*"{name}" \[(.*)\]$', dot, re.M)
+    return str(found)
+
+
+def attribute(attributes: str, name: str) -> str:
+    found = re.search(rf'\b{name}=(?:"([^"]*)"|(\S+))', attributes)
+    assert found is not None, f"{name} in {attributes}"
+    return found[1] or found[2]
+
+
+def inside(attributes: str) -> list[str]:
+    """The lines of a label, without the blanks around them."""
+    return [line.strip() for line in re.split(r"\\[nl]", attribute(attributes, "label")) if line.strip()]
+
+
+def notes(dot: str) -> str:
+    """The title and the legend of a picture of vertices."""
+    return "\n".join(re.findall(r'^\s*"note \d+" \[label="(.*?)\\l"', dot, re.M))
+
+
+def arrows(dot: str) -> int:
+    return len(re.findall(" -> ", dot))
+
+
+def edges_said(dot: str) -> int:
+    """Sum of the numbers of edges at arrows, and in boxes that stand for layers left out."""
+    lines = [line for line in dot.splitlines() if " -> " in line or line.startswith('\t"left out')]
+    return sum(int(n.replace(",", "")) for line in lines for n in re.findall(r"([\d,]+) edge", line))
 
 
 # ---- what an SVG shows ---------------------------------------------------------------------------------

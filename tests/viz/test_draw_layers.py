@@ -1,0 +1,109 @@
+"""`draw` at the level of layers: what boxes and arrows say, and how many layers are folded into few boxes."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from pictures import all_pairs, arrow, arrows, attribute, edges_said, inside, item, ladder, residual, split
+
+from netgraph.graph import Graph, mlp, resnet
+from netgraph.viz import draw
+from netgraph.viz.colors import MISSING, NEGATIVE, POSITIVE, SEQUENTIAL
+
+
+def test_a_layer_shows_name_width_activation_and_the_color_of_its_role() -> None:
+    dot = draw(mlp([784, 30, 10], activation="tanh")).dot
+    assert inside(item(dot, "layer 1")) == ["hidden1", "30 vertices", "tanh"]
+    assert inside(item(dot, "layer 0")) == ["input", "784 vertices"]
+    assert len({attribute(item(dot, f"layer {i}"), "fillcolor") for i in range(3)}) == 3
+    assert "3 layers, 824 vertices, 23,820 edges, density 1" in dot
+    assert "rankdir=LR" in dot
+
+
+def test_boxes_of_wide_layers_are_taller() -> None:
+    dot = draw(mlp([784, 30, 10])).dot
+    heights = [float(attribute(item(dot, f"layer {i}"), "height")) for i in range(3)]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[0] - heights[2] == pytest.approx(0.3 * np.log10(785 / 11), abs=0.01)
+
+
+def test_a_link_shows_edges_density_and_a_width_that_grows_with_them() -> None:
+    dot = draw(mlp([784, 100, 10], density=0.5)).dot
+    first, second = arrow(dot, "layer 0", "layer 1"), arrow(dot, "layer 1", "layer 2")
+    assert inside(first) == ["39,200 edges", "density 0.5"]
+    widths = [float(attribute(a, "penwidth")) for a in (first, second)]
+    assert widths[0] > widths[1] > 0.5
+
+
+def test_maps_norms_pools_kernels_and_wires_are_said() -> None:
+    dot = draw(residual(), detail="layers").dot
+    assert inside(item(dot, "layer 1")) == ["a", "3 vertices on 4x4", "batch norm", "relu"]
+    assert inside(item(dot, "layer 2"))[-2:] == ["relu", "max pool 4x4"]
+    assert inside(arrow(dot, "layer 0", "layer 1")) == ["3x3 convolution", "27 edges", "density 0.5"]
+    conv, wires = re.findall(r'"layer 1" -> "layer 2" \[(.*)\]', dot)
+    assert "dashed" not in conv
+    assert attribute(wires, "style") == "dashed"
+    assert inside(wires) == ["port 1", "3 wires"]
+
+
+def test_deep_networks_run_down_the_page() -> None:
+    assert "rankdir=LR" in draw(mlp([2] * 7), detail="layers").dot
+    dot = draw(mlp([2] * 8), detail="layers").dot
+    assert "rankdir=TB" in dot
+    assert inside(arrow(dot, "layer 0", "layer 1")) == ["4 edges, density 1"]
+
+
+def test_forty_layers_are_all_shown_and_of_more_the_first_and_last() -> None:
+    assert "left out" not in draw(mlp([2] * 40), detail="layers").dot
+    dot = draw(mlp([5] * 500)).dot
+    assert len(re.findall(r'^\s*"layer \d+" \[', dot, re.M)) == 24
+    (gap,) = re.findall(r'^\s*"left out from layer \d+" \[(.*)\]', dot, re.M)
+    assert inside(gap) == ["… 476 layers left out …", "2,380 vertices", "475 links among them", "with 11,875 edges"]
+    assert dot.count("1 link, 25 edges") == 2
+
+
+def test_a_chain_of_many_layers_does_not_reach_a_recursion_limit() -> None:
+    assert "… 4,976 layers left out …" in draw(mlp([1] * 5000)).dot
+
+
+def test_layers_that_are_alike_and_side_by_side_share_a_box() -> None:
+    dot = draw(ladder(200, back=0)).dot
+    (group,) = re.findall(r'^\s*"group of layer \d+" \[(.*)\]', dot, re.M)
+    assert inside(group) == ["200 layers side by side", "split-0 … split-199", "600 vertices", "relu"]
+    assert "200 links   \\n   9,600 edges" in dot
+    assert "200 links   \\n   6,000 edges" in dot
+    assert arrows(dot) == 3
+    assert "layers that are alike, at the same depth" in dot
+
+
+@pytest.mark.parametrize("graph", [all_pairs(40), ladder(200, back=4), ladder(60, back=60)])
+def test_many_links_fold_into_few_arrows_that_stand_for_all_edges(graph: Graph) -> None:
+    dot = draw(graph, detail="layers").dot
+    assert "left out" in dot
+    assert arrows(dot) <= 45
+    assert edges_said(dot) == graph.num_edges
+
+
+def test_means_of_columns_color_arrows_and_boxes() -> None:
+    result = split([8, 4], limit=4)
+    graph = result.graph.with_weights(vertices={"bias": np.where(result.graph.vertices.layer == 1, 1.0, -1.0)})
+    dot = draw(graph, detail="layers", edge_color="birth", vertex_color="bias").dot
+    layers = {layer.name: layer.id for layer in graph.layers.values()}
+    new = next(i for name, i in layers.items() if name not in ("input", "output"))
+    assert attribute(arrow(dot, "layer 0", f"layer {new}"), "color") == SEQUENTIAL[-1]
+    assert attribute(arrow(dot, "layer 0", "layer 1"), "color") == SEQUENTIAL[0]
+    assert attribute(item(dot, "layer 1"), "fillcolor") == POSITIVE[1]
+    assert attribute(item(dot, f"layer {new}"), "fillcolor") == NEGATIVE[1]
+    assert attribute(item(dot, "layer 0"), "fillcolor") == MISSING
+    assert "Arrows: mean birth, from 0 (light green) to 1 (dark blue)." in dot
+    assert "Boxes: mean bias; blue above 0, red below 0, strongest at 1; light grey: no value." in dot
+
+
+def test_folded_boxes_count_wires_apart() -> None:
+    graph = resnet(56)
+    dot = draw(graph).dot
+    assert "left out" in dot
+    assert "1 link, 16 wires" in dot
+    assert edges_said(dot) == graph.num_edges
