@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # A part may import what stands on an earlier line, and from its own line only itself.
 ORDER = [
-    {"errors", "files", "markup"},
+    {"errors", "files", "markup", "figures"},
     {"graph"},
     {"analysis"},
     {"interpret", "statistics", "container", "serialize"},
@@ -26,7 +26,7 @@ ORDER = [
     {"app"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
-WITHIN = {("serialize", "container")}
+WITHIN = {("serialize", "container"), ("figures", "errors")}
 LAZY = {("graph", "viz"), ("graph", "proof")}  # Graph._repr_svg_ draws itself, Graph.bounds proves them
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.errors import OptionError
+from netgraph.figures import literal, new_figure
 
 if TYPE_CHECKING:
     from netgraph.app.study import Step
@@ -45,21 +46,16 @@ def draw_all(report: StudyReport, directory: Path) -> tuple[str, ...]:
     return tuple(figures)
 
 
-def _figure(**options: Any) -> Any:
-    """A figure without a window."""
+def _figure(width: float, height: float) -> Any:
     try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise OptionError(
-            "Plots need matplotlib, which is not installed: pip install netgraph[viz]; then the same command draws "
-            "them, and trains nothing again."
-        ) from None
-    return Figure(layout="constrained", **options)
+        return new_figure(width, height)
+    except OptionError as error:
+        raise OptionError(f"{error} Then the same command draws them, and trains nothing again.") from None
 
 
 def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Row], float]]) -> Any:
     """Test scores with standard deviations, a line per method; methods with a density of their own are points."""
-    figure = _figure(figsize=(8.4, 4.6))
+    figure = _figure(8.4, 4.6)
     axes = figure.subplots()
     place = axis(axes, report)
     levels = [row for row in report.rows if row.target == 1 and report.prunes(row.method)]
@@ -71,12 +67,12 @@ def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Ro
             [place(row) for row in rows],
             [row.test for row in rows],
             yerr=[row.test_std or 0.0 for row in rows],
-            label=method, capsize=3, markersize=5, linewidth=1.3, **_look(number),
+            label=literal(method), capsize=3, markersize=5, linewidth=1.3, **_look(number),
         )  # fmt: skip
     if levels:
         axes.axhline(levels[0].test, color="0.5", linestyle="--", linewidth=1, label="dense")
-    axes.set_ylabel(f"test {report.study.metric}")
-    axes.set_title(report.study.name)
+    axes.set_ylabel(f"test {literal(report.study.metric)}")
+    axes.set_title(literal(report.study.name, 80))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")  # Lines may fill all of the axes.
     return figure
@@ -111,7 +107,7 @@ def _look(number: int) -> dict[str, Any]:
 
 def _topology(report: StudyReport) -> Any:
     """Metrics over growth, a line per method: the mean over seeds, and all of them as a band."""
-    figure = _figure(figsize=(9.0, 4.2))
+    figure = _figure(9.0, 4.2)
     panels = figure.subplots(1, len(TOPOLOGY))
     for axes, (metric, name) in zip(panels, TOPOLOGY.items(), strict=True):
         seen: list[float] = []
@@ -122,7 +118,9 @@ def _topology(report: StudyReport) -> Any:
                 continue
             densities = curves[0][0]
             values = np.array([np.interp(np.log(densities), np.log(x), y) for x, y in curves])
-            axes.plot(densities, values.mean(axis=0), label=method, markersize=4, linewidth=1.3, **_look(number))
+            axes.plot(
+                densities, values.mean(axis=0), label=literal(method), markersize=4, linewidth=1.3, **_look(number)
+            )
             axes.fill_between(densities, values.min(axis=0), values.max(axis=0), color=f"C{number % 10}", alpha=0.15)
             seen.extend(densities)
         if seen:

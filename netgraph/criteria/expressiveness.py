@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netgraph.errors import OptionError, StatisticsError
+from netgraph.figures import axes_or_new, literal
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
@@ -105,19 +106,23 @@ class ExpressivenessProfile:
 
     __str__ = table
 
-    def plot(self, axes: Any = None) -> Any:
-        """Draw values, neighbours and increments into matplotlib axes, new ones by default, and return them.
+    def plot(self, *, ax: Any = None) -> Any:
+        """Draw values, neighbours and increments of every layer.
 
-        Raises `ImportError` without matplotlib, which the extra `viz` installs.
+        Args:
+            ax: matplotlib axes to draw into; new ones by default.
+
+        Returns:
+            The axes.
+
+        Raises:
+            OptionError: when matplotlib is not installed.
         """
-        if axes is None:
-            from matplotlib.figure import Figure
-
-            axes = Figure(figsize=(max(4.0, 0.8 * len(self.names)), 3.5), layout="constrained").subplots()
+        axes = axes_or_new(ax, max(4.0, 0.8 * len(self.names)), 3.5)
         places = np.arange(len(self.names))
         axes.plot(places, self.values, marker="o", color="tab:blue", label="NAGN")
         axes.plot(places, self.neighbours, ls="--", marker="_", color="tab:gray", label="neighbours")
-        axes.set_xticks(places, self.names, rotation=45, ha="right")
+        axes.set_xticks(places, [literal(name) for name in self.names], rotation=45, ha="right")
         axes.set_ylabel("RMS of dL/dz")
         axes.set_ylim(bottom=0)
         bars = axes.twinx()

@@ -159,7 +159,7 @@ def test_the_table_and_the_plot_tell_every_layer():
     (line, near) = axes.get_lines()
     np.testing.assert_array_equal(line.get_ydata(), known["g"])
     np.testing.assert_array_equal(near.get_ydata(), found.neighbours)
-    assert found.plot(axes) is axes
+    assert found.plot(ax=axes) is axes
 
 
 def test_values_of_layers_come_from_the_vertices():

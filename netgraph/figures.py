@@ -1,0 +1,68 @@
+"""Figures of matplotlib without a window, and text in them that is shown as it is."""
+
+from __future__ import annotations
+
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+from netgraph.errors import OptionError
+
+LONGEST_NAME = 28
+_DOTS_PER_INCH = 110
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib `Figure` that pyplot does not know of: it needs no display, is freed with its last name, and
+    notebooks show it.
+
+    Args:
+        width, height: in inches.
+
+    Raises:
+        OptionError: when matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise OptionError("Plots need matplotlib, which is not installed: pip install netgraph[viz].") from None
+    figure: Any = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
+    # Without pyplot nothing tells a notebook how to show a figure.
+    figure._repr_png_ = partial(_png, figure)
+    return figure
+
+
+def axes_or_new(ax: Any, width: float, height: float) -> Any:
+    """`ax`, or when that is None new axes alone in a `new_figure`, which notebooks show too."""
+    if ax is not None:
+        return ax
+    axes = new_figure(width, height).subplots()
+    axes._repr_png_ = axes.figure._repr_png_
+    return axes
+
+
+def figure_or_new(figure: Any, width: float, height: float) -> Any:
+    """`figure`, a figure or part of one, or when that is None a `new_figure`."""
+    return new_figure(width, height) if figure is None else figure
+
+
+def literal(text: object, longest: int | None = LONGEST_NAME) -> str:
+    """Text for a figure as it is: no `$` starts a formula, what does not print becomes U+FFFD, the middle is cut out.
+
+    Args:
+        text: anything; `str` of it is shown.
+        longest: how many characters are shown; None for all.
+    """
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in str(text)) or "(no name)"
+    if longest is not None and len(shown) > longest:
+        half = (longest - 1) // 2
+        shown = f"{shown[:half]}…{shown[-half:]}"
+    if shown.startswith("_"):
+        shown = f" {shown}"  # matplotlib leaves labels that start with _ out of legends
+    return shown.replace("$", r"\$")
+
+
+def _png(figure: Any) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

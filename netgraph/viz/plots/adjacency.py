@@ -1,0 +1,150 @@
+"""The adjacency of a whole graph as an image."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from netgraph.errors import OptionError, unknown_name
+from netgraph.figures import axes_or_new
+from netgraph.graph import Graph, Layer
+from netgraph.graph.columns import Array
+from netgraph.viz import colors
+from netgraph.viz.plots import common
+
+AdjacencyValue = Literal["count", "weight", "magnitude"]
+
+_VALUES = ("count", "weight", "magnitude")
+_EDGES_AT_ONCE = 2_000_000
+_MOST_LINES = 120
+"""With more layers along an axis, lines between them would cover the edges."""
+_MOST_CELLS = 30
+"""Up to so many vertices along an axis, lines part those within a layer as well."""
+
+
+def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "count", max_pixels: int = 600) -> Any:
+    """Draw which vertex feeds which: sources down, targets to the right, layers in topological order.
+
+    Of a graph with more than `max_pixels` vertices along an axis, neighbouring vertices share a pixel. Taps of a
+    convolution add up. Layers that nothing leaves are no rows, layers that nothing can enter are no columns.
+
+    Args:
+        graph: any graph.
+        ax: matplotlib axes to draw into; new ones by default.
+        value: colour of a pixel: "count", how many edges (wires are edges here); "weight", the sum of their weights,
+            blue above 0 and red below; "magnitude", the sum of their absolute weights. White pixels have no edge.
+        max_pixels: most pixels along an axis.
+
+    Returns:
+        The axes. Their one image has an array of (source pixels, target pixels), masked where there is no edge.
+
+    Raises:
+        OptionError: for an unknown `value` or less than one pixel, or when matplotlib is not installed.
+
+    Cost: O(edges + pixels).
+    """
+    if value not in _VALUES:
+        raise OptionError(unknown_name("value", value, _VALUES))
+    if max_pixels < 1:
+        raise OptionError(f"max_pixels={max_pixels} is below 1.")
+    axes = axes_or_new(ax, 7.5, 6.8)
+    layers = common.ordered(graph)
+    sources = [layer for layer in layers if layer.role != "output" or graph.outgoing[layer.id]]
+    targets = [layer for layer in layers if layer.role != "input"]
+    rows, columns = sum(map(len, sources)), sum(map(len, targets))
+    shape = (min(rows, max_pixels), min(columns, max_pixels))
+    counts, values = _images(graph, sources, targets, shape, value)
+    image = np.ma.masked_where(counts == 0, values)
+    drawn = axes.imshow(
+        image, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest", **_look(image, value)
+    )
+    _grid(axes, sources, targets)
+    _color_bar(axes, drawn, image, value, (rows / shape[0], columns / shape[1]))
+    if not len(graph.edges):
+        common.say_instead(axes, "no edges")
+    axes.set_title(f"{common.size_in_words(graph)} among {common.count(graph.num_vertices, 'vertex', 'vertices')}")
+    return axes
+
+
+def _images(
+    graph: Graph, sources: list[Layer], targets: list[Layer], shape: tuple[int, int], value: str
+) -> tuple[Array, Array]:
+    """(source pixels, target pixels) how many edges fall on each pixel, and its value."""
+    row, column = _pixels(graph, sources, shape[0]), _pixels(graph, targets, shape[1])
+    edges, cells = graph.edges, shape[0] * shape[1]
+    counts, sums = np.zeros(cells, np.int64), np.zeros(cells)
+    for start in range(0, len(edges), _EDGES_AT_ONCE):
+        part = slice(start, start + _EDGES_AT_ONCE)
+        at = row[edges.source_row[part]] * shape[1] + column[edges.target_row[part]]
+        counts += np.bincount(at, minlength=cells)
+        if value != "count":
+            weight = edges.weight[part]
+            sums += np.bincount(at, weight if value == "weight" else np.abs(weight), minlength=cells)
+    return counts.reshape(shape), (counts if value == "count" else sums).reshape(shape)
+
+
+def _pixels(graph: Graph, layers: list[Layer], pixels: int) -> Array:
+    """(vertices,) pixel of each vertex along an axis on which these layers lie; 0 for vertices of others."""
+    places = np.zeros(graph.num_vertices, np.int64)
+    start, total = 0, sum(map(len, layers))
+    for layer in layers:
+        offset = graph.vertices.offset(layer.id)
+        places[offset : offset + len(layer)] = np.arange(start, start + len(layer))
+        start += len(layer)
+    return places * pixels // total
+
+
+def _look(image: Any, value: str) -> dict[str, Any]:
+    """Colours of the pixels."""
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
+
+    if not image.count():
+        return {"cmap": common.sequential_map(), "norm": Normalize(0, 1)}
+    if value == "weight":
+        largest = float(np.abs(image).max()) or 1.0
+        return {"cmap": common.diverging_map(), "norm": Normalize(-largest, largest)}
+    high = float(image.max())
+    if value == "count" and high <= 10:
+        return {"cmap": ListedColormap([colors.ROLES["input"][1]]) if high == 1 else common.sequential_map(),
+                "norm": Normalize(1, high)}  # fmt: skip
+    low, high = common.log_limits(image.compressed()) or (0.5, 1.0)
+    # Edges of weight 0 have a colour of their own, below the scale.
+    map_ = common.sequential_map().with_extremes(under=colors.GRAY)
+    image[image < low] = low / 2
+    return {"cmap": map_, "norm": LogNorm(low, max(high, low * 1.001))}
+
+
+def _color_bar(axes: Any, drawn: Any, image: Any, value: str, cell: tuple[float, float]) -> None:
+    if not image.count() or (value == "count" and image.max() == 1):
+        return  # every pixel with an edge has one
+    what = {"count": "edges", "weight": "sum of weights", "magnitude": "sum of absolute weights"}[value]
+    per = "pair of vertices" if cell == (1, 1) else f"pixel of {cell[0]:.3g} x {cell[1]:.3g} vertices"
+    under = value == "magnitude" and bool((image < drawn.norm.vmin).any())
+    bar = axes.figure.colorbar(drawn, ax=axes, extend="min" if under else "neither", fraction=0.05, pad=0.02)
+    bar.set_label(f"{what} per {per}" + (" (grey: 0)" if under else ""))
+    if value == "count" and image.max() <= 10:
+        bar.set_ticks(np.arange(1, int(image.max()) + 1))
+    elif value == "count":
+        common.plain_log(bar.ax.yaxis)
+
+
+def _grid(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
+    """Lines between layers, and their names."""
+    sides: tuple[tuple[Literal["x", "y"], list[Layer], str], ...] = (
+        ("y", sources, "sources"),
+        ("x", targets, "targets"),
+    )
+    for axis, layers, label in sides:
+        sizes = np.array([len(layer) for layer in layers])
+        ends = np.cumsum(sizes)
+        if len(layers) <= _MOST_LINES:
+            draw_line = axes.axhline if axis == "y" else axes.axvline
+            for cell in range(1, ends[-1]) if ends[-1] <= _MOST_CELLS else ():
+                draw_line(cell, color=colors.FAINT, linewidth=0.5)
+            for end in ends[:-1].tolist():
+                draw_line(end, color=colors.QUIET, linewidth=0.7)
+        names = [common.sized(layer) for layer in layers]
+        missing = common.name_along(axes, axis, names, ends - sizes / 2, sizes)
+        set_label = axes.set_ylabel if axis == "y" else axes.set_xlabel
+        set_label(f"{label}, by layer (vertices){common.left_out(missing)}")
