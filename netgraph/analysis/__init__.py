@@ -4,12 +4,15 @@ from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
 from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, vertices_of
 from netgraph.analysis.paths import Factors, PathAnalysis, path_analysis, path_kernel_trace
+from netgraph.analysis.receptive import PathMeasure, ReceptiveFields, reads, receptive_fields
 from netgraph.analysis.tau_core import TauCore, average_tau_core_ratio, layer_tau_cores, tau_core
 from netgraph.analysis.topology import topology_metrics
 
 __all__ = [
     "Factors",
     "PathAnalysis",
+    "PathMeasure",
+    "ReceptiveFields",
     "TauCore",
     "admissible_edges",
     "average_tau_core_ratio",
@@ -21,6 +24,8 @@ __all__ = [
     "layer_tau_cores",
     "path_analysis",
     "path_kernel_trace",
+    "reads",
+    "receptive_fields",
     "sparse_links",
     "tau_core",
     "topology_metrics",

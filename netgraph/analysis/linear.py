@@ -1,7 +1,7 @@
 """The linear network of absolute weights that a graph holds: maps of links and layers, and their transposes.
 
-All arrays are float64 and never negative. Each is carried as values of at most 1 and the logarithm of their scale, so
-that depth and wild weights neither overflow nor vanish.
+All arrays are float64, and never negative unless the signs of weights are asked for. Each is carried as values of at
+most 1 and the logarithm of their scale, so that depth and wild weights neither overflow nor vanish.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Scaled(NamedTuple):
 
 
 def scaled(values: Array, log: float = 0.0) -> Scaled:
-    """Bring the largest value to 1. The array may be changed in place."""
-    largest = float(values.max(initial=0.0))
+    """Bring the largest absolute value to 1. The array may be changed in place."""
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0.0 or log == -math.inf:
         return Scaled(values, -math.inf)
     if largest != 1.0:
@@ -55,7 +55,9 @@ def combined(parts: Iterable[Scaled], shape: tuple[int, ...]) -> Scaled:
 
 
 def powers(values: Array, power: int) -> Scaled:
-    """|values| to a power; scaled before it is taken, where it could overflow."""
+    """|values| to a power; scaled before it is taken, where it could overflow. To the power 0 every value is 1."""
+    if power == 0:
+        return Scaled(np.ones(values.shape), 0.0)
     size = np.abs(values.astype(np.float64))
     result = scaled(size)
     if power == 1:
@@ -68,14 +70,15 @@ class LinearModel:
 
     Args:
         graph: any graph.
-        power: of absolute weights and of all other factors.
+        power: of absolute weights and of all other factors; at 0 it counts paths.
         norm: "scale" multiplies by |scale| of a norm, over the running standard deviation in batch norm; "ignore"
             leaves both out.
         keep: hold the matrices of links, for more than one pass.
+        signed: weights and scales of norms keep their signs; for a power of 1.
     """
 
-    def __init__(self, graph: Graph, power: int, norm: str, *, keep: bool = False) -> None:
-        self.graph, self.power, self.norm = graph, power, norm
+    def __init__(self, graph: Graph, power: int, norm: str, *, keep: bool = False, signed: bool = False) -> None:
+        self.graph, self.power, self.norm, self.signed = graph, power, norm, signed
         self._kept: dict[LinkKey, Scaled] | None = {} if keep else None
 
     # -- links ------------------------------------------------------------------------------------
@@ -91,7 +94,7 @@ class LinearModel:
     def _matrix(self, link: Link) -> Scaled:
         source, target = self.graph.layer(link.source), self.graph.layer(link.target)
         taps, shape = link.kind.taps, (len(target), len(source) * link.kind.taps)
-        weight, log = powers(link.weight, self.power)
+        weight, log = self._factors(link.weight)
         if math.prod(target.grid) >= DENSE_POSITIONS and len(link) > DENSE_FROM * math.prod(shape):
             dense = np.zeros(shape)
             dense.reshape(-1)[link.dst.astype(np.int64) * shape[1] + columns_of(link)] = weight
@@ -119,6 +122,10 @@ class LinearModel:
             return Scaled(None, log)
         columns = matrix.values.T @ target.values.reshape(len(target.values), -1)
         return Scaled(folded(link.kind, columns, self.graph.layer(link.source)), log)
+
+    def _factors(self, values: Array) -> Scaled:
+        """What paths are multiplied by at edges and vertices with these values."""
+        return scaled(values.astype(np.float64)) if self.signed else powers(values, self.power)
 
     # -- layers -----------------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class LinearModel:
         factor = layer.values["scale"].astype(np.float64)
         if layer.norm == "batch":
             factor = factor / np.sqrt(layer.values["var"].astype(np.float64) + layer.norm_epsilon)
-        size, log = powers(factor, self.power)
+        size, log = self._factors(factor)
         if log == -math.inf:
             return Scaled(np.zeros_like(array.values), log)
         # A product of its own: the array may be that of a neighbour, seen through a wire.

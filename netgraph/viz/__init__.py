@@ -3,11 +3,17 @@
 from netgraph.viz.delta import draw_delta
 from netgraph.viz.draw import Drawing, draw
 from netgraph.viz.plots import plot_adjacency
-from netgraph.viz.render import Drawing, draw
 
 __all__ = [
     "Drawing",
     "draw",
     "draw_delta",
     "plot_adjacency",
+    "plot_degrees",
+    "plot_density",
+    "plot_growth",
+    "plot_paths",
+    "plot_receptive_fields",
+    "plot_tau_core",
+    "plot_weights",
 ]

@@ -122,7 +122,7 @@ def _color_bar(axes: Any, drawn: Any, image: Any, value: str, cell: tuple[float,
     per = "pair of vertices" if cell == (1, 1) else f"pixel of {cell[0]:.3g} x {cell[1]:.3g} vertices"
     under = value == "magnitude" and bool((image < drawn.norm.vmin).any())
     bar = axes.figure.colorbar(drawn, ax=axes, extend="min" if under else "neither", fraction=0.05, pad=0.02)
-    bar.set_label(f"{what} per {per}" + (" (grey: 0)" if under else ""))
+    bar.set_label(f"{what} per {per}" + (" (grey: 0, or below the scale)" if under else ""))
     if value == "count" and image.max() <= 10:
         bar.set_ticks(np.arange(1, int(image.max()) + 1))
     elif value == "count":

@@ -96,7 +96,9 @@ def left_out(n: int) -> str:
 
 
 def say_instead(axes: Any, text: str) -> None:
-    """Write in the middle of axes why there is nothing to see."""
+    """Write in the middle of axes why there is nothing to see. Numbers at an empty axis would say nothing."""
+    if not axes.images:
+        axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colors.QUIET)
 
 
@@ -119,7 +121,7 @@ def whole_ticks(axis: Any) -> None:
     """Ticks of an axis at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def plain_log(axis: Any) -> None:

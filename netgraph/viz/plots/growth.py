@@ -1,0 +1,238 @@
+"""How a network grew: sizes and densities over the rewrites of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+
+from netgraph.analysis import layer_tau_cores, path_analysis
+from netgraph.errors import OptionError, unknown_name
+from netgraph.figures import axes_or_new, figure_or_new, literal
+from netgraph.graph import Graph, Identity
+from netgraph.graph.columns import Array
+from netgraph.rewriting import Journal
+from netgraph.viz import colors
+from netgraph.viz.plots import common
+
+History = Journal | Iterable[Graph]
+Over = Literal["rewrite", "epoch"]
+LayerValue = Literal["density", "edges", "vertices", "tau_core"]
+
+_VALUES = {
+    "density": ("density", "Density of the edges into each layer"),
+    "edges": ("edges", "Edges into each layer"),
+    "vertices": ("vertices", "Vertices of each layer"),
+    "tau_core": ("share of the vertices", "τ-core of each layer (τ = {tau:g})"),
+}
+"""What the colour and the title say."""
+_SIZES = ("edges", "vertices", "layers")
+_MOST_RULES = 8
+_MOST_MARKS = 400
+"""With more rewrites, marks of their rules would cover the line."""
+
+
+def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None = None, figure: Any = None) -> Any:
+    """Draw edges, vertices and layers over the course of growth, one under the other.
+
+    Args:
+        history: the journal of a run, or graphs in their order.
+        over: "rewrite", the number of the rewrite, or "epoch", how many epochs were trained before it, which only a
+            journal knows.
+        metric: name of a metric in the journal, as it was just before each rewrite, to draw below.
+        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+
+    Returns:
+        The figure, with axes for edges, vertices, layers and the metric. With a journal the dots at the edges tell
+        which rule was applied.
+
+    Raises:
+        OptionError: an option is unknown or not known of graphs, no graph is given, or matplotlib is not installed.
+        JournalError: the journal is damaged.
+
+    Cost: that of reading the journal; its graphs are not rebuilt.
+    """
+    if over not in ("rewrite", "epoch"):
+        raise OptionError(unknown_name("axis", over, ("rewrite", "epoch")))
+    journal = history if isinstance(history, Journal) else None
+    if journal is None and (over == "epoch" or metric is not None):
+        raise OptionError(
+            "Epochs and metrics are in a journal; graphs alone are drawn with over='rewrite' and no metric."
+        )
+    sizes, epochs, rules = _sizes(history)
+    places = np.arange(len(sizes)) if over == "rewrite" else epochs
+    panels = [*_SIZES, *([metric] if metric is not None else [])]
+    figure = figure_or_new(figure, 8.0, 1.1 + 1.7 * len(panels))
+    axes = figure.subplots(len(panels), 1, sharex=True)
+    for panel, name, values in zip(axes, _SIZES, sizes.T, strict=False):
+        mark = "." if len(values) <= _MOST_MARKS else None
+        panel.step(places, values, where="post", color=colors.ROLES["input"][1], linewidth=1.4, marker=mark)
+        panel.set_ylabel(name)
+        panel.set_ylim(0, max(int(values.max()), 1) * 1.08)
+        _thousands(panel.yaxis)
+        panel.grid(alpha=0.3)
+    _mark_rules(axes[0], places[1:], sizes[1:, 0], rules)
+    if journal is not None and metric is not None:
+        _metric(axes[-1], journal, metric, places[1:])
+    common.whole_ticks(axes[-1].xaxis)
+    axes[-1].set_xlabel("rewrite" if over == "rewrite" else "epochs trained")
+    figure.suptitle(f"{common.count(len(sizes) - 1, 'rewrite', 'rewrites')}: {sizes[0, 0]:,} → {sizes[-1, 0]:,} edges")
+    return figure
+
+
+def _sizes(history: History) -> tuple[Array, Array, list[str]]:
+    """(graphs, 3) edges, vertices and layers, (graphs,) epochs trained before each, and rules from graph to graph."""
+    if not isinstance(history, Journal):
+        rows = [(graph.num_edges, graph.num_vertices, graph.num_layers) for graph in _graphs(history)]
+        return np.array(rows), np.zeros(len(rows), np.int64), []
+    first, entries = history.first(), history.entries()
+    rows = [(first.num_edges, first.num_vertices, first.num_layers)]
+    rows += [(entry.edges, entry.vertices, entry.layers) for entry in entries]
+    return np.array(rows), np.array([0, *(entry.epoch for entry in entries)]), [entry.rule for entry in entries]
+
+
+def _graphs(graphs: Iterable[Graph]) -> list[Graph]:
+    found = list(graphs)
+    if not found:
+        raise OptionError("There is no graph to draw; give a journal, or at least one graph.")
+    return found
+
+
+def _mark_rules(axes: Any, places: Array, edges: Array, rules: list[str]) -> None:
+    names, counts = np.unique(np.array(rules, dtype=object), return_counts=True) if rules else ((), ())
+    if not rules or len(rules) > _MOST_MARKS:
+        return
+    order = sorted(zip(names, counts, strict=True), key=lambda pair: (-pair[1], pair[0]))
+    for k, (name, n) in enumerate(order[:_MOST_RULES]):
+        at = np.array([rule == name for rule in rules])
+        style = {"marker": "osD^vP*X"[k], "markersize": 4, "linestyle": "none", "color": f"C{k + 1}"}
+        axes.plot(places[at], edges[at], label=f"{literal(name)} ({n:,} times)" if n > 1 else literal(name), **style)
+    axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _metric(axes: Any, journal: Journal, metric: str, places: Array) -> None:
+    entries = journal.entries()
+    known = sorted({name for entry in entries for name in entry.metrics})
+    if metric not in known:
+        raise OptionError(unknown_name("metric", metric, known))
+    values = [float(entry.metrics.get(metric, math.nan)) for entry in entries]
+    axes.plot(places, values, color=colors.ROLES["output"][1], marker="." if len(values) <= _MOST_MARKS else None)
+    axes.set_ylabel(f"{literal(metric)}\nbefore it", fontsize="small")
+    axes.grid(alpha=0.3)
+
+
+def plot_density(history: History, *, value: LayerValue = "density", tau: float = 0.9, ax: Any = None) -> Any:
+    """Draw a number per layer over the course of growth, as a heat map with a row per layer and a column per graph.
+
+    A layer that is not there, or has no edges to count, is white. Rows are in topological order.
+
+    Args:
+        history: the journal of a run, or graphs in their order. Of a journal every topology is rebuilt.
+        value: "density", trainable edges into the layer over those that its links could hold; "edges", trainable
+            edges into it; "vertices", its width; or "tau_core", the share of its vertices in its tau-core. That needs
+            weights: with a journal it is that of the trained graphs just before each rewrite.
+        tau: of the tau-cores.
+        ax: matplotlib axes to draw into; new ones by default.
+
+    Returns:
+        The axes. Their one image has an array of (layers, graphs), masked where there is nothing.
+
+    Raises:
+        OptionError: `value` or `tau` is not offered, no graph is given, or matplotlib is not installed.
+        JournalError: the journal is damaged.
+
+    Cost: that of replaying the journal, or of `path_analysis` of every graph.
+    """
+    if value not in _VALUES:
+        raise OptionError(unknown_name("value", value, _VALUES))
+    trained = isinstance(history, Journal) and value == "tau_core"
+    columns: list[dict[int, float]] = []
+    order: list[int] = []
+    names: dict[int, str] = {}
+    for graph in _walk(history, trained):
+        columns.append(_per_layer(graph, value, tau))
+        _insert(order, graph)
+        names.update({i: layer.name for i, layer in graph.layers_by_id.items()})
+    rows = [i for i in order if any(i in column for column in columns)]
+    image = np.array([[column.get(i, math.nan) for column in columns] for i in rows]).reshape(len(rows), len(columns))
+    axes = axes_or_new(ax, 8.0, min(max(2.8, 1.5 + 0.3 * len(rows)), 8.0))
+    _heat(axes, np.ma.masked_invalid(image), value, tau, 1 if trained else 0)
+    if rows:
+        texts = [literal(names[i]) for i in rows]
+        missing = common.name_along(axes, "y", texts, np.arange(len(rows), dtype=float), np.ones(len(rows)))
+        axes.set_ylabel(f"layer{common.left_out(missing)}")
+    axes.set_xlabel("before rewrite" if trained else "after rewrite" if isinstance(history, Journal) else "graph")
+    return axes
+
+
+def _walk(history: History, trained: bool) -> Iterable[Graph]:
+    """Graphs in their order, one at a time."""
+    if not isinstance(history, Journal):
+        yield from _graphs(history)
+    elif trained and len(history):
+        yield from (history.before(number) for number in range(1, len(history) + 1))
+    else:
+        yield history.first()
+        yield from (graph for _, graph in history.replay())
+
+
+def _per_layer(graph: Graph, value: str, tau: float) -> dict[int, float]:
+    """The number of each layer that has one, by layer id."""
+    if value == "vertices":
+        return {i: float(len(layer)) for i, layer in graph.layers_by_id.items()}
+    if value == "tau_core":
+        cores = layer_tau_cores(path_analysis(graph), tau)
+        return {i: core.ratio for i, core in zip(graph.topological_order, cores, strict=True)}
+    found = {}
+    for i, links in graph.incoming.items():
+        cells = sum(
+            len(graph.layer(k.source)) * len(graph.layer(i)) * k.kind.taps
+            for k in links
+            if not isinstance(k.kind, Identity)
+        )
+        edges = sum(len(k) - int(np.count_nonzero(k.frozen)) for k in links)
+        if cells:
+            found[i] = edges / cells if value == "density" else float(edges)
+    return found
+
+
+def _insert(order: list[int], graph: Graph) -> None:
+    """Give each new layer a place after the last of those that feed it, which its targets in `order` come after."""
+    place = {i: at for at, i in enumerate(order)}
+    added: dict[int, list[int]] = {}
+    for i in graph.topological_order:
+        if i not in place:
+            place[i] = max((place[link.source] for link in graph.incoming[i]), default=-1)
+            added.setdefault(place[i], []).append(i)
+    if added:
+        merged = list(added.get(-1, []))
+        for at, i in enumerate(order):
+            merged += [i, *added.get(at, [])]
+        order[:] = merged
+
+
+def _heat(axes: Any, image: Any, value: str, tau: float, first: int) -> None:
+    from matplotlib.colors import LogNorm, Normalize
+
+    label, title = _VALUES[value]
+    axes.set_title(title.format(tau=tau))
+    layers, graphs = image.shape
+    if not image.count():
+        common.say_instead(axes, "no layer has edges")
+        return
+    norm: Any = Normalize(0, 1)
+    if value in ("edges", "vertices"):
+        low, high = common.log_limits(image.compressed()) or (0.5, 1.0)
+        norm = LogNorm(low, high) if high > 50 * low else Normalize(0, high)
+    map_ = common.sequential_map().with_extremes(bad=colors.PAPER, under=colors.GRAY)
+    extent = (first - 0.5, first + graphs - 0.5, layers - 0.5, -0.5)
+    drawn = axes.imshow(image, cmap=map_, norm=norm, aspect="auto", interpolation="nearest", extent=extent)
+    axes.figure.colorbar(drawn, ax=axes, label=label, fraction=0.05, pad=0.02)
+    common.whole_ticks(axes.xaxis)
+
+
+def _thousands(axis: Any) -> None:
+    common.whole_ticks(axis)
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")

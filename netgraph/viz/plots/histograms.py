@@ -1,0 +1,201 @@
+"""How many edges vertices have, and how large weights are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from netgraph.errors import OptionError, unknown_name
+from netgraph.figures import axes_or_new, figure_or_new, literal
+from netgraph.graph import Graph
+from netgraph.graph.columns import Array
+from netgraph.viz import colors
+from netgraph.viz.plots import common
+
+WeightGroups = Literal["layer", "link", "birth"]
+
+_GROUPS = ("layer", "link", "birth")
+_UNIT_BINS = 60
+"""Up to this degree every number has a bin of its own."""
+_WIDE = 50.0
+"""From this ratio of counts on, the axis of counts is logarithmic."""
+_MOST_WEIGHT_BINS = 81
+
+
+def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
+    """Draw how many edges enter and leave the vertices: two histograms, with a line per role of layers.
+
+    An edge of a convolution is one tap. Wires count.
+
+    Args:
+        graph: any graph.
+        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+
+    Returns:
+        The figure, with axes for edges in and edges out.
+
+    Raises:
+        OptionError: when matplotlib is not installed.
+
+    Cost: O(edges + vertices).
+    """
+    figure = figure_or_new(figure, 9.5, 4.0)
+    table = graph.edges
+    layers = list(graph.layers_by_id.values())
+    roles = np.repeat([layer.role for layer in layers], np.diff(graph.vertices.offsets))
+    sides = (("edges into a vertex", table.target_row, ("hidden", "output")),
+             ("edges out of a vertex", table.source_row, ("input", "hidden")))  # fmt: skip
+    for axes, (label, rows, shown) in zip(figure.subplots(1, 2), sides, strict=True):
+        degrees = np.bincount(rows, minlength=graph.num_vertices)
+        _degree_panel(axes, {role: degrees[roles == role] for role in shown})
+        axes.set_xlabel(label + (" (every tap is one)" if any(kind.taps > 1 for kind in table.link_kinds) else ""))
+        axes.set_ylabel("vertices")
+    figure.suptitle(f"Degrees: {common.size_in_words(graph)}")
+    return figure
+
+
+def _degree_panel(axes: Any, degrees: dict[str, Array]) -> None:
+    there = {role: values for role, values in degrees.items() if len(values)}
+    top = max(int(values.max()) for values in there.values())
+    bins = _degree_bins(max(top, 1))
+    counts = {role: np.histogram(values, bins)[0] for role, values in there.items()}
+    for role, values in there.items():
+        label = f"{role} ({common.count(len(values), 'vertex', 'vertices')}, {values.mean():.3g} on average)"
+        axes.stairs(counts[role], bins, fill=True, alpha=0.35, color=common.line_color(role), label=label)
+        axes.stairs(counts[role], bins, color=common.line_color(role), linewidth=1.2)
+    if top > _UNIT_BINS:
+        axes.set_xscale("symlog", linthresh=1.0, linscale=0.4)
+        common.plain_log(axes.xaxis)
+    else:
+        common.whole_ticks(axes.xaxis)
+    if common.spread_wide(np.concatenate(list(counts.values())), _WIDE):
+        axes.set_yscale("log")
+        common.plain_log(axes.yaxis)
+    else:
+        common.whole_ticks(axes.yaxis)
+    axes.margins(y=0.25)  # room for the legend
+    axes.legend(frameon=False, fontsize="small", loc="upper right")
+
+
+def _degree_bins(top: int) -> Array:
+    """Edges of bins halfway between whole numbers: one number each, or numbers by their ratio and 0 by itself."""
+    if top <= _UNIT_BINS:
+        return np.arange(top + 2) - 0.5
+    firsts = np.unique(np.rint(np.geomspace(1, top + 1, 40)).astype(np.int64))
+    return np.concatenate([[-0.5], firsts - 0.5])
+
+
+def plot_weights(
+    graph: Graph, *, ax: Any = None, by: WeightGroups = "layer", magnitude: bool = False, most: int = 10
+) -> Any:
+    """Draw histograms of the weights of trainable edges, one line per group.
+
+    Weights of exactly 0, which many rules give to new edges, are a dot at 0 with their number.
+
+    Args:
+        graph: any graph.
+        ax: matplotlib axes to draw into; new ones by default.
+        by: groups: "layer", by the layer that edges lead into; "link"; or "birth", by the rewrite that made them.
+        magnitude: draw absolute weights on a logarithmic axis, which parts small ones from 0, which is at the left.
+        most: lines at most. The largest groups (of births: the last) have their own, all others share one.
+
+    Returns:
+        The axes.
+
+    Raises:
+        OptionError: for an unknown `by` or `most` below 1, or when matplotlib is not installed.
+
+    Cost: O(edges).
+    """
+    if by not in _GROUPS:
+        raise OptionError(unknown_name("group", by, _GROUPS))
+    if most < 1:
+        raise OptionError(f"most={most} is below 1 line.")
+    axes = axes_or_new(ax, 8.0, 4.8)
+    free = ~graph.edges.frozen
+    weights = graph.edges.weight[free].astype(np.float64)
+    group, names = _merged(*_groups(graph, by, free), by, most)
+    bins = _weight_bins(weights, magnitude)
+    for k, name in enumerate(names):
+        own = weights[group == k]
+        zeros = int(np.count_nonzero(own == 0))
+        sizes = np.abs(own[own != 0]) if magnitude else own[own != 0]
+        label = f"{name}: {common.count(len(own), 'edge', 'edges')}" + (f", {zeros:,} of weight 0" if zeros else "")
+        color = f"C{k % 10}"
+        axes.stairs(np.histogram(sizes, bins)[0], bins, color=color, linewidth=1.3, label=label)
+        if zeros:
+            at = bins[0] * (bins[0] / bins[1]) ** (1 + k) if magnitude else 0.0
+            axes.plot([at], [zeros], marker="o", color=color, markersize=5, linestyle="none")
+    _weight_axes(axes, weights, magnitude)
+    if names:
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1), title=_heading(by))
+    axes.set_title(f"Weights of {common.count(len(weights), 'trainable edge', 'trainable edges')}")
+    return axes
+
+
+def _groups(graph: Graph, by: str, free: Array) -> tuple[Array, dict[int, str]]:
+    """(trainable edges,) number of the group of each, and names by number, in the order of the legend."""
+    layers = common.ordered(graph)
+    if by == "birth":
+        births = graph.edges.birth[free].astype(np.int64)
+        return births, {int(b): "start" if b == 0 else f"rewrite {b}" for b in np.unique(births)}
+    links = list(graph.links_by_key.values())
+    of_edge = graph.edges.link[free]
+    if by == "link":
+        name = {i: literal(layer.name, 16) for i, layer in graph.layers_by_id.items()}
+        port = {k.key: f" at port {k.port}" if k.port else "" for k in links}
+        return of_edge, {i: f"{name[k.source]} → {name[k.target]}{port[k.key]}" for i, k in enumerate(links)}
+    place = {layer.id: at for at, layer in enumerate(layers)}
+    target = np.array([place[k.target] for k in links], dtype=np.int64)
+    return target[of_edge], {at: literal(layer.name) for at, layer in enumerate(layers)}
+
+
+def _merged(group: Array, names: dict[int, str], by: str, most: int) -> tuple[Array, list[str]]:
+    """(edges,) line of each edge, and names of the lines: groups that are there, the last for all beyond `most`."""
+    present, sizes = np.unique(group, return_counts=True)
+    if len(present) <= most:
+        own = present
+    else:
+        rank = np.argsort(-present if by == "birth" else -sizes, kind="stable")
+        own = np.sort(present[rank[: most - 1]])
+    rest = len(present) - len(own)
+    found = np.searchsorted(own, group)
+    known = (found < len(own)) & (own[np.minimum(found, len(own) - 1)] == group) if len(own) else group < group
+    kind = {"birth": "earlier rewrites", "layer": "other layers", "link": "other links"}[by]
+    more = [f"{rest:,} {kind}"] if rest else []
+    return np.where(known, found, len(own)), [names[int(k)] for k in own] + more
+
+
+def _weight_bins(weights: Array, magnitude: bool) -> Array:
+    """Edges of bins; 0 lies in the middle of one of them, or below all of them."""
+    bins = min(2 * int(np.sqrt(len(weights))) + 5, _MOST_WEIGHT_BINS)  # odd
+    if magnitude:
+        sizes = np.abs(weights[weights != 0])
+        low, high = (float(sizes.min()), float(sizes.max())) if len(sizes) else (0.1, 1.0)
+        return np.geomspace(low * 0.999, max(high, low * 10) * 1.001, bins + 1)
+    largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+    return np.linspace(-largest, largest, bins + 1)
+
+
+def _weight_axes(axes: Any, weights: Array, magnitude: bool) -> None:
+    axes.set_xlabel(("|weight|" if magnitude else "weight") + (" (dots: weight 0)" if (weights == 0).any() else ""))
+    axes.set_ylabel("edges")
+    if not len(weights):
+        common.say_instead(axes, "no trainable edges")
+        return
+    if magnitude:
+        axes.set_xscale("log")
+    else:
+        axes.axvline(0, color=colors.FAINT, linewidth=0.8, zorder=0)
+    if axes.get_ylim()[1] > _WIDE:
+        axes.set_yscale("log")
+        common.plain_log(axes.yaxis)
+        axes.set_ylim(bottom=0.7)
+    else:
+        common.whole_ticks(axes.yaxis)
+    axes.grid(alpha=0.3)
+
+
+def _heading(by: str) -> str:
+    return {"layer": "edges into", "link": "edges of", "birth": "edges made by"}[by]
