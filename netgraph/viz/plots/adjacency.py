@@ -59,8 +59,11 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
     drawn = axes.imshow(
         image, extent=(0, columns, rows, 0), aspect="auto", interpolation="nearest", **_look(image, value)
     )
-    _grid(axes, sources, targets)
+    _lines(axes, sources, targets)
     _color_bar(axes, drawn, image, value, (rows / shape[0], columns / shape[1]))
+    _names(axes, sources, targets)
+    if common.settled(axes):
+        _names(axes, sources, targets)  # names take room from the axes, in which fewer of them fit
     if not len(graph.edges):
         common.say_instead(axes, "no edges")
     axes.set_title(f"{common.size_in_words(graph)} among {common.count(graph.num_vertices, 'vertex', 'vertices')}")
@@ -129,22 +132,21 @@ def _color_bar(axes: Any, drawn: Any, image: Any, value: str, cell: tuple[float,
         common.plain_log(bar.ax.yaxis)
 
 
-def _grid(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
-    """Lines between layers, and their names."""
-    sides: tuple[tuple[Literal["x", "y"], list[Layer], str], ...] = (
-        ("y", sources, "sources"),
-        ("x", targets, "targets"),
-    )
-    for axis, layers, label in sides:
-        sizes = np.array([len(layer) for layer in layers])
-        ends = np.cumsum(sizes)
+def _lines(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
+    """Lines between layers, and between the vertices of small ones."""
+    for layers, draw_line in ((sources, axes.axhline), (targets, axes.axvline)):
+        ends = np.cumsum([len(layer) for layer in layers]).tolist()
         if len(layers) <= _MOST_LINES:
-            draw_line = axes.axhline if axis == "y" else axes.axvline
             for cell in range(1, ends[-1]) if ends[-1] <= _MOST_CELLS else ():
                 draw_line(cell, color=colors.FAINT, linewidth=0.5)
-            for end in ends[:-1].tolist():
+            for end in ends[:-1]:
                 draw_line(end, color=colors.QUIET, linewidth=0.7)
+
+
+def _names(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
+    for axis, layers in (("y", sources), ("x", targets)):
+        sizes = np.array([len(layer) for layer in layers])
         names = [common.sized(layer) for layer in layers]
-        missing = common.name_along(axes, axis, names, ends - sizes / 2, sizes)
-        set_label = axes.set_ylabel if axis == "y" else axes.set_xlabel
-        set_label(f"{label}, by layer (vertices){common.left_out(missing)}")
+        missing = common.name_along(axes, axis, names, np.cumsum(sizes) - sizes / 2, sizes)
+        label = f"{'sources' if axis == 'y' else 'targets'}, by layer (vertices){common.left_out(missing)}"
+        axes.set(**{f"{axis}label": label})

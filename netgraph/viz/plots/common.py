@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -60,12 +60,12 @@ def diverging_map() -> Any:
     return LinearSegmentedColormap.from_list("netgraph signed", [down, near_down, colors.FAINT, near_up, up])
 
 
-def name_along(axes: Any, axis: Literal["x", "y"], names: Sequence[str], middles: Array, sizes: Array) -> int:
+def name_along(axes: Any, axis: str, names: Sequence[str], middles: Array, sizes: Array) -> int:
     """Write names beside an axis, wide ones first, and leave out those that would overlap.
 
     Args:
         axes: with the limits of the axis set.
-        axis: which axis; names along x are written upwards unless all fit.
+        axis: "x" or "y"; names along x are written upwards unless all fit.
         names: text ready for matplotlib.
         middles, sizes: (names,) place and length of what is named, in the units of the axis.
 
@@ -88,6 +88,15 @@ def name_along(axes: Any, axis: Literal["x", "y"], names: Sequence[str], middles
     set_ticks(middles[chosen], [names[k] for k in chosen], fontsize=8, **options)
     axes.tick_params(axis=axis, length=0)
     return len(names) - len(chosen)
+
+
+def settled(axes: Any) -> bool:
+    """Let the figure find its layout, where it has one of its own, and say whether it did."""
+    figure = axes.figure.figure  # that of a part of a figure is the whole
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    return engine is not None
 
 
 def left_out(n: int) -> str:

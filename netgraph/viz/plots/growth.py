@@ -78,7 +78,12 @@ def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None 
         _metric(axes[-1], journal, metric, places[1:])
     common.whole_ticks(axes[-1].xaxis)
     axes[-1].set_xlabel("rewrite" if over == "rewrite" else "epochs trained")
-    figure.suptitle(f"{common.count(len(sizes) - 1, 'rewrite', 'rewrites')}: {sizes[0, 0]:,} → {sizes[-1, 0]:,} edges")
+    steps = (
+        common.count(len(rules), "rewrite", "rewrites")
+        if journal is not None
+        else common.count(len(sizes), "graph", "graphs")
+    )
+    figure.suptitle(f"{steps}: {sizes[0, 0]:,} → {sizes[-1, 0]:,} edges")
     return figure
 
 

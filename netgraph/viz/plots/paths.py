@@ -70,6 +70,9 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
         if (own > 0).any():
             names.append(literal(layer.name))
             rows.append(np.quantile(own[own > 0], QUANTILES))
+    if not rows:
+        common.say_instead(axes, "all path weight goes through wires")
+        return
     table, places = np.array(rows), np.arange(len(rows))
     color = colors.ROLES["input"][1]
     few = len(rows) <= _MOST_NUMBERS
@@ -82,8 +85,9 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
     marks = {"marker": "_", "markersize": 14, "linestyle": "none", "markeredgewidth": 2} if few else {}
     axes.plot(places, table[:, 2], color=color, label="median", **marks)
     axes.set_yscale("log")
-    low, high = float(table[:, 0].min()), float(table[:, 4].max())
-    axes.set_ylim(low / 1.5, high * 1.5 * (high / low) ** 0.12 * 2)  # the legend stands above the bars
+    largest = float(table[:, 4].max())
+    smallest = max(float(table[:, 0].min()), largest * 1e-30)
+    axes.set_ylim(smallest / 1.5, 3 * largest * (largest / smallest) ** 0.12)  # the legend stands above the bars
     axes.set_xlim(-0.5, len(names) - 0.5)
     missing = common.name_along(axes, "x", names, places.astype(float), np.ones(len(names)))
     axes.set_xlabel(f"edges into layer{common.left_out(missing)}")
