@@ -210,6 +210,12 @@ def test_lines_are_told_apart_and_the_legend_covers_none(report):
     assert legend.get_window_extent().x0 >= figure.axes[0].get_window_extent().x1
 
 
+def test_names_are_drawn_as_they_are(report):
+    named = StudyReport(replace(STUDY, name="$shapes^2$"), report.outcomes)
+    title = _scores(named, _density_axis).axes[0].title
+    assert title._preprocess_math(title.get_text()) == ("$shapes^2$", False)
+
+
 def test_densities_that_came_out_otherwise_have_a_table(report):
     assert "## Density that came out" not in report.to_markdown()
     job = Job(method="rigl", seed=0, density=0.1)

@@ -1,6 +1,7 @@
 """NAGN: which layers are too narrow. Golden values were computed apart, in float64."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,20 @@ def test_the_table_and_the_plot_tell_every_layer():
     np.testing.assert_array_equal(line.get_ydata(), known["g"])
     np.testing.assert_array_equal(near.get_ydata(), found.neighbours)
     assert found.plot(ax=axes) is axes
+
+
+def test_names_of_layers_are_drawn_as_they_are():
+    axes = expressiveness([1.0, 2.0], [4, 4], names=["$x^2$", "n" * 100]).plot()
+    labels = [label._preprocess_math(label.get_text()) for label in axes.get_xticklabels()]
+    assert labels[0] == ("$x^2$", False)
+    assert len(labels[1][0]) < 40
+    assert axes._repr_png_().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_the_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+        expressiveness([1.0, 2.0], [4, 4]).plot()
 
 
 def test_values_of_layers_come_from_the_vertices():

@@ -117,8 +117,9 @@ def plot_weights(
     weights = graph.edges.weight[free].astype(np.float64)
     group, names = _merged(*_groups(graph, by, free), by, most)
     bins = _weight_bins(weights, magnitude)
-    for k, name in enumerate(names):
-        own = weights[group == k]
+    ordered, ends = weights[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group, minlength=len(names)))
+    parts = np.split(ordered, ends[:-1]) if names else []
+    for k, (name, own) in enumerate(zip(names, parts, strict=True)):
         zeros = int(np.count_nonzero(own == 0))
         sizes = np.abs(own[own != 0]) if magnitude else own[own != 0]
         label = f"{name}: {common.count(len(own), 'edge', 'edges')}" + (f", {zeros:,} of weight 0" if zeros else "")
@@ -138,8 +139,8 @@ def _groups(graph: Graph, by: str, free: Array) -> tuple[Array, dict[int, str]]:
     """(trainable edges,) number of the group of each, and names by number, in the order of the legend."""
     layers = common.ordered(graph)
     if by == "birth":
-        births = graph.edges.birth[free].astype(np.int64)
-        return births, {int(b): "start" if b == 0 else f"rewrite {b}" for b in np.unique(births)}
+        births, group = np.unique(graph.edges.birth[free], return_inverse=True)
+        return group, {k: f"rewrite {b}" if b else "start" for k, b in enumerate(births.tolist())}
     links = list(graph.links_by_key.values())
     of_edge = graph.edges.link[free]
     if by == "link":
@@ -153,18 +154,18 @@ def _groups(graph: Graph, by: str, free: Array) -> tuple[Array, dict[int, str]]:
 
 def _merged(group: Array, names: dict[int, str], by: str, most: int) -> tuple[Array, list[str]]:
     """(edges,) line of each edge, and names of the lines: groups that are there, the last for all beyond `most`."""
-    present, sizes = np.unique(group, return_counts=True)
-    if len(present) <= most:
-        own = present
-    else:
-        rank = np.argsort(-present if by == "birth" else -sizes, kind="stable")
+    sizes = np.bincount(group)
+    own = present = np.flatnonzero(sizes)
+    if len(present) > most:
+        rank = np.argsort(-present if by == "birth" else -sizes[present], kind="stable")
         own = np.sort(present[rank[: most - 1]])
     rest = len(present) - len(own)
-    found = np.searchsorted(own, group)
-    known = (found < len(own)) & (own[np.minimum(found, len(own) - 1)] == group) if len(own) else group < group
+    # Short numbers are sorted in linear time.
+    line = np.full(len(sizes), len(own), np.uint16)
+    line[own] = np.arange(len(own))
     kind = {"birth": "earlier rewrites", "layer": "other layers", "link": "other links"}[by]
     more = [f"{rest:,} {kind}"] if rest else []
-    return np.where(known, found, len(own)), [names[int(k)] for k in own] + more
+    return line[group], [names[int(k)] for k in own] + more
 
 
 def _weight_bins(weights: Array, magnitude: bool) -> Array:

@@ -128,7 +128,7 @@ def _draw_reads(figure: Any, image: Array, on_grid: bool) -> None:
     unused = int(np.count_nonzero(image == 0))
     drawn = axes.imshow(
         np.ma.masked_equal(image, 0),
-        cmap=common.sequential_map().with_extremes(bad=colors.FAINT),
+        cmap=common.sequential_map().with_extremes(bad=colors.MISSING),
         vmin=0, vmax=max(image.max(), 1), interpolation="nearest", aspect=_aspect(image),
     )  # fmt: skip
     bar = figure.colorbar(drawn, ax=axes, shrink=0.75, label="edges times places that read" if on_grid else "edges")
@@ -158,7 +158,7 @@ def _draw_fields(figure: Any, panels: Any, images: Array, log: float, measure: s
         wide = high > 100 * low
         norm = LogNorm(max(low, high * 1e-4), high) if wide else Normalize(0, high)
         map_ = common.sequential_map()
-    map_ = map_.with_extremes(bad=colors.FAINT)
+    map_ = map_.with_extremes(bad=colors.MISSING)
     for axes, image in zip(panels, images, strict=True):
         shown = np.ma.masked_equal(image, 0)
         axes.imshow(shown, cmap=map_, norm=norm, interpolation="nearest", aspect=_aspect(image))
