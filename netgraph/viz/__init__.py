@@ -2,10 +2,21 @@
 
 from netgraph.viz.delta import draw_delta
 from netgraph.viz.draw import Drawing, draw
-from netgraph.viz.plots import plot_adjacency
+from netgraph.viz.plots import (
+    plot_adjacency,
+    plot_degrees,
+    plot_density,
+    plot_growth,
+    plot_paths,
+    plot_receptive_fields,
+    plot_tau_core,
+    plot_weights,
+)
+from netgraph.viz.timelines import Timeline, timeline
 
 __all__ = [
     "Drawing",
+    "Timeline",
     "draw",
     "draw_delta",
     "plot_adjacency",
@@ -16,4 +27,5 @@ __all__ = [
     "plot_receptive_fields",
     "plot_tau_core",
     "plot_weights",
+    "timeline",
 ]
