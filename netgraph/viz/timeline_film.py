@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer
 from netgraph.graph.columns import Array
-from netgraph.viz.layout import Layout, Pixels, layout, operations, shortened
+from netgraph.viz.layout import Layout, Pixels, layout, shortened
 from netgraph.viz.timeline_steps import Step
 
 MOST_VERTICES = 1500
@@ -123,10 +123,9 @@ class Film:
             return False
         return int(self.widths[place].counts[:, 0].max()) == math.prod(self.pixels)
 
-    def label(self, place: int) -> tuple[str, str]:
-        """Name of a layer and what it does, in a few words each."""
-        layer = self.layers[place]
-        return shortened(layer.name), ", ".join(operations(layer))
+    def label(self, place: int) -> str:
+        """Name of a layer, shortened when it is long."""
+        return shortened(self.layers[place].name) or "(no name)"
 
 
 class TooManyThingsError(OptionError):

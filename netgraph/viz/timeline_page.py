@@ -14,7 +14,7 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
-from netgraph.viz.colors import ADDED, CHANGED, FAINT, GRAY, INK, PAPER, POSITIVE, QUIET, REMOVED, ROLES
+from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, PAPER, POSITIVE, QUIET, REMOVED, ROLES
 from netgraph.viz.timeline_film import Edges, Film, Track, Vertices, changes
 from netgraph.viz.timeline_scene import Scene, make_scene
 
@@ -28,7 +28,7 @@ LIGHT: Mapping[str, str] = {
     "going": REMOVED,
     "positive": POSITIVE[1],
     # Not the red of other pictures: here red is what will go.
-    "negative": CHANGED,
+    "negative": "#9a5fb4",
     **{role: fill for role, (fill, _) in ROLES.items()},
     **{f"{role}-line": line for role, (_, line) in ROLES.items()},
 }
@@ -41,7 +41,7 @@ DARK: Mapping[str, str] = {
     "new": "#3ddc84",
     "going": "#ff6b5e",
     "positive": "#6cb2f5",
-    "negative": "#d9a441",
+    "negative": "#c79be0",
     "input": "#1d3a5f",
     "input-line": "#7fb0ea",
     "hidden": "#2c3138",
@@ -97,7 +97,6 @@ def _visible(text: str) -> str:
 
 
 def _data(film: Film) -> dict[str, Any]:
-    names = [film.label(at) for at in range(len(film.layers))]
     data: dict[str, Any] = {
         "steps": [
             {"heading": _visible(said.heading), "facts": [[_visible(k), _visible(v)] for k, v in said.facts],
@@ -106,8 +105,9 @@ def _data(film: Film) -> dict[str, Any]:
             for number, said in enumerate(film.said)
         ],
         "layers": [
-            {"name": _visible(name), "role": layer.role, "changes": changes(track.counts)}
-            for (name, _), layer, track in zip(names, film.layers, _by_layer(film), strict=True)
+            {"name": _visible(film.label(at)), "full": _visible(layer.name), "role": layer.role,
+             "changes": changes(track.counts)}
+            for at, (layer, track) in enumerate(zip(film.layers, _by_layer(film), strict=True))
         ],
         "links": [{"ends": track.ends, "changes": changes(track.counts)} for track in film.links],
         "scenes": [_scene(make_scene(film, portrait=portrait)) for portrait in (False, True)],
@@ -129,7 +129,7 @@ def _scene(scene: Scene) -> dict[str, Any]:
         "width": scene.width,
         "height": round(scene.height, 1),
         "boxes": np.round(scene.boxes, 1).tolist(),
-        "room": round(scene.room, 1),
+        "rooms": np.round(scene.rooms, 1).tolist(),
         "base": round(scene.base, 2),
         "unit": round(scene.unit, 3),
         "bows": [[a, b, round(crest, 1), between] for a, b, crest, between in scene.bows],

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 _GIF_WIDTHS, _PNG_WIDTH = (800, 680, 560, 440), 1000
 _MOST_BYTES = 4_000_000
-_COLORS = 64
+# Colours of a GIF, and how far others stay away from those that mean something.
+_COLORS, _APART = 96, 20
 # Heights of what stands above and below the scene, in its units.
 _HEAD, _FOOT = 66.0, 62.0
 _SHARPNESS = 2
+_SMALLEST = 11
 _MISSING = "Pictures of a timeline need the package matplotlib: pip install netgraph[viz]."
 _BENDS = 12
 # Milliseconds: a film takes so long, a step between so short and so long, and the last one.
@@ -39,17 +41,22 @@ def render_png(film: Film, step: int) -> bytes:
 
 def render_gif(film: Film) -> bytes:
     """All steps as a GIF that loops; 800 pixels wide, less where that would take more than 4 MB."""
-    from PIL import Image
+    from PIL.Image import Resampling
 
     scene = make_scene(film, portrait=False)
-    pictures = [_paint(film, scene, step, _GIF_WIDTHS[0]) for step in range(film.final + 1)]
-    data = _gif(pictures)
+
+    def painted(width: int) -> list[Image]:
+        return [_paint(film, scene, step, width) for step in range(film.final + 1)]
+
+    pictures = painted(_GIF_WIDTHS[0])
+    if len(data := _gif(pictures)) <= _MOST_BYTES:
+        return data
     for width in _GIF_WIDTHS[1:]:
-        if len(data) <= _MOST_BYTES:
-            break
         size = (width, round(pictures[0].height * width / pictures[0].width))
-        data = _gif([picture.resize(size, Image.Resampling.LANCZOS) for picture in pictures])
-    return data
+        if len(_gif([picture.resize(size, Resampling.LANCZOS) for picture in pictures])) <= 0.95 * _MOST_BYTES:
+            break
+    # Once the size is known, letters are painted anew: shrunk ones cannot be read.
+    return _gif(painted(width))
 
 
 def _gif(pictures: list[Image]) -> bytes:
@@ -76,10 +83,15 @@ def _palette(pictures: list[Image]) -> Image:
     sheet = Image.new("RGB", (width, height * len(chosen)))
     for row, step in enumerate(chosen):
         sheet.paste(pictures[step], (0, row * height))
-    exact = list(bytes.fromhex("".join(color[1:] for color in dict.fromkeys(LIGHT.values()))))
-    found = sheet.quantize(_COLORS - len(exact) // 3, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    exact = np.array([list(bytes.fromhex(color[1:])) for color in dict.fromkeys(LIGHT.values())])
+    faint = (exact + 2 * 255) // 3
+    found = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    others = np.concatenate([faint, np.array(found).reshape(-1, 3)])
+    # Close to an exact colour, another one would take its place here and there.
+    apart = np.abs(others[:, None] - exact).sum(axis=2).min(axis=1) > _APART
+    colors = np.concatenate([exact, others[apart]])[:_COLORS]
     palette = Image.new("P", (1, 1))
-    palette.putpalette((exact + found)[: 3 * _COLORS])
+    palette.putpalette(colors.ravel().tolist())
     return palette
 
 
@@ -148,7 +160,9 @@ def _paint_frame(brush: _Brush, film: Film, place: int, count: int, fresh: bool)
     x, y, w, h = brush.scene.boxes[place].tolist()
     color = LIGHT["new"] if fresh else LIGHT[f"{film.layers[place].role}-line"]
     brush.box(x, y, w + 8, h + 8, None, color, 1.0)
-    brush.write(f"{_line(film.label(place)[0])} · {count:,}", x, y - h / 2 - 14, brush.scene.room, 14, LIGHT["ink"])
+    brush.write(
+        f"{_line(film.label(place))} · {count:,}", x, y - h / 2 - 14, brush.scene.rooms[place], 14, LIGHT["ink"]
+    )
 
 
 def _paint_dots(brush: _Brush, film: Film, vertices: Vertices, step: int) -> None:
@@ -216,8 +230,11 @@ def _paint_box(brush: _Brush, film: Film, place: int, count: int, added: int, go
     brush.box(x, y, w, h, LIGHT[role], line, 2.6 if added or going else 1.2)
     change = f" +{added:,}" if added and not fresh else f" \u2212{going:,}" if going else ""
     color = LIGHT["new"] if added else LIGHT["going"] if going else LIGHT["quiet"]
-    name = _line(film.label(place)[0])
-    if w >= 64:
+    name = _line(film.label(place))
+    if w >= 64 and h < 34:
+        if h >= 14:
+            brush.write(f"{name} · {count:,}{change}", x, y, w - 8, 12, LIGHT["ink"])
+    elif w >= 64:
         brush.write(name, x, y - 9, w - 8, 14, LIGHT["ink"], bold=True)
         brush.write(f"{count:,}{change}", x, y + 9, w - 8, 13, color)
     elif w >= 13:
@@ -316,7 +333,7 @@ class _Brush:
         """A text in one line around a point, cut to the room that it has and kept inside the picture."""
         from PIL import Image, ImageDraw
 
-        font = _font(max(8 * _SHARPNESS, round(size * self._scale)), bold)
+        font = _font(max(_SMALLEST * _SHARPNESS, round(size * self._scale)), bold)
         while len(text) > 1 and font.getlength(text) > room * self._scale:
             text = text[:-2].rstrip() + "…"
         length = font.getlength(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Scene:
         width, height: size of the scene.
         boxes: (layers, 4) middle, width and height of each layer, heading left out; where only layers are shown, of
             the largest it ever has.
-        room: how long the name of a layer may be.
+        rooms: how long the name of each layer may be, where vertices are shown.
         base, unit: where only layers are shown, a layer of n vertices is `base + unit * log2(1 + n)` long.
         bows: links that bend around layers between their ends, where there are any in a step: (source, target,
             coordinate of the crest across the direction of the flow, layers between).
@@ -42,7 +43,7 @@ class Scene:
     width: float
     height: float
     boxes: Array
-    room: float
+    rooms: tuple[float, ...]
     base: float
     unit: float
     bows: tuple[Bow, ...]
@@ -86,55 +87,73 @@ def _stacks(film: Film, columns: Sequence[int]) -> list[list[int]]:
 
 def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, int]], portrait: bool) -> Scene:
     assert film.vertices is not None
-    own, sizes = _inner(film, portrait)
     stacks = _stacks(film, columns)
     n = len(stacks)
     along, across = _NARROW[::-1] if portrait else _WIDE
     head = np.array([_LABEL, 0.0]) if portrait else np.array([0.0, _LABEL])
-    thick = np.array([max(sizes[at][0] for at in stack) for stack in stacks])
-    tall = [sum(sizes[at][1] for at in stack) for stack in stacks]
     top = _MARGIN + (_BOW if bowed else 0.0)
     free = [across - top - _MARGIN - len(stack) * head[1] - (len(stack) - 1) * _GAP for stack in stacks]
     least = min(90.0, 0.5 * (along - 2 * _MARGIN) / n)
-    flow = along - 2 * _MARGIN - n * head[0] - (n - 1) * least
-    scale = min(_LARGEST_CELL / film.places.cell, *(max(f, 40.0) / t for f, t in zip(free, tall, strict=True)))
-    if not portrait or n > 4:
-        scale = min(scale, max(flow, 0.3 * along) / float(thick.sum()))
-    if portrait:  # a narrow scene is as high as it needs to be
+    # A narrow scene is as high as it needs to be.
+    flow = math.inf if portrait and n <= 4 else along - 2 * _MARGIN - n * head[0] - (n - 1) * least
+    own, sizes, scale = _inner(film, stacks, free, max(flow, 0.3 * along), portrait)
+    thick = np.array([max(sizes[at][0] for at in stack) for stack in stacks])
+    if portrait:
         along = max(along, float(thick.sum()) * scale + n * head[0] + (n - 1) * least + 2 * _MARGIN)
     gap = (along - 2 * _MARGIN - n * head[0] - float(thick.sum()) * scale) / max(n - 1, 1)
     middles = np.zeros((len(film.layers), 2))
     at_flow = _MARGIN if n > 1 else _MARGIN + gap / 2
-    for stack, width, length, room in zip(stacks, thick, tall, free, strict=True):
+    for stack, width, room in zip(stacks, thick, free, strict=True):
         at_flow += head[0]
-        at_across = top + (room - length * scale) / 2
+        at_across = top + (room - sum(sizes[at][1] for at in stack) * scale) / 2
         for at in stack:
             at_across += head[1]
             middles[at] = (at_flow + width * scale / 2, at_across + sizes[at][1] * scale / 2)
             at_across += sizes[at][1] * scale + _GAP
         at_flow += width * scale + gap
-    points = middles[film.vertices.layer] + own * scale
     boxes = np.concatenate([middles, sizes * scale], axis=1)
     bows = _bows(boxes, columns, bowed, head[1] + 14.0)
-    room = across - 2 * _MARGIN if portrait else float(thick.min()) * scale + 0.9 * gap
+    beside = {at: len(stack) for stack in stacks for at in stack}
+    rooms = [(across - 2 * _MARGIN) / beside[at] if portrait else float(thick[columns[at]]) * scale + 0.9 * gap
+             for at in range(len(columns))]  # fmt: skip
     radius = max(1.2, _VERTEX_SHARE * film.places.cell * scale)
-    return _turned(portrait, along, across, boxes, room, 0.0, 0.0, bows, points, radius)
+    points = middles[film.vertices.layer] + own * scale
+    return _turned(portrait, along, across, boxes, rooms, 0.0, 0.0, bows, points, radius)
 
 
-def _inner(film: Film, portrait: bool) -> tuple[Array, Array]:
-    """Vertices relative to the middle of their layer, and sizes of the layers, along and across the flow."""
+def _inner(
+    film: Film, stacks: Sequence[Sequence[int]], free: Sequence[float], flow: float, portrait: bool
+) -> tuple[Array, Array, float]:
+    """Vertices relative to the middle of their layer, sizes of the layers, along and across the flow, and a scale.
+
+    Layers stand across the flow; where many of them share a column, they lie along it if that makes vertices larger.
+    """
     assert film.vertices is not None
     places, layer = film.places.places(film.vertices.ids), film.vertices.layer
     own, sizes = np.zeros_like(places), np.zeros((len(film.layers), 2))
+    image = np.array([film.is_image(at) for at in range(len(film.layers))])
     for at in range(len(film.layers)):
         inside = layer == at
         low, high = places[inside].min(axis=0), places[inside].max(axis=0)
         own[inside] = places[inside] - (low + high) / 2
         sizes[at] = high - low + film.places.cell
-        # In a narrow scene long layers lie down, and images, which stay upright, are turned twice.
-        if portrait and film.is_image(at):
-            own[inside], sizes[at] = own[inside][:, ::-1], sizes[at][::-1]
-    return own, sizes
+    if portrait:  # images stay upright: they are turned twice
+        own[image[layer]], sizes[image] = own[image[layer]][:, ::-1], sizes[image][:, ::-1]
+    crowded = np.zeros(len(film.layers), bool)
+    crowded[[at for stack in stacks if len(stack) > 2 for at in stack]] = True
+    crowded &= ~image
+    lying = np.where(crowded[:, None], sizes[:, ::-1], sizes)
+    scales = [_scale(film.places.cell, some, stacks, free, flow) for some in (sizes, lying)]
+    if scales[1] > scales[0]:
+        return np.where(crowded[layer][:, None], own[:, ::-1], own), lying, scales[1]
+    return own, sizes, scales[0]
+
+
+def _scale(cell: float, sizes: Array, stacks: Sequence[Sequence[int]], free: Sequence[float], flow: float) -> float:
+    """The largest scale at which layers fit."""
+    thick = sum(max(sizes[at][0] for at in stack) for stack in stacks)
+    tall = [sum(sizes[at][1] for at in stack) for stack in stacks]
+    return float(min(_LARGEST_CELL / cell, flow / thick, *(max(f, 40.0) / t for f, t in zip(free, tall, strict=True))))
 
 
 def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, int]], portrait: bool) -> Scene:
@@ -142,7 +161,7 @@ def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, in
     n, most = len(stacks), max(map(len, stacks))
     along, across = _NARROW[::-1] if portrait else _WIDE
     if portrait:
-        along = max(along, n * 1.9 * _THIN)
+        along = max(along, n * max(40.0, min(1.9 * _THIN, 1500 / n)))
     top = _MARGIN + (_BOW if bowed else 0.0)
     pitch = (along - 2 * _MARGIN) / n
     thick = min(_THIN if portrait else _THICK, 0.55 * pitch)
@@ -162,8 +181,7 @@ def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, in
             boxes[at] = (_MARGIN + (number + 0.5) * pitch, start + length / 2, thick, length)
             start += length + gap
     bows = _bows(boxes, columns, bowed, 20.0)
-    room = pitch * 0.95 if not portrait else across - 2 * _MARGIN
-    return _turned(portrait, along, across, boxes, room, base, unit, bows, np.zeros((0, 2)), 0.0)
+    return _turned(portrait, along, across, boxes, [], base, unit, bows, np.zeros((0, 2)), 0.0)
 
 
 def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]], head: float) -> list[Bow]:
@@ -179,7 +197,7 @@ def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]]
     return result
 
 
-def _turned(portrait: bool, along: float, across: float, boxes: Array, room: float, base: float, unit: float,
+def _turned(portrait: bool, along: float, across: float, boxes: Array, rooms: Sequence[float], base: float, unit: float,
             bows: Sequence[Bow], points: Array, radius: float) -> Scene:  # fmt: skip
     # What stays empty across the flow is cut off: all of it in a wide scene, where that is its height.
     if not portrait:
@@ -196,4 +214,4 @@ def _turned(portrait: bool, along: float, across: float, boxes: Array, room: flo
     width, height = (across, along) if portrait else (along, across)
     if portrait:
         boxes, points = boxes[:, [1, 0, 3, 2]], points[:, ::-1]
-    return Scene(portrait, width, height, boxes, room, base, unit, tuple(bows), points, radius)
+    return Scene(portrait, width, height, boxes, tuple(rooms), base, unit, tuple(bows), points, radius)

@@ -190,7 +190,7 @@ def _proved(group: Sequence[Entry]) -> list[tuple[str, str]]:
     facts = [("Certificate", certificate.level + bound)]
     if certificate.measured is not None:
         m = certificate.measured
-        facts.append(("Measured change", f"{m.change:.2g} on {m.samples:,} samples"))
+        facts.append(("Measured", f"changes by {m.change:.2g} on {m.samples:,} samples"))
     return facts
 
 

@@ -169,7 +169,7 @@
     frame(x, y, w + 8, h + 8, 6);
     pen.strokeStyle = color; pen.lineWidth = 1 / scale; pen.globalAlpha = 0.6; pen.stroke(); pen.globalAlpha = 1;
     const above = y - h / 2 - 14;
-    write(`${layer.name} · ${spaced(all)}`, x, above, scene.room, 13, ink.ink);
+    write(`${layer.name} · ${spaced(all)}`, x, above, scene.rooms[place], 13, ink.ink);
   }
   function drawDots() {
     const r = scene.radius, p = scene.points;
@@ -246,13 +246,16 @@
     pen.stroke(); pen.setLineDash([]);
     const change = added && !fresh ? ` +${spaced(added)}` : going ? ` −${spaced(going)}` : "";
     const color = added ? ink.new : going ? ink.going : ink.quiet;
-    if (scene.portrait || w >= 64) {
+    const whole = `${layer.name} · ${spaced(all)}${change}`;
+    if ((scene.portrait || w >= 64) && h < 34) {
+      if (h >= 14) write(whole, x, y, w - 8, 11, ink.ink);
+    } else if (scene.portrait || w >= 64) {
       write(layer.name, x, y - size(12) * 0.65, w - 8, 12.5, ink.ink, "bold");
       write(spaced(all) + change, x, y + size(12) * 0.65, w - 8, 12, color);
     } else if (w >= 13) {
       pen.save();
       pen.translate(x, y); pen.rotate(-Math.PI / 2);
-      write(`${layer.name} · ${spaced(all)}${change}`, 0, 0, h - 8, 11, ink.ink, "normal", true);
+      write(whole, 0, 0, h - 8, 11, ink.ink, "normal", true);
       pen.restore();
     }
   }
@@ -357,6 +360,15 @@
     event.preventDefault();
   }
   (root.hasAttribute("data-alone") ? document : root).addEventListener("keydown", pressed);
+  // The whole name of a layer, where it had to be cut.
+  canvas.addEventListener("pointermove", (event) => {
+    const area = canvas.getBoundingClientRect();
+    const x = (event.clientX - area.left) / scale, y = (event.clientY - area.top) / scale;
+    const inside = ([a, b, w, h]) => Math.abs(x - a) < w / 2 + 4 && Math.abs(y - b) < h / 2 + 4;
+    const place = scene.boxes.findIndex((own, k) => at(film.layers[k].changes, step)[0] && inside(own));
+    const layer = film.layers[place];
+    canvas.title = layer ? `${layer.full}: ${counted(at(layer.changes, step)[0], "vertex", "vertices")}` : "";
+  });
   slider.addEventListener("input", () => { stop(); show(Number(slider.value)); });
   playButton.addEventListener("click", toggle);
   find(".back").addEventListener("click", () => { stop(); show(step - 1); });
@@ -379,7 +391,7 @@
   }
   root.film = { show, play, stop, inspect };
   slider.max = final;
-  slider.disabled = playButton.disabled = !final;
+  root.classList.toggle("single", !final);
   speed.value = final <= 12 ? "1" : final <= 60 ? "2" : final <= 120 ? "4" : "8";
   show(0);
   measure();
