@@ -103,7 +103,7 @@ class Timeline:
         # A frame of its own keeps ids, styles and keys of several timelines in one notebook apart.
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" title="{escape(self.film.title)}" '
-            'style="width:100%;height:820px;border:0" loading="lazy"></iframe>'
+            'style="width:100%;height:720px;border:0" loading="lazy"></iframe>'
         )
 
 

@@ -52,7 +52,7 @@
   function measure() {
     const width = canvas.parentElement.clientWidth;
     if (!width) return;
-    scene = film.scenes[width < 620 ? 1 : 0];
+    scene = film.scenes[width < 530 ? 1 : 0];
     scale = width / scene.width;
     ratio = Math.min(window.devicePixelRatio || 1, 3);
     canvas.style.height = scene.height * scale + "px";
