@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Layer
+from netgraph.graph import Graph, Identity, Layer
 from netgraph.graph.columns import Array
 from netgraph.viz.layout import Layout, Pixels, layout, shortened
 from netgraph.viz.timeline_steps import Step
@@ -43,10 +43,12 @@ class Track:
     Attributes:
         ends: the layer itself, or the two layers of a link, as places in `Film.layers`.
         counts: (steps, 3) how many there are, how many of them are new, how many will go; 0: it is not there.
+        wires: whether all that a link has are wires, which are not trained.
     """
 
     ends: tuple[int, ...]
     counts: Array
+    wires: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,10 @@ class Edges(Lives):
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A growth in steps; `vertices` and `edges` are None where only layers are shown."""
+    """A growth in steps; `vertices` and `edges` are None where only layers are shown.
+
+    `frozen` says whether some edges are not trained; they are drawn and counted among what is drawn.
+    """
 
     title: str
     said: tuple[Said, ...]
@@ -108,6 +113,7 @@ class Film:
     widths: tuple[Track, ...]
     links: tuple[Track, ...]
     places: Layout
+    frozen: bool = False
     pixels: Pixels | None = None
     vertices: Vertices | None = None
     edges: Edges | None = None
@@ -144,15 +150,20 @@ def make_film(
     crowd = _Crowd() if vertices else None
     members, links = _Members(), _Members()
     layers: dict[int, Layer] = {}
+    trainable: set[tuple[int, ...]] = set()
+    frozen = False
     said: list[Said] = []
 
     def graphs() -> Iterator[Graph]:
+        nonlocal frozen
         for number, step in enumerate(steps):
             graph = step.graph
             said.append(Said(step.heading, step.facts, graph.num_edges, graph.num_vertices, graph.num_layers))
             layers.update((i, graph.layer(i)) for i in graph.topological_order)
             members.add(number, {(i,): [layer.vertex_ids] for i, layer in graph.layers_by_id.items()})
             links.add(number, _edges_by_pair(graph))
+            trainable.update(key[:2] for key, link in graph.links_by_key.items() if not isinstance(link.kind, Identity))
+            frozen = frozen or any(bool(link.frozen.any()) for link in graph.links)
             if crowd is not None:
                 crowd.add(number, graph, len(layers))
             yield graph
@@ -170,8 +181,9 @@ def make_film(
         tuple(told),
         tuple(layers[i] for i in shown),
         tuple(members.tracks(n, place)),
-        tuple(links.tracks(n, place)),
+        tuple(links.tracks(n, place, trainable)),
         places,
+        frozen,
         pixels,
         *(crowd.finish(place) if crowd is not None else ()),
     )
@@ -222,11 +234,11 @@ class _Members:
             result[key][list(own)] = list(own.values())
         return result
 
-    def tracks(self, steps: int, place: dict[int, int]) -> list[Track]:
+    def tracks(self, steps: int, place: dict[int, int], trainable: set[tuple[int, ...]] | None = None) -> list[Track]:
         """A track for every group whose layers all have a place; layers in the order of their places."""
-        kept = [(tuple(place[i] for i in key), counts) for key, counts in self.counts(steps).items()
-                if all(i in place for i in key)]  # fmt: skip
-        return [Track(ends, counts) for ends, counts in sorted(kept, key=lambda item: item[0])]
+        kept = [Track(tuple(place[i] for i in key), counts, trainable is not None and key not in trainable)
+                for key, counts in self.counts(steps).items() if all(i in place for i in key)]  # fmt: skip
+        return sorted(kept, key=lambda track: track.ends)
 
 
 def _differences(ids: list[Array], old: list[Array]) -> tuple[int, int]:

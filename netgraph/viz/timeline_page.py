@@ -76,7 +76,7 @@ def render_fragment(film: Film, key: str, *, alone: bool = False) -> str:
         title=_visible(film.title),
         notes=[_visible(note) for note in film.notes],
         vertices=film.vertices is not None,
-        wires=film.edges is not None and bool(film.edges.wire.any()),
+        wires=film.frozen,
         light=LIGHT,
         dark=DARK,
         css=_safe(_asset("timeline.css")),
@@ -109,12 +109,13 @@ def _data(film: Film) -> dict[str, Any]:
              "changes": changes(track.counts)}
             for at, (layer, track) in enumerate(zip(film.layers, _by_layer(film), strict=True))
         ],
-        "links": [{"ends": track.ends, "changes": changes(track.counts)} for track in film.links],
+        "links": [{"ends": track.ends, "changes": changes(track.counts), "wires": track.wires} for track in film.links],
+        "wires": film.frozen,
         "scenes": [_scene(make_scene(film, portrait=portrait)) for portrait in (False, True)],
     }  # fmt: skip
     if film.vertices is not None and film.edges is not None:
         data.update(vertices=_vertices(film.vertices), edges=_edges(film.edges),
-                    threshold=film.edges.threshold.tolist(), wires=bool(film.edges.wire.any()))  # fmt: skip
+                    threshold=film.edges.threshold.tolist())  # fmt: skip
     return data
 
 

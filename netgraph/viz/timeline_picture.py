@@ -11,7 +11,7 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
-from netgraph.viz.timeline_film import Edges, Film, Vertices
+from netgraph.viz.timeline_film import Edges, Film, Track, Vertices
 from netgraph.viz.timeline_page import LIGHT
 from netgraph.viz.timeline_scene import Scene, make_scene
 
@@ -188,7 +188,7 @@ def _paint_layers(brush: _Brush, film: Film, step: int) -> None:
     for track in film.links:
         a, b = track.ends
         if track.counts[step, 0] and counts[a][0] and counts[b][0]:
-            labels.append(_paint_link(brush, a, b, track.counts[step].tolist(), crests.get((a, b)), step))
+            labels.append(_paint_link(brush, track, crests.get((a, b)), step))
     for place, (count, added, going) in counts.items():
         if count:
             _paint_box(brush, film, place, count, added, going, step)
@@ -197,11 +197,9 @@ def _paint_layers(brush: _Brush, film: Film, step: int) -> None:
             brush.write(text, x, y, max(room, 200.0), 13, color)
 
 
-def _paint_link(
-    brush: _Brush, a: int, b: int, counts: list[int], crest: float | None, step: int
-) -> tuple[str, float, float, float, str]:
+def _paint_link(brush: _Brush, track: Track, crest: float | None, step: int) -> tuple[str, float, float, float, str]:
     """Strands side by side: what stays, what is new, what will go. Returns the label and where it stands."""
-    scene, (count, added, going) = brush.scene, counts
+    scene, (a, b), (count, added, going) = brush.scene, track.ends, track.counts[step].tolist()
     x0, y0 = scene.boxes[a, 0] + scene.boxes[a, 2] / 2, scene.boxes[a, 1]
     x1, y1 = scene.boxes[b, 0] - scene.boxes[b, 2] / 2, scene.boxes[b, 1]
     thick = min(1.2 + 2.2 * math.log10(1 + count), 20.0)
@@ -216,7 +214,7 @@ def _paint_link(
             brush.lines(np.array([[x0, y0 + middle]]), np.array([[x1, y1 + middle]]), bend, color, 1.0, width)
         shift += width
     gain = " new" if added == count and step else f"  +{added:,}" if added else ""
-    text = f"{count:,}{gain}" + (f"  \u2212{going:,}" if going else "")
+    text = f"{count:,}{' wires' if track.wires else ''}{gain}" + (f"  \u2212{going:,}" if going else "")
     color = LIGHT["new"] if added else LIGHT["going"] if going else LIGHT["quiet"]
     y = (y0 + y1) / 2 if crest is None else crest
     return text, float(x0 + x1) / 2, float(y) - thick / 2 - 10, float(x1 - x0) if crest is None else 200.0, color
@@ -249,10 +247,10 @@ def _paint_foot(brush: _Brush, film: Film, step: int) -> None:
     scene = brush.scene
     sums = {which: (sum(int(t.counts[step, k]) for t in film.links), sum(int(t.counts[step, k]) for t in film.widths))
             for which, k in (("new", 1), ("going", 2))}  # fmt: skip
-    top = scene.height + 8
+    top, lines = scene.height + 8, "edges and wires" if film.frozen else "edges"
     for which, x, text in (("new", 0.25, "new"), ("going", 0.75, "gone in the next step")):
         edges, vertices = sums[which]
-        brush.write(f"{text}: {edges:,} edges, {vertices:,} vertices", scene.width * x, top, 460, 14, LIGHT[which])
+        brush.write(f"{text}: {edges:,} {lines}, {vertices:,} vertices", scene.width * x, top, 460, 14, LIGHT[which])
     low, high, most = top + 48, 30.0, max(said.edges for said in film.said) or 1
     across = scene.width - 40
     xs = [20 + across * (k / film.final if film.final else 0.5) for k in range(film.final + 1)]

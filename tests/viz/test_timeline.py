@@ -10,7 +10,7 @@ import pytest
 from timeline_runs import ladder, long_run, trained
 
 from netgraph.errors import JournalError, OptionError
-from netgraph.graph import GraphBuilder, mlp
+from netgraph.graph import GraphBuilder, mlp, resnet
 from netgraph.rewriting import Journal, apply
 from netgraph.rules import AddEdges, SplitEdges, WidenLayer
 from netgraph.serialize import save
@@ -99,7 +99,17 @@ def test_two_links_between_the_same_layers_are_counted_together():
     b.dense("h", "y")
     film = timeline([b.build()], detail="layers").film
     assert [track.counts[0].tolist() for track in film.links] == [[12, 0, 0], [3, 0, 0]]
+    assert film.frozen
+    assert not any(track.wires for track in film.links)
     assert timeline([b.build()], detail="vertices").film.edges.wire.sum() == 3
+
+
+def test_links_of_wires_say_so():
+    film = timeline([resnet(8, width=2, input_size=(3, 8, 8))], detail="layers").film
+    wires = [track for track in film.links if track.wires]
+    assert film.frozen
+    assert {int(track.counts[0, 0]) for track in wires} == {2, 4, 8}
+    assert not timeline([mlp([2, 2])]).film.frozen
 
 
 # ---- weights ------------------------------------------------------------------------------------------

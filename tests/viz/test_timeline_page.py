@@ -9,7 +9,7 @@ import pytest
 from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file, widest
 from timeline_runs import ladder, record
 
-from netgraph.graph import GraphBuilder, mlp
+from netgraph.graph import GraphBuilder, mlp, resnet
 from netgraph.rewriting import apply
 from netgraph.rules import SplitEdges, WidenLayer
 from netgraph.viz import timeline
@@ -169,6 +169,18 @@ def test_layers_as_boxes(driver, tmp_path):
     assert boxes[1] == {name: len(layer) for name, layer in wide.layers.items()}
     assert "170 edges, 5 vertices" in text(driver, ".legend .new")
     assert console_errors(driver) == []
+
+
+def test_wires_are_named(driver, tmp_path):
+    graph = resnet(8, width=2, input_size=(3, 8, 8))
+    for detail in ("vertices", "layers"):
+        timeline([graph, graph], detail=detail).save(tmp_path / f"{detail}.html")
+        open_file(driver, tmp_path / f"{detail}.html")
+        assert "0 edges and wires" in text(driver, ".legend .new")
+        assert console_errors(driver) == []
+    open_file(driver, tmp_path / "vertices.html")
+    assert f"of {len(graph.edges):,} edges and wires" in text(driver, ".drawn")
+    assert "wires, not trained" in text(driver, ".legend")
 
 
 # ---- how it is used -----------------------------------------------------------------------------------

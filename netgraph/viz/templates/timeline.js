@@ -44,6 +44,7 @@
     if (things.first[row] === number && number > 0) return 2;
     return things.last[row] === number && number < final ? 3 : 1;
   }
+  const lines = film.wires ? ["edge or wire", "edges and wires"] : ["edge", "edges"];
   const spaced = (n) => n.toLocaleString("en-US");
   const counted = (n, one, many) => spaced(n) + " " + (n === 1 ? one : many);
 
@@ -157,9 +158,8 @@
     film.layers.forEach((layer, place) => drawFrame(layer, place));
     drawDots();
     const all = kept + fresh.length + going.length;
-    const what = film.wires ? "edges and wires" : "edges";
     const rest = kept > shown ? `; ${spaced(kept - shown)} with smaller weights are left out` : "";
-    return `Drawn: ${spaced(shown + fresh.length + going.length)} of ${spaced(all)} ${what}${rest}.`;
+    return `Drawn: ${spaced(shown + fresh.length + going.length)} of ${spaced(all)} ${lines[1]}${rest}.`;
   }
   function drawFrame(layer, place) {
     const [all, added] = at(layer.changes, step);
@@ -227,7 +227,7 @@
     }
     if (film.links.length > 40) return null;
     const gain = added === all && step ? " new" : added ? `  +${spaced(added)}` : "";
-    const text = spaced(all) + gain + (going ? `  −${spaced(going)}` : "");
+    const text = spaced(all) + (link.wires ? " wires" : "") + gain + (going ? `  −${spaced(going)}` : "");
     const color = added ? ink.new : going ? ink.going : ink.quiet;
     let x = (x0 + x1) / 2, y = (y0 + y1) / 2 - (upright ? 0 : thick / 2 + 9);
     if (crest !== undefined) upright ? (x = crest) : (y = crest - thick / 2 - 9);
@@ -279,7 +279,7 @@
     const sum = (things, which) => things.reduce((total, thing) => total + at(thing.changes, step)[which], 0);
     for (const [name, which] of [["new", 1], ["going", 2]])
       find(`.legend .${name} b`).textContent =
-        counted(sum(film.links, which), "edge", "edges") + ", " + counted(sum(film.layers, which), "vertex", "vertices");
+        counted(sum(film.links, which), ...lines) + ", " + counted(sum(film.layers, which), "vertex", "vertices");
   }
   function spark() {
     const svg = find(".spark"), most = Math.max(...film.steps.map((s) => s.edges), 1);
