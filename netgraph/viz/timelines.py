@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.files import write_atomically
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal
 from netgraph.viz.layout import Pixels
-from netgraph.viz.render import Detail
 from netgraph.viz.timeline_film import Film, TooManyThingsError, make_film
 from netgraph.viz.timeline_page import render_fragment, render_page
 from netgraph.viz.timeline_steps import open_source
@@ -110,7 +110,7 @@ class Timeline:
 def timeline(
     journal: Journal | str | os.PathLike[str] | Sequence[Graph | tuple[Graph, str]],
     *,
-    detail: Detail = "auto",
+    detail: Literal["auto", "vertices", "layers"] = "auto",
     title: str | None = None,
     pixels: Pixels | None = None,
 ) -> Timeline:
