@@ -16,7 +16,7 @@ _MARGIN, _BOW, _LABEL, _GAP = 18.0, 46.0, 24.0, 14.0
 _LARGEST_CELL, _VERTEX_SHARE = 24.0, 0.36
 # Boxes of layers: thickness in a wide and in a narrow scene, shortest length, and length for twice the width.
 _THICK, _THIN = 130.0, 40.0
-_SHORTEST, _UNIT = {False: 50.0, True: 96.0}, {False: 28.0, True: 16.0}
+_SHORTEST, _UNIT = {False: 50.0, True: 140.0}, {False: 28.0, True: 16.0}
 
 
 Bow = tuple[int, int, float, list[int]]
