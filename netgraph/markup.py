@@ -22,7 +22,9 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption
         rows: cells, as many as headings in each row. Numbers stand to the right.
         caption: a line above the table.
     """
-    heading = "" if caption is None else f'<caption style="text-align:left">{escape(caption)}</caption>'
+    heading = (
+        "" if caption is None else f'<caption style="text-align:left;white-space:nowrap">{escape(caption)}</caption>'
+    )
     head = "".join(f'<th style="text-align:left;{_CELL}">{escape(name)}</th>' for name in columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f"<table>{heading}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -11,6 +11,7 @@ import numpy as np
 
 from netgraph.errors import StatisticsError, unknown_name
 from netgraph.graph.columns import Array, column
+from netgraph.markup import html_table
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -60,6 +61,17 @@ class Statistics:
         names = [*(f"edges.{k}" for k in self.edges), *(f"vertices.{k}" for k in self.vertices)]
         names += [" ".join(key) for key in self.moments]
         return f"Statistics({', '.join(names) or 'empty'}; {self.batches} batches, topology {self.topology_hash[:8]})"
+
+    def _repr_html_(self) -> str:
+        columns = [("edges", name, values) for name, values in self.edges.items()]
+        columns += [("vertices", name, values) for name, values in self.vertices.items()]
+        columns += [("moments", " ".join(key), values) for key, values in self.moments.items()]
+        rows = [(kind, name, " x ".join(map(str, v.shape)), *_described(v)) for kind, name, v in columns]
+        caption = (
+            f"Statistics of topology {self.topology_hash[:8]}, over {self.batches:,} batches and "
+            f"{self.samples:,} samples"
+        )
+        return html_table(["of", "name", "shape", "min", "mean", "max", "NaN"], rows, caption)
 
     def check(self, graph: Graph) -> None:
         """Raise `StatisticsError` unless they belong to the topology of `graph` and fit its sizes."""
@@ -138,6 +150,16 @@ class Statistics:
             self.batches,
             samples=self.samples,
         )
+
+
+def _described(values: Array) -> tuple[float | str, float | str, float | str, int]:
+    """Smallest value, mean and largest of those that are not NaN, and how many are."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return "", "", "", values.size
+    with np.errstate(invalid="ignore"):  # the mean of inf and -inf
+        mean = float(known.mean(dtype=np.float64))
+    return float(known.min()), mean, float(known.max()), int(values.size - known.size)
 
 
 def _gather(values: Array, old_rows: Array, fill: Any) -> Array:

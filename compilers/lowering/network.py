@@ -25,6 +25,7 @@ from compilers.lowering.plan import Plan
 from compilers.lowering.workspace import State
 from netgraph.errors import CompileError, InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
+from netgraph.markup import escape
 from netgraph.statistics import Statistics
 
 DTYPES = (torch.float32, torch.float64)
@@ -401,3 +402,6 @@ class CompiledNetwork(nn.Module):
     def extra_repr(self) -> str:
         """Sizes, for `print(net)`."""
         return f"{self.graph!r}, {len(self.weights):,} weight slots, {len(self.vertex_parameters):,} vertex parameters"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{escape(self.extra_repr())}, on {escape(self.weights.device)}{self.plan._repr_html_()}</div>"

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from compilers.lowering.geometry import Geometry, as_maps
 from netgraph.graph import Grid, Pool
+from netgraph.markup import html_table
 
 Array = np.ndarray[Any, Any]
 
@@ -303,23 +305,38 @@ class Plan:
             measured: seconds of a step by (layer name, number of the block), as `net.measure(x)` gives them; they
                 come beside the predicted ones.
         """
-        table = [("layer", "kernel", "edges", "parents x targets", "density", "predicted ms")]
-        table[0] += ("measured ms",) if measured is not None else ()  # type: ignore[assignment]
+        table = [_HEADINGS + (("measured ms",) if measured is not None else ())]
         for layer in self.layers:
             for i, block in enumerate(layer.blocks):
-                kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
-                row = (layer.name, kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}")
-                row += (f"{block.cost / 1e6:.3f}",)  # type: ignore[assignment]
-                if measured is not None:
-                    row += (f"{1e3 * measured[layer.name, i]:.3f}",)  # type: ignore[assignment]
-                table.append(row)  # type: ignore[arg-type]
+                taken = () if measured is None else (f"{1e3 * measured[layer.name, i]:.3f}",)
+                table.append((layer.name, *_told(block), *taken))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
         lines.insert(1, "  ".join("-" * w for w in widths))
+        return "\n".join([*lines, self._sizes()])
+
+    def _sizes(self) -> str:
         maps = sum(layer.width for layer in self.layers if layer.output_grid)
         rows = f"{self.rows:,} rows ({self.input_rows:,} inputs)" + (f", {maps:,} maps" if maps else "")
-        lines.append(f"{rows}, {self.num_slots:,} weight slots; predicted for a batch of 128 on one core")
-        return "\n".join(lines)
+        return f"{rows}, {self.num_slots:,} weight slots; predicted for a batch of 128 on one core"
+
+    def _repr_html_(self) -> str:
+        """The table of `summary`, of the first 50 blocks."""
+        blocks = ((layer.name, block) for layer in self.layers for block in layer.blocks)
+        rows = [(name, *_told(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
+        count = sum(len(layer.blocks) for layer in self.layers)
+        shown = f"the first {_SHOWN_BLOCKS} of {count:,} blocks; " if count > _SHOWN_BLOCKS else ""
+        return html_table(_HEADINGS, rows, shown + self._sizes())
+
+
+_HEADINGS = ("layer", "kernel", "edges", "parents x targets", "density", "predicted ms")
+_SHOWN_BLOCKS = 50
+
+
+def _told(block: Block) -> tuple[str, ...]:
+    """What a summary says of a block, under all headings but the first."""
+    kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
+    return kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}", f"{block.cost / 1e6:.3f}"
 
 
 def stable_order(values: Array, bound: int) -> Array:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from netgraph.graph import Graph, LinkKey
+from netgraph.markup import html_table
 from netgraph.rewriting import Rule
 from netgraph.schedules import History, Phase
 from netgraph.statistics import Statistics
@@ -167,6 +168,13 @@ class Method:
     watches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     opening: Phase = field(default_factory=Phase)
 
+    def _repr_html_(self) -> str:
+        """The parts in order, with their settings."""
+        rows = [(i, type(part).__name__, name, str(value)) for i, part in enumerate(self.parts, start=1)
+                for name, value in _settings(part)]  # fmt: skip
+        caption = f"{self.name}: {self.source}" if self.source else self.name
+        return html_table(["part", "kind", "setting", "value"], rows, caption)
+
     def propose(self, context: Context) -> Iterator[Step]:
         """Yield what all parts ask for, in order."""
         for part in self.parts:
@@ -175,6 +183,15 @@ class Method:
     def pending(self, context: Context) -> bool:
         """Whether any part may still propose something."""
         return any(part.pending(context) for part in self.parts)
+
+
+def _settings(part: Part) -> list[tuple[str, str]]:
+    """The fields of a part with their values, cut where they are long; one empty row for a part without fields."""
+    if not is_dataclass(part):
+        return [("", "")]
+    texts = [(f.name, str(getattr(part, f.name))) for f in fields(part) if f.repr]
+    return [(name, text if len(text) <= _LONGEST_SETTING else f"{text[:_LONGEST_SETTING]} ...")
+            for name, text in texts] or [("", "")]  # fmt: skip
 
 
 def epochs_done(context: Context) -> int:
@@ -186,6 +203,9 @@ def actions_of(context: Context, part: str) -> list[Action]:
     """The actions of one part."""
     return [action for action in context.actions if action.part == part]
 
+
+_LONGEST_SETTING = 200
+"""Letters of a setting that notebooks show."""
 
 STRETCH = 1.1
 """A step may be so much larger than it should be when it then ends where it is to end: the rest is not worth one."""

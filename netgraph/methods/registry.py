@@ -9,6 +9,7 @@ from typing import Any
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
+from netgraph.markup import html_table
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed, fixed_start
 from netgraph.methods.gradmax import TRAINING as GRADMAX_TRAINING
 from netgraph.methods.gradmax import GradMaxOptions, gradmax, gradmax_start
@@ -51,6 +52,12 @@ class MethodSpec:
     description: str
     resolve: Callable[[Any, Graph], Any] = lambda options, start: options
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """What it does, and its options with their defaults."""
+        defaults = vars(self.options())
+        rows = [(name, str(value)) for name, value in defaults.items()]
+        return html_table(["option", "default"], rows, f"{self.name}: {self.description}")
 
 
 _SHIPPED = (

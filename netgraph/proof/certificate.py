@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from netgraph.markup import html_table
+
 Kind = Literal["exact", "bounded", "unknown"]
 Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]
 LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknown")
@@ -92,6 +94,21 @@ class Certificate:
             return text
         m = self.measured
         return f"{text}; measured {m.change:.2g} ({m.relative:.2g} of an output's range) on {m.samples:,} samples"
+
+    def _repr_html_(self) -> str:
+        """The level, the reason and what it rests on, line by line, with the measurement beside them."""
+        rows: list[tuple[str, str]] = [("because" if self.kind != "unknown" else "why not more", self.reason)]
+        if self.kind == "bounded":
+            assert self.bound is not None
+            rows.insert(0, ("no output changes by more than", f"{_up(self.bound)}{self._share()}"))
+        if self.kind != "unknown" and self.domain:
+            rows.append(("for inputs", ", ".join(f"{k} in {_interval(*v)}" for k, v in self.domain.items())))
+        rows += [("provided", " and ".join(self.assumptions))] if self.assumptions else []
+        rows += [("changes enter at", ", ".join(self.stopped))] if self.stopped else []
+        if (m := self.measured) is not None:
+            evidence = f"{m.change:.2g} ({m.relative:.2g} of an output's range) on {m.samples:,} samples"
+            rows.append(("measured", evidence))
+        return html_table(["certificate", self.level], rows)
 
     def brief(self) -> str:
         """The statement and the evidence in a few words, relative to the range of the outputs where that is known."""

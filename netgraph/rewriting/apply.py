@@ -12,6 +12,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph.columns import Array
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.delta import Delta
+from netgraph.rewriting.display import explanation_html, result_html
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.pattern import match_pattern
 from netgraph.rewriting.rewriter import Rewriter, empty_delta
@@ -46,6 +47,9 @@ class Explanation:
             lines.append(f"  nearest miss: {self.nearest_miss}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return explanation_html(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -77,6 +81,9 @@ class Result:
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped):,} skipped" if len(self.skipped) else ""
         return f"Result({self.rule.name}: {len(self.matches):,} matches{skipped}; {self.delta.summary()})"
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
 
 def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:

@@ -194,6 +194,11 @@ class Delta:
     def __repr__(self) -> str:
         return f"Delta({self.summary()})"
 
+    def _repr_html_(self) -> str:
+        from netgraph.rewriting.display import delta_html
+
+        return delta_html(self)
+
     def summary(self) -> str:
         """Sizes in one line, such as `+12 edges, -4 edges, +4 vertices, +1 layers`."""
         parts = [

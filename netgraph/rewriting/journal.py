@@ -16,6 +16,7 @@ from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.rewriting.display import journal_html
 from netgraph.serialize import load, save
 
 if TYPE_CHECKING:
@@ -166,6 +167,9 @@ class Journal:
                 path.unlink()
 
     # -- reading ----------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        return journal_html(self)
 
     def __len__(self) -> int:
         return len(self._lines())

@@ -284,6 +284,11 @@ class Matches:
     def __repr__(self) -> str:
         return f"Matches({len(self):,} of {', '.join(self.bound)})"
 
+    def _repr_html_(self) -> str:
+        from netgraph.rewriting.display import matches_html
+
+        return matches_html(self)
+
     @property
     def root(self) -> Any:
         """The rows of the pattern's own name: the edge, the missing edge, the vertex, the link."""
