@@ -45,6 +45,8 @@ profile = layer_profile(start, net.statistics(), GrowthRule(non_decreasing=False
 print(profile)  # profile.plot() draws it
 # --8<-- [end:look]
 
+ng.viz.draw(state.net.graph, detail="layers").save("grow_convolutions.svg")
+
 assert state.history[-1]["val_accuracy"] > 0.95
 assert state.net.graph.num_edges > start.num_edges
 assert "output" in str(profile)

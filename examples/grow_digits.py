@@ -31,6 +31,7 @@ def main() -> None:
     # --8<-- [end:grow]
 
     test = evaluate(state.net, torch.tensor(x_test, dtype=torch.float32), torch.tensor(y_test), "classification")
+    ng.viz.draw(grown, detail="layers").save("grow_digits.svg")
     print(f"test accuracy {test['accuracy']:.3f} with {grown!r}")
     assert test["accuracy"] > 0.93
     assert grown.num_edges <= 3_000

@@ -44,6 +44,9 @@ def main() -> None:
     assert (low >= 0).all()
     assert (high > low).all()
 
+    small_split = ng.apply(ng.rules.SplitEdges(), ng.mlp([4, 3], domain=(0, 1)), limit=2)
+    ng.viz.draw(small_split.graph, title=f"Two edges split: {small_split.certificate.level}").save("prove_rewrites.svg")
+
     # --8<-- [start:any]
     before = ng.mlp([3, 3, 2], domain=(-1, 1), seed=2)
     after = before.with_weights(before.edges.weight, vertices={"bias": np.full(before.num_vertices, 0.25)})

@@ -38,7 +38,7 @@ def test_included_sections_exist():
             assert f"--8<-- [start:{section}]" in text, f"{page.name} includes {path}:{section}"
             assert f"--8<-- [end:{section}]" in text, f"{page.name} includes {path}:{section}"
             included += 1
-    assert included >= 14
+    assert included >= 30
 
 
 def test_python_blocks_of_the_docs_are_included_not_pasted():
@@ -61,6 +61,63 @@ def test_the_code_of_the_readme_runs(monkeypatch, capsys):
         exec(compile(block, "README.md", "exec"), vars(module))
     assert capsys.readouterr().out.startswith("exact: no output changes, because ")
     assert module.before.equals(module.graph)
+
+
+# -- pages -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in ("api", "glossary")], ids=lambda page: page.stem)
+def test_every_page_has_a_picture_or_code_that_runs(page):
+    text = page.read_text()
+    assert re.search(r"^!\[.+\]\(images/\S+\)", text, re.MULTILINE) or python_blocks(page)
+
+
+@pytest.mark.parametrize("page", ["index", "tutorial", "rules", "sparse", "gallery"])
+def test_pages_about_growth_have_pictures(page):
+    pictures = re.findall(r"!\[(.+?)\]\((images/\S+)\)", (ROOT / "docs" / f"{page}.md").read_text())
+    assert pictures
+    for text, path in pictures:
+        assert len(text) > 4, f"{path} needs a text for those who do not see it"
+        assert (ROOT / "docs" / path).is_file()
+
+
+def test_every_picture_is_shown():
+    pages = [*PAGES, ROOT / "README.md"]
+    text = "".join(page.read_text() for page in pages)
+    for picture in (ROOT / "docs" / "images").iterdir():
+        assert f"images/{picture.name}" in text, f"{picture.name} is on no page"
+
+
+def test_the_gallery_has_every_example():
+    text = (ROOT / "docs" / "gallery.md").read_text()
+    listed = re.findall(r"^`examples/(\w+)\.py`", text, re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    assert len(re.findall(r"^!\[", text, re.MULTILINE)) >= 5
+
+
+TERMS = set(
+    """vertex edge layer link tap rule match rewrite delta certificate criterion trigger budget lower lift migrate plan
+    kernel density graph port wire domain id journal statistics method part phase topology birth exact bounded
+    condition pattern claim""".split()
+)
+
+
+def test_the_glossary_has_every_term_once_with_an_explanation():
+    entries = re.findall(r"^\*\*(.+)\*\*\n:   (.+)", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    names = [name.lower() for name, _ in entries]
+    assert len(set(names)) == len(names)
+    assert set(names) >= TERMS
+    assert all(text.endswith(".") or len(text) > 60 for _, text in entries)
+
+
+def test_the_pages_use_the_words_of_the_glossary():
+    other = re.compile(r"\b(neurons?|synaps\w+|mutations?|mutat\w+)\b", re.IGNORECASE)
+    for page in PAGES:
+        assert not other.search(page.read_text()), page.name
+
+
+def test_the_tutorial_counts_the_checks():
+    assert f"runs {number(len(netgraph.testing.RULE_CHECKS))} checks" in (ROOT / "docs" / "tutorial.md").read_text()
 
 
 # -- proofs ------------------------------------------------------------------------------------------
