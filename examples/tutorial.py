@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.datasets import make_moons
+from torch.nn import functional
 
 import netgraph as ng
 from compilers import lift, lower
@@ -18,7 +19,7 @@ torch.set_num_threads(1)
 # --8<-- [end:imports]
 
 # --8<-- [start:build]
-graph = ng.mlp([2, 2], domain=(-1, 1), seed=0)  # two inputs in [-1, 1], two outputs, all linked
+graph = ng.mlp([2, 2], domain=(-1, 1), seed=0)  # two inputs, two outputs, all linked
 print(graph)
 print(graph.edges.id, graph.edges.weight)
 print(ng.interpret(graph, np.array([[0.5, 0.25]])))  # in float64, slow and obvious
@@ -29,10 +30,10 @@ ng.viz.draw(graph).save("tutorial_start.svg")
 # --8<-- [end:draw]
 
 # --8<-- [start:data]
-x, y = make_moons(600, noise=0.1, random_state=0)  # two half moons, which no straight line separates
+x, y = make_moons(600, noise=0.1, random_state=0)  # two half moons
 x = 2 * (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0)) - 1  # into the domain [-1, 1]
 data = TrainingData.from_arrays(x[:400], y[:400], x[400:], y[400:], task="classification")
-settings = TrainSettings(epochs=60, batch_size=32, learning_rate=0.02, weight_decay=0.0, label_smoothing=0.0)
+settings = TrainSettings(epochs=60, batch_size=32, learning_rate=0.02, weight_decay=0.0)
 # --8<-- [end:data]
 
 # --8<-- [start:train]
@@ -46,7 +47,7 @@ print(graph.edges.weight, trained.edges.weight)
 net = lower(trained)  # an ordinary torch.nn.Module
 net.request("edge_gradients")
 for rows in torch.arange(len(data.x_train)).split(32):
-    torch.nn.functional.cross_entropy(net(data.x_train[rows]), data.y_train[rows]).backward()
+    functional.cross_entropy(net(data.x_train[rows]), data.y_train[rows]).backward()
 stats = net.statistics()
 print(stats)
 print(stats.edge("mean_abs_gradient"))
@@ -56,7 +57,7 @@ print(stats.edge("mean_abs_gradient"))
 # --8<-- [start:rule]
 @dataclass(frozen=True, kw_only=True)
 class BendEdges(ng.Rule):
-    """Put two ReLU vertices on every edge: w x = w relu(x) - w relu(-x), whatever the sign of x."""
+    """Put two ReLU vertices on every edge: w x = w relu(x) - w relu(-x) for every x."""
 
     above: float = 0.0
 
@@ -67,12 +68,12 @@ class BendEdges(ng.Rule):
         return {"weight is large": ng.at_least(np.abs(m.e.weight), self.above)}
 
     def rewrite(self, m, rw):
-        for g in m.by("target layer"):  # new layers for each target layer: no cycle is possible
+        for g in m.by("target layer"):  # new layers for each of them: no cycle
             for sign in self.signs:
                 n = rw.add_layer(len(g), activation="relu", name="bend")
                 rw.connect(g.p, n, weight=sign)  # row by row: p -> n
                 rw.connect(n, g.c, weight=sign * g.e.weight)  # n -> c
-                rw.connect_all(g.p.unique(), n, weight=0.0)  # what is missing: no change, but gradients
+                rw.connect_all(g.p.unique(), n, weight=0.0)  # no change, but gradients
             rw.remove(g.e)
 
     def claim(self, m):
@@ -134,8 +135,9 @@ class BendStrongest:
         epoch = len(context.history)
         if epoch in self.epochs:
             gradients = context.statistics().edge("mean_abs_gradient")
-            strongest = context.graph.edges.id[np.argsort(-gradients, kind="stable")[: self.edges]]
-            yield Proposal("bend", BendEdges(), on=strongest, reason=f"epoch {epoch}")
+            first = np.argsort(-gradients, kind="stable")[: self.edges]
+            edges = context.graph.edges.id[first]
+            yield Proposal("bend", BendEdges(), on=edges, reason=f"epoch {epoch}")
 
     def pending(self, context):
         return len(context.history) < max(self.epochs)
@@ -150,7 +152,7 @@ journal = ng.Journal.create(tempfile.mkdtemp(), graph)
 
 def tell(event):
     if isinstance(event, Rewritten):
-        journal.append(event.result, before=event.before, epoch=event.epoch, metrics=event.metrics, seed=event.seed)
+        journal.append(event.result, before=event.before, epoch=event.epoch, seed=event.seed)
         print(f"epoch {event.epoch}: {event.result}, {event.result.certificate.kind}")
     elif isinstance(event, EpochEnded) and event.epoch % 10 == 0:
         print(f"epoch {event.epoch}: accuracy {event.metrics['val_accuracy']:.2f}")
@@ -163,7 +165,7 @@ print(grown)
 
 # --8<-- [start:look]
 ng.viz.draw(grown, detail="vertices").save("tutorial_grown.svg")
-for entry, topology in journal.replay():  # every topology of the run, checked against its hash
+for entry, topology in journal.replay():  # every topology, checked
     print(entry.epoch, entry.rule, entry.summary, topology.num_edges)
 # --8<-- [end:look]
 
