@@ -27,7 +27,8 @@ ORDER = [
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 WITHIN = {("serialize", "container"), ("figures", "errors")}
-LAZY = {("graph", "viz"), ("graph", "proof")}  # Graph._repr_svg_ draws itself, Graph.bounds proves them
+# Graph._repr_svg_ and Result._repr_html_ draw, Graph.bounds proves.
+LAZY = {("graph", "viz"), ("graph", "proof"), ("rewriting", "viz")}
 
 
 def files(package):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
 from netgraph.markup import escape, html_table
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
@@ -22,6 +23,7 @@ SHOWN = 10
 SHOWN_REWRITES = 50
 """Entries of a journal that are shown, the last ones."""
 _SHOWN_NAMES = 4
+_DRAWN_VERTICES, _DRAWN_EDGES = 60, 400
 
 Columns = list[tuple[str, Sequence[object]]]
 
@@ -96,7 +98,7 @@ def _changes(columns: Mapping[str, Change]) -> tuple[int, str]:
 
 
 def result_html(result: Result) -> str:
-    """The rule, sizes before and after, what changed, and the certificate; the funnel where nothing matched."""
+    """The rule, sizes before and after, what changed, the certificate, a drawing of small graphs; or the funnel."""
     if not result.changed:
         return f"<div>{escape(result.rule.name)}: nothing matched{explanation_html(result.explanation)}</div>"
     old, new = result.matches.graph, result.graph
@@ -109,7 +111,20 @@ def result_html(result: Result) -> str:
         ["density", old.density, new.density],
     ]
     sizes = html_table(["", "before", "after"], rows, f"{result.rule.name}: {n:,} {_plural('match', n, 'es')}{skipped}")
-    return f"<div>{sizes}{delta_html(result.delta)}{result.certificate._repr_html_()}</div>"
+    return f"<div>{sizes}{delta_html(result.delta)}{result.certificate._repr_html_()}{_picture(result)}</div>"
+
+
+def _picture(result: Result) -> str:
+    """A drawing of what was rewritten, of small graphs."""
+    graphs = (result.matches.graph, result.graph)
+    if any(g.num_vertices > _DRAWN_VERTICES or len(g.edges) > _DRAWN_EDGES for g in graphs):
+        return ""
+    from netgraph.viz import draw_delta
+
+    try:
+        return draw_delta(result, detail="vertices").svg
+    except OptionError:  # without Graphviz the tables are shown all the same
+        return ""
 
 
 def journal_html(journal: Journal) -> str:

@@ -8,11 +8,13 @@ import pytest
 import netgraph as ng
 from compilers import lower
 from netgraph import Statistics
+from netgraph.errors import OptionError
 from netgraph.methods import METHODS, get_method
 from netgraph.proof import Certificate
 from netgraph.rewriting import Explanation
 
 NASTY = "</td><script>alert(1)</script>&\"'\n\x00"
+SVG = "{http://www.w3.org/2000/svg}"
 SHOWN = NASTY.replace("\x00", "�")
 
 
@@ -20,6 +22,10 @@ def parsed(value):
     """(rows of cells of the tables, captions), after checking that texts stay texts."""
     html = value._repr_html_()
     root = ET.fromstring(html)
+    for picture in root.findall(f"{SVG}svg"):
+        assert NASTY not in "".join(picture.itertext())
+        root.remove(picture)
+    html = ET.tostring(root, encoding="unicode")
     allowed = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert {element.tag for element in root.iter()} <= allowed
     assert "color" not in html  # that of the page around it, light or dark
@@ -103,6 +109,33 @@ def test_a_result_without_a_match_shows_why():
     assert "nearest miss: edge " in result._repr_html_()
 
 
+def pictures(value):
+    return ET.fromstring(value._repr_html_()).findall(f"{SVG}svg")
+
+
+def test_results_on_small_graphs_are_drawn_as_well():
+    small = ng.mlp([6, 4, 3], domain=(0, 1))
+    result = ng.apply(ng.rules.SplitEdges(), small, limit=2)
+    (picture,) = pictures(result)
+    assert "SplitEdges" in "".join(picture.itertext())
+    large = ng.mlp([60, 4, 3], domain=(0, 1))
+    assert pictures(ng.apply(ng.rules.SplitEdges(), large, limit=2, probe=None)) == []
+    assert pictures(ng.apply(ng.rules.PruneEdges(below=0.0), small)) == []
+    nasty = ng.apply(ng.rules.SplitEdges(), nasty_graph(), limit=2)
+    parsed(nasty)
+    assert not any("script" in element.tag for element in pictures(nasty)[0].iter())
+
+
+def test_results_are_shown_without_graphviz(monkeypatch):
+    def absent(drawing):
+        raise OptionError("no Graphviz")
+
+    monkeypatch.setattr(ng.viz.Drawing, "svg", property(absent))
+    result = ng.apply(ng.rules.SplitEdges(), ng.mlp([3, 2], domain=(0, 1)))
+    assert pictures(result) == []
+    assert ["certificate", "exact"] in parsed(result)[0]
+
+
 def test_a_delta_names_layers_and_counts_values():
     graph = nasty_graph()
     pruned = ng.apply(ng.rules.PruneVertices(only_dead=False), graph, on=graph.layer(f"{NASTY}2").vertex_ids[:1]).delta
@@ -127,19 +160,20 @@ def test_a_funnel():
     assert ET.fromstring(nasty._repr_html_())[0].tail == f"nearest miss: {SHOWN}"
 
 
-def test_a_journal_has_a_row_per_rewrite(tmp_path):
+def test_a_journal_has_a_row_per_rewrite(tmp_path, monkeypatch):
+    monkeypatch.setattr("netgraph.rewriting.display.SHOWN_REWRITES", 3)
     graph = nasty_graph()
     journal = ng.Journal.create(tmp_path / "<b>", graph)
     assert parsed(journal)[1] == [f"0 rewrites in {tmp_path}/<b>"]
-    for epoch in range(52):
+    for epoch in range(5):
         result = ng.apply(ng.rules.WidenLayer(count=1), graph, limit=1, probe=None)
         journal.append(result, before=graph, epoch=epoch)
         graph = result.graph
     rows, captions = parsed(journal)
-    assert captions == [f"52 rewrites in {tmp_path}/<b>, the last 50"]
-    assert len(rows) == 51
+    assert captions == [f"5 rewrites in {tmp_path}/<b>, the last 3"]
+    assert len(rows) == 4
     assert rows[-1] == [
-        "52", "51", "WidenLayer", "1", "+5 edges, +1 vertices", "3", str(graph.num_vertices), str(graph.num_edges),
+        "5", "4", "WidenLayer", "1", "+5 edges, +1 vertices", "3", str(graph.num_vertices), str(graph.num_edges),
         "exact",
     ]  # fmt: skip
 
