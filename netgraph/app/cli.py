@@ -1,4 +1,4 @@
-"""The command line: `netgraph grow | compare | show | replay | undo | explain | rules | methods | tune | data`."""
+"""The command line: `netgraph grow | compare | show | report | watch | replay | undo | explain | rules | ...`."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
     arguments.directory = request.directory
     summary = grow(request, console)
     console.print(summary.table())
-    console.print(
-        f"results in {request.directory}: summary.md, topology.svg, graph.safetensors", highlight=False, markup=False
-    )
+    files = ("report.html", "timeline.html", "summary.md", "topology.svg", "graph.safetensors")
+    written = ", ".join(name for name in files if (request.directory / name).is_file())
+    console.print(f"results in {request.directory}: {written}", highlight=False, markup=False)
     if arguments.json:
         print(summary.to_json())
 
@@ -215,6 +215,32 @@ def _show(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import show
 
     show(_run(arguments), console)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _report)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write; by default RUN/report.html")
+
+
+def _report(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.report import write_report
+
+    file = write_report(_run(arguments), arguments.out)
+    console.print(
+        f"report in {file} ({file.stat().st_size / 1e6:.2f} MB)", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _watch)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; by default any that is free")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+
+
+def _watch(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.watch import watch
+
+    watch(arguments.directory, console, port=arguments.port, open_page=arguments.open)
 
 
 def _replay(arguments: argparse.Namespace, console: Console) -> None:
@@ -334,6 +360,8 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "grow": (_add_grow, "grow a network on a data set and write a run directory"),
     "compare": (_add_compare, "compare methods on data, or a run with its final network trained from scratch"),
     "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
+    "report": (_add_report, "write all about a run on one page: curves, pictures, rewrites and proofs"),
+    "watch": (_add_watch, "serve the report of a run on this machine, live while it trains"),
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),

@@ -8,22 +8,15 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from compilers.training import checkpoint_graph
 from netgraph.app.options import split_assignments
+from netgraph.app.report import REPORT, write_report
+from netgraph.app.report_data import current_graph
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import JournalError, OptionError, unknown_name
-from netgraph.graph import Graph
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
 from netgraph.serialize import save
 from netgraph.viz import draw
-
-
-def current_graph(run: RunDirectory) -> Graph:
-    """The final graph of a run; for one that has not ended, that of its checkpoint, or the first."""
-    if run.graph_file.is_file():
-        return run.graph
-    return checkpoint_graph(run.checkpoint) if run.checkpoint.is_file() else run.journal.first()
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -50,6 +43,8 @@ def show(run: RunDirectory, console: Console) -> None:
         layers.add_row(layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}",
                        f"{edges / cells:.3f}" if cells else "")  # fmt: skip
     console.print(layers)
+    if (run.path / REPORT).is_file():
+        console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
     entries = run.journal.entries()
     if entries:
         rewrites = Table(title="rewrites")
@@ -91,7 +86,8 @@ def undo(run: RunDirectory, console: Console) -> None:
     """Take back the last rewrite: the graph file becomes the trained graph just before it.
 
     Only a run that has ended can be undone: one that has not goes on from its checkpoint. Checkpoint and
-    summary, which are ahead of that graph, and a comparison with it, are set aside; nothing is deleted.
+    summary, which are ahead of that graph, and a comparison with it, are set aside; nothing is deleted. Pictures and
+    report are made anew.
 
     Raises:
         OptionError: when the run has not ended.
@@ -111,6 +107,7 @@ def undo(run: RunDirectory, console: Console) -> None:
         if file.is_file():
             file.rename(file.with_stem(f"{file.stem}.undone"))
     draw(graph, title="after undo").save(run.path / "topology.svg")
+    write_report(run)
     last = entries[-1]
     console.print(
         f"rewrite {last.rewrite} taken back ({last.rule}: {last.summary}); now {graph!r}", highlight=False, markup=False

@@ -214,8 +214,8 @@ def _plan(
     config = {
         **versions(device),
         "data": request.data, "target": request.target, "task": dataset.task,
-        "fingerprint": dataset.fingerprint, "normalisation": normalisation.to_json() if normalisation else None,
-        "device": request.device,
+        "input_shape": list(dataset.input_shape), "fingerprint": dataset.fingerprint,
+        "normalisation": normalisation.to_json() if normalisation else None, "device": request.device,
         "method": request.method, "run": asdict(options), "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip

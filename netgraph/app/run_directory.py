@@ -18,6 +18,8 @@ from netgraph.serialize import load
 CONFIG = "config.json"
 JOURNAL = "journal.jsonl"
 
+_REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
+
 
 class RunDirectory:
     """The files of one run.
@@ -122,10 +124,14 @@ class RunDirectory:
         write_atomically(self.path / "metrics.jsonl", text.encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """Metrics of every finished epoch; a line that a crash cut off is left out."""
+        """Metrics of every finished epoch; a line that a crash cut off is left out.
+
+        Raises:
+            DataError: naming the line that is damaged.
+        """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().split("\n")[:-1] if file.is_file() else []
-        return [json.loads(line) for line in lines]
+        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
+        return [_metrics(file, number, line) for number, line in enumerate(lines, start=1)]
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file, completely or not at all."""
@@ -137,12 +143,26 @@ class RunDirectory:
         return _read_object(file) if file.is_file() else None
 
 
+def _metrics(file: Path, number: int, line: str) -> dict[str, float]:
+    """The metrics in a line; raises `DataError` when it does not hold any."""
+    try:
+        values = json.loads(line)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(v, int | float) for v in values.values()):
+        raise DataError(
+            f"{os.fspath(file)!r} line {number} is damaged: {line[:80]!r} holds no metrics of an epoch. Resuming the "
+            "run writes the file anew from the checkpoint; of a run that has ended, remove the line."
+        )
+    return values
+
+
 def _read_object(file: Path) -> dict[str, Any]:
     """The JSON object that a file holds; raises `DataError` when it does not."""
     try:
         values = json.loads(file.read_text())
     except ValueError as error:
-        raise DataError(f"{os.fspath(file)!r} is damaged: {error}.") from error
+        raise DataError(f"{os.fspath(file)!r} is damaged: {error}. {_REMEDY}") from error
     if not isinstance(values, dict):
-        raise DataError(f"{os.fspath(file)!r} is damaged: it holds no JSON object.")
+        raise DataError(f"{os.fspath(file)!r} is damaged: it holds no JSON object. {_REMEDY}")
     return values

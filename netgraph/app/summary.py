@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -13,10 +15,17 @@ from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_
 from netgraph.app.data import Dataset
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
-from netgraph.proof import LEVELS
+from netgraph.errors import DataError
+from netgraph.proof import LEVELS, Certificate
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
+
+EVIDENCE = (
+    "Proved of every input in the declared domain; measured is the largest change over a probe batch. Both are "
+    "relative to the range of the output."
+)
+"""What the numbers of `evidence` say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +143,19 @@ class RunSummary:
             stopped=state.stopped,
         )
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], file: Path) -> RunSummary:
+        """The inverse of `to_json`. Raises `DataError`, which names `file`, when something is missing."""
+        try:
+            metric = values["metric"]
+            names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
+            return cls(**{names.get(key, key): value for key, value in values.items()})
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"{os.fspath(file)!r} is damaged, or of another version: {error}. Bring the file back, or make the run "
+                "again by `netgraph grow`."
+            ) from error
+
     def to_json(self) -> str:
         """One line with the keys that programs read."""
         values: dict[str, Any] = {
@@ -144,7 +166,8 @@ class RunSummary:
         }
         return json.dumps(values)
 
-    def _proof(self) -> str:
+    @property
+    def proof(self) -> str:
         """What is proved of growth, in a clause."""
         if self.growth_proof is None:
             return "nothing grew"
@@ -177,7 +200,7 @@ class RunSummary:
             table.add_column(name, justify="left" if not name else "right")
         for row in self.rows():
             table.add_row(*row)
-        table.caption = f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self._proof()}"
+        table.caption = f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self.proof}"
         return table
 
 
@@ -208,28 +231,39 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "| ---: | ---: | --- | ---: | --- | ---: | --- | ---: | ---: |",
     ]
     for e in run.journal.entries():
-        evidence = e.certificate.measured
-        measured = f"{evidence.relative:.1e}" if evidence else ""
-        bound = f"{evidence.bound:.1e}" if evidence and evidence.bound is not None else ""
+        bound, measured = evidence(e.certificate)
         lines.append(
             f"| {e.rewrite} | {e.epoch} | {e.rule} | {e.matches:,} | {e.summary} | {e.edges:,} "
             f"| {e.certificate.level} | {bound} | {measured} |"
         )
     lines += [
         "",
-        "Proved of every input in the declared domain; measured is the largest change over a probe batch. Both are "
-        "relative to the range of the output.",
+        EVIDENCE,
         "",
         "## Settings",
         "",
         *(f"- {k}: {v}" for k, v in {**config["training"], **config["options"], **config["run"]}.items()),
         "",
-        f"netgraph {config['netgraph']}, torch {config['torch']}, numpy {config['numpy']}, "
-        f"Python {config['python']} on {config['machine']}, device {config['device']}. "
-        f"Data {config['data']}, fingerprint {config['fingerprint']}.",
+        f"{environment(config)} Data {config['data']}, fingerprint {config['fingerprint']}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def evidence(certificate: Certificate) -> tuple[str, str]:
+    """The bound and the measured change, relative to the range of the output, as cells; empty without any."""
+    measured = certificate.measured
+    if measured is None:
+        return "", ""
+    return "" if measured.bound is None else f"{measured.bound:.1e}", f"{measured.relative:.1e}"
+
+
+def environment(config: Mapping[str, Any]) -> str:
+    """The versions and the machine of a run, in a sentence."""
+    return (
+        f"netgraph {config['netgraph']}, torch {config['torch']}, numpy {config['numpy']}, "
+        f"Python {config['python']} on {config['machine']}, device {config['device']}."
+    )
 
 
 def _costs(costs: Mapping[str, float]) -> str:

@@ -1,0 +1,200 @@
+"""`report.html`: everything about a run on one page that needs no network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from compilers import lower
+from netgraph.app.report_command import command_lines
+from netgraph.app.report_curves import panels
+from netgraph.app.report_data import RunFacts
+from netgraph.app.report_pictures import topology_picture
+from netgraph.app.run_directory import RunDirectory
+from netgraph.app.summary import EVIDENCE, environment, evidence
+from netgraph.errors import OptionError
+from netgraph.files import write_atomically
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+T = TypeVar("T")
+
+REPORT, TIMELINE = "report.html", "timeline.html"
+TEMPLATES = Path(__file__).parent / "templates"
+LONG = 15
+"""Rows from which a table scrolls in a box of its own."""
+
+SECTIONS = {
+    "head": "", "results": "Results", "curves": "Curves", "growth": "Growth", "topology": "Topology",
+    "rewrites": "Rewrites", "costs": "Costs and plan", "settings": "Settings", "again": "Make it again",
+}  # fmt: skip
+"""Parts of the page in order, with their headings."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        key: unique on the page, letters only.
+        title: heading; empty for the head of the page, which has its own.
+        html: what stands in it.
+    """
+
+    key: str
+    title: str
+    html: str
+
+    @property
+    def digest(self) -> str:
+        """Changes with the content."""
+        return hashlib.sha256(self.html.encode()).hexdigest()[:16]
+
+
+class Reporter:
+    """Renders runs. What is computed from graphs is kept until a topology changes, for pages that follow a run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, Any]] = {}
+
+    def sections(self, facts: RunFacts) -> list[Section]:
+        """All parts of the page about a run, as far as there is something to tell.
+
+        Raises:
+            DataError: for a damaged file of the run.
+            OptionError: when a package for pictures is not installed.
+        """
+        values = {**_values(facts), **self._pictures(facts), "panels": panels(facts), "marks": facts.marks()}
+        texts = {key: _render(f"report_{key}.html.j2", **values).strip() for key in SECTIONS}
+        return [Section(key, SECTIONS[key], text) for key, text in texts.items() if text]
+
+    def _pictures(self, facts: RunFacts) -> dict[str, Any]:
+        """Pictures of topologies, and the plan."""
+        return {
+            "timeline": "",
+            "before": self._keep("before", facts, lambda: topology_picture(facts, facts.first, "before")),
+            "after": self._keep("after", facts, lambda: topology_picture(facts, facts.graph, "after")),
+            "graph": self._keep("graph", facts, lambda: repr(facts.graph)),
+            "plan": self._keep("plan", facts, lambda: lower(facts.graph).plan.summary()),
+        }
+
+    def _keep(self, name: str, facts: RunFacts, make: Callable[[], T]) -> T:
+        if name not in self._kept or self._kept[name][0] != facts.key:
+            self._kept[name] = (facts.key, make())
+        value: T = self._kept[name][1]
+        return value
+
+
+def _values(facts: RunFacts) -> dict[str, Any]:
+    """What the templates read besides pictures."""
+    config, summary = facts.config, facts.summary
+    settings = {"Training": config["training"], "Method": config["options"], "Data and machine": config["run"]}
+    other = {key: value for key, value in config.items() if key not in ("training", "options", "run")}
+    return {
+        "facts": facts, "config": config, "summary": summary, "last": facts.metrics[-1] if facts.metrics else None,
+        "entries": [(entry, *evidence(entry.certificate)) for entry in facts.entries],
+        "evidence": EVIDENCE, "environment": environment(config), "settings": {"Run": other, **settings},
+        "commands": command_lines(facts), "LONG": LONG, "TIMELINE": TIMELINE,
+    }  # fmt: skip
+
+
+def notice(heading: str, text: str) -> Section:
+    """A part that tells in place of a report, or above it, why there is none."""
+    return Section("notice", "", _render("report_notice.html.j2", heading=heading, text=text).strip())
+
+
+def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -> Path:
+    """Write the page about a run, and by default the timeline of its growth beside it.
+
+    Args:
+        run: the run; it need not have ended.
+        out: a file for the page alone; by default `report.html` and `timeline.html` in the run directory.
+
+    Returns:
+        The file of the page.
+
+    Raises:
+        DataError: for a damaged file of the run, with its name and what to do.
+        OptionError: when a package for pictures is not installed.
+        OSError: when a file cannot be written; what was there before stays.
+    """
+    facts = RunFacts.read(run)
+    page = report_page(facts)
+    target = run.path / REPORT if out is None else Path(out)
+    write_atomically(target, page.encode())
+    return target
+
+
+def report_page(facts: RunFacts) -> str:
+    """The page about a run as text: the same for the same run."""
+    return render_page(Reporter().sections(facts), page_title(facts))
+
+
+def page_title(facts: RunFacts) -> str:
+    """What a browser shows as the name of the page."""
+    return f"{facts.config['data']}, grown by {facts.config['method']}"
+
+
+def render_page(sections: Sequence[Section], title: str, script: str = "") -> str:
+    """A whole page.
+
+    Args:
+        sections: its parts.
+        title: its name.
+        script: what it runs besides its parts; trusted.
+    """
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return _render("page.html.j2", sections=sections, title=title, style=style, script=script)
+
+
+def _render(template: str, **values: Any) -> str:
+    return str(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise OptionError("The report needs jinja2, which is not installed: pip install netgraph[viz].") from None
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(number=_number, setting=_setting, duration=_duration)
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    """What a template puts out, without the characters that HTML forbids; jinja escapes the others."""
+    if type(value) is not str:
+        return value
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in value)
+
+
+def _number(value: float | None, form: str = ".4g") -> str:
+    return "none" if value is None else format(value, form)
+
+
+def _setting(value: Any) -> str:
+    """A value of a configuration as a person writes it, with all its digits."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_setting(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(v) for v in value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

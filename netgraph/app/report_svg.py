@@ -1,0 +1,41 @@
+"""SVG pictures inside a page: several of them, in the colours of the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_ID = re.compile(r'\sid="([^"]*)"')
+_REFERENCE = re.compile(r'(url\(#|href="#)([^")]*)')
+_OPENING = re.compile(r"<svg\b[^>]*>", re.DOTALL)
+
+
+def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | None = None) -> str:
+    """An SVG element to stand inside a page beside others.
+
+    Ids that something in it refers to get a prefix, and the others go, so that no two pictures share one. The size is
+    left to the page; the picture keeps its proportions.
+
+    Args:
+        svg: text of a picture; what stands before its `<svg>` element is left out.
+        prefix: unique on the page, letters and hyphens.
+        label: what the picture shows, for those who do not see it; escaped here.
+        colors: hexadecimal colours of the picture, and what takes their place, such as `var(--ink)`.
+    """
+    from netgraph.markup import escape
+
+    text = svg[svg.index("<svg") :]
+    used = {match.group(2) for match in _REFERENCE.finditer(text)}
+    text = _ID.sub(lambda m: f' id="{prefix}-{m.group(1)}"' if m.group(1) in used else "", text)
+    text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}", text)
+    for color, replacement in (colors or {}).items():
+        text = text.replace(color, replacement)
+    opening = _OPENING.match(text)
+    assert opening is not None
+    box = re.search(r'viewBox="([^"]*)"', opening.group())
+    view = f' viewBox="{box.group(1)}"' if box else ""
+    start = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
+        f'aria-label="{escape(label)}"{view}>'
+    )
+    return start + text[opening.end() :].strip()

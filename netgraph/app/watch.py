@@ -1,0 +1,226 @@
+"""`netgraph watch`: the report of a run as a page that follows it while it trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import webbrowser
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from threading import Lock
+
+from rich.console import Console
+
+from netgraph.app.report import TEMPLATES, Reporter, Section, notice, page_title, render_page
+from netgraph.app.report_data import RunFacts
+from netgraph.app.run_directory import CONFIG, RunDirectory
+from netgraph.errors import NetgraphError, OptionError
+
+HOST = "127.0.0.1"
+
+# The page shows what these hold, and nothing else in a run directory changes without one of them.
+_FILES = (
+    CONFIG, "metrics.jsonl", "journal.jsonl", "summary.json", "checkpoint.safetensors", "graph.safetensors",
+    "journal/first.safetensors",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is shown at a moment.
+
+    Attributes:
+        version: of the files that it was made from.
+        title: its name.
+        sections: its parts.
+    """
+
+    version: str
+    title: str
+    sections: tuple[Section, ...]
+
+    def to_json(self) -> str:
+        """What a page must know to find out which of its parts are old."""
+        parts = [[section.key, section.title, section.digest] for section in self.sections]
+        return json.dumps({"version": self.version, "title": self.title, "sections": parts})
+
+
+class LivePage:
+    """The page about a run directory, made anew only when a file of the run has changed. Threads may share it.
+
+    Args:
+        directory: the run directory; it need not exist yet, and may go away.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = Lock()
+        self._reporter = Reporter()
+        self._page: Page | None = None
+        self._good: tuple[Section, ...] = ()
+
+    def now(self) -> Page:
+        """The page of this moment. Raises `OptionError` when a package for pictures is not installed."""
+        with self._lock:
+            # Read before the files are: what changes meanwhile gives another version next time.
+            version = self._version()
+            if self._page is None or self._page.version != version:
+                self._page = self._made(version)
+            return self._page
+
+    def _version(self) -> str:
+        stats = []
+        for name in _FILES:
+            try:
+                stat = (self.directory / name).stat()
+            except OSError:
+                stats.append((name, 0, 0, 0))
+            else:
+                stats.append((name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+
+    def _made(self, version: str) -> Page:
+        title = self.directory.name
+        if not (self.directory / CONFIG).is_file():
+            return Page(version, title, (self._missing(), *self._good))
+        try:
+            facts = RunFacts.read(RunDirectory(self.directory))
+            self._good = tuple(self._reporter.sections(facts))
+            return Page(version, page_title(facts), self._good)
+        except FileNotFoundError:
+            # Replaced or removed while it was read: nothing is known of the new one yet.
+            return Page(version, title, (self._missing(), *self._good))
+        except (NetgraphError, OSError) as error:
+            return Page(version, title, (notice("The run cannot be shown", str(error)), *self._good))
+
+    def _missing(self) -> Section:
+        if not self._good:
+            text = "As soon as `netgraph grow` writes a run there, it appears here by itself."
+            return notice(f"Waiting for a run in {os.fspath(self.directory)}", text)
+        text = "It was removed, or is being replaced. Below is what was there last; a new run appears here by itself."
+        return notice(f"There is no run in {os.fspath(self.directory)} any more", text)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = os.name == "posix"  # Elsewhere that would let two servers share a port.
+
+    def __init__(self, live: LivePage, port: int) -> None:
+        self.live = live
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        """As `HTTPServer` does, but without asking the name service for the name of this machine."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    @property
+    def hosts(self) -> set[str]:
+        """What browsers send as the host when a person opened the page; another name is an attack by DNS rebinding."""
+        names = {HOST, "localhost"}
+        return {f"{name}:{self.server_port}" for name in names} | (names if self.server_port == 80 else set())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        """Answer a request for the page, for what has changed in it, or for one of its parts."""
+        if self.headers.get("Host", "").lower() not in self.server.hosts:
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
+            return
+        path, page = self.path, self.server.live.now()
+        digests = {f"/section/{section.key}": section for section in page.sections}
+        if path == "/":
+            script = (TEMPLATES / "watch.js").read_text(encoding="utf-8")
+            self._answer(HTTPStatus.OK, "text/html", render_page(page.sections, page.title, script))
+        elif path == "/state":
+            self._answer(HTTPStatus.OK, "application/json", page.to_json())
+        elif path in digests:
+            section = digests[path]
+            values = {"digest": section.digest, "html": section.html}
+            self._answer(HTTPStatus.OK, "application/json", json.dumps(values))
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "There is nothing here.\n")
+
+    def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
+        data = text.encode()
+        with suppress(ConnectionError, TimeoutError):  # The browser went away.
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("X-Frame-Options", "DENY")
+            self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+            self.end_headers()
+            self.wfile.write(data)
+
+    def version_string(self) -> str:
+        """No versions for strangers."""
+        return "netgraph"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a page asks every second."""
+
+
+def serve(directory: str | os.PathLike[str], port: int = 0) -> _Server:
+    """A server of the page about a run directory, on this machine alone; `serve_forever` runs it.
+
+    Args:
+        directory: the run directory; it need not exist yet.
+        port: on 127.0.0.1; 0 takes one that is free, which `server_port` tells.
+
+    Raises:
+        OptionError: when the port cannot be used, when `directory` is a file, or when a package is missing.
+    """
+    path = Path(directory)
+    if path.exists() and not path.is_dir():
+        raise OptionError(f"{os.fspath(path)!r} is a file, not a run directory.")
+    if not 0 <= port <= 65535:
+        raise OptionError(f"--port {port} is not between 0 and 65535.")
+    live = LivePage(path)
+    live.now()
+    try:
+        return _Server(live, port)
+    except OSError as error:
+        raise OptionError(
+            f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another by --port, or leave it out to "
+            "get one that is free."
+        ) from error
+
+
+def watch(directory: str | os.PathLike[str], console: Console, *, port: int = 0, open_page: bool = False) -> None:
+    """Serve the page about a run until Ctrl-C.
+
+    Args:
+        directory: the run directory; it need not exist yet.
+        console: where to print the address.
+        port: on 127.0.0.1; 0 takes one that is free.
+        open_page: whether to open it in a browser.
+
+    Raises:
+        OptionError: as `serve`.
+    """
+    server = serve(directory, port)
+    address = f"http://{HOST}:{server.server_port}/"
+    try:
+        where = os.fspath(directory)
+        console.print(f"watching {where} at {address} (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+        if not (Path(directory) / CONFIG).is_file():
+            console.print("There is no run yet; the page waits for it.", highlight=False, markup=False)
+        if open_page:
+            webbrowser.open(address)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        console.print("watching ended", highlight=False, markup=False)
+    finally:
+        server.server_close()
