@@ -76,17 +76,20 @@ class Reporter:
 
     def _pictures(self, facts: RunFacts) -> dict[str, Any]:
         """Pictures of topologies, and the plan."""
+        start = facts.first.topology_hash
+        # The graph of a run that trains is that of its checkpoint, and the journal may be one rewrite ahead.
+        reached = (facts.graph.topology_hash, facts.state)
         return {
             "timeline": "",
-            "before": self._keep("before", facts, lambda: topology_picture(facts, facts.first, "before")),
-            "after": self._keep("after", facts, lambda: topology_picture(facts, facts.graph, "after")),
-            "graph": self._keep("graph", facts, lambda: repr(facts.graph)),
-            "plan": self._keep("plan", facts, lambda: lower(facts.graph).plan.summary()),
+            "before": self._keep("before", start, lambda: topology_picture(facts, facts.first, "before")),
+            "after": self._keep("after", reached, lambda: topology_picture(facts, facts.graph, "after")),
+            "plan": self._keep("plan", reached, lambda: lower(facts.graph).plan.summary()),
         }
 
-    def _keep(self, name: str, facts: RunFacts, make: Callable[[], T]) -> T:
-        if name not in self._kept or self._kept[name][0] != facts.key:
-            self._kept[name] = (facts.key, make())
+    def _keep(self, name: str, key: object, make: Callable[[], T]) -> T:
+        """What `make` gives, made anew only under another key."""
+        if name not in self._kept or self._kept[name][0] != key:
+            self._kept[name] = (key, make())
         value: T = self._kept[name][1]
         return value
 
@@ -97,7 +100,8 @@ def _values(facts: RunFacts) -> dict[str, Any]:
     settings = {"Training": config["training"], "Method": config["options"], "Data and machine": config["run"]}
     other = {key: value for key, value in config.items() if key not in ("training", "options", "run")}
     return {
-        "facts": facts, "config": config, "summary": summary, "last": facts.metrics[-1] if facts.metrics else None,
+        "facts": facts, "graph": repr(facts.graph), "config": config, "summary": summary,
+        "last": facts.metrics[-1] if facts.metrics else None,
         "entries": [(entry, *evidence(entry.certificate)) for entry in facts.entries],
         "evidence": EVIDENCE, "environment": environment(config), "settings": {"Run": other, **settings},
         "commands": command_lines(facts), "LONG": LONG, "TIMELINE": TIMELINE,

@@ -101,7 +101,15 @@ def _curve(metrics: Sequence[Mapping[str, float]], column: str, name: str, color
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) and abs(value) >= 10 else f"{value:.4g}"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 10 else f"{value:.4g}"
+
+
+def _short(count: float) -> str:
+    """A number of edges in few letters: 800, 4,000, 12k, 1.5M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if count >= size and (size > 1e3 or count >= 1e4):
+            return f"{count / size:g}{letter}"
+    return f"{count:,.0f}"
 
 
 def _panel(key: str, title: str, curves: tuple[Curve, ...], marks: Sequence[Mark], epochs: int) -> Panel:
@@ -128,12 +136,14 @@ def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int
         raise OptionError("The report needs matplotlib, which is not installed: pip install netgraph[viz].") from None
     style: Any = {
         "svg.fonttype": "none", "svg.hashsalt": "netgraph", "font.size": _LETTERS, "font.family": "sans-serif",
+        "axes.formatter.useoffset": False,
         "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "axes.edgecolor": _LINE,
     }  # fmt: skip
     with rc_context(style):
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE)
         figure.patch.set_visible(False)
-        axes = figure.subplots()
+        # The same frame in every picture, so that epochs stand below each other.
+        axes = figure.add_axes((0.15, 0.2, 0.83, 0.75))
         axes.patch.set_visible(False)
         for curve in curves:
             _draw_curve(axes, curve, steps=key == "edges")
@@ -159,19 +169,20 @@ def _draw_curve(axes: Any, curve: Curve, *, steps: bool) -> None:
 
 def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
     """Scales, ticks and grid."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlim(0.5, max(epochs, 1) + 0.5)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     finite = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in curves] or [np.empty(0)])
+    axes.margins(y=0.08)
     if key == "loss" and len(finite) and finite.min() > 0 and finite.max() > 50 * finite.min():
         axes.set_yscale("log")
     elif key in ("edges", "rate"):
         axes.set_ylim(0, 1.08 * finite.max() if len(finite) and finite.max() > 0 else 1)
     if key == "edges":
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: _short(value)))
     axes.grid(axis="y", color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0)

@@ -158,12 +158,6 @@ class RunFacts:
         layout = image_layout(tuple(self.config.get("input_shape") or ()))
         return None if layout is None else (layout.height, layout.width)
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Changes whenever a topology of the run does."""
-        last = self.entries[-1].topology_hash if self.entries else ""
-        return len(self.entries), last, self.first.topology_hash, self.state, os.fspath(self.run.path)
-
     def marks(self) -> list[Mark]:
         """The rewrites, those that follow close upon another in groups, at most `MOST_MARKS`."""
         sizes = self.sizes

@@ -152,7 +152,7 @@ def _metrics(file: Path, number: int, line: str) -> dict[str, float]:
     if not isinstance(values, dict) or not all(isinstance(v, int | float) for v in values.values()):
         raise DataError(
             f"{os.fspath(file)!r} line {number} is damaged: {line[:80]!r} holds no metrics of an epoch. Resuming the "
-            "run writes the file anew from the checkpoint; of a run that has ended, remove the line."
+            "run writes the file anew from the checkpoint; of a run that has ended, remove the line, or make it again."
         )
     return values
 
