@@ -135,11 +135,14 @@ def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) 
 
 
 def _draw(run: RunDirectory, title: str, console: Console) -> None:
-    """Pictures come last: the results are there already, and a picture that fails takes none of them away."""
+    """Pictures come last: the results are there already, and a picture that fails takes none of them away.
+
+    A full disk is no such failure: after it, `--resume` writes all that is missing.
+    """
     try:
         draw(run.graph, title=title).save(run.path / "topology.svg")
         write_report(run)
-    except (NetgraphError, OSError) as error:
+    except NetgraphError as error:
         again = shlex.join(["netgraph", "report", os.fspath(run.path)])
         text = f"The results are complete, but not all pictures: {error} Then `{again}` writes the report."
         console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)

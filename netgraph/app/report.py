@@ -14,11 +14,12 @@ from compilers import lower
 from netgraph.app.report_command import command_lines
 from netgraph.app.report_curves import panels
 from netgraph.app.report_data import RunFacts
-from netgraph.app.report_pictures import topology_picture
+from netgraph.app.report_pictures import growth_timeline, topology_picture
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
 from netgraph.errors import OptionError
 from netgraph.files import write_atomically
+from netgraph.viz import Timeline
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -74,14 +75,19 @@ class Reporter:
         texts = {key: _render(f"report_{key}.html.j2", **values).strip() for key in SECTIONS}
         return [Section(key, SECTIONS[key], text) for key, text in texts.items() if text]
 
+    def timeline(self, facts: RunFacts) -> Timeline:
+        """All topologies of the run, one after another."""
+        last = facts.entries[-1].topology_hash if facts.entries else ""
+        steps = (facts.origin, len(facts.entries), last, facts.state)
+        return self._keep("timeline", steps, lambda: growth_timeline(facts, page_title(facts)))
+
     def _pictures(self, facts: RunFacts) -> dict[str, Any]:
         """Pictures of topologies, and the plan."""
-        start = facts.first.topology_hash
         # The graph of a run that trains is that of its checkpoint, and the journal may be one rewrite ahead.
-        reached = (facts.graph.topology_hash, facts.state)
+        reached = (facts.origin, facts.graph.topology_hash, facts.state)
         return {
-            "timeline": "",
-            "before": self._keep("before", start, lambda: topology_picture(facts, facts.first, "before")),
+            "timeline": self.timeline(facts).fragment("film") if facts.entries else "",
+            "before": self._keep("before", facts.origin, lambda: topology_picture(facts, facts.first, "before")),
             "after": self._keep("after", reached, lambda: topology_picture(facts, facts.graph, "after")),
             "plan": self._keep("plan", reached, lambda: lower(facts.graph).plan.summary()),
         }
@@ -128,8 +134,10 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
         OptionError: when a package for pictures is not installed.
         OSError: when a file cannot be written; what was there before stays.
     """
-    facts = RunFacts.read(run)
-    page = report_page(facts)
+    facts, reporter = RunFacts.read(run), Reporter()
+    page = render_page(reporter.sections(facts), page_title(facts))
+    if out is None:
+        write_atomically(run.path / TIMELINE, reporter.timeline(facts).html.encode())
     target = run.path / REPORT if out is None else Path(out)
     write_atomically(target, page.encode())
     return target

@@ -15,7 +15,7 @@ from netgraph.app.report_data import Mark, RunFacts
 from netgraph.app.report_svg import inline_svg
 from netgraph.errors import OptionError
 
-_SIZE = (4.9, 2.75)  # Inches of 72 units. Shown 330 pixels wide, as on a phone, letters of 11 units are 10 pixels high.
+_SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
 _LETTERS = 11
 # Stand-ins for colours of the page, which matplotlib cannot name.
 _COLORS = {
@@ -143,7 +143,7 @@ def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int
         figure = Figure(figsize=_SIZE)
         figure.patch.set_visible(False)
         # The same frame in every picture, so that epochs stand below each other.
-        axes = figure.add_axes((0.15, 0.2, 0.83, 0.75))
+        axes = figure.add_axes((0.15, 0.19, 0.805, 0.77))
         axes.patch.set_visible(False)
         for curve in curves:
             _draw_curve(axes, curve, steps=key == "edges")

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from compilers.training import checkpoint_graph
-from netgraph.app.data.images import image_layout
+from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, FileFormatError, JournalError, TrainingError
@@ -152,11 +152,16 @@ class RunFacts:
         """Trainable edges at the start and after every rewrite."""
         return [self.first.num_edges, *(entry.edges for entry in self.entries)]
 
+    @cached_property
+    def origin(self) -> tuple[int, int]:
+        """Tells this run from one that took its place in the directory."""
+        stat = (self.run.path / "journal" / "first.safetensors").stat()
+        return stat.st_ino, stat.st_mtime_ns
+
     @property
-    def pixels(self) -> tuple[int, int] | None:
-        """Height and width of the images that the data are; None for others."""
-        layout = image_layout(tuple(self.config.get("input_shape") or ()))
-        return None if layout is None else (layout.height, layout.width)
+    def images(self) -> ImageLayout | None:
+        """How rows of the data are images; None of other data."""
+        return image_layout(tuple(self.config.get("input_shape") or ()))
 
     def marks(self) -> list[Mark]:
         """The rewrites, those that follow close upon another in groups, at most `MOST_MARKS`."""

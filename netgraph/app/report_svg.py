@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from netgraph.markup import escape
+
 _ID = re.compile(r'\sid="([^"]*)"')
 _REFERENCE = re.compile(r'(url\(#|href="#)([^")]*)')
 _OPENING = re.compile(r"<svg\b[^>]*>", re.DOTALL)
 
 
-def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | None = None) -> str:
+_COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+
+
+def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | None = None, style: str = "") -> str:
     """An SVG element to stand inside a page beside others.
 
     Ids that something in it refers to get a prefix, and the others go, so that no two pictures share one. The size is
@@ -21,10 +26,9 @@ def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | No
         prefix: unique on the page, letters and hyphens.
         label: what the picture shows, for those who do not see it; escaped here.
         colors: hexadecimal colours of the picture, and what takes their place, such as `var(--ink)`.
+        style: of the element, as CSS.
     """
-    from netgraph.markup import escape
-
-    text = svg[svg.index("<svg") :]
+    text = _COMMENT.sub("", svg[svg.index("<svg") :])
     used = {match.group(2) for match in _REFERENCE.finditer(text)}
     text = _ID.sub(lambda m: f' id="{prefix}-{m.group(1)}"' if m.group(1) in used else "", text)
     text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}", text)
@@ -32,10 +36,18 @@ def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | No
         text = text.replace(color, replacement)
     opening = _OPENING.match(text)
     assert opening is not None
-    box = re.search(r'viewBox="([^"]*)"', opening.group())
-    view = f' viewBox="{box.group(1)}"' if box else ""
+    look = f' style="{style}"' if style else ""
+    view = " ".join(f"{number:g}" for number in view_box(svg))
     start = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-        f'aria-label="{escape(label)}"{view}>'
+        f'aria-label="{escape(label)}" viewBox="{view}"{look}>'
     )
     return start + text[opening.end() :].strip()
+
+
+def view_box(svg: str) -> tuple[float, float, float, float]:
+    """Left, top, width and height of what a picture shows, in its units."""
+    box = re.search(r'viewBox="([^"]*)"', svg)
+    assert box is not None
+    left, top, width, height = (float(number) for number in box.group(1).split())
+    return left, top, width, height

@@ -18,7 +18,7 @@ GROWING = {
 EPOCHS = 6
 FILES = (
     "config.json", "journal.jsonl", "metrics.jsonl", "checkpoint.safetensors", "start.safetensors",
-    "graph.safetensors", "topology.svg", "summary.md", "summary.json", "report.html",
+    "graph.safetensors", "topology.svg", "summary.md", "summary.json", "report.html", "timeline.html",
 )  # fmt: skip
 
 

@@ -1,0 +1,219 @@
+"""Reports and live pages as a browser shows them."""
+
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file, widest
+
+from netgraph.app.watch import serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]
+
+
+@pytest.fixture(scope="module")
+def wide():
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def phone():
+    with chromium(width=390, height=844) as driver:
+        yield driver
+
+
+def pixels(driver):
+    """The window as an array (height, width, 3)."""
+    import io
+
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB"))
+
+
+def ask(driver, script, *arguments):
+    return driver.execute_script(f"return {script}", *arguments)
+
+
+def until(driver, script, expected=True, seconds=30):
+    """Wait until a script gives what is expected."""
+    end = time.monotonic() + seconds
+    while ask(driver, script) != expected and time.monotonic() < end:
+        time.sleep(0.1)
+    assert ask(driver, script) == expected
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (390, False), (390, True)])
+def test_the_page_has_no_errors_and_fits(width, dark, finished):
+    with chromium(width=width, height=844, dark=dark) as driver:
+        open_file(driver, finished / "report.html")
+        assert console_errors(driver) == []
+        assert widest(driver) == width
+        shown = pixels(driver)
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50
+        assert (shown.mean() < 100) == dark
+        driver.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+        assert widest(driver) == width
+        assert console_errors(driver) == []
+
+
+def test_curves_and_tables_are_visible(wide, finished):
+    open_file(wide, finished / "report.html")
+    sizes = ask(wide, "[...document.querySelectorAll('.curve svg')].map(s => [s.clientWidth, s.clientHeight])")
+    assert len(sizes) == 4
+    assert all(width > 300 and height > 150 for width, height in sizes)
+    rows = ask(wide, "document.querySelectorAll('.rewrites tbody tr').length")
+    assert rows == len((finished / "journal.jsonl").read_text().splitlines())
+    for selector in ("#topology svg", "#curve-loss, .curve svg", ".netgraph-timeline canvas"):
+        wide.execute_script("document.querySelector(arguments[0]).scrollIntoView({behavior: 'instant'})", selector)
+        assert len(np.unique(pixels(wide).reshape(-1, 3), axis=0)) > 50
+
+
+def test_letters_of_curves_can_be_read_on_a_phone(phone, finished):
+    open_file(phone, finished / "report.html")
+    phone.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    script = """[...document.querySelectorAll('.curve svg text')].map(
+        t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"""
+    sizes = ask(phone, script)
+    assert len(sizes) > 20
+    assert min(sizes) >= 10
+    cut = """[...document.querySelectorAll('.curve svg')].flatMap(s => { const b = s.getBoundingClientRect();
+        return [...s.querySelectorAll('text')].filter(t => { const r = t.getBoundingClientRect();
+        return r.left < b.left - 1 || r.right > b.right + 1 || r.top < b.top - 1 || r.bottom > b.bottom + 1; })
+        .map(t => t.textContent); })"""
+    assert ask(phone, cut) == []
+
+
+def test_certificates_open_in_full(wide, finished):
+    open_file(wide, finished / "report.html")
+    closed = ask(wide, "document.querySelector('.certificate').checkVisibility()")
+    wide.execute_script("document.querySelector('[data-key=proof-1] summary').click()")
+    assert not closed
+    assert ask(wide, "document.querySelector('.certificate').checkVisibility()")
+    entry = json.loads((finished / "journal.jsonl").read_text().splitlines()[0])
+    assert entry["certificate"]["reason"] in ask(wide, "document.querySelector('.certificate').textContent")
+
+
+def test_the_timeline_steps_through_the_growth(wide, finished):
+    open_file(wide, finished / "report.html")
+    before = ask(wide, "document.querySelector('.netgraph-timeline .heading').textContent")
+    wide.execute_script("document.querySelector('.netgraph-timeline .next').click()")
+    until(wide, f"document.querySelector('.netgraph-timeline .heading').textContent !== {json.dumps(before)}")
+    assert "SplitEdges" in ask(wide, "document.querySelector('.netgraph-timeline').textContent")
+    assert console_errors(wide) == []
+
+
+def test_what_is_printed_holds_all_rows_and_no_menu(wide, finished):
+    open_file(wide, finished / "report.html")
+    wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert ask(wide, "getComputedStyle(document.querySelector('nav')).display") == "none"
+        assert ask(wide, "document.querySelector('#settings .facts').getBoundingClientRect().height > 100")
+    finally:
+        wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.fixture
+def live(tmp_path):
+    """A directory that is watched, and the address of its page."""
+    folder = tmp_path / "a <b> & 'run'"
+    server = serve(folder)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def begin(finished, folder, epochs, rewrites):
+    """A run as it was after some epochs and rewrites."""
+    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("summary.*", "graph.*", "checkpoint.*", "config*"))
+    for name, kept in (("metrics.jsonl", epochs), ("journal.jsonl", rewrites)):
+        lines = (finished / name).read_text().splitlines(keepends=True)
+        (folder / name).write_text("".join(lines[:kept]))
+    shutil.copy(finished / "config.json", folder)
+
+
+def test_the_page_follows_a_run_from_before_its_start_to_its_end(wide, live, finished):
+    folder, address = live
+    wide.get(address)
+    until(wide, "document.querySelector('#notice h1').textContent.startsWith('Waiting')")
+    assert str(folder) in ask(wide, "document.body.textContent")
+    begin(finished, folder, 3, 1)
+    until(wide, "document.querySelector('.value') && document.querySelector('.value').textContent", "3")
+    until(wide, "document.querySelectorAll('.rewrites tbody tr').length", 1)
+    assert not ask(wide, "document.getElementById('notice')")
+    wide.execute_script("""
+        const proof = document.querySelector('[data-key=proof-1]');
+        proof.open = true;
+        proof.querySelector('summary').focus();
+        proof.scrollIntoView({block: 'center', behavior: 'instant'});
+    """)
+    place = "Math.round(document.querySelector('[data-key=proof-1]').getBoundingClientRect().top)"
+    before = ask(wide, place)
+    curves = "document.querySelector('.curve svg').getAttribute('aria-label')"
+    assert "over 3 epochs" in ask(wide, curves)
+    lines = (finished / "metrics.jsonl").read_text().splitlines(keepends=True)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write("".join(lines[3:5]))
+    entries = (finished / "journal.jsonl").read_text().splitlines(keepends=True)
+    with (folder / "journal.jsonl").open("a") as file:
+        file.write(entries[1])
+    until(wide, "document.querySelectorAll('.rewrites tbody tr').length", 2)
+    until(wide, "document.querySelector('.value').textContent", "5")
+    assert "over 5 epochs" in ask(wide, curves)
+    assert ask(wide, "document.querySelector('[data-key=proof-1]').open")
+    assert ask(wide, "document.activeElement.closest('details').dataset.key") == "proof-1"
+    assert abs(ask(wide, place) - before) <= 1
+    # The timeline that came with the update runs.
+    until(wide, "document.querySelector('.netgraph-timeline .heading').textContent !== ''")
+    shutil.rmtree(folder)
+    until(wide, "document.querySelector('#notice h1') !== null")
+    shutil.copytree(finished, folder)
+    until(wide, "document.querySelector('.badge').textContent", "ended")
+    until(wide, "document.getElementById('notice') === null")
+    assert ask(wide, "[...document.querySelectorAll('main > section')].map(s => s.id)[0]") == "head"
+    assert console_errors(wide) == []
+
+
+def test_a_part_that_did_not_change_is_left_alone(wide, live, finished):
+    folder, address = live
+    begin(finished, folder, 3, 1)
+    wide.get(address)
+    until(wide, "document.getElementById('live').textContent.startsWith('Live')")
+    wide.execute_script("document.querySelector('.rewrites').dataset.same = 'yes'")
+    lines = (finished / "metrics.jsonl").read_text().splitlines(keepends=True)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(lines[3])
+    until(wide, "document.querySelector('.value').textContent", "4")
+    assert ask(wide, "document.querySelector('.rewrites').dataset.same") == "yes"
+
+
+def test_the_page_says_when_nobody_answers(wide, finished):
+    server = serve(finished)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    wide.get(f"http://127.0.0.1:{server.server_port}/")
+    until(wide, "document.getElementById('live').textContent.startsWith('Live')")
+    server.shutdown()
+    server.server_close()
+    until(wide, "document.getElementById('live').textContent.startsWith('No answer')")
+    console_errors(wide)
+
+
+def test_the_live_page_fits_a_phone(phone, live, finished):
+    folder, address = live
+    begin(finished, folder, 4, 2)
+    phone.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
+    )
+    phone.get(address)
+    until(phone, "document.getElementById('live').textContent.startsWith('Live')")
+    assert widest(phone) == 390
+    assert console_errors(phone) == []
+    assert len(np.unique(pixels(phone).reshape(-1, 3), axis=0)) > 50
