@@ -150,7 +150,7 @@ def report_page(facts: RunFacts) -> str:
 
 def page_title(facts: RunFacts) -> str:
     """What a browser shows as the name of the page."""
-    return f"{facts.config['data']}, grown by {facts.config['method']}"
+    return f"{facts.name}, grown by {facts.config['method']}"
 
 
 def render_page(sections: Sequence[Section], title: str, script: str = "") -> str:

@@ -133,6 +133,11 @@ class RunFacts:
             raise DataError(f"{error} Go on with the run by --resume, or make it again.") from error
 
     @property
+    def name(self) -> str:
+        """Name of the data: of a file, without the directories in which it lies."""
+        return self.summary.data if self.summary else str(self.config["data"]).rstrip("/").split("/")[-1]
+
+    @property
     def metric(self) -> str:
         """Name of the score: "accuracy" or "rmse"."""
         return "accuracy" if self.config["task"] == "classification" else "rmse"
