@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -58,11 +60,28 @@ class Section:
         return hashlib.sha256(self.html.encode()).hexdigest()[:16]
 
 
-class Reporter:
-    """Renders runs. What is computed from graphs is kept until a topology changes, for pages that follow a run."""
+@dataclass(frozen=True)
+class _Kept:
+    """A part that took time to make, what it was made from, and until when it is good enough."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[object, Any]] = {}
+    key: tuple[object, ...]
+    value: Any
+    until: float
+
+
+class Reporter:
+    """Renders runs. What is computed from graphs is kept until a topology changes, for pages that follow a run.
+
+    Args:
+        patience: of a run that trains, the timeline is made anew only when so many times as long has passed as making
+            it took, so that watching takes no more than a small part of the machine.
+    """
+
+    def __init__(self, patience: float = 0.0) -> None:
+        self._patience = patience
+        self._kept: dict[str, _Kept] = {}
+        self.due = math.inf
+        """When, as `time.monotonic` tells it, a part that is behind may be made anew; infinite when none is."""
 
     def sections(self, facts: RunFacts) -> list[Section]:
         """All parts of the page about a run, as far as there is something to tell.
@@ -78,25 +97,36 @@ class Reporter:
     def timeline(self, facts: RunFacts) -> Timeline:
         """All topologies of the run, one after another."""
         last = facts.entries[-1].topology_hash if facts.entries else ""
-        steps = (facts.origin, len(facts.entries), last, facts.state)
-        return self._keep("timeline", steps, lambda: growth_timeline(facts, page_title(facts)))
+        key: tuple[object, ...] = (facts.origin, facts.state, len(facts.entries), last)
+        old = self._kept.get("timeline")
+        self.due = math.inf
+        behind = old is not None and facts.state == "open" and old.key[:2] == key[:2] and old.key != key
+        if old is not None and behind and time.monotonic() < old.until:
+            self.due, key = old.until, old.key
+        return self._keep("timeline", key, lambda: growth_timeline(facts, page_title(facts)))
 
     def _pictures(self, facts: RunFacts) -> dict[str, Any]:
         """Pictures of topologies, and the plan."""
         # The graph of a run that trains is that of its checkpoint, and the journal may be one rewrite ahead.
         reached = (facts.origin, facts.graph.topology_hash, facts.state)
         return {
-            "timeline": self.timeline(facts).fragment("film") if facts.entries else "",
+            "timeline": self._fragment(facts) if facts.entries else "",
             "before": self._keep("before", facts.origin, lambda: topology_picture(facts, facts.first, "before")),
             "after": self._keep("after", reached, lambda: topology_picture(facts, facts.graph, "after")),
             "plan": self._keep("plan", reached, lambda: lower(facts.graph).plan.summary()),
         }
 
-    def _keep(self, name: str, key: object, make: Callable[[], T]) -> T:
+    def _fragment(self, facts: RunFacts) -> str:
+        timeline = self.timeline(facts)
+        return self._keep("fragment", self._kept["timeline"].key, lambda: timeline.fragment("film"))
+
+    def _keep(self, name: str, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What `make` gives, made anew only under another key."""
-        if name not in self._kept or self._kept[name][0] != key:
-            self._kept[name] = (key, make())
-        value: T = self._kept[name][1]
+        if name not in self._kept or self._kept[name].key != key:
+            began = time.monotonic()
+            made, ended = make(), time.monotonic()
+            self._kept[name] = _Kept(key, made, ended + self._patience * (ended - began))
+        value: T = self._kept[name].value
         return value
 
 

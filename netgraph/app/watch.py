@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import webbrowser
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ _FILES = (
     CONFIG, "metrics.jsonl", "journal.jsonl", "summary.json", "checkpoint.safetensors", "graph.safetensors",
     "journal/first.safetensors",
 )  # fmt: skip
+
+_PATIENCE = 20.0
+"""Between two timelines of a run that trains, so many times the seconds that the first took."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +64,27 @@ class LivePage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._lock = Lock()
-        self._reporter = Reporter()
+        self._reporter = Reporter(patience=_PATIENCE)
         self._page: Page | None = None
+        self._files = ""
+        self._count = 0
         self._good: tuple[Section, ...] = ()
 
     def now(self) -> Page:
         """The page of this moment. Raises `OptionError` when a package for pictures is not installed."""
         with self._lock:
-            # Read before the files are: what changes meanwhile gives another version next time.
-            version = self._version()
-            if self._page is None or self._page.version != version:
-                self._page = self._made(version)
+            # Read before the files are: what changes meanwhile is noticed next time.
+            files = self._fingerprint()
+            if self._page is None or self._files != files or time.monotonic() >= self._reporter.due:
+                self._files, self._count = files, self._count + 1
+                self._page = self._made(f"{files}-{self._count}")
             return self._page
 
-    def _version(self) -> str:
+    def last(self) -> Page:
+        """The page as `now` gave it last, so that parts asked for one by one fit together."""
+        return self._page or self.now()
+
+    def _fingerprint(self) -> str:
         stats = []
         for name in _FILES:
             try:
@@ -136,15 +147,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
             return
-        path, page = self.path, self.server.live.now()
-        digests = {f"/section/{section.key}": section for section in page.sections}
+        path, live = self.path, self.server.live
+        page = live.last() if path.startswith("/section/") else live.now()
+        parts = {f"/section/{section.key}": section for section in page.sections}
         if path == "/":
             script = (TEMPLATES / "watch.js").read_text(encoding="utf-8")
             self._answer(HTTPStatus.OK, "text/html", render_page(page.sections, page.title, script))
         elif path == "/state":
             self._answer(HTTPStatus.OK, "application/json", page.to_json())
-        elif path in digests:
-            section = digests[path]
+        elif path in parts:
+            section = parts[path]
             values = {"digest": section.digest, "html": section.html}
             self._answer(HTTPStatus.OK, "application/json", json.dumps(values))
         else:

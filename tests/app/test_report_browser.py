@@ -194,6 +194,21 @@ def test_a_part_that_did_not_change_is_left_alone(wide, live, finished):
     assert ask(wide, "document.querySelector('.rewrites').dataset.same") == "yes"
 
 
+def test_a_film_goes_on_where_a_person_was(wide, live, finished):
+    folder, address = live
+    begin(finished, folder, 3, 2)
+    wide.get(address)
+    until(wide, "document.getElementById('live').textContent.startsWith('Live')")
+    wide.execute_script("document.querySelector('.netgraph-timeline .next').click()")
+    heading = "document.querySelector('.netgraph-timeline .heading').textContent"
+    said = ask(wide, heading)
+    shutil.copy(finished / "summary.json", folder)
+    until(wide, "document.querySelector('.badge').textContent", "ended")
+    until(wide, "document.querySelector('.netgraph-timeline .slide').value", "1")
+    assert ask(wide, heading) == said
+    assert console_errors(wide) == []
+
+
 def test_the_page_says_when_nobody_answers(wide, finished):
     server = serve(finished)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,6 +17,9 @@ from grow_runs import refused
 from html_pages import Page
 from named_runs import HARMLESS, HOSTILE, named_run
 
+from netgraph.app.report import Reporter
+from netgraph.app.report_data import RunFacts
+from netgraph.app.run_directory import RunDirectory
 from netgraph.app.watch import HOST, LivePage, serve
 
 
@@ -71,6 +75,8 @@ def test_parts_are_told_apart_by_what_they_hold(run, served):
     assert after["version"] != before["version"]
     changed = {a[0] for a, b in zip(after["sections"], before["sections"], strict=True) if a != b}
     assert changed == {"curves"}
+    with (run / "metrics.jsonl").open("a") as file:  # Parts are those of the state that named them.
+        file.write(json.dumps({**line, "epoch": 8}) + "\n")
     part = json.loads(ask("/section/curves").text)
     assert part["digest"] == next(d for key, _, d in after["sections"] if key == "curves")
     assert "over 7 epochs" in part["html"]
@@ -95,6 +101,40 @@ def test_pictures_of_graphs_are_made_once(run, monkeypatch):
         file.write((run / "metrics.jsonl").read_text().splitlines(keepends=True)[-1])
     assert live.now() is not first
     assert len(calls) == 1
+
+
+def test_the_timeline_of_a_run_that_trains_lets_the_training_go_first(run):
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    summary = (run / "summary.json").read_bytes()
+    (run / "summary.json").unlink()
+
+    def growth(reporter, rewrites):
+        (run / "journal.jsonl").write_text("".join(lines[:rewrites]))
+        sections = reporter.sections(RunFacts.read(RunDirectory(run)))
+        return next(section.html for section in sections if section.key == "growth")
+
+    eager, patient = Reporter(), Reporter(patience=1e6)
+    first, second = growth(eager, 1), growth(eager, 2)
+    assert first != second
+    assert eager.due == math.inf
+    assert growth(patient, 1) == first
+    assert growth(patient, 2) == first
+    assert patient.due < math.inf
+    assert growth(patient, 1) == first
+    assert patient.due == math.inf
+    (run / "summary.json").write_bytes(summary)
+    assert growth(patient, 2) != first
+    assert patient.due == math.inf
+
+
+def test_what_is_behind_catches_up_although_no_file_changes(run):
+    live = LivePage(run)
+    before = live.now()
+    live._reporter.due = 0.0
+    after = live.now()
+    assert after.version != before.version
+    assert after.sections == before.sections
+    assert live.now() is after is live.last()
 
 
 def test_the_page_waits_for_a_run(finished, served, tmp_path):

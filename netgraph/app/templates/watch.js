@@ -41,6 +41,7 @@
   function fill(section, part) {
     const content = section.querySelector(".content");
     const states = remembered(content);
+    const steps = [...content.querySelectorAll("input[type=range]")].map((e) => [e.value, e.value === e.max]);
     content.innerHTML = part.html;
     // Scripts that come as text do not run; copies of them do.
     for (const old of content.querySelectorAll("script")) {
@@ -51,6 +52,13 @@
     }
     section.dataset.digest = part.digest;
     restore(content, states);
+    // Where a person was in a film; at its end, with the new end.
+    content.querySelectorAll("input[type=range]").forEach((e, at) => {
+      const [value, ended] = steps[at] || ["0", false];
+      if (value === "0") return;
+      e.value = ended ? e.max : value;
+      e.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   }
 
   function made(key, title) {
