@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,13 +24,12 @@ from compilers.training import (
 )
 from netgraph.app.prepare import GrowRequest, Plan, prepare
 from netgraph.app.progress import ProgressDisplay
-from netgraph.app.report import write_report
+from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import score
 from netgraph.app.summary import RunSummary, render_summary
-from netgraph.errors import DataError, NetgraphError, OptionError
+from netgraph.errors import DataError, OptionError
 from netgraph.serialize import save
-from netgraph.viz import draw
 
 
 def grow(request: GrowRequest, console: Console) -> RunSummary:
@@ -130,19 +128,6 @@ def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) 
     summary = RunSummary.collect(run, plan.dataset, state, alone, scores)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))
-    _draw(run, f"{plan.dataset.name}, {plan.config['method']}", console)
+    # Last: the results are there already, and a picture that fails takes none of them away.
+    write_pictures(run, console)
     return summary
-
-
-def _draw(run: RunDirectory, title: str, console: Console) -> None:
-    """Pictures come last: the results are there already, and a picture that fails takes none of them away.
-
-    A full disk is no such failure: after it, `--resume` writes all that is missing.
-    """
-    try:
-        draw(run.graph, title=title).save(run.path / "topology.svg")
-        write_report(run)
-    except NetgraphError as error:
-        again = shlex.join(["netgraph", "report", os.fspath(run.path)])
-        text = f"The results are complete, but not all pictures: {error} Then `{again}` writes the report."
-        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)

@@ -9,14 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from netgraph.app.options import split_assignments
-from netgraph.app.report import REPORT, write_report
+from netgraph.app.report import REPORT, write_pictures
 from netgraph.app.report_data import current_graph
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import JournalError, OptionError, unknown_name
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
 from netgraph.serialize import save
-from netgraph.viz import draw
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -106,12 +105,11 @@ def undo(run: RunDirectory, console: Console) -> None:
         file = run.path / name
         if file.is_file():
             file.rename(file.with_stem(f"{file.stem}.undone"))
-    draw(graph, title="after undo").save(run.path / "topology.svg")
-    write_report(run)
     last = entries[-1]
     console.print(
         f"rewrite {last.rewrite} taken back ({last.rule}: {last.summary}); now {graph!r}", highlight=False, markup=False
     )
+    write_pictures(run, console)
 
 
 def explain_rule(run: RunDirectory, rule_name: str, assignments: Mapping[str, str]) -> Explanation:

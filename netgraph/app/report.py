@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +13,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rich.console import Console
+
 from compilers import lower
 from netgraph.app.report_command import command_lines
-from netgraph.app.report_curves import panels
+from netgraph.app.report_curves import panels, require_matplotlib
 from netgraph.app.report_data import RunFacts
 from netgraph.app.report_pictures import growth_timeline, topology_picture
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
-from netgraph.errors import OptionError
+from netgraph.errors import NetgraphError, OptionError
 from netgraph.files import write_atomically
-from netgraph.viz import Timeline
+from netgraph.viz import Timeline, draw
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,6 +35,10 @@ REPORT, TIMELINE = "report.html", "timeline.html"
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 15
 """Rows from which a table scrolls in a box of its own."""
+MOST_LINES = 200
+"""Lines of the plan that are shown from either end."""
+MOST_LAYERS = 20
+"""Layers of which a certificate is shown to tell the change, besides its text."""
 
 SECTIONS = {
     "head": "", "results": "Results", "curves": "Curves", "growth": "Growth", "topology": "Topology",
@@ -113,7 +120,7 @@ class Reporter:
             "timeline": self._fragment(facts) if facts.entries else "",
             "before": self._keep("before", facts.origin, lambda: topology_picture(facts, facts.first, "before")),
             "after": self._keep("after", reached, lambda: topology_picture(facts, facts.graph, "after")),
-            "plan": self._keep("plan", reached, lambda: lower(facts.graph).plan.summary()),
+            "plan": self._keep("plan", reached, lambda: _plan(facts)),
         }
 
     def _fragment(self, facts: RunFacts) -> str:
@@ -140,13 +147,28 @@ def _values(facts: RunFacts) -> dict[str, Any]:
         "last": facts.metrics[-1] if facts.metrics else None,
         "entries": [(entry, *evidence(entry.certificate)) for entry in facts.entries],
         "evidence": EVIDENCE, "environment": environment(config), "settings": {"Run": other, **settings},
-        "commands": command_lines(facts), "LONG": LONG, "TIMELINE": TIMELINE,
+        "commands": command_lines(facts), "LONG": LONG, "MOST_LAYERS": MOST_LAYERS, "TIMELINE": TIMELINE,
     }  # fmt: skip
+
+
+def _plan(facts: RunFacts) -> str:
+    """Which kernels run the graph; of very many layers, the first and the last."""
+    lines = lower(facts.graph).plan.summary().split("\n")
+    if len(lines) > 2 * MOST_LINES:
+        left_out = f"... {len(lines) - 2 * MOST_LINES:,} lines left out ..."
+        lines = [*lines[:MOST_LINES], left_out, *lines[-MOST_LINES:]]
+    return "\n".join(lines)
 
 
 def notice(heading: str, text: str) -> Section:
     """A part that tells in place of a report, or above it, why there is none."""
     return Section("notice", "", _render("report_notice.html.j2", heading=heading, text=text).strip())
+
+
+def require_packages() -> None:
+    """Raise `OptionError` when a package that every report takes is not installed."""
+    _environment()
+    require_matplotlib()
 
 
 def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -> Path:
@@ -171,6 +193,21 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
     target = run.path / REPORT if out is None else Path(out)
     write_atomically(target, page.encode())
     return target
+
+
+def write_pictures(run: RunDirectory, console: Console) -> None:
+    """Write `topology.svg` and the report of a run; where that fails, tell why and go on.
+
+    A full disk is no such failure: it passes on as an `OSError`.
+    """
+    try:
+        facts = RunFacts.read(run)
+        draw(facts.graph, title=page_title(facts)).save(run.path / "topology.svg")
+        write_report(run)
+    except NetgraphError as error:
+        again = shlex.join(["netgraph", "report", os.fspath(run.path)])
+        text = f"The results are complete, but not all pictures are: {error} After that, `{again}` writes the report."
+        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def report_page(facts: RunFacts) -> str:

@@ -63,6 +63,14 @@ class Panel:
     gaps: int
 
 
+def require_matplotlib() -> None:
+    """Raise `OptionError` when matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise OptionError("The report needs matplotlib, which is not installed: pip install netgraph[viz].") from None
+
+
 def panels(facts: RunFacts) -> list[Panel]:
     """Loss, score, edges and learning rate of a run over its epochs; nothing before its first epoch has ended.
 
@@ -129,11 +137,10 @@ def _spoken(curve: Curve) -> str:
 
 def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int) -> str:
     """The picture as matplotlib writes it, equal for equal curves."""
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise OptionError("The report needs matplotlib, which is not installed: pip install netgraph[viz].") from None
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     style: Any = {
         "svg.fonttype": "none", "svg.hashsalt": "netgraph", "font.size": _LETTERS, "font.family": "sans-serif",
         "axes.formatter.useoffset": False,

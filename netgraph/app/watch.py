@@ -17,7 +17,7 @@ from threading import Lock
 
 from rich.console import Console
 
-from netgraph.app.report import TEMPLATES, Reporter, Section, notice, page_title, render_page
+from netgraph.app.report import TEMPLATES, Reporter, Section, notice, page_title, render_page, require_packages
 from netgraph.app.report_data import RunFacts
 from netgraph.app.run_directory import CONFIG, RunDirectory
 from netgraph.errors import NetgraphError, OptionError
@@ -71,7 +71,7 @@ class LivePage:
         self._good: tuple[Section, ...] = ()
 
     def now(self) -> Page:
-        """The page of this moment. Raises `OptionError` when a package for pictures is not installed."""
+        """The page of this moment."""
         with self._lock:
             # Read before the files are: what changes meanwhile is noticed next time.
             files = self._fingerprint()
@@ -199,10 +199,9 @@ def serve(directory: str | os.PathLike[str], port: int = 0) -> _Server:
         raise OptionError(f"{os.fspath(path)!r} is a file, not a run directory.")
     if not 0 <= port <= 65535:
         raise OptionError(f"--port {port} is not between 0 and 65535.")
-    live = LivePage(path)
-    live.now()
+    require_packages()
     try:
-        return _Server(live, port)
+        return _Server(LivePage(path), port)
     except OSError as error:
         raise OptionError(
             f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another by --port, or leave it out to "

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shlex
 import shutil
+import sys
 
 import pytest
 from grow_runs import refused, snapshot
@@ -11,6 +12,7 @@ from html_pages import Page
 
 import netgraph as ng
 from compilers import lower
+from netgraph.app import report
 from netgraph.app.cli import build_parser
 from netgraph.app.options import parse_assignments
 from netgraph.app.prepare import GrowRequest, prepare
@@ -29,6 +31,14 @@ def page(finished):
 @pytest.fixture(scope="module")
 def facts(finished):
     return RunFacts.read(RunDirectory(finished))
+
+
+def without(monkeypatch, package):
+    """As if a package were not installed."""
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    report._environment.cache_clear()
 
 
 def table(page, heading):
@@ -167,15 +177,14 @@ def test_grow_and_show_name_the_report(run, call, tmp_path):
     assert "report.html" not in call("show", run)[1]
 
 
-def test_a_report_that_fails_leaves_the_results(run, call, monkeypatch):
-    def fail(*_arguments, **_values):
-        raise ng.errors.OptionError("Drawing needs a package.")
-
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "graphviz"])
+def test_a_report_that_fails_leaves_the_results(package, run, call, monkeypatch):
     shutil.rmtree(run)
-    monkeypatch.setattr("netgraph.app.grow.write_report", fail)
+    without(monkeypatch, package)
     code, out, _err = call("grow", "digits", "--out", run, "--epochs", 1)
     assert code == 0
-    assert "Drawing needs a package." in out
+    assert package in out
+    assert "pip install" in out
     assert f"netgraph report {run}" in out
     assert "report.html" not in out.split("results in")[1]
     assert json.loads((run / "summary.json").read_text())["epochs"] == 1
@@ -204,6 +213,32 @@ def test_the_command_leads_to_the_same_run(data, extra, tmp_path):
     again = request(shlex.split(command)[1:])
     assert prepare(again).config == config
     assert again.out == tmp_path / "it's <new>"
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_a_missing_package_is_named_with_the_way_to_get_it(package, run, call, monkeypatch):
+    without(monkeypatch, package)
+    for command in ("report", "watch"):
+        assert refused(call(command, run), package, "pip install netgraph[viz]")
+
+
+def test_undo_works_without_pictures(run, call, monkeypatch):
+    count = len(RunDirectory(run).journal)
+    without(monkeypatch, "jinja2")
+    code, out, _err = call("undo", run)
+    assert code == 0
+    assert "taken back" in out
+    assert "pip install netgraph[viz]" in out
+    assert len(RunDirectory(run).journal) == count - 1
+
+
+def test_a_plan_of_very_many_layers_is_cut(finished, monkeypatch, facts):
+    monkeypatch.setattr(report, "MOST_LINES", 2)
+    (costs,) = [part for part in report.Reporter().sections(facts) if part.key == "costs"]
+    whole = lower(facts.graph).plan.summary().split("\n")
+    assert f"... {len(whole) - 4} lines left out ..." in costs.html
+    assert whole[-1] in costs.html
+    assert whole[2] not in costs.html
 
 
 def test_rewrites_that_follow_closely_are_marked_together(facts):
