@@ -1,6 +1,7 @@
 """Draw the pictures of the docs again: run every example in a directory of its own, and keep what it draws.
 
-python -m benchmarks.pictures [example ...]
+`python -m benchmarks.pictures [example ...]`. The name `report` stands for a picture of the report of a run, for which
+Chromium is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-SUFFIXES = (".svg", ".png", ".gif")
+SUFFIXES = (".svg", ".png", ".gif", ".html")
 
 
 def run_example(path: Path, folder: Path) -> str:
@@ -33,6 +34,23 @@ def pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
 
 
+def photograph_report() -> None:
+    """Grow digits on the command line, and take a picture of the upper part of the report."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        print("docs/images/report.png stays as it is: there is no Chromium")
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        run, photo = Path(temporary) / "digits", Path(temporary) / "report.png"
+        command = [sys.executable, "-m", "netgraph.app.cli", "grow", "digits", "--out", str(run)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+        flags = ["--headless=new", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1350"]
+        page = (run / "report.html").as_uri()
+        subprocess.run([program, *flags, f"--screenshot={photo}", page], check=True, capture_output=True, timeout=120)
+        shutil.copyfile(photo, IMAGES / "report.png")
+    print("docs/images/report.png  by netgraph grow digits")
+
+
 def main(names: list[str]) -> None:
     for path in sorted((ROOT / "examples").glob("*.py")):
         if names and path.stem not in names:
@@ -42,6 +60,8 @@ def main(names: list[str]) -> None:
             for picture in pictures(Path(temporary)):
                 shutil.copyfile(picture, IMAGES / picture.name)
                 print(f"docs/images/{picture.name}  by examples/{path.name}")
+    if not names or "report" in names:
+        photograph_report()
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def main() -> None:
     x = np.random.default_rng(0).random((5, 8))
     assert np.allclose(ng.interpret(graph, x), ng.interpret(result.graph, x))
 
-    ng.viz.draw(result.graph).save("own_rule.svg")
+    ng.viz.draw_delta(result).save("own_rule.svg")
 
     back, _ = ng.apply_delta(result.graph, result.delta.inverse())
     assert back.equals(graph)

@@ -152,7 +152,7 @@ def main() -> None:
     assert failure.graph.num_vertices <= 4
     assert failure.result.certificate.kind != "exact"
     print(f"{failure}\n")
-    ng.viz.draw(failure.result.graph, title="The slip, on the smallest graph").save("property_test.svg")
+    ng.viz.draw_delta(failure.result, title="The slip, on the smallest graph").save("property_test.svg")
 
     built = {}
     exec(to_code(failure.graph), built)  # the code in the message builds the graph

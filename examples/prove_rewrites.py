@@ -45,7 +45,7 @@ def main() -> None:
     assert (high > low).all()
 
     small_split = ng.apply(ng.rules.SplitEdges(), ng.mlp([4, 3], domain=(0, 1)), limit=2)
-    ng.viz.draw(small_split.graph, title=f"Two edges split: {small_split.certificate.level}").save("prove_rewrites.svg")
+    ng.viz.draw_delta(small_split).save("prove_rewrites.svg")  # the caption has the certificate
 
     # --8<-- [start:any]
     before = ng.mlp([3, 3, 2], domain=(-1, 1), seed=2)

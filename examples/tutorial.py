@@ -91,7 +91,7 @@ print(ng.find(BendEdges(above=2.0), trained))
 result = ng.apply(BendEdges(), trained, stats, limit=2, order_by="mean_abs_gradient")
 print(result)
 print(result.certificate)
-ng.viz.draw(result.graph).save("tutorial_bent.svg")
+ng.viz.draw_delta(result).save("tutorial_bent.svg")
 # --8<-- [end:prove]
 
 
@@ -167,6 +167,7 @@ print(grown)
 ng.viz.draw(grown, detail="vertices").save("tutorial_grown.svg")
 for entry, topology in journal.replay():  # every topology, checked
     print(entry.epoch, entry.rule, entry.summary, topology.num_edges)
+ng.viz.timeline(journal, title="Two half moons").save("tutorial_growth.html")
 # --8<-- [end:look]
 
 assert alone.history[-1]["val_accuracy"] < 0.92 < 0.97 < state.history[-1]["val_accuracy"]

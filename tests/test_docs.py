@@ -72,7 +72,7 @@ def test_every_page_has_a_picture_or_code_that_runs(page):
     assert re.search(r"^!\[.+\]\(images/\S+\)", text, re.MULTILINE) or python_blocks(page)
 
 
-@pytest.mark.parametrize("page", ["index", "tutorial", "rules", "sparse", "gallery"])
+@pytest.mark.parametrize("page", ["index", "tutorial", "rules", "sparse", "visualising", "gallery"])
 def test_pages_about_growth_have_pictures(page):
     pictures = re.findall(r"!\[(.+?)\]\((images/\S+)\)", (ROOT / "docs" / f"{page}.md").read_text())
     assert pictures
@@ -197,11 +197,11 @@ def test_what_the_reference_names_exists(name, members):
         assert not hidden, f"give {name}.{member}.{member} a line of its own"
 
 
-@pytest.mark.parametrize("name", ["rules", "proof", "rewriting", "testing"])
+@pytest.mark.parametrize("name", ["rules", "proof", "rewriting", "testing", "viz", "analysis"])
 def test_what_is_exported_is_in_the_reference(name):
     package = importlib.import_module(f"netgraph.{name}")
     listed = {path.rpartition(".")[2] for path, _ in directives()}
     for path, members in directives():
         listed |= set(members or ()) if path == f"netgraph.{name}" else set()
     missing = {n for n in package.__all__ if not n.startswith(("check_", "MAX_")) and not n.endswith("Rows")}
-    assert missing - listed - {"Meddle", "Entry", "Stamp"} == set()
+    assert missing - listed - {"Meddle", "Entry", "Stamp", "PathMeasure"} == set()
