@@ -64,7 +64,7 @@ if len(points) >= 5:
     print(f"accuracy levels off at {fit.asymptote:.3f}; 95 % of that at density {fit.plateau('literal')}")
 # --8<-- [end:plateau]
 
-ng.viz.draw(grown, detail="layers").save("grow_along_paths.svg")
+ng.viz.plot_receptive_fields(grown, pixels=(8, 8)).savefig("grow_along_paths.svg")
 
 assert state.history[-1]["val_accuracy"] > 0.95
 assert grown.num_edges > start.num_edges

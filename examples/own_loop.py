@@ -75,7 +75,7 @@ def main() -> None:
     result = ng.apply(ng.rules.WidenLayer(count=6), graph, on=[graph.layer("maps").id], rng=0)
     net, optimizer = migrate(net, optimizer, result)
     # --8<-- [end:migrate]
-    ng.viz.draw(result.graph).save("own_loop.svg")
+    ng.viz.draw_delta(result, detail="layers").save("own_loop.svg")
     print(result.certificate)
     last = train(net, optimizer, x, y, epochs=3)
     print(f"loss {first:.3f} -> {last:.3f}")

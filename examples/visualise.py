@@ -28,7 +28,8 @@ torch.set_num_threads(1)
 # --8<-- [start:draw]
 small = ng.mlp([6, 4, 3], domain=(0, 1), seed=2)
 draw(small, title="Six inputs, four vertices, three outputs").save("draw_vertices.svg")
-draw(ng.resnet(8), detail="layers", title="ResNet-8").save("draw_layers.svg")
+images = ng.convnet([[8], [16]], input_size=(1, 8, 8), domain=(0, 1))
+draw(images, detail="layers", title="Two convolutions").save("draw_layers.svg")
 # --8<-- [end:draw]
 
 # --8<-- [start:delta]
