@@ -28,7 +28,7 @@ def main() -> None:
         ng.rules.WidenLayer(count=8),  # new vertices with outgoing weight 0
     ]
     for rule in steps:
-        train(net, optimizer, images[:1500], labels[:1500], epochs=8)
+        train(net, optimizer, images[:1500], labels[:1500], epochs=5)
         before = net(images[held_out]).detach()
         result = ng.apply(rule, lift(net), require="exact", rng=0)  # or it is refused
         net, optimizer = migrate(net, optimizer, result)
@@ -37,7 +37,7 @@ def main() -> None:
         assert change < 1e-4
     # --8<-- [end:grow]
 
-    train(net, optimizer, images[:1500], labels[:1500], epochs=8)
+    train(net, optimizer, images[:1500], labels[:1500], epochs=5)
     accuracy = float((net(images[held_out]).argmax(1) == labels[held_out]).float().mean())
     grown = lift(net)
     ng.viz.draw(grown, detail="layers").save("grow_deeper.svg")

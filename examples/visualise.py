@@ -59,7 +59,7 @@ order = np.random.default_rng(0).permutation(len(x))
 x, y = x[order] / 16, y[order]
 data = TrainingData.from_arrays(x[:1200], y[:1200], x[1200:], y[1200:], task="classification")
 start = sparse_start(ng.mlp([64, 32, 16, 10], domain=(0, 1), seed=0), density=0.08, seed=0).graph
-settings = TrainSettings(epochs=24, batch_size=32, learning_rate=4e-3)
+settings = TrainSettings(epochs=16, batch_size=32, learning_rate=4e-3)
 journal = ng.Journal.create(tempfile.mkdtemp(), start)
 
 
