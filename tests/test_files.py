@@ -22,6 +22,11 @@ def test_write_and_replace(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"folder does not exist; make it first.*missing"):
+        write_atomically(tmp_path / "missing" / "f.svg", b"x")
+
+
 @pytest.mark.parametrize("call", ["fsync", "fdopen"])
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, call):
     path = tmp_path / "f"

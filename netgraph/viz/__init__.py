@@ -1,7 +1,7 @@
 """Pictures of graphs, of their structure and of how they grew, for notebooks and files."""
 
 from netgraph.viz.delta import draw_delta
-from netgraph.viz.draw import Drawing, draw
+from netgraph.viz.drawing import Drawing, draw
 from netgraph.viz.plots import (
     plot_adjacency,
     plot_degrees,

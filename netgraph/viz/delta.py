@@ -8,7 +8,7 @@ from netgraph.rewriting import Result
 from netgraph.viz.delta_layers import layer_delta_dot
 from netgraph.viz.delta_vertices import vertex_delta_dot
 from netgraph.viz.difference import Difference
-from netgraph.viz.draw import Detail, Drawing, as_vertices, check_detail
+from netgraph.viz.drawing import Detail, Drawing, as_vertices, check_detail
 from netgraph.viz.layout import Pixels
 from netgraph.viz.text import count
 
