@@ -52,7 +52,8 @@ def test_every_page_is_in_the_navigation():
     assert sorted(re.findall(r": (\w+\.md)$", navigation, flags=re.MULTILINE)) == [page.name for page in PAGES]
 
 
-def test_the_code_of_the_readme_runs(monkeypatch, capsys):
+def test_the_code_of_the_readme_runs(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
     module = types.ModuleType("readme")
     monkeypatch.setitem(sys.modules, "readme", module)  # where dataclasses look up annotations
     blocks = python_blocks(ROOT / "README.md")
@@ -61,6 +62,7 @@ def test_the_code_of_the_readme_runs(monkeypatch, capsys):
         exec(compile(block, "README.md", "exec"), vars(module))
     assert capsys.readouterr().out.startswith("exact: no output changes, because ")
     assert module.before.equals(module.graph)
+    assert (tmp_path / "delta.svg").read_text().startswith("<svg")
 
 
 # -- pages -------------------------------------------------------------------------------------------
