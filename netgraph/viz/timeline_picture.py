@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -40,30 +41,31 @@ def render_png(film: Film, step: int) -> bytes:
 
 
 def render_gif(film: Film) -> bytes:
-    """All steps as a GIF that loops; 800 pixels wide, less where that would take more than 4 MB."""
-    from PIL.Image import Resampling
-
+    """All steps as a GIF that loops; 800 pixels wide, down to 440 where that would take more than 4 MB."""
+    _require_pillow()
     scene = make_scene(film, portrait=False)
+    count = film.final + 1
 
-    def painted(width: int) -> list[Image]:
-        return [_paint(film, scene, step, width) for step in range(film.final + 1)]
+    def painted(width: int, steps: Iterable[int]) -> Iterator[Image]:
+        return (_paint(film, scene, step, width) for step in steps)
 
-    pictures = painted(_GIF_WIDTHS[0])
-    if len(data := _gif(pictures)) <= _MOST_BYTES:
+    def encoded(width: int) -> tuple[list[Image], bytes]:
+        # Whole pictures of many steps would fill the memory: each is reduced to its palette at once.
+        palette = _palette(list(painted(width, _typical(count))))
+        frames = [_reduced(picture, palette) for picture in painted(width, range(count))]
+        return frames, _gif(frames)
+
+    frames, data = encoded(_GIF_WIDTHS[0])
+    if len(data) <= _MOST_BYTES:
         return data
     for width in _GIF_WIDTHS[1:]:
-        size = (width, round(pictures[0].height * width / pictures[0].width))
-        if len(_gif([picture.resize(size, Resampling.LANCZOS) for picture in pictures])) <= 0.95 * _MOST_BYTES:
+        if len(_gif([_resized(frame, width) for frame in frames])) <= 0.95 * _MOST_BYTES:
             break
     # Once the size is known, letters are painted anew: shrunk ones cannot be read.
-    return _gif(painted(width))
+    return encoded(width)[1]
 
 
-def _gif(pictures: list[Image]) -> bytes:
-    from PIL import Image
-
-    palette = _palette(pictures)
-    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+def _gif(frames: list[Image]) -> bytes:
     between = max(_SHORTEST, min(_LONGEST, _FILM // len(frames)))
     times = [max(between, 700), *[between] * (len(frames) - 2), _PAUSE][-len(frames) :]
     data = io.BytesIO()
@@ -71,18 +73,35 @@ def _gif(pictures: list[Image]) -> bytes:
     return data.getvalue()
 
 
+def _reduced(picture: Image, palette: Image) -> Image:
+    from PIL import Image
+
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _resized(frame: Image, width: int) -> Image:
+    from PIL.Image import Resampling
+
+    size = (width, round(frame.height * width / frame.width))
+    return _reduced(frame.convert("RGB").resize(size, Resampling.LANCZOS), frame)
+
+
+def _typical(count: int) -> list[int]:
+    """Steps whose colours stand for those of all steps."""
+    return sorted({round(k * (count - 1) / 5) for k in range(6)} | {min(1, count - 1)})
+
+
 def _palette(pictures: list[Image]) -> Image:
     """One palette for all frames, so that what stays has the same colour in each.
 
-    It has the colours that mean something, and others that a few of the frames have.
+    It has the colours that mean something, and others that some of the frames have.
     """
     from PIL import Image
 
-    chosen = sorted({round(k * (len(pictures) - 1) / 5) for k in range(6)} | {min(1, len(pictures) - 1)})
     width, height = pictures[0].size
-    sheet = Image.new("RGB", (width, height * len(chosen)))
-    for row, step in enumerate(chosen):
-        sheet.paste(pictures[step], (0, row * height))
+    sheet = Image.new("RGB", (width, height * len(pictures)))
+    for row, picture in enumerate(pictures):
+        sheet.paste(picture, (0, row * height))
     exact = np.array([list(bytes.fromhex(color[1:])) for color in dict.fromkeys(LIGHT.values())])
     faint = (exact + 2 * 255) // 3
     found = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT).getpalette() or []
@@ -264,12 +283,9 @@ class _Brush:
     """Draws in the units of a scene, larger than asked for, so that shrinking smoothes it."""
 
     def __init__(self, scene: Scene, width: int) -> None:
-        try:
-            from PIL import Image, ImageDraw
-        except ImportError:
-            raise OptionError(
-                "Pictures of a timeline need the package matplotlib: pip install netgraph[viz]."
-            ) from None
+        _require_pillow()
+        from PIL import Image, ImageDraw
+
         self.scene = scene
         self._size = (width, round((scene.height + _HEAD + _FOOT) * width / scene.width))
         self._scale = _SHARPNESS * width / scene.width
@@ -347,6 +363,14 @@ class _Brush:
             return
         a = max(length / 2 + halo, min(self._image.width - length / 2 - halo, a))
         self._pen.text((a, b), text, color, font, "mm", stroke_width=halo, stroke_fill=LIGHT["paper"])
+
+
+def _require_pillow() -> None:
+    """Raise `OptionError` without Pillow, which comes with matplotlib."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        raise OptionError(_MISSING) from None
 
 
 @cache
