@@ -37,8 +37,12 @@ LONG = 15
 """Rows from which a table scrolls in a box of its own."""
 MOST_LINES = 200
 """Lines of the plan that are shown from either end."""
+MOST_REWRITES = 250
+"""Rewrites that are listed from either end."""
 MOST_LAYERS = 20
 """Layers of which a certificate is shown to tell the change, besides its text."""
+LONGEST_VALUE = 400
+"""Letters of a parameter of a rule; some rules take a value per vertex."""
 
 SECTIONS = {
     "head": "", "results": "Results", "curves": "Curves", "growth": "Growth", "topology": "Topology",
@@ -145,10 +149,19 @@ def _values(facts: RunFacts) -> dict[str, Any]:
     return {
         "facts": facts, "graph": repr(facts.graph), "config": config, "summary": summary,
         "last": facts.metrics[-1] if facts.metrics else None,
-        "entries": [(entry, *evidence(entry.certificate)) for entry in facts.entries],
-        "evidence": EVIDENCE, "environment": environment(config), "settings": {"Run": other, **settings},
+        **_rewrites(facts), "evidence": EVIDENCE,
+        "environment": environment(config), "settings": {"Run": other, **settings},
         "commands": command_lines(facts), "LONG": LONG, "MOST_LAYERS": MOST_LAYERS, "TIMELINE": TIMELINE,
     }  # fmt: skip
+
+
+def _rewrites(facts: RunFacts) -> dict[str, Any]:
+    """The rewrites that are listed, with what is proved of them; of very many, the first and the last."""
+    shown, left_out = facts.entries, max(0, len(facts.entries) - 2 * MOST_REWRITES)
+    if left_out:
+        shown = [*shown[:MOST_REWRITES], *shown[-MOST_REWRITES:]]
+    entries = [(entry, *evidence(entry.certificate)) for entry in shown]
+    return {"entries": entries, "left_out": left_out, "MOST_REWRITES": MOST_REWRITES}
 
 
 def _plan(facts: RunFacts) -> str:
@@ -246,7 +259,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(number=_number, setting=_setting, duration=_duration)
+    environment.filters.update(number=_number, setting=_setting, duration=_duration, brief=_brief)
     return environment
 
 
@@ -268,6 +281,10 @@ def _setting(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_setting(v) for v in value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} …"
 
 
 def _duration(seconds: float) -> str:

@@ -17,6 +17,7 @@ from netgraph.errors import OptionError
 
 _SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
 _LETTERS = 11
+_MOST_TICKS = 250  # Along an axis of 267 units.
 # Stand-ins for colours of the page, which matplotlib cannot name.
 _COLORS = {
     "#0000a1": "var(--training)", "#0000a2": "var(--validation)", "#0000a3": "var(--edges)", "#0000a4": "var(--rate)",
@@ -156,7 +157,7 @@ def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int
             _draw_curve(axes, curve, steps=key == "edges")
         _furnish(axes, key, curves, epochs)
         for mark in marks:
-            _draw_mark(axes, mark)
+            _draw_mark(axes, mark, epochs)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     # Letters are those of the page.
@@ -197,14 +198,21 @@ def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _draw_mark(axes: Any, mark: Mark) -> None:
-    """A vertical line for rewrites after one epoch; a band for many epochs, with a tick for each at its foot."""
+def _draw_mark(axes: Any, mark: Mark, epochs: int) -> None:
+    """A vertical line for rewrites after one epoch; a band for many epochs, with a tick for each at its foot.
+
+    Of ticks that would touch, one is drawn.
+    """
     color = _OF[mark.change]
-    # Rewrites stand between the epoch before them and the one after.
-    places = [epoch + 0.5 for epoch in mark.epochs]
-    if len(places) == 1:
-        axes.axvline(places[0], color=color, linewidth=1.2, linestyle=(0, (3, 2)))
+    if len(mark.epochs) == 1:
+        axes.axvline(_after(mark.epochs[0]), color=color, linewidth=1.2, linestyle=(0, (3, 2)))
         return
-    axes.axvspan(places[0], places[-1], color=color, alpha=0.13, linewidth=0)
-    foot = axes.get_xaxis_transform()
-    axes.vlines(places, 0, 0.05, color=color, linewidth=1.2, transform=foot)
+    axes.axvspan(_after(mark.epochs[0]), _after(mark.epochs[-1]), color=color, alpha=0.13, linewidth=0)
+    slots = {epoch * _MOST_TICKS // max(epochs, _MOST_TICKS): epoch for epoch in mark.epochs}
+    places = [_after(epoch) for epoch in slots.values()]
+    axes.vlines(places, 0, 0.05, color=color, linewidth=1.2, transform=axes.get_xaxis_transform())
+
+
+def _after(epoch: int) -> float:
+    """Where rewrites after an epoch stand: before the next one."""
+    return epoch + 0.5

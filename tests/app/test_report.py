@@ -12,7 +12,7 @@ from html_pages import Page
 
 import netgraph as ng
 from compilers import lower
-from netgraph.app import report
+from netgraph.app import report, report_curves
 from netgraph.app.cli import build_parser
 from netgraph.app.options import parse_assignments
 from netgraph.app.prepare import GrowRequest, prepare
@@ -239,6 +239,25 @@ def test_a_plan_of_very_many_layers_is_cut(finished, monkeypatch, facts):
     assert f"... {len(whole) - 4} lines left out ..." in costs.html
     assert whole[-1] in costs.html
     assert whole[2] not in costs.html
+
+
+def test_of_very_many_rewrites_the_first_and_the_last_are_listed(facts):
+    one, n = facts.entries[0], 10_000
+    many = [dataclasses.replace(one, rewrite=k, epoch=k) for k in range(1, n + 1)]
+    many[0] = dataclasses.replace(many[0], parameters={"ids": list(range(100_000))})
+    metrics = [{**facts.metrics[0], "epoch": k} for k in range(1, n + 1)]
+    folded = dataclasses.replace(facts, entries=many, metrics=metrics)
+    values = {**report._values(folded), "facts": folded}
+    page = Page(report._render("report_rewrites.html.j2", **values))
+    rows = page.rows[1:]
+    assert [row[0] for row in rows[:250]] == [str(k) for k in range(1, 251)]
+    assert rows[250] == ["… 9,500 rewrites left out …"]
+    assert [row[0] for row in rows[251:]] == [str(k) for k in range(9_751, n + 1)]
+    assert f"{one.rule}ids0, 1, 2, 3" in rows[0][2]
+    assert len(rows[0][2]) < 600
+    assert "The first 250 and the last 250 of 10,000 rewrites are listed; journal.jsonl" in page.words()
+    drawn = "".join(panel.svg for panel in report_curves.panels(folded))
+    assert len(page.source) + len(drawn) < 1_000_000
 
 
 def test_rewrites_that_follow_closely_are_marked_together(facts):
