@@ -24,6 +24,7 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
 from netgraph.errors import NetgraphError, OptionError
 from netgraph.files import write_atomically
+from netgraph.proof.certificate import rounded_up
 from netgraph.viz import Timeline, draw
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(number=_number, setting=_setting, duration=_duration, brief=_brief)
+    environment.filters.update(number=_number, setting=_setting, duration=_duration, brief=_brief, bound=rounded_up)
     return environment
 
 

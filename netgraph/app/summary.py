@@ -17,6 +17,7 @@ from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import DataError
 from netgraph.proof import LEVELS, Certificate
+from netgraph.proof.certificate import rounded_up
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
@@ -174,7 +175,11 @@ class RunSummary:
         measured = f"measured {self.growth_change:.1e} of the outputs' range"
         if self.growth_proof == "exact":
             return f"growth proved exact, {measured}"
-        bound = "without a bound" if self.growth_bound is None else f"within {self.growth_bound:.1e} of the range"
+        bound = (
+            "without a bound"
+            if self.growth_bound is None
+            else f"within {rounded_up(self.growth_bound, 2, 'e')} of the range"
+        )
         return f"growth proved {self.growth_proof}, {bound}; {measured}"
 
     def columns(self) -> list[str]:
@@ -255,7 +260,8 @@ def evidence(certificate: Certificate) -> tuple[str, str]:
     measured = certificate.measured
     if measured is None:
         return "", ""
-    return "" if measured.bound is None else f"{measured.bound:.1e}", f"{measured.relative:.1e}"
+    bound = "" if measured.bound is None else rounded_up(measured.bound, 2, "e")
+    return bound, f"{measured.relative:.1e}"
 
 
 def environment(config: Mapping[str, Any]) -> str:

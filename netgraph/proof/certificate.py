@@ -79,9 +79,8 @@ class Certificate:
             text = f"exact: no output changes, because {self.reason}"
         elif self.kind == "bounded":
             assert self.bound is not None
-            text = (
-                f"{self.level}: no output changes by more than {_up(self.bound)}{self._share()}, because {self.reason}"
-            )
+            most = f"{rounded_up(self.bound)}{self._share()}"
+            text = f"{self.level}: no output changes by more than {most}, because {self.reason}"
         else:
             text = f"unknown: {self.reason}"
         if self.kind != "unknown" and self.domain:
@@ -100,7 +99,7 @@ class Certificate:
         rows: list[tuple[str, str]] = [("because" if self.kind != "unknown" else "why not more", self.reason)]
         if self.kind == "bounded":
             assert self.bound is not None
-            rows.insert(0, ("no output changes by more than", f"{_up(self.bound)}{self._share()}"))
+            rows.insert(0, ("no output changes by more than", f"{rounded_up(self.bound)}{self._share()}"))
         if self.kind != "unknown" and self.domain:
             rows.append(("for inputs", ", ".join(f"{k} in {_interval(*v)}" for k, v in self.domain.items())))
         rows += [("provided", " and ".join(self.assumptions))] if self.assumptions else []
@@ -116,14 +115,16 @@ class Certificate:
         if self.kind == "bounded":
             assert self.bound is not None
             share = self.measured.bound if self.measured else None
-            text += f", at most {_up(self.bound)}" + (f" ({_up(share)} of the range)" if share is not None else "")
+            text += f", at most {rounded_up(self.bound)}" + (
+                f" ({rounded_up(share)} of the range)" if share is not None else ""
+            )
         if self.assumptions:
             text += ", " + ", ".join(self.assumptions)
         return text + (f"; measured {self.measured.relative:.1e} of the range" if self.measured else "")
 
     def _share(self) -> str:
         share = self.measured.bound if self.measured else None
-        return f" ({_up(share)} of its range)" if share is not None else ""
+        return f" ({rounded_up(share)} of its range)" if share is not None else ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON file; infinite numbers become strings, which JSON can hold."""
@@ -172,13 +173,20 @@ def _number(value: float) -> float | str:
     return float(value) if math.isfinite(value) else str(float(value))
 
 
-def _up(value: float) -> str:
-    """Three digits, rounded up, so that the text is no less true than the number."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    text = f"{value:.3g}"
-    return text if float(text) >= value else f"{value + step / 2:.3g}"
+def rounded_up(value: float, digits: int = 3, form: Literal["g", "e"] = "g") -> str:
+    """A bound in a few digits, rounded up, so that the text is no less true than the number.
+
+    Args:
+        value: the bound, at least 0.
+        digits: how many are shown.
+        form: "g" for the shorter of both notations, "e" for powers of ten.
+    """
+    style = f".{digits - (form == 'e')}{form}"
+    text = format(value, style)
+    if value == 0 or not math.isfinite(value) or float(text) >= value:
+        return text
+    step = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    return format(value + step / 2, style)
 
 
 def _interval(low: float, high: float) -> str:

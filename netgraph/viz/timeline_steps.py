@@ -11,7 +11,7 @@ from typing import Any
 
 from netgraph.errors import FileFormatError, OptionError
 from netgraph.graph import Graph
-from netgraph.proof.certificate import LEVELS
+from netgraph.proof.certificate import LEVELS, rounded_up
 from netgraph.rewriting import Entry, Journal
 from netgraph.serialize import load
 
@@ -186,8 +186,8 @@ def _proved(group: Sequence[Entry]) -> list[tuple[str, str]]:
         levels = Counter(entry.certificate.level for entry in group)
         return [("Certificates", ", ".join(f"{levels[level]:,} {level}" for level in LEVELS if level in levels))]
     certificate = group[0].certificate
-    bound = "" if certificate.kind != "bounded" else f", at most {certificate.bound:.3g}"
-    facts = [("Certificate", certificate.level + bound)]
+    bound = "" if certificate.bound is None or certificate.kind != "bounded" else rounded_up(certificate.bound)
+    facts = [("Certificate", certificate.level + (f", at most {bound}" if bound else ""))]
     if certificate.measured is not None:
         m = certificate.measured
         facts.append(("Measured", f"changes by {m.change:.2g} on {m.samples:,} samples"))

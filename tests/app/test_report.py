@@ -69,6 +69,19 @@ def test_every_rewrite_is_listed_with_what_is_proved(page, facts):
     assert {"exact", "bounded"} <= {entry.certificate.level for entry in facts.entries}
 
 
+def test_what_is_proved_is_not_rounded_down(facts):
+    one = facts.entries[0]
+    measured = dataclasses.replace(one.certificate.measured, bound=0.1201)
+    certificate = dataclasses.replace(one.certificate, kind="bounded", bound=0.12301, measured=measured,
+                                      layers={"hidden": 0.123401})  # fmt: skip
+    entry = dataclasses.replace(one, certificate=certificate)
+    values = report._values(dataclasses.replace(facts, entries=[entry]))
+    page = Page(report._render("report_rewrites.html.j2", **values))
+    assert "at most 0.1235" in page.words()
+    assert "no output changes by more than 0.124 (0.121 of its range)" in page.words()
+    assert page.rows[-1][7] == "1.3e-01"
+
+
 def test_the_key_figures_are_those_of_the_summary(page, finished):
     summary = json.loads((finished / "summary.json").read_text())
     words = page.words()

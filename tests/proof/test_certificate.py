@@ -7,7 +7,7 @@ import math
 import pytest
 
 from netgraph.proof import Certificate, Measurement
-from netgraph.proof.certificate import LEVELS
+from netgraph.proof.certificate import LEVELS, rounded_up
 
 INF = math.inf
 EXACT = Certificate("exact", "nothing moves", bound=0.0, bounds={"y": (0.0, 0.0)}, domain={"x": (0.0, 1.0)})
@@ -85,6 +85,15 @@ def test_bounds_are_never_rounded_down_in_text(bound, text):
     assert shown == text
     assert float(shown) >= bound
     assert float(shown) <= bound * 1.011 + 1e-320
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"),
+    [(0.0, "0.0e+00"), (0.12301, "1.3e-01"), (0.12, "1.2e-01"), (9.99, "1.0e+01"), (1.2345e-7, "1.3e-07"),
+     (math.inf, "inf")],
+)  # fmt: skip
+def test_bounds_in_powers_of_ten_are_never_rounded_down(bound, text):
+    assert rounded_up(bound, 2, "e") == text
 
 
 def test_brief_texts():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from netgraph.graph import mlp
 from netgraph.rewriting import Journal, apply
 from netgraph.rules import SplitEdges
 from netgraph.viz import timeline
+from netgraph.viz.timeline_steps import _proved
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,14 @@ def test_captions_say_what_the_journal_says(journal):
 def test_bounds_are_told(journal):
     bounded = [e.rewrite for e in journal.entries() if e.certificate.kind == "bounded"]
     assert bounded
-    assert re.match(r"bounded, at most \d", dict(timeline(journal).film.said[bounded[0]].facts)["Certificate"])
+    told = dict(timeline(journal).film.said[bounded[0]].facts)["Certificate"]
+    assert re.match(r"bounded, at most \d", told)
+
+
+def test_bounds_are_not_rounded_down(journal):
+    (entry,) = [e for e in journal.entries() if e.certificate.kind == "bounded"][:1]
+    entry = dataclasses.replace(entry, certificate=dataclasses.replace(entry.certificate, bound=0.12341))
+    assert dict(_proved([entry]))["Certificate"] == "bounded, at most 0.124"
 
 
 def test_graphs_have_the_captions_that_they_are_given():
