@@ -209,6 +209,36 @@ def test_a_film_goes_on_where_a_person_was(wide, live, finished):
     assert console_errors(wide) == []
 
 
+def test_a_film_that_is_replaced_ends(wide, live, finished):
+    folder, address = live
+    begin(finished, folder, 3, 2)
+    wide.get(address)
+    until(wide, "document.getElementById('live').textContent.startsWith('Live')")
+    # It would play for minutes, and listen to the window for good.
+    wide.execute_script("""
+        window.old = document.querySelector('.netgraph-timeline');
+        window.heard = 0;
+        const width = Object.getOwnPropertyDescriptor(Element.prototype, 'clientWidth').get;
+        const stage = window.old.querySelector('.stage');
+        Object.defineProperty(stage, 'clientWidth', {get() { window.heard++; return width.call(stage); }});
+        window.old.querySelector('.speed').innerHTML = '<option value="0.001">slow</option>';
+        window.old.film.play();
+    """)
+    assert ask(wide, "window.old.film.inspect().playing")
+    shutil.copy(finished / "summary.json", folder)
+    until(wide, "document.querySelector('.badge').textContent", "ended")
+    until(wide, "window.old.isConnected", False)
+    assert not ask(wide, "window.old.film.inspect().playing")
+    scheme = {"name": "prefers-color-scheme", "value": "dark"}
+    wide.execute_script("window.heard = 0")
+    wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    until(wide, "matchMedia('(prefers-color-scheme: dark)').matches")
+    wide.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 50))")
+    wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert ask(wide, "window.heard") == 0
+    assert console_errors(wide) == []
+
+
 def test_the_page_says_when_nobody_answers(wide, finished):
     server = serve(finished)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -38,11 +38,16 @@
     }
   }
 
+  function closed(root) {
+    for (const e of root.querySelectorAll(".netgraph-timeline")) if (e.film) e.film.close();
+    return root;
+  }
+
   function fill(section, part) {
     const content = section.querySelector(".content");
     const states = remembered(content);
     const steps = [...content.querySelectorAll("input[type=range]")].map((e) => [e.value, e.value === e.max]);
-    content.innerHTML = part.html;
+    closed(content).innerHTML = part.html;
     // Scripts that come as text do not run; copies of them do.
     for (const old of content.querySelectorAll("script")) {
       const script = document.createElement("script");
@@ -101,7 +106,7 @@
     const anchor = [...main.children].find((e) => e.getBoundingClientRect().bottom > 0);
     const before = anchor && anchor.getBoundingClientRect().top;
     const keys = new Set(state.sections.map(([key]) => key));
-    for (const section of [...main.children]) if (!keys.has(section.id)) section.remove();
+    for (const section of [...main.children]) if (!keys.has(section.id)) closed(section).remove();
     let last = null;
     for (const [key, title] of state.sections) {
       const section = document.getElementById(key) || made(key, title);

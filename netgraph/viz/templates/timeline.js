@@ -373,8 +373,17 @@
   playButton.addEventListener("click", toggle);
   find(".back").addEventListener("click", () => { stop(); show(step - 1); });
   find(".next").addEventListener("click", () => { stop(); show(step + 1); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", measure);
-  new ResizeObserver(measure).observe(canvas.parentElement);
+  const dark = matchMedia("(prefers-color-scheme: dark)"), observer = new ResizeObserver(measure);
+  dark.addEventListener("change", measure);
+  observer.observe(canvas.parentElement);
+
+  // For pages that take a film away: without this the window would hold on to it.
+  function close() {
+    stop();
+    cancelAnimationFrame(fading);
+    dark.removeEventListener("change", measure);
+    observer.disconnect();
+  }
 
   // What is on the picture, for tests and for pages that hold a film: places are those of the scene.
   function inspect() {
@@ -389,7 +398,7 @@
     const boxes = film.layers.map((layer, place) => [layer.name, ...scene.boxes[place], ...at(layer.changes, step)]);
     return { step, final, playing: timer !== 0, portrait: scene.portrait, points, edges: tally.slice(1), boxes };
   }
-  root.film = { show, play, stop, inspect };
+  root.film = { show, play, stop, inspect, close };
   slider.max = final;
   root.classList.toggle("single", !final);
   speed.value = final <= 12 ? "1" : final <= 60 ? "2" : final <= 120 ? "4" : "8";
