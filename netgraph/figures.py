@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
 from netgraph.errors import OptionError
+from netgraph.markup import LONGEST_NAME, printable, shortened
 
-LONGEST_NAME = 28
 _DOTS_PER_INCH = 110
 
 
@@ -47,19 +47,45 @@ def figure_or_new(figure: Any, width: float, height: float) -> Any:
 
 
 def literal(text: object, longest: int | None = LONGEST_NAME) -> str:
-    """Text for a figure as it is: no `$` starts a formula, what does not print becomes U+FFFD, the middle is cut out.
+    """Text for a figure as it is: no `$` starts a formula, and the middle of a long one is cut out.
+
+    What does not print becomes U+FFFD, and so does what none of the fonts in `matplotlib.rcParams["font.family"]` has,
+    which would be an empty box and a warning whenever the figure is drawn.
 
     Args:
         text: anything; `str` of it is shown.
         longest: how many characters are shown; None for all.
     """
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in str(text)) or "(no name)"
-    if longest is not None and len(shown) > longest:
-        half = (longest - 1) // 2
-        shown = f"{shown[:half]}…{shown[-half:]}"
+    shown = _drawable(printable(str(text))) or "(no name)"
+    if longest is not None:
+        shown = shortened(shown, longest)
     if shown.startswith("_"):
         shown = f" {shown}"  # matplotlib leaves labels that start with _ out of legends
     return shown.replace("$", r"\$")
+
+
+def _drawable(text: str) -> str:
+    if text.isascii():
+        return text
+    from matplotlib import rcParams
+
+    letters = _letters(tuple(rcParams["font.family"]))
+    return "".join(c if ord(c) in letters else "\ufffd" for c in text)
+
+
+@cache
+def _letters(families: tuple[str, ...]) -> frozenset[int]:
+    """All characters that some fonts have; the second is asked for what the first has not, and so on."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    found: set[int] = set()
+    for family in families:
+        try:
+            path = findfont(FontProperties(family=[family]), fallback_to_default=False)
+        except ValueError:  # not installed
+            path = findfont(FontProperties(family=["DejaVu Sans"]))
+        found.update(get_font(path).get_charmap())
+    return frozenset(found)
 
 
 def _png(figure: Any) -> bytes:

@@ -1,17 +1,41 @@
-"""Small pieces of HTML, as notebooks show them. Every text is escaped."""
+"""Texts that may hold anything, as they are shown, and small pieces of HTML, in which every text is escaped."""
 
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Iterable, Sequence
 
+LONGEST_NAME = 28
+"""Letters of a name in a picture."""
 _CELL = "padding:2px 10px 2px 0"
 
 
+def printable(text: str, keep: str = "") -> str:
+    """The text with U+FFFD for every character that does not print; blanks of any width stay.
+
+    Among those that go are all that XML forbids, and those that turn the direction of what follows.
+
+    Args:
+        text: any text.
+        keep: characters that stay all the same, such as line ends.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep or unicodedata.category(c) == "Zs" else "\ufffd" for c in text)
+
+
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
+    """At most so many characters of a text; its middle is left out."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def escape(text: object) -> str:
-    """`str(text)`, taken literally in HTML, SVG and their attributes; characters that XML forbids become U+FFFD."""
-    visible = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in str(text))
-    return html.escape(visible, quote=True)
+    """`str(text)`, taken literally in HTML, SVG and their attributes; what does not print becomes U+FFFD."""
+    return html.escape(printable(str(text), "\n\t"), quote=True)
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from netgraph.errors import OptionError
-from netgraph.figures import LONGEST_NAME, axes_or_new, figure_or_new, literal, new_figure
+from netgraph.figures import axes_or_new, figure_or_new, literal, new_figure
+from netgraph.markup import LONGEST_NAME
 
 PNG = b"\x89PNG\r\n"
 
@@ -76,3 +77,21 @@ def test_names_that_start_with_an_underscore_are_in_legends():
 
 def test_text_can_be_shown_in_full():
     assert literal("x" * 100, None) == "x" * 100
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\u5c42\U0001f389 1", "\ufffd\ufffd 1"), ("\u03c4 \u2192 \xe9", "\u03c4 \u2192 \xe9"), ("\U00020000", "\ufffd")],
+)
+def test_letters_that_no_font_has_are_no_warning(name, shown):
+    assert literal(name) == shown
+    axes = axes_or_new(None, 3, 2)
+    axes.set_title(literal(name))
+    assert axes._repr_png_().startswith(PNG)  # warnings are errors
+
+
+def test_letters_of_further_fonts_are_kept():
+    matplotlib = pytest.importorskip("matplotlib")
+    with matplotlib.rc_context({"font.family": ["DejaVu Sans", "STIXGeneral", "a font that nobody has"]}):
+        new = [c for c in map(chr, range(0x2000, 0x2C00)) if literal(c) == c]
+    assert len(new) > sum(literal(c) == c for c in map(chr, range(0x2000, 0x2C00)))

@@ -26,7 +26,7 @@ ORDER = [
     {"app"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
-WITHIN = {("serialize", "container"), ("figures", "errors")}
+WITHIN = {("serialize", "container"), ("figures", "errors"), ("figures", "markup")}
 # Graph._repr_svg_ and Result._repr_html_ draw, Graph.bounds proves.
 LAZY = {("graph", "viz"), ("graph", "proof"), ("rewriting", "viz")}
 

@@ -1,11 +1,13 @@
 """Pieces of HTML: nothing in a text becomes markup."""
 
+import unicodedata
 import xml.etree.ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgraph.markup import escape, html_table
+from netgraph.markup import escape, html_table, printable, shortened
 
 
 @given(st.text())
@@ -13,7 +15,7 @@ def test_any_text_is_taken_literally(text):
     element = ET.fromstring(f'<a b="{escape(text)}">{escape(text)}</a>')
     assert len(element) == 0
     assert (element.text or "").replace("\ufffd", "") == "".join(
-        c for c in text if c.isprintable() or c in "\n\t"
+        c for c in text if c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs"
     ).replace("\ufffd", "")
 
 
@@ -26,3 +28,18 @@ def test_a_table_has_its_rows_and_right_aligned_numbers():
     assert [cell.text for cell in root.iter("td")] == ["<b>", "12,345", "x", "0.1235"]
     assert root.find("caption").text == "a & b"
     assert ["right" in cell.get("style") for cell in root.iter("td")] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\u00a0b\u3000\u5c42", "a\u00a0b\u3000\u5c42"), ("a\nb\x00\u202ec", "a\ufffdb\ufffd\ufffdc"),
+     ("\ud800\ufffe", "\ufffd\ufffd"), ("", "")],
+)  # fmt: skip
+def test_what_does_not_print_is_replaced_and_blanks_stay(text, shown):
+    assert printable(text) == shown
+    assert printable(text, "\n") == shown.replace("a\ufffdb", "a\nb")
+
+
+@pytest.mark.parametrize(("longest", "shown"), [(9, "123456789"), (8, "123…789"), (7, "123…789"), (5, "12…89")])
+def test_long_texts_lose_their_middle(longest, shown):
+    assert shortened("123456789", longest) == shown

@@ -24,6 +24,7 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
 from netgraph.errors import NetgraphError, OptionError
 from netgraph.files import write_atomically
+from netgraph.markup import printable
 from netgraph.proof.certificate import rounded_up
 from netgraph.viz import Timeline, draw
 
@@ -266,9 +267,9 @@ def _environment() -> Environment:
 
 def _visible(value: Any) -> Any:
     """What a template puts out, without the characters that HTML forbids; jinja escapes the others."""
-    if type(value) is not str:
+    if type(value) is not str:  # a piece of HTML is one too
         return value
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in value)
+    return printable(value, "\n\t")
 
 
 def _number(value: float | None, form: str = ".4g") -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from netgraph.graph import Identity, Layer
 from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKey
+from netgraph.markup import shortened
 from netgraph.viz.colors import (
     ADDED,
     ADDED_FILL,
@@ -28,7 +29,7 @@ from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Part, fold
 from netgraph.viz.layers import GAP_LOOK, Page, folded, gap_line, group_lines, joined, order_and_kin
 from netgraph.viz.layout import columns, operations
-from netgraph.viz.text import count, literal, plain, shortened, visible
+from netgraph.viz.text import count, literal, plain, visible
 
 _BOXES = {
     "added": {"fillcolor": ADDED_FILL, "color": ADDED, "penwidth": "2.4"},

@@ -11,12 +11,13 @@ import numpy as np
 from netgraph.graph import Conv2d, Graph, Identity, Layer, Link
 from netgraph.graph.columns import Array
 from netgraph.graph.link import LinkKind
+from netgraph.markup import shortened
 from netgraph.viz.colors import GRAY, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
 from netgraph.viz.fold import MOST_ARROWS, Part, fold, rank_count
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import count, label, literal, number, plain, shortened, text_width, times, visible
+from netgraph.viz.text import count, label, literal, number, plain, text_width, times, visible
 
 # More boxes one after another than this run down the page, which scrolls, instead of across it.
 _MOST_ACROSS = 7

@@ -17,7 +17,8 @@ import numpy as np
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer
 from netgraph.graph.columns import Array, IdIndex
-from netgraph.viz.text import shortened, text_width, times, visible
+from netgraph.markup import shortened
+from netgraph.viz.text import text_width, times, visible
 
 Pixels = tuple[int, int] | tuple[int, int, int]
 Level = Literal["vertices", "layers"]

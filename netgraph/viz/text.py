@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import cast
 
-LONGEST_NAME = 28
+from netgraph.markup import printable
+
 _LINE_LETTERS, _MOST_LINES = 96, 4
 
 
@@ -18,15 +19,7 @@ def plain(text: str) -> str:
 
 def visible(text: str) -> str:
     """The text with every character that does not show replaced, and words for an empty one."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text) or "(no name)"
-
-
-def shortened(name: str) -> str:
-    """A name of at most 28 characters, with its middle left out."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    half = (LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
+    return printable(text) or "(no name)"
 
 
 def wrapped(text: str) -> list[str]:

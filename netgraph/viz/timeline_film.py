@@ -12,8 +12,8 @@ import numpy as np
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Identity, Layer
 from netgraph.graph.columns import Array
+from netgraph.markup import shortened
 from netgraph.viz.layout import Layout, Pixels, layout
-from netgraph.viz.text import shortened
 from netgraph.viz.timeline_steps import Step
 
 MOST_VERTICES = 1500

@@ -14,6 +14,7 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
+from netgraph.markup import printable
 from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, PAPER, POSITIVE, QUIET, REMOVED, ROLES
 from netgraph.viz.timeline_film import Edges, Film, Track, Vertices, changes
 from netgraph.viz.timeline_scene import Scene, make_scene
@@ -93,7 +94,7 @@ def json_script(values: Any) -> str:
 
 def _visible(text: str) -> str:
     """Text without characters that HTML forbids."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    return printable(text, "\n\t")
 
 
 def _data(film: Film) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
+from netgraph.markup import printable
 from netgraph.viz.timeline_film import Edges, Film, Track, Vertices
 from netgraph.viz.timeline_page import LIGHT
 from netgraph.viz.timeline_scene import Scene, make_scene
@@ -130,7 +131,7 @@ def _paint(film: Film, scene: Scene, step: int, width: int) -> Image:
 
 def _line(text: str) -> str:
     """A text on one line, without characters that cannot be drawn."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 # ---- vertices one by one -------------------------------------------------------------------------------
