@@ -201,9 +201,11 @@ class _Means:
         self._scale: Scale | None = None
         if column is not None:
             known = ~np.isnan(column.values)
-            sums = np.concatenate([[0.0], np.cumsum(np.where(known, column.values, 0.0))])
-            counts = np.concatenate([[0], np.cumsum(known)])
-            self._sums, self._counts = np.diff(sums[offsets]), np.diff(counts[offsets])
+            # Each by itself: differences of a running sum would lose small values behind large ones.
+            n = len(offsets) - 1
+            owner = np.repeat(np.arange(n), np.diff(offsets))[known]
+            self._sums = np.bincount(owner, column.values[known], minlength=n)
+            self._counts = np.bincount(owner, minlength=n)
             means = np.full(len(self._sums), np.nan)
             np.divide(self._sums, self._counts, out=means, where=self._counts > 0)
             self._scale = Scale.of(column.name, means)

@@ -167,7 +167,8 @@ def _arrows(graph: Graph, look: Look, most: int) -> tuple[Arrows, str | None]:
         by = "weight" if ranking is None else ranking.name
         what = "edges" if len(pairs) == len(edges) else "linked pairs of maps"
         said = f"{len(chosen):,} of {len(pairs):,} {what} are drawn: the largest by |{by}|"
-        said += ", and some of each link." if len(graph.links) > 1 else "."
+        every = len(graph.links) > 1 and len(np.unique(links[chosen])) == len(np.unique(links))
+        said += ", and some of each link." if every else "."
     chosen = chosen[np.argsort(importance[pairs.row[chosen]], kind="stable")]
     rows, counts = pairs.row[chosen], pairs.count[chosen]
     keys = link_ends(graph)[links[chosen]]

@@ -107,3 +107,16 @@ def test_folded_boxes_count_wires_apart() -> None:
     assert "left out" in dot
     assert "1 link, 16 wires" in dot
     assert edges_said(dot) == graph.num_edges
+
+
+def test_means_of_small_values_are_not_lost_behind_large_ones() -> None:
+    graph = mlp([2, 3, 2])
+    values = np.where(graph.edges.link == 0, 1e20, 3.0)
+    dot = draw(graph, detail="layers", edge_color=values).dot
+    assert "mean given values, from 3 (light green) to 1e+20 (dark blue)" in dot
+
+
+def test_not_every_link_is_said_to_be_drawn_where_there_are_too_many() -> None:
+    dot = draw(mlp([2] * 700), detail="vertices").dot
+    assert "of 2,796 edges are drawn: the largest by |weight|." in dot
+    assert "some of each link" not in dot
