@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from random_graphs import graphs
 
 import netgraph as ng
@@ -24,6 +25,11 @@ def brute_force(graph, value):
     return counts, sums
 
 
+def plain_axes():
+    """Axes of a figure without a layout of its own, which takes most of the time."""
+    return Figure().subplots()
+
+
 def image_of(axes):
     (image,) = axes.images
     return image.get_array()
@@ -33,7 +39,7 @@ def image_of(axes):
 @given(graph=graphs())
 def test_small_graphs_have_a_cell_per_pair(value, graph):
     counts, sums = brute_force(graph, value)
-    image = image_of(plot_adjacency(graph, value=value))
+    image = image_of(plot_adjacency(graph, value=value, ax=plain_axes()))
     np.testing.assert_array_equal(np.ma.getmaskarray(image), counts == 0)
     np.testing.assert_allclose(image.filled(0), np.where(counts, sums, 0))
 
@@ -44,7 +50,7 @@ def test_pixels_add_up_neighbouring_vertices(graph, most):
     rows, columns = (np.arange(n) * min(n, most) // n for n in counts.shape)
     want = np.zeros((rows[-1] + 1, columns[-1] + 1), int)
     np.add.at(want, (rows[:, None], columns[None, :]), counts)
-    image = image_of(plot_adjacency(graph, max_pixels=most))
+    image = image_of(plot_adjacency(graph, max_pixels=most, ax=plain_axes()))
     assert image.shape == want.shape
     np.testing.assert_array_equal(image.filled(0), want)
     assert image.filled(0).sum() == len(graph.edges)
@@ -93,8 +99,6 @@ def test_names_without_room_are_left_out_and_counted():
 
 @pytest.mark.parametrize("size", [(7.5, 6.8), (3.0, 2.5)])
 def test_names_do_not_overlap(size):
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=size, layout="constrained")
     axes = plot_adjacency(ng.convnet([[3] * 8, [20] * 3], input_size=(3, 16, 16), hidden=(50,)), ax=figure.subplots())
     figure.draw_without_rendering()
