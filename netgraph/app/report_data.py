@@ -26,6 +26,7 @@ MOST_MARKS = 12
 _NEEDED: dict[str, type] = {
     "data": str, "method": str, "seed": int, "task": str, "device": str, "machine": str, "fingerprint": str,
     "netgraph": str, "torch": str, "numpy": str, "python": str, "run": dict, "training": dict, "options": dict,
+    "epochs": int, "target": str,
 }  # fmt: skip
 
 
@@ -100,11 +101,14 @@ class RunFacts:
             OSError: when a file goes away while it is read.
         """
         config = run.config
+        training = config.get("training")
+        known = {**config, "target": config.get("target") or ""}
+        known["epochs"] = training.get("epochs") if isinstance(training, dict) else None
         for name, kind in _NEEDED.items():
-            if not isinstance(config.get(name), kind):
+            if not isinstance(known.get(name), kind):
                 raise DataError(
                     f"{os.fspath(run.path / 'config.json')!r} is damaged, or of another version: {name!r} is "
-                    f"{config.get(name)!r}. Make the run again by `netgraph grow`."
+                    f"{known.get(name)!r}. Make the run again by `netgraph grow`."
                 )
         try:
             entries, first = run.journal.entries(), run.journal.first()

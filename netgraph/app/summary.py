@@ -16,6 +16,7 @@ from netgraph.app.data import Dataset
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import DataError
+from netgraph.files import check_kinds
 from netgraph.proof import LEVELS, Certificate
 from netgraph.proof.certificate import rounded_up
 
@@ -150,12 +151,14 @@ class RunSummary:
         try:
             metric = values["metric"]
             names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
-            return cls(**{names.get(key, key): value for key, value in values.items()})
+            summary = cls(**{names.get(key, key): value for key, value in values.items()})
+            check_kinds(summary)
         except (KeyError, TypeError) as error:
             raise DataError(
                 f"{os.fspath(file)!r} is damaged, or of another version: {error}. Bring the file back, or make the run "
                 "again by `netgraph grow`."
             ) from error
+        return summary
 
     def to_json(self) -> str:
         """One line with the keys that programs read."""

@@ -153,8 +153,8 @@ class Certificate:
             bounds=bounds,
             layers={name: float(b) for name, b in values["layers"].items()},
             domain=domain,
-            assumptions=tuple(values["assumptions"]),
-            stopped=tuple(values["stopped"]),
+            assumptions=tuple(map(str, values["assumptions"])),
+            stopped=tuple(map(str, values["stopped"])),
             measured=_measurement(measured) if measured else None,
         )
 
@@ -165,7 +165,7 @@ def _plain(value: float | None) -> float | int | str | None:
 
 def _measurement(values: Mapping[str, Any]) -> Measurement:
     bound = values["bound"]
-    return Measurement(float(values["change"]), float(values["relative"]), values["samples"],
+    return Measurement(float(values["change"]), float(values["relative"]), int(values["samples"]),
                        None if bound is None else float(bound))  # fmt: skip
 
 

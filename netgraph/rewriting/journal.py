@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgraph.errors import FileFormatError, JournalError, RewriteError
-from netgraph.files import append_line, write_atomically
+from netgraph.files import append_line, check_kinds, write_atomically
 from netgraph.proof import Certificate
 from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
@@ -181,6 +181,7 @@ class Journal:
             try:
                 values = json.loads(line)
                 entry = Entry(**{**values, "certificate": Certificate.from_json(values["certificate"])})
+                check_kinds(entry)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise JournalError(f"{self._name()} line {number} is damaged: {error}.") from error
             if entry.rewrite != number:

@@ -308,6 +308,40 @@ def test_a_damaged_file_is_named_with_a_remedy(name, content, run, call):
     assert snapshot(run) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "keys", "value"),
+    [
+        ("config.json", ("training",), []),
+        ("config.json", ("training", "epochs"), "x"),
+        ("config.json", ("target",), [1]),
+        ("summary.json", ("test_accuracy",), "high"),
+        ("summary.json", ("seconds",), []),
+        ("summary.json", ("costs",), 1.0),
+        ("summary.json", ("costs", "paths"), "x"),
+        ("summary.json", ("isolated",), None),
+        ("summary.json", ("edges",), True),
+        ("journal.jsonl", ("matches",), "x"),
+        ("journal.jsonl", ("epoch",), None),
+        ("journal.jsonl", ("parameters",), 1),
+        ("journal.jsonl", ("topology_hash",), {}),
+        ("journal.jsonl", ("metrics", "x"), "y"),
+        ("journal.jsonl", ("certificate", "measured", "samples"), {}),
+    ],
+)
+def test_a_value_of_another_kind_is_named_with_a_remedy(name, keys, value, run, call):
+    text = (run / name).read_text()
+    first, rest = text.split("\n", 1) if name.endswith("l") else (text, "")
+    values = json.loads(first)
+    place = values
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    (run / name).write_text(json.dumps(values) + "\n" + rest)
+    result = call("report", run)
+    assert refused(result, name, "again")
+    assert any(f"{key.removesuffix('_accuracy')}" in result[2] for key in keys) or "line 1 is damaged" in result[2]
+
+
 @pytest.mark.parametrize("name", ["graph.safetensors", "journal/first.safetensors"])
 def test_a_damaged_graph_is_named_with_a_remedy(name, run, call):
     (run / name).write_bytes((run / name).read_bytes()[:100])
