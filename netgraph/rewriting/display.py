@@ -1,4 +1,4 @@
-"""What notebooks show of matches, rewrites and journals. Ten rows at most, however many there are."""
+"""What notebooks show of matches, rewrites and journals: ten matches and fifty rewrites at most."""
 
 from __future__ import annotations
 

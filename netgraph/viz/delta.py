@@ -26,8 +26,8 @@ def draw_delta(
 ) -> Drawing:
     """Draw what a rewrite did: what it added (green, thick), removed (red, dashed), changed (amber), kept (grey).
 
-    Everything that both graphs have stands where `draw_delta` of any other rewrite between them would put it, and
-    the caption tells the rule, the counts and the certificate.
+    What both graphs have is drawn once, at one place. The caption tells the counts, and of a rewrite the rule and the
+    certificate.
 
     Args:
         result: what `apply` returned; or the earlier of two graphs of one history.
