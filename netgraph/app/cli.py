@@ -9,14 +9,18 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+try:
+    from rich.console import Console
+    from rich.table import Table
+except ModuleNotFoundError:
+    sys.exit("error: The command line needs the package rich, which is not installed: pip install netgraph[app].")
 
 from netgraph import __version__
 from netgraph.app.options import parse_assignments
 from netgraph.errors import DivergenceError, NetgraphError, OptionError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_EXTRA = ("torch", "platformdirs", "sklearn", "jinja2", "matplotlib")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DivergenceError as error:
         Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         return FAILED
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        print(f"error: This needs {package}, which is not installed: pip install netgraph[app].", file=sys.stderr)
+        return USAGE
     except NetgraphError as error:
         Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
         return USAGE

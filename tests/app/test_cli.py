@@ -278,3 +278,18 @@ def test_the_module_runs_and_its_errors_are_exit_codes():
     )
     assert done.returncode == 2
     assert "Did you mean 'data'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "works"),
+    [("rich", ["data"], False), ("torch", ["report", "."], False), ("torch", ["data"], True)],
+)
+def test_without_the_extra_it_says_what_to_install(package, arguments, works):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from netgraph.app.cli import main; sys.exit(main({arguments}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == works
+    if not works:
+        assert f"{package}, which is not installed: pip install netgraph[app]." in done.stderr
+        assert "Traceback" not in done.stderr
