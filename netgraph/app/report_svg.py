@@ -29,9 +29,10 @@ def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | No
         style: of the element, as CSS.
     """
     text = _COMMENT.sub("", svg[svg.index("<svg") :])
-    used = {match.group(2) for match in _REFERENCE.finditer(text)}
+    # Texts may look like references, but what they name is not there.
+    used = {match.group(2) for match in _REFERENCE.finditer(text)} & {m.group(1) for m in _ID.finditer(text)}
     text = _ID.sub(lambda m: f' id="{prefix}-{m.group(1)}"' if m.group(1) in used else "", text)
-    text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}", text)
+    text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}" if m.group(2) in used else m.group(0), text)
     for color, replacement in (colors or {}).items():
         text = text.replace(color, replacement)
     opening = _OPENING.match(text)
