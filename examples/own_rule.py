@@ -33,6 +33,21 @@ class SplitHeavyEdges(ng.Rule):
 # --8<-- [end:rule]
 
 
+# --8<-- [start:outside]
+@dataclass(frozen=True)
+class ReadByOutputs(ng.Rule):
+    """Let every output read the matched vertices: weight 0 changes nothing, and can be trained."""
+
+    pattern = ng.vertex("v", role="hidden")
+
+    def rewrite(self, m, rw):
+        outputs = rw.vertices(rw.graph.outputs)  # no match names them
+        rw.connect_all(m.v, outputs, weight=0.0)
+
+
+# --8<-- [end:outside]
+
+
 def main() -> None:
     graph = ng.mlp([8, 3], domain=(0, 1), seed=1)
     rule = SplitHeavyEdges(above=0.2)
@@ -48,6 +63,9 @@ def main() -> None:
     assert np.allclose(ng.interpret(graph, x), ng.interpret(result.graph, x))
 
     ng.viz.draw_delta(result).save("own_rule.svg")
+
+    read = ng.apply(ReadByOutputs(), ng.mlp([8, 5, 4, 3], domain=(0, 1)), require="exact")
+    assert len(read.graph.edges) == 8 * 5 + 5 * 4 + 4 * 3 + 5 * 3
 
     back, _ = ng.apply_delta(result.graph, result.delta.inverse())
     assert back.equals(graph)

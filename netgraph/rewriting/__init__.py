@@ -5,8 +5,9 @@ from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, Stamp
 from netgraph.rewriting.journal import Entry, Journal
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.operands import NewVertices
 from netgraph.rewriting.pattern import edge, layer, link, missing_edge, missing_link, vertex
-from netgraph.rewriting.rewriter import NewVertices, Rewriter
+from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, at_least
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -19,44 +18,24 @@ from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
 from netgraph.rewriting.edits import EditBuffer
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
+from netgraph.rewriting.operands import (
+    Draw,
+    NewVertices,
+    Vertices,
+    check_edges,
+    check_layer,
+    check_removable,
+    check_vertices,
+    ids_by_layer,
+    ids_given,
+    layers_of,
+    rows_given,
+    vertices_in,
+)
 from netgraph.rewriting.splitting import check_split, share_edges
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
-
-
-@dataclass(frozen=True)
-class NewVertices:
-    """Vertices that a rewrite is about to add: their ids, and the id and grid of their layer."""
-
-    id: Array
-    layer_id: int
-    grid: Grid = ()
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-    def take(self, chosen: Array) -> NewVertices:
-        """The vertices at the given positions or mask; a position may occur several times."""
-        return NewVertices(self.id[chosen], self.layer_id, self.grid)
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A random initial value, drawn once it is known how many are needed."""
-
-    low: float
-    high: float
-    rng: np.random.Generator
-
-    def sample(self, n: int) -> Array:
-        """`n` values; no random number is used up when low and high agree."""
-        if self.low == self.high:
-            return np.full(n, self.low)
-        return self.rng.uniform(self.low, self.high, n)
-
-
-Vertices = VertexRows | NewVertices
 
 
 class Rewriter:
@@ -64,6 +43,7 @@ class Rewriter:
 
     Primitives: `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add; `remove` takes edges,
     vertices, a layer or a link away; `set_weight`, `set_values`, `set_bias`, `set_activation` and `freeze` change.
+    They take what the pattern has bound, and `vertices` and `edges` choose others.
     Ids are given out at once, so what is new can be connected before it exists. Nothing is visible in the
     graph until the commit, and an error anywhere leaves the graph as it was.
 
@@ -76,6 +56,53 @@ class Rewriter:
         self.graph = graph
         self.rng = rng
         self._buffer = EditBuffer(graph)
+
+    # -- choosing ---------------------------------------------------------------------------------
+
+    def vertices(self, layers: Any = None, *, ids: Any = None, rows: Any = None) -> VertexRows:
+        """Vertices of the graph, in the match or not, to be connected, split, changed or removed.
+
+        Give one of the three. What this rewrite has added is not among them.
+
+        Args:
+            layers: all vertices of a layer or of several, in this order: a name, a `Layer`, a list of these, or the
+                layers that a pattern has bound.
+            ids: vertices by id, as in `m.v.id` or `graph.edges.source`.
+            rows: vertices by flat row in `graph.vertices`, as in `m.v.rows` or `graph.edges.source_row`, or one boolean
+                per vertex of the graph.
+
+        Raises:
+            RewriteError: when there is no such row, or something else is given.
+            GraphError: naming the layer or the id that is not in the graph.
+        """
+        if (layers is not None) + (ids is not None) + (rows is not None) != 1:
+            raise RewriteError("vertices() needs one of: layers, such as vertices('output'), or ids=, or rows=.")
+        if layers is not None:
+            return vertices_in(self.graph, layers)
+        table = self.graph.vertices
+        chosen = table.rows(ids_given("vertices", ids)) if rows is None else rows_given("vertices", len(table), rows)
+        return VertexRows(self.graph, chosen)
+
+    def edges(self, *, ids: Any = None, rows: Any = None) -> EdgeRows:
+        """Edges of the graph, in the match or not, wires included, to be changed or removed.
+
+        Args:
+            ids: edges by id.
+            rows: edges by row in `graph.edges`, or one boolean per edge of the graph.
+
+        Raises:
+            RewriteError: when an id or a row is not in the graph, or not exactly one of the two is given.
+        """
+        if (ids is None) == (rows is None):
+            raise RewriteError("edges() needs ids=, or rows= such as rows=graph.edges.weight == 0.")
+        table = self.graph.edges
+        if ids is None:
+            return EdgeRows(self.graph, rows_given("edges", len(table), rows))
+        asked = ids_given("edges", ids)
+        found = table.find(asked)
+        if (found < 0).any():
+            raise RewriteError(f"There is no edge with id {asked[found < 0].min()} in this graph.")
+        return EdgeRows(self.graph, found)
 
     # -- adding -----------------------------------------------------------------------------------
 
@@ -113,6 +140,7 @@ class Rewriter:
 
     def add_vertices(self, layer: Layer, count: int, **values: Any) -> NewVertices:
         """Append `count` vertices to a hidden layer; `values` set vertex columns, others start as usual."""
+        check_layer("add_vertices", layer)
         if layer.role != "hidden":
             raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
         if count < 1:
@@ -166,6 +194,7 @@ class Rewriter:
         Returns:
             The copies by layer id, of each layer in the order of `vertices`.
         """
+        check_vertices("split_vertices", "vertices", vertices, self.graph, new=False)
         parts = np.broadcast_to(np.asarray(parts, dtype=np.int64), (len(vertices),))
         check_split(vertices, parts, noise)
         first_copy, by_layer = self._copies(vertices, parts)
@@ -209,11 +238,12 @@ class Rewriter:
             weight, tap, frozen: one value, or one per row; a weight may be a `Draw`.
             kind: kind of the links; of one that exists it must be the same.
         """
+        self._check_ends("connect", src, dst)
         if len(src) != len(dst):
             raise RewriteError(f"connect() joins row by row: {len(src)} sources and {len(dst)} targets do not pair up.")
         n = len(src)
         self._buffer.add_edges(
-            source=src.id, source_layer=_layer_of(src), target=dst.id, target_layer=_layer_of(dst),
+            source=src.id, source_layer=layers_of(src), target=dst.id, target_layer=layers_of(dst),
             tap=np.broadcast_to(np.asarray(tap, np.int32), (n,)), weight=self._draw(weight, n),
             kind=kind, port=index(port), frozen=frozen,
         )  # fmt: skip
@@ -228,9 +258,10 @@ class Rewriter:
         port: int = 0,
     ) -> int:
         """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
+        self._check_ends("connect_all", src, dst)
         count, port = 0, index(port)
-        for s_ids, s_layer in _by_layer(src):
-            for d_ids, d_layer in _by_layer(dst):
+        for s_ids, s_layer in ids_by_layer(src):
+            for d_ids, d_layer in ids_by_layer(dst):
                 link = self.graph.link((s_layer, d_layer, port))
                 taps = (kind or (link.kind if link else Dense())).taps
                 s, d, t = self._missing(s_ids, d_ids, (s_layer, d_layer, port), taps)
@@ -240,6 +271,10 @@ class Rewriter:
                 )  # fmt: skip
                 count += len(s)
         return count
+
+    def _check_ends(self, edit: str, src: Any, dst: Any) -> None:
+        for name, value in (("src", src), ("dst", dst)):
+            check_vertices(edit, name, value, self.graph)
 
     def _missing(self, src: Array, dst: Array, key: LinkKey, taps: int) -> tuple[Array, Array, Array]:
         """Source id, target id and tap of the absent edges between two sets of vertices of one link."""
@@ -261,6 +296,7 @@ class Rewriter:
 
         A link that loses its last edge and a layer that loses its last vertex go as well.
         """
+        check_removable(what, self.graph)
         if isinstance(what, EdgeRows):
             self._buffer.remove_edges(what.rows)
             return
@@ -269,7 +305,7 @@ class Rewriter:
                 raise RewriteError(f"{what!r} is not a link of this graph; take it from graph.links.")
             self._buffer.remove_link(what.key)
             return
-        rows = self._rows_of(what) if isinstance(what, Layer) else what.rows
+        rows = (vertices_in(self.graph, what) if isinstance(what, Layer) else what).rows
         for layer_id in np.unique(self.graph.vertices.layer[rows]):
             layer = self.graph.layer(int(layer_id))
             if layer.role != "hidden":
@@ -280,26 +316,23 @@ class Rewriter:
         self._buffer.remove_edges(np.flatnonzero(gone[edges.source_row] | gone[edges.target_row]))
         self._buffer.remove_vertices(rows)
 
-    def _rows_of(self, layer: Layer) -> Array:
-        if self.graph.layers_by_id.get(layer.id) is not layer:
-            raise RewriteError(f"{layer!r} is not a layer of this graph; take it from graph.layers.")
-        start = self.graph.vertices.offset(layer.id)
-        return np.arange(start, start + len(layer))
-
     # -- changing ---------------------------------------------------------------------------------
 
     def set_weight(self, edges: EdgeRows, weight: Any) -> None:
         """Give edges other weights, one value or one per row."""
+        check_edges("set_weight", "edges", edges, self.graph)
         if any(isinstance(self.graph.edges.link_kinds[k], Identity) for k in np.unique(edges.link)):
             raise RewriteError("Wires of an Identity link have weight 1; their weight cannot be set.")
         self._buffer.change_edges("weight", edges, self._draw(weight, len(edges)))
 
     def freeze(self, edges: EdgeRows, frozen: bool = True) -> None:
         """Freeze edges, so that training leaves them alone, or thaw them."""
+        check_edges("freeze", "edges", edges, self.graph)
         self._buffer.change_edges("frozen", edges, np.full(len(edges), float(frozen)))
 
     def set_values(self, vertices: VertexRows, column: str, values: Any) -> None:
         """Set a vertex column such as `bias` or `scale`, one value or one per row."""
+        check_vertices("set_values", "vertices", vertices, self.graph, new=False)
         for layer_id in np.unique(vertices.layer):
             layer = self.graph.layer(int(layer_id))
             if column not in self._buffer.layer(layer.id).columns or layer.role == "input":
@@ -308,10 +341,12 @@ class Rewriter:
 
     def set_bias(self, vertices: VertexRows, bias: Any) -> None:
         """Set biases, one value or one per row."""
+        check_vertices("set_bias", "vertices", vertices, self.graph, new=False)
         self.set_values(vertices, "bias", bias)
 
     def set_activation(self, layer: Layer, activation: str, **attributes: Any) -> None:
         """Give a layer another activation; its vertex parameters start at their usual values."""
+        check_layer("set_activation", layer)
         old = get_activation(self._buffer.layer(layer.id).attributes["activation"])
         new = get_activation(activation)
         self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
@@ -341,16 +376,3 @@ def empty_delta(graph: Graph) -> Delta:
     """The delta of a rewrite that matched nothing."""
     stamp = Stamp.of(graph)
     return Delta(stamp, stamp, graphs=(graph, graph))
-
-
-def _layer_of(vertices: Vertices) -> Array:
-    if isinstance(vertices, NewVertices):
-        return np.full(len(vertices), vertices.layer_id)
-    return vertices.layer
-
-
-def _by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
-    if isinstance(vertices, NewVertices):
-        return [(vertices.id, vertices.layer_id)]
-    unique = vertices.unique()
-    return [(unique.id[rows], i) for i, rows in by_value(unique.layer).items()]

@@ -12,7 +12,7 @@ from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid
 from netgraph.graph.link import LinkKind
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, VertexRows, layer, missing_link
+from netgraph.rewriting import Matches, Rewriter, Rule, layer, missing_link
 from netgraph.rules.influence import influential
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
@@ -63,7 +63,7 @@ class AddSkip(Rule):
                 "select fewer links or raise the cap."
             )
         for source, target, kind in zip(m.p, m.c, kinds, strict=True):
-            ends = (_all(m, source.id), _all(m, target.id))
+            ends = (rw.vertices(source), rw.vertices(target))
             rw.connect_all(*ends, weight=rw.uniform(-self.spread, self.spread), kind=kind)
 
     def claim(self, m: Matches) -> Level | None:
@@ -91,8 +91,3 @@ def _kind(source: Grid, target: Grid) -> LinkKind | None:
     height, width = (-(-s // t) for s, t in zip(source, target, strict=True))
     kind = Conv2d((1, 1), (height, width))
     return kind if kind.output_grid(source) == target else None
-
-
-def _all(m: Matches, layer_id: int) -> VertexRows:
-    start = m.graph.vertices.offset(layer_id)
-    return VertexRows(m.graph, np.arange(start, start + len(m.graph.layer(layer_id))))

@@ -83,12 +83,12 @@ class InsertLayer(Rule):
             old = LinkRows(m.graph, np.array([row])).edges
             offset = m.graph.vertices.offset(k.source)
             used, which = np.unique(k.src, return_inverse=True)
-            parents = VertexRows(m.graph, offset + used)
+            parents = rw.vertices(rows=offset + used)
             n = rw.add_layer(
                 len(used), activation=self.activation, name="insert", grid=source.output_grid,
                 dtype=old.weight.dtype, values=STARTS[self.activation],
             )  # fmt: skip
-            children = VertexRows(m.graph, m.graph.vertices.offset(k.target) + k.dst)
+            children = rw.vertices(rows=m.graph.vertices.offset(k.target) + k.dst)
             if self.mix == "none":
                 rw.connect(parents, n, weight=1.0)
                 rw.connect(n.take(which), children, weight=k.weight, tap=k.tap, kind=k.kind, port=k.port,
@@ -124,7 +124,7 @@ class InsertLayer(Rule):
         source, target = np.repeat(np.arange(size), size), np.tile(np.arange(size), size)
         rw.connect(parents.take(source), n.take(target), weight=matrix.ravel())
         dst, tap = np.divmod(np.tile(cells, size), k.kind.taps)
-        children = VertexRows(rw.graph, rw.graph.vertices.offset(k.target) + dst)
+        children = rw.vertices(rows=rw.graph.vertices.offset(k.target) + dst)
         from_new = n.take(np.repeat(np.arange(size), len(cells)))
         rw.connect(from_new, children, weight=weight.ravel(), tap=tap, kind=k.kind, port=k.port)
 

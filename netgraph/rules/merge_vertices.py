@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.proof.exact_sums import sum_groups
-from netgraph.rewriting import EdgeRows, Matches, Rewriter, Rule, VertexRows, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rewriting.splitting import at_wires
 from netgraph.rules.duplicates import first_alike
 from netgraph.rules.influence import under_layer_norm
@@ -60,14 +60,14 @@ class MergeVertices(Rule):
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Add up weights, give the kept vertices the edges that they lack, and remove the others."""
-        graph, edges, merged = m.graph, m.graph.edges, _merge(m)
+        edges, merged = m.graph.edges, _merge(m)
         own, new = (Merged(*(column[chosen] for column in merged)) for chosen in (merged.own, ~merged.own))
-        rw.set_weight(EdgeRows(graph, own.edge), own.weight)
+        rw.set_weight(rw.edges(rows=own.edge), own.weight)
         for port in np.unique(edges.port[new.edge]):
             mine = edges.port[new.edge] == port
             e = new.edge[mine]
             rw.connect(
-                VertexRows(graph, new.keeper[mine]), VertexRows(graph, edges.target_row[e]), weight=new.weight[mine],
+                rw.vertices(rows=new.keeper[mine]), rw.vertices(rows=edges.target_row[e]), weight=new.weight[mine],
                 tap=edges.tap[e], port=int(port), frozen=edges.frozen[e],
             )  # fmt: skip
         rw.remove(m.v)

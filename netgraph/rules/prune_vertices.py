@@ -8,7 +8,7 @@ import numpy as np
 
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, VertexRows, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rules.influence import influential, serving_only, under_layer_norm
 from netgraph.statistics import Statistics
 
@@ -48,7 +48,7 @@ class PruneVertices(Rule):
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Remove the matches and what only served them."""
-        rw.remove(VertexRows(m.graph, np.flatnonzero(_gone(m))))
+        rw.remove(rw.vertices(rows=_gone(m)))
 
     def claim(self, m: Matches) -> Level | None:
         """Exact when nothing that matters reads, with a weight other than 0, what goes."""

@@ -14,7 +14,7 @@ from netgraph.graph.columns import Array
 from netgraph.graph.layer import required_columns
 from netgraph.graph.link import LinkKey
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, VertexRows, layer
+from netgraph.rewriting import Matches, Rewriter, Rule, layer
 from netgraph.rules.residual import tied_layers, ties
 from netgraph.statistics import Statistics
 
@@ -101,14 +101,14 @@ class WidenLayer(Rule):
                     continue
                 size = len(graph.layer(k.source)) * self.count * k.kind.taps
                 weight = self._draw(rw, k, size) if self.init == "outgoing zero" else 0.0
-                rw.connect_all(_all(m, k.source), new, weight=weight, kind=k.kind, port=k.port)
+                rw.connect_all(rw.vertices(graph.layer(k.source)), new, weight=weight, kind=k.kind, port=k.port)
                 if k.source in groups[i]:
                     rw.connect_all(added[k.source], new, weight=0.0, kind=k.kind, port=k.port)
             for k in graph.outgoing[i]:
                 if isinstance(k.kind, Identity):
                     continue
                 weight = self._outgoing(rw, k) if self.init == "incoming zero" else 0.0
-                rw.connect_all(new, _all(m, k.target), weight=weight, kind=k.kind, port=k.port)
+                rw.connect_all(new, rw.vertices(graph.layer(k.target)), weight=weight, kind=k.kind, port=k.port)
 
     def _outgoing(self, rw: Rewriter, link: Link) -> Array:
         """Weights from the new vertices to the old ones of the target, in the order of `Rewriter.connect_all`."""
@@ -138,13 +138,12 @@ class WidenLayer(Rule):
         return rw.rng.normal(0.0, np.sqrt(2.0 / fan_in), size)
 
     def _duplicate(self, m: Matches, rw: Rewriter) -> None:
-        rows, parts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        parts = [np.empty(0, np.int64)]
         for x in m.l:
             extra = np.full(len(x), self.count // len(x))
             extra[rw.rng.permutation(len(x))[: self.count % len(x)]] += 1
-            rows.append(_all(m, x.id).rows)
             parts.append(1 + extra)
-        rw.split_vertices(VertexRows(m.graph, np.concatenate(rows)), np.concatenate(parts), noise=self.noise)
+        rw.split_vertices(rw.vertices(m.l), np.concatenate(parts), noise=self.noise)
 
     def claim(self, m: Matches) -> Level | None:
         """Exact: new vertices are read by new ones only, or are 0, or share a weight out to the last bit."""
@@ -167,9 +166,3 @@ def _keeps_zero(x: Layer) -> bool:
     activation = get_activation(x.activation)
     start = {name: np.array([value]) for name, value in required_columns("hidden", "none", x.activation).items()}
     return bool(activation.function(np.zeros(1), start, x.slope)[0] == 0)
-
-
-def _all(m: Matches, layer_id: int) -> VertexRows:
-    """The vertices of a layer as they were; two neighbours widened together stay apart at the new ones."""
-    start = m.graph.vertices.offset(layer_id)
-    return VertexRows(m.graph, np.arange(start, start + len(m.graph.layer(layer_id))))

@@ -1,0 +1,217 @@
+"""What the edits of a rewriter take: vertices, edges, layers. Anything else is refused, with what to give instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.errors import RewriteError
+from netgraph.graph.columns import Array
+from netgraph.graph.layer import Grid, Layer
+from netgraph.graph.link import Link
+from netgraph.rewriting.grouping import by_value
+from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, Rows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+@dataclass(frozen=True)
+class NewVertices:
+    """Vertices that a rewrite is about to add: their ids, and the id and grid of their layer."""
+
+    id: Array
+    layer_id: int
+    grid: Grid = ()
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def take(self, chosen: Array) -> NewVertices:
+        """The vertices at the given positions or mask; a position may occur several times."""
+        return NewVertices(self.id[chosen], self.layer_id, self.grid)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random initial value, drawn once it is known how many are needed."""
+
+    low: float
+    high: float
+    rng: np.random.Generator
+
+    def sample(self, n: int) -> Array:
+        """`n` values; no random number is used up when low and high agree."""
+        if self.low == self.high:
+            return np.full(n, self.low)
+        return self.rng.uniform(self.low, self.high, n)
+
+
+Vertices = VertexRows | NewVertices
+
+
+def layers_of(vertices: Vertices) -> Array:
+    """Layer id of each vertex."""
+    if isinstance(vertices, NewVertices):
+        return np.full(len(vertices), vertices.layer_id)
+    return vertices.layer
+
+
+def ids_by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
+    """(vertex ids, layer id) of every layer among the vertices; those of the graph once each."""
+    if isinstance(vertices, NewVertices):
+        return [(vertices.id, vertices.layer_id)]
+    unique = vertices.unique()
+    return [(unique.id[rows], i) for i, rows in by_value(unique.layer).items()]
+
+
+# -- choosing ----------------------------------------------------------------------------------------
+
+
+def vertices_in(graph: Graph, layers: Any) -> VertexRows:
+    """All vertices of a layer or of several, given by name, as `Layer` or as the rows of a match."""
+    if isinstance(layers, str | Layer):
+        layers = [layers]
+    if not isinstance(layers, Iterable):
+        raise RewriteError(
+            f"vertices() got {told(layers)}; give a layer, its name or several of them, or vertices as ids= or rows=."
+        )
+    chosen = [own_layer(graph, x) for x in layers]
+    parts = [np.arange(len(x)) + graph.vertices.offset(x.id) for x in chosen]
+    return VertexRows(graph, np.concatenate(parts) if parts else np.empty(0, np.int64))
+
+
+def own_layer(graph: Graph, layer: Any) -> Layer:
+    """A layer of the graph by name or by itself."""
+    if isinstance(layer, str):
+        return graph.layer(layer)
+    if not isinstance(layer, Layer):
+        raise RewriteError(f"vertices() got {told(layer)}; give a layer or its name, or vertices as ids= or rows=.")
+    if graph.layers_by_id.get(layer.id) is not layer:
+        raise RewriteError(f"{layer!r} is not a layer of this graph; take it from graph.layers.")
+    return layer
+
+
+def rows_given(what: str, size: int, rows: Any) -> Array:
+    """Flat rows as integers, from rows or from a mask with one boolean per row of the table."""
+    array = np.asarray(rows)
+    if array.dtype == np.bool_ and array.shape == (size,):
+        return np.flatnonzero(array)
+    integers = array.astype(np.int64) if array.dtype.kind in "iu" or not array.size else None
+    if integers is None or array.ndim != 1 or ((integers < 0) | (integers >= size)).any():
+        raise RewriteError(
+            f"rows= of graph.{what} are integers from 0 to {size - 1}, or {size} booleans, got {told(rows)}."
+        )
+    return integers
+
+
+def ids_given(what: str, ids: Any) -> Array:
+    """Ids as integers."""
+    array = np.asarray(ids)
+    if array.ndim > 1 or (array.size and array.dtype.kind not in "iu"):
+        raise RewriteError(f"ids= of {what} are integers, got {told(ids)}.")
+    return np.atleast_1d(array.astype(np.int64))
+
+
+# -- refusing ----------------------------------------------------------------------------------------
+
+
+def check_vertices(edit: str, name: str, value: Any, graph: Graph, *, new: bool = True) -> None:
+    """Raise `RewriteError` unless `value` are vertices of the graph, or new ones where the edit takes these."""
+    if isinstance(value, NewVertices):
+        if not new:
+            raise RewriteError(
+                f"{edit}() takes vertices that the graph has, and {name} are new; "
+                "give their values to add_layer() or add_vertices()."
+            )
+    elif not isinstance(value, VertexRows):
+        raise RewriteError(f"{edit}() got {told(value)} as {name}, and needs vertices: {_vertices_from(value)}.")
+    else:
+        _check_graph(edit, name, value, graph)
+
+
+def check_edges(edit: str, name: str, value: Any, graph: Graph) -> None:
+    """Raise `RewriteError` unless `value` are edges of the graph."""
+    if not isinstance(value, EdgeRows):
+        if isinstance(value, LinkRows):
+            hint = "m.k.edges, where k is bound to a link"
+        elif isinstance(value, Link):
+            hint = "rw.edges(rows=...) with rows from graph.edges.offset(link.key)"
+        elif isinstance(value, PairRows):
+            hint = "missing edges are none yet; add them by connect()"
+        else:
+            hint = "m.e, where e is bound to an edge, or rw.edges(ids=...)"
+        raise RewriteError(f"{edit}() got {told(value)} as {name}, and needs edges: {hint}.")
+    _check_graph(edit, name, value, graph)
+
+
+def check_layer(edit: str, value: Any) -> None:
+    """Raise `RewriteError` unless `value` is a layer."""
+    if isinstance(value, Layer):
+        return
+    if isinstance(value, str):
+        hint = f"rw.graph.layers[{value!r}]"
+    elif isinstance(value, LayerRows):
+        hint = "one at a time, as in `for layer in m.l`"
+    elif isinstance(value, NewVertices):
+        hint = "what is new is made as it should be by add_layer()"
+    else:
+        hint = "rw.graph.layers[name]"
+    raise RewriteError(f"{edit}() got {told(value)}, and needs a layer: {hint}.")
+
+
+def check_removable(value: Any, graph: Graph) -> None:
+    """Raise `RewriteError` unless `value` is something that a rewriter can remove."""
+    if isinstance(value, EdgeRows | VertexRows):
+        _check_graph("remove", "what", value, graph)
+        return
+    if isinstance(value, Layer | Link):
+        return
+    if isinstance(value, str):
+        hint = f"rw.vertices({value!r}), or the layer rw.graph.layers[{value!r}]"
+    elif isinstance(value, LayerRows | LinkRows):
+        hint = "one layer or link at a time, as in `for layer in m.l`"
+    elif isinstance(value, NewVertices | PairRows | LayerPairRows):
+        hint = "what is not in the graph cannot be removed from it"
+    else:
+        hint = "m.e or m.v, or by id rw.edges(ids=...) or rw.vertices(ids=...)"
+    raise RewriteError(f"remove() got {told(value)}, and needs edges, vertices, a layer or a link: {hint}.")
+
+
+def _vertices_from(value: Any) -> str:
+    if isinstance(value, str):
+        return f"rw.vertices({value!r})"
+    if isinstance(value, Layer):
+        return f"rw.vertices({value.name!r})"
+    if isinstance(value, LayerRows):
+        return "rw.vertices(m.l), where l is bound to a layer"
+    if isinstance(value, EdgeRows | PairRows):
+        return "the ends of edges have names of their own, as in edge('e', src=vertex('p'), dst=vertex('c'))"
+    if isinstance(value, np.ndarray | list | tuple | int | np.integer):
+        return "rw.vertices(ids=...) for ids"
+    return "m.v, where v is bound to a vertex, or rw.vertices(layer)"
+
+
+def _check_graph(edit: str, name: str, value: EdgeRows | VertexRows, graph: Graph) -> None:
+    if value.graph is not graph:
+        raise RewriteError(
+            f"{edit}() got {told(value)} of another graph as {name}, whose rows differ; "
+            "use the matches that rewrite() receives, or rw.vertices() and rw.edges()."
+        )
+
+
+def told(value: Any) -> str:
+    """What was given, in a few words."""
+    if isinstance(value, str | int | float | np.generic):
+        return repr(value)
+    if isinstance(value, Layer):
+        return f"the layer {value.name!r}"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    sized = isinstance(value, Rows | NewVertices | Matches)
+    return f"{len(value):,} {type(value).__name__}" if sized else f"a {type(value).__name__}"
