@@ -11,6 +11,8 @@ import pytest
 from hypothesis import is_hypothesis_test
 
 import compilers.testing
+import netgraph.graph
+import netgraph.rewriting
 import netgraph.testing
 from netgraph.app.rule_table import markdown
 
@@ -121,6 +123,29 @@ def test_the_pages_use_the_words_of_the_glossary():
 
 def test_the_tutorial_counts_the_checks():
     assert f"runs {number(len(netgraph.testing.RULE_CHECKS))} checks" in (ROOT / "docs" / "tutorial.md").read_text()
+
+
+# -- rules -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [netgraph.graph.EdgeTable, netgraph.graph.VertexTable])
+def test_every_column_of_a_table_is_listed(table):
+    text = (ROOT / "docs" / "rules.md").read_text()
+    section = text.split("## Ids and rows\n")[1].split("\n## ")[0]
+    rows = section.split(f"<!-- columns: {table.__name__} -->\n\n")[1].split("\n\n")[0]
+    listed = set(re.findall(r"`(\w+)(?:\(name\))?`", "".join(re.findall(r"^\| (.*?) \|", rows, re.MULTILINE))))
+    name = f"graph.{'edges' if table is netgraph.graph.EdgeTable else 'vertices'}"
+    others = set(re.findall(rf"`{name}\.(\w+)", section))
+    public = {name for name in vars(table) if not name.startswith("_")}
+    assert listed | others >= public - {"find"}
+    assert listed <= public
+
+
+def test_every_choice_and_edit_of_a_rewriter_is_listed():
+    section = (ROOT / "docs" / "rules.md").read_text().split("## What a rewriter can do\n")[1].split("\n## ")[0]
+    first = "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE))
+    public = {name for name in vars(netgraph.rewriting.Rewriter) if not name.startswith("_")}
+    assert set(re.findall(r"`(\w+)\(", first)) == public - {"delta", "commit"}
 
 
 # -- proofs ------------------------------------------------------------------------------------------

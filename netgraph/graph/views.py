@@ -109,7 +109,10 @@ class VertexView:
 
 
 class VertexTable:
-    """All vertices of a graph as flat columns, ordered by layer id, then row."""
+    """All vertices of a graph as flat columns, ordered by layer id, then row.
+
+    A flat row is a place in these columns, which rewrites move; an id stays. `row` counts within each layer.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -194,7 +197,8 @@ class VertexTable:
 class EdgeTable:
     """Edges of a graph as flat columns; `graph.edges` has all, ordered by link key, then target, source, tap.
 
-    Every attribute is a (edges,) array. `source` and `target` are vertex ids.
+    Every attribute is a (edges,) array. `source` and `target` are vertex ids; `source_row` and `target_row` are flat
+    rows, with which to index the columns of `graph.vertices`.
     """
 
     def __init__(self, graph: Graph, rows: Array | None = None) -> None:

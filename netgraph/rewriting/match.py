@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class VertexRows:
-    """Vertices of a graph, one per row: `rows` are flat rows in `graph.vertices`; attributes are arrays."""
+    """Vertices of a graph, one per row: `rows` are flat rows in `graph.vertices`, not ids; attributes are arrays.
+
+    A rule gets them from its matches, and others from `Rewriter.vertices`.
+    """
 
     def __init__(self, graph: Graph, rows: Array) -> None:
         self.graph = graph
@@ -79,7 +82,10 @@ class VertexRows:
 
 
 class EdgeRows:
-    """Edges of a graph, one per row: `rows` are rows in `graph.edges`; attributes are arrays."""
+    """Edges of a graph, one per row: `rows` are rows in `graph.edges`, not ids; attributes are arrays.
+
+    A rule gets them from its matches, and others from `Rewriter.edges`.
+    """
 
     def __init__(self, graph: Graph, rows: Array) -> None:
         self.graph = graph
