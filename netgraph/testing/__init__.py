@@ -31,7 +31,7 @@ from netgraph.testing.checks import (
     check_overlapping_matches_reported,
     check_valid_graph_after,
 )
-from netgraph.testing.code import to_code
+from netgraph.testing.code import to_code, with_ids
 from netgraph.testing.compare import assert_same_function
 from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.rewrites import Meddle, rewrites, rules
@@ -71,4 +71,5 @@ __all__ = [
     "rule_check",
     "rules",
     "to_code",
+    "with_ids",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from netgraph.errors import OptionError
-from netgraph.graph import Dense, Graph, Identity, Layer, Link
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph import Dense, Graph, Identity, Layer, Link, NextIds
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import DOMAIN_COLUMNS
 
@@ -17,11 +19,10 @@ _DEFAULTS = Layer(0, "", np.empty(0), np.empty(0))
 
 
 def to_code(graph: Graph) -> str:
-    """Python code that builds a graph: `exec` of it leaves the same structure and values in `graph`.
+    """Python code that builds a graph: `exec` of it leaves a graph in `graph` that `equals` this one.
 
-    Layers keep their names, order and attributes, edges their order, taps, weights and frozen flags. Ids are
-    given out anew, and births and the lineage are those of a fresh graph. Where float32 and float64 are mixed, all
-    becomes float64, which holds the same values.
+    Ids, births and lineage that are not those of a fresh graph are written as well, as arguments of `with_ids`. Where
+    float32 and float64 are mixed, all becomes float64, which holds the same values; that graph is not `equals`.
 
     Raises:
         OptionError: for a graph of more than 200 vertices or 2,000 edges; save it to a file instead.
@@ -47,17 +48,130 @@ def to_code(graph: Graph) -> str:
     dtype = _dtype(graph)
     body = [f"b = GraphBuilder(dtype=np.{dtype.name})"]
     body += [_layer(layer) for layer in graph.layers_by_id.values()]
-    # In the order of ids, so that a fresh graph gets its own ids back.
-    links = sorted(graph.links_by_key.values(), key=lambda k: int(k.id.min()) if len(k) else -1)
-    body += [_link(graph, link, dtype) for link in links]
+    links = list(graph.links_by_key.values())
+    body += [_link(graph, links[place], dtype) for place in _by_first_id(graph)]
     columns = _columns(graph, dtype)
     if columns:
         body += ["graph = b.build().with_weights(vertices={", *(f"    {line}," for line in columns), "})"]
     else:
         body.append("graph = b.build()")
+    history = _history(graph)
+    if history:
+        body += ["graph = with_ids(", "    graph,", *(f"    {word}," for word in history), ")"]
     text = "\n".join(body)
     names = [n for n in ("Conv2d", "GraphBuilder", "Identity", "Pool") if f"{n}(" in text]
-    return f"import numpy as np\nfrom netgraph import {', '.join(names)}\n\n{text}\n"
+    imports = f"import numpy as np\nfrom netgraph import {', '.join(names)}\n"
+    imports += "from netgraph.testing import with_ids\n" if history else ""
+    return f"{imports}\n{text}\n"
+
+
+def with_ids(
+    graph: Graph,
+    *,
+    layers: Sequence[int] | None = None,
+    vertices: Sequence[int] | None = None,
+    edges: Sequence[int] | None = None,
+    vertex_births: Sequence[int] | None = None,
+    edge_births: Sequence[int] | None = None,
+    next_ids: tuple[int, int, int] | None = None,
+    rewrites: int = 0,
+    lineage: str | None = None,
+) -> Graph:
+    """The graph with other ids, as rewrites leave them: a rule that takes ids for rows shows itself on such a graph.
+
+    What is left out stays as it is, or becomes that of a fresh graph.
+
+    Args:
+        graph: the graph.
+        layers: ids of the layers in the order of `graph.layers_by_id`, ascending.
+        vertices: ids of the vertices in the order of `graph.vertices`.
+        edges: ids of the edges in the order of `graph.edges`.
+        vertex_births, edge_births: which rewrite made them, in the same order.
+        next_ids: ids of the next new layer, vertex and edge; by default one more than the largest in use.
+        rewrites: number of rewrites behind the graph.
+        lineage: hash of the history that gave out the ids; by default that of a fresh graph.
+
+    Raises:
+        GraphError: when there are too few or too many ids, when an id occurs twice, or layers do not ascend.
+
+    Example:
+        >>> import netgraph as ng
+        >>> with_ids(ng.mlp([2, 1]), vertices=[0, 5, 4]).vertices.id.tolist()
+        [0, 5, 4]
+    """
+    old = list(graph.layers_by_id)
+    new = _as_many("layers", layers, np.array(old))
+    if (np.diff(new) <= 0).any():
+        raise GraphError(f"layers={new.tolist()} are not ascending, so that layers and their rows would change places.")
+    renamed = dict(zip(old, new.tolist(), strict=True))
+    at, starts = graph.vertices.offsets[1:-1], graph.edges.offsets[1:-1]
+    vertex_id = np.split(_as_many("vertices", vertices, graph.vertices.id), at)
+    vertex_birth = np.split(_as_many("vertex_births", vertex_births, graph.vertices.birth), at)
+    edge_id = np.split(_as_many("edges", edges, graph.edges.id), starts)
+    edge_birth = np.split(_as_many("edge_births", edge_births, graph.edges.birth), starts)
+    return Graph(
+        [
+            replace(layer, id=renamed[layer.id], vertex_ids=ids, birth=birth)
+            for layer, ids, birth in zip(graph.layers_by_id.values(), vertex_id, vertex_birth, strict=True)
+        ],
+        [
+            replace(link, source=renamed[link.source], target=renamed[link.target], id=ids, birth=birth)
+            for link, ids, birth in zip(graph.links_by_key.values(), edge_id, edge_birth, strict=False)
+        ],
+        next_ids=None if next_ids is None else NextIds(*next_ids),
+        rewrites=rewrites,
+        lineage=lineage,
+    )
+
+
+def _as_many(name: str, given: Sequence[int] | None, own: Array) -> Array:
+    values = own if given is None else np.asarray(given, dtype=np.int64)
+    if values.shape != own.shape:
+        raise GraphError(f"{name} has shape {values.shape}, expected {own.shape}, one value each.")
+    return values
+
+
+def compact(graph: Graph) -> Graph:
+    """The graph with the ids of a fresh one: counted from 0, edges link by link in the order of their first id."""
+    first = np.argsort(_by_first_id(graph))  # of each link, its place in that order
+    edges = np.argsort(np.argsort(first[graph.edges.link], kind="stable"), kind="stable")
+    return with_ids(
+        graph,
+        layers=range(graph.num_layers),
+        vertices=range(graph.num_vertices),
+        edges=edges.tolist(),
+        vertex_births=[0] * graph.num_vertices,
+        edge_births=[0] * len(edges),
+    )
+
+
+def _by_first_id(graph: Graph) -> list[int]:
+    """Places of the links in `graph.links_by_key`, in the order of ids, so that a fresh graph gets its own ids back."""
+    links = list(graph.links_by_key.values())
+    return sorted(range(len(links)), key=lambda k: int(links[k].id.min()) if len(links[k]) else -1)
+
+
+def _history(graph: Graph) -> list[str]:
+    """Arguments of `with_ids` that make of a fresh graph this one."""
+    fresh = compact(graph)
+    result = []
+    for name, mine, theirs in (
+        ("layers", np.array(list(graph.layers_by_id)), np.array(list(fresh.layers_by_id))),
+        ("vertices", graph.vertices.id, fresh.vertices.id),
+        ("edges", graph.edges.id, fresh.edges.id),
+        ("vertex_births", graph.vertices.birth, fresh.vertices.birth),
+        ("edge_births", graph.edges.birth, fresh.edges.birth),
+    ):
+        if not np.array_equal(mine, theirs):
+            result.append(f"{name}={mine.tolist()}")
+    usual = Graph(graph.layers_by_id.values(), graph.links_by_key.values())
+    if graph.next_ids != usual.next_ids:
+        result.append(f"next_ids={tuple(graph.next_ids)}")
+    if graph.rewrites:
+        result.append(f"rewrites={graph.rewrites}")
+    if graph.lineage != usual.lineage:
+        result.append(f"lineage={graph.lineage!r}")
+    return result
 
 
 def described(graph: Graph) -> str:

@@ -17,6 +17,7 @@ from netgraph.graph.columns import Array
 from netgraph.graph.layer import DOMAIN_COLUMNS, NORM_COLUMNS, full_columns
 from netgraph.interpret import interpret
 from netgraph.testing.cases import Case
+from netgraph.testing.code import compact
 from netgraph.testing.planting import has_match
 from netgraph.testing.plants import with_columns
 
@@ -35,7 +36,7 @@ def reduced(case: Case, fails: Callable[[Case], bool], *, operations: bool = Tru
         operations: whether norms, pools and domains may be simplified as well.
     """
     steps = [simpler_options, without_layers, spliced, without_links, without_vertices, flattened, without_edges,
-             smaller_maps, simpler_values, simpler_samples]  # fmt: skip
+             smaller_maps, simpler_values, simpler_samples, simpler_ids]  # fmt: skip
     if operations:
         steps.insert(7, simpler_operations)
     trials = 0
@@ -302,6 +303,13 @@ def simpler_samples(case: Case) -> Iterator[Case]:
         if not np.isin(values, (0.0, 1.0)).all():
             for simple in (1.0, 0.0):
                 yield replace(case, x={**case.x, layer.name: np.clip(np.full_like(values, simple), low, high)})
+
+
+def simpler_ids(case: Case) -> Iterator[Case]:
+    """Ids counted from 0: a failure that needs other ones keeps them."""
+    fresh = compact(case.graph)
+    if case.stats is None and not case.graph.same_topology(fresh):
+        yield replace(case, graph=fresh)
 
 
 def _fresh(graph: Graph) -> Graph:
