@@ -42,6 +42,8 @@ def check_rule(
         stats: makes the statistics of a graph, for a rule that reads them.
         checks: which checks.
 
+    Nothing is written but a cache of Hypothesis, without examples, in `.hypothesis` or `HYPOTHESIS_STORAGE_DIRECTORY`.
+
     Raises:
         RuleCheckError: with every check that fails and a small counterexample of each, as code to paste. Also when no
             graph was found on which the rule has a match.

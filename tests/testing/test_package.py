@@ -40,3 +40,20 @@ def test_public_names_exist():
     names = netgraph.testing.__all__
     assert len(set(names)) == len(names)
     assert all(hasattr(netgraph.testing, name) for name in names)
+
+
+def test_checks_write_nothing_but_the_cache_of_hypothesis(tmp_path, monkeypatch):
+    code = (
+        f"import os; os.chdir({str(tmp_path)!r})\n"
+        "import netgraph as ng\nfrom netgraph.testing import check_rule\n"
+        "check_rule(ng.rules.AddEdges(), max_examples=5)"
+    )
+    run(code)
+    assert {path.name for path in tmp_path.iterdir()} <= {".hypothesis"}
+    kept = {path.name for path in tmp_path.glob(".hypothesis/*")}
+    assert kept <= {".gitignore", "constants", "unicode_data"}, "examples are kept"
+    work, elsewhere = tmp_path / "work", tmp_path / "elsewhere"
+    work.mkdir()
+    monkeypatch.setenv("HYPOTHESIS_STORAGE_DIRECTORY", str(elsewhere))
+    run(code.replace(str(tmp_path), str(work)))
+    assert not list(work.iterdir())
