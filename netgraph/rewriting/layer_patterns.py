@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from netgraph.errors import RewriteError
+from netgraph.errors import OptionError, RewriteError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Role
 from netgraph.graph.link import Link, LinkKey
@@ -20,12 +20,42 @@ MAX_ENUMERATED_PAIRS = 50_000_000
 """Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
 
 
+TAKEN = ("bound", "by", "graph", "root", "take")
+"""What `Matches` has under these names is no binding."""
+
+
+def check_bound(name: Any, role: Any) -> None:
+    """Raise `OptionError` unless `name` can be bound and `role` is one or None."""
+    if not isinstance(name, str) or not name.isidentifier() or name in TAKEN or name.startswith("_"):
+        raise OptionError(
+            f"A pattern cannot bind the name {name!r}; rules read it as m.{name if isinstance(name, str) else 'name'}, "
+            f"so it is an identifier without _ in front, and none of {', '.join(TAKEN)}."
+        )
+    if role is not None and role not in get_args(Role):
+        raise OptionError(unknown_name("role", role, get_args(Role)))
+
+
+def check_ends(name: str, src: Any, dst: Any, kind: type, maker: str) -> None:
+    """Raise `OptionError` unless both ends are patterns of one kind, and the three names differ."""
+    check_bound(name, None)
+    for which, end in (("src", src), ("dst", dst)):
+        if not isinstance(end, kind):
+            raise OptionError(f"{which}={end!r} of {name!r} is no pattern that fits; give {which}={maker}('name').")
+    if len({name, src.name, dst.name}) < 3:
+        raise OptionError(
+            f"The names {name!r}, {src.name!r} and {dst.name!r} of a pattern and its ends are not all different."
+        )
+
+
 @dataclass(frozen=True)
 class LayerPattern:
     """A layer bound to `name`, of a given role or any."""
 
     name: str
     role: Role | None = None
+
+    def __post_init__(self) -> None:
+        check_bound(self.name, self.role)
 
     def describe(self) -> str:
         """Readable name of the condition."""
@@ -40,6 +70,9 @@ class LinkPattern:
     src: LayerPattern = field(default_factory=lambda: LayerPattern("src"))
     dst: LayerPattern = field(default_factory=lambda: LayerPattern("dst"))
 
+    def __post_init__(self) -> None:
+        check_ends(self.name, self.src, self.dst, LayerPattern, "layer")
+
 
 @dataclass(frozen=True)
 class MissingLinkPattern:
@@ -48,6 +81,9 @@ class MissingLinkPattern:
     name: str
     src: LayerPattern = field(default_factory=lambda: LayerPattern("src"))
     dst: LayerPattern = field(default_factory=lambda: LayerPattern("dst"))
+
+    def __post_init__(self) -> None:
+        check_ends(self.name, self.src, self.dst, LayerPattern, "layer")
 
 
 def match_layers(pattern: LayerPattern, graph: Graph, on: Any) -> tuple[Matches, list[tuple[str, int]]]:

@@ -17,6 +17,8 @@ from netgraph.rewriting.layer_patterns import (
     LayerPattern,
     LinkPattern,
     MissingLinkPattern,
+    check_bound,
+    check_ends,
     match_layers,
     match_links,
     match_missing_links,
@@ -36,6 +38,9 @@ class VertexPattern:
 
     name: str
     role: Role | None = None
+
+    def __post_init__(self) -> None:
+        check_bound(self.name, self.role)
 
     def admits(self, graph: Graph) -> Array:
         """(vertices,) whether each vertex of the graph fits."""
@@ -58,6 +63,9 @@ class EdgePattern:
     src: VertexPattern = field(default_factory=lambda: VertexPattern("src"))
     dst: VertexPattern = field(default_factory=lambda: VertexPattern("dst"))
 
+    def __post_init__(self) -> None:
+        check_ends(self.name, self.src, self.dst, VertexPattern, "vertex")
+
 
 @dataclass(frozen=True)
 class MissingEdgePattern:
@@ -66,6 +74,9 @@ class MissingEdgePattern:
     name: str
     src: VertexPattern = field(default_factory=lambda: VertexPattern("src"))
     dst: VertexPattern = field(default_factory=lambda: VertexPattern("dst"))
+
+    def __post_init__(self) -> None:
+        check_ends(self.name, self.src, self.dst, VertexPattern, "vertex")
 
 
 Pattern = VertexPattern | EdgePattern | MissingEdgePattern | LayerPattern | LinkPattern | MissingLinkPattern

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.errors import GraphError, RewriteError
+from netgraph.errors import GraphError, OptionError, RewriteError
 from netgraph.rewriting.pattern import match_pattern
 from netgraph.rules import SplitEdges
 
@@ -224,3 +224,33 @@ def test_unknown_groups(graph):
     for key in ("leyer", "target layer", "link", "port"):
         with pytest.raises(RewriteError, match="Unknown group key"):
             next(m.by(key))
+
+
+# -- patterns that match nothing by a slip -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("maker", [ng.vertex, ng.layer])
+def test_an_unknown_role_is_refused_with_the_nearest(maker):
+    with pytest.raises(OptionError, match=r"Unknown role 'hiden'\. Did you mean 'hidden'"):
+        maker("v", role="hiden")
+
+
+@pytest.mark.parametrize("name", [3, "", "two words", "graph", "take", "by", "root", "bound", "_v"])
+@pytest.mark.parametrize("maker", [ng.vertex, ng.layer, ng.edge, ng.missing_edge, ng.link, ng.missing_link])
+def test_names_that_a_rule_could_not_read_are_refused(maker, name):
+    with pytest.raises(OptionError, match=f"cannot bind the name {name!r}"):
+        maker(name)
+
+
+@pytest.mark.parametrize("maker", [ng.edge, ng.missing_edge, ng.link, ng.missing_link])
+def test_ends_that_do_not_fit_are_refused(maker):
+    right, wrong = (ng.vertex, ng.layer) if maker in (ng.edge, ng.missing_edge) else (ng.layer, ng.vertex)
+    with pytest.raises(
+        OptionError, match=rf"src='p' of 'e' is no pattern that fits; give src={right.__name__}\('name'\)"
+    ):
+        maker("e", src="p")
+    with pytest.raises(OptionError, match=r"dst=.*is no pattern that fits"):
+        maker("e", dst=wrong("c"))
+    for ends in ({"src": right("e")}, {"src": right("p"), "dst": right("p")}, {"src": right("dst")}):
+        with pytest.raises(OptionError, match="not all different"):
+            maker("e", **ends)
