@@ -106,6 +106,10 @@ class Layer:
         own["vertex_ids"] = column(self.vertex_ids, np.int64)
         own["birth"] = column(self.birth, np.int32)
         own["values"] = MappingProxyType({k: column(v, None) for k, v in self.values.items()})
+        if self.pool is not None and not isinstance(self.pool, Pool):
+            raise GraphError(
+                f"Layer {self.name!r}: pool={self.pool!r} is no Pool; give one, such as Pool('max', (2, 2))."
+            )
         if self.grid:
             own["grid"] = tuple(int(g) for g in self.grid)
         for name in ("slope", "norm_epsilon", "norm_momentum"):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from netgraph.errors import OptionError, RewriteError
+from netgraph.errors import OptionError, RewriteError, StatisticsError
+from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.display import explanation_html, result_html
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.operands import told
 from netgraph.rewriting.pattern import match_pattern
 from netgraph.rewriting.rewriter import Rewriter, empty_delta
-from netgraph.rewriting.rule import Condition, Rule, conditions
+from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
-
-if TYPE_CHECKING:
-    from netgraph.graph import Graph
 
 OrderBy = Array | str | Callable[[Matches, Statistics | None], Array] | None
 PROBE_SAMPLES = 64
@@ -152,6 +152,8 @@ def apply(
     order = _order(passing, stats, order_by)
     wins = _first_wins(rule, passing, order)
     if limit is not None:
+        if not isinstance(limit, int | np.integer):
+            raise OptionError(f"limit={limit!r} is no whole number; it is the largest number of matches to rewrite.")
         if limit < 0:
             raise OptionError(f"limit {limit} is negative; it is the largest number of matches to rewrite.")
         order_of_winners = order[wins[order]]
@@ -190,12 +192,24 @@ def _enforce(rule: Rule, proof: Certificate, require: Level | float | None) -> N
         raise RewriteError(f"{rule.name} is refused: {require} was required, but the rewrite is {proof}.")
 
 
+def _check_given(rule: Any, graph: Any, stats: Any) -> None:
+    require_rule(rule)
+    if not isinstance(graph, Graph):
+        raise RewriteError(
+            f"The graph that was given is {told(graph)}; give a Graph, after the rule: apply(rule, graph)."
+        )
+    if stats is None:
+        return
+    if not isinstance(stats, Statistics):
+        raise RewriteError(f"The stats that were given are {told(stats)}; give Statistics of the graph, or None.")
+    stats.check(graph)
+
+
 def _filtered(
     rule: Rule, graph: Graph, stats: Statistics | None, on: Any
 ) -> tuple[Matches, list[tuple[str, int]], dict[str, Condition]]:
     """Matches of the pattern, the funnel of counts, and the rule's conditions on the matches."""
-    if stats is not None:
-        stats.check(graph)
+    _check_given(rule, graph, stats)
     m, stages = match_pattern(rule.pattern, graph, on)
     named = conditions(rule, m, stats)
     holds = np.ones(len(m), dtype=bool)
@@ -251,15 +265,21 @@ def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
     if order_by is None:
         return np.arange(len(m))
     if isinstance(order_by, str):
-        if stats is None:
-            raise RewriteError(f"order_by={order_by!r} names a statistic, but no statistics were given.")
         if not isinstance(m.root, EdgeRows | VertexRows):
             raise RewriteError(
                 f"order_by={order_by!r} names a statistic, which only edges and vertices have; give a function of the "
                 "matches, or an array with one value per match."
             )
-        by_edge = isinstance(m.root, EdgeRows)
-        values = (stats.edge(order_by) if by_edge else stats.vertex(order_by))[m.root.rows]
+        if stats is None:
+            raise RewriteError(
+                f"order_by={order_by!r} names a statistic, but no statistics were given; give them, or "
+                f"{_instead(m, order_by)}."
+            )
+        try:
+            column = stats.edge(order_by) if isinstance(m.root, EdgeRows) else stats.vertex(order_by)
+        except StatisticsError as error:
+            raise StatisticsError(f"{error} Or {_instead(m, order_by)}.") from None
+        values = column[m.root.rows]
     else:
         values = np.asarray(order_by(m, stats) if callable(order_by) else order_by)
     if values.shape != (len(m),):
@@ -267,6 +287,13 @@ def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
     if np.isnan(values).any():
         raise RewriteError("order_by has NaN values; matches cannot be ordered by them.")
     return np.argsort(-values.astype(np.float64), kind="stable")
+
+
+def _instead(m: Matches, order_by: str) -> str:
+    """What orders matches without statistics: a function of a column, of that name where there is one."""
+    name = next(iter(m.bound))
+    has = not order_by.startswith("_") and isinstance(getattr(type(m.root), order_by, None), property | cached_property)
+    return f"order by a column with order_by=lambda m, stats: m.{name}.{order_by if has else 'birth'}"
 
 
 def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:

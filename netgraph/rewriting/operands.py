@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid, Layer
-from netgraph.graph.link import Link
+from netgraph.graph.link import Link, LinkKind
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, Rows, VertexRows
 
@@ -163,6 +163,15 @@ def check_layer(edit: str, value: Any) -> None:
     raise RewriteError(f"{edit}() got {told(value)}, and needs a layer: {hint}.")
 
 
+def check_kind(edit: str, kind: Any) -> None:
+    """Raise `RewriteError` unless `kind` is a kind of links, or None."""
+    if kind is not None and not isinstance(kind, LinkKind):
+        raise RewriteError(
+            f"{edit}() got {told(kind)} as kind, and needs Dense(), Conv2d(kernel) or Identity(), or that of edges: "
+            "kind=m.e.kind."
+        )
+
+
 def check_removable(value: Any, graph: Graph) -> None:
     """Raise `RewriteError` unless `value` is something that a rewriter can remove."""
     if isinstance(value, EdgeRows | VertexRows):
@@ -213,5 +222,6 @@ def told(value: Any) -> str:
         return f"an array of {value.dtype} of shape {value.shape}"
     if isinstance(value, type):
         return f"the class {value.__name__}"
+    name = type(value).__name__
     sized = isinstance(value, Rows | NewVertices | Matches)
-    return f"{len(value):,} {type(value).__name__}" if sized else f"a {type(value).__name__}"
+    return f"{len(value):,} {name}" if sized else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

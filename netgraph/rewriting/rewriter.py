@@ -23,6 +23,7 @@ from netgraph.rewriting.operands import (
     NewVertices,
     Vertices,
     check_edges,
+    check_kind,
     check_layer,
     check_removable,
     check_vertices,
@@ -238,7 +239,7 @@ class Rewriter:
             weight, tap, frozen: one value, or one per row; a weight may be a `Draw`.
             kind: kind of the links; of one that exists it must be the same.
         """
-        self._check_ends("connect", src, dst)
+        self._check_ends("connect", src, dst, kind)
         if len(src) != len(dst):
             raise RewriteError(f"connect() joins row by row: {len(src)} sources and {len(dst)} targets do not pair up.")
         n = len(src)
@@ -258,7 +259,7 @@ class Rewriter:
         port: int = 0,
     ) -> int:
         """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
-        self._check_ends("connect_all", src, dst)
+        self._check_ends("connect_all", src, dst, kind)
         count, port = 0, index(port)
         for s_ids, s_layer in ids_by_layer(src):
             for d_ids, d_layer in ids_by_layer(dst):
@@ -272,7 +273,8 @@ class Rewriter:
                 count += len(s)
         return count
 
-    def _check_ends(self, edit: str, src: Any, dst: Any) -> None:
+    def _check_ends(self, edit: str, src: Any, dst: Any, kind: Any) -> None:
+        check_kind(edit, kind)
         for name, value in (("src", src), ("dst", dst)):
             check_vertices(edit, name, value, self.graph)
 

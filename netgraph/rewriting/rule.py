@@ -13,6 +13,7 @@ from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting.match import Matches
+from netgraph.rewriting.operands import told
 from netgraph.rewriting.pattern import Pattern
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.statistics import Statistics
@@ -79,6 +80,27 @@ def _told(value: Any) -> Any:
     if isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
         return f"<{sum(np.size(v) for v in value.values())} values>"
     return f"<{value.size} values>" if isinstance(value, np.ndarray) else value
+
+
+def require_rule(rule: Any) -> None:
+    """Raise `RewriteError` unless `rule` is a rule whose pattern can be looked for."""
+    if isinstance(rule, type) and issubclass(rule, Rule):
+        raise RewriteError(f"The class {rule.__name__} was given as the rule; give an instance: {rule.__name__}(...).")
+    if not isinstance(rule, Rule):
+        raise RewriteError(
+            f"The rule that was given is {told(rule)}; give an instance of Rule, and the graph after it: "
+            "apply(rule, graph)."
+        )
+    pattern = getattr(rule, "pattern", None)
+    if not isinstance(pattern, Pattern):
+        has = "has no pattern" if pattern is None else f"has the pattern {pattern!r}, which is none"
+        raise RewriteError(f"{rule.name} {has}; say what it looks for, such as pattern = ng.vertex('v').")
+    ends = (getattr(pattern, end, None) for end in ("src", "dst"))
+    names = [pattern.name, *(end.name for end in ends if end is not None)]
+    if isinstance(rule.exclusive, str) or not set(rule.exclusive) <= set(names):
+        raise RewriteError(
+            f"{rule.name}.exclusive is {rule.exclusive!r}; it is a tuple of names that the pattern binds: {names}."
+        )
 
 
 def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from netgraph.graph import Graph
 from netgraph.rewriting import Rule, explain, find
+from netgraph.rewriting.rule import require_rule
 from netgraph.statistics import Statistics
 from netgraph.testing.draft import Draw
 from netgraph.testing.plants import OPERATIONS, PLANTS, Plant
@@ -48,6 +49,7 @@ def graphs_matching(
     Raises:
         NoMatchError: on drawing, when nothing leads to a match on 60 graphs.
     """
+    require_rule(rule)
     start = graphs if graphs is not None else default_graphs(rule)
     return _matching(_Scout(rule, start, stats, operations=graphs is None))
 

@@ -337,3 +337,67 @@ def test_a_long_chain_of_overlaps_beside_many_matches_without_any():
 
     wins = _first_wins(SimpleNamespace(exclusive=("p", "c")), Ends(), k)
     np.testing.assert_array_equal(wins, (k % 2 == 0) | (k >= chain))
+
+
+# -- arguments that are none --------------------------------------------------------------------------
+
+
+class NoPattern(ng.Rule):
+    def rewrite(self, m, rw):
+        pass
+
+
+class TextAsPattern(NoPattern):
+    pattern = "v"
+
+
+class OtherName(NoPattern):
+    pattern = ng.edge("e", src=ng.vertex("p"))
+    exclusive = ("q",)
+
+
+class NoTuple(NoPattern):
+    pattern = ng.vertex("v")
+    exclusive = "v"
+
+
+@pytest.mark.parametrize("function", [ng.apply, ng.find, ng.explain])
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (NoTuple, r"The class NoTuple was given as the rule; give an instance: NoTuple\(\.\.\.\)"),
+        (ng.mlp([1, 1]), r"The rule that was given is a Graph; .* the graph after it: apply\(rule, graph\)"),
+        (None, "The rule that was given is a NoneType"),
+        (NoPattern(), r"NoPattern has no pattern; say what it looks for, such as pattern = ng.vertex\('v'\)"),
+        (TextAsPattern(), "has the pattern 'v', which is none"),
+        (OtherName(), r"OtherName.exclusive is \('q',\); .* names that the pattern binds: \['e', 'p', 'dst'\]"),
+        (NoTuple(), "NoTuple.exclusive is 'v'; it is a tuple"),
+    ],
+)
+def test_what_is_no_rule_is_named(function, rule, words):
+    with pytest.raises(RewriteError, match=words):
+        function(rule, ng.mlp([2, 1]))
+
+
+def test_other_arguments_that_do_not_fit_are_named():
+    graph = ng.mlp([2, 1], domain=(0, 1))
+    for function in (ng.apply, ng.find, ng.explain):
+        with pytest.raises(RewriteError, match="The graph that was given is an AddEdges; give a Graph"):
+            function(ng.rules.SplitEdges(), ng.rules.AddEdges())
+        with pytest.raises(RewriteError, match="stats that were given are 5; give Statistics"):
+            function(ng.rules.SplitEdges(), graph, 5)
+    with pytest.raises(OptionError, match="limit='3' is no whole number"):
+        ng.apply(ng.rules.SplitEdges(), graph, limit="3")
+
+
+def test_a_column_in_place_of_a_statistic_is_answered_with_the_function_for_it():
+    graph = ng.mlp([2, 3, 1], domain=(0, 1))
+    said = r"lambda m, stats: m\.e\.weight"
+    with pytest.raises(RewriteError, match=said):
+        ng.apply(ng.rules.SplitEdges(), graph, order_by="weight")
+    with pytest.raises(StatisticsError, match=said):
+        ng.apply(ng.rules.SplitEdges(), graph, ng.Statistics(graph.topology_hash), order_by="weight")
+    with pytest.raises(RewriteError, match=r"lambda m, stats: m\.v\.out_degree"):
+        ng.apply(ng.rules.SplitVertices(), graph, order_by="out_degree")
+    result = ng.apply(ng.rules.SplitEdges(), graph, limit=2, order_by=lambda m, stats: m.e.weight)
+    assert sorted(result.matches.e.weight) == sorted(graph.edges.weight)[-2:]

@@ -183,3 +183,15 @@ def test_rows_of_another_graph_are_refused(graph, rw):
     for edit in (rw.remove, rw.freeze):
         with pytest.raises(RewriteError, match="3 EdgeRows of another graph"):
             edit(find(PruneEdges(), other).e.take(np.arange(3)))
+
+
+@pytest.mark.parametrize("kind", ["dense", ng.Dense, 3])
+def test_what_is_no_kind_of_link_is_named(graph, rw, kind):
+    for edit in (rw.connect, rw.connect_all):
+        with pytest.raises(RewriteError, match=r"as kind, and needs Dense\(\), Conv2d\(kernel\) or Identity\(\)"):
+            edit(rw.vertices("a"), rw.vertices("y"), weight=0.0, kind=kind)
+
+
+def test_what_is_no_pool_is_named(rw):
+    with pytest.raises(GraphError, match=r"pool='max' is no Pool; give one, such as Pool\('max', \(2, 2\)\)"):
+        rw.add_layer(2, pool="max")

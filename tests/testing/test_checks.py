@@ -11,6 +11,7 @@ from wrong_rules import ExactRule, PruneSmall
 
 import netgraph as ng
 from netgraph import testing
+from netgraph.errors import RewriteError
 from netgraph.rewriting import Rule
 from netgraph.testing import Case, RuleCheckError, assert_preserves, check_rule, parametrize_with_rule_checks
 
@@ -255,3 +256,9 @@ def test_rounding_is_bounded_for_bounded_inputs_only(high):
     rule = ng.rules.SplitEdges(activation="leaky_relu", slope=0.25)
     graphs = testing.graphs(kinds="dense", max_layers=0, domains=[(-high, high)])
     check_rule(rule, graphs=graphs, max_examples=30, checks=[testing.check_claim_equals_certificate])
+
+
+def test_a_class_in_place_of_a_rule_is_told_before_anything_is_drawn():
+    for call in (check_rule, assert_preserves, testing.graphs_matching, *testing.RULE_CHECKS):
+        with pytest.raises(RewriteError, match=r"The class AddEdges was given as the rule; give an instance"):
+            call(ng.rules.AddEdges)
