@@ -109,14 +109,26 @@ def test_the_timeline_steps_through_the_growth(wide, finished):
     assert console_errors(wide) == []
 
 
-def test_what_is_printed_holds_all_rows_and_no_menu(wide, finished):
+def test_what_is_printed_fits_the_paper_and_has_no_controls(wide, finished):
     open_file(wide, finished / "report.html")
+    paper = {"width": 640, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    wide.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
     try:
-        assert ask(wide, "getComputedStyle(document.querySelector('nav')).display") == "none"
-        assert ask(wide, "document.querySelector('#settings .facts').getBoundingClientRect().height > 100")
+        for selector in ("nav", ".netgraph-timeline .controls", ".certificate", "#settings .facts"):
+            assert not ask(wide, f"document.querySelector('{selector}').checkVisibility()"), selector
+        rows = ask(wide, "[...document.querySelectorAll('.rewrites tbody tr')].every(r => r.checkVisibility())")
+        assert rows
+        wide.execute_script("for (const d of document.querySelectorAll('#settings details')) d.open = true")
+        assert ask(wide, "document.querySelector('#settings .facts').checkVisibility()")
+        cut = """[...document.querySelectorAll('td, th, svg, pre, canvas, dd')].filter(
+            e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+        assert ask(wide, cut) == []
+        assert widest(wide) == 640
     finally:
         wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        screen = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        wide.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
 
 @pytest.fixture
