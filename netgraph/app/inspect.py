@@ -19,9 +19,15 @@ from netgraph.serialize import save
 
 
 def show(run: RunDirectory, console: Console) -> None:
-    """Print the results, layers and rewrites of a run."""
-    graph = current_graph(run)
+    """Print the results, layers and rewrites of a run.
+
+    Raises:
+        DataError: a file of a run that has ended is damaged, or has lost lines.
+        JournalError: the journal is damaged.
+    """
+    graph, entries = current_graph(run), run.journal.entries()
     summary = run.read_summary()
+    run.check_complete(rewrites=len(entries), epochs=len(run.read_metrics()))
     state = "" if summary else " (not ended)"
     console.print(f"{run.path}{state}: {graph!r}", highlight=False, markup=False)
     if summary:
@@ -44,7 +50,6 @@ def show(run: RunDirectory, console: Console) -> None:
     console.print(layers)
     if (run.path / REPORT).is_file():
         console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
-    entries = run.journal.entries()
     if entries:
         rewrites = Table(title="rewrites")
         for name in ("#", "epoch", "rule", "matches", "what changed", "edges", "function"):

@@ -97,7 +97,7 @@ class RunFacts:
         """Read the files of a run.
 
         Raises:
-            DataError: for a file that is damaged, with its name and what to do.
+            DataError: for a file that is damaged, or of an ended run has lost lines, with its name and what to do.
             OSError: when a file goes away while it is read.
         """
         config = run.config
@@ -116,12 +116,13 @@ class RunFacts:
             raise DataError(f"{error} Go on with the run by --resume, or make it again by `netgraph grow`.") from error
         except FileFormatError as error:
             raise DataError(f"{error} Make the run again by `netgraph grow`.") from error
-        values = run.read_summary()
+        values, metrics = run.read_summary(), run.read_metrics()
+        run.check_complete(rewrites=len(entries), epochs=len(metrics))
         undone = run.undone_checkpoint.is_file() and not run.checkpoint.is_file()
         return cls(
             run=run,
             config=config,
-            metrics=run.read_metrics(),
+            metrics=metrics,
             entries=entries,
             first=first,
             summary=None if values is None else RunSummary.from_json(values, run.path / "summary.json"),

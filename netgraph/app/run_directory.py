@@ -133,6 +133,30 @@ class RunDirectory:
         lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
         return [_metrics(file, number, line) for number, line in enumerate(lines, start=1)]
 
+    def check_complete(self, *, rewrites: int, epochs: int) -> None:
+        """Compare what was read of a run with its results, when it has ended: a file may have lost lines.
+
+        Args:
+            rewrites: entries of the journal.
+            epochs: lines of `metrics.jsonl`.
+
+        Raises:
+            DataError: naming the file that does not fit `summary.json`, and what to do.
+        """
+        summary = self.read_summary() or {}
+        again = f"bring the file back, or make the run again by `netgraph grow`, in place of {os.fspath(self.path)!r}"
+        for name, key, found, remedy in (
+            (JOURNAL, "rewrites", rewrites, f"`netgraph replay` checks a journal: {again}."),
+            ("metrics.jsonl", "epochs", epochs, f"`--resume` writes it anew from the checkpoint; else {again}."),
+        ):
+            known = summary.get(key)
+            if isinstance(known, int) and known != found:
+                what = "lines are missing at its end" if found < known else "it has lines of another run"
+                raise DataError(
+                    f"{os.fspath(self.path / name)!r} holds {found:,} {key}, but the run ended with {known:,} (in "
+                    f"summary.json): {what}. {remedy[0].upper()}{remedy[1:]}"
+                )
+
     def write_text(self, name: str, text: str) -> None:
         """Write a text file, completely or not at all."""
         write_atomically(self.path / name, text.encode())

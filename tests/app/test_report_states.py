@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from grow_runs import grow
+from grow_runs import grow, refused, snapshot
 from html_pages import Page
 
 from netgraph.app.report import report_page
@@ -48,6 +48,26 @@ def test_a_line_that_was_cut_off_does_not_count(run):
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 7, "train_')
     assert "not ended 6 of 6 epochs" in page_of(run).words()
+
+
+@pytest.mark.parametrize("command", ["report", "show"])
+@pytest.mark.parametrize(("name", "remedy"), [("journal.jsonl", "netgraph replay"), ("metrics.jsonl", "--resume")])
+@pytest.mark.parametrize("cut", ["line", "half"])
+def test_lines_that_an_ended_run_has_lost_are_noticed(cut, name, remedy, command, run, call):
+    lines = (run / name).read_text().splitlines(keepends=True)
+    kept = "".join(lines[:-1]) + (lines[-1][:30] if cut == "half" else "")
+    (run / name).write_text(kept)
+    before = snapshot(run)
+    assert refused(call(command, run), name, f"holds {len(lines) - 1} ", f"ended with {len(lines)} ", remedy)
+    assert snapshot(run) == before
+
+
+def test_resuming_brings_metrics_back_that_were_lost(run, call):
+    known = (run / "metrics.jsonl").read_text()
+    (run / "metrics.jsonl").write_text(known[: len(known) // 2])
+    assert call(*grow(run, "--resume"))[0] == 0
+    assert (run / "metrics.jsonl").read_text() == known
+    assert call("show", run)[0] == 0
 
 
 def test_a_run_without_an_epoch_shows_its_start(run):

@@ -68,18 +68,20 @@ def test_parts_are_told_apart_by_what_they_hold(run, served):
     ask = served(run)
     before = json.loads(ask("/state").text)
     assert json.loads(ask("/state").text) == before
-    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(json.dumps({**line, "epoch": 7, "val_accuracy": 0.123}) + "\n")
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+
+    def measured(accuracy):
+        last = json.dumps({**json.loads(lines[-1]), "val_accuracy": accuracy})
+        (run / "metrics.jsonl").write_text("".join(f"{line}\n" for line in [*lines[:-1], last]))
+
+    measured(0.123)
     after = json.loads(ask("/state").text)
     assert after["version"] != before["version"]
     changed = {a[0] for a, b in zip(after["sections"], before["sections"], strict=True) if a != b}
     assert changed == {"curves"}
-    with (run / "metrics.jsonl").open("a") as file:  # Parts are those of the state that named them.
-        file.write(json.dumps({**line, "epoch": 8}) + "\n")
+    measured(0.4567)  # Parts are those of the state that named them.
     part = json.loads(ask("/section/curves").text)
     assert part["digest"] == next(d for key, _, d in after["sections"] if key == "curves")
-    assert "over 7 epochs" in part["html"]
     assert "0.123" in part["html"]
 
 
@@ -123,7 +125,7 @@ def test_the_timeline_of_a_run_that_trains_lets_the_training_go_first(run):
     assert growth(patient, 1) == first
     assert patient.due == math.inf
     (run / "summary.json").write_bytes(summary)
-    assert growth(patient, 2) != first
+    assert growth(patient, len(lines)) != first
     assert patient.due == math.inf
 
 
@@ -170,10 +172,7 @@ def test_files_that_go_or_break_while_they_are_read_do_not_end_it(name, content,
         (run / name).unlink()
     else:
         (run / name).write_text(content)
-    if content is None and name == "metrics.jsonl":
-        assert "No epoch has finished yet." in ask("/").text
-    else:
-        assert keys(ask) == ["notice", *expected]
+    assert keys(ask) == ["notice", *expected]
     (run / name).write_bytes(before)
     assert keys(ask) == expected
 
