@@ -33,8 +33,14 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def axes_or_new(ax: Any, width: float, height: float) -> Any:
-    """`ax`, or when that is None new axes alone in a `new_figure`, which notebooks show too."""
+    """`ax`, or when that is None new axes alone in a `new_figure`, which notebooks show too.
+
+    Raises:
+        OptionError: when `ax` is something else, or matplotlib is not installed.
+    """
     if ax is not None:
+        if not hasattr(ax, "get_xlim"):
+            raise OptionError(f"ax must be axes of matplotlib or None, not {ax!r}; such as figure.subplots() gives.")
         return ax
     axes = new_figure(width, height).subplots()
     axes._repr_png_ = axes.figure._repr_png_
@@ -42,8 +48,16 @@ def axes_or_new(ax: Any, width: float, height: float) -> Any:
 
 
 def figure_or_new(figure: Any, width: float, height: float) -> Any:
-    """`figure`, a figure or part of one, or when that is None a `new_figure`."""
-    return new_figure(width, height) if figure is None else figure
+    """`figure`, a figure or part of one, or when that is None a `new_figure`.
+
+    Raises:
+        OptionError: when `figure` is something else, or matplotlib is not installed.
+    """
+    if figure is None:
+        return new_figure(width, height)
+    if not hasattr(figure, "subplots"):
+        raise OptionError(f"figure must be a figure of matplotlib, part of one, or None, not {figure!r}.")
+    return figure
 
 
 def literal(text: object, longest: int | None = LONGEST_NAME) -> str:

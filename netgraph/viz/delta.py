@@ -5,6 +5,7 @@ from __future__ import annotations
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Result
+from netgraph.viz.checks import check_graph, check_history, check_title
 from netgraph.viz.delta_layers import layer_delta_dot
 from netgraph.viz.delta_vertices import vertex_delta_dot
 from netgraph.viz.difference import Difference
@@ -37,15 +38,17 @@ def draw_delta(
         pixels: shape of the input, as for `draw`.
 
     Raises:
-        OptionError: an option is unknown or does not fit, a second graph is missing or one too many, or the graphs
-            are too large to draw their vertices.
+        OptionError: an option is unknown or does not fit, a second graph is missing or one too many, the graphs are
+            not of one history, or too large to draw their vertices.
 
     Example:
         >>> result = apply(SplitEdges(), mlp([3, 2]))  # doctest: +SKIP
         >>> draw_delta(result).save("split.svg")  # doctest: +SKIP
     """
     check_detail(detail)
+    check_title(title)
     old, new = _graphs(result, after)
+    check_history(old, new)
     difference = Difference.between(old, new)
     facts = [] if isinstance(result, Graph) else [_rule_line(result)]
     summary = difference.summary()
@@ -66,7 +69,10 @@ def _graphs(result: Result | Graph, after: Graph | None) -> tuple[Graph, Graph]:
     if isinstance(result, Graph):
         if after is None:
             raise OptionError("draw_delta(graph) lacks the later graph: draw_delta(before, after), or a Result.")
+        check_graph(after, "draw_delta(before, after)")
         return result, after
+    if not isinstance(result, Result):
+        check_graph(result, "draw_delta, without a Result,")
     if after is not None:
         raise OptionError("A Result has both of its graphs; leave out the second argument of draw_delta.")
     if result.delta.graphs is None:

@@ -13,6 +13,7 @@ from netgraph.errors import OptionError, unknown_name
 from netgraph.files import write_atomically
 from netgraph.graph import Graph
 from netgraph.statistics import Statistics
+from netgraph.viz.checks import check_graph, check_title
 from netgraph.viz.layers import layer_dot
 from netgraph.viz.layout import Pixels
 from netgraph.viz.render import render_svg
@@ -56,7 +57,7 @@ class Drawing:
             other: the later graph, or a picture of it.
 
         Raises:
-            OptionError: when one of the pictures does not know its graph.
+            OptionError: when one of the pictures does not know its graph, or the graphs are not of one history.
         """
         from netgraph.viz.delta import draw_delta
 
@@ -116,13 +117,15 @@ def draw(
         The picture, with its text in `.svg` and `.dot`.
 
     Raises:
-        OptionError: an option is unknown or does not fit, the graph is too large to draw its vertices, or the
-            package graphviz is not installed.
+        OptionError: an argument is of the wrong kind, unknown or does not fit, the graph is too large to draw its
+            vertices, or the package graphviz is not installed.
         StatisticsError: `stats` belong to another topology.
 
     Example:
         >>> draw(mlp([4, 3, 2])).save("graph.svg")  # doctest: +SKIP
     """
+    check_graph(graph, "draw")
+    check_title(title)
     check_detail(detail)
     if stats is not None:
         stats.check(graph)

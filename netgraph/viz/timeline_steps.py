@@ -14,6 +14,7 @@ from netgraph.graph import Graph
 from netgraph.proof.certificate import LEVELS, rounded_up
 from netgraph.rewriting import Entry, Journal
 from netgraph.serialize import load
+from netgraph.viz.checks import check_graph, check_history
 
 MOST_STEPS = 200
 """So many steps after the first one; more rewrites are merged into as many."""
@@ -22,6 +23,8 @@ _FINAL = "graph.safetensors"
 _LONGEST_VALUE = 160
 # Sizes stand in the caption already, with what they were and what they became.
 _SKIPPED_METRICS = {"edges", "vertices", "layers"}
+
+_KINDS = "a Journal, a run directory, or a sequence of graphs or (graph, caption) pairs"
 
 Captioned = Graph | tuple[Graph, str]
 
@@ -67,17 +70,20 @@ def open_source(given: Journal | str | os.PathLike[str] | Sequence[Captioned]) -
 
     Raises:
         JournalError: when a directory has no journal, or a damaged one.
-        OptionError: when `given` is none of these, or an empty sequence.
+        OptionError: when `given` is none of these, an empty sequence, or graphs that are not of one history.
     """
     if isinstance(given, Journal | str | os.PathLike):
         return _journal_source(given if isinstance(given, Journal) else Journal(given))
-    items = tuple(given) if isinstance(given, Iterable) else ()
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
+        raise OptionError(f"A timeline needs {_KINDS}, not {type(given).__name__}.")
+    items = tuple(given)
     graphs = [item[0] if isinstance(item, tuple) and len(item) == 2 else item for item in items]
-    if not graphs or not all(isinstance(graph, Graph) for graph in graphs):
-        raise OptionError(
-            f"A timeline needs a Journal, a run directory, or a sequence of graphs or (graph, caption) pairs with at "
-            f"least one of them, not {type(given).__name__}."
-        )
+    if not graphs:
+        raise OptionError(f"A timeline of no graphs cannot be shown: give at least one, or {_KINDS}.")
+    for place, graph in enumerate(graphs):
+        check_graph(graph, f"Step {place} of a timeline")
+    for old, new in pairwise(graphs):
+        check_history(old, new)
     kept = (items[0], *(items[1 + run[-1]] for run in _even(len(items) - 1, MOST_STEPS)))
     note = None if len(kept) == len(items) else f"{len(kept):,} of {len(items):,} graphs are shown, evenly spread."
     vertices = max(graph.num_vertices for graph in graphs)

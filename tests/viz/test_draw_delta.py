@@ -18,6 +18,7 @@ from netgraph.rewriting import Result
 from netgraph.testing import graphs, rewrites
 from netgraph.viz import draw, draw_delta
 from netgraph.viz.colors import ADDED, CHANGED, FAINT, GRAY, REMOVED
+from netgraph.viz.delta_layers import layer_delta_dot
 from netgraph.viz.difference import Difference
 
 
@@ -137,7 +138,7 @@ def test_links_that_are_gone_are_dashed_and_both_ways_amber() -> None:
             b.edges("x", "y", second, 0, weight=1.0)
         return b.build()
 
-    dot = draw_delta(graph([0, 1], [2]), graph([0, 2], []), detail="layers").dot
+    dot = layer_delta_dot(Difference.between(graph([0, 1], [2]), graph([0, 2], [])), None, [])
     (gone,) = re.findall(r'"layer 0" -> "layer 2" \[(.*)\]', dot)
     assert REMOVED in gone
     assert "style=dashed" in gone

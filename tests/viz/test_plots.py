@@ -27,6 +27,20 @@ ON_FIGURES = [viz.plot_degrees, viz.plot_paths, viz.plot_receptive_fields, growt
 each_plot = pytest.mark.parametrize("plot", ON_AXES + ON_FIGURES)
 
 
+@each_plot
+@pytest.mark.parametrize("place", [3, "axes", np.zeros(2)])
+def test_what_is_no_axes_or_figure_is_refused(place, plot):
+    name = "ax" if plot in ON_AXES else "figure"
+    with pytest.raises(OptionError, match=rf"{name} must be .* of matplotlib"):
+        plot(ng.mlp([2, 2]), **{name: place})
+
+
+@each_plot
+def test_what_is_no_graph_is_refused(plot):
+    with pytest.raises(OptionError, match="needs a Graph, not 3"):
+        plot(3)
+
+
 def unlinked():
     b = ng.GraphBuilder()
     b.input("x", 4)

@@ -232,7 +232,7 @@ def test_of_many_layers_those_that_change_are_shown():
     [
         ([], {}, "at least one"),
         (3, {}, "not int"),
-        ([mlp([1, 1]), 5], {}, "not list"),
+        ([mlp([1, 1]), 5], {}, "Step 1 of a timeline needs a Graph, not 5"),
         ([mlp([1, 1])], {"detail": "layer"}, "Did you mean 'layers'"),
         ([mlp([6, 1])], {"pixels": (2, 2)}, "no input layer has so many vertices"),
         ([mlp([900, 1])], {"pixels": (2, 2)}, "no input layer has so many vertices"),

@@ -8,7 +8,8 @@ from timeline_browser import film, press, text
 from timeline_runs import ladder, record
 
 from netgraph.graph import GraphBuilder, mlp
-from netgraph.rules import SplitEdges
+from netgraph.rewriting import apply
+from netgraph.rules import SplitEdges, WidenLayer
 from netgraph.viz import timeline
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]
@@ -25,7 +26,8 @@ def driver():
 def test_two_films_on_a_page_are_independent(driver, tmp_path):
     blank = tmp_path / "blank.html"
     blank.write_text('<!doctype html><link rel="icon" href="data:,">')
-    other = timeline([mlp([700, 3]), mlp([700, 5])], title="Other")
+    start = mlp([700, 3, 1])
+    other = timeline([start, apply(WidenLayer(count=2), start).graph], title="Other")
     parts = timeline(ladder(tmp_path / "ladder")).fragment("one") + other.fragment("two")
     (tmp_path / "a.html").write_text(
         f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>{parts}</body>', encoding="utf-8"

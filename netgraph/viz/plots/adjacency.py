@@ -11,6 +11,7 @@ from netgraph.figures import axes_or_new
 from netgraph.graph import Graph, Layer
 from netgraph.graph.columns import Array
 from netgraph.viz import colors
+from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
 
 AdjacencyValue = Literal["count", "weight", "magnitude"]
@@ -48,6 +49,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
         raise OptionError(unknown_name("value", value, _VALUES))
     if max_pixels < 1:
         raise OptionError(f"max_pixels={max_pixels} is below 1.")
+    check_graph(graph, "plot_adjacency")
     axes = axes_or_new(ax, 7.5, 6.8)
     layers = common.ordered(graph)
     sources = [layer for layer in layers if layer.role != "output" or graph.outgoing[layer.id]]

@@ -15,6 +15,7 @@ from netgraph.graph import Graph, Identity
 from netgraph.graph.columns import Array
 from netgraph.rewriting import Journal
 from netgraph.viz import colors
+from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
 
 History = Journal | Iterable[Graph]
@@ -99,9 +100,13 @@ def _sizes(history: History) -> tuple[Array, Array, list[str]]:
 
 
 def _graphs(graphs: Iterable[Graph]) -> list[Graph]:
+    if not isinstance(graphs, Iterable):
+        raise OptionError(f"A plot of growth needs a Journal or graphs in their order, not {type(graphs).__name__}.")
     found = list(graphs)
     if not found:
         raise OptionError("There is no graph to draw; give a journal, or at least one graph.")
+    for graph in found:
+        check_graph(graph, "A plot of growth")
     return found
 
 
@@ -119,6 +124,11 @@ def _mark_rules(axes: Any, places: Array, edges: Array, rules: list[str]) -> Non
 
 def _metric(axes: Any, journal: Journal, metric: str, places: Array) -> None:
     entries = journal.entries()
+    if not entries:
+        raise OptionError(
+            f"metric={metric!r} cannot be drawn: the journal knows metrics just before each rewrite, and has no "
+            "rewrite yet. Leave metric out."
+        )
     known = sorted({name for entry in entries for name in entry.metrics})
     if metric not in known:
         raise OptionError(unknown_name("metric", metric, known))

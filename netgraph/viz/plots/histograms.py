@@ -11,6 +11,7 @@ from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.viz import colors
+from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
 
 WeightGroups = Literal["layer", "link", "birth"]
@@ -40,6 +41,7 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
 
     Cost: O(edges + vertices).
     """
+    check_graph(graph, "plot_degrees")
     figure = figure_or_new(figure, 9.5, 4.0)
     table = graph.edges
     layers = list(graph.layers_by_id.values())
@@ -112,6 +114,7 @@ def plot_weights(
         raise OptionError(unknown_name("group", by, _GROUPS))
     if most < 1:
         raise OptionError(f"most={most} is below 1 line.")
+    check_graph(graph, "plot_weights")
     axes = axes_or_new(ax, 8.0, 4.8)
     free = ~graph.edges.frozen
     weights = graph.edges.weight[free].astype(np.float64)

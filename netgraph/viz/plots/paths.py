@@ -12,6 +12,7 @@ from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.viz import colors
+from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
 
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
@@ -40,7 +41,7 @@ def plot_paths(graph: Graph | PathAnalysis, *, figure: Any = None) -> Any:
 
     Cost: that of `path_analysis` and its `edge_share`, and O(edges log edges).
     """
-    paths = path_analysis(graph) if isinstance(graph, Graph) else graph
+    paths = _analysed(graph)
     figure = figure_or_new(figure, 10.0, 4.4)
     left, right = figure.subplots(1, 2)
     figure.suptitle(f"Path weight of {common.size_in_words(paths.graph)} (total: {_total(paths.log_total)})")
@@ -122,6 +123,13 @@ def _lorenz(axes: Any, share: Array) -> None:
     axes.grid(alpha=0.3)
 
 
+def _analysed(graph: Graph | PathAnalysis) -> PathAnalysis:
+    if isinstance(graph, PathAnalysis):
+        return graph
+    check_graph(graph, "A plot of paths")
+    return path_analysis(graph)
+
+
 def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = None) -> Any:
     """Draw how many vertices of each layer carry a share tau of the weight of its paths, beside its width.
 
@@ -138,7 +146,7 @@ def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = No
 
     Cost: that of `path_analysis` and `layer_tau_cores`.
     """
-    paths = path_analysis(graph) if isinstance(graph, Graph) else graph
+    paths = _analysed(graph)
     cores = layer_tau_cores(paths, tau)
     layers = common.ordered(paths.graph)
     axes = axes_or_new(ax, min(max(5.0, 0.55 * len(cores) + 2), 11.0), 4.2)

@@ -15,6 +15,7 @@ from netgraph.figures import figure_or_new, literal
 from netgraph.graph import Graph, Grid, Layer
 from netgraph.graph.columns import Array
 from netgraph.viz import colors
+from netgraph.viz.checks import check_graph
 from netgraph.viz.layout import Pixels
 from netgraph.viz.plots import common
 
@@ -65,6 +66,7 @@ def plot_receptive_fields(
     """
     if most < 1:
         raise OptionError(f"most={most} is below 1 vertex.")
+    check_graph(graph, "plot_receptive_fields")
     source = input_layer(graph, input)
     shape = _shape(source, pixels)
     ids = _vertices(graph, of)
