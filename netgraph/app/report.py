@@ -198,9 +198,11 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
 
     Raises:
         DataError: for a damaged file of the run, with its name and what to do.
-        OptionError: when a package for pictures is not installed.
+        OptionError: when a package for pictures is not installed, or `out` is no place for a page.
         OSError: when a file cannot be written; what was there before stays.
     """
+    if out is not None:
+        _check_target(Path(out))
     facts, reporter = RunFacts.read(run), Reporter()
     page = render_page(reporter.sections(facts), page_title(facts))
     if out is None:
@@ -208,6 +210,19 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
     target = run.path / REPORT if out is None else Path(out)
     write_atomically(target, page.encode())
     return target
+
+
+def _check_target(out: Path) -> None:
+    """Raise `OptionError` when a page cannot be written there, before time is spent on it."""
+    name = os.fspath(out)
+    if out.is_dir():
+        raise OptionError(f"{name!r} is a directory; name a file in it, such as {os.fspath(out / REPORT)!r}.")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(
+            f"{name!r} does not end in .html, and the report is a page; for another format, print it from a browser."
+        )
+    if not out.parent.is_dir():
+        raise OptionError(f"There is no directory {os.fspath(out.parent)!r} for {out.name!r}; make it first.")
 
 
 def write_pictures(run: RunDirectory, console: Console) -> None:

@@ -33,7 +33,7 @@ def draw_delta(
     Args:
         result: what `apply` returned; or the earlier of two graphs of one history.
         after: the later graph, when `result` is a graph.
-        detail: "vertices" or "layers"; "auto" draws vertices up to 600 changes, and where `draw` does.
+        detail: "vertices" or "layers"; "auto" draws vertices up to 600 edges that changed, and where `draw` does.
         title: heading of the picture; the rule, when there is one, stands below it.
         pixels: shape of the input, as for `draw`.
 

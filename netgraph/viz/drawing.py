@@ -78,7 +78,10 @@ class Drawing:
         """
         suffix = Path(path).suffix.lower()
         if suffix not in (".svg", ".dot"):
-            raise OptionError(f"{os.fspath(path)!r} ends in neither .svg nor .dot, the kinds that can be written.")
+            raise OptionError(
+                f"{os.fspath(path)!r} ends in neither .svg nor .dot, the kinds that can be written. For slides or "
+                "print, save the .svg and open it in a browser or in Inkscape, which write PNG and PDF."
+            )
         write_atomically(path, (self.svg if suffix == ".svg" else self.dot).encode())
 
 
