@@ -12,17 +12,20 @@ _CELL = "padding:2px 10px 2px 0"
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text with U+FFFD for every character that does not print; blanks of any width stay.
+    """The text with U+FFFD for every character that does not print; blanks of any width stay, line ends become blanks.
 
     Among those that go are all that XML forbids, and those that turn the direction of what follows.
 
     Args:
         text: any text.
-        keep: characters that stay all the same, such as line ends.
+        keep: characters that stay as they are, such as line ends.
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep or unicodedata.category(c) == "Zs" else "\ufffd" for c in text)
+    return "".join(
+        c if c.isprintable() or c in keep or unicodedata.category(c) == "Zs" else " " if c in "\t\n" else "\ufffd"
+        for c in text
+    )
 
 
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:

@@ -59,7 +59,7 @@ def test_text_is_drawn_as_it_is(text):
     shown = literal(text)
     drawn, is_math = Text()._preprocess_math(shown)
     assert is_math is False
-    visible = "".join(c if c.isprintable() else "\ufffd" for c in text) or "(no name)"
+    visible = "".join(c if c.isprintable() else " " if c in "\n\t" else "\ufffd" for c in text) or "(no name)"
     if len(visible) > LONGEST_NAME:
         head, tail = drawn.split("…")
         assert visible.startswith(head)

@@ -51,6 +51,8 @@ def _letter(c: str) -> float:
         return 1.05
     if c in "ijltf.,:;'|! ()[]":
         return 0.36
+    if c in "<>&#~^":
+        return 0.88
     if c in "mwMW@%—…\ufffd":
         return 1.02
     return 0.74 if c.isupper() or not c.isascii() else 0.6
