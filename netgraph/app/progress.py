@@ -67,7 +67,9 @@ class ProgressDisplay:
 
 def _epoch_line(event: EpochEnded) -> str:
     m = event.metrics
-    score = f"val_acc {m['val_accuracy']:.4f}" if "val_accuracy" in m else f"val_rmse {m['val_rmse']:.4g}"
+    score = (
+        f"val_acc {m['val_accuracy']:.4f}" if "val_accuracy" in m else f"val_rmse {m['val_rmse']:.4g} (standardised)"
+    )
     width = len(str(event.epochs))
     return (
         f"epoch {event.epoch:>{width}}/{event.epochs}  loss {m['train_loss']:.4f}  val_loss {m['val_loss']:.4f}  "

@@ -113,12 +113,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 10 else f"{value:.4g}"
 
 
-def _short(count: float) -> str:
-    """A number of edges in few letters: 800, 4,000, 12k, 1.5M."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if count >= size and (size > 1e3 or count >= 1e4):
-            return f"{count / size:g}{letter}"
-    return f"{count:,.0f}"
+def _short(count: float, largest: float) -> str:
+    """A number of edges in few letters, in the unit of the largest beside it: 800, 4,000; 4k, 12k; 0.5M, 1.5M."""
+    size, letter = (1e6, "M") if largest >= 1e6 else (1e3, "k") if largest >= 1e4 else (1.0, "")
+    return f"{count / size:g}{letter}" if letter and count else f"{count:,.0f}"
 
 
 def _panel(key: str, title: str, curves: tuple[Curve, ...], marks: Sequence[Mark], epochs: int) -> Panel:
@@ -190,7 +188,7 @@ def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
         axes.set_ylim(0, 1.08 * finite.max() if len(finite) and finite.max() > 0 else 1)
     if key == "edges":
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: _short(value)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: _short(value, axes.get_ylim()[1])))
     axes.grid(axis="y", color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0)

@@ -16,6 +16,7 @@ from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, FileFormatError, JournalError, TrainingError
 from netgraph.graph import Graph
 from netgraph.rewriting import Entry
+from netgraph.viz.text import count
 
 State = Literal["ended", "undone", "open"]
 Change = Literal["grew", "shrank", "changed"]
@@ -61,7 +62,7 @@ class Mark:
         start, end = self.epochs[0], self.epochs[-1]
         when = f"after epoch {start}" if start == end else f"after epochs {start} to {end}"
         before, after = self.edges
-        size = f"{before:,} edges" if before == after else f"{before:,} to {after:,} edges"
+        size = count(after, "edge") if before == after else f"{before:,} to {count(after, 'edge')}"
         return f"{numbers}, {when}: {size}"
 
     def joined(self, other: Mark) -> Mark:

@@ -208,7 +208,8 @@ class RunSummary:
             table.add_column(name, justify="left" if not name else "right")
         for row in self.rows():
             table.add_row(*row)
-        table.caption = f"peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self.proof}"
+        units = "rmse in the units of the target; " if self.metric == "rmse" else ""
+        table.caption = f"{units}peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self.proof}"
         return table
 
 

@@ -371,5 +371,5 @@ class Graph:
         more = f", ... {self.num_layers - 4} more" if self.num_layers > 4 else ""
         return (
             f"Graph({self.num_layers} layers [{names}{more}], {self.num_vertices:,} vertices, "
-            f"{self.num_edges:,} edges, density {self.density:.3g})"
+            f"{self.num_edges:,} {'edge' if self.num_edges == 1 else 'edges'}, density {self.density:.3g})"
         )

@@ -200,19 +200,20 @@ class Delta:
         return delta_html(self)
 
     def summary(self) -> str:
-        """Sizes in one line, such as `+12 edges, -4 edges, +4 vertices, +1 layers`."""
-        parts = [
-            (f"+{len(self.edges_added):,} edges", len(self.edges_added)),
-            (f"-{len(self.edges_removed):,} edges", len(self.edges_removed)),
-            (f"+{len(self.vertices_added):,} vertices", len(self.vertices_added)),
-            (f"-{len(self.vertices_removed):,} vertices", len(self.vertices_removed)),
-            (f"+{len(self.layers_added)} layers", len(self.layers_added)),
-            (f"-{len(self.layers_removed)} layers", len(self.layers_removed)),
-        ]
+        """Sizes in one line, such as `+12 edges, -4 edges, +4 vertices, +1 layer`."""
         changed = sum(map(len, [*self.edges_changed.values(), *self.vertices_changed.values()]))
-        parts += [(f"{changed:,} values changed", changed), (f"{len(self.layers_changed)} layers changed",
-                                                             len(self.layers_changed))]  # fmt: skip
-        return ", ".join(text for text, count in parts if count) or "nothing"
+        parts = (
+            ("+", len(self.edges_added), "edge", "edges", ""),
+            ("-", len(self.edges_removed), "edge", "edges", ""),
+            ("+", len(self.vertices_added), "vertex", "vertices", ""),
+            ("-", len(self.vertices_removed), "vertex", "vertices", ""),
+            ("+", len(self.layers_added), "layer", "layers", ""),
+            ("-", len(self.layers_removed), "layer", "layers", ""),
+            ("", changed, "value", "values", " changed"),
+            ("", len(self.layers_changed), "layer", "layers", " changed"),
+        )
+        texts = [f"{sign}{n:,} {one if n == 1 else many}{what}" for sign, n, one, many, what in parts if n]
+        return ", ".join(texts) or "nothing"
 
     @property
     def is_empty(self) -> bool:

@@ -42,7 +42,7 @@ def test_an_epoch_is_one_line(shown):
 
 def test_regression_shows_its_error(shown):
     metrics = {k: v for k, v in METRICS.items() if k != "val_accuracy"} | {"val_rmse": 0.5}
-    assert "val_rmse 0.5" in shown(EpochEnded(3, 20, metrics))
+    assert "val_rmse 0.5 (standardised)" in shown(EpochEnded(3, 20, metrics))
 
 
 def test_a_rewrite_says_what_where_how_often_and_why(shown):

@@ -180,6 +180,30 @@ def test_the_command_writes_the_page_where_it_is_told(run, call, tmp_path):
     assert (run / "report.html").read_bytes() == (tmp_path / "page.html").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("x.pdf", ["x.pdf", ".html", "print it from a browser"]), ("page", ["page", ".html"]),
+     ("live", ["live' is a directory", "live/report.html"]), ("no/page.html", ["no directory", "make it"])],
+)  # fmt: skip
+def test_places_that_take_no_page_are_refused(name, words, run, call, tmp_path):
+    (tmp_path / "live").mkdir()
+    before = snapshot(tmp_path)
+    assert refused(call("report", run, "--out", tmp_path / name), *words)
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("largest", "labels"),
+    [(9000, ["0", "4,000", "8,000"]), (14364, ["0", "4k", "8k"]), (2e6, ["0", "0.004M", "0.008M"])],
+)
+def test_numbers_along_an_axis_share_a_unit(largest, labels):
+    assert [report_curves._short(value, largest) for value in (0, 4000, 8000)] == labels
+
+
+def test_both_densities_say_of_what_they_are(page, facts):
+    assert f"where links may be sparse, {facts.graph.density:.3g} over all links" in page.words()
+
+
 def test_grow_and_show_name_the_report(run, call, tmp_path):
     shutil.rmtree(run)
     code, out, _err = call("grow", "digits", "--out", run, "--epochs", 1)

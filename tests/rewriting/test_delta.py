@@ -21,9 +21,9 @@ def remove(graph, *vertex_ids):
 
 def test_summary_and_repr(graph):
     delta = ng.apply(SplitEdges(cross="none"), graph, on=[0, 1]).delta
-    assert delta.summary() == "+4 edges, -2 edges, +2 vertices, +1 layers"
+    assert delta.summary() == "+4 edges, -2 edges, +2 vertices, +1 layer"
     assert repr(delta) == f"Delta({delta.summary()})"
-    assert delta.inverse().summary() == "+2 edges, -4 edges, -2 vertices, -1 layers"
+    assert delta.inverse().summary() == "+2 edges, -4 edges, -2 vertices, -1 layer"
     assert delta.then(delta.inverse()).summary() == "nothing"
 
 

@@ -173,7 +173,7 @@ def test_a_journal_has_a_row_per_rewrite(tmp_path, monkeypatch):
     assert captions == [f"5 rewrites in {tmp_path}/<b>, the last 3"]
     assert len(rows) == 4
     assert rows[-1] == [
-        "5", "4", "WidenLayer", "1", "+5 edges, +1 vertices", "3", str(graph.num_vertices), str(graph.num_edges),
+        "5", "4", "WidenLayer", "1", "+5 edges, +1 vertex", "3", str(graph.num_vertices), str(graph.num_edges),
         "exact",
     ]  # fmt: skip
 

@@ -23,7 +23,7 @@ def test_new_vertices_can_be_connected_before_they_exist(graph, rw):
     np.testing.assert_array_equal(new.links["x", "new-4"].weight, [1, 2])
     np.testing.assert_array_equal(new.links["new-4", "y"].weight, [3, 3])
     np.testing.assert_array_equal(new.links["new-4", "y"].birth, [1, 1])
-    assert delta.summary() == "+4 edges, +2 vertices, +1 layers"
+    assert delta.summary() == "+4 edges, +2 vertices, +1 layer"
     assert new.next_ids == ng.graph.NextIds(5, 11, 18)
 
 
@@ -93,7 +93,7 @@ def test_a_layer_goes_with_its_last_vertex(graph, rw):
     new, delta = rw.commit()
     assert list(new.layers) == ["x", "b", "y"]
     assert [r.key for r in delta.links_removed] == [(0, 1, 0), (1, 2, 0)]
-    assert delta.summary() == "-10 edges, -2 vertices, -1 layers"
+    assert delta.summary() == "-10 edges, -2 vertices, -1 layer"
     assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
 
 
