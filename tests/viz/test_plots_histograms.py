@@ -71,6 +71,21 @@ def test_lines_belong_to_the_layer_that_edges_lead_into():
         assert found[name].get_label() == f"{name}: {len(link)} edges"
 
 
+def test_both_degrees_have_scales_of_one_kind_that_say_so():
+    long = plot_degrees(ng.mlp([64, 24, 10]))
+    long.canvas.draw()
+    for axes in long.axes:
+        assert axes.get_xscale() == "symlog"
+        assert axes.get_xlabel().endswith("(logarithmic)")
+        ticks = [text.get_text() for text in axes.get_xticklabels()]
+        assert {"0", "1", "2", "5", "10", "20"} <= set(ticks)
+    assert {"20", "50"} <= {text.get_text() for text in long.axes[0].get_xticklabels()}
+    assert len({axes.get_yscale() for axes in long.axes}) == 1
+    short = plot_degrees(ng.mlp([6, 4, 2]))
+    assert [axes.get_xscale() for axes in short.axes] == ["linear", "linear"]
+    assert not any("logarithmic" in axes.get_xlabel() + axes.get_ylabel() for axes in short.axes)
+
+
 def test_new_edges_of_weight_0_are_seen():
     graph = ng.apply(ng.rules.AddSkip(), ng.mlp([4, 3, 2]), limit=1, probe=None).graph
     new = graph.edges.weight[graph.edges.birth == 1]

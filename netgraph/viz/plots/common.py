@@ -140,6 +140,18 @@ def plain_log(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(float(value))))
 
 
+def round_ticks(axis: Any) -> None:
+    """Ticks of a logarithmic axis of whole numbers: 0, 1, 2, 5, 10 and so on, of long axes the powers of ten alone."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    top = max(1.0, float(axis.get_view_interval()[1]))
+    digits = (1, 2, 5) if top <= 500 else (1,)
+    places = [digit * 10.0**k for k in range(int(math.log10(top)) + 1) for digit in digits]
+    axis.set_major_locator(FixedLocator([0.0, *places] if axis.get_scale() == "symlog" else places))
+    axis.set_minor_locator(NullLocator())
+    plain_log(axis)
+
+
 def plain_number(value: float) -> str:
     """A number with few characters."""
     if value and not 1e-3 <= abs(value) < 1e7:

@@ -48,41 +48,53 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
     roles = np.repeat([layer.role for layer in layers], np.diff(graph.vertices.offsets))
     sides = (("edges into a vertex", table.target_row, ("hidden", "output")),
              ("edges out of a vertex", table.source_row, ("input", "hidden")))  # fmt: skip
-    for axes, (label, rows, shown) in zip(figure.subplots(1, 2), sides, strict=True):
+    panels = []
+    for _label, rows, shown in sides:
         degrees = np.bincount(rows, minlength=graph.num_vertices)
-        _degree_panel(axes, {role: degrees[roles == role] for role in shown})
-        axes.set_xlabel(label + (" (every tap is one)" if any(kind.taps > 1 for kind in table.link_kinds) else ""))
-        axes.set_ylabel("vertices")
+        panels.append({role: degrees[roles == role] for role in shown if (roles == role).any()})
+    # Both have scales of the same kind, so that they can be compared.
+    tops = [max(int(values.max()) for values in panel.values()) for panel in panels]
+    bins = [_degree_bins(max(top, 1), unit=max(tops) <= _UNIT_BINS) for top in tops]
+    counts = [{role: np.histogram(values, own)[0] for role, values in panel.items()}
+              for panel, own in zip(panels, bins, strict=True)]  # fmt: skip
+    log_counts = any(common.spread_wide(np.concatenate(list(own.values())), _WIDE) for own in counts)
+    for k, (axes, (label, _, _)) in enumerate(zip(figure.subplots(1, 2), sides, strict=True)):
+        _degree_panel(axes, panels[k], counts[k], bins[k])
+        _degree_scales(axes, max(tops) > _UNIT_BINS, log_counts)
+        remarks = ["every tap is one"] if any(kind.taps > 1 for kind in table.link_kinds) else []
+        remarks += ["logarithmic"] if max(tops) > _UNIT_BINS else []
+        axes.set_xlabel(label + (f" ({', '.join(remarks)})" if remarks else ""))
+        axes.set_ylabel("vertices (logarithmic)" if log_counts else "vertices")
     figure.suptitle(f"Degrees: {common.size_in_words(graph)}")
     return figure
 
 
-def _degree_panel(axes: Any, degrees: dict[str, Array]) -> None:
-    there = {role: values for role, values in degrees.items() if len(values)}
-    top = max(int(values.max()) for values in there.values())
-    bins = _degree_bins(max(top, 1))
-    counts = {role: np.histogram(values, bins)[0] for role, values in there.items()}
-    for role, values in there.items():
+def _degree_panel(axes: Any, degrees: dict[str, Array], counts: dict[str, Array], bins: Array) -> None:
+    for role, values in degrees.items():
         label = f"{role} ({common.count(len(values), 'vertex', 'vertices')}, {values.mean():.3g} on average)"
         axes.stairs(counts[role], bins, fill=True, alpha=0.35, color=common.line_color(role), label=label)
         axes.stairs(counts[role], bins, color=common.line_color(role), linewidth=1.2)
-    if top > _UNIT_BINS:
+
+
+def _degree_scales(axes: Any, log_degrees: bool, log_counts: bool) -> None:
+    if log_degrees:
         axes.set_xscale("symlog", linthresh=1.0, linscale=0.4)
-        common.plain_log(axes.xaxis)
+        common.round_ticks(axes.xaxis)
     else:
         common.whole_ticks(axes.xaxis)
-    if common.spread_wide(np.concatenate(list(counts.values())), _WIDE):
+    if log_counts:
         axes.set_yscale("log")
-        common.plain_log(axes.yaxis)
+        axes.set_ylim(0.7, 4 * axes.dataLim.ymax)  # room for the legend
+        common.round_ticks(axes.yaxis)
     else:
+        axes.margins(y=0.25)
         common.whole_ticks(axes.yaxis)
-    axes.margins(y=0.25)  # room for the legend
     axes.legend(frameon=False, fontsize="small", loc="upper right")
 
 
-def _degree_bins(top: int) -> Array:
+def _degree_bins(top: int, *, unit: bool) -> Array:
     """Edges of bins halfway between whole numbers: one number each, or numbers by their ratio and 0 by itself."""
-    if top <= _UNIT_BINS:
+    if unit:
         return np.arange(top + 2) - 0.5
     firsts = np.unique(np.rint(np.geomspace(1, top + 1, 40)).astype(np.int64))
     return np.concatenate([[-0.5], firsts - 0.5])
