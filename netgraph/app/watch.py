@@ -40,18 +40,20 @@ class Page:
 
     Attributes:
         version: of the files that it was made from.
+        changed: when the last of these files changed, in seconds since 1970; 0 when there are none.
         title: its name.
         sections: its parts.
     """
 
     version: str
+    changed: float
     title: str
     sections: tuple[Section, ...]
 
     def to_json(self) -> str:
         """What a page must know to find out which of its parts are old."""
         parts = [[section.key, section.title, section.digest] for section in self.sections]
-        return json.dumps({"version": self.version, "title": self.title, "sections": parts})
+        return json.dumps({"version": self.version, "changed": self.changed, "title": self.title, "sections": parts})
 
 
 class LivePage:
@@ -74,17 +76,18 @@ class LivePage:
         """The page of this moment."""
         with self._lock:
             # Read before the files are: what changes meanwhile is noticed next time.
-            files = self._fingerprint()
+            files, changed = self._fingerprint()
             if self._page is None or self._files != files or time.monotonic() >= self._reporter.due:
                 self._files, self._count = files, self._count + 1
-                self._page = self._made(f"{files}-{self._count}")
+                self._page = self._made(f"{files}-{self._count}", changed)
             return self._page
 
     def last(self) -> Page:
         """The page as `now` gave it last, so that parts asked for one by one fit together."""
         return self._page or self.now()
 
-    def _fingerprint(self) -> str:
+    def _fingerprint(self) -> tuple[str, float]:
+        """What tells these files from others, and when the last of them changed."""
         stats = []
         for name in _FILES:
             try:
@@ -93,21 +96,22 @@ class LivePage:
                 stats.append((name, 0, 0, 0))
             else:
                 stats.append((name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+        changed = max(stat[3] for stat in stats) / 1e9
+        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16], changed
 
-    def _made(self, version: str) -> Page:
+    def _made(self, version: str, changed: float) -> Page:
         title = self.directory.name
         if not (self.directory / CONFIG).is_file():
-            return Page(version, title, (self._missing(), *self._good))
+            return Page(version, changed, title, (self._missing(), *self._good))
         try:
             facts = RunFacts.read(RunDirectory(self.directory))
             self._good = tuple(self._reporter.sections(facts))
-            return Page(version, page_title(facts), self._good)
+            return Page(version, changed, page_title(facts), self._good)
         except FileNotFoundError:
             # Replaced or removed while it was read: nothing is known of the new one yet.
-            return Page(version, title, (self._missing(), *self._good))
+            return Page(version, changed, title, (self._missing(), *self._good))
         except (NetgraphError, OSError) as error:
-            return Page(version, title, (notice("The run cannot be shown", str(error)), *self._good))
+            return Page(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
 
     def _missing(self) -> Section:
         if not self._good:

@@ -1,6 +1,7 @@
 """Reports and live pages as a browser shows them."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -191,6 +192,18 @@ def test_the_page_follows_a_run_from_before_its_start_to_its_end(wide, live, fin
     until(wide, "document.getElementById('notice') === null")
     assert ask(wide, "[...document.querySelectorAll('main > section')].map(s => s.id)[0]") == "head"
     assert console_errors(wide) == []
+
+
+def test_the_page_says_when_a_run_that_has_not_ended_last_changed(wide, live, finished):
+    folder, address = live
+    begin(finished, folder, 3, 1)
+    age = "document.querySelector('#head .age').textContent"
+    wide.get(address)
+    until(wide, f"/^Last change \\d+ s ago\\.$/.test({age})")
+    for file in folder.rglob("*"):
+        os.utime(file, (time.time() - 600, time.time() - 600))
+    until(wide, f"{age}.startsWith('Nothing has changed for 10 min; if it was interrupted')")
+    assert "--resume" in ask(wide, "document.querySelector('#again').textContent")
 
 
 def test_a_part_that_did_not_change_is_left_alone(wide, live, finished):

@@ -9,6 +9,17 @@
     if (live.textContent !== text) live.textContent = text;
   }
 
+  // Nobody can tell from files whether a run still trains; when they last changed tells most of it.
+  function tell(changed) {
+    const age = document.querySelector("#head .age");
+    if (!age) return;
+    const seconds = Math.max(0, Math.round(Date.now() / 1000 - changed)), minutes = Math.round(seconds / 60);
+    const text = minutes < 2 ? `Last change ${seconds} s ago.`
+      : `Nothing has changed for ${minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`}; if it was `
+        + "interrupted, the command with --resume under “Make it again” goes on with it.";
+    if (age.textContent !== text) age.textContent = text;
+  }
+
   async function get(path) {
     const answer = await fetch(path, { cache: "no-store" });
     if (!answer.ok) throw new Error(path);
@@ -127,6 +138,7 @@
       const state = await get("/state");
       if (state.version !== version) await update(state);
       version = state.version;
+      tell(state.changed);
       say("Live: this page follows the run by itself.");
     } catch {
       say("No answer from netgraph watch: this page shows what was there last. Start it again to go on.");
