@@ -91,6 +91,19 @@ def test_letters_of_curves_can_be_read_on_a_phone(phone, finished):
     assert ask(phone, cut) == []
 
 
+def test_what_scrolls_sideways_shows_that_there_is_more(phone, finished):
+    open_file(phone, finished / "report.html")
+    for key in ("before", "rewrites"):
+        select = f"document.querySelector('[data-key={key}]')"
+        phone.execute_script(f"{select}.scrollIntoView({{behavior: 'instant', block: 'center'}})")
+        assert ask(phone, f"{select}.scrollWidth > {select}.clientWidth"), key
+        box = ask(phone, f"(r => [r.top, r.bottom, r.right])({select}.getBoundingClientRect())")
+        place = slice(max(round(box[0]), 60), min(round(box[1]), 844)), round(box[2]) - 3
+        shaded = np.median(pixels(phone)[place].astype(int), axis=0)
+        phone.execute_script(f"{select}.scrollLeft = 10000")
+        assert (np.median(pixels(phone)[place].astype(int), axis=0) - shaded > 20).all(), key
+
+
 def test_certificates_open_in_full(wide, finished):
     open_file(wide, finished / "report.html")
     closed = ask(wide, "document.querySelector('.certificate').checkVisibility()")
