@@ -328,7 +328,9 @@ class _Brush:
     def dot(self, x: float, y: float, radius: float, fill: str, line: str) -> None:
         """A circle."""
         (a, b), r = self._at((x, y)).tolist(), radius * self._scale
-        self._pen.ellipse([a - r, b - r, a + r, b + r], fill=fill, outline=line, width=self._wide(max(0.8, radius / 4)))
+        self._pen.ellipse(
+            [a - r, b - r, a + r, b + r], fill=fill, outline=line, width=self._wide(min(2.0, max(0.8, radius / 4)))
+        )
 
     def cross(self, x: float, y: float, reach: float, color: str) -> None:
         """A cross through a vertex that will go."""

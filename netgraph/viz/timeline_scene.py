@@ -13,7 +13,9 @@ from netgraph.viz.timeline_film import Film
 
 _WIDE, _NARROW = (1000.0, 560.0), (400.0, 500.0)
 _MARGIN, _BOW, _LABEL, _GAP = 18.0, 46.0, 24.0, 14.0
-_LARGEST_CELL, _VERTEX_SHARE = 24.0, 0.36
+_LARGEST_CELL, _VERTEX_SHARE = 44.0, 0.36
+# Columns of small networks stand no further apart than so many times the height of the highest.
+_WIDEST_GAP, _LEAST_GAP = 1.6, 200.0
 # Boxes of layers: thickness in a wide and in a narrow scene, shortest length, and length for twice the width.
 _THICK, _THIN = 130.0, 40.0
 _SHORTEST, _UNIT = {False: 50.0, True: 140.0}, {False: 28.0, True: 16.0}
@@ -101,8 +103,12 @@ def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, 
     if portrait:
         along = max(along, float(thick.sum()) * scale + n * head[0] + (n - 1) * least + 2 * _MARGIN)
     gap = (along - 2 * _MARGIN - n * head[0] - float(thick.sum()) * scale) / max(n - 1, 1)
+    used = gap
+    if not portrait:
+        highest = max(sum(sizes[at][1] for at in stack) * scale for stack in stacks)
+        used = min(gap, max(_LEAST_GAP, _WIDEST_GAP * highest))
     middles = np.zeros((len(film.layers), 2))
-    at_flow = _MARGIN if n > 1 else _MARGIN + gap / 2
+    at_flow = _MARGIN + (gap / 2 if n == 1 else (gap - used) * (n - 1) / 2)
     for stack, width, room in zip(stacks, thick, free, strict=True):
         at_flow += head[0]
         at_across = top + (room - sum(sizes[at][1] for at in stack) * scale) / 2
@@ -110,11 +116,11 @@ def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, 
             at_across += head[1]
             middles[at] = (at_flow + width * scale / 2, at_across + sizes[at][1] * scale / 2)
             at_across += sizes[at][1] * scale + _GAP
-        at_flow += width * scale + gap
+        at_flow += width * scale + used
     boxes = np.concatenate([middles, sizes * scale], axis=1)
     bows = _bows(boxes, columns, bowed, head[1] + 14.0)
     beside = {at: len(stack) for stack in stacks for at in stack}
-    rooms = [(across - 2 * _MARGIN) / beside[at] if portrait else float(thick[columns[at]]) * scale + 0.9 * gap
+    rooms = [(across - 2 * _MARGIN) / beside[at] if portrait else float(thick[columns[at]]) * scale + 0.9 * used
              for at in range(len(columns))]  # fmt: skip
     radius = max(1.2, _VERTEX_SHARE * film.places.cell * scale)
     points = middles[film.vertices.layer] + own * scale

@@ -280,6 +280,18 @@ def test_pixels_stand_as_an_image(portrait):
     assert (np.diff(y[::4]) > 0).all()
 
 
+@pytest.mark.parametrize("sizes", [[2, 2], [4, 3, 2], [6, 6]])
+def test_small_networks_are_no_thin_strip(sizes):
+    scene = make_scene(timeline([mlp(sizes)]).film, portrait=False)
+    x, y, wide, high = scene.boxes.T
+    order = np.argsort(x)
+    gaps = (x - wide / 2)[order][1:] - (x + wide / 2)[order][:-1]
+    assert gaps.max() <= max(200, 1.6 * high.max()) + 1e-6
+    assert (x - wide / 2).min() == pytest.approx(scene.width - (x + wide / 2).max())
+    assert high.max() > 40 * max(sizes)
+    assert (y + high / 2).max() <= scene.height
+
+
 def test_links_bend_only_around_layers_that_are_there():
     small = mlp([4, 2])
     film = timeline([small, apply(SplitEdges(), small, limit=2).graph]).film

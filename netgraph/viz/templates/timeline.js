@@ -173,7 +173,7 @@
   }
   function drawDots() {
     const r = scene.radius, p = scene.points;
-    pen.lineWidth = Math.max(0.8, r / 4);
+    pen.lineWidth = Math.min(2, Math.max(0.8, r / 4));
     for (let row = 0; row < vertices.first.length; row++) {
       const now = state(vertices, row, step);
       if (!now) continue;
