@@ -10,6 +10,7 @@ from netgraph.criteria.expressiveness import (
     nagn,
     trainable_chain,
 )
+from netgraph.criteria.fisher import FisherScore
 from netgraph.criteria.gradmax import (
     GradMaxRows,
     gradmax_outgoing,
@@ -17,7 +18,9 @@ from netgraph.criteria.gradmax import (
     growth_requests,
     outgoing_norm,
 )
+from netgraph.criteria.inputs import InputScores, input_scores
 from netgraph.criteria.missing import Drawn, MissingScores, gradient_scores, path_scores, uniform_scores
+from netgraph.criteria.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse, without_tangent
 from netgraph.criteria.selection import (
     AbsoluteThreshold,
     AtMost,
@@ -38,9 +41,13 @@ __all__ = [
     "Criterion",
     "Drawn",
     "Erk",
+    "Expansion",
     "ExpressivenessProfile",
+    "FisherScore",
     "GradMaxRows",
     "GrowthRule",
+    "InputScores",
+    "LayerFactors",
     "MinMaxThreshold",
     "MissingScores",
     "Quantile",
@@ -73,4 +80,8 @@ __all__ = [
     "walks_through",
     "weakest",
     "weakest_by_sign",
+    "input_scores",
+    "layer_residual",
+    "pseudo_inverse",
+    "without_tangent",
 ]
