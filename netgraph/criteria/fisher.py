@@ -52,13 +52,13 @@ class FisherScore:
     @cached_property
     def gradient(self) -> Array:
         """(parameters,) mean gradient of the loss."""
-        return np.einsum("nop,no->p", self.jacobian, self.output_gradients) / len(self.jacobian)
+        return np.asarray(np.einsum("nop,no->p", self.jacobian, self.output_gradients) / len(self.jacobian))
 
     @cached_property
     def natural_gradient(self) -> Array:
         """(parameters,) (F + damping)^-1 g."""
         if self.damping == 0:
-            return pseudo_inverse(self.fisher, _RANK) @ self.gradient
+            return np.asarray(pseudo_inverse(self.fisher, _RANK) @ self.gradient)
         damped = self.fisher + self.damping * np.eye(len(self.gradient))
         return np.asarray(np.linalg.solve(damped, self.gradient))
 
