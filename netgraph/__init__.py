@@ -48,11 +48,12 @@ from netgraph.rewriting import (
     vertex,
 )
 from netgraph.serialize import load, save
-from netgraph.statistics import Statistics
+from netgraph.statistics import BatchSignals, Statistics
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchSignals",
     "Certificate",
     "Conv2d",
     "Delta",

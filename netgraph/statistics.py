@@ -162,6 +162,46 @@ def _described(values: Array) -> tuple[float | str, float | str, float | str, in
     return float(known.min()), mean, float(known.max()), int(values.size - known.size)
 
 
+@dataclass(frozen=True, eq=False)
+class BatchSignals:
+    """What the layers of one topology carry for single samples, in float64; see `netgraph.methods.Context.capture`.
+
+    Gradients are those of each sample's own loss, not of the mean over samples. Arrays are read-only.
+
+    Attributes:
+        topology_hash: hash of the graph that the layers belong to.
+        activations: by layer, (samples, vertices, *output grid) values that other layers read.
+        gradients: by layer but for inputs, (samples, vertices, *grid) gradient of the loss by its sums.
+        residuals: by layer but for inputs, the same for the cotangent dL/dy - s J n, where n is the damped natural
+            gradient of these samples and s = <J n, dL/dy> / (<J n, J n> + 1e-10) over all of them; empty unless the
+            tangent was asked for.
+        output_gradients: (samples, outputs, *grid) dL/dy.
+        natural_score: g^T n, of the mean gradient g; 0 unless the tangent was asked for.
+    """
+
+    topology_hash: str
+    activations: Mapping[str, Array]
+    gradients: Mapping[str, Array]
+    residuals: Mapping[str, Array]
+    output_gradients: Array
+    natural_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("activations", "gradients", "residuals"):
+            columns = {key: column(value, np.float64) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, MappingProxyType(columns))
+        object.__setattr__(self, "output_gradients", column(self.output_gradients, np.float64))
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.output_gradients)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.activations) or "no layers"
+        return f"BatchSignals({names}; {self.samples} samples, topology {self.topology_hash[:8]})"
+
+
 def _gather(values: Array, old_rows: Array, fill: Any) -> Array:
     out = np.full(len(old_rows), fill, dtype=np.result_type(values.dtype, np.float32))
     kept = old_rows >= 0

@@ -16,7 +16,9 @@ from compilers.training.events import (
     every,
 )
 from compilers.training.loop import train, train_epoch
+from compilers.training.natural import NaturalStep, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
+from compilers.training.signals import capture_signals
 from compilers.training.state import (
     FORWARDS_PER_STEP,
     TrainState,
@@ -32,6 +34,7 @@ __all__ = [
     "EpochEnded",
     "FORWARDS_PER_STEP",
     "Event",
+    "NaturalStep",
     "NothingSelected",
     "PhaseBegan",
     "Proposed",
@@ -42,6 +45,7 @@ __all__ = [
     "TrainState",
     "TrainingData",
     "begin",
+    "capture_signals",
     "check_augment",
     "checkpoint_graph",
     "collect",
@@ -51,6 +55,7 @@ __all__ = [
     "every",
     "load_checkpoint",
     "make_optimizer",
+    "natural_step",
     "save_checkpoint",
     "squared_errors",
     "train",

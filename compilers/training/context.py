@@ -10,13 +10,14 @@ from compilers import lift
 from compilers.training.batches import PROPOSE, stream_seed
 from compilers.training.collect import collect, dense_gradients, edge_statistics
 from compilers.training.settings import TrainingData, TrainSettings
+from compilers.training.signals import capture_signals
 from compilers.training.state import FORWARDS_PER_STEP, TrainState
 from netgraph.analysis import forward_flops
 from netgraph.errors import StatisticsError
 from netgraph.graph import Graph, LinkKey
 from netgraph.methods import Action, Requests
 from netgraph.schedules import History
-from netgraph.statistics import Statistics
+from netgraph.statistics import BatchSignals, Statistics
 
 
 class TrainerContext:
@@ -77,6 +78,15 @@ class TrainerContext:
         # A forward and the gradients of all values go along the edges that are there; those of weights are dense.
         sparse, dense = forward_flops(state.net.graph), forward_flops(state.net.graph, dense=links)
         self.spend("dense gradients", found.samples * (2 * sparse + dense))
+        return found
+
+    def capture(self, layers: Sequence[str], *, samples: int = 1024, tangent: bool = False) -> BatchSignals:
+        """What chosen layers carry for single samples."""
+        state = self._state
+        found, flops = capture_signals(
+            state.net, self._data, self._settings, state.epoch, layers, samples=samples, tangent=tangent
+        )
+        self.spend("statistics", flops)
         return found
 
     def spend(self, kind: str, flops: float) -> None:

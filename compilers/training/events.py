@@ -56,7 +56,7 @@ class Rewritten:
         proposal: what the method proposed.
         result: what came of it.
         before: the trained graph before it.
-        metrics: metrics of the last epoch.
+        metrics: metrics of the last epoch, and the numbers of the proposal.
         seed: seed of its random values.
     """
 

@@ -215,7 +215,7 @@ def _carry_out(
     state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
     if result.changed:
         state.net, state.optimizer = migrate(state.net, state.optimizer, result, newcomers=settings.newcomers)
-    return Rewritten(state.epoch, proposal, result, before, state.history[-1], seed)
+    return Rewritten(state.epoch, proposal, result, before, {**state.history[-1], **proposal.numbers}, seed)
 
 
 def _probe(graph: Graph, x: Tensor) -> Array:

@@ -30,6 +30,7 @@ class TrainSettings:
         learning_rate: at the start.
         curve: how the learning rate falls over the run, a name in `netgraph.schedules.CURVES`.
         weight_decay: of edge weights; biases and norms are spared.
+        damping: what is added to the diagonal of the Fisher matrix wherever a method asks for the natural gradient.
         label_smoothing: share of the target that is spread over all classes (classification).
         score_batches: mini-batches over which gradient statistics are collected before a rewrite.
         watch_batches: last mini-batches of every epoch over which what a method watches is collected, on the way.
@@ -49,6 +50,7 @@ class TrainSettings:
     learning_rate: float = 2e-3
     curve: str = "cosine"
     weight_decay: float = 0.1
+    damping: float = 0.1
     label_smoothing: float = 0.1
     score_batches: int = 64
     watch_batches: int = 8
@@ -65,8 +67,9 @@ class TrainSettings:
         for name in ("weight_decay", "patience", "seed"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"{name}={getattr(self, name)} is negative or not finite.")
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise OptionError(f"learning_rate={self.learning_rate} is not a finite number above 0.")
+        for name in ("learning_rate", "damping"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise OptionError(f"{name}={getattr(self, name)} is not a finite number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise OptionError(f"label_smoothing={self.label_smoothing} is outside 0..1.")
         if self.optimizer not in OPTIMIZERS:

@@ -12,7 +12,7 @@ from netgraph.graph import Graph, LinkKey
 from netgraph.markup import html_table
 from netgraph.rewriting import Rule
 from netgraph.schedules import History, Phase
-from netgraph.statistics import Statistics
+from netgraph.statistics import BatchSignals, Statistics
 
 Requests = Mapping[str, Sequence[Mapping[str, Any]]]
 """Options of requests of statistics by name, see `Context.collect`."""
@@ -86,6 +86,25 @@ class Context(Protocol):
         They are cross moments, `Statistics.cross(source, target)`, of the current topology at the current weights.
         """
 
+    def capture(self, layers: Sequence[str], *, samples: int = 1024, tangent: bool = False) -> BatchSignals:
+        """What chosen layers carry for single samples of training data, at the current weights, in float64.
+
+        Batch norm takes its running statistics: with those of the batch no sample would have a gradient of its own.
+
+        Args:
+            layers: names.
+            samples: how many, the first of the data as they are shuffled for the other statistics of this epoch; fewer
+                where the data have fewer.
+            tangent: whether to find the damped natural gradient of these samples, and with it `residuals` and
+                `natural_score`.
+
+        Raises:
+            StatisticsError: for an unknown layer.
+            OptionError: when `samples` is below 1.
+
+        Cost: a training step over the samples; with the tangent another, and a step of the natural gradient.
+        """
+
     def spend(self, kind: str, flops: float) -> None:
         """Count floating-point operations that the trainer does not see, such as passes over paths, under a name."""
 
@@ -108,6 +127,7 @@ class Proposal:
         announcement: what it will cost, in words, said before it is carried out; empty when that goes without saying.
         settle: whether new vertices get running means and variances of a mini-batch for batch norm, instead of 0 and 1:
             only for those that are not read yet, whose values change nothing.
+        numbers: by name, what the decision was made by; the journal keeps them beside the metrics.
     """
 
     part: str
@@ -116,6 +136,7 @@ class Proposal:
     reason: str
     announcement: str = ""
     settle: bool = False
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

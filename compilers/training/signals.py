@@ -1,0 +1,78 @@
+"""What the layers carry for single samples of the training data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from compilers import CompiledNetwork
+from compilers.lowering.derivatives import Captured
+from compilers.training.batches import SCORE, mini_batches
+from compilers.training.evaluate import training_loss
+from compilers.training.natural import along, natural_step
+from compilers.training.settings import TrainingData, TrainSettings
+from compilers.training.state import FORWARDS_PER_STEP
+from netgraph.analysis import forward_flops
+from netgraph.errors import OptionError
+from netgraph.graph import Array
+from netgraph.statistics import BatchSignals
+
+RESCALING_FLOOR = 1e-10
+"""Added to <J n, J n>, by which the tangent is rescaled."""
+
+
+def capture_signals(
+    net: CompiledNetwork,
+    data: TrainingData,
+    settings: TrainSettings,
+    epoch: int,
+    layers: Sequence[str],
+    *,
+    samples: int = 1024,
+    tangent: bool = False,
+) -> tuple[BatchSignals, float]:
+    """Signals as `netgraph.methods.Context.capture` says, and the floating-point operations that they took."""
+    if samples < 1:
+        raise OptionError(f"samples={samples} is below 1.")
+    rows = torch.cat(mini_batches(data, settings, epoch, SCORE, net.graph))[:samples]
+    x, y = data.x_train[rows], data.y_train[rows]
+    twin = copy.deepcopy(net).double().eval()
+    x = x.double()
+    with torch.no_grad():
+        own = own_gradients(twin(x), y.double() if data.task == "regression" else y, data.task, settings)
+    found = twin.capture(x, layers, cotangent=own)
+    per_step = float(FORWARDS_PER_STEP * len(x) * forward_flops(net.graph))
+    flops, residuals, score = per_step, {}, 0.0
+    if tangent:
+        step = natural_step(twin, x, own, damping=settings.damping)
+        moved = along(twin, x, step)
+        scale = float((moved * own).sum()) / (float((moved * moved).sum()) + RESCALING_FLOOR)
+        residuals = _gradients(twin.capture(x, layers, cotangent=own - scale * moved), layers)
+        flops, score = flops + per_step + step.flops, step.score
+    activations = {name: _array(found[name].activations) for name in layers}
+    signals = BatchSignals(
+        net.graph_topology_hash, activations, _gradients(found, layers), residuals, _array(own), score
+    )
+    return signals, flops
+
+
+def own_gradients(outputs: Tensor, targets: Tensor, task: str, settings: TrainSettings) -> Tensor:
+    """dL/dy of each sample's own loss: that of the mean loss, times the number of samples."""
+    leaf = outputs.detach().requires_grad_()
+    with torch.enable_grad():
+        loss = training_loss(task, settings.label_smoothing)(leaf, targets)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+    return gradient * len(outputs)
+
+
+def _gradients(found: Mapping[str, Captured], layers: Sequence[str]) -> dict[str, Array]:
+    named = {name: found[name].gradients for name in layers}
+    return {name: _array(values) for name, values in named.items() if values is not None}
+
+
+def _array(values: Tensor) -> Array:
+    array: Array = values.detach().cpu().numpy()
+    return array
