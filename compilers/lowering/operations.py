@@ -26,12 +26,17 @@ class Run:
         training: whether batch norm uses, and records, the statistics of the batch.
         record: whether a backward may follow.
         momentum: by which running statistics move, in place of that of each layer; 1 makes them those of the batch.
-        graphs: by place of a layer with a differentiated operation: (z, parameters, result) of a small autograd graph.
+        per_sample: whether trained columns get a gradient for every sample, in `by_sample`, instead of one in all. Only
+            where batch norm takes its running statistics: with those of the batch no sample is by itself.
+        by_sample: (width, batch) gradients by id of a layer and name of its column.
+        graphs: by id of a layer with a differentiated operation: (z, parameters, result) of a small autograd graph.
     """
 
     training: bool
     record: bool
     momentum: float | None = None
+    per_sample: bool = False
+    by_sample: dict[tuple[int, str], Tensor] = field(default_factory=dict)
     graphs: dict[int, tuple[Tensor, dict[str, Tensor], Tensor]] = field(default_factory=dict)
 
 
@@ -98,12 +103,16 @@ class Arithmetic:
                 f"Layer {plan.name!r} normalises over the batch, which has {maps.numel() // plan.width} samples in "
                 "training; give at least 2, or call .eval()."
             )
-        scale, shift = parameters["scale"].reshape(-1), parameters["shift"].reshape(-1)
-        result = functional.batch_norm(
-            maps, self._running["mean"], self._running["var"], scale, shift, training, momentum,
-            plan.norm_epsilon,
-        )  # fmt: skip
-        return result if plan.grid else result.squeeze(0)
+        scale, shift = parameters["scale"], parameters["shift"]
+        statistics = (self._running["mean"], self._running["var"])
+        if scale.numel() == plan.width:
+            result = functional.batch_norm(
+                maps, *statistics, scale.reshape(-1), shift.reshape(-1), training, momentum, plan.norm_epsilon
+            )
+            return result if plan.grid else result.squeeze(0)
+        # Columns with a value for every sample.
+        result = functional.batch_norm(maps, *statistics, None, None, training, momentum, plan.norm_epsilon)
+        return (result if plan.grid else result.squeeze(0)) * scale + shift
 
 
 class Differentiated:
@@ -181,6 +190,9 @@ def evaluate(arithmetic: Arithmetic, z: Tensor, run: Run, *, copy: bool) -> Tens
         return arithmetic(z, arithmetic.parameters, run.training, run.momentum)
     z = z.clone() if copy else z.detach()
     parameters = {name: values.detach() for name, values in arithmetic.parameters.items()}
+    if run.per_sample:
+        batch = (len(z), -1, -1, -1) if arithmetic.plan.grid else (-1, z.shape[1])
+        parameters = {name: values.expand(batch).contiguous() for name, values in parameters.items()}
     with torch.enable_grad():
         for leaf in (z, *parameters.values()):
             leaf.requires_grad_()
@@ -193,7 +205,10 @@ def differentiate(plan: LayerPlan, run: Run, gradient: Tensor, gradients: Gradie
     """Gradient of the sums of a layer from that of its values; those of its trained columns are written."""
     z, leaves, result = run.graphs[plan.id]
     found = torch.autograd.grad(result, (z, *leaves.values()), gradient, retain_graph=True)
-    if gradients.vertices is not None:
+    if run.per_sample:
+        for name, values in zip(leaves, found[1:], strict=True):
+            run.by_sample[plan.id, name] = values.flatten(1).t() if plan.grid else values
+    elif gradients.vertices is not None:
         for name, values in zip(leaves, found[1:], strict=True):
             start, stop = plan.parameters[name]
             gradients.vertices[start:stop] = values.reshape(-1)

@@ -124,6 +124,15 @@ class Block:
         return np.arange(self.start, self.stop, dtype=_index_type(self.stop))
 
     @property
+    def patch_columns(self) -> Array:
+        """(edges,) for a block that reads maps, the map times taps, plus the tap, that each edge reads."""
+        assert self.geometry is not None
+        if not len(self.channels):
+            return self.incidence.src
+        columns = self.channels.astype(np.int64) * self.geometry.taps + self.taps
+        return np.asarray(columns[self.incidence.src])
+
+    @property
     def density(self) -> float:
         """Edges over cells of the matrix."""
         return len(self.incidence) / self.incidence.cells
@@ -218,6 +227,14 @@ class VertexSlots:
     trained: bool
 
 
+class RowProducts(NamedTuple):
+    """Trained edges that read rows, each (edges,) int64: slots, rows that they read, and rows that they feed."""
+
+    slots: Array
+    source: Array
+    target: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How a graph is run: rows in one feature-major buffer of shape (rows, batch), and maps beside it.
@@ -283,6 +300,19 @@ class Plan:
                         if low < p.stop and high > p.start and not (fits and p.start <= low and high <= p.stop):
                             del inputs[i]
         return tuple(inputs)
+
+    @cached_property
+    def row_products(self) -> RowProducts:
+        """All trained edges that read rows, O(edges)."""
+        found: list[list[Array]] = [[np.empty(0, np.int64)] for _ in RowProducts._fields]
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.source < 0 and not block.frozen:
+                    incidence = block.incidence
+                    columns = (block.slots, block.parents[incidence.src], incidence.dst + np.int64(layer.start))
+                    for parts, column in zip(found, columns, strict=True):
+                        parts.append(column)
+        return RowProducts(*(np.concatenate(parts).astype(np.int64) for parts in found))
 
     @cached_property
     def floats_per_sample(self) -> int:

@@ -16,7 +16,7 @@ from compilers.training.events import (
     every,
 )
 from compilers.training.loop import train, train_epoch
-from compilers.training.natural import NaturalStep, natural_step
+from compilers.training.natural import NaturalGradient, NaturalStep, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.signals import capture_signals
 from compilers.training.state import (
@@ -34,6 +34,7 @@ __all__ = [
     "EpochEnded",
     "FORWARDS_PER_STEP",
     "Event",
+    "NaturalGradient",
     "NaturalStep",
     "NothingSelected",
     "PhaseBegan",

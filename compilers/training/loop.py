@@ -28,6 +28,7 @@ from compilers.training.events import (
     Settled,
     Stopped,
 )
+from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP, TrainState, make_optimizer
 from netgraph.analysis import forward_flops
@@ -55,8 +56,8 @@ def train(
     """Train a state to its last epoch, growing it as the method says. The state is updated in place and returned.
 
     The metrics of an epoch have its wall `seconds`, evaluation included and rewrites not, and the `flops` of its
-    training steps: three forwards of every sample, as `netgraph.analysis.forward_flops` counts them. Evaluation,
-    statistics and updates by the optimizer are not in `flops`.
+    training steps: three forwards of every sample, as `netgraph.analysis.forward_flops` counts them, and what finding
+    natural gradients takes. Evaluation, statistics and updates by other optimizers are not in `flops`.
 
     Args:
         state: a fresh state from `begin`, or one from `load_checkpoint`.
@@ -84,7 +85,7 @@ def train(
         metrics, signals = train_epoch(state, data, settings, method.watches if method is not None else None)
         metrics |= {f"val_{k}": v for k, v in evaluate(state.net, data.x_valid, data.y_valid, data.task).items()}
         metrics["edges"] = state.net.graph.num_edges
-        metrics["flops"] = float(FORWARDS_PER_STEP * len(data.x_train) * forward_flops(state.net.graph))
+        metrics["flops"] = _training_flops(state, data)
         state.costs["training"] = state.costs.get("training", 0.0) + metrics["flops"]
         metrics["seconds"] = time.perf_counter() - started
         _check_finite(state, metrics)
@@ -139,8 +140,11 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(net(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if isinstance(optimizer, NaturalGradient):
+            loss = optimizer.observe(net, x, y, loss_of)
+        else:
+            loss = loss_of(net(x), y)
+            loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.detach() * len(x)
     signals = net.statistics() if watches else None
@@ -148,6 +152,13 @@ def train_epoch(
         net.release(name)
     metrics = {"train_loss": float(total) / len(data.x_train), "learning_rate": optimizer.param_groups[0]["lr"]}
     return metrics, signals
+
+
+def _training_flops(state: TrainState, data: TrainingData) -> float:
+    """Floating-point operations of the steps of an epoch."""
+    forwards = float(FORWARDS_PER_STEP * len(data.x_train) * forward_flops(state.net.graph))
+    optimizer = state.optimizer
+    return forwards + (optimizer.take_flops() if isinstance(optimizer, NaturalGradient) else 0.0)
 
 
 def _learning_rate(state: TrainState, settings: TrainSettings, share: float) -> float:

@@ -1,26 +1,41 @@
-"""The natural gradient: the direction in which outputs, not parameters, move the shortest way to a lower loss."""
+"""The natural gradient: the direction in which the outputs, not the parameters, go the shortest way to a lower loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from compilers import CompiledNetwork
+from compilers.lowering.interface import listed_outputs
+from compilers.lowering.jacobian import couples_samples, jacobian, output_size
 from netgraph.analysis import forward_flops
-from netgraph.errors import InputError, OptionError
+from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
 
-Outputs = Tensor | Mapping[str, Tensor]
+Inputs = Tensor | Mapping[str, Tensor]
 Vectors = tuple[Tensor, Tensor]
+Way = Literal["auto", "direct", "cg"]
 
 DAMPING, ITERATIONS, TOLERANCE = 0.1, 100, 1e-5
 """Those of the paper's experiments."""
 
-FORWARDS_PER_PRODUCT = 5
-"""What one product of the Fisher matrix and a vector costs in forwards: three along tangents, two back."""
+JACOBIAN_BYTES = 256 << 20
+"""What the Jacobian of a batch may take at most, in float64, for the direct way."""
+
+USUAL_ITERATIONS = 20
+"""So many conjugate gradients take to the usual tolerance, for the choice between the ways."""
+
+ITERATION_PRODUCTS = 4_000_000
+"""What an iteration costs whatever its size, in products of two numbers of the direct way. Measured by
+`python -m benchmarks.natural`, on one core."""
+
+FORWARDS_PER_ITERATION = 5
+"""What one product of the Fisher matrix with a vector costs in forwards: three along the vector, two back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +47,7 @@ class NaturalStep:
         vertex_parameters: (vertex slots,) part of the vertex parameters.
         iterations: of conjugate gradients; 0 when it was solved directly.
         residual: length of (F + damping I) n - g, over that of g.
-        score: g^T n, what the loss falls by for a small step, over the step.
+        score: g^T n: the loss falls by so much times the length of the step, for a short one.
         flops: floating-point operations that it took.
     """
 
@@ -46,106 +61,284 @@ class NaturalStep:
 
 def natural_step(
     net: CompiledNetwork,
-    x: Tensor | Mapping[str, Tensor],
+    x: Inputs,
     cotangent: Any,
     *,
     damping: float = DAMPING,
     iterations: int = ITERATIONS,
     tolerance: float = TOLERANCE,
+    way: Way = "auto",
 ) -> NaturalStep:
-    """The damped natural gradient n = (F + damping I)^-1 g of a batch.
+    """The damped natural gradient n = (F + damping I)^-1 g of a batch. Nothing is changed.
 
     F = E[J^T J] and g = E[J^T dL/dy] are means over the samples, J the Jacobian of the outputs by all trained
-    parameters: lengths of changes of the outputs are Euclidean, whatever the loss. Nothing is changed.
+    parameters: the length of a change of the outputs is Euclidean, whatever the loss.
+
+    The direct way assembles J of all samples, and solves with as many unknowns as there are parameters, or numbers that
+    the network gives for the batch, whichever is less; it works in float64. Conjugate gradients work in the dtype of
+    the network with products of J and vectors. With P parameters, M = samples times outputs, m = min(P, M) and E edges
+    times positions, the direct way is taken where P M m + m^3 / 3 products are no more than
+    20 (5 samples E + 4,000,000), which is what conjugate gradients usually take, and J is no larger than 256 MB.
 
     Args:
-        net: the network, in the mode that it is in; in train mode batch norm couples the samples of the batch, and J is
-            the Jacobian of all their outputs at once.
+        net: the network, in the mode that it is in. In train mode batch norm couples the samples: J then is that of all
+            outputs of the batch at once, for which there are only conjugate gradients.
         x: a batch, as of `net.forward`.
-        cotangent: dL/dy of each sample's own loss, in the form of the outputs; or a function that makes it of them.
+        cotangent: dL/dy of each sample's own loss, not of the mean, in the form of the outputs; or a function that
+            makes it of them.
         damping: above 0.
-        iterations: of conjugate gradients at most, which stop where |(F + damping I) n - g| <= `tolerance` |g|.
-        tolerance: see `iterations`.
+        iterations: of conjugate gradients, at most.
+        tolerance: conjugate gradients stop where |(F + damping I) n - g| <= tolerance |g|.
+        way: "auto", "direct" or "cg".
 
     Raises:
-        OptionError: when damping, iterations or tolerance is out of range.
+        OptionError: when an option is out of range.
         InputError: when a shape is wrong, or there are no samples.
+        CompileError: when the direct way is asked for where samples are coupled.
     """
     check_options(damping, iterations, tolerance)
-    running = net.running.clone()
-    try:
-        outputs, pull = net.vjp(x)
-        made = cotangent(outputs) if callable(cotangent) else cotangent
-        samples = _samples(outputs)
-        gradient = _scaled(pull(made), 1 / samples)
-        return _conjugate_gradients(net, x, gradient, pull, samples, damping, iterations, tolerance)
-    finally:
-        with torch.no_grad():
-            net.running.copy_(running)
+    if way not in get_args(Way):
+        raise OptionError(unknown_name("way", way, get_args(Way)))
+    with _steady(net):
+        if way == "direct" or (way == "auto" and _is_small(net, x)):
+            found = _direct(net, x, cotangent, damping)
+            if found is not None:
+                return found
+        return _conjugate_gradients(net, x, cotangent, damping, iterations, tolerance)
 
 
-def along(net: CompiledNetwork, x: Tensor | Mapping[str, Tensor], step: NaturalStep) -> Any:
+def along(net: CompiledNetwork, x: Inputs, step: NaturalStep) -> Any:
     """J n: how the outputs move along a step, in their form."""
     return net.jvp(x, weights=step.weights, vertex_parameters=step.vertex_parameters)[1]
 
 
 def check_options(damping: float, iterations: int, tolerance: float) -> None:
     """Raise `OptionError` for a value out of range."""
-    if not 0 < damping < float("inf"):
-        raise OptionError(f"damping={damping} is not a finite number above 0; the Fisher matrix alone is singular.")
+    if not 0 < damping < math.inf:
+        raise OptionError(f"damping={damping} is not a finite number above 0, without which F may be singular.")
     if iterations < 1:
         raise OptionError(f"iterations={iterations} is below 1.")
     if not 0 < tolerance < 1:
-        raise OptionError(f"tolerance={tolerance} is outside 0..1.")
+        raise OptionError(f"tolerance={tolerance} is not between 0 and 1.")
+
+
+@contextmanager
+def _steady(net: CompiledNetwork) -> Iterator[None]:
+    """Keep the running statistics of batch norm, which a forward in train mode moves."""
+    running = net.running.clone()
+    try:
+        yield
+    finally:
+        if net.training:
+            with torch.no_grad():
+                net.running.copy_(running)
+
+
+def _is_small(net: CompiledNetwork, x: Inputs) -> bool:
+    """Whether the direct way is possible and takes fewer products than conjugate gradients usually do."""
+    plan, samples = net.plan, _samples(x)
+    parameters, columns = plan.num_slots + plan.num_vertex_slots, samples * output_size(plan)
+    if couples_samples(plan, training=net.training) or 8 * parameters * columns > JACOBIAN_BYTES:
+        return False
+    less = min(parameters, columns)
+    iteration = FORWARDS_PER_ITERATION * samples * forward_flops(net.graph) / 2 + ITERATION_PRODUCTS
+    return parameters * columns * less + less**3 / 3 <= USUAL_ITERATIONS * iteration
+
+
+def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> NaturalStep | None:
+    """By Cholesky's factors in float64; None when the matrix has none, because it is not finite."""
+    if couples_samples(net.plan, training=net.training):
+        raise CompileError("In train mode batch norm couples the samples of a batch; take way='cg', or call .eval().")
+    if callable(cotangent):
+        with torch.no_grad():
+            cotangent = cotangent(net(x))
+    c = _flat(net, cotangent).double()
+    samples = _samples(x)
+    with torch.inference_mode(False):
+        j = jacobian(net._executor, net._state(), net._checked(x)).double()  # (parameters, columns)
+    parameters, columns = j.shape
+    if c.shape != (columns,):
+        raise InputError(f"Cotangents have {len(c) // output_size(net.plan)} samples, the batch has {samples}.")
+    g = torch.mv(j, c) / samples
+    if columns <= parameters:
+        # (J^T J / N + d I)^-1 J^T c / N = J^T (J J^T + N d I)^-1 c
+        solved = _solved(torch.mm(j.t(), j), samples * damping, c)
+        n = None if solved is None else torch.mv(j, solved)
+    else:
+        n = _solved(torch.mm(j, j.t()).div_(samples), damping, g)
+    if n is None:
+        return None
+    left = torch.mv(j, torch.mv(j.t(), n)).div_(samples).add_(n, alpha=damping).sub_(g)
+    length, less = float(torch.linalg.vector_norm(g)), min(parameters, columns)
+    residual = float(torch.linalg.vector_norm(left)) / length if length else 0.0
+    flops = 3.0 * columns * forward_flops(net.graph) + 2.0 * parameters * columns * less + less**3 / 3
+    weights, vertices = _split(net, n.to(net.weights.dtype))
+    return NaturalStep(weights, vertices, 0, residual, float(torch.dot(g, n)), flops)
+
+
+def _solved(matrix: Tensor, damping: float, right: Tensor) -> Tensor | None:
+    """The solution x of (matrix + damping I) x = right, of a matrix without negative eigenvalues."""
+    matrix.diagonal().add_(damping)
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return None if failed else torch.cholesky_solve(right.unsqueeze(1), factor).squeeze(1)
 
 
 def _conjugate_gradients(
-    net: CompiledNetwork,
-    x: Tensor | Mapping[str, Tensor],
-    gradient: Vectors,
-    pull: Callable[[Any], Vectors],
-    samples: int,
-    damping: float,
-    iterations: int,
-    tolerance: float,
+    net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float, iterations: int, tolerance: float
 ) -> NaturalStep:
-    """Hestenes and Stiefel's, on both flat vectors as one."""
+    """Those of Hestenes and Stiefel, on both flat vectors as one, in the dtype of the network."""
+    outputs, pull = net.vjp(x)
+    samples = _samples(x)
+    made = cotangent(outputs) if callable(cotangent) else cotangent
 
-    def times(p: Tensor) -> Tensor:
-        weights, vertices = _split(net, p)
-        tangents = net.jvp(x, weights=weights, vertex_parameters=vertices)[1]
-        return torch.cat(pull(tangents)) / samples + damping * p
+    def times(vector: Tensor) -> Tensor:
+        weights, vertices = _split(net, vector)
+        moved = net.jvp(x, weights=weights, vertex_parameters=vertices)[1]
+        return torch.cat(pull(moved)).div_(samples).add_(vector, alpha=damping)
 
-    g = torch.cat(gradient)
-    n, r = torch.zeros_like(g), g.clone()
-    p, rr = r.clone(), float(r @ r)
-    wanted, done = tolerance**2 * rr, 0
-    # Not `rr > wanted`: what is no number ends in the result, where training notices it.
-    while done < iterations and not rr <= wanted:
-        ap = times(p)
-        step = rr / float(p @ ap)
-        n.add_(p, alpha=step)
-        r.sub_(ap, alpha=step)
-        done, before, rr = done + 1, rr, float(r @ r)
-        if rr != rr:
-            break
-        p.mul_(rr / before).add_(r)
-    length = float(g @ g)
-    residual = (rr / length) ** 0.5 if length else 0.0
-    flops = (FORWARDS_PER_PRODUCT * done + 3.0) * samples * forward_flops(net.graph)
-    return NaturalStep(*_split(net, n), done, residual, float(g @ n), flops)
+    g = torch.cat(pull(made)).div_(samples)
+    n, r, p = torch.zeros_like(g), g.clone(), g.clone()
+    first = left = float(torch.dot(r, r))
+    done = 0
+    # What is not a number ends the search, and is found in the result.
+    while done < iterations and left > tolerance**2 * first:
+        product = times(p)
+        length = left / float(torch.dot(p, product))
+        n.add_(p, alpha=length)
+        r.sub_(product, alpha=length)
+        before, left = left, float(torch.dot(r, r))
+        p.mul_(left / before).add_(r)
+        done += 1
+    if not math.isfinite(left):
+        n.fill_(math.nan)
+    residual = math.sqrt(left / first) if first else 0.0
+    flops = (3.0 + FORWARDS_PER_ITERATION * done) * samples * forward_flops(net.graph)
+    return NaturalStep(*_split(net, n), done, residual, float(torch.dot(g, n)), flops)
 
 
-def _samples(outputs: Outputs) -> int:
-    count = len(next(iter(outputs.values())) if isinstance(outputs, Mapping) else outputs)
+def _samples(x: Inputs) -> int:
+    count = len(next(iter(x.values())) if isinstance(x, Mapping) else x)
     if not count:
         raise InputError("The batch has no samples, of which there is no mean gradient.")
     return count
 
 
-def _scaled(vectors: Vectors, factor: float) -> Vectors:
-    return vectors[0] * factor, vectors[1] * factor
+def _flat(net: CompiledNetwork, outputs: Any) -> Tensor:
+    """Numbers in the form of the outputs, in the order of the columns of `jacobian`."""
+    listed = [values.detach().flatten(1).t() for values in listed_outputs(net.plan, outputs)]
+    return torch.cat(listed).reshape(-1)
 
 
 def _split(net: CompiledNetwork, vector: Tensor) -> Vectors:
     return vector[: len(net.weights)], vector[len(net.weights) :]
+
+
+class NaturalGradient(torch.optim.Optimizer):
+    """Steps along the damped natural gradient n: theta <- theta - lr (n + wd theta) / (1 + wd). It keeps no state.
+
+    A step needs the batch, not only the mean gradient. So `observe` takes the place of `loss.backward()`:
+
+        optimizer = NaturalGradient([net.weights, net.vertex_parameters], lr=0.1)
+        loss = optimizer.observe(net, x, y, functional.mse_loss)
+        optimizer.step()
+
+    Args:
+        params: the two flat vectors of a network, or groups of them.
+        lr: length of a step, 0.1 as published.
+        damping, iterations, tolerance: as of `natural_step`.
+        weight_decay: wd above, of all parameters of a group.
+
+    Source: Mitchell, Menet and others, Self-Expanding Neural Networks (arXiv:2307.04526).
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 0.1,
+        *,
+        damping: float = DAMPING,
+        weight_decay: float = 0.0,
+        iterations: int = ITERATIONS,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        check_options(damping, iterations, tolerance)
+        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if not 0 <= value < math.inf:
+                raise OptionError(f"{name}={value} is negative or not finite.")
+        options = {"damping": damping, "iterations": iterations, "tolerance": tolerance}
+        self._flops = 0.0
+        self._observed = False
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **options})
+
+    def observe(self, net: CompiledNetwork, x: Inputs, target: Any, loss: Callable[[Any, Any], Tensor]) -> Tensor:
+        """Run forward and backward, as statistics want it, and replace the gradients by the natural one.
+
+        Args:
+            net: the network whose vectors are trained.
+            x: a batch, as of `net.forward`.
+            target: what the outputs should be, in whatever form the loss takes it.
+            loss: the mean loss over the samples of the batch, of (outputs, target).
+
+        Returns:
+            The loss, detached.
+
+        Raises:
+            OptionError: when the vectors of the network are not those of this optimizer.
+        """
+        mine = {id(p) for group in self.param_groups for p in group["params"]}
+        if not {id(net.weights), id(net.vertex_parameters)} <= mine:
+            raise OptionError(
+                "This NaturalGradient was made for other vectors than those of this network; make it of "
+                "[net.weights, net.vertex_parameters], and migrate it with the network."
+            )
+        outputs = net(x)
+        for values in _values(outputs):
+            values.retain_grad()
+        found = loss(outputs, target)
+        found.backward()  # type: ignore[no-untyped-call]
+        group = self.param_groups[0]
+        options = {name: group[name] for name in ("damping", "iterations", "tolerance")}
+        step = natural_step(net, x, _own_gradients(outputs), **options)
+        net.weights.grad, net.vertex_parameters.grad = step.weights, step.vertex_parameters
+        self._flops += step.flops
+        self._observed = True
+        return found.detach()
+
+    def take_flops(self) -> float:
+        """Floating-point operations that natural gradients took since this was asked last."""
+        taken, self._flops = self._flops, 0.0
+        return taken
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move all parameters.
+
+        Raises:
+            TrainingError: without `observe` before it: the gradients then are not natural ones.
+        """
+        if closure is not None or not self._observed:
+            raise TrainingError(
+                "NaturalGradient needs the batch of every step: call observe(net, x, loss) in place of "
+                "loss.backward(), then step() without a closure."
+            )
+        self._observed = False
+        for group in self.param_groups:
+            rate, decay = group["lr"] / (1 + group["weight_decay"]), group["weight_decay"]
+            for parameter in group["params"]:
+                if decay:
+                    parameter.mul_(1 - rate * decay)
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad, alpha=-rate)
+
+
+def _values(outputs: Any) -> list[Tensor]:
+    return list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
+
+
+def _own_gradients(outputs: Any) -> Any:
+    """dL/dy of each sample's own loss, in the form of the outputs, of which the mean loss was differentiated."""
+
+    def own(values: Tensor) -> Tensor:
+        return torch.zeros_like(values) if values.grad is None else values.grad * len(values)
+
+    return {name: own(v) for name, v in outputs.items()} if isinstance(outputs, Mapping) else own(outputs)

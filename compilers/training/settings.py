@@ -15,7 +15,7 @@ from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array
 from netgraph.schedules import get_curve
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "adamw", "sgd", "natural")
 AUGMENTS = ("none", "crop", "flip", "crop+flip")
 
 
@@ -26,11 +26,13 @@ class TrainSettings:
     Attributes:
         epochs: passes over the training data, growth included.
         batch_size: samples per step; the last, short batch of an epoch is used as well.
-        optimizer: "adam", "adamw" or "sgd" (with momentum 0.9).
+        optimizer: "adam", "adamw", "sgd" (with momentum 0.9) or "natural" (`NaturalGradient`, which is published with
+            a learning rate of 0.1).
         learning_rate: at the start.
         curve: how the learning rate falls over the run, a name in `netgraph.schedules.CURVES`.
-        weight_decay: of edge weights; biases and norms are spared.
-        damping: what is added to the diagonal of the Fisher matrix wherever a method asks for the natural gradient.
+        weight_decay: of edge weights; biases and norms are spared, but by "natural", which decays all parameters.
+        damping: what is added to the diagonal of the Fisher matrix, by the optimizer "natural" and wherever a method
+            asks for the natural gradient.
         label_smoothing: share of the target that is spread over all classes (classification).
         score_batches: mini-batches over which gradient statistics are collected before a rewrite.
         watch_batches: last mini-batches of every epoch over which what a method watches is collected, on the way.
@@ -46,7 +48,7 @@ class TrainSettings:
 
     epochs: int = 40
     batch_size: int = 128
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimizer: Literal["adam", "adamw", "sgd", "natural"] = "adamw"
     learning_rate: float = 2e-3
     curve: str = "cosine"
     weight_decay: float = 0.1

@@ -22,6 +22,7 @@ from compilers import (
 from compilers.lowering.lower import lower_with
 from compilers.lowering.network import Options
 from compilers.lowering.plan import Choice, Plan, Site
+from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
 from netgraph.errors import CompileError, FileFormatError, GraphError, OptionError, TrainingError
@@ -82,6 +83,11 @@ def begin(graph: Graph, settings: TrainSettings, device: torch.device, *, costs:
 
 def make_optimizer(net: CompiledNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
     """The optimizer of the settings, on the two flat vectors of the network."""
+    if settings.optimizer == "natural":
+        vectors = [net.weights, net.vertex_parameters]
+        return NaturalGradient(
+            vectors, settings.learning_rate, damping=settings.damping, weight_decay=settings.weight_decay
+        )
     groups = parameter_groups(net, weight_decay=settings.weight_decay)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9)

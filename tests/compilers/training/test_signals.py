@@ -49,6 +49,17 @@ def test_golden_signals():
     assert (dict(signals.residuals), signals.natural_score) == ({}, 0.0)
 
 
+def test_golden_tangent():
+    seen, order = golden()
+    signals = seen.capture(["h", "y"], tangent=True)
+    expected = EXPECTED["residual"]["natgrad_tangent"]
+    close(signals.residuals["y"], np.array(expected["output_residual"])[order])
+    close(signals.natural_score, EXPECTED["exact"]["eta_damped"])
+    # What is left has to be what was pulled back: rows of the residual of a hidden layer follow from the output's.
+    ratio = signals.residuals["h"] / signals.gradients["h"]
+    np.testing.assert_allclose(ratio, np.repeat(signals.residuals["y"] / signals.gradients["y"], 2, axis=1), rtol=1e-7)
+
+
 @pytest.mark.parametrize("data", [digits(), diabetes(2)], ids=["classes", "values"])
 def test_gradients_are_of_each_samples_own_loss(data):
     options = settings(label_smoothing=0.1)
