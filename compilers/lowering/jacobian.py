@@ -26,8 +26,8 @@ def couples_samples(plan: Plan, *, training: bool) -> bool:
     return training and any(layer.norm == "batch" for layer in plan.layers)
 
 
-def jacobian(executor: Executor, state: State, inputs: Sequence[Tensor]) -> Tensor:
-    """(parameters, outputs * samples) derivatives of all outputs, of batch norm by its running statistics.
+def jacobian(executor: Executor, state: State, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+    """Outputs, and (parameters, outputs * samples) derivatives of them, where batch norm takes running statistics.
 
     Rows are weight slots, then vertex parameters; pads have 0. Columns are the first number that the network gives for
     each sample, then the second, and so on. The batch is run once for every output, all at the same time: the
@@ -45,12 +45,12 @@ def jacobian(executor: Executor, state: State, inputs: Sequence[Tensor]) -> Tens
     run = Run(training=False, record=True, per_sample=True)
     try:
         with torch.no_grad():
-            executor.forward(workspace, state, repeated, run)
+            values = executor.forward(workspace, state, repeated, run)
             gradients = executor.backward_sums(workspace, run, _seeds(plan, state.weights, outputs, samples))
             found = state.weights.new_zeros((plan.num_slots + plan.num_vertex_slots, outputs * samples))
             _weights(found[: plan.num_slots], plan, workspace, gradients)
             _vertices(found[plan.num_slots :], plan, workspace, gradients, run)
-        return found
+        return [value[:samples] for value in values], found
     finally:
         executor.pool.release(workspace)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from compilers import CompiledNetwork
-from compilers.lowering.interface import listed_outputs
+from compilers.lowering.interface import listed_outputs, named_outputs
 from compilers.lowering.jacobian import couples_samples, jacobian, output_size
 from netgraph.analysis import forward_flops
 from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
@@ -149,13 +149,10 @@ def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> 
     """By Cholesky's factors in float64; None when the matrix has none, because it is not finite."""
     if couples_samples(net.plan, training=net.training):
         raise CompileError("In train mode batch norm couples the samples of a batch; take way='cg', or call .eval().")
-    if callable(cotangent):
-        with torch.no_grad():
-            cotangent = cotangent(net(x))
-    c = _flat(net, cotangent).double()
-    samples = _samples(x)
     with torch.inference_mode(False):
-        j = jacobian(net._executor, net._state(), net._checked(x)).double()  # (parameters, columns)
+        outputs, derivatives = jacobian(net._executor, net._state(), net._checked(x))
+    c = _flat(net, cotangent(named_outputs(net.plan, outputs)) if callable(cotangent) else cotangent).double()
+    j, samples = derivatives.double(), _samples(x)
     parameters, columns = j.shape
     if c.shape != (columns,):
         raise InputError(f"Cotangents have {len(c) // output_size(net.plan)} samples, the batch has {samples}.")
@@ -291,18 +288,23 @@ class NaturalGradient(torch.optim.Optimizer):
                 "This NaturalGradient was made for other vectors than those of this network; make it of "
                 "[net.weights, net.vertex_parameters], and migrate it with the network."
             )
-        outputs = net(x)
-        for values in _values(outputs):
-            values.retain_grad()
-        found = loss(outputs, target)
-        found.backward()  # type: ignore[no-untyped-call]
         group = self.param_groups[0]
         options = {name: group[name] for name in ("damping", "iterations", "tolerance")}
-        step = natural_step(net, x, _own_gradients(outputs), **options)
+        loss_at = MeanLoss(lambda outputs: loss(outputs, target))
+        if net.requested or couples_samples(net.plan, training=net.training):
+            # Statistics see this backward, and running statistics of batch norm this forward.
+            outputs = net(x)
+            cotangent = loss_at(outputs)
+            pulled = [(y, c / len(y)) for y, c in zip(_values(outputs), _values(cotangent), strict=True)]
+            torch.autograd.backward([y for y, _ in pulled], [c for _, c in pulled])
+            step = natural_step(net, x, cotangent, **options)
+        else:
+            step = natural_step(net, x, loss_at, **options)
         net.weights.grad, net.vertex_parameters.grad = step.weights, step.vertex_parameters
         self._flops += step.flops
         self._observed = True
-        return found.detach()
+        assert loss_at.value is not None
+        return loss_at.value
 
     def take_flops(self) -> float:
         """Floating-point operations that natural gradients took since this was asked last."""
@@ -335,10 +337,20 @@ def _values(outputs: Any) -> list[Tensor]:
     return list(outputs.values()) if isinstance(outputs, Mapping) else [outputs]
 
 
-def _own_gradients(outputs: Any) -> Any:
-    """dL/dy of each sample's own loss, in the form of the outputs, of which the mean loss was differentiated."""
+class MeanLoss:
+    """A mean loss of the outputs, called for dL/dy of each sample's own loss; its value is kept."""
 
-    def own(values: Tensor) -> Tensor:
-        return torch.zeros_like(values) if values.grad is None else values.grad * len(values)
+    def __init__(self, loss: Callable[[Any], Tensor]) -> None:
+        self._loss = loss
+        self.value: Tensor | None = None
 
-    return {name: own(v) for name, v in outputs.items()} if isinstance(outputs, Mapping) else own(outputs)
+    @torch.enable_grad()
+    def __call__(self, outputs: Any) -> Any:
+        """dL/dy, in the form of the outputs."""
+        named = outputs if isinstance(outputs, Mapping) else {"": outputs}
+        leaves = {name: values.detach().requires_grad_() for name, values in named.items()}
+        value = self._loss(leaves if isinstance(outputs, Mapping) else leaves[""])
+        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, materialize_grads=True)
+        own = {name: g.detach() * len(g) for name, g in zip(leaves, found, strict=True)}
+        self.value = value.detach()
+        return own if isinstance(outputs, Mapping) else own[""]

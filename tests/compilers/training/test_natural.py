@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from map_graphs import inputs_of, lopsided_graph, random_map_graph, token_graph
 from senn_case import EXPECTED
 from senn_graph import golden_data, golden_net, golden_order
@@ -10,6 +12,7 @@ from senn_graph import golden_data, golden_net, golden_order
 import netgraph as ng
 from compilers import lower
 from compilers.training import NaturalGradient, natural_step
+from netgraph import testing
 
 EXACT = EXPECTED["exact"]
 
@@ -71,7 +74,7 @@ def random_cotangent(outputs, seed=0):
     return torch.randn_like(outputs)
 
 
-def rational_graph(seed=0, density=1.0, samples=None):
+def rational_graph(seed=0, density=1.0):
     """Two rational layers that both feed the output, so that several links meet in it."""
     rng = np.random.default_rng(seed)
     b = ng.GraphBuilder(seed=seed, dtype=np.float64)
@@ -112,3 +115,70 @@ def test_both_ways_give_the_dense_solution(name):
         assert step.score == pytest.approx(gradient @ expected, rel=1e-8)
         assert step.residual < 1e-8
     assert direct.iterations == 0 < found.iterations
+
+
+def padded(graph):
+    """A network whose links all run by kernels with pads, where they can."""
+    plan = lower(graph).plan
+    kernels = {site.layer: "padded-convolution" if site.source else "padded-dense" for site in plan.choices}
+    return lower(graph, dtype=torch.float64, kernels=kernels).eval()
+
+
+@pytest.mark.parametrize("way", ["direct", "cg"])
+@pytest.mark.parametrize("name", ["sparse", "maps 0", "maps 3"])
+def test_pads_and_frozen_edges_do_not_move(name, way):
+    graph = GRAPHS[name]
+    net = padded(graph)
+    x = {key: torch.from_numpy(values) for key, values in inputs_of(graph, 3).items()}
+    cotangent = random_cotangent(net(x))
+    step = natural_step(net, x, cotangent, way=way, tolerance=1e-12, iterations=2000)
+    slots = net.plan.edge_slots[net.plan.edge_slots >= 0]
+    pads = np.setdiff1d(np.arange(net.plan.num_slots), slots)
+    assert len(pads)
+    assert not step.weights[torch.from_numpy(pads)].any()
+    assert len(slots) == int((~graph.edges.frozen).sum())
+    np.testing.assert_allclose(flat(step), dense_step(net, x, cotangent, 0.1)[0], rtol=1e-6, atol=1e-9)
+
+
+def by_differences(net, x, step=1e-5):
+    """(outputs, parameters) Jacobian of all outputs by central differences."""
+    slots = net.plan.edge_slots[net.plan.edge_slots >= 0]
+    where = [(net.weights, int(k)) for k in slots] + [
+        (net.vertex_parameters, k) for k in range(net.plan.num_vertex_slots)
+    ]
+    columns = []
+    with torch.no_grad():
+        for vector, k in where:
+            kept = float(vector[k])
+            ends = []
+            for sign in (1, -1):
+                vector[k] = kept + sign * step
+                found = net(x)
+                ends.append(
+                    torch.cat([v.reshape(-1) for v in (found.values() if isinstance(found, dict) else [found])])
+                )
+            vector[k] = kept
+            columns.append((ends[0] - ends[1]).numpy() / (2 * step))
+    return np.stack(columns, axis=1) if columns else np.zeros((0, 0)), slots
+
+
+@given(data=st.data(), kind=st.sampled_from(["dense", "skip", "conv", "residual"]))
+@settings(max_examples=settings.default.max_examples // 4)
+def test_random_graphs_take_the_step_of_finite_differences(data, kind):
+    smooth = ("identity", "tanh", "gelu", "sigmoid", "softplus", "rational")
+    graph = data.draw(testing.graphs(kinds=kind, exact=False, activations=smooth, norms="none", pools=()))
+    values = data.draw(testing.inputs(graph, samples=3))
+    net = lower(graph, dtype=torch.float64).eval()
+    x = {name: torch.tensor(v, dtype=torch.float64) for name, v in values.items()}
+    cotangent = random_cotangent(net(x))
+    listed = list(cotangent.values()) if isinstance(cotangent, dict) else [cotangent]
+    c = torch.cat([v.reshape(-1) for v in listed]).numpy()
+    j, slots = by_differences(net, x)
+    samples = len(listed[0])
+    g = j.T @ c / samples
+    expected = np.linalg.solve(j.T @ j / samples + 0.5 * np.eye(j.shape[1]), g)
+    for way in ("direct", "cg"):
+        step = natural_step(net, x, cotangent, damping=0.5, way=way, tolerance=1e-12, iterations=2000)
+        found = np.concatenate([step.weights.numpy()[slots], step.vertex_parameters.numpy()])
+        scale = max(1.0, np.abs(expected).max(initial=0), np.abs(j).max(initial=0) ** 2)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * scale)

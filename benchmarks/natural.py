@@ -1,0 +1,120 @@
+"""What a step of the natural gradient costs, solved directly and by conjugate gradients, beside one of fused Adam.
+
+python -m benchmarks.natural
+
+Forward, backward and update, in the same process and in turns, at a random batch of the training loss of the row. The
+direct way is left out where the Jacobian would be larger than it may be. "taken" is the way that `natural_step` takes
+by itself; "iterations" are those of conjugate gradients in the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+import netgraph as ng
+from benchmarks.common import Column, Report, arguments_of, compare, median
+from compilers import CompiledNetwork, lower
+from compilers.lowering.jacobian import output_size
+from compilers.training import NaturalStep, natural_step
+from compilers.training.evaluate import Loss
+from compilers.training.natural import JACOBIAN_BYTES, MeanLoss, Way
+
+CASES = (
+    ((1, 10, 1), "rational", 50),
+    ((2, 3, 3, 2), "rational", 200),
+    ((1, 20, 20, 1), "rational", 50),
+    ((2, 16, 16, 2), "rational", 200),
+    ((20, 40, 10), "relu", 100),
+    ((20, 40, 10), "relu", 500),
+    ((64, 64, 10), "relu", 128),
+    ((784, 128, 10), "relu", 1024),
+)
+"""Widths, activation and batch."""
+
+COLUMNS = (
+    Column("network", "network"),
+    Column("batch", "batch", ","),
+    Column("parameters", "parameters", ","),
+    Column("ms Adam", "adam_ms", ".2f"),
+    Column("ms direct", "direct_ms", ".2f"),
+    Column("ms CG", "cg_ms", ".2f"),
+    Column("iterations", "iterations"),
+    Column("taken", "taken"),
+)
+
+
+def network(sizes: Sequence[int], activation: str) -> CompiledNetwork:
+    """A dense network; rational ones begin near the identity with curvature of either sign."""
+    graph = ng.mlp(sizes, activation=activation)
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=graph.num_vertices) for name in ("v", "c", "l")}
+    return lower(graph.with_weights(vertices=columns) if activation == "rational" else graph)
+
+
+def measure(sizes: Sequence[int], activation: str, batch: int, rounds: int) -> dict[str, Any]:
+    """The record of one row."""
+    net = network(sizes, activation)
+    torch.manual_seed(0)
+    x = torch.randn(batch, sizes[0])
+    classes = sizes[-1] > 1
+    y = torch.randint(sizes[-1], (batch,)) if classes else torch.randn(batch, 1)
+    loss = functional.cross_entropy if classes else functional.mse_loss
+    parameters, columns = len(net.weights) + len(net.vertex_parameters), batch * output_size(net.plan)
+    ways: list[Way] = ["cg", "direct"] if 8 * parameters * columns <= JACOBIAN_BYTES else ["cg"]
+    actions = {way: natural_training_step(net, x, y, loss, way) for way in ways}
+    times = dict(zip(("adam", *ways), compare([adam_step(net, x, y, loss), *actions.values()], rounds), strict=True))
+    return {
+        "network": f"{'-'.join(map(str, sizes))} {activation}",
+        "batch": batch,
+        "parameters": parameters,
+        **{f"{name}_ms": median(found) for name, found in times.items()},
+        "iterations": actions["cg"]().iterations,
+        "taken": "direct" if natural_training_step(net, x, y, loss, "auto")().iterations == 0 else "cg",
+    }
+
+
+def natural_training_step(
+    net: CompiledNetwork, x: Tensor, y: Tensor, loss: Loss, way: Way
+) -> Callable[[], NaturalStep]:
+    """A function that takes one step, so short that the network stays what it is."""
+    own = MeanLoss(partial(loss, target=y))
+
+    def step() -> NaturalStep:
+        found = natural_step(net, x, own, way=way)
+        with torch.no_grad():
+            net.weights.sub_(found.weights, alpha=1e-9)
+            net.vertex_parameters.sub_(found.vertex_parameters, alpha=1e-9)
+        return found
+
+    return step
+
+
+def adam_step(net: CompiledNetwork, x: Tensor, y: Tensor, loss: Loss) -> Callable[[], None]:
+    """The same of fused Adam."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-9, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss(net(x), y).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = arguments_of("natural", __doc__, rounds=9).parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    report = Report("natural")
+    report.add("one step", COLUMNS, [measure(*case, options.rounds) for case in CASES])
+    report.finish(options.json)
+
+
+if __name__ == "__main__":
+    main()
