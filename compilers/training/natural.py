@@ -151,11 +151,10 @@ def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> 
         raise CompileError("In train mode batch norm couples the samples of a batch; take way='cg', or call .eval().")
     with torch.inference_mode(False):
         outputs, derivatives = jacobian(net._executor, net._state(), net._checked(x))
-    c = _flat(net, cotangent(named_outputs(net.plan, outputs)) if callable(cotangent) else cotangent).double()
-    j, samples = derivatives.double(), _samples(x)
+    samples = _samples(x)
+    c = torch.cat([v.flatten(1).t() for v in _cotangents(net, cotangent, named_outputs(net.plan, outputs), samples)])
+    c, j = c.reshape(-1).double(), derivatives.double()
     parameters, columns = j.shape
-    if c.shape != (columns,):
-        raise InputError(f"Cotangents have {len(c) // output_size(net.plan)} samples, the batch has {samples}.")
     g = torch.mv(j, c) / samples
     if columns <= parameters:
         # (J^T J / N + d I)^-1 J^T c / N = J^T (J J^T + N d I)^-1 c
@@ -186,7 +185,7 @@ def _conjugate_gradients(
     """Those of Hestenes and Stiefel, on both flat vectors as one, in the dtype of the network."""
     outputs, pull = net.vjp(x)
     samples = _samples(x)
-    made = cotangent(outputs) if callable(cotangent) else cotangent
+    made = named_outputs(net.plan, _cotangents(net, cotangent, outputs, samples))
 
     def times(vector: Tensor) -> Tensor:
         weights, vertices = _split(net, vector)
@@ -220,10 +219,13 @@ def _samples(x: Inputs) -> int:
     return count
 
 
-def _flat(net: CompiledNetwork, outputs: Any) -> Tensor:
-    """Numbers in the form of the outputs, in the order of the columns of `jacobian`."""
-    listed = [values.detach().flatten(1).t() for values in listed_outputs(net.plan, outputs)]
-    return torch.cat(listed).reshape(-1)
+def _cotangents(net: CompiledNetwork, cotangent: Any, outputs: Any, samples: int) -> list[Tensor]:
+    """Cotangents of every output layer, which are given, or made of the outputs."""
+    listed = listed_outputs(net.plan, cotangent(outputs) if callable(cotangent) else cotangent)
+    for values in listed:
+        if len(values) != samples:
+            raise InputError(f"Cotangents have {len(values)} samples, the batch has {samples}.")
+    return [values.detach() for values in listed]
 
 
 def _split(net: CompiledNetwork, vector: Tensor) -> Vectors:

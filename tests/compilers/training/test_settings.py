@@ -22,9 +22,12 @@ from netgraph.errors import DataError, OptionError
         ({"learning_rate": float("inf")}, "learning_rate"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"label_smoothing": -0.1}, "label_smoothing"),
+        ({"damping": 0.0}, "damping=0.0"),
+        ({"damping": float("inf")}, "damping=inf"),
         ({"optimizer": "adamv"}, "Did you mean 'adam"),
         ({"augment": "crop-flip"}, r"Did you mean 'crop\+flip'"),
         ({"crop_padding": 0}, "crop_padding=0"),
+        ({"optimizer": "natura"}, "Did you mean 'natural'"),
         ({"curve": "cosin"}, "Did you mean 'cosine'"),
     ],
 )
