@@ -10,7 +10,6 @@ by itself; "iterations" are those of conjugate gradients in the first step.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,7 @@ def natural_training_step(
     net: CompiledNetwork, x: Tensor, y: Tensor, loss: Loss, way: Way
 ) -> Callable[[], NaturalStep]:
     """A function that takes one step, so short that the network stays what it is."""
-    own = MeanLoss(partial(loss, target=y))
+    own = MeanLoss(lambda outputs: loss(outputs, y))
 
     def step() -> NaturalStep:
         found = natural_step(net, x, own, way=way)
@@ -112,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = arguments_of("natural", __doc__, rounds=9).parse_args(arguments)
     torch.set_num_threads(options.threads)
     report = Report("natural")
-    report.add("one step", COLUMNS, [measure(*case, options.rounds) for case in CASES])
+    records = [measure(sizes, activation, batch, options.rounds) for sizes, activation, batch in CASES]
+    report.add("one step", COLUMNS, records)
     report.finish(options.json)
 
 

@@ -20,6 +20,7 @@ from benchmarks import (
     growth_schedule,
     large,
     layers,
+    natural,
     networks,
     peers,
     soundness,
@@ -249,6 +250,14 @@ def test_growth():
     records, after = growth.measure(graph, 5, 1)
     assert after["none"] == graph.num_edges + 5 < after["selected"]
     assert {"lift", "migrate", "first step after", "whole, with the probe"} < {record["stage"] for record in records}
+
+
+def test_natural():
+    record = natural.measure((2, 3, 2), "rational", 6, 1)
+    assert (record["parameters"], record["taken"]) == (26, "direct")
+    assert record["iterations"] > 1
+    assert {"adam_ms", "direct_ms", "cg_ms"} < record.keys()
+    assert natural.measure((1, 2, 1), "relu", 3, 1)["batch"] == 3
 
 
 def test_large():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -113,7 +113,7 @@ class TangentPass:
         self._executor, self._state, self._tangents, self._training = executor, state, tangents, training
         self._primal = executor.pool.acquire(state, batch)
         with torch.no_grad():
-            self._tangent = Workspace(executor.plan, executor.pool.kernels, _tangent_state(state, tangents), batch)
+            self._tangent = Workspace(executor.plan, executor.pool.kernels, tangent_state(state, tangents), batch)
 
     def run(self, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """(value, tangent) of every output, for inputs and their tangents of shape (batch, vertices, *grid)."""
@@ -158,18 +158,32 @@ class TangentPass:
             z, t = self._primal.values[rows].clone(), self._tangent.values[rows].clone()
         else:
             z, t = maps.sums, tangent_maps.sums
-        _load_forward_mode()
-        with forward_ad.dual_level():
-            parameters = {name: _dual(v, along[name]) for name, v in arithmetic.parameters.items()}
-            dual = arithmetic(_dual(z, t), parameters, self._training)
-            value, tangent = forward_ad.unpack_dual(dual)  # type: ignore[no-untyped-call]
-            tangent = torch.zeros_like(value) if tangent is None else tangent.clone()
-            value = value.clone()
+        value, tangent = tangent_operation(arithmetic, along, z, t, training=self._training)
         if maps is not None and tangent_maps is not None:
             maps.values, tangent_maps.values = value, tangent
             value, tangent = value.flatten(1).t(), tangent.flatten(1).t()
         if not plan.output_grid:
             self._primal.values[rows], self._tangent.values[rows] = value, tangent
+
+
+def tangent_operation(
+    arithmetic: Arithmetic, along: Mapping[str, Tensor], z: Tensor, t: Tensor, *, training: bool
+) -> tuple[Tensor, Tensor]:
+    """Values of a layer and their tangents, by forward-mode differentiation of the layer alone.
+
+    Args:
+        arithmetic: of the layer.
+        along: tangents of its columns.
+        z, t: sums, and their tangents.
+        training: mode of batch norm.
+    """
+    _load_forward_mode()
+    with forward_ad.dual_level():
+        parameters = {name: _dual(v, along[name]) for name, v in arithmetic.parameters.items()}
+        dual = arithmetic(_dual(z, t), parameters, training)
+        value, tangent = forward_ad.unpack_dual(dual)  # type: ignore[no-untyped-call]
+        tangent = torch.zeros_like(value) if tangent is None else tangent.clone()
+        return value.clone(), tangent
 
 
 @cache
@@ -186,7 +200,7 @@ def _dual(value: Tensor, tangent: Tensor) -> Tensor:
     return dual
 
 
-def _tangent_state(state: State, tangents: State) -> State:
+def tangent_state(state: State, tangents: State) -> State:
     """The weights as they are, for tangents of values; biases are summed as tangents of biases."""
     weights, frozen = state.weights.detach(), state.frozen_weights.detach()
     return State(weights, tangents.vertex_parameters, state.running.detach().clone(), frozen)

@@ -74,13 +74,14 @@ class Executor:
                 given.values, given.written = x.detach().t(), False
             else:
                 write_transposed(workspace.values[layer.start : layer.stop], x)
-        self._write_biases(workspace.values, state.vertex_parameters)
+        self.write_biases(workspace.values, state.vertex_parameters)
 
     def outputs(self, workspace: Workspace) -> tuple[Tensor, ...]:
         """Copies of the values of the output layers."""
         return tuple([self._output(workspace, layer) for layer in self.plan.outputs])
 
-    def _write_biases(self, values: Tensor, vertex_parameters: Tensor) -> None:
+    def write_biases(self, values: Tensor, vertex_parameters: Tensor) -> None:
+        """Start the sums of all rows at their biases."""
         if self._unbiased:
             values[self.plan.input_rows :].zero_()
         if len(self._bias_runs) <= _RUNS:

@@ -63,7 +63,7 @@ def _seeds(plan: Plan, like: Tensor, outputs: int, samples: int) -> list[Tensor]
     sizes = [layer.width * layer.positions for layer in plan.outputs]
     return [
         part.unsqueeze(1).expand(-1, samples, -1).reshape(outputs * samples, *layer.shape)
-        for layer, part in zip(plan.outputs, unit.split(sizes, dim=1), strict=True)
+        for layer, part in zip(plan.outputs, torch.split(unit, sizes, dim=1), strict=True)
     ]
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,8 +11,10 @@ import torch
 from torch import Tensor
 
 from compilers import CompiledNetwork
+from compilers.lowering.executor import as_it_is
 from compilers.lowering.interface import listed_outputs, named_outputs
 from compilers.lowering.jacobian import couples_samples, jacobian, output_size
+from compilers.lowering.linearized import Linearized
 from netgraph.analysis import forward_flops
 from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
 
@@ -30,12 +31,13 @@ JACOBIAN_BYTES = 256 << 20
 USUAL_ITERATIONS = 20
 """So many conjugate gradients take to the usual tolerance, for the choice between the ways."""
 
-ITERATION_PRODUCTS = 4_000_000
+ITERATION_PRODUCTS = 6_000_000
 """What an iteration costs whatever its size, in products of two numbers of the direct way. Measured by
 `python -m benchmarks.natural`, on one core."""
 
-FORWARDS_PER_ITERATION = 5
-"""What one product of the Fisher matrix with a vector costs in forwards: three along the vector, two back."""
+FORWARDS_PER_STEP, FORWARDS_PER_ITERATION = 3, 4
+"""What forward and backward, and a product of the Fisher matrix with a vector, cost in forwards: the latter two along
+the vector and two back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def natural_step(
     the network gives for the batch, whichever is less; it works in float64. Conjugate gradients work in the dtype of
     the network with products of J and vectors. With P parameters, M = samples times outputs, m = min(P, M) and E edges
     times positions, the direct way is taken where P M m + m^3 / 3 products are no more than
-    20 (5 samples E + 4,000,000), which is what conjugate gradients usually take, and J is no larger than 256 MB.
+    20 (4 samples E + 6,000,000), which is what conjugate gradients usually take, and J is no larger than 256 MB.
 
     Args:
         net: the network, in the mode that it is in. In train mode batch norm couples the samples: J then is that of all
@@ -99,7 +101,7 @@ def natural_step(
     check_options(damping, iterations, tolerance)
     if way not in get_args(Way):
         raise OptionError(unknown_name("way", way, get_args(Way)))
-    with _steady(net):
+    with torch.inference_mode(False), as_it_is(net.weights.device):
         if way == "direct" or (way == "auto" and _is_small(net, x)):
             found = _direct(net, x, cotangent, damping)
             if found is not None:
@@ -122,18 +124,6 @@ def check_options(damping: float, iterations: int, tolerance: float) -> None:
         raise OptionError(f"tolerance={tolerance} is not between 0 and 1.")
 
 
-@contextmanager
-def _steady(net: CompiledNetwork) -> Iterator[None]:
-    """Keep the running statistics of batch norm, which a forward in train mode moves."""
-    running = net.running.clone()
-    try:
-        yield
-    finally:
-        if net.training:
-            with torch.no_grad():
-                net.running.copy_(running)
-
-
 def _is_small(net: CompiledNetwork, x: Inputs) -> bool:
     """Whether the direct way is possible and takes fewer products than conjugate gradients usually do."""
     plan, samples = net.plan, _samples(x)
@@ -149,8 +139,7 @@ def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> 
     """By Cholesky's factors in float64; None when the matrix has none, because it is not finite."""
     if couples_samples(net.plan, training=net.training):
         raise CompileError("In train mode batch norm couples the samples of a batch; take way='cg', or call .eval().")
-    with torch.inference_mode(False):
-        outputs, derivatives = jacobian(net._executor, net._state(), net._checked(x))
+    outputs, derivatives = jacobian(net._executor, net._state(), net._checked(x))
     samples = _samples(x)
     c = torch.cat([v.flatten(1).t() for v in _cotangents(net, cotangent, named_outputs(net.plan, outputs), samples)])
     c, j = c.reshape(-1).double(), derivatives.double()
@@ -183,16 +172,24 @@ def _conjugate_gradients(
     net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float, iterations: int, tolerance: float
 ) -> NaturalStep:
     """Those of Hestenes and Stiefel, on both flat vectors as one, in the dtype of the network."""
-    outputs, pull = net.vjp(x)
     samples = _samples(x)
-    made = named_outputs(net.plan, _cotangents(net, cotangent, outputs, samples))
+    with _linearized(net, x) as jacobian:
+        made = _cotangents(net, cotangent, named_outputs(net.plan, jacobian.outputs), samples)
 
-    def times(vector: Tensor) -> Tensor:
-        weights, vertices = _split(net, vector)
-        moved = net.jvp(x, weights=weights, vertex_parameters=vertices)[1]
-        return torch.cat(pull(moved)).div_(samples).add_(vector, alpha=damping)
+        def times(vector: Tensor) -> Tensor:
+            moved = jacobian.push(*_split(net, vector))
+            return torch.cat(jacobian.pull(moved)).div_(samples).add_(vector, alpha=damping)
 
-    g = torch.cat(pull(made)).div_(samples)
+        g = torch.cat(jacobian.pull(made)).div_(samples)
+        n, done, residual = _solved_by_products(times, g, iterations, tolerance)
+    flops = (FORWARDS_PER_STEP + FORWARDS_PER_ITERATION * done) * samples * float(forward_flops(net.graph))
+    return NaturalStep(*_split(net, n), done, residual, float(torch.dot(g, n)), flops)
+
+
+def _solved_by_products(
+    times: Callable[[Tensor], Tensor], g: Tensor, iterations: int, tolerance: float
+) -> tuple[Tensor, int, float]:
+    """(n, iterations, relative residual) of A n = g, where `times` multiplies with A."""
     n, r, p = torch.zeros_like(g), g.clone(), g.clone()
     first = left = float(torch.dot(r, r))
     done = 0
@@ -207,9 +204,11 @@ def _conjugate_gradients(
         done += 1
     if not math.isfinite(left):
         n.fill_(math.nan)
-    residual = math.sqrt(left / first) if first else 0.0
-    flops = (3.0 + FORWARDS_PER_ITERATION * done) * samples * forward_flops(net.graph)
-    return NaturalStep(*_split(net, n), done, residual, float(torch.dot(g, n)), flops)
+    return n, done, math.sqrt(left / first) if first else 0.0
+
+
+def _linearized(net: CompiledNetwork, x: Inputs) -> Linearized:
+    return Linearized(net._executor, net._state(), net._checked(x), training=net.training)
 
 
 def _samples(x: Inputs) -> int:

@@ -88,7 +88,9 @@ def test_an_epoch_counts_what_natural_gradients_take(conjugate_gradients):
     assert state.costs["training"] == state.history[0]["flops"]
 
 
-def test_what_a_method_watches_is_what_an_ordinary_backward_shows():
+@pytest.mark.parametrize("small", [True, False])
+def test_what_a_method_watches_is_what_an_ordinary_backward_shows(small, monkeypatch):
+    monkeypatch.setattr(natural, "_is_small", lambda net, x: small)
     data = digits()
     watches = {"vertex_signals": {}, "edge_gradients": {}}
     found = []
@@ -244,6 +246,17 @@ def test_coupled_samples_have_no_direct_way():
     assert natural_step(net, x, cotangent).iterations
     assert torch.equal(net.running, running)
     assert natural_step(net.eval(), x, cotangent).iterations == 0
+
+
+def test_autocast_and_inference_mode_change_nothing():
+    net = lower(ng.mlp([3, 6, 2], activation="rational"))
+    x, cotangent = torch.randn(9, 3), torch.randn(9, 2)
+    for way in ("direct", "cg"):
+        expected = natural_step(net, x, cotangent, way=way)
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode():
+            found = natural_step(net, x, cotangent, way=way)
+        assert torch.equal(found.weights, expected.weights)
+    net(x).sum().backward()
 
 
 @pytest.mark.parametrize("small", [True, False])
