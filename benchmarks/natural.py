@@ -20,7 +20,7 @@ from torch.nn import functional
 import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, compare, median
 from compilers import CompiledNetwork, lower
-from compilers.lowering.jacobian import output_size
+from compilers.lowering.jacobian import jacobian_bytes
 from compilers.training import NaturalStep, natural_step
 from compilers.training.evaluate import Loss
 from compilers.training.natural import JACOBIAN_BYTES, MeanLoss, Way
@@ -65,14 +65,14 @@ def measure(sizes: Sequence[int], activation: str, batch: int, rounds: int) -> d
     classes = sizes[-1] > 1
     y = torch.randint(sizes[-1], (batch,)) if classes else torch.randn(batch, 1)
     loss = functional.cross_entropy if classes else functional.mse_loss
-    parameters, columns = len(net.weights) + len(net.vertex_parameters), batch * output_size(net.plan)
-    ways: list[Way] = ["cg", "direct"] if 8 * parameters * columns <= JACOBIAN_BYTES else ["cg"]
+    fits = jacobian_bytes(net.plan, batch, 4) <= JACOBIAN_BYTES
+    ways: list[Way] = ["cg", "direct"] if fits else ["cg"]
     actions = {way: natural_training_step(net, x, y, loss, way) for way in ways}
     times = dict(zip(("adam", *ways), compare([adam_step(net, x, y, loss), *actions.values()], rounds), strict=True))
     return {
         "network": f"{'-'.join(map(str, sizes))} {activation}",
         "batch": batch,
-        "parameters": parameters,
+        "parameters": len(net.weights) + len(net.vertex_parameters),
         **{f"{name}_ms": median(found) for name, found in times.items()},
         "iterations": actions["cg"]().iterations,
         "taken": "direct" if natural_training_step(net, x, y, loss, "auto")().iterations == 0 else "cg",

@@ -26,6 +26,19 @@ def couples_samples(plan: Plan, *, training: bool) -> bool:
     return training and any(layer.norm == "batch" for layer in plan.layers)
 
 
+def jacobian_bytes(plan: Plan, samples: int, size: int) -> int:
+    """Memory that `jacobian` takes with numbers of `size` bytes, one copy of the result in float64 included."""
+    parameters = plan.num_slots + plan.num_vertex_slots
+    maps = [(layer, block) for layer in plan.layers for block in layer.blocks if block.geometry is not None]
+    patches = max(
+        (block.geometry.taps * plan.layers[block.source].width * (block.geometry.positions + layer.width)
+         for layer, block in maps if block.geometry is not None),
+        default=0,
+    )  # fmt: skip
+    each = parameters * (8 + 2 * size) + (3 * plan.floats_per_sample + patches) * size
+    return samples * output_size(plan) * each
+
+
 def jacobian(executor: Executor, state: State, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
     """Outputs, and (parameters, outputs * samples) derivatives of them, where batch norm takes running statistics.
 

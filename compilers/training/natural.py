@@ -13,7 +13,7 @@ from torch import Tensor
 from compilers import CompiledNetwork
 from compilers.lowering.executor import as_it_is
 from compilers.lowering.interface import listed_outputs, named_outputs
-from compilers.lowering.jacobian import couples_samples, jacobian, output_size
+from compilers.lowering.jacobian import couples_samples, jacobian, jacobian_bytes, output_size
 from compilers.lowering.linearized import Linearized
 from netgraph.analysis import forward_flops
 from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
@@ -26,7 +26,7 @@ DAMPING, ITERATIONS, TOLERANCE = 0.1, 100, 1e-5
 """Those of the paper's experiments."""
 
 JACOBIAN_BYTES = 256 << 20
-"""What the Jacobian of a batch may take at most, in float64, for the direct way."""
+"""What assembling the Jacobian of a batch may take at most, for the direct way to be taken by itself."""
 
 USUAL_ITERATIONS = 20
 """So many conjugate gradients take to the usual tolerance, for the choice between the ways."""
@@ -48,7 +48,7 @@ class NaturalStep:
         weights: (slots,) part of the edge weights; pads have 0.
         vertex_parameters: (vertex slots,) part of the vertex parameters.
         iterations: of conjugate gradients; 0 when it was solved directly.
-        residual: length of (F + damping I) n - g, over that of g.
+        residual: length of (F + damping I) n - g, over that of g; as conjugate gradients keep account of it.
         score: g^T n: the loss falls by so much times the length of the step, for a short one.
         flops: floating-point operations that it took.
     """
@@ -78,9 +78,10 @@ def natural_step(
 
     The direct way assembles J of all samples, and solves with as many unknowns as there are parameters, or numbers that
     the network gives for the batch, whichever is less; it works in float64. Conjugate gradients work in the dtype of
-    the network with products of J and vectors. With P parameters, M = samples times outputs, m = min(P, M) and E edges
-    times positions, the direct way is taken where P M m + m^3 / 3 products are no more than
-    20 (4 samples E + 6,000,000), which is what conjugate gradients usually take, and J is no larger than 256 MB.
+    the network with products of J and vectors. With P parameters, O outputs, N samples, M = N O, m = min(P, M) and E
+    edges times positions, the direct way is taken where its P M m + m^3 / 3 + 3 O N E products of two numbers are no
+    more than the 20 (4 N E + 6,000,000) that conjugate gradients usually take, and its memory is no more than 256 MB.
+    Where the matrix has no factors, as when numbers are not finite, conjugate gradients have the last word.
 
     Args:
         net: the network, in the mode that it is in. In train mode batch norm couples the samples: J then is that of all
@@ -127,12 +128,14 @@ def check_options(damping: float, iterations: int, tolerance: float) -> None:
 def _is_small(net: CompiledNetwork, x: Inputs) -> bool:
     """Whether the direct way is possible and takes fewer products than conjugate gradients usually do."""
     plan, samples = net.plan, _samples(x)
-    parameters, columns = plan.num_slots + plan.num_vertex_slots, samples * output_size(plan)
-    if couples_samples(plan, training=net.training) or 8 * parameters * columns > JACOBIAN_BYTES:
+    if couples_samples(plan, training=net.training):
         return False
-    less = min(parameters, columns)
-    iteration = FORWARDS_PER_ITERATION * samples * forward_flops(net.graph) / 2 + ITERATION_PRODUCTS
-    return parameters * columns * less + less**3 / 3 <= USUAL_ITERATIONS * iteration
+    if jacobian_bytes(plan, samples, net.weights.element_size()) > JACOBIAN_BYTES:
+        return False
+    parameters, columns = plan.num_slots + plan.num_vertex_slots, samples * output_size(plan)
+    less, forward = min(parameters, columns), samples * forward_flops(net.graph) / 2
+    direct = parameters * columns * less + less**3 / 3 + FORWARDS_PER_STEP * output_size(plan) * forward
+    return direct <= USUAL_ITERATIONS * (FORWARDS_PER_ITERATION * forward + ITERATION_PRODUCTS)
 
 
 def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> NaturalStep | None:

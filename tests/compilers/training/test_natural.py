@@ -11,7 +11,8 @@ from senn_graph import golden_data, golden_net, golden_order
 
 import netgraph as ng
 from compilers import lower
-from compilers.training import NaturalGradient, natural_step
+from compilers.lowering.jacobian import jacobian_bytes, output_size
+from compilers.training import NaturalGradient, natural, natural_step
 from netgraph import testing
 
 EXACT = EXPECTED["exact"]
@@ -182,3 +183,32 @@ def test_random_graphs_take_the_step_of_finite_differences(data, kind):
         found = np.concatenate([step.weights.numpy()[slots], step.vertex_parameters.numpy()])
         scale = max(1.0, np.abs(expected).max(initial=0), np.abs(j).max(initial=0) ** 2)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * scale)
+
+
+# ---- which way ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch", "direct"),
+    [((1, 10, 1), 50, True), ((2, 3, 3, 2), 200, True), ((1, 20, 1), 1000, True), ((64, 64, 10), 128, False)],
+)
+def test_small_networks_are_solved_directly(sizes, batch, direct, monkeypatch):
+    net = lower(ng.mlp(sizes, activation="rational"))
+    x = torch.zeros(batch, sizes[0])
+    assert natural._is_small(net, x) == direct
+    monkeypatch.setattr(natural, "JACOBIAN_BYTES", 1000)
+    assert not natural._is_small(net, x)
+
+
+def test_patches_count_as_memory():
+    net = lower(random_map_graph(0))
+    assert jacobian_bytes(net.plan, 8, 4) == 8 * jacobian_bytes(net.plan, 1, 4)
+    assert jacobian_bytes(net.plan, 1, 4) > output_size(net.plan) * 12 * (
+        net.plan.num_slots + net.plan.num_vertex_slots
+    )
+
+
+def test_without_factors_the_result_is_not_finite():
+    net = lower(ng.mlp([2, 3, 1], activation="rational"))
+    step = natural_step(net, torch.full((4, 2), torch.nan), torch.ones(4, 1))
+    assert not torch.isfinite(step.weights).any()
