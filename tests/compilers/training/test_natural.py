@@ -12,6 +12,7 @@ from senn_graph import golden_data, golden_net, golden_order
 import netgraph as ng
 from compilers import lower
 from compilers.lowering.jacobian import jacobian_bytes, output_size
+from compilers.lowering.linearized import Linearized
 from compilers.training import NaturalGradient, natural, natural_step
 from netgraph import testing
 
@@ -116,6 +117,35 @@ def test_both_ways_give_the_dense_solution(name):
         assert step.score == pytest.approx(gradient @ expected, rel=1e-8)
         assert step.residual < 1e-8
     assert direct.iterations == 0 < found.iterations
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 2, 4])
+def test_in_train_mode_batch_norm_couples_samples(seed):
+    graph = GRAPHS["batch norm"] if seed is None else random_map_graph(seed, norms=("batch",), activations=("tanh",))
+    net = lower(graph, dtype=torch.float64)
+    x = {key: torch.from_numpy(values) for key, values in inputs_of(graph, 4).items()}
+    cotangent = random_cotangent(net(x))
+    running = net.running.clone()
+    step = natural_step(net, x, cotangent, tolerance=1e-12, iterations=3000)
+    assert step.iterations
+    assert torch.equal(net.running, running)
+    expected, _ = dense_step(net, x, cotangent, 0.1)
+    np.testing.assert_allclose(flat(step), expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+def test_two_products_at_a_time_have_buffers_of_their_own():
+    net = lower(rational_graph(), dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 3, dtype=torch.float64, generator=generator)
+    expected = natural_step(net, x, torch.ones(5, 2, dtype=torch.float64), way="cg")
+    outputs = net(x)
+    held = Linearized(net._executor, net._state(), [x.flip(0)], training=True)
+    step = natural_step(net, x, torch.ones(5, 2, dtype=torch.float64), way="cg")
+    assert torch.equal(step.weights, expected.weights)
+    pulled = held.pull([torch.ones(5, 2, dtype=torch.float64)])
+    held.close()
+    outputs.sum().backward()
+    torch.testing.assert_close(pulled[0], net.weights.grad)
 
 
 def padded(graph):
