@@ -31,8 +31,8 @@ JACOBIAN_BYTES = 256 << 20
 USUAL_ITERATIONS = 20
 """So many conjugate gradients take to the usual tolerance, for the choice between the ways."""
 
-ITERATION_PRODUCTS = 6_000_000
-"""What an iteration costs whatever its size, in products of two numbers of the direct way. Measured by
+LAYER_PRODUCTS = 2_500_000
+"""What an iteration costs for every layer whatever its size, in products of the direct way. Measured by
 `python -m benchmarks.natural`, on one core."""
 
 FORWARDS_PER_STEP, FORWARDS_PER_ITERATION = 3, 4
@@ -78,9 +78,10 @@ def natural_step(
 
     The direct way assembles J of all samples, and solves with as many unknowns as there are parameters, or numbers that
     the network gives for the batch, whichever is less; it works in float64. Conjugate gradients work in the dtype of
-    the network with products of J and vectors. With P parameters, O outputs, N samples, M = N O, m = min(P, M) and E
-    edges times positions, the direct way is taken where its P M m + m^3 / 3 + 3 O N E products of two numbers are no
-    more than the 20 (4 N E + 6,000,000) that conjugate gradients usually take, and its memory is no more than 256 MB.
+    the network with products of J and vectors. With P parameters, O outputs, N samples, M = N O, m = min(P, M), E
+    edges times positions and L layers that are no inputs, the direct way is taken where its P M m + m^3 / 3 + 3 O N E
+    products of two numbers are no more than the 20 (4 N E + 2,500,000 L) that conjugate gradients are worth, and its
+    memory is no more than 256 MB.
     Where the matrix has no factors, as when numbers are not finite, conjugate gradients have the last word.
 
     Args:
@@ -135,7 +136,8 @@ def _is_small(net: CompiledNetwork, x: Inputs) -> bool:
     parameters, columns = plan.num_slots + plan.num_vertex_slots, samples * output_size(plan)
     less, forward = min(parameters, columns), samples * forward_flops(net.graph) / 2
     direct = parameters * columns * less + less**3 / 3 + FORWARDS_PER_STEP * output_size(plan) * forward
-    return direct <= USUAL_ITERATIONS * (FORWARDS_PER_ITERATION * forward + ITERATION_PRODUCTS)
+    layers = len(plan.layers) - len(plan.inputs)
+    return direct <= USUAL_ITERATIONS * (FORWARDS_PER_ITERATION * forward + LAYER_PRODUCTS * layers)
 
 
 def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> NaturalStep | None:

@@ -220,7 +220,14 @@ def test_random_graphs_take_the_step_of_finite_differences(data, kind):
 
 @pytest.mark.parametrize(
     ("sizes", "batch", "direct"),
-    [((1, 10, 1), 50, True), ((2, 3, 3, 2), 200, True), ((1, 20, 1), 1000, True), ((64, 64, 10), 128, False)],
+    [
+        ((1, 10, 1), 50, True),
+        ((2, 3, 3, 2), 200, True),
+        ((1, 20, 1), 1000, True),
+        ((2, 16, 16, 2), 200, True),
+        ((64, 10), 32, False),
+        ((64, 64, 10), 128, False),
+    ],
 )
 def test_small_networks_are_solved_directly(sizes, batch, direct, monkeypatch):
     net = lower(ng.mlp(sizes, activation="rational"))
