@@ -31,7 +31,7 @@ def dense(domain: tuple[float, float], activation: str = "relu") -> Graph:
     b = GraphBuilder(seed=2)
     b.input("x", 4, domain=domain)
     b.layer("a", 5, activation=activation)
-    b.layer("b", 4, activation=activation)
+    b.layer("b", 3, activation=activation)
     b.output("y", 3)
     b.dense("x", "a", density=0.8)
     b.dense("a", "b", density=0.8)
@@ -94,6 +94,9 @@ def _with_thirds(graph: Graph) -> Graph:
     return apply(SplitVertices(parts=3, noise=0.5), graph, probe=None).graph
 
 
+_K = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
+_S = np.array([0.25, -0.5, 1.0])
+
 CASES: tuple[tuple[str, Rule, Prepare], ...] = (
     ("split edges", SplitEdges(), _as_is),
     ("split edges, without crossing edges", SplitEdges(cross="none"), _as_is),
@@ -107,6 +110,7 @@ CASES: tuple[tuple[str, Rule, Prepare], ...] = (
     ("add edges of weight U(-0.1, 0.1)", AddEdges(spread=0.1), _as_is),
     ("add skip links", AddSkip(), _as_is),
     ("widen layers, outgoing weights 0", WidenLayer(count=2), _as_is),
+    ("widen layers, given biases", WidenLayer(count=2, values={"bias": _S[:2]}), _as_is),
     ("widen layers, incoming weights 0", WidenLayer(count=2, init="incoming zero"), _as_is),
     ("widen layers by copies", WidenLayer(count=2, init="duplicate"), _as_is),
     ("split vertices in two", SplitVertices(), _as_is),
@@ -116,6 +120,7 @@ CASES: tuple[tuple[str, Rule, Prepare], ...] = (
     ("insert PReLU layers", InsertLayer(activation="prelu"), _as_is),
     ("insert rational layers", InsertLayer(activation="rational"), _as_is),
     ("insert layers of K and its inverse", InsertLayer(mix="orthogonal"), _as_is),
+    ("insert layers of a given K, with a shift", InsertLayer(matrix=_K, shift=_S), _as_is),
     ("prune edges of weight 0", PruneEdges(), _with_zeros),
     ("prune edges", PruneEdges(below=0.2), _as_is),
     ("remove dead vertices", PruneVertices(), _with_dead),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from netgraph.errors import OptionError, RewriteError, unknown_name
-from netgraph.graph import Identity, Link
+from netgraph.graph import Conv2d, Identity, Layer, Link
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, VertexRows, layer, link
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
+
+FLOOR_DOUBLE, FLOOR_SINGLE = 1e-3, 1e-1
+"""Part of the mean singular value below which those of a given matrix are raised, by how weights are stored."""
 
 STARTS = {"relu": {}, "identity": {}, "prelu": {"slope": 1.0}, "rational": {"v": 0.0, "c": 0.0, "l": 1.0}}
 """Activations of an inserted layer, with the vertex parameters at which they keep the values that they see."""
@@ -30,18 +33,31 @@ class InsertLayer(Rule):
     rounding** of K^-1 W. SENN's rational activation at v = c = 0, l = 1 is t / sqrt(1 + 1e-8), 5e-9 less than t:
     **exact up to rounding** of float32 weights, **bounded** in float64.
 
-    Links of wires, without edges, and for a mix with frozen edges are left alone.
+    K and a shift s can be given: the new layer then has a vertex for every vertex of the source and holds p K + s, the
+    target takes over K^-1 W and b - s K^-1 W: **exact up to rounding**. That is the depth proposal of SENN, whose
+    search finds K and s. Singular values of K that are too small to invert are raised first.
+
+    Links of wires, without edges, and with K links with frozen edges are left alone. K is for links whose source has as
+    many vertices as K has rows; a shift is for targets with a bias, and not for padded links, behind which it is 0.
 
     Attributes:
         activation: "identity", "relu" (for sources that are never negative), "prelu" or "rational".
         mix: "none" for K = 1, "orthogonal" for a random rotation, "random" for normal entries, their singular values
-            clipped from below to a tenth of their mean (SENN: a thousandth).
+            clipped from below to a tenth of their mean.
+        matrix: K, (vertices of the source, vertices of the new layer), instead of a mix.
+        shift: s, (vertices of the new layer,), with a matrix; 0 by default.
+        floor: part of the mean singular value of `matrix` below which singular values are raised. By default .001 as in
+            SENN where weights are stored in float64, and .1 in float32: K^-1 W is rounded, and with .001 outputs of
+            networks of width 100 move by up to 2e-6 of their range, with .1 by 1e-7 (measured on random K).
         full: whether to add the edges that are missing between source and new layer, at weight 0; a mix has all.
         max_edges: refuse a rewrite that would make more edges than this.
     """
 
     activation: Literal["identity", "relu", "prelu", "rational"] = "identity"
     mix: Literal["none", "orthogonal", "random"] = "none"
+    matrix: Array | None = field(default=None, compare=False)
+    shift: Array | None = field(default=None, compare=False)
+    floor: float | None = None
     full: bool = False
     max_edges: int = MAX_CROSSING
 
@@ -52,10 +68,38 @@ class InsertLayer(Rule):
             raise OptionError(unknown_name("activation", self.activation, STARTS))
         if self.mix not in ("none", "orthogonal", "random"):
             raise OptionError(f"mix={self.mix!r} is not 'none', 'orthogonal' or 'random'.")
-        if self.mix != "none" and self.activation == "relu":
-            raise OptionError(f"mix={self.mix!r} makes negative values, which relu cuts off; use another activation.")
+        if self._mixes and self.activation == "relu":
+            told = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
+            raise OptionError(f"{told} makes negative values, which relu cuts off; use another activation.")
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
+        self._check_given()
+
+    def _check_given(self) -> None:
+        """What is given of K, s and the floor."""
+        if self.matrix is None:
+            if self.shift is not None or self.floor is not None:
+                raise OptionError("A shift or floor is given without a matrix; give the matrix K as well.")
+            return
+        if self.mix != "none":
+            raise OptionError(f"matrix and mix={self.mix!r} are both given; give one of them.")
+        n = len(self.matrix) if np.ndim(self.matrix) else 0
+        if np.shape(self.matrix) != (n, n) or not n or not np.isfinite(self.matrix).all() or not np.any(self.matrix):
+            raise OptionError(
+                f"matrix has shape {np.shape(self.matrix)}; it is square, with finite values, not all of them 0."
+            )
+        if self.shift is not None and (np.shape(self.shift) != (n,) or not np.isfinite(self.shift).all()):
+            raise OptionError(f"shift has shape {np.shape(self.shift)}, expected ({n},) with finite values.")
+        if self.floor is not None and not 0 < self.floor <= 1:
+            raise OptionError(f"floor={self.floor} is refused; it is above 0 and at most 1.")
+
+    @property
+    def _mixes(self) -> bool:
+        return self.mix != "none" or self.matrix is not None
+
+    @property
+    def _shifts(self) -> bool:
+        return self.shift is not None and bool(np.any(self.shift))
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Links that can be taken over, and for ReLU sources that are never negative."""
@@ -67,7 +111,14 @@ class InsertLayer(Rule):
         if self.activation == "relu":
             signed = np.bincount(edges.link[~graph.vertices.nonnegative[edges.source_row]], minlength=len(graph.links))
             named["sources are never negative"] = signed[m.k.rows] == 0
-        if self.mix != "none":
+        if self.matrix is not None:
+            named["source has as many vertices as the matrix has rows"] = np.array(
+                [len(x) == len(self.matrix) for x in m.p], dtype=bool
+            )
+        if self._shifts:
+            named["target of a shift has a bias"] = np.array(["bias" in x.values for x in m.c], dtype=bool)
+            named["link of a shift has no padding"] = np.array([not _padded(k) for k in m.k], dtype=bool)
+        if self._mixes:
             frozen = np.bincount(edges.link[edges.frozen], minlength=len(graph.links))
             named["link has no frozen edges"] = frozen[m.k.rows] == 0
         return named
@@ -79,44 +130,58 @@ class InsertLayer(Rule):
                 f"Inserting {len(m):,} layers would make {edges:,} edges, more than max_edges={self.max_edges:,}; "
                 "select fewer links or raise the cap."
             )
+        moved: dict[int, Array] = {}
         for row, k, source in zip(m.k.rows, m.k, m.p, strict=True):
             old = LinkRows(m.graph, np.array([row])).edges
             offset = m.graph.vertices.offset(k.source)
-            used, which = np.unique(k.src, return_inverse=True)
+            used, which = self._used(k, source)
             parents = rw.vertices(rows=offset + used)
+            values = STARTS[self.activation] | ({} if self.shift is None else {"bias": self.shift})
             n = rw.add_layer(
                 len(used), activation=self.activation, name="insert", grid=source.output_grid,
-                dtype=old.weight.dtype, values=STARTS[self.activation],
+                dtype=old.weight.dtype, values=values,
             )  # fmt: skip
             children = rw.vertices(rows=m.graph.vertices.offset(k.target) + k.dst)
-            if self.mix == "none":
+            if not self._mixes:
                 rw.connect(parents, n, weight=1.0)
                 rw.connect(n.take(which), children, weight=k.weight, tap=k.tap, kind=k.kind, port=k.port,
                            frozen=k.frozen)  # fmt: skip
             else:
-                self._mix(rw, k, parents, n, which)
-            if self.full and self.mix == "none":
+                shifted = self._mix(rw, k, parents, n, which)
+                moved[k.target] = moved.get(k.target, 0.0) + shifted
+            if self.full and not self._mixes:
                 rw.connect_all(parents, n, weight=0.0)
             rw.remove(old)
+        if self._shifts:
+            for i, shifted in moved.items():
+                start = m.graph.vertices.offset(i)
+                target = rw.vertices(rows=np.arange(start, start + len(shifted)))
+                rw.set_bias(target, m.graph.layer(i).bias - shifted)
+
+    def _used(self, k: Link, source: Layer) -> tuple[Array, Array]:
+        """Rows of the source that the new layer reads, and which of them is the source of each edge."""
+        if self.matrix is not None:
+            return np.arange(len(source)), k.src
+        used, which = np.unique(k.src, return_inverse=True)
+        return used, which
 
     def count_edges(self, m: Matches) -> int:
-        """How many edges inserting layers on these links would make."""
+        """Number of edges that inserting layers on these links would make."""
         total = 0
-        for k in m.k:
-            size = len(np.unique(k.src))
-            mixed = self.mix != "none"
-            total += size * size if mixed or self.full else size
-            total += size * len(np.unique(_cells(k))) if mixed else len(k)
+        for k, source in zip(m.k, m.p, strict=True):
+            size = len(self._used(k, source)[0])
+            total += size * size if self._mixes or self.full else size
+            total += size * len(np.unique(_cells(k))) if self._mixes else len(k)
         return total
 
-    def _mix(self, rw: Rewriter, k: Link, parents: VertexRows, n: NewVertices, which: Array) -> None:
-        """Edges of K from the source, edges of K^-1 W to every target and tap that the link reaches."""
+    def _mix(self, rw: Rewriter, k: Link, parents: VertexRows, n: NewVertices, which: Array) -> Array:
+        """Edges of K from the source, edges of K^-1 W to every target and tap that the link reaches.
+
+        Returns s K^-1 W over all taps, (vertices of the target,): by how much the new layer's shift raises its sums.
+        """
         size = len(n)
-        matrix = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size))
-        left, values, right = np.linalg.svd(matrix)
-        floor = np.maximum(values, 0.1 * values.mean()) if self.mix == "random" else np.ones(size)
-        stored = ((left * floor) @ right).astype(rw.graph.edges.weight.dtype)  # what is stored is what is inverted
-        matrix = stored.astype(np.float64)
+        dtype = rw.graph.edges.weight.dtype
+        matrix = self._matrix(rw, size).astype(dtype).astype(np.float64)  # what is stored is what is inverted
         cells, column = np.unique(_cells(k), return_inverse=True)
         weight = np.zeros((size, len(cells)))
         weight[which, column] = k.weight
@@ -127,6 +192,22 @@ class InsertLayer(Rule):
         children = rw.vertices(rows=rw.graph.vertices.offset(k.target) + dst)
         from_new = n.take(np.repeat(np.arange(size), len(cells)))
         rw.connect(from_new, children, weight=weight.ravel(), tap=tap, kind=k.kind, port=k.port)
+        shift = np.zeros(size) if self.shift is None else np.asarray(self.shift).astype(dtype).astype(np.float64)
+        stored = weight.astype(dtype).astype(np.float64)
+        return np.bincount(cells // k.kind.taps, shift @ stored, minlength=len(rw.graph.layer(k.target)))
+
+    def _matrix(self, rw: Rewriter, size: int) -> Array:
+        """K with its singular values clipped, before it is rounded to be stored."""
+        given = self.matrix
+        matrix = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size)) if given is None else np.asarray(given, float)
+        left, values, right = np.linalg.svd(matrix)
+        floor = 0.1
+        if given is not None:
+            double = rw.graph.edges.weight.dtype == np.float64
+            floor = self.floor or (FLOOR_DOUBLE if double else FLOOR_SINGLE)
+        clipped = np.maximum(values, floor * values.mean()) if self.mix != "orthogonal" else np.ones(size)
+        result: Array = (left * clipped) @ right
+        return result
 
     def claim(self, m: Matches) -> Level | None:
         """Exact, unless a mix is rounded or the activation is not quite the identity."""
@@ -135,9 +216,14 @@ class InsertLayer(Rule):
             return "bounded" if double else "exact up to rounding"
         # A rotation of one vertex is a sign.
         signs = self.mix == "orthogonal" and all(len(np.unique(k.src)) == 1 for k in m.k)
-        return "exact" if self.mix == "none" or signs else "exact up to rounding"
+        return "exact" if not self._mixes or signs else "exact up to rounding"
 
 
 def _cells(k: Link) -> Array:
     """Target row and tap of every edge, as one number."""
     return np.asarray(k.dst.astype(np.int64) * k.kind.taps + k.tap)
+
+
+def _padded(k: Link) -> bool:
+    """Whether the link reads zeros from outside the grid, where a shift of its source does not arrive."""
+    return isinstance(k.kind, Conv2d) and k.kind.padding != (0, 0)

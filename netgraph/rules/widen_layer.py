@@ -27,8 +27,9 @@ class WidenLayer(Rule):
 
     In train and in eval mode, whatever the init:
 
-    * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in), outgoing ones are 0 and receive gradient
-      from the first step.
+    * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in) or given, outgoing ones are 0 and receive
+      gradient from the first step. Biases and parameters of norm and activation can be given too (the width proposal
+      of SENN, whose search finds them).
     * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given, incoming ones are 0. The
       new vertices have the value f(0), so layers whose activation does not map 0 to 0 are refused. They learn only
       where it has a slope at 0, which ReLU as it is trained has not.
@@ -36,14 +37,16 @@ class WidenLayer(Rule):
       is shared out among a vertex and its copies (Net2WiderNet, Chen et al. 2016, section 3.1). Copies are drawn
       as evenly as possible, where the paper draws with replacement.
 
-    New vertices are joined to all neighbours, copies to those of their vertex; biases are 0, norms start at scale 1 and
-    shift 0, copies have those of their vertex. Layers that are widened at once stay apart at their new vertices.
+    New vertices are joined to all neighbours, copies to those of their vertex; biases are 0 and norms start at scale 1
+    and shift 0 unless given, copies have those of their vertex. Layers that are widened at once stay apart at their new
+    vertices.
 
     A residual group (see `tied_layers`) widens as a whole when one of its layers is matched, and once however many
     are: wires of weight 1 join the i-th new vertices of its layers, and its trainable links reach from new vertices
     to new ones with weight 0. Wires that tie nothing, such as a strided shortcut, get no company. A group is refused
     with a layer under layer norm (new vertices change what the old ones are normalised by) and with an input or
-    output layer. "duplicate" refuses every layer with identity wires, whose weight 1 cannot be shared out.
+    output layer, and where values are given, which are for the vertices of one layer. "duplicate" refuses every layer
+    with identity wires, whose weight 1 cannot be shared out.
 
     Attributes:
         count: vertices to add to each layer, and to those that are tied to it.
@@ -52,12 +55,19 @@ class WidenLayer(Rule):
             rest; without it training changes vertex and copy alike. From 0 to 1.
         outgoing: with "incoming zero", the outgoing weights by link (source id, target id, port), each of shape
             (count, vertices of the target, taps) with finite values; links that are not named are drawn.
+        incoming: with "outgoing zero", the incoming weights by link, each of shape (count, vertices of the source,
+            taps) with finite values; links that are not named are drawn.
+        values: with "outgoing zero", vertex columns of the new vertices, such as "bias" or the "v", "c", "l" of the
+            rational activation, each of shape (count,) with finite values; for layers that have these columns. Others
+            start as usual.
     """
 
     count: int = 1
     init: Literal["outgoing zero", "incoming zero", "duplicate"] = "outgoing zero"
     noise: float = 0.0
     outgoing: Mapping[LinkKey, Array] | None = field(default=None, compare=False)
+    incoming: Mapping[LinkKey, Array] | None = field(default=None, compare=False)
+    values: Mapping[str, Array] | None = field(default=None, compare=False)
 
     pattern = layer("l", role="hidden")
 
@@ -70,9 +80,18 @@ class WidenLayer(Rule):
             raise OptionError(f"noise={self.noise} is refused; it is from 0 to 1, and 0 unless init='duplicate'.")
         if self.outgoing is not None and self.init != "incoming zero":
             raise OptionError(f"outgoing weights are given, but init={self.init!r}; they need init='incoming zero'.")
+        for name in ("incoming", "values"):
+            if getattr(self, name) is not None and self.init != "outgoing zero":
+                raise OptionError(f"{name} is given, but init={self.init!r}; it needs init='outgoing zero'.")
+        for name, given in (self.values or {}).items():
+            if np.shape(given) != (self.count,) or not np.isfinite(given).all():
+                raise OptionError(
+                    f"values[{name!r}] has shape {np.shape(given)}, expected ({self.count},), one for each new vertex, "
+                    "with finite values."
+                )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """All of the group hidden and without layer norm; f(0) = 0 for "incoming zero", no wires for "duplicate"."""
+        """All of the group hidden and without layer norm; what the init and given values need of a layer."""
         named = {
             "group has no layer norm": _all_of_group(m, lambda x: x.norm != "layer"),
             "group has no input or output layer": _all_of_group(m, lambda x: x.role == "hidden"),
@@ -82,6 +101,12 @@ class WidenLayer(Rule):
         if self.init == "duplicate":
             wires = {end for k in m.graph.links if isinstance(k.kind, Identity) for end in (k.source, k.target)}
             named["layer has no identity wires"] = ~np.isin(m.l.id, list(wires))
+        if self.values:
+            alone = [group[0] for group in tied_layers(m.graph) if len(group) == 1]
+            named["layer with given values is tied to no other"] = np.isin(m.l.id, alone)
+            named["layer has the columns of the given values"] = np.array(
+                [set(self.values) <= set(x.values) for x in m.l], dtype=bool
+            )
         return named
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
@@ -91,16 +116,16 @@ class WidenLayer(Rule):
             return
         graph, groups = m.graph, _groups(m)
         layers = sorted({i for x in m.l.id.tolist() for i in groups[x]})
-        self._check_outgoing(graph, layers)
-        added = {i: rw.add_vertices(graph.layer(i), self.count) for i in layers}
+        self._check_given(graph, layers)
+        values = {name: np.asarray(given) for name, given in (self.values or {}).items()}
+        added = {i: rw.add_vertices(graph.layer(i), self.count, **values) for i in layers}
         for i, new in added.items():
             for k in graph.incoming[i]:
                 if isinstance(k.kind, Identity):
                     if ties(graph, k):
                         rw.connect(added[k.source], new, weight=1.0, kind=k.kind, port=k.port, frozen=True)
                     continue
-                size = len(graph.layer(k.source)) * self.count * k.kind.taps
-                weight = self._draw(rw, k, size) if self.init == "outgoing zero" else 0.0
+                weight = self._incoming(rw, k) if self.init == "outgoing zero" else 0.0
                 rw.connect_all(rw.vertices(graph.layer(k.source)), new, weight=weight, kind=k.kind, port=k.port)
                 if k.source in groups[i]:
                     rw.connect_all(added[k.source], new, weight=0.0, kind=k.kind, port=k.port)
@@ -116,19 +141,29 @@ class WidenLayer(Rule):
             return np.asarray((self.outgoing or {})[link.key]).transpose(1, 0, 2).ravel()
         return self._draw(rw, link, len(rw.graph.layer(link.target)) * self.count * link.kind.taps)
 
-    def _check_outgoing(self, graph: Graph, layers: list[int]) -> None:
-        known = {k.key: k for i in layers for k in graph.outgoing[i] if not isinstance(k.kind, Identity)}
-        for key, given in (self.outgoing or {}).items():
-            if key not in known:
-                raise RewriteError(
-                    f"outgoing names {key}, which is no link with weights out of a layer that is widened."
-                )
-            shape = (self.count, len(graph.layer(key[1])), known[key].kind.taps)
-            if np.shape(given) != shape or not np.isfinite(given).all():
-                raise RewriteError(
-                    f"outgoing[{key}] has shape {np.shape(given)}, expected {shape}, (new vertices, targets, taps), "
-                    "with finite values."
-                )
+    def _incoming(self, rw: Rewriter, link: Link) -> Array:
+        """Weights from the old vertices of the source to the new ones, in the order of `Rewriter.connect_all`."""
+        if link.key in (self.incoming or {}):
+            return np.asarray((self.incoming or {})[link.key]).ravel()
+        return self._draw(rw, link, len(rw.graph.layer(link.source)) * self.count * link.kind.taps)
+
+    def _check_given(self, graph: Graph, layers: list[int]) -> None:
+        """Shapes and values of given weights."""
+        for name, way, links, end in (
+            ("outgoing", "out of", graph.outgoing, 1),
+            ("incoming", "into", graph.incoming, 0),
+        ):
+            known = {k.key: k for i in layers for k in links[i] if not isinstance(k.kind, Identity)}
+            for key, given in (getattr(self, name) or {}).items():
+                if key not in known:
+                    raise RewriteError(f"{name} names {key}, no link with weights {way} a layer that is widened.")
+                shape = (self.count, len(graph.layer(key[end])), known[key].kind.taps)
+                if np.shape(given) != shape or not np.isfinite(given).all():
+                    other = "targets" if end else "sources"
+                    raise RewriteError(
+                        f"{name}[{key}] has shape {np.shape(given)}, expected {shape}, (new vertices, {other}, taps), "
+                        "with finite values."
+                    )
 
     @staticmethod
     def _draw(rw: Rewriter, link: Link, size: int) -> Array:

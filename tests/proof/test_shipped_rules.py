@@ -173,3 +173,16 @@ def test_mixes_one_after_the_other_are_exact_up_to_rounding(dtype, seed):
     b.edges("h1", "h2", [0], [0], weight=1.0)
     b.edges("h2", "y", [0], [0], weight=1.0)
     assert ng.apply(InsertLayer(mix="random"), b.build(), rng=seed).certificate.level == "exact up to rounding"
+
+
+def test_of_many_sums_a_few_have_small_terms_that_cancel():
+    """Among 1,000 sums of 101 rounded products are some whose two smallest nearly cancel."""
+    graph = ng.mlp([20, 100, 10], activation="relu", seed=0, domain=(-1, 1))
+    rule = InsertLayer(matrix=np.random.default_rng(0).normal(size=(100, 100)))
+    assert ng.apply(rule, graph, on=("hidden1", "output"), probe=None).certificate.level == "exact up to rounding"
+
+
+def test_a_small_change_of_its_own_next_to_rounding_is_not_called_rounding():
+    graph = ng.mlp([3, 40, 2], activation="relu", seed=0, domain=(-1, 1))
+    rule = SplitEdges(activation="leaky_relu", epsilon=1e-6)
+    assert ng.apply(rule, graph, probe=None).certificate.level == "bounded"
