@@ -21,6 +21,14 @@ from netgraph.criteria.gradmax import (
 from netgraph.criteria.inputs import InputScores, input_scores
 from netgraph.criteria.missing import Drawn, MissingScores, gradient_scores, path_scores, uniform_scores
 from netgraph.criteria.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse, without_tangent
+from netgraph.criteria.search import (
+    DepthProposal,
+    SearchOptions,
+    WidthProposal,
+    pooled_score,
+    search_depth,
+    search_width,
+)
 from netgraph.criteria.selection import (
     AbsoluteThreshold,
     AtMost,
@@ -32,13 +40,16 @@ from netgraph.criteria.selection import (
     spread_over,
 )
 from netgraph.criteria.starts import Erk, erk, erk_densities, joining_edges, kept_edges, random_edges
+from netgraph.criteria.taps import Columns, Reader, TapReader, read_directly
 from netgraph.criteria.walks import Steps, Walker, phew_edges, walks_through
 
 __all__ = [
     "CRITERIA",
     "AbsoluteThreshold",
     "AtMost",
+    "Columns",
     "Criterion",
+    "DepthProposal",
     "Drawn",
     "Erk",
     "Expansion",
@@ -51,10 +62,14 @@ __all__ = [
     "MinMaxThreshold",
     "MissingScores",
     "Quantile",
+    "Reader",
+    "SearchOptions",
     "Selection",
     "Steps",
+    "TapReader",
     "TopK",
     "Walker",
+    "WidthProposal",
     "contrast",
     "erk",
     "erk_densities",
@@ -65,23 +80,27 @@ __all__ = [
     "gradmax_outgoing",
     "growth_matrix",
     "growth_requests",
+    "input_scores",
     "joining_edges",
     "kept_edges",
+    "layer_residual",
     "minmax_scaled",
     "nagn",
     "outgoing_norm",
     "path_scores",
     "phew_edges",
+    "pooled_score",
+    "pseudo_inverse",
     "random_edges",
+    "read_directly",
     "removable_edges",
+    "search_depth",
+    "search_width",
     "spread_over",
     "trainable_chain",
     "uniform_scores",
     "walks_through",
     "weakest",
     "weakest_by_sign",
-    "input_scores",
-    "layer_residual",
-    "pseudo_inverse",
     "without_tangent",
 ]

@@ -128,7 +128,8 @@ class Expansion:
             raise OptionError(f"damping={self.damping} is negative or not finite.")
 
     @cached_property
-    def _inverse(self) -> Array:
+    def inverse(self) -> Array:
+        """(m, m) G^+, or of the damped G."""
         m = len(self.gradients)
         return pseudo_inverse(self.gradients + self.damping * np.trace(self.gradients) / m * np.eye(m))
 
@@ -171,4 +172,4 @@ class Expansion:
         examples = len(self.residual)
         moments = turned @ self.residual / examples
         fit = pseudo_inverse(turned @ activations / examples) @ moments
-        return fit, fit @ self._inverse, moments
+        return fit, fit @ self.inverse, moments

@@ -199,15 +199,16 @@ class InsertLayer(Rule):
     def _matrix(self, rw: Rewriter, size: int) -> Array:
         """K with its singular values clipped, before it is rounded to be stored."""
         given = self.matrix
-        matrix = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size)) if given is None else np.asarray(given, float)
+        matrix: Array = np.asarray(given, np.float64)
+        if given is None:
+            matrix = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size))
         left, values, right = np.linalg.svd(matrix)
         floor = 0.1
         if given is not None:
             double = rw.graph.edges.weight.dtype == np.float64
             floor = self.floor or (FLOOR_DOUBLE if double else FLOOR_SINGLE)
         clipped = np.maximum(values, floor * values.mean()) if self.mix != "orthogonal" else np.ones(size)
-        result: Array = (left * clipped) @ right
-        return result
+        return np.asarray((left * clipped) @ right)
 
     def claim(self, m: Matches) -> Level | None:
         """Exact, unless a mix is rounded or the activation is not quite the identity."""
