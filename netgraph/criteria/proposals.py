@@ -18,7 +18,7 @@ from netgraph.graph.columns import Array
 Coordinates = Literal["unit", "scaled", "whitened"]
 
 _RIDGE = 1e-8
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 
 
 def frame(inputs: Array, coordinates: Coordinates) -> Array:
@@ -35,7 +35,7 @@ def frame(inputs: Array, coordinates: Coordinates) -> Array:
     if coordinates == "unit" or length == 0:
         return np.eye(n)
     if coordinates == "scaled":
-        return np.eye(n) / np.sqrt(length)
+        return np.asarray(np.eye(n) / np.sqrt(length))
     values, axes = np.linalg.eigh(inputs.T @ inputs / len(inputs))
     result = axes / np.sqrt(np.maximum(values, 0) + 0.01 * length / n)
     return np.asarray(result * np.sqrt(1 / np.sum((inputs @ result) ** 2) * len(inputs)))
@@ -144,18 +144,18 @@ class ProposalSpace:
     @property
     def size(self) -> int:
         """Numbers in the state of a chain."""
-        return self.vertices * (self.frame.shape[1] + self.bias + len(self.parameters))
+        return self.vertices * (int(self.frame.shape[1]) + int(self.bias) + len(self.parameters))
 
     @property
     def work(self) -> float:
         """About how many multiplications one chain costs in one step."""
         rows, d = self._seen.shape
-        total = rows * self.vertices * (4 * d + 40.0)
+        total = rows * self.vertices * (4 * d + 150.0)
         for target in self._targets:
             taps = 1 if self.readers is None else max(1, len(target.residual) * 9 // rows)
             p = self.vertices * taps
-            total += len(target.residual) * p * (4 * target.residual.shape[1] + (4 * p if p > 1 else 4))
-        return total
+            total += float(len(target.residual) * p * (4 * target.residual.shape[1] + (4 * p if p > 1 else 4)))
+        return float(total)
 
     def split(self, state: Array) -> tuple[Array, Array, dict[str, Array]]:
         """Coordinates (chains, vertices, d), biases (chains, vertices) and activation parameters of states."""

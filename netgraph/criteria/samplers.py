@@ -76,13 +76,13 @@ def mala_step(
     Source: Roberts and Tweedie 1996, "Exponential convergence of Langevin distributions and their discrete
     approximations", section 1.4.
     """
-    rate = rate[:, None]
-    drift = rate * density.slope(state, gradient)
-    proposed = state + drift + np.sqrt(2 * rate) * noise
+    long = rate[:, None]
+    drift = long * density.slope(state, gradient)
+    proposed = state + drift + np.sqrt(2 * long) * noise
     new_score, new_gradient = evaluate(proposed)
-    back = state - proposed - rate * density.slope(proposed, new_gradient)
+    back = state - proposed - long * density.slope(proposed, new_gradient)
     there = proposed - state - drift
-    log_q = np.sum(there * there - back * back, axis=1) / (4 * rate[:, 0])
+    log_q = np.sum(there * there - back * back, axis=1) / (4 * rate)
     log_accept = density.value(proposed, new_score) - density.value(state, score) + log_q
     return MalaStep(proposed, log_accept, new_score, new_gradient)
 

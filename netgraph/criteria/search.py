@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class SearchOptions:
     prior: float = 0.01
     conditioning: float = 0.01
     stale: float = 0.01
-    work: float = 2e10
+    work: float = 4e10
     dtype: Literal["float32", "float64"] = "float32"
     slope: float = 0.01
 
@@ -268,7 +268,7 @@ def _conditioning(kernel: Array) -> tuple[Array, Array]:
     return 0.5 * size**2, (size[:, None] * 2 / n * slope.reshape(len(kernel), -1))
 
 
-def _told(space: ProposalSpace, found: Found, best: Array, steps: int, options: SearchOptions) -> dict[str, object]:
+def _told(space: ProposalSpace, found: Found, best: Array, steps: int, options: SearchOptions) -> dict[str, Any]:
     score = space.exact_score(best)
     scores = found.score * space.scale
     return {

@@ -30,7 +30,9 @@ class Columns(NamedTuple):
 class Reader(Protocol):
     """Reads (..., rows of the proposed map) values as the (..., taps, rows) columns of a fed layer's inputs."""
 
-    def __call__(self, values: Array) -> Columns: ...
+    def __call__(self, values: Array) -> Columns:
+        """What is read of values, and the way back for gradients."""
+        ...
 
 
 def read_directly(values: Array) -> Columns:

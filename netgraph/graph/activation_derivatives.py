@@ -1,4 +1,4 @@
-"""Derivatives of the activation functions by their argument and by their vertex parameters, in float64 NumPy."""
+"""Derivatives of the activation functions by their argument and by their vertex parameters, in NumPy."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def value_and_derivatives(name: str, z: Array, parameters: Mapping[str, Array], 
 
     Args:
         name: of the activation.
-        z: arguments, of any shape.
+        z: arguments, of any shape and precision, which is that of what is returned.
         parameters: its vertex parameters by name, of shapes that broadcast against `z`.
         slope: the fixed slope of the layer.
 
@@ -79,7 +79,9 @@ def value_and_derivatives(name: str, z: Array, parameters: Mapping[str, Array], 
     activation = get_activation(name)
     if name == "rational":
         return _rational(z, parameters)
-    return Derivatives(activation.function(z, parameters, slope), *DERIVATIVES[name](z, parameters, slope))
+    value = activation.function(z, parameters, slope)
+    argument, by_name = DERIVATIVES[name](z, parameters, slope)
+    return Derivatives(np.asarray(value, z.dtype), np.asarray(argument, z.dtype), by_name)
 
 
 def _rational(z: Array, p: Mapping[str, Array]) -> Derivatives:

@@ -181,9 +181,9 @@ class InsertLayer(Rule):
         """
         size = len(n)
         dtype = rw.graph.edges.weight.dtype
-        matrix = self._matrix(rw, size).astype(dtype).astype(np.float64)  # what is stored is what is inverted
+        matrix: Array = self._matrix(rw, size).astype(dtype).astype(np.float64)  # what is stored is what is inverted
         cells, column = np.unique(_cells(k), return_inverse=True)
-        weight = np.zeros((size, len(cells)))
+        weight: Array = np.zeros((size, len(cells)))
         weight[which, column] = k.weight
         weight = np.linalg.solve(matrix, weight)
         source, target = np.repeat(np.arange(size), size), np.tile(np.arange(size), size)
@@ -199,9 +199,8 @@ class InsertLayer(Rule):
     def _matrix(self, rw: Rewriter, size: int) -> Array:
         """K with its singular values clipped, before it is rounded to be stored."""
         given = self.matrix
-        matrix: Array = np.asarray(given, np.float64)
-        if given is None:
-            matrix = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size))
+        drawn = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size)) if given is None else given
+        matrix: Array = np.asarray(drawn, np.float64)
         left, values, right = np.linalg.svd(matrix)
         floor = 0.1
         if given is not None:
