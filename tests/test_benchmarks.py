@@ -14,6 +14,7 @@ import netgraph as ng
 from benchmarks import (
     bottlenecks,
     candidates,
+    expansion_search,
     common,
     conv,
     growth,
@@ -276,6 +277,18 @@ def test_candidates():
     graph = candidates.resnet50(0.5, side=32, width=2, blocks=(1, 1, 1, 1), classes=3)
     stages = candidates.growth_records(lambda: graph)
     assert [r["stage"] for r in stages] == ["build", "paths", "draw", "apply", "all"]
+
+
+def test_expansion_search():
+    for layer, case in expansion_search.cases(small=True).items():
+        for proposal in ("vertex", "layer"):
+            records = expansion_search.records_of(case, layer, proposal, 0.01, 2)
+            assert [r["search"] for r in records] == list(expansion_search.SEARCHES)
+            assert all(0 < r["least"] <= r["score"] <= r["most"] for r in records)
+            assert all(0 < r["pooled"] for r in records)
+        frames = expansion_search.frame_records(case, layer, 1)
+        assert {r["coordinates"] for r in frames} == {"unit", "scaled", "whitened"}
+        assert all(r["held_out"] >= 0 for r in frames)
 
 
 def test_the_residual_network_has_the_known_number_of_weights():

@@ -133,8 +133,10 @@ class ProposalSpace:
         self._targets = [_Target.of(replace(t, damping=self.damping), dtype) for t in self.targets]
 
     def _check_readers(self) -> None:
+        self._taps = []
         for target, read in zip(self.targets, self._readers, strict=True):
-            rows = read(self._turned[:1]).values.shape[-1]
+            _one, taps, rows = read(self._turned[:1]).values.shape
+            self._taps.append(taps)
             if rows != len(target.residual) or not np.isfinite(target.residual).all():
                 raise OptionError(
                     f"A target has {len(target.residual)} rows, what it reads of {len(self.inputs)} has {rows}; they "
@@ -151,10 +153,9 @@ class ProposalSpace:
         """About how many multiplications one chain costs in one step."""
         rows, d = self._seen.shape
         total = rows * self.vertices * (4 * d + 150.0)
-        for target in self._targets:
-            taps = 1 if self.readers is None else max(1, len(target.residual) * 9 // rows)
-            p = self.vertices * taps
-            total += float(len(target.residual) * p * (4 * target.residual.shape[1] + (4 * p if p > 1 else 4)))
+        for target, taps in zip(self._targets, self._taps, strict=True):
+            p, (read, m) = self.vertices * taps, target.residual.shape
+            total += read * p * (4.0 * m + (4.0 * p if p > 1 else 4.0)) + (10.0 * p**3 + 3e5 if p > 1 else 0.0)
         return float(total)
 
     def split(self, state: Array) -> tuple[Array, Array, dict[str, Array]]:
@@ -173,7 +174,8 @@ class ProposalSpace:
 
     def evaluate(self, state: Array) -> tuple[Array, Array]:
         """Scores (chains,) by the scale, with damping, and their gradients (chains, size), in float64."""
-        block = max(1, _BLOCK // (self.vertices * len(self._seen)))
+        read = sum(len(t.residual) * taps for t, taps in zip(self._targets, self._taps, strict=True))
+        block = max(1, _BLOCK // (self.vertices * max(len(self._seen), read)))
         parts = [self._block(state[k : k + block]) for k in range(0, len(state), block)]
         scores, gradients = (np.concatenate(x) for x in zip(*parts, strict=True))
         return scores / self.scale, gradients / self.scale

@@ -1,4 +1,4 @@
-"""Two ways to search for proposals, each over many chains at once: a Markov chain, and gradient ascent."""
+"""Two ways to search for proposals, each over many chains at once: a Markov chain, and ascent by the gradient."""
 
 from __future__ import annotations
 
@@ -98,9 +98,10 @@ def sample(
     density, state = Density(temperature), start.copy()
     score, gradient = space.evaluate(state)
     best, best_score = state.copy(), score.copy()
-    rates, accepted, total = np.full(len(state), rate), np.zeros(len(state)), 0.0
+    rates: Array = np.full(len(state), rate)
+    accepted, total = np.zeros(len(state)), 0.0
     for step in range(steps):
-        noise = rng.normal(size=state.shape)
+        noise: Array = np.asarray(rng.normal(size=state.shape))
         move = mala_step(state, score, gradient, noise, rates, density, space.evaluate)
         taken = np.log(rng.random(len(state))) < move.log_accept
         for old, new in ((state, move.proposed), (score, move.score), (gradient, move.gradient)):
@@ -123,8 +124,8 @@ def ascend(
 ) -> Found:
     """Climb by the gradient, every chain with its own step size, and begin anew where nothing is gained any more.
 
-    A step goes along the gradient by the step size times the length of the state. It is taken if the objective rises,
-    and the step size then grows by 1.3; else it is halved.
+    A step goes along a conjugate direction by the step size times the length of the state. It is taken if the objective
+    rises, and the step size then grows by 1.5; else it falls to .3 of what it was.
 
     Args:
         objective: gives scores, what is climbed, and its gradient, of states.
@@ -136,26 +137,48 @@ def ascend(
     """
     state = start.copy()
     score, height, gradient = objective(state)
-    best, best_score = state.copy(), score.copy()
-    rates, since, taken_in_all = np.full(len(state), rate), height.copy(), 0.0
+    best, best_score, direction = state.copy(), score.copy(), gradient.copy()
+    rates: Array = np.full(len(state), rate)
+    since, total = height.copy(), 0.0
     fresh = np.zeros(len(state), dtype=bool)
     for step in range(steps):
-        length = np.linalg.norm(gradient, axis=1, keepdims=True)
-        direction = np.divide(gradient, length, out=np.zeros_like(gradient), where=length > 0)
-        proposed = state + (rates * np.linalg.norm(state, axis=1))[:, None] * direction
+        proposed = state + (rates * np.linalg.norm(state, axis=1))[:, None] * _ratio(direction, _length(direction))
         if fresh.any():
             proposed[fresh] = draw(int(fresh.sum()))
         new = objective(proposed)
         taken = (new[1] > height) | fresh
+        direction = np.where(taken[:, None], _conjugate(direction, gradient, new[2], fresh), direction)
         for old, other in ((state, proposed), (score, new[0]), (height, new[1]), (gradient, new[2])):
             old[taken] = other[taken]
-        rates = np.where(fresh, rate, rates * np.where(taken, 1.3, 0.5))
+        rates = np.where(fresh, rate, rates * np.where(taken, 1.5, 0.3))
         since = np.where(fresh, height, since)
         better = score > best_score
         best[better], best_score[better] = state[better], score[better]
-        taken_in_all += float(taken.sum())
+        total += float(taken.sum())
         fresh = np.zeros(len(state), dtype=bool)
         if (step + 1) % BURST == 0 and step + BURST < steps:
             fresh = height - since < stale
             since = height.copy()
-    return Found(best, best_score, taken_in_all / max(steps * len(state), 1))
+    return Found(best, best_score, total / max(steps * len(state), 1))
+
+
+def _conjugate(direction: Array, gradient: Array, new: Array, fresh: Array) -> Array:
+    """(chains, size) the next directions, that of the gradient where chains are fresh; they always lead up.
+
+    Source: Polak and Ribiere 1969, with the factor cut off below 0, where a chain begins with the gradient again.
+    """
+    factor = _ratio(
+        np.sum(new * (new - gradient), axis=1, keepdims=True), np.sum(gradient * gradient, 1, keepdims=True)
+    )
+    factor = np.clip(factor, 0.0, 5.0) * ~fresh[:, None]
+    result = new + factor * direction
+    upward = np.sum(result * new, axis=1, keepdims=True) > 0
+    return np.where(upward, result, new)
+
+
+def _length(rows: Array) -> Array:
+    return np.asarray(np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def _ratio(top: Array, bottom: Array) -> Array:
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)

@@ -26,7 +26,7 @@ class SearchOptions:
     Attributes:
         chains: proposals that are searched for at once.
         steps: of each chain; by default as many as `work` pays for, 300 at most.
-        sampler: "ascent", plain gradient ascent with restarts, or "mala", which samples exp(score / temperature) times
+        sampler: "ascent", by conjugate gradients with restarts, or "mala", which samples exp(score / temperature) times
             a normal prior.
         temperature: T of "mala" and of the pooled score, in units of the scale.
         learning_rate: first step size; by default .1 for "ascent", of the length of the state, and 2 / size of the
