@@ -41,20 +41,24 @@ def frame(inputs: Array, coordinates: Coordinates) -> Array:
     return np.asarray(result * np.sqrt(1 / np.sum((inputs @ result) ** 2) * len(inputs)))
 
 
+def _whitened(expansion: Expansion) -> Array:
+    """(rows, rank of G) residuals times the root of G^+: the score is a sum of squares over them."""
+    values, axes = np.linalg.eigh(expansion.inverse)
+    kept = values > 1e-13 * values.max(initial=0.0)  # the rest is rounding
+    return np.asarray(expansion.residual @ (axes[:, kept] * np.sqrt(values[kept])))
+
+
 @dataclass(eq=False)
 class _Target:
-    """An expansion with its factor taken apart once: the score is a sum of squares over whitened residuals."""
+    """Whitened residuals (rows, r), and the same turned."""
 
     residual: Array
     transposed: Array
 
     @classmethod
-    def of(cls, expansion: Expansion, dtype: np.dtype) -> _Target:
-        inverse = expansion.inverse
-        values, axes = np.linalg.eigh(inverse)
-        kept = values > 1e-13 * values.max(initial=0.0)  # the rest is rounding
-        whitened = (expansion.residual @ (axes[:, kept] * np.sqrt(values[kept]))).astype(dtype)
-        return cls(whitened, np.ascontiguousarray(whitened.T))
+    def of(cls, whitened: Array, dtype: str) -> _Target:
+        stored = whitened.astype(dtype)
+        return cls(stored, np.ascontiguousarray(stored.T))
 
     def score_and_slope(self, columns: Array) -> tuple[Array, Array]:
         """Scores (chains,) and slopes (chains, p, rows) of what is read of proposals, (chains, p, rows)."""
@@ -130,7 +134,10 @@ class ProposalSpace:
         self._turned = np.ascontiguousarray(self._seen.T)
         self._readers = self.readers or [read_directly] * len(self.targets)
         self._check_readers()
-        self._targets = [_Target.of(replace(t, damping=self.damping), dtype) for t in self.targets]
+        whitened = [_whitened(replace(t, damping=self.damping)) for t in self.targets]
+        # More than this no proposal gains. In its units small residuals do not vanish in float32.
+        self._most = sum(float(np.sum(w * w)) / len(w) for w in whitened) or 1.0
+        self._targets = [_Target.of(w / np.sqrt(self._most), self.dtype) for w in whitened]
 
     def _check_readers(self) -> None:
         self._taps = []
@@ -178,7 +185,8 @@ class ProposalSpace:
         block = max(1, _BLOCK // (self.vertices * max(len(self._seen), read)))
         parts = [self._block(state[k : k + block]) for k in range(0, len(state), block)]
         scores, gradients = (np.concatenate(x) for x in zip(*parts, strict=True))
-        return scores / self.scale, gradients / self.scale
+        unit = self._most / self.scale
+        return scores * unit, gradients * unit
 
     def _block(self, state: Array) -> tuple[Array, Array]:
         chains, q = len(state), self.vertices

@@ -217,6 +217,20 @@ def test_what_is_told_of_a_vertex_fits_together():
     assert (len(found.scores), found.steps) == (8, 25)
 
 
+@pytest.mark.parametrize("size", [1e-25, 1.0, 1e25])
+def test_the_size_of_residuals_and_inputs_makes_no_difference(size):
+    inputs, h, target = random_case(12)
+    other = Expansion(size * target.residual, target.gradients)
+    for sampler in ("ascent", "mala"):
+        options = SearchOptions(chains=4, steps=20, sampler=sampler)
+        one = search_width([target], inputs, "tanh", options, np.random.default_rng(0))
+        two = search_width([other], inputs / size, "tanh", options, np.random.default_rng(0), scale=size**2)
+        np.testing.assert_allclose(two.ratio, one.ratio, rtol=1e-3)
+        one = search_depth(target, h, "tanh", options, np.random.default_rng(0))
+        two = search_depth(other, h / size, "tanh", options, np.random.default_rng(0), scale=size**2)
+        np.testing.assert_allclose(two.ratio, one.ratio, rtol=1e-2)
+
+
 def test_several_targets_add_up():
     inputs, _h, one = random_case(8)
     two = random_case(9, m=3)[2]
