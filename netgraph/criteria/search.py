@@ -35,10 +35,11 @@ class SearchOptions:
         coordinates: of incoming weights, see `netgraph.criteria.proposals.frame`.
         prior: how strongly "ascent" is held to states as long as those that it starts from.
         conditioning: weight of the square of the logarithm of the determinant of the new layer's matrix, by which
-            "ascent" keeps it from collapsing.
+            "ascent" keeps it from collapsing: with .1 matrices of width 100 have a condition number of about 20,
+            without it of 2,000, and scores are the same.
         stale: "ascent" starts a chain anew when its score gained less than this part in ten steps.
-        work: multiplications after which a search should end. Where 20 steps of all chains take more there are
-            fewer chains, 2 at least.
+        work: multiplications after which a search should end. Where 100 steps of all chains take more there are fewer
+            chains, 4 at least (for layers 4 chains of 85 steps found more than 17 of 20), and 20 steps at least.
         dtype: of the arithmetic of the search; what is found is scored in float64.
         slope: the fixed slope, for proposals with the activation leaky_relu.
     """
@@ -51,7 +52,7 @@ class SearchOptions:
     damping: float = 0.1
     coordinates: Coordinates = "scaled"
     prior: float = 0.01
-    conditioning: float = 0.01
+    conditioning: float = 0.1
     stale: float = 0.01
     work: float = 4e10
     dtype: Literal["float32", "float64"] = "float32"
@@ -81,7 +82,7 @@ class SearchOptions:
         affordable = self.work / max(work, 1.0)
         if self.steps is not None:
             return self.chains, self.steps
-        chains = int(min(self.chains, max(2, affordable // 20)))
+        chains = int(min(self.chains, max(4, affordable // 100)))
         return chains, int(min(300, max(20, affordable // chains)))
 
 

@@ -348,8 +348,8 @@ def test_steps_and_chains_follow_the_work():
     options = SearchOptions(work=1e6)
     assert options.size(10.0) == (100, 300)
     assert options.size(1e2) == (100, 100)
-    assert options.size(1e3) == (50, 20)
-    assert options.size(1e9) == (2, 20)
+    assert options.size(1e3) == (10, 100)
+    assert options.size(1e9) == (4, 20)
     assert SearchOptions(steps=7, work=1.0).size(1e9) == (100, 7)
     assert SearchOptions(chains=1, work=1.0).size(1e9) == (1, 20)
 
