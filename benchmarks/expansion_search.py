@@ -6,8 +6,8 @@ On a network of the size of the golden case, one of width 100, and one that read
 the best score that is found for a new vertex and for a new layer, as a part of E|dL/dy|^2, and the pooled score. Every
 search is given as many steps as fit into the same time of the processor (with one thread the wall time of a machine
 that does nothing else); the chains are those of the defaults. The images are drawn blobs, of ten classes. Then ascent
-in the three kinds of coordinates, with the score of what was found on as many examples that the search has not seen, and
-last what a search takes with its defaults.
+in the three kinds of coordinates, with the score of what was found on as many examples that the search has not seen,
+and last what a search takes with its defaults.
 """
 
 from __future__ import annotations
