@@ -34,9 +34,9 @@ class SearchOptions:
         learning_rate: first step size; by default .1 for "ascent", of the length of the state, and 2 / size of the
             state for "mala".
         damping: part of the mean diagonal of G that is added to its diagonal during the search.
-        coordinates: of incoming weights, see `netgraph.criteria.proposals.frame`. What is found behind 784 inputs scores
-            .21 in "scaled" ones and .14 on other examples, .11 and .03 in "unit" ones (the prior of the paper), .56
-            and .005 in "whitened" ones, which fit the examples at hand.
+        coordinates: of incoming weights, see `netgraph.criteria.proposals.frame`. What is found behind 784 inputs
+            scores .21 in "scaled" ones and .14 on other examples, .11 and .03 in "unit" ones (the prior of the paper),
+            .56 and .005 in "whitened" ones, which fit the examples at hand.
         prior: how strongly "ascent" is held to states as long as those that it starts from.
         conditioning: weight of the square of the logarithm of the determinant of the new layer's matrix, by which
             "ascent" keeps it from collapsing: with .1 matrices of width 100 have a condition number of about 20,
