@@ -10,6 +10,7 @@ from netgraph.criteria.expressiveness import (
     nagn,
     trainable_chain,
 )
+from netgraph.criteria.fed import FedLayer, inputs_of, most_additions, patches, rows_of
 from netgraph.criteria.fisher import FisherScore
 from netgraph.criteria.gradmax import (
     GradMaxRows,
@@ -54,6 +55,7 @@ __all__ = [
     "Erk",
     "Expansion",
     "ExpressivenessProfile",
+    "FedLayer",
     "FisherScore",
     "GradMaxRows",
     "GrowthRule",
@@ -81,12 +83,15 @@ __all__ = [
     "growth_matrix",
     "growth_requests",
     "input_scores",
+    "inputs_of",
     "joining_edges",
     "kept_edges",
     "layer_residual",
     "minmax_scaled",
+    "most_additions",
     "nagn",
     "outgoing_norm",
+    "patches",
     "path_scores",
     "phew_edges",
     "pooled_score",
@@ -94,6 +99,7 @@ __all__ = [
     "random_edges",
     "read_directly",
     "removable_edges",
+    "rows_of",
     "search_depth",
     "search_width",
     "spread_over",

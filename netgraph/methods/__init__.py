@@ -1,6 +1,8 @@
 """Growth methods: compositions of parts."""
 
 from netgraph.methods.exchange_edges import ExchangeEdges
+from netgraph.methods.expand import Expand
+from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
 from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
 from netgraph.methods.grow_edges import GrowEdges
@@ -19,6 +21,7 @@ from netgraph.methods.pwmpr import (
 )
 from netgraph.methods.registry import METHODS, MethodSpec, get_method
 from netgraph.methods.rigl import RiglOptions, rigl
+from netgraph.methods.senn import SennOptions, senn, senn_start
 from netgraph.methods.sparse import SparseOptions
 from netgraph.methods.sparse_evolution import SetOptions, sparse_evolution
 from netgraph.methods.sparse_start import SparseInit, SparseStart, sparse_start
@@ -30,15 +33,19 @@ __all__ = [
     "METHODS",
     "NEW_PHASE",
     "Action",
+    "Candidate",
+    "Check",
     "Context",
     "ErkOptions",
     "ExchangeEdges",
+    "Expand",
     "GradMaxOptions",
     "GradMaxWiden",
     "GradientGrowthOptions",
     "GrowEdges",
     "ImpCOptions",
     "ImpOptions",
+    "Limits",
     "Method",
     "MethodSpec",
     "NagnOptions",
@@ -55,6 +62,7 @@ __all__ = [
     "RandomGrowthOptions",
     "Requests",
     "RiglOptions",
+    "SennOptions",
     "SetOptions",
     "SparseInit",
     "SparseOptions",
@@ -63,6 +71,7 @@ __all__ = [
     "SsonnOptions",
     "Start",
     "Step",
+    "Thresholds",
     "Widen",
     "fixed",
     "get_method",
@@ -72,6 +81,8 @@ __all__ = [
     "nagn",
     "pwmpr",
     "rigl",
+    "senn",
+    "senn_start",
     "sparse_evolution",
     "sparse_start",
     "ssonn",

@@ -26,6 +26,8 @@ from netgraph.methods.pwmpr import (
     pwmpr_start,
 )
 from netgraph.methods.rigl import RiglOptions, rigl, rigl_start
+from netgraph.methods.senn import TRAINING as SENN_TRAINING
+from netgraph.methods.senn import SennOptions, senn, senn_start
 from netgraph.methods.sparse_evolution import SetOptions, set_start, sparse_evolution
 from netgraph.methods.ssonn import SsonnOptions, ssonn, ssonn_start
 from netgraph.methods.start import Start
@@ -84,6 +86,14 @@ _SHIPPED = (
         gradmax,
         "widen all layers by vertices whose incoming weights will have the largest gradients",
         training=GRADMAX_TRAINING,
+    ),
+    MethodSpec(
+        "senn",
+        SennOptions,
+        senn_start,
+        senn,
+        "add vertices and layers where the natural gradient says that it pays",
+        training=SENN_TRAINING,
     ),
     MethodSpec("pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network"),
     MethodSpec(

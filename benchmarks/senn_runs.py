@@ -1,0 +1,127 @@
+"""What the experiments on SENN share: one run, its record, tables and plots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compilers import lift
+from compilers.training import EpochEnded, NothingSelected, Rewritten, TrainingData, TrainSettings, begin, train
+from netgraph.graph import Graph
+from netgraph.methods import Method
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NATURAL: Mapping[str, Any] = {
+    "optimizer": "natural", "learning_rate": 0.1, "damping": 0.1, "curve": "constant", "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+}  # fmt: skip
+"""Training as in the paper."""
+
+
+@dataclass
+class Run:
+    """What came of a run.
+
+    Attributes:
+        graph: at the end.
+        seconds, looking: of the whole run, and of looking for additions and adding them, by the clock.
+        busy: of the processor, over all threads, which other work on the machine does not lengthen.
+        history: metrics of every epoch.
+        widths: hidden vertices after every epoch.
+        additions: (epoch, kind, score by eta_c, score by |dL/dy|^2, additions at most at these weights).
+        moved: most that an addition moved an output, relative to its range.
+        last: why nothing more was added, at the last look.
+    """
+
+    graph: Graph
+    seconds: float = 0.0
+    looking: float = 0.0
+    busy: float = 0.0
+    history: list[Mapping[str, float]] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
+    additions: list[tuple[int, str, float, float, float]] = field(default_factory=list)
+    moved: float = 0.0
+    last: str = ""
+
+    @property
+    def final(self) -> Mapping[str, float]:
+        """Metrics of the last epoch."""
+        return self.history[-1]
+
+    @property
+    def hidden(self) -> list[int]:
+        """Vertices of the hidden layers, first to last."""
+        return hidden_of(self.graph)
+
+
+def hidden_of(graph: Graph) -> list[int]:
+    """Vertices of the hidden layers, first to last."""
+    return [len(graph.layer(i)) for i in graph.topological_order if graph.layer(i).role == "hidden"]
+
+
+def grow(
+    start: Graph,
+    data: TrainingData,
+    settings: TrainSettings,
+    method: Method | None,
+    told: Callable[[str], None] | None = None,
+) -> Run:
+    """Train, growing by a method."""
+    run = Run(start)
+
+    def note(event: object) -> None:
+        if isinstance(event, Rewritten):
+            numbers, certificate = event.proposal.numbers, event.result.certificate
+            kind = "layer" if event.result.delta.layers_added else "vertex"
+            run.additions.append((event.epoch, kind, *(numbers[k] for k in ("ratio", "share", "most_additions"))))
+            run.graph = event.result.graph
+            run.moved = max(run.moved, certificate.measured.relative if certificate.measured else 0.0)
+            if told:
+                told(f"epoch {event.epoch}: {event.proposal.reason}")
+        elif isinstance(event, NothingSelected):
+            run.last = event.proposal.reason
+        elif isinstance(event, EpochEnded):
+            run.widths.append(sum(run.hidden))
+
+    began, busy = time.perf_counter(), time.process_time()
+    state = train(begin(start, settings, data.device), data, settings, method, [note])
+    run.seconds, run.looking = time.perf_counter() - began, state.rewriting
+    run.busy = time.process_time() - busy
+    run.graph, run.history = lift(state.net), state.history
+    return run
+
+
+def spread(values: Sequence[float], form: str = ".3g") -> str:
+    """Median, and least and most, in words."""
+    return f"{np.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def mean_and_deviation(values: Sequence[float], form: str = ".3f") -> str:
+    """Mean and standard deviation, in words."""
+    return f"{np.mean(values):{form}} +- {np.std(values):{form}}"
+
+
+def figure(columns: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure with so many axes side by side."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    made, axes = plt.subplots(1, columns, figsize=(4.2 * columns, 3.6), layout="constrained", squeeze=False)
+    made.suptitle(title)
+    return made, list(axes[0])
+
+
+def save(made: Figure, path: Path) -> None:
+    """Write a figure, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.savefig(path)

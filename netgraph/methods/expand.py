@@ -1,0 +1,169 @@
+"""Expand a network where its natural expansion score says that it pays, in width and in depth: a part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netgraph.criteria import SearchOptions
+from netgraph.errors import OptionError, unknown_name
+from netgraph.graph import Graph, get_activation
+from netgraph.methods.expansion import JUDGES, TANGENTS, Check, Judge, Limits, Look, Tangent, Thresholds
+from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
+from netgraph.rules import InsertLayer, WidenLayer
+
+MOST_ROWS = 1 << 16
+"""Samples times positions of the largest map at most: maps are looked at over fewer samples."""
+
+FEWEST_SAMPLES = 32
+"""Samples at least, however large the maps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expand:
+    """Grow by vertices and layers, one at a time, as long as one pays (SENN).
+
+    Every look takes the signals of all layers at fixed weights, searches for the best new vertex of every hidden layer
+    and the best new layer for every link, and adds the one with the largest score of those that pass both thresholds.
+    Then it looks again, at the network as it has become, until nothing passes. What was added is read by the next look
+    like anything else, so that nothing is added twice.
+
+    A new vertex has the incoming weights that were found, and outgoing weights 0: exact. A new layer is at identity,
+    its matrix and shift as they were found, their inverse in what it takes over: exact up to rounding.
+
+    Attributes:
+        thresholds: when an addition pays.
+        limits: how large the network may become.
+        cooldown: epochs from one look to the next.
+        first: epochs before the first look; None is `cooldown`.
+        layer_cooldown: looks from one new layer to the next: it must learn first what it can do; 0 lets several come at
+            once.
+        until: share of the epochs after which growth is over.
+        at_once: most additions after one epoch; None is no limit.
+        width, depth: what to look for.
+        activation: of layers to come: "rational", or another one, in whose place they start as prelu at slope 1.
+        search: how proposals are looked for.
+        samples: training samples over which scores are taken; fewer where there are maps (see `MOST_ROWS`).
+        tangent: for what additions the output gradients are taken without what a step along the natural gradient
+            takes away: "depth", "all" or "none".
+        judge: "pooled": a place is judged by the scores of all chains of its search, each weighted by
+            exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little;
+            "best": by the best. What is added is the best.
+        bias: whether biases count among what a layer reads.
+    """
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    limits: Limits = field(default_factory=Limits)
+    cooldown: int = 30
+    first: int | None = None
+    layer_cooldown: int = 3
+    until: float = 1.0
+    at_once: int | None = None
+    width: bool = True
+    depth: bool = True
+    activation: str = "rational"
+    search: SearchOptions = field(default_factory=SearchOptions)
+    samples: int = 1024
+    tangent: Tangent = "depth"
+    judge: Judge = "pooled"
+    bias: bool = True
+
+    name = "expand"
+
+    def __post_init__(self) -> None:
+        get_activation(self.activation)
+        if self.tangent not in TANGENTS:
+            raise OptionError(unknown_name("tangent", self.tangent, TANGENTS))
+        if self.judge not in JUDGES:
+            raise OptionError(unknown_name("judge", self.judge, JUDGES))
+        if self.cooldown < 1:
+            raise OptionError(f"cooldown={self.cooldown} is below 1 epoch.")
+        if self.layer_cooldown < 0:
+            raise OptionError(f"layer_cooldown={self.layer_cooldown} is negative.")
+        if self.samples < 2:
+            raise OptionError(f"samples={self.samples} is below 2.")
+        if not 0 <= self.until <= 1:
+            raise OptionError(f"until={self.until} is not a share of the epochs, which is in 0..1.")
+        if not self.width and not self.depth:
+            raise OptionError("Neither width nor depth is to grow; switch one of them on, or train without this part.")
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """One addition after the other, each from a look at the network with all before it."""
+        if not self._is_time(context):
+            return
+        done, most = 0, math.inf
+        while self.at_once is None or done < self.at_once:
+            check = self.look(context)
+            best = check.best
+            if best is None:
+                if not done:
+                    yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _told(check))
+                return
+            done += 1
+            most = done - 1 + check.most(best)
+            numbers = check.numbers(best) | {"addition": float(done)}
+            reason = (
+                f"{best.kind} at {best.place}: score {best.score:.3g} is {best.ratio:.3g} of eta_c "
+                f"{best.layer_score:.3g} (tau {self.thresholds.tau:g}) and {best.share:.3g} of |dL/dy|^2 "
+                f"(alpha {self.thresholds.alpha:g}); number {done} of at most {most:g} before the next epoch"
+            )
+            assert best.rule is not None
+            yield Proposal(
+                self.name, best.rule, best.on, reason, _told(check), settle=best.kind == "width", numbers=numbers
+            )
+
+    def look(self, context: Context) -> Check:
+        """Score all that could be added now; `table()` of the result tells why each passes or not."""
+        graph = context.graph
+        tangent = self.tangent == "all" or (self.tangent == "depth" and self.depth)
+        names = [layer.name for layer in graph.layers_by_id.values()]
+        signals = context.capture(names, samples=self._samples(graph), tangent=tangent)
+        look = Look(
+            graph, signals, self.thresholds, self.limits, self.search, context.rng, self.activation, self.tangent,
+            self.judge, self.bias,
+        )  # fmt: skip
+        return look.check(width=self.width, depth=self.depth, no_layer=self._no_layer(context))
+
+    def _no_layer(self, context: Context) -> str:
+        """Why there can be no new layer now, or nothing."""
+        layers = [a for a in actions_of(context, self.name) if a.rule == InsertLayer().name and a.matches]
+        since = epochs_done(context) - layers[-1].epoch if layers else math.inf
+        wait = self.layer_cooldown * self.cooldown
+        return f"the last layer came {since:g} epochs ago, less than {wait}" if since < wait else ""
+
+    def pending(self, context: Context) -> bool:
+        """Whether it will look again."""
+        return self._next(epochs_done(context)) <= self.until * context.epochs
+
+    def _samples(self, graph: Graph) -> int:
+        positions = max(math.prod(layer.grid) for layer in graph.layers_by_id.values())
+        return min(self.samples, max(FEWEST_SAMPLES, MOST_ROWS // positions))
+
+    def _is_time(self, context: Context) -> bool:
+        done = epochs_done(context)
+        return done <= self.until * context.epochs and self._next(done - 1) == done
+
+    def _next(self, done: int) -> int:
+        """The first epoch after so many at which it looks."""
+        first = self.cooldown if self.first is None else self.first
+        if done < first:
+            return first
+        return done + self.cooldown - (done - first) % self.cooldown
+
+
+def _told(check: Check) -> str:
+    return "\n  ".join(check.table().splitlines())
+
+
+def _nothing(check: Check) -> str:
+    scored = [c for c in check.candidates if not math.isnan(c.score)]
+    if not scored:
+        return "there is no place where anything could be added"
+    best = max(scored, key=lambda c: c.score)
+    return (
+        f"the best of {len(scored)} candidates, {best.kind} at {best.place}, has {best.ratio:.3g} of eta_c and "
+        f"{best.share:.3g} of |dL/dy|^2: {best.verdict}"
+    )
