@@ -23,7 +23,7 @@ from compilers.training import TrainingData, TrainSettings
 from netgraph import interpret
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
-OPTIONS = SennOptions(widths="", tau=1.0, alpha=2.5e-3, layer_cost=2.0, cooldown=30, layer_cooldown=3)
+OPTIONS = SennOptions(widths="", tau=1.0, alpha=2.5e-3, layer_cost=2.0, cooldown=30, layer_cooldown=3, steps=100)
 
 
 def main() -> None:
@@ -38,10 +38,11 @@ def main() -> None:
         for seed in track(range(arguments.seeds), description="runs", console=console)
     ]
     table = Table(title=f"Two moons, 200 points, {arguments.epochs} epochs")
-    for column in ("seed", "val loss", "val accuracy", "train loss", "hidden", "additions (at most)", "s", "of it looking", "processor s"):
+    for column in ("seed", "val loss", "accuracy", "train loss", "hidden", "additions (at most)", "s", "looking",
+                   "processor"):  # fmt: skip
         table.add_column(column, justify="right")
     for seed, run in enumerate(runs):
-        when = ", ".join(f"{kind} {epoch} ({most:g})" for epoch, kind, _r, _s, most in run.additions)
+        when = " ".join(f"{kind[0]}{epoch} ({most:g})" for epoch, kind, _r, _s, most in run.additions)
         table.add_row(str(seed), f"{run.final['val_loss']:.3f}", f"{run.final['val_accuracy']:.3f}",
                       f"{run.final['train_loss']:.3f}", str(run.hidden), when, f"{run.seconds:.1f}",
                       f"{run.looking:.1f}", f"{run.busy:.1f}")  # fmt: skip
@@ -50,8 +51,8 @@ def main() -> None:
         f"val loss {mean_and_deviation([r.final['val_loss'] for r in runs])}, accuracy "
         f"{mean_and_deviation([r.final['val_accuracy'] for r in runs])}, additions "
         f"{mean_and_deviation([float(len(r.additions)) for r in runs], '.1f')}, vertices "
-        f"{spread([sum(r.hidden) for r in runs])}, seconds {spread([r.seconds for r in runs])}, of the processor {spread([r.busy for r in runs])}; outputs moved by at most "
-        f"{max(r.moved for r in runs):.1e} of their range"
+        f"{spread([sum(r.hidden) for r in runs])}, seconds {spread([r.seconds for r in runs])}, of the processor "
+        f"{spread([r.busy for r in runs])}; outputs moved by at most {max(r.moved for r in runs):.1e} of their range"
     )
     path = arguments.out / "senn_moons.svg"
     draw(runs[0], path)

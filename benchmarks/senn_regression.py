@@ -27,7 +27,7 @@ from netgraph.graph import Graph
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
 TEACHER, DOMAIN = "16,16,16,16", (-6.0, 6.0)
-OPTIONS = SennOptions(widths="1", tau=1.0, alpha=2.5e-3, cooldown=30, depth=False)
+OPTIONS = SennOptions(widths="1", tau=1.0, alpha=2.5e-3, cooldown=30, depth=False, steps=100)
 
 
 def main() -> None:
@@ -53,8 +53,8 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
         job: one_run(arguments.epochs, OPTIONS, *job) for job in track(jobs, description="runs", console=console)
     }
     table = Table(title=f"1-16-16-16-16-1 rational teachers, 50 points, {arguments.epochs:,} epochs")
-    for column in ("teacher", "seed", "val loss", "share of variance", "train loss", "vertices", "additions at", "s",
-                   "of it looking", "processor s"):  # fmt: skip
+    for column in ("teacher", "seed", "val loss", "of variance", "train loss", "vertices", "additions at", "s",
+                   "looking", "processor"):  # fmt: skip
         table.add_column(column, justify="right")
     for (teacher, seed), run in runs.items():
         variance = float(np.var(points(teacher)[1][50:]))

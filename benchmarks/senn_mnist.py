@@ -1,0 +1,147 @@
+"""SENN on images: how wide a layer becomes with more data to learn from, beside a network of a fixed width.
+
+Every run takes the same number of steps, the fixed network too. With `--depth` images are reduced to 24 x 24, layers are
+added as well, and all of the data are used.
+
+    python -m benchmarks.senn_mnist mnist.npz
+    python -m benchmarks.senn_mnist mnist.npz --depth
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import machine
+from benchmarks.senn_runs import NATURAL, Run, figure, grow, save, spread
+from compilers import lower
+from compilers.training import TrainingData, TrainSettings, evaluate
+from netgraph.app.data import Dataset, load_dataset
+from netgraph.graph import Graph
+from netgraph.methods import SennOptions, Start, senn, senn_start
+
+OPTIONS = SennOptions(widths="10", tau=0.03, alpha=2.5e-3, depth=False, tangent="all", work=3e9)
+LOOKS = 15
+HELD_OUT = 2_000
+FIXED = "128"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="data set of images, as for `netgraph grow`")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[600, 2_400, 9_600, 48_000])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=6_000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--optimizer", choices=("adam", "natural"), default="adam")
+    parser.add_argument("--tau", type=float, default=OPTIONS.tau)
+    parser.add_argument("--alpha", type=float, default=OPTIONS.alpha)
+    parser.add_argument("--depth", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    arguments = parser.parse_args()
+    console = Console()
+    dataset = load_dataset(arguments.data, seed=0)
+    if arguments.depth:
+        deep(arguments, dataset, console)
+    else:
+        wide(arguments, dataset, console)
+    console.print(machine())
+
+
+def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
+    """Width and accuracy over the number of samples."""
+    options = replace(OPTIONS, tau=arguments.tau, alpha=arguments.alpha)
+    table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
+    for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
+        table.add_column(column, justify="right")
+    grown: dict[int, list[tuple[Run, float]]] = {}
+    fixed: dict[int, list[tuple[Run, float]]] = {}
+    for size in arguments.sizes:
+        grown[size] = [one_run(arguments, dataset, options, size, s, console) for s in range(arguments.seeds)]
+        still = replace(options, widths=FIXED)
+        fixed[size] = [
+            one_run(arguments, dataset, still, size, s, console, grows=False) for s in range(arguments.seeds)
+        ]
+        runs, others = [r for r, _ in grown[size]], [r for r, _ in fixed[size]]
+        table.add_row(
+            f"{size:,}", spread([sum(r.hidden) for r in runs]), spread([a for _, a in grown[size]], ".4f"),
+            spread([a for _, a in fixed[size]], ".4f"), spread([len(r.additions) for r in runs]),
+            spread([r.seconds for r in runs]), spread([r.looking for r in runs]), spread([r.seconds for r in others]),
+        )  # fmt: skip
+        console.print(table)
+    made, (widths, accuracies) = figure(2, f"SENN, {Path(arguments.data).stem}, one layer")
+    widths.semilogx(arguments.sizes, [np.median([sum(r.hidden) for r, _ in grown[n]]) for n in arguments.sizes], "o-")
+    widths.set(xlabel="samples", ylabel="width at the end")
+    for label, found in (("grown", grown), (f"width {FIXED}", fixed)):
+        accuracies.semilogx(arguments.sizes, [np.median([a for _, a in found[n]]) for n in arguments.sizes], "o-", label=label)
+    accuracies.set(xlabel="samples", ylabel="test accuracy")
+    accuracies.legend()
+    path = arguments.out / "senn_mnist.svg"
+    save(made, path)
+    console.print(f"plot in {path}")
+
+
+def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
+    """Depth and width on reduced images."""
+    options = replace(
+        OPTIONS, tau=0.007, alpha=arguments.alpha, depth=True, layer_cost=60.0, layer_cooldown=1, max_layers=3, max_width=64
+    )  # fmt: skip
+    size = max(arguments.sizes)
+    run, accuracy = one_run(arguments, reduced(dataset), options, size, 0, console)
+    console.print(f"{size:,} samples of 24 x 24: hidden {run.hidden}, test accuracy {accuracy:.4f}, {run.seconds:.0f} s")
+    for epoch, kind, ratio, share, most in run.additions:
+        console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2, at most {most:g}")
+
+
+def reduced(dataset: Dataset) -> Dataset:
+    """Images without the two outer rows and columns, which are empty: 28 x 28 becomes 24 x 24."""
+    side = int(np.sqrt(dataset.features))
+
+    def inner(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return x.reshape(-1, side, side)[:, 2:-2, 2:-2].reshape(len(x), -1)
+
+    return replace(dataset, x_train=inner(dataset.x_train), x_test=inner(dataset.x_test))
+
+
+def one_run(
+    arguments: argparse.Namespace,
+    dataset: Dataset,
+    options: SennOptions,
+    size: int,
+    seed: int,
+    console: Console,
+    *,
+    grows: bool = True,
+) -> tuple[Run, float]:
+    """A run on the first samples of a data set, and its accuracy on the test set."""
+    x, y = dataset.x_train, dataset.y_train
+    data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
+    epochs = max(LOOKS, arguments.steps * arguments.batch // size)
+    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, 4_096))
+    recipe = NATURAL if arguments.optimizer == "natural" else {
+        "optimizer": "adam", "learning_rate": 1e-3, "curve": "cosine", "weight_decay": 0.0, "label_smoothing": 0.0,
+    }  # fmt: skip
+    settings = TrainSettings(epochs=epochs, batch_size=arguments.batch, seed=seed, **recipe)
+    first = senn_start(
+        chosen, Start(shape=(x.shape[1],), outputs=dataset.outputs, domain=(0.0, 1.0), seed=seed)
+    )
+    run = grow(first, data, settings, senn(first, chosen) if grows else None)
+    console.print(f"{size:,} samples, seed {seed}: {run.hidden}, {run.final['val_accuracy']:.4f}; {run.last}")
+    return run, accuracy(run.graph, dataset)
+
+
+def accuracy(graph: Graph, dataset: Dataset) -> float:
+    """Of the test set."""
+    x, y = torch.from_numpy(dataset.x_test.astype(np.float32)), torch.from_numpy(dataset.y_test)
+    return evaluate(lower(graph), x, y, "classification")["accuracy"]
+
+
+if __name__ == "__main__":
+    main()
