@@ -1,7 +1,7 @@
 """SENN on images: how wide a layer becomes with more data to learn from, beside a network of a fixed width.
 
-Every run takes the same number of steps, the fixed network too. With `--depth` images are reduced to 24 x 24, layers are
-added as well, and all of the data are used.
+Every run takes the same number of steps, the fixed network too. With `--depth` images are reduced to 24 x 24, layers
+are added as well, and all of the data are used.
 
     python -m benchmarks.senn_mnist mnist.npz
     python -m benchmarks.senn_mnist mnist.npz --depth
@@ -27,7 +27,7 @@ from netgraph.app.data import Dataset, load_dataset
 from netgraph.graph import Graph
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
-OPTIONS = SennOptions(widths="10", tau=0.03, alpha=2.5e-3, depth=False, tangent="all", work=3e9)
+OPTIONS = SennOptions(widths="10", tau=3e-3, alpha=2.5e-4, significance=1.5, depth=False, tangent="none", work=3e9)
 LOOKS = 15
 HELD_OUT = 2_000
 FIXED = "128"
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--optimizer", choices=("adam", "natural"), default="adam")
     parser.add_argument("--tau", type=float, default=OPTIONS.tau)
     parser.add_argument("--alpha", type=float, default=OPTIONS.alpha)
+    parser.add_argument("--significance", type=float, default=OPTIONS.significance)
     parser.add_argument("--depth", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
@@ -57,7 +58,7 @@ def main() -> None:
 
 def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Width and accuracy over the number of samples."""
-    options = replace(OPTIONS, tau=arguments.tau, alpha=arguments.alpha)
+    options = replace(OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance)
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
         table.add_column(column, justify="right")
@@ -80,7 +81,9 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
     widths.semilogx(arguments.sizes, [np.median([sum(r.hidden) for r, _ in grown[n]]) for n in arguments.sizes], "o-")
     widths.set(xlabel="samples", ylabel="width at the end")
     for label, found in (("grown", grown), (f"width {FIXED}", fixed)):
-        accuracies.semilogx(arguments.sizes, [np.median([a for _, a in found[n]]) for n in arguments.sizes], "o-", label=label)
+        accuracies.semilogx(
+            arguments.sizes, [np.median([a for _, a in found[n]]) for n in arguments.sizes], "o-", label=label
+        )
     accuracies.set(xlabel="samples", ylabel="test accuracy")
     accuracies.legend()
     path = arguments.out / "senn_mnist.svg"
@@ -91,11 +94,14 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Depth and width on reduced images."""
     options = replace(
-        OPTIONS, tau=0.007, alpha=arguments.alpha, depth=True, layer_cost=60.0, layer_cooldown=1, max_layers=3, max_width=64
+        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, depth=True, layer_cost=10.0,
+        layer_cooldown=1, max_layers=3, max_width=64,
     )  # fmt: skip
     size = max(arguments.sizes)
     run, accuracy = one_run(arguments, reduced(dataset), options, size, 0, console)
-    console.print(f"{size:,} samples of 24 x 24: hidden {run.hidden}, test accuracy {accuracy:.4f}, {run.seconds:.0f} s")
+    console.print(
+        f"{size:,} samples of 24 x 24: hidden {run.hidden}, test accuracy {accuracy:.4f}, {run.seconds:.0f} s"
+    )
     for epoch, kind, ratio, share, most in run.additions:
         console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2, at most {most:g}")
 
@@ -124,14 +130,12 @@ def one_run(
     x, y = dataset.x_train, dataset.y_train
     data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
     epochs = max(LOOKS, arguments.steps * arguments.batch // size)
-    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, 4_096))
+    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, 8_192))
     recipe = NATURAL if arguments.optimizer == "natural" else {
         "optimizer": "adam", "learning_rate": 1e-3, "curve": "cosine", "weight_decay": 0.0, "label_smoothing": 0.0,
     }  # fmt: skip
     settings = TrainSettings(epochs=epochs, batch_size=arguments.batch, seed=seed, **recipe)
-    first = senn_start(
-        chosen, Start(shape=(x.shape[1],), outputs=dataset.outputs, domain=(0.0, 1.0), seed=seed)
-    )
+    first = senn_start(chosen, Start(shape=(x.shape[1],), outputs=dataset.outputs, domain=(0.0, 1.0), seed=seed))
     run = grow(first, data, settings, senn(first, chosen) if grows else None)
     console.print(f"{size:,} samples, seed {seed}: {run.hidden}, {run.final['val_accuracy']:.4f}; {run.last}")
     return run, accuracy(run.graph, dataset)

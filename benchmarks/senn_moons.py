@@ -1,7 +1,7 @@
 """SENN on two moons: a linear start that gains layers and vertices.
 
-200 points to learn from and 500 to judge by, noise .3. Over 30 seeds of a public fork of the paper's code the validation
-loss is .248 +- .015 and the accuracy .899 +- .012; one run of it takes 796 seconds.
+200 points to learn from and 500 to judge by, noise .3. Over 30 seeds of a public fork of the paper's code the
+validation loss is .248 +- .015 and the accuracy .899 +- .012; one run of it takes 796 seconds.
 
     python -m benchmarks.senn_moons --seeds 10
 """
@@ -84,7 +84,7 @@ def draw(run: Run, path: Path) -> None:
     across, up = np.meshgrid(np.linspace(-2, 3, 120), np.linspace(-1.5, 2, 90))
     outputs = interpret(run.graph, np.column_stack([across.ravel(), up.ravel()]))
     plane.contourf(across, up, (outputs[:, 1] - outputs[:, 0]).reshape(across.shape), levels=[-1e9, 0, 1e9], alpha=0.25)
-    plane.scatter(*x.T, c=y, s=8)
+    plane.scatter(x[:, 0], x[:, 1], c=y, s=8)
     plane.set(xlim=(-2, 3), ylim=(-1.5, 2))
     save(made, path)
 

@@ -10,7 +10,7 @@ vertex. The paper's code reached a validation loss of 1.9e-4 with 10 vertices on
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,9 +49,7 @@ def main() -> None:
 def compare(arguments: argparse.Namespace, console: Console) -> None:
     """Learners on one teacher, and other teachers."""
     jobs = [(0, seed) for seed in range(arguments.seeds)] + [(t, 0) for t in range(1, 1 + arguments.teachers)]
-    runs = {
-        job: one_run(arguments.epochs, OPTIONS, *job) for job in track(jobs, description="runs", console=console)
-    }
+    runs = {job: one_run(arguments.epochs, OPTIONS, *job) for job in track(jobs, description="runs", console=console)}
     table = Table(title=f"1-16-16-16-16-1 rational teachers, 50 points, {arguments.epochs:,} epochs")
     for column in ("teacher", "seed", "val loss", "of variance", "train loss", "vertices", "additions at", "s",
                    "looking", "processor"):  # fmt: skip
@@ -59,7 +57,8 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
     for (teacher, seed), run in runs.items():
         variance = float(np.var(points(teacher)[1][50:]))
         when = " ".join(str(epoch) for epoch, *_ in run.additions)
-        table.add_row(str(teacher), str(seed), f"{run.final['val_loss']:.2e}", f"{run.final['val_loss'] / variance:.1e}",
+        table.add_row(str(teacher), str(seed), f"{run.final['val_loss']:.2e}",
+                      f"{run.final['val_loss'] / variance:.1e}",
                       f"{run.final['train_loss']:.1e}", str(sum(run.hidden)), when, f"{run.seconds:.1f}",
                       f"{run.looking:.1f}", f"{run.busy:.1f}")  # fmt: skip
     console.print(table)
@@ -68,8 +67,8 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
         if chosen:
             console.print(
                 f"{name}: val loss {spread([r.final['val_loss'] for r in chosen], '.2e')}, vertices "
-                f"{spread([sum(r.hidden) for r in chosen])}, seconds {spread([r.seconds for r in chosen])}, of the processor "
-                f"{spread([r.busy for r in chosen])}; "
+                f"{spread([sum(r.hidden) for r in chosen])}, seconds {spread([r.seconds for r in chosen])}, of the "
+                f"processor {spread([r.busy for r in chosen])}; "
                 f"outputs moved by at most {max(r.moved for r in chosen):.1e} of their range"
             )
     path = arguments.out / "senn_regression.svg"
@@ -113,7 +112,9 @@ def draw(run: Run, path: Path) -> None:
     shape.plot(x[order, 0], interpret(run.graph, x[order])[:, 0], "--", label="learner")
     shape.plot(x[:50, 0], y[:50, 0], "k.", label="points")
     where = centres(run.graph)
-    shape.plot(where, np.full(len(where), float(y.min())), "|", color="tab:red", markersize=12, label="bends of vertices")
+    shape.plot(
+        where, np.full(len(where), float(y.min())), "|", color="tab:red", markersize=12, label="bends of vertices"
+    )
     shape.set(xlabel="x", xlim=(float(x.min()), float(x.max())))
     shape.legend()
     save(made, path)
@@ -129,16 +130,16 @@ def centres(graph: Graph) -> list[float]:
 def sensitivity(arguments: argparse.Namespace, console: Console) -> None:
     """Vertices and validation loss over tau, and over alpha."""
     made, axes = figure(2, "SENN, one-dimensional regression: thresholds")
-    grids: Sequence[tuple[str, list[float]]] = (
-        ("tau", [0.1, 0.3, 1.0, 3.0, 10.0]),
-        ("alpha", [2.5e-5, 2.5e-4, 2.5e-3, 2.5e-2, 2.5e-1]),
+    grids: Sequence[tuple[str, list[float], Callable[[float], SennOptions]]] = (
+        ("tau", [0.1, 0.3, 1.0, 3.0, 10.0], lambda value: replace(OPTIONS, tau=value)),
+        ("alpha", [2.5e-5, 2.5e-4, 2.5e-3, 2.5e-2, 2.5e-1], lambda value: replace(OPTIONS, alpha=value)),
     )
-    for (name, values), left in zip(grids, axes, strict=True):
+    for (name, values, changed), left in zip(grids, axes, strict=True):
         table = Table(title=f"{name}, {arguments.seeds} learners each, {arguments.epochs:,} epochs")
         for column in (name, "vertices", "val loss", "seconds"):
             table.add_column(column, justify="right")
         found = [
-            [one_run(arguments.epochs, replace(OPTIONS, **{name: v}), 0, s) for s in range(arguments.seeds)]
+            [one_run(arguments.epochs, changed(v), 0, s) for s in range(arguments.seeds)]
             for v in track(values, description=name, console=console)
         ]
         sizes = [[sum(r.hidden) for r in runs] for runs in found]

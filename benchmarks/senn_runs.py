@@ -81,7 +81,8 @@ def grow(
         if isinstance(event, Rewritten):
             numbers, certificate = event.proposal.numbers, event.result.certificate
             kind = "layer" if event.result.delta.layers_added else "vertex"
-            run.additions.append((event.epoch, kind, *(numbers[k] for k in ("ratio", "share", "most_additions"))))
+            ratio, share, most = (numbers[k] for k in ("ratio", "share", "most_additions"))
+            run.additions.append((event.epoch, kind, ratio, share, most))
             run.graph = event.result.graph
             run.moved = max(run.moved, certificate.measured.relative if certificate.measured else 0.0)
             if told:
@@ -95,7 +96,7 @@ def grow(
     state = train(begin(start, settings, data.device), data, settings, method, [note])
     run.seconds, run.looking = time.perf_counter() - began, state.rewriting
     run.busy = time.process_time() - busy
-    run.graph, run.history = lift(state.net), state.history
+    run.graph, run.history = lift(state.net), list(state.history)
     return run
 
 

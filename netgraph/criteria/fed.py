@@ -66,8 +66,8 @@ class FedLayer:
         examples, samples = len(self.gradients), len(self.output_norms)
         if len(self.inputs) != examples or not samples or examples % samples:
             raise OptionError(
-                f"There are {len(self.inputs)} rows of inputs, {examples} of gradients and {samples} samples; the first "
-                "two agree, and are a multiple of the third."
+                f"There are {len(self.inputs)} rows of inputs, {examples} of gradients and {samples} samples; the "
+                "first two agree, and are a multiple of the third."
             )
 
     @property
@@ -94,9 +94,7 @@ class FedLayer:
     def factors(self) -> LayerFactors:
         """The Kronecker factors of the present weights."""
         rows = len(self.inputs)
-        return LayerFactors(
-            self.inputs.T @ self.inputs / rows, self.moments, self.inputs.T @ self.gradients / rows
-        )
+        return LayerFactors(self.inputs.T @ self.inputs / rows, self.moments, self.inputs.T @ self.gradients / rows)
 
     @cached_property
     def score(self) -> float:
@@ -126,7 +124,9 @@ def rows_of(values: Array) -> Array:
     return np.moveaxis(values.reshape(*values.shape[:2], -1), 1, 2).reshape(-1, values.shape[1])
 
 
-def inputs_of(graph: Graph, layer: int, activations: Mapping[str, Array], *, bias: bool = True, used: bool = True) -> Array:
+def inputs_of(
+    graph: Graph, layer: int, activations: Mapping[str, Array], *, bias: bool = True, used: bool = True
+) -> Array:
     """(samples * positions, n) what a layer reads, link after link, by vertex and tap; a last 1 for its bias.
 
     Args:
@@ -165,7 +165,7 @@ def most_additions(score: float, most: float, *, ratio: float = 0.0, step: float
     Returns:
         A whole number, or infinity where neither says anything.
 
-    Source: Mitchell et al. 2023, section 3.4, "bounds on neuron addition"; here with both thresholds.
+    Source: after the bound on additions of Mitchell et al. 2023; here for both thresholds, and layer by layer.
     """
     room = most - score
     if room <= 0:

@@ -10,6 +10,7 @@ from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step
 from netgraph.methods.nagn import NagnOptions, nagn
 from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
+from netgraph.methods.prune_inputs import PruneInputs
 from netgraph.methods.prune_levels import PruneLevels
 from netgraph.methods.pwmpr import (
     GradientGrowthOptions,
@@ -55,6 +56,7 @@ __all__ = [
     "PhewOptions",
     "Proposal",
     "PruneBelow",
+    "PruneInputs",
     "PruneLevels",
     "PruneToBudget",
     "PwmpOptions",

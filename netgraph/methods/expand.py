@@ -10,13 +10,17 @@ import numpy as np
 
 from netgraph.criteria import SearchOptions
 from netgraph.errors import OptionError, unknown_name
-from netgraph.graph import Graph, get_activation
-from netgraph.methods.expansion import JUDGES, TANGENTS, Check, Judge, Limits, Look, Tangent, Thresholds
+from netgraph.graph import Array, Graph, get_activation
+from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds, steadied
+from netgraph.methods.look import JUDGES, TANGENTS, Judge, Look, Tangent
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
 from netgraph.rules import InsertLayer, WidenLayer
 
 MOST_ROWS = 1 << 16
 """Samples times positions of the largest map at most: maps are looked at over fewer samples."""
+
+PROBE = 256
+"""Samples on which it is measured how far rounding moves outputs."""
 
 FEWEST_SAMPLES = 32
 """Samples at least, however large the maps."""
@@ -94,26 +98,40 @@ class Expand:
         """One addition after the other, each from a look at the network with all before it."""
         if not self._is_time(context):
             return
-        done, most = 0, math.inf
+        done = 0
         while self.at_once is None or done < self.at_once:
-            check = self.look(context)
-            best = check.best
-            if best is None:
+            check, best = self._decide(context)
+            if best is None or best.rule is None:
                 if not done:
                     yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _told(check))
                 return
-            done += 1
-            most = done - 1 + check.most(best)
-            numbers = check.numbers(best) | {"addition": float(done)}
+            most, done = done + check.most(best), done + 1
             reason = (
                 f"{best.kind} at {best.place}: score {best.score:.3g} is {best.ratio:.3g} of eta_c "
                 f"{best.layer_score:.3g} (tau {self.thresholds.tau:g}) and {best.share:.3g} of |dL/dy|^2 "
                 f"(alpha {self.thresholds.alpha:g}); number {done} of at most {most:g} before the next epoch"
             )
-            assert best.rule is not None
-            yield Proposal(
-                self.name, best.rule, best.on, reason, _told(check), settle=best.kind == "width", numbers=numbers
-            )
+            numbers = check.numbers(best) | {"addition": float(done)}
+            settle = best.kind == "width"
+            yield Proposal(self.name, best.rule, best.on, reason, _told(check), settle=settle, numbers=numbers)
+
+    def _decide(self, context: Context) -> tuple[Check, Candidate | None]:
+        """A look, and the best that passes without moving outputs."""
+        check, limit = self.look(context), self.limits.max_change
+        while (best := check.best) is not None:
+            steady = steadied(best, context.graph, self._inputs(context), limit)
+            if steady is not None:
+                return check, steady
+            check = check.without(best, f"rounding would move outputs by more than {limit:g} of their range")
+        return check, None
+
+    @staticmethod
+    def _inputs(context: Context) -> Array:
+        """Some inputs, in the domain of the graph."""
+        layer = context.graph.inputs[0]
+        values = context.capture([layer.name], samples=PROBE).activations[layer.name]
+        low, high = (layer.values[key].reshape(-1, *(1,) * len(layer.grid)) for key in ("low", "high"))
+        return np.clip(values, low, high)
 
     def look(self, context: Context) -> Check:
         """Score all that could be added now; `table()` of the result tells why each passes or not."""

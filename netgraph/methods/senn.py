@@ -16,6 +16,7 @@ from netgraph.methods.expand import Expand
 from netgraph.methods.expansion import Limits, Thresholds
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Method, Part
+from netgraph.methods.prune_inputs import PruneInputs
 from netgraph.methods.start import Start
 
 TRAINING: Mapping[str, Any] = {
@@ -43,6 +44,8 @@ class SennOptions:
         activation: of the hidden layers, those to come included.
         tau: an addition must raise the score of the layers that it feeds by more than this share,
         alpha: and by more than this share of the mean |dL/dy|^2.
+        significance: and so many times what chance gives; 0 as in the paper. With few noisy samples, 2 keeps networks
+            from growing into the noise.
         layer_cost: by what the score of a layer is divided: how many vertices it must be worth.
         cooldown: epochs from one look to the next; each goes on until nothing passes.
         first: epochs before the first look; 0 is `cooldown`.
@@ -53,8 +56,8 @@ class SennOptions:
         tangent: for what additions the output gradients are taken without what a step along the natural gradient
             takes away: "depth", "all" or "none".
         judge: whether a place is judged by the scores of all chains, pooled as in the paper, or by the best.
-        sampler, chains, steps, work, temperature: of the search, see `netgraph.criteria.SearchOptions`; 0 stands for its
-            default.
+        sampler, chains, steps, work, temperature: of the search, see `netgraph.criteria.SearchOptions`; 0 stands for
+            its default.
         max_width: most vertices of a layer; 0 is no limit.
         max_layers: most hidden layers; 0 is no limit.
         max_edges: do not grow beyond so many edges; 0 is no limit.
@@ -71,6 +74,7 @@ class SennOptions:
     activation: str = "rational"
     tau: float = 1.0
     alpha: float = 2.5e-3
+    significance: float = 0.0
     layer_cost: float = 2.0
     cooldown: int = 30
     first: int = 0
@@ -133,7 +137,9 @@ def _drawn(graph: Graph, rng: np.random.Generator) -> Graph:
         [layer.activation == "rational" for layer in graph.layers_by_id.values()],
         [len(layer) for layer in graph.layers_by_id.values()],
     )
-    return graph.with_weights(weights, vertices={name: np.where(rational, values, 0.0) for name, values in drawn.items()})
+    return graph.with_weights(
+        weights, vertices={name: np.where(rational, values, 0.0) for name, values in drawn.items()}
+    )
 
 
 def senn(start: Graph, options: SennOptions | None = None) -> Method:
@@ -156,7 +162,7 @@ def senn(start: Graph, options: SennOptions | None = None) -> Method:
     }
     parts: list[Part] = [
         Expand(
-            thresholds=Thresholds(tau=o.tau, alpha=o.alpha, layer_cost=o.layer_cost),
+            thresholds=Thresholds(tau=o.tau, alpha=o.alpha, significance=o.significance, layer_cost=o.layer_cost),
             limits=Limits(
                 max_width=o.max_width or None,
                 max_layers=o.max_layers or None,
@@ -177,4 +183,6 @@ def senn(start: Graph, options: SennOptions | None = None) -> Method:
             judge=o.judge,
         )
     ]
+    if o.prune:
+        parts.append(PruneInputs(threshold=o.prune, cooldown=o.cooldown, samples=o.samples))
     return Method("senn", tuple(parts), "Self expanding neural networks: expand where the natural gradient says so")

@@ -3,6 +3,7 @@
 from netgraph.rewriting.rule import Rule
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip
+from netgraph.rules.fold_vertex import FoldVertex
 from netgraph.rules.insert_layer import InsertLayer
 from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
@@ -31,6 +32,7 @@ __all__ = [
     "RULES",
     "AddEdges",
     "AddSkip",
+    "FoldVertex",
     "InsertLayer",
     "MergeVertices",
     "PruneEdges",

@@ -42,7 +42,9 @@ def test_golden_residuals_and_proposals():
     case = EXPECTED["residual"]["no_tangent"]
     np.testing.assert_allclose(fed.expansion().residual, case["layer_residual"], rtol=1e-9, atol=1e-12)
     proposal = np.array(EXPECTED["width_proposal"]["a_p"])
-    assert float(fed.expansion().score(proposal)) == pytest.approx(EXPECTED["width_proposal"]["delta_eta_lower"], rel=1e-9)
+    assert float(fed.expansion().score(proposal)) == pytest.approx(
+        EXPECTED["width_proposal"]["delta_eta_lower"], rel=1e-9
+    )
     tangent = EXPECTED["residual"]["natgrad_tangent"]
     found = fed.expansion(np.array(tangent["output_residual"])).residual
     np.testing.assert_allclose(found, tangent["layer_residual"], rtol=1e-9, atol=1e-12)

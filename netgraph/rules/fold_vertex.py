@@ -1,0 +1,105 @@
+"""Remove a vertex, and let the others of its layer do what they can of what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netgraph.errors import OptionError, RewriteError
+from netgraph.graph import Identity, Link
+from netgraph.graph.columns import Array
+from netgraph.proof import Level
+from netgraph.rewriting import EdgeRows, Matches, Rewriter, Rule, VertexRows, vertex
+from netgraph.rules.influence import serving_only, under_layer_norm
+from netgraph.statistics import Statistics
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldVertex(Rule):
+    """Take a hidden vertex h_i to be sum_j c_j h_j + c_0 over the others of its layer, and remove it.
+
+    Every edge from it to a reader, at every tap, is shared out: the edges from the others to the same reader and tap
+    gain c_j times its weight, and are made where they are missing; the bias of the reader gains c_0 times it. Where
+    the vertex is not what it is taken to be, outputs change: **bounded**. A reader without a bias, and one that pads,
+    at its rim, miss c_0.
+
+    A vertex that is read through a wire or a frozen edge, or is under layer norm, is left alone.
+
+    Attributes:
+        shares: c_j (vertices of the layer,), with any value at the place of the vertex itself.
+        constant: c_0.
+    """
+
+    shares: Array = field(default_factory=lambda: np.zeros(0), compare=False)
+    constant: float = 0.0
+
+    pattern = vertex("v", role="hidden")
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.shares) != 1 or not np.isfinite(self.shares).all() or not np.isfinite(self.constant):
+            raise OptionError(
+                f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer, and finite."
+            )
+
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
+        """Layers of as many vertices as there are shares, whose readers can be changed."""
+        edges, graph = m.graph.edges, m.graph
+        wires = np.array([isinstance(k, Identity) for k in edges.link_kinds], dtype=bool)
+        fixed = edges.frozen | wires[edges.link]
+        sizes = np.array([len(graph.layer(int(i))) for i in m.v.layer], dtype=np.int64)
+        return {
+            "layer has no layer norm": ~under_layer_norm(graph, m.v.layer),
+            "as many shares as vertices": (sizes == len(self.shares)) & (sizes > 1),
+            "its readers can be changed": np.bincount(edges.source_row[fixed], minlength=len(graph.vertices))[m.v.rows]
+            == 0,
+        }
+
+    def rewrite(self, m: Matches, rw: Rewriter) -> None:
+        """Share out the edges of one vertex, and remove it with what only served it."""
+        if len(m) > 1:
+            raise RewriteError(f"{len(m)} vertices match, but the shares are those of one; say which with `on`.")
+        graph, row = m.graph, int(m.v.rows[0])
+        layer = graph.layer(int(m.v.layer[0]))
+        own = row - graph.vertices.offset(layer.id)
+        raised: dict[int, Array] = {}
+        for link in graph.outgoing[layer.id]:
+            self._share(rw, link, own)
+            chosen = link.src == own
+            total = np.bincount(link.dst[chosen], link.weight[chosen], len(graph.layer(link.target)))
+            raised[link.target] = raised.get(link.target, 0.0) + self.constant * total
+        for target, more in raised.items():
+            reader = graph.layer(target)
+            if reader.bias is not None:
+                start = graph.vertices.offset(target)
+                rw.set_bias(VertexRows(graph, np.arange(start, start + len(reader))), reader.bias + more)
+        gone = np.zeros(len(graph.vertices), dtype=bool)
+        gone[row] = True
+        rw.remove(VertexRows(graph, np.flatnonzero(serving_only(graph, gone))))
+
+    def _share(self, rw: Rewriter, link: Link, own: int) -> None:
+        """The edges of one link."""
+        graph, taps = rw.graph, link.kind.taps
+        sources = len(graph.layer(link.source))
+        shape = (len(graph.layer(link.target)), sources, taps)
+        there, dense = np.full(shape, -1, np.int64), np.zeros(shape)
+        at = (link.dst, link.src, link.tap)
+        there[at] = np.arange(len(link))
+        dense[at] = link.weight
+        shares = np.array(self.shares, dtype=np.float64)
+        shares[own] = 0.0
+        change = dense[:, own, None, :] * shares[None, :, None]
+        touched = change != 0
+        old = touched & (there >= 0)
+        edges = graph.edges.offset(link.key) + there[old]
+        rw.set_weight(EdgeRows(graph, edges), dense[old] + change[old])
+        dst, src, tap = np.nonzero(touched & (there < 0))
+        first, last = graph.vertices.offset(link.source), graph.vertices.offset(link.target)
+        rw.connect(
+            VertexRows(graph, first + src), VertexRows(graph, last + dst), weight=change[dst, src, tap], tap=tap,
+            kind=link.kind, port=link.port,
+        )  # fmt: skip
+
+    def claim(self, m: Matches) -> Level | None:
+        """Nothing is the same, but for how far apart the outputs can be."""
+        return "bounded"
