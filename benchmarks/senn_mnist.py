@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--tau", type=float, default=OPTIONS.tau)
     parser.add_argument("--alpha", type=float, default=OPTIONS.alpha)
     parser.add_argument("--significance", type=float, default=OPTIONS.significance)
+    parser.add_argument("--temperature", type=float, default=OPTIONS.temperature)
+    parser.add_argument("--samples", type=int, default=16_384, help="over which scores are taken, at most")
     parser.add_argument("--depth", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
@@ -58,7 +60,10 @@ def main() -> None:
 
 def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Width and accuracy over the number of samples."""
-    options = replace(OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance)
+    options = replace(
+        OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance,
+        temperature=arguments.temperature,
+    )  # fmt: skip
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
         table.add_column(column, justify="right")
@@ -130,7 +135,7 @@ def one_run(
     x, y = dataset.x_train, dataset.y_train
     data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
     epochs = max(LOOKS, arguments.steps * arguments.batch // size)
-    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, 8_192))
+    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, arguments.samples))
     recipe = NATURAL if arguments.optimizer == "natural" else {
         "optimizer": "adam", "learning_rate": 1e-3, "curve": "cosine", "weight_decay": 0.0, "label_smoothing": 0.0,
     }  # fmt: skip

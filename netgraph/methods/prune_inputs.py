@@ -143,7 +143,7 @@ def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:
     sources = len(graph.layer(link.source))
     groups = [starts[link.key] + taps * i + np.arange(taps) for i in range(sources)]
     lost = np.max(losses_of_groups(fed, weights, groups), axis=0)
-    return np.divide(lost, fed.score, out=np.full(sources, np.inf), where=fed.score > 0)
+    return np.asarray(lost / fed.score if fed.score > 0 else np.full(sources, np.inf))
 
 
 def _fold(activations: Array, row: int) -> FoldVertex:
