@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
 from netgraph.methods import Proposal
-from netgraph.rewriting import PairRows, Result
+from netgraph.rewriting import LayerPairRows, LinkRows, PairRows, Result
 
 
 class ProgressDisplay:
@@ -93,7 +93,12 @@ def places(result: Result) -> str:
     if isinstance(root, PairRows):
         layers = graph.vertices.layer
         ends = np.stack([layers[graph.vertices.rows(ids)] for ids in (root.source, root.target)])
-        pairs = np.unique(ends, axis=1).T.tolist()
+        joined = np.unique(ends, axis=1).T.tolist()
+        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t in joined]
+    elif isinstance(root, LinkRows):
+        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t, _ in root.key]
+    elif isinstance(root, LayerPairRows):
+        pairs = zip(root.source.tolist(), root.target.tolist(), strict=True)
         names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t in pairs]
     elif hasattr(root, "link"):
         keys = list(graph.links_by_key)

@@ -75,6 +75,10 @@ def test_places_name_three_links_at_most():
     assert places(vertices) == "in hidden1"
     layers = ng.apply(ng.rules.WidenLayer(), deep)
     assert places(layers) == "in hidden1, hidden2, hidden3 and 1 more"
+    links = ng.apply(ng.rules.InsertLayer(), deep, on=[("input", "hidden1"), ("hidden4", "output")])
+    assert places(links) == "in input->hidden1, hidden4->output"
+    pairs = ng.apply(ng.rules.AddSkip(), deep, on=[("input", "hidden2")])
+    assert places(pairs) == "in input->hidden2"
 
 
 def test_added_edges_are_told_by_their_links(shown):
