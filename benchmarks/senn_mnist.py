@@ -108,7 +108,7 @@ def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
         f"{size:,} samples of 24 x 24: hidden {run.hidden}, test accuracy {accuracy:.4f}, {run.seconds:.0f} s"
     )
     for epoch, kind, ratio, share, most in run.additions:
-        console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2, at most {most:g}")
+        console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2, bound {most:g}")
 
 
 def reduced(dataset: Dataset) -> Dataset:

@@ -42,7 +42,10 @@ def main() -> None:
                    "processor"):  # fmt: skip
         table.add_column(column, justify="right")
     for seed, run in enumerate(runs):
-        when = " ".join(f"{kind[0]}{epoch} ({most:g})" for epoch, kind, _r, _s, most in run.additions)
+        when = " ".join(
+            f"{kind[0]}{epoch}" + (f" ({most:g})" if kind == "vertex" else "")
+            for epoch, kind, _r, _s, most in run.additions
+        )
         table.add_row(str(seed), f"{run.final['val_loss']:.3f}", f"{run.final['val_accuracy']:.3f}",
                       f"{run.final['train_loss']:.3f}", str(run.hidden), when, f"{run.seconds:.1f}",
                       f"{run.looking:.1f}", f"{run.busy:.1f}")  # fmt: skip

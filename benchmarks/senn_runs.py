@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,8 @@ class Run:
         busy: of the processor, over all threads, which other work on the machine does not lengthen.
         history: metrics of every epoch.
         widths: hidden vertices after every epoch.
-        additions: (epoch, kind, score by eta_c, score by |dL/dy|^2, additions at most at these weights).
+        additions: (epoch, kind, score by eta_c, score by |dL/dy|^2, vertices at most there at these weights, NaN for
+            layers).
         moved: most that an addition moved an output, relative to its range.
         last: why nothing more was added, at the last look.
     """
@@ -81,7 +83,7 @@ def grow(
         if isinstance(event, Rewritten):
             numbers, certificate = event.proposal.numbers, event.result.certificate
             kind = "layer" if event.result.delta.layers_added else "vertex"
-            ratio, share, most = (numbers[k] for k in ("ratio", "share", "most_additions"))
+            ratio, share, most = (numbers.get(k, math.nan) for k in ("ratio", "share", "most_additions"))
             run.additions.append((event.epoch, kind, ratio, share, most))
             run.graph = event.result.graph
             run.moved = max(run.moved, certificate.measured.relative if certificate.measured else 0.0)

@@ -16,7 +16,7 @@ from netgraph.methods.look import JUDGES, TANGENTS, Judge, Look, Tangent
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
 from netgraph.rules import InsertLayer, WidenLayer
 
-MOST_ROWS = 1 << 16
+MOST_ROWS = 1 << 14
 """Samples times positions of the largest map at most: maps are looked at over fewer samples."""
 
 PROBE = 256
@@ -105,11 +105,16 @@ class Expand:
                 if not done:
                     yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _told(check))
                 return
-            most, done = done + check.most(best), done + 1
+            done += 1
+            room = (
+                f"; at most {check.most(best):g} vertices there, before training goes on"
+                if best.kind == "width"
+                else ""
+            )
             reason = (
                 f"{best.kind} at {best.place}: score {best.score:.3g} is {best.ratio:.3g} of eta_c "
                 f"{best.layer_score:.3g} (tau {self.thresholds.tau:g}) and {best.share:.3g} of |dL/dy|^2 "
-                f"(alpha {self.thresholds.alpha:g}); number {done} of at most {most:g} before the next epoch"
+                f"(alpha {self.thresholds.alpha:g}); addition {done} of this look{room}"
             )
             numbers = check.numbers(best) | {"addition": float(done)}
             settle = best.kind == "width"

@@ -55,7 +55,7 @@ class Candidate:
         place: the layer that gets the vertex, or the link that gets the layer, in words.
         score: delta-eta' by its cost; NaN where nothing was looked for.
         layer_score: eta_c of the layers that it feeds.
-        most: what eta_c cannot exceed.
+        most: what eta_c cannot exceed; NaN where additions are not known to raise it by their score.
         share: the score by the mean |dL/dy|^2.
         chance: what chance gives, by the cost.
         refused: why it is out of the question; empty when it is not.
@@ -116,7 +116,14 @@ class Check:
         return sum(not math.isnan(c.score) for c in self.candidates)
 
     def most(self, candidate: Candidate) -> float:
-        """How many additions the layers that a candidate feeds can take before the weights are trained again."""
+        """How many vertices a place can still gain before the weights are trained on, the candidate included.
+
+        Proved for vertices that are scored by the gradients themselves: each raises eta_c of its readers by more than
+        both thresholds ask for, nothing else lowers it while weights stay, and it cannot exceed its most. Infinite
+        where that says nothing.
+        """
+        if math.isnan(candidate.most):
+            return math.inf
         step = self.thresholds.alpha * self.loss_gradient
         return most_additions(candidate.layer_score, candidate.most, ratio=self.thresholds.tau, step=step)
 
@@ -133,8 +140,7 @@ class Check:
             "loss_gradient": self.loss_gradient,
             "natural_score": self.natural_score,
             "candidates": float(self.looked_at),
-            "most_additions": self.most(candidate),
-        }
+        } | ({"most_additions": self.most(candidate)} if math.isfinite(self.most(candidate)) else {})
 
     def table(self) -> str:
         """All candidates and why each passes or does not, line by line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -122,7 +123,8 @@ class Look:
             readers=[_reader(k, layer.grid, layer.pool) for k in readers],
             bias=layer.norm != "none" or layer.bias is not None,
         )  # fmt: skip
-        most = sum(self.fed(k.target).most for k in readers)
+        # With the tangent taken away a score is no lower bound of what eta_c gains.
+        most = sum(self.fed(k.target).most for k in readers) if self.tangent != "all" else math.nan
         sums = inputs @ found.incoming + found.bias
         values = found.parameters if layer.bias is None else {"bias": found.bias, **found.parameters}
         if layer.norm == "batch":  # such that what leaves the norm is what was searched with
@@ -174,7 +176,7 @@ class Look:
         chance = self._chance(link.target, "depth") * len(source) * link.kind.taps / cost
         return self._decided(
             Candidate(
-                "depth", place, self._judged(found) / cost, reached.score, reached.most, chance=chance, rule=rule,
+                "depth", place, self._judged(found) / cost, reached.score, chance=chance, rule=rule,
                 on=[link.key],
             )
         )  # fmt: skip

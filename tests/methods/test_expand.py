@@ -73,7 +73,10 @@ def test_the_numbers_of_a_decision():
     assert numbers["ratio"] == pytest.approx(numbers["score"] / numbers["layer_score"])
     assert numbers["share"] == pytest.approx(numbers["score"] / numbers["loss_gradient"])
     assert (numbers["tau"], numbers["alpha"], numbers["candidates"]) == (1e-6, 1e-6, 3)
-    assert numbers["most_additions"] >= 1
+    width, first, _second = check.candidates
+    assert check.numbers(width)["most_additions"] == check.most(width) >= 1
+    assert "most_additions" not in check.numbers(first)
+    assert numbers.get("most_additions", 1) >= 1
     assert best.score == max(c.score for c in check.candidates if c.passes)
 
 
