@@ -27,7 +27,17 @@ from netgraph.app.data import Dataset, load_dataset
 from netgraph.graph import Graph
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
-OPTIONS = SennOptions(widths="10", tau=3e-3, alpha=2.5e-4, significance=1.5, depth=False, tangent="none", work=3e9)
+OPTIONS = SennOptions(
+    widths="10",
+    tau=3e-3,
+    alpha=2.5e-4,
+    significance=1.5,
+    depth=False,
+    tangent="none",
+    judge="fresh",
+    temperature=3e-3,
+    work=3e9,
+)
 LOOKS = 15
 HELD_OUT = 2_000
 FIXED = "128"
@@ -44,6 +54,7 @@ def main() -> None:
     parser.add_argument("--tau", type=float, default=OPTIONS.tau)
     parser.add_argument("--alpha", type=float, default=OPTIONS.alpha)
     parser.add_argument("--significance", type=float, default=OPTIONS.significance)
+    parser.add_argument("--judge", choices=("pooled", "best", "fresh"), default=OPTIONS.judge)
     parser.add_argument("--temperature", type=float, default=OPTIONS.temperature)
     parser.add_argument("--samples", type=int, default=16_384, help="over which scores are taken, at most")
     parser.add_argument("--depth", action="store_true")
@@ -62,7 +73,7 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
     """Width and accuracy over the number of samples."""
     options = replace(
         OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance,
-        temperature=arguments.temperature,
+        temperature=arguments.temperature, judge=arguments.judge,
     )  # fmt: skip
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):

@@ -55,7 +55,8 @@ class Expand:
             takes away: "depth", "all" or "none".
         judge: "pooled": a place is judged by the scores of all chains of its search, each weighted by
             exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little;
-            "best": by the best. What is added is the best.
+            "best": by the best; "fresh": by what the best is worth on the second half of the samples, when it was
+            searched for on the first, which is for noisy data. What is added is the best.
         bias: whether biases count among what a layer reads.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -25,7 +25,7 @@ from netgraph.criteria import (
     search_width,
 )
 from netgraph.criteria.fed import weighted
-from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool
+from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid
 from netgraph.graph.link import LinkKey
@@ -35,8 +35,8 @@ from netgraph.statistics import BatchSignals
 
 Tangent = Literal["depth", "all", "none"]
 TANGENTS = ("depth", "all", "none")
-Judge = Literal["pooled", "best"]
-JUDGES = ("pooled", "best")
+Judge = Literal["pooled", "best", "fresh"]
+JUDGES = ("pooled", "best", "fresh")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,8 @@ class Look:
         rng: random numbers of the search.
         activation: of layers to come.
         tangent: for what additions the gradients are taken without what a step along the natural gradient takes away.
-        judge: whether a place is judged by the scores of all chains, pooled, or by the best.
+        judge: whether a place is judged by the scores of all chains, pooled, by the best, or by what the best is worth
+            on samples on which it was not searched for.
         bias: whether biases count among what a layer reads.
     """
 
@@ -66,6 +67,22 @@ class Look:
     judge: Judge
     bias: bool
     _fed: dict[int, FedLayer] = field(default_factory=dict)
+
+    def halves(self) -> tuple[Look, Look]:
+        """The same look at the first half of the samples, and at the second."""
+        half = self.signals.samples // 2
+        first, second = _part(self.signals, slice(half)), _part(self.signals, slice(half, None))
+        return replace(self, signals=first, _fed={}), replace(self, signals=second, _fed={})
+
+    @cached_property
+    def _scout(self) -> Look:
+        """Where proposals are searched for."""
+        return self.halves()[0] if self.judge == "fresh" else self
+
+    @cached_property
+    def _bench(self) -> Look:
+        """Where they are judged."""
+        return self.halves()[1] if self.judge == "fresh" else self
 
     @cached_property
     def loss_gradient(self) -> float:
@@ -91,6 +108,15 @@ class Look:
         signals = self.signals.residuals if without else self.signals.gradients
         return self.fed(layer).expansion(rows_of(signals[self.graph.layer(layer).name]), damping)
 
+    def inputs(self, layer: Layer) -> Array:
+        """(rows, n) what the vertices of a layer read, whatever edges there are."""
+        return inputs_of(self.graph, layer.id, self.signals.activations, bias=False, used=False)
+
+    def worth(self, link: Link, kind: str, values: Array, grid: Grid, pool: Pool | None) -> float:
+        """The score of vertices (rows, vertices) that a link would read."""
+        columns = _reader(link, grid, pool)(values.T).values
+        return float(self.expansion(link.target, kind).score(columns.reshape(-1, columns.shape[-1]).T))
+
     # -- candidates -------------------------------------------------------------------------------
 
     def check(self, *, width: bool, depth: bool, no_layer: str = "") -> Check:
@@ -108,34 +134,37 @@ class Look:
         if depth:
             links = [k for i in self.graph.topological_order for k in weighted(self.graph.incoming[i])]
             found += [self._depth(k, no_layer) for k in links]
-        return Check(tuple(found), self.thresholds, self.loss_gradient, self.signals.natural_score)
+        return Check(tuple(found), self.thresholds, self._bench.loss_gradient, self.signals.natural_score)
 
     def _width(self, layer: Layer, alone: bool) -> Candidate:
         """A vertex for a hidden layer."""
         readers = weighted(self.graph.outgoing[layer.id])
         if refused := self._no_vertex(layer, alone, readers):
             return Candidate("width", layer.name, verdict=refused)
-        inputs = inputs_of(self.graph, layer.id, self.signals.activations, bias=False, used=False)
-        eta = sum(self.fed(k.target).score for k in readers)
+        scout, bench = self._scout, self._bench
         found = search_width(
-            [self.expansion(k.target, "width") for k in readers],
-            inputs, layer.activation, self._search(layer), self.rng, scale=_scale(eta),
+            [scout.expansion(k.target, "width") for k in readers],
+            scout.inputs(layer), layer.activation, self._search(layer), self.rng,
+            scale=_scale(sum(scout.fed(k.target).score for k in readers)),
             readers=[_reader(k, layer.grid, layer.pool) for k in readers],
             bias=layer.norm != "none" or layer.bias is not None,
         )  # fmt: skip
+        inputs, eta = bench.inputs(layer), sum(bench.fed(k.target).score for k in readers)
         # With the tangent taken away a score is no lower bound of what eta_c gains.
-        most = sum(self.fed(k.target).most for k in readers) if self.tangent != "all" else math.nan
+        most = sum(bench.fed(k.target).most for k in readers) if self.tangent != "all" else math.nan
         sums = inputs @ found.incoming + found.bias
         values = found.parameters if layer.bias is None else {"bias": found.bias, **found.parameters}
         if layer.norm == "batch":  # such that what leaves the norm is what was searched with
             values = {**found.parameters, "scale": sums.std(), "shift": sums.mean()}
         given = {name: np.reshape(np.asarray(value, dtype=np.float64), (1,)) for name, value in values.items()}
         rule = WidenLayer(incoming=self._by_link(layer, found.incoming), values=given)
-        chance = sum(self._chance(k.target, "width") * k.kind.taps for k in readers)
-        return self._decided(
-            Candidate(
-                "width", layer.name, self._judged(found), eta, most, chance=chance, rule=rule, on=np.array([layer.id])
-            )
+        score = self._judged(found)
+        if self.judge == "fresh":
+            there = _activated(layer.activation, sums[:, None], found.parameters, layer.slope)
+            score = float(sum(bench.worth(k, "width", there, layer.grid, layer.pool) for k in readers))
+        chance = sum(bench.chance(k.target, "width") * k.kind.taps for k in readers)
+        return bench.decided(
+            Candidate("width", layer.name, score, eta, most, chance=chance, rule=rule, on=np.array([layer.id]))
         )
 
     def _no_vertex(self, layer: Layer, alone: bool, readers: Sequence[Link]) -> str:
@@ -162,21 +191,26 @@ class Look:
         place = f"{source.name} -> {target.name}"
         if refused := no_layer or self._no_layer(link, source):
             return Candidate("depth", place, verdict=refused)
-        cost, reached = self.thresholds.layer_cost, self.fed(link.target)
-        inputs = rows_of(self.signals.activations[source.name])
+        cost, scout, bench = self.thresholds.layer_cost, self._scout, self._bench
         padded = isinstance(link.kind, Conv2d) and link.kind.padding != (0, 0)
         shifts = target.bias is not None and not padded
         found = search_depth(
-            self.expansion(link.target, "depth"), inputs, self.activation, self.search, self.rng,
-            scale=_scale(reached.score), reader=_reader(link, source.output_grid, None), bias=shifts,
+            scout.expansion(link.target, "depth"), rows_of(scout.signals.activations[source.name]), self.activation,
+            self.search, self.rng, scale=_scale(scout.fed(link.target).score),
+            reader=_reader(link, source.output_grid, None), bias=shifts,
         )  # fmt: skip
         shift = found.shift if shifts else None
         inserted: Literal["rational", "prelu"] = "rational" if self.activation == "rational" else "prelu"
         rule = InsertLayer(activation=inserted, matrix=found.matrix, shift=shift)
-        chance = self._chance(link.target, "depth") * len(source) * link.kind.taps / cost
-        return self._decided(
+        score = self._judged(found)
+        if self.judge == "fresh":
+            sums = rows_of(bench.signals.activations[source.name]) @ found.matrix + found.shift
+            there = _activated(self.activation, sums, found.parameters, self.search.slope)
+            score = bench.worth(link, "depth", there, source.output_grid, None)
+        chance = bench.chance(link.target, "depth") * len(source) * link.kind.taps / cost
+        return bench.decided(
             Candidate(
-                "depth", place, self._judged(found) / cost, reached.score, chance=chance, rule=rule,
+                "depth", place, score / cost, bench.fed(link.target).score, chance=chance, rule=rule,
                 on=[link.key],
             )
         )  # fmt: skip
@@ -196,13 +230,13 @@ class Look:
     def _ends(self) -> int:
         return len(self.graph.inputs) + len(self.graph.outputs)
 
-    def _chance(self, layer: int, kind: str) -> float:
+    def chance(self, layer: int, kind: str) -> float:
         """The expected score of a vertex whose activations have nothing to do with the gradients."""
         expansion = self.expansion(layer, kind)
         whitened = expansion.residual @ expansion.inverse
         return float(np.mean(np.sum(whitened * expansion.residual, axis=1))) / self.signals.samples
 
-    def _decided(self, candidate: Candidate) -> Candidate:
+    def decided(self, candidate: Candidate) -> Candidate:
         """A candidate with its share and its verdict."""
         limits, score = self.thresholds, candidate.score
         share = score / self.loss_gradient if self.loss_gradient > 0 else 0.0
@@ -253,3 +287,19 @@ def _reader(link: Link, grid: Grid, pool: Pool | None) -> Reader:
     if isinstance(link.kind, Identity) or not grid:
         return read_directly
     return TapReader(link.kind, grid, pool)
+
+
+def _part(signals: BatchSignals, rows: slice) -> BatchSignals:
+    """Some of the samples."""
+    return replace(
+        signals,
+        activations={name: values[rows] for name, values in signals.activations.items()},
+        gradients={name: values[rows] for name, values in signals.gradients.items()},
+        residuals={name: values[rows] for name, values in signals.residuals.items()},
+        output_gradients=signals.output_gradients[rows],
+    )
+
+
+def _activated(activation: str, sums: Array, parameters: Mapping[str, Array], slope: float) -> Array:
+    """Values of vertices (rows, vertices)."""
+    return np.asarray(get_activation(activation).function(sums, parameters, slope))

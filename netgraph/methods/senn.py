@@ -55,7 +55,8 @@ class SennOptions:
         samples: training samples over which scores are taken.
         tangent: for what additions the output gradients are taken without what a step along the natural gradient
             takes away: "depth", "all" or "none".
-        judge: whether a place is judged by the scores of all chains, pooled as in the paper, or by the best.
+        judge: whether a place is judged by the scores of all chains, pooled as in the paper, by the best, or by what
+            the best is worth on samples on which it was not searched for.
         sampler, chains, steps, work, temperature: of the search, see `netgraph.criteria.SearchOptions`; 0 stands for
             its default.
         max_width: most vertices of a layer; 0 is no limit.
@@ -83,7 +84,7 @@ class SennOptions:
     depth: bool = True
     samples: int = 1024
     tangent: Literal["depth", "all", "none"] = "depth"
-    judge: Literal["pooled", "best"] = "pooled"
+    judge: Literal["pooled", "best", "fresh"] = "pooled"
     sampler: Literal["mala", "ascent"] = "mala"
     chains: int = 0
     steps: int = 0

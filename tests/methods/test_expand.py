@@ -10,7 +10,7 @@ from tiny_training import CPU, digits, settings
 
 import netgraph as ng
 from compilers import lift
-from compilers.training import NothingSelected, Rewritten, TrainState, begin, make_optimizer, train
+from compilers.training import NothingSelected, Rewritten, TrainingData, TrainState, begin, make_optimizer, train
 from compilers.training.context import TrainerContext
 from netgraph.criteria import SearchOptions
 from netgraph.errors import OptionError
@@ -142,6 +142,30 @@ def test_what_was_added_is_there_for_the_next_look():
     norms = np.linalg.norm(signals.output_gradients, axis=1)
     fed = FedLayer(read, rows_of(signals.gradients["output"]), norms)
     assert float(fed.expansion().score(new)) < 1e-9 * best.score
+
+
+def noise():
+    """Inputs and classes that have nothing to do with each other."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=(256, 64)), rng.integers(0, 10, 256)
+    return TrainingData.from_arrays(x, y, x[:20], y[:20], task="classification")
+
+
+@pytest.mark.parametrize("kind", ["width", "depth"])
+def test_noise_does_not_pass_on_samples_that_were_not_searched(kind):
+    chosen = {"depth" if kind == "width" else "width": False, "thresholds": Thresholds(tau=0, alpha=0, significance=2)}
+    search = SearchOptions(chains=20, steps=100, sampler="ascent")
+    limits = Limits(max_inputs=16)
+    verdicts = {}
+    for judge in ("best", "fresh"):
+        part = expand(**chosen, search=search, samples=256, judge=judge, limits=limits)
+        check = part.look(context(mlp(), noise()))
+        verdicts[judge] = [c.passes for c in check.candidates if not math.isnan(c.score)]
+        assert len(verdicts[judge]) == 1
+    assert verdicts == {"best": [True], "fresh": [False]}
+    seen = part.look(context(mlp(), digits()))
+    assert seen.best is not None
+    assert seen.best.kind == kind
 
 
 def test_limits():
