@@ -154,9 +154,7 @@ class InsertLayer(Rule):
             rw.remove(old)
         if self._shifts:
             for i, shifted in moved.items():
-                start = m.graph.vertices.offset(i)
-                target = rw.vertices(rows=np.arange(start, start + len(shifted)))
-                rw.set_bias(target, m.graph.layer(i).bias - shifted)
+                rw.set_bias(rw.vertices(m.graph.layer(i)), m.graph.layer(i).bias - shifted)
 
     def _used(self, k: Link, source: Layer) -> tuple[Array, Array]:
         """Rows of the source that the new layer reads, and which of them is the source of each edge."""
