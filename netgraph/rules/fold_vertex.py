@@ -10,7 +10,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Identity, Link
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
-from netgraph.rewriting import EdgeRows, Matches, Rewriter, Rule, VertexRows, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rules.influence import serving_only, under_layer_norm
 from netgraph.statistics import Statistics
 
@@ -71,11 +71,10 @@ class FoldVertex(Rule):
         for target, more in raised.items():
             reader = graph.layer(target)
             if reader.bias is not None:
-                start = graph.vertices.offset(target)
-                rw.set_bias(VertexRows(graph, np.arange(start, start + len(reader))), reader.bias + more)
+                rw.set_bias(rw.vertices(reader), reader.bias + more)
         gone = np.zeros(len(graph.vertices), dtype=bool)
         gone[row] = True
-        rw.remove(VertexRows(graph, np.flatnonzero(serving_only(graph, gone))))
+        rw.remove(rw.vertices(rows=serving_only(graph, gone)))
 
     def _share(self, rw: Rewriter, link: Link, own: int) -> None:
         """The edges of one link."""
@@ -92,11 +91,11 @@ class FoldVertex(Rule):
         touched = change != 0
         old = touched & (there >= 0)
         edges = graph.edges.offset(link.key) + there[old]
-        rw.set_weight(EdgeRows(graph, edges), dense[old] + change[old])
+        rw.set_weight(rw.edges(rows=edges), dense[old] + change[old])
         dst, src, tap = np.nonzero(touched & (there < 0))
         first, last = graph.vertices.offset(link.source), graph.vertices.offset(link.target)
         rw.connect(
-            VertexRows(graph, first + src), VertexRows(graph, last + dst), weight=change[dst, src, tap], tap=tap,
+            rw.vertices(rows=first + src), rw.vertices(rows=last + dst), weight=change[dst, src, tap], tap=tap,
             kind=link.kind, port=link.port,
         )  # fmt: skip
 
