@@ -18,7 +18,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse docs clean
+.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -116,6 +116,14 @@ sparse: $(INSTALLED)
 		--methods pwmpr,pwmp,random-growth,gradient-growth,pwmpr-prune,rigl,set,phew,imp-c --densities .02,.05,.1,.2,.4 \
 		--set start_density=0.015
 	$(BIN)/python -m benchmarks.growth_schedule $(DATA) --model $(or $(MODEL),auto) --set start_density=0.015
+
+# SENN: where vertices and layers are added, how much the thresholds matter, and with DATA how wide a layer becomes with
+# more of it. Ten minutes; half an hour with images.
+senn: $(INSTALLED)
+	$(BIN)/python -m benchmarks.senn_regression
+	$(BIN)/python -m benchmarks.senn_moons
+	$(BIN)/python -m benchmarks.senn_regression --sensitivity --seeds 2 --epochs 1000
+	$(if $(DATA),$(BIN)/python -m benchmarks.senn_mnist $(DATA) --steps 3000)
 
 docs: $(DOCS_INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site

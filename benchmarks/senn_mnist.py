@@ -10,6 +10,7 @@ are added as well, and all of the data are used.
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,8 @@ def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
         f"{size:,} samples of 24 x 24: hidden {run.hidden}, test accuracy {accuracy:.4f}, {run.seconds:.0f} s"
     )
     for epoch, kind, ratio, share, most in run.additions:
-        console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2, bound {most:g}")
+        bound = f", bound {most:g}" if math.isfinite(most) else ""
+        console.print(f"  epoch {epoch}: {kind}, {ratio:.3g} of eta_c, {share:.3g} of |dL/dy|^2{bound}")
 
 
 def reduced(dataset: Dataset) -> Dataset:

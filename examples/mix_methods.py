@@ -12,6 +12,7 @@ from netgraph.criteria import SearchOptions, TopK
 from netgraph.methods import Expand, Limits, Method, PruneToBudget, SennOptions, Split, Start, Thresholds, senn_start
 from netgraph.rules import SplitEdges
 from netgraph.schedules import EveryEpochs
+from netgraph.viz import draw
 
 
 def main() -> None:
@@ -52,6 +53,7 @@ def main() -> None:
     settings = TrainSettings(epochs=30, batch_size=32, learning_rate=4e-3)
     state = train(begin(start, settings, data.device), data, settings, method, [report])
     network = lift(state.net)
+    draw(network, detail="layers").save("mix_methods.svg")
     accuracy = state.history[-1]["val_accuracy"]
     print(f"{network!r}: validation accuracy {accuracy:.3f}")
     assert {"expand", "split"} <= set(grown)
