@@ -19,15 +19,18 @@ from netgraph.methods import (
     METHODS,
     Expand,
     Method,
+    NagnOptions,
     PruneInputs,
     SennOptions,
     SsonnOptions,
     Start,
     Thresholds,
+    nagn,
     senn,
     senn_start,
     ssonn,
 )
+from netgraph.methods.nagn import nagn_start
 
 START = Start(shape=(64,), outputs=10, domain=(0, 1), seed=3)
 IMAGE = Start(shape=(1, 8, 8), outputs=10, domain=(0, 1), seed=3)
@@ -180,6 +183,35 @@ def test_a_ladder_that_ssonn_grew():
     deeper, events, _ = grown(graph, digits(), easy(width=False, at_once=1))
     assert_certified(events)
     assert deeper.num_layers == graph.num_layers + 2
+
+
+def test_convolutions_that_nagn_grew():
+    """Unequal widths, batch norm and pools; then both at once, in one schedule."""
+    options = NagnOptions(widths="4/6", delta_acc=10.0, delta_stop=0.0, window=1, until=1.0, max_increment=3)
+    start, made = nagn_start(options, IMAGE), settings(epochs=5, batch_size=32)
+    by_nagn = train(begin(start, made, CPU), digit_maps(256, 64), made, nagn(start, options))
+    graph = lift(by_nagn.net)
+    assert graph.num_vertices > start.num_vertices
+
+    senn_options = SennOptions(
+        tau=1e-3, alpha=1e-7, layer_cost=1.0, cooldown=1, layer_cooldown=0, steps=10, chains=8, samples=64, at_once=2
+    )
+    method = senn(graph, senn_options)
+    made, events = settings(epochs=3, batch_size=32), []
+    state = train(begin(graph, made, CPU), digit_maps(256, 64), made, method, [events.append])
+    done = [event for event in events if isinstance(event, Rewritten)]
+    assert_certified(done)
+    assert {event.proposal.part for event in done} == {"expand"}
+    assert done[0].before.topology_hash == graph.topology_hash
+    assert lift(state.net).num_vertices > graph.num_vertices
+
+    watched = nagn(start, options)
+    both = Method("both", (*watched.parts, *method.parts), watches=watched.watches)
+    made, events = settings(epochs=4, batch_size=32), []
+    train(begin(start, made, CPU), digit_maps(256, 64), made, both, [events.append])
+    done = [event for event in events if isinstance(event, Rewritten)]
+    assert {event.proposal.part for event in done} == {method.parts[0].name, watched.parts[0].name}
+    assert_certified(done)
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
