@@ -1,7 +1,7 @@
 """SENN on images: how wide a layer becomes with more data to learn from, beside a network of a fixed width.
 
-Every run takes the same number of steps, the fixed network too. With `--depth` images are reduced to 24 x 24, layers
-are added as well, and all of the data are used.
+Every run takes the same number of steps, but 15 epochs at least; the fixed network takes as many. With `--depth` images
+are reduced to 24 x 24, layers are added as well, and all of the data are used.
 
     python -m benchmarks.senn_mnist mnist.npz
     python -m benchmarks.senn_mnist mnist.npz --depth
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,18 +95,33 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
             spread([r.seconds for r in runs]), spread([r.looking for r in runs]), spread([r.seconds for r in others]),
         )  # fmt: skip
         console.print(table)
-    made, (widths, accuracies) = figure(2, f"SENN, {Path(arguments.data).stem}, one layer")
-    widths.semilogx(arguments.sizes, [np.median([sum(r.hidden) for r, _ in grown[n]]) for n in arguments.sizes], "o-")
-    widths.set(xlabel="samples", ylabel="width at the end")
-    for label, found in (("grown", grown), (f"width {FIXED}", fixed)):
-        accuracies.semilogx(
-            arguments.sizes, [np.median([a for _, a in found[n]]) for n in arguments.sizes], "o-", label=label
-        )
-    accuracies.set(xlabel="samples", ylabel="test accuracy")
-    accuracies.legend()
     path = arguments.out / "senn_mnist.svg"
-    save(made, path)
+    draw(
+        f"SENN, {Path(arguments.data).stem}, one layer",
+        {n: [float(sum(r.hidden)) for r, _ in grown[n]] for n in grown},
+        {"grown": {n: [a for _, a in grown[n]] for n in grown},
+         f"width {FIXED}": {n: [a for _, a in fixed[n]] for n in fixed}},
+        path,
+    )  # fmt: skip
     console.print(f"plot in {path}")
+
+
+def draw(
+    title: str,
+    widths: Mapping[int, Sequence[float]],
+    accuracies: Mapping[str, Mapping[int, Sequence[float]]],
+    path: Path,
+) -> None:
+    """Widths and accuracies by the number of samples: a line through the medians, a dot for every seed."""
+    made, (left, right) = figure(2, title)
+    for axes, label, found in ((left, "grown", widths), *((right, *item) for item in accuracies.items())):
+        (line,) = axes.semilogx(list(found), [np.median(values) for values in found.values()], "-", label=label)
+        dots = [(n, value) for n, values in found.items() for value in values]
+        axes.semilogx(*zip(*dots, strict=True), "o", color=line.get_color(), markersize=4)
+    left.set(xlabel="samples", ylabel="width at the end")
+    right.set(xlabel="samples", ylabel="test accuracy")
+    right.legend()
+    save(made, path)
 
 
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
