@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--judge", choices=("pooled", "best", "fresh"), default=OPTIONS.judge)
     parser.add_argument("--temperature", type=float, default=OPTIONS.temperature)
     parser.add_argument("--samples", type=int, default=16_384, help="over which scores are taken, at most")
+    parser.add_argument("--work", type=float, default=OPTIONS.work, help="of one search; too little finds too little")
     parser.add_argument("--depth", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
@@ -75,7 +76,7 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
     """Width and accuracy over the number of samples."""
     options = replace(
         OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance,
-        temperature=arguments.temperature, judge=arguments.judge,
+        temperature=arguments.temperature, judge=arguments.judge, work=arguments.work,
     )  # fmt: skip
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
@@ -127,7 +128,7 @@ def draw(
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Depth and width on reduced images."""
     options = replace(
-        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, depth=True, layer_cost=10.0,
+        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, work=arguments.work, depth=True, layer_cost=10.0,
         layer_cooldown=1, max_layers=3, max_width=64,
     )  # fmt: skip
     size = max(arguments.sizes)
