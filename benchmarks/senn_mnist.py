@@ -128,8 +128,8 @@ def draw(
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Depth and width on reduced images."""
     options = replace(
-        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, work=arguments.work, depth=True, layer_cost=10.0,
-        layer_cooldown=1, max_layers=3, max_width=64,
+        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, work=arguments.work, depth=True,
+        layer_cost=10.0, layer_cooldown=1, max_layers=3, max_width=64,
     )  # fmt: skip
     size = max(arguments.sizes)
     run, accuracy = one_run(arguments, reduced(dataset), options, size, 0, console)
