@@ -38,7 +38,7 @@ OPTIONS = SennOptions(
     tangent="none",
     judge="fresh",
     temperature=3e-3,
-    work=3e9,
+    work=6e9,
 )
 LOOKS = 15
 HELD_OUT = 2_000
