@@ -56,8 +56,9 @@ $(PEERS_INSTALLED): pyproject.toml constraints.txt
 grow: $(INSTALLED)
 	$(BIN)/netgraph grow digits --out runs/digits --overwrite
 
+# Two processes of one thread each: more threads than cores only wait for each other.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
