@@ -56,9 +56,9 @@ $(PEERS_INSTALLED): pyproject.toml constraints.txt
 grow: $(INSTALLED)
 	$(BIN)/netgraph grow digits --out runs/digits --overwrite
 
-# Two processes of one thread each: more threads than cores only wait for each other.
+# Two processes of one thread each: more threads than cores only wait for each other. Who is done takes over from the other.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
