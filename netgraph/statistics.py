@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +197,11 @@ class BatchSignals:
     def samples(self) -> int:
         """Number of samples."""
         return len(self.output_gradients)
+
+    @cached_property
+    def output_norms(self) -> Array:
+        """(samples,) |dL/dy| of each sample."""
+        return np.asarray(np.linalg.norm(self.output_gradients.reshape(self.samples, -1), axis=1))
 
     def __repr__(self) -> str:
         names = ", ".join(self.activations) or "no layers"

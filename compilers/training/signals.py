@@ -12,16 +12,14 @@ from compilers import CompiledNetwork
 from compilers.lowering.derivatives import Captured
 from compilers.training.batches import SCORE, mini_batches
 from compilers.training.evaluate import training_loss
-from compilers.training.natural import along, natural_step
+from compilers.training.natural import MeanLoss, along, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP
 from netgraph.analysis import forward_flops
+from netgraph.criteria import without_tangent
 from netgraph.errors import OptionError
 from netgraph.graph import Array
 from netgraph.statistics import BatchSignals
-
-RESCALING_FLOOR = 1e-10
-"""Added to <J n, J n>, by which the tangent is rescaled."""
 
 
 def capture_signals(
@@ -41,31 +39,22 @@ def capture_signals(
     x, y = data.x_train[rows], data.y_train[rows]
     twin = copy.deepcopy(net).double().eval()
     x = x.double()
+    loss, targets = training_loss(data.task, settings.label_smoothing), y.double() if data.task == "regression" else y
     with torch.no_grad():
-        own = own_gradients(twin(x), y.double() if data.task == "regression" else y, data.task, settings)
+        own: Tensor = MeanLoss(lambda outputs: loss(outputs, targets))(twin(x))
     found = twin.capture(x, layers, cotangent=own)
     per_step = float(FORWARDS_PER_STEP * len(x) * forward_flops(net.graph))
     flops, residuals, score = per_step, {}, 0.0
     if tangent:
         step = natural_step(twin, x, own, damping=settings.damping)
-        moved = along(twin, x, step)
-        scale = float((moved * own).sum()) / (float((moved * moved).sum()) + RESCALING_FLOOR)
-        residuals = _gradients(twin.capture(x, layers, cotangent=own - scale * moved), layers)
+        left = own.new_tensor(without_tangent(_array(own), _array(along(twin, x, step))))
+        residuals = _gradients(twin.capture(x, layers, cotangent=left), layers)
         flops, score = flops + per_step + step.flops, step.score
     activations = {name: _array(found[name].activations) for name in layers}
     signals = BatchSignals(
         net.graph_topology_hash, activations, _gradients(found, layers), residuals, _array(own), score
     )
     return signals, flops
-
-
-def own_gradients(outputs: Tensor, targets: Tensor, task: str, settings: TrainSettings) -> Tensor:
-    """dL/dy of each sample's own loss: that of the mean loss, times the number of samples."""
-    leaf = outputs.detach().requires_grad_()
-    with torch.enable_grad():
-        loss = training_loss(task, settings.label_smoothing)(leaf, targets)
-        (gradient,) = torch.autograd.grad(loss, leaf)
-    return gradient * len(outputs)
 
 
 def _gradients(found: Mapping[str, Captured], layers: Sequence[str]) -> dict[str, Array]:

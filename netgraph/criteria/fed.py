@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from netgraph.criteria.natural import Expansion, LayerFactors, pseudo_inverse
+from netgraph.criteria.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Graph, Identity, Link
+from netgraph.graph import Conv2d, Graph
 from netgraph.graph.columns import Array
-from netgraph.graph.link import LinkKind
+from netgraph.graph.link import LinkKind, weighted
 
 
 def patches(values: Array, kind: LinkKind) -> Array:
@@ -33,11 +33,6 @@ def patches(values: Array, kind: LinkKind) -> Array:
     padded = np.pad(values, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kind.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
     return windows.transpose(0, 2, 3, 1, 4, 5).reshape(samples, -1, vertices, kind.taps)
-
-
-def weighted(links: Sequence[Link]) -> list[Link]:
-    """Those that have weights: wires have none."""
-    return [link for link in links if not isinstance(link.kind, Identity)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +81,6 @@ class FedLayer:
     def _inverse(self) -> Array:
         return pseudo_inverse(self.inputs.T @ self.inputs)
 
-    def _fitted(self, gradients: Array) -> Array:
-        """What the present weights can follow: the regression of gradients on inputs."""
-        return np.asarray(self.inputs @ (self._inverse @ (self.inputs.T @ gradients)))
-
     @cached_property
     def factors(self) -> LayerFactors:
         """The Kronecker factors of the present weights."""
@@ -107,16 +98,16 @@ class FedLayer:
         whitened = self.gradients @ pseudo_inverse(self.moments)
         return float(self.positions * np.mean(np.sum(whitened * self.gradients, axis=1)))
 
-    def expansion(self, gradients: Array | None = None, damping: float = 0.0) -> Expansion:
+    def expansion(self, gradients: Array | None = None) -> Expansion:
         """What the layer would gain from vertices that it does not read yet.
 
         Args:
             gradients: (examples, m) what they are to follow: gradients of the sums, by default, or what is left of
                 them after a step (see `without_tangent`).
-            damping: see `Expansion`.
         """
         wanted = self.gradients if gradients is None else gradients
-        return Expansion(np.sqrt(self.positions) * (wanted - self._fitted(wanted)), self.moments, damping)
+        residual = layer_residual(wanted, self.inputs, self._inverse)
+        return Expansion(np.sqrt(self.positions) * residual, self.moments)
 
 
 def rows_of(values: Array) -> Array:

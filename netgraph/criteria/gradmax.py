@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Conv2d, Dense, Graph, Identity, Link, LinkKind
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Array, Conv2d, Dense, Graph, Link, LinkKind
+from netgraph.graph.link import LinkKey, weighted
 
 MOST_ENTRIES = 1 << 24
 """Entries of a growth matrix at most, which is decomposed into singular vectors."""
@@ -174,8 +174,3 @@ def _as_convolution(kind: LinkKind) -> Conv2d:
 
 def _columns(graph: Graph, link: Link) -> int:
     return len(graph.layer(link.target)) * link.kind.taps
-
-
-def weighted(links: tuple[Link, ...]) -> tuple[Link, ...]:
-    """The links that are no wires."""
-    return tuple(link for link in links if not isinstance(link.kind, Identity))

@@ -73,20 +73,21 @@ class LayerFactors:
         return float(np.sum(self.gradient * self.natural_gradient))
 
 
-def layer_residual(gradients: Array, inputs: Array) -> Array:
+def layer_residual(gradients: Array, inputs: Array, inverse: Array | None = None) -> Array:
     """What the weights of a layer cannot follow: the gradients of its sums without their regression on its inputs.
 
     Args:
-        gradients: (examples, m) gradients of the sums, of each example.
+        gradients: (..., examples, m) gradients of the sums, of each example.
         inputs: (examples, n) what the layer reads.
+        inverse: (n, n) pseudo-inverse of a^T a, where it is known already.
 
     Returns:
-        (examples, m) g_r = r - a A^+ E[a r^T]; uncorrelated with every input.
+        (..., examples, m) g_r = r - a A^+ E[a r^T]; uncorrelated with every input.
 
     Source: Mitchell et al. 2023, lemma A.6.
     """
-    fitted = pseudo_inverse(inputs.T @ inputs) @ (inputs.T @ gradients)
-    result: Array = gradients - inputs @ fitted
+    known = pseudo_inverse(inputs.T @ inputs) if inverse is None else inverse
+    result: Array = gradients - inputs @ (known @ (inputs.T @ gradients))
     return result
 
 
@@ -163,8 +164,7 @@ class Expansion:
 
         Source: Mitchell et al. 2023, section 3.3.
         """
-        fitted = pseudo_inverse(inputs.T @ inputs) @ (inputs.T @ activations)
-        return self.score(activations - inputs @ fitted)
+        return self.score(layer_residual(activations, inputs))
 
     def _regression(self, activations: Array) -> tuple[Array, Array, Array]:
         """A_p^+ C, A_p^+ C G^+ and C."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -188,6 +189,11 @@ class Link:
                 "set the weight of the existing edge instead."
             )
         raise GraphError(f"{where}: edges are not in canonical order (target, source, tap); use Link.sorted.")
+
+
+def weighted(links: Iterable[Link]) -> tuple[Link, ...]:
+    """Those that have weights: wires have none."""
+    return tuple(link for link in links if not isinstance(link.kind, Identity))
 
 
 def _order(dst: Array, src: Array, tap: Array) -> Array:

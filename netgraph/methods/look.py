@@ -24,11 +24,10 @@ from netgraph.criteria import (
     search_depth,
     search_width,
 )
-from netgraph.criteria.fed import weighted
 from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid
-from netgraph.graph.link import LinkKey
+from netgraph.graph.link import LinkKey, weighted
 from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds
 from netgraph.rules import InsertLayer, WidenLayer, tied_layers
 from netgraph.statistics import BatchSignals
@@ -66,13 +65,14 @@ class Look:
     tangent: Tangent
     judge: Judge
     bias: bool
-    _fed: dict[int, FedLayer] = field(default_factory=dict)
+    _fed: dict[int, FedLayer] = field(default_factory=dict, init=False)
+    _expansions: dict[tuple[int, bool], Expansion] = field(default_factory=dict, init=False)
 
     def halves(self) -> tuple[Look, Look]:
         """The same look at the first half of the samples, and at the second."""
         half = self.signals.samples // 2
         first, second = _part(self.signals, slice(half)), _part(self.signals, slice(half, None))
-        return replace(self, signals=first, _fed={}), replace(self, signals=second, _fed={})
+        return replace(self, signals=first), replace(self, signals=second)
 
     @cached_property
     def _scout(self) -> Look:
@@ -87,26 +87,24 @@ class Look:
     @cached_property
     def loss_gradient(self) -> float:
         """Mean |dL/dy|^2."""
-        return float(np.mean(self._output_norms**2))
-
-    @cached_property
-    def _output_norms(self) -> Array:
-        flat = self.signals.output_gradients.reshape(self.signals.samples, -1)
-        return np.asarray(np.linalg.norm(flat, axis=1))
+        return float(np.mean(self.signals.output_norms**2))
 
     def fed(self, layer: int) -> FedLayer:
         """What a layer reads, and its gradients."""
         if layer not in self._fed:
             read = inputs_of(self.graph, layer, self.signals.activations, bias=self.bias)
             gradients = rows_of(self.signals.gradients[self.graph.layer(layer).name])
-            self._fed[layer] = FedLayer(read, gradients, self._output_norms)
+            self._fed[layer] = FedLayer(read, gradients, self.signals.output_norms)
         return self._fed[layer]
 
-    def expansion(self, layer: int, kind: str, damping: float = 0.0) -> Expansion:
+    def expansion(self, layer: int, kind: str) -> Expansion:
         """What a layer would gain from more to read."""
-        without = self.tangent == "all" or self.tangent == kind
-        signals = self.signals.residuals if without else self.signals.gradients
-        return self.fed(layer).expansion(rows_of(signals[self.graph.layer(layer).name]), damping)
+        without = self.tangent in ("all", kind)
+        if (layer, without) not in self._expansions:
+            signals = self.signals.residuals if without else self.signals.gradients
+            wanted = rows_of(signals[self.graph.layer(layer).name])
+            self._expansions[layer, without] = self.fed(layer).expansion(wanted)
+        return self._expansions[layer, without]
 
     def inputs(self, layer: Layer) -> Array:
         """(rows, n) what the vertices of a layer read, whatever edges there are."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgraph.criteria import FedLayer, inputs_of, rows_of
-from netgraph.criteria.fed import weighted
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Identity, Layer, Link
 from netgraph.graph.columns import Array
+from netgraph.graph.link import weighted
 from netgraph.methods.method import Context, Proposal, epochs_done
 from netgraph.rules import FoldVertex
 from netgraph.statistics import BatchSignals
@@ -132,9 +132,8 @@ class PruneInputs:
 def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:
     """(vertices of the source,) what share of its score the target of a link loses by each."""
     target, taps = graph.layer(link.target), link.kind.taps
-    flat = signals.output_gradients.reshape(signals.samples, -1)
     read = inputs_of(graph, link.target, signals.activations, used=False)
-    fed = FedLayer(read, rows_of(signals.gradients[target.name]), np.linalg.norm(flat, axis=1))
+    fed = FedLayer(read, rows_of(signals.gradients[target.name]), signals.output_norms)
     weights, starts, start = np.zeros((read.shape[1], len(target))), {}, 0
     for other in weighted(graph.incoming[link.target]):
         starts[other.key] = start
