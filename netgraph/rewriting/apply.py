@@ -86,6 +86,17 @@ class Result:
         return result_html(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A rewrite of which nothing is proved yet: a `Result` without its certificate."""
+
+    graph: Graph
+    delta: Delta
+    matches: Matches
+    skipped: Matches
+    explanation: Explanation
+
+
 def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:
     """Matches of a rule that pass its conditions, without rewriting anything.
 
@@ -146,6 +157,30 @@ def apply(
 
     Costs O(edges log edges) plus two float64 evaluations of the probe.
     """
+    made = draft(rule, graph, stats, on=on, limit=limit, order_by=order_by, rng=rng)
+    if not len(made.matches):
+        proof = Certificate("exact", "nothing matched", bound=0.0)
+    else:
+        proof = certify(graph, made.graph)
+        _enforce(rule, proof, require)
+        if probe is not None:
+            inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
+            bounds = proof.bounds if proof.kind != "unknown" else None
+            proof = replace(proof, measured=measure(graph, made.graph, inputs, bounds))
+    return Result(made.graph, made.delta, proof, made.matches, made.skipped, made.explanation, rule)
+
+
+def draft(
+    rule: Rule,
+    graph: Graph,
+    stats: Statistics | None = None,
+    *,
+    on: Any = None,
+    limit: int | None = None,
+    order_by: OrderBy = None,
+    rng: np.random.Generator | int | None = None,
+) -> Draft:
+    """Rewrite as `apply` does, and prove nothing. Arguments and errors as there."""
     m, stages, named = _filtered(rule, graph, stats, on)
     explanation = _explanation(rule, m, stages, named)
     passing = m.take(np.flatnonzero(_all_hold(m, named)))
@@ -162,18 +197,12 @@ def apply(
     chosen = passing.take(order[wins[order]])
     skipped = passing.take(order[~wins[order]])
     if not len(chosen):
-        done = Certificate("exact", "nothing matched", bound=0.0)
-        return Result(graph, empty_delta(graph), done, chosen, skipped, explanation, rule)
+        return Draft(graph, empty_delta(graph), chosen, skipped, explanation)
     generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng or 0)
     rewriter = Rewriter(graph, generator)
     rule.rewrite(chosen, rewriter)
     new, delta = rewriter.commit()
-    proof = certify(graph, new)
-    _enforce(rule, proof, require)
-    if probe is not None:
-        inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
-        proof = replace(proof, measured=measure(graph, new, inputs, proof.bounds if proof.kind != "unknown" else None))
-    return Result(new, delta, proof, chosen, skipped, explanation, rule)
+    return Draft(new, delta, chosen, skipped, explanation)
 
 
 def _is_count(probe: Any) -> bool:

@@ -17,6 +17,7 @@ from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Result, Rule, apply, find
+from netgraph.rewriting.apply import draft
 from netgraph.statistics import Statistics
 from netgraph.testing.code import described
 from netgraph.testing.draft import Draw
@@ -67,11 +68,11 @@ class Case:
     @cached_property
     def result(self) -> Result:
         """The rule applied to the graph."""
-        return self.apply()
-
-    def apply(self) -> Result:
-        """Apply the rule once more."""
         return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, probe=None)
+
+    def again(self) -> Graph:
+        """The graph that the rule gives when it is applied once more."""
+        return draft(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng).graph
 
     @cached_property
     def claimed(self) -> Claimed:

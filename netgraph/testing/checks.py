@@ -263,7 +263,7 @@ def check_failure_leaves_graph(case: Case) -> None:
             raise AssertionError("The rewrite failed, but a result was returned.")
         _assert_untouched(case.graph, before, topology)
     new = _result(case).graph
-    again = case.apply().graph
+    again = case.again()
     assert again.topology_hash == new.topology_hash, "After a failure the rule gives another graph."
 
 
@@ -287,7 +287,7 @@ def _assert_untouched(graph: Graph, before: tuple[bytes, ...], topology: str) ->
 @rule_check
 def check_deterministic(case: Case) -> None:
     """Applied twice with the same seed, the rule gives the same graph; random values come from the rewriter."""
-    one, two = _result(case).graph, case.apply().graph
+    one, two = _result(case).graph, case.again()
     assert one.equals(two), "Applied twice with the same rng, the rule gave two graphs; draw from `rw.rng`."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 
 from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
@@ -56,8 +56,12 @@ def graphs_matching(
 
 def default_graphs(rule: Rule) -> st.SearchStrategy[Graph]:
     """Graphs to start from for a rule: with a hidden layer where its pattern asks for one."""
-    hidden = int(_needs_hidden(rule))
-    return st.one_of(any_graphs(min_layers=hidden), any_graphs(min_layers=hidden, exact=False))
+    return _graphs_to_start_from(int(_needs_hidden(rule)))
+
+
+@cache
+def _graphs_to_start_from(min_layers: int) -> st.SearchStrategy[Graph]:
+    return st.one_of(any_graphs(min_layers=min_layers), any_graphs(min_layers=min_layers, exact=False))
 
 
 def has_match(rule: Rule, graph: Graph, stats: Stats | None = None) -> bool:
@@ -93,7 +97,7 @@ class _Scout:
         for size in (SCOUTED // 4, SCOUTED):
             if found >= ENOUGH:
                 break  # most rules have matches almost anywhere
-            for number, graph in enumerate(some_graphs(self.start, size)):
+            for number, graph in enumerate(self._graphs(size)):
                 known = next((steps for steps in [(), *useful] if self.leads(steps, graph, number)), None)
                 if known is None and found < ENOUGH and self.trials < MAX_TRIALS:
                     known = next((steps for steps in self._all() if self.leads(steps, graph, number)), None)
@@ -106,6 +110,10 @@ class _Scout:
                 f"has one. On the last of them:\n{_explained(self.rule, graph, self.stats)}\n{graph!r}"
             )
         return [(), *useful, *((plant,) for plant in PLANTS.values() if (plant,) not in useful)]
+
+    def _graphs(self, n: int) -> list[Graph]:
+        default = self.start is default_graphs(self.rule)
+        return _default_scouted(self.start, n) if default else some_graphs(self.start, n)
 
     def _all(self) -> Iterator[tuple[Plant, ...]]:
         plants = list(PLANTS.values())
@@ -133,6 +141,12 @@ def some_graphs(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
     # In a thread of its own, since a test of Hypothesis may be running in this one, and nested tests are refused.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(_collected, start, n).result()
+
+
+@cache
+def _default_scouted(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
+    """Drawn once for all rules: there are two strategies to start from when none is given."""
+    return some_graphs(start, n)
 
 
 def _collected(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
