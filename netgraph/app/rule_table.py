@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from rich.table import Table
@@ -151,19 +152,23 @@ class Cell:
         return text if self.proved == self.promised else f"{text}, but promised {self.promised}"
 
 
-def rows() -> Iterator[tuple[str, dict[str, Cell]]]:
-    """The name of each case, and what is proved of it on every kind of graph."""
-    for name, rule, prepare in CASES:
-        cells = {}
-        for kind, make in GRAPHS.items():
-            graph = prepare(make())
-            result = apply(rule, graph, limit=LIMITS.get(name), rng=0, probe=None)
-            if not result.changed:
-                cells[kind] = Cell(None, None)
-                continue
-            proof = result.certificate
-            cells[kind] = Cell(rule.claim(result.matches), proof.level, proof.assumptions)
-        yield name, cells
+@cache
+def rows() -> tuple[tuple[str, dict[str, Cell]], ...]:
+    """The name of each case, and what is proved of it on every kind of graph; worked out once."""
+    return tuple((name, _cells(name, rule, prepare)) for name, rule, prepare in CASES)
+
+
+def _cells(name: str, rule: Rule, prepare: Prepare) -> dict[str, Cell]:
+    cells = {}
+    for kind, make in GRAPHS.items():
+        graph = prepare(make())
+        result = apply(rule, graph, limit=LIMITS.get(name), rng=0, probe=None)
+        if not result.changed:
+            cells[kind] = Cell(None, None)
+            continue
+        proof = result.certificate
+        cells[kind] = Cell(rule.claim(result.matches), proof.level, proof.assumptions)
+    return cells
 
 
 def table() -> Table:
