@@ -1,10 +1,25 @@
-"""Hypothesis profiles: "ci" is bounded and repeatable; HYPOTHESIS_PROFILE=long searches further."""
+"""Hypothesis profiles: "ci" is bounded and repeatable; HYPOTHESIS_PROFILE=long searches further. And one browser."""
 
+import gc
 import os
 
+import pytest
+from browser import chromium
 from hypothesis import HealthCheck, settings
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", max_examples=40, deadline=None, derandomize=True, suppress_health_check=slow)
 settings.register_profile("long", max_examples=400, deadline=None, suppress_health_check=slow)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of a process; `browser.window` gives it a size and an empty page."""
+    with chromium() as driver:
+        yield driver
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests live until the end; else the collector of garbage looks at them again and again."""
+    gc.freeze()

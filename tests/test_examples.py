@@ -1,10 +1,11 @@
-"""Every example runs, in a process of its own as its reader would run it, and ends in its own assertions.
+"""Every example runs as a script, and ends in its own assertions.
 
 What the docs say that it prints is what it prints; what it draws is in the docs.
 """
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -33,8 +34,11 @@ def without_numbers(text):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
-def test_example(path, tmp_path):
-    printed = run_example(path, tmp_path)
+def test_example(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    runpy.run_path(str(path), run_name="__main__")
+    printed = capsys.readouterr().out
     for like, text in shown(path.stem):
         if like:
             assert without_numbers(text) in without_numbers(printed), f"the docs show other output:\n{printed}"
@@ -47,6 +51,11 @@ def test_example(path, tmp_path):
             assert ET.parse(picture).getroot().tag.endswith("svg")
     drawn = [picture.name for picture in pictures(tmp_path) if f"images/{picture.name}" in gallery]
     assert drawn or path.stem in ("rule_mistakes",), "every example that draws has a picture in the gallery"
+
+
+@pytest.mark.parametrize("name", ["own_loop", "prove_rewrites"])
+def test_an_example_needs_nothing_but_itself(name, tmp_path):
+    assert run_example(ROOT / "examples" / f"{name}.py", tmp_path)
 
 
 def test_pages_show_what_examples_print():

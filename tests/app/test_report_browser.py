@@ -8,23 +8,21 @@ import time
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file, widest
+from browser import CHROMIUM, DRIVER, MISSING, console_errors, open_file, widest, window
 
 from netgraph.app.watch import serve
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]
 
 
-@pytest.fixture(scope="module")
-def wide():
-    with chromium() as driver:
-        yield driver
+@pytest.fixture
+def wide(browser):
+    return window(browser)
 
 
-@pytest.fixture(scope="module")
-def phone():
-    with chromium(width=390, height=844) as driver:
-        yield driver
+@pytest.fixture
+def phone(browser):
+    return window(browser, width=390, height=844)
 
 
 def pixels(driver):
@@ -49,17 +47,17 @@ def until(driver, script, expected=True, seconds=30):
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (390, False), (390, True)])
-def test_the_page_has_no_errors_and_fits(width, dark, finished):
-    with chromium(width=width, height=844, dark=dark) as driver:
-        open_file(driver, finished / "report.html")
-        assert console_errors(driver) == []
-        assert widest(driver) == width
-        shown = pixels(driver)
-        assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50
-        assert (shown.mean() < 100) == dark
-        driver.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
-        assert widest(driver) == width
-        assert console_errors(driver) == []
+def test_the_page_has_no_errors_and_fits(width, dark, browser, finished):
+    driver = window(browser, width=width, height=844, dark=dark)
+    open_file(driver, finished / "report.html")
+    assert console_errors(driver) == []
+    assert widest(driver) == width
+    shown = pixels(driver)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 50
+    assert (shown.mean() < 100) == dark
+    driver.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert widest(driver) == width
+    assert console_errors(driver) == []
 
 
 def test_curves_and_tables_are_visible(wide, finished):
@@ -74,11 +72,9 @@ def test_curves_and_tables_are_visible(wide, finished):
         assert len(np.unique(pixels(wide).reshape(-1, 3), axis=0)) > 50
 
 
-def test_letters_of_curves_can_be_read_on_a_phone(phone, finished):
+def test_letters_of_curves_can_be_read_on_a_phone(browser, finished):
+    phone = window(browser, width=360, height=800)
     open_file(phone, finished / "report.html")
-    phone.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    )
     script = """[...document.querySelectorAll('.curve svg text')].map(
         t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"""
     sizes = ask(phone, script)
@@ -128,21 +124,16 @@ def test_what_is_printed_fits_the_paper_and_has_no_controls(wide, finished):
     paper = {"width": 640, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     wide.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", paper)
-    try:
-        for selector in ("nav", ".netgraph-timeline .controls", ".certificate", "#settings .facts"):
-            assert not ask(wide, f"document.querySelector('{selector}').checkVisibility()"), selector
-        rows = ask(wide, "[...document.querySelectorAll('.rewrites tbody tr')].every(r => r.checkVisibility())")
-        assert rows
-        wide.execute_script("for (const d of document.querySelectorAll('#settings details')) d.open = true")
-        assert ask(wide, "document.querySelector('#settings .facts').checkVisibility()")
-        cut = """[...document.querySelectorAll('td, th, svg, pre, canvas, dd')].filter(
-            e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
-        assert ask(wide, cut) == []
-        assert widest(wide) == 640
-    finally:
-        wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-        screen = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        wide.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    for selector in ("nav", ".netgraph-timeline .controls", ".certificate", "#settings .facts"):
+        assert not ask(wide, f"document.querySelector('{selector}').checkVisibility()"), selector
+    rows = ask(wide, "[...document.querySelectorAll('.rewrites tbody tr')].every(r => r.checkVisibility())")
+    assert rows
+    wide.execute_script("for (const d of document.querySelectorAll('#settings details')) d.open = true")
+    assert ask(wide, "document.querySelector('#settings .facts').checkVisibility()")
+    cut = """[...document.querySelectorAll('td, th, svg, pre, canvas, dd')].filter(
+        e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+    assert ask(wide, cut) == []
+    assert widest(wide) == 640
 
 
 @pytest.fixture

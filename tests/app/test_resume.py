@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing_that_is_in_the_way(wr
 
 # -- signals -----------------------------------------------------------------------------------------
 
-LONG = 80
+LONG = 48
 
 
 def wait_for_epochs(process, out, count, patience=60.0):
@@ -106,7 +106,7 @@ def test_a_run_killed_three_times_is_the_uninterrupted_one(uninterrupted, tmp_pa
     seen = 0
     for kill in range(3):
         process = start_process([*arguments, *(["--resume"] if kill else [])], tmp_path)
-        wait_for_epochs(process, out, seen + rng.randint(8, 20))
+        wait_for_epochs(process, out, seen + rng.randint(4, 10))
         time.sleep(rng.random() * 0.02)
         process.kill()
         process.communicate()
@@ -125,7 +125,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(uninterrupted, tmp_path, 
     out = tmp_path / "run"
     arguments = grow(out, epochs=LONG, spacing=8)
     process = start_process(arguments, tmp_path)
-    wait_for_epochs(process, out, 12)
+    wait_for_epochs(process, out, 8)
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=30)[0]
     assert process.returncode == 130

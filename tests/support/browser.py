@@ -19,11 +19,8 @@ _FLAGS = (
 
 
 @contextmanager
-def chromium(*, width: int = 1200, height: int = 900, dark: bool = False) -> Iterator[Any]:
-    """A selenium driver with a window of this size in CSS pixels; its pages reach no network but this machine.
-
-    `dark` makes pages see a system in dark mode.
-    """
+def chromium() -> Iterator[Any]:
+    """A selenium driver; its pages reach no network but this machine. The fixture `browser` has one for all tests."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -35,14 +32,23 @@ def chromium(*, width: int = 1200, height: int = 900, dark: bool = False) -> Ite
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     try:
-        # The size of a window cannot go below 500; that of the page in it can.
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         yield driver
     finally:
         driver.quit()
+
+
+def window(driver: Any, *, width: int = 1200, height: int = 900, dark: bool = False) -> Any:
+    """The driver at an empty page, its window of this size in CSS pixels.
+
+    `dark` makes pages see a system in dark mode.
+    """
+    driver.get("about:blank")
+    # The size of a window cannot go below 500; that of the page in it can.
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": scheme})
+    return driver
 
 
 def open_file(driver: Any, path: Path) -> None:

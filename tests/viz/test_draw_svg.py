@@ -7,10 +7,11 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, DRIVER, MISSING, chromium
+from browser import CHROMIUM, DRIVER, MISSING, window
 from pictures import (
     NASTY,
     circles,
@@ -194,7 +195,7 @@ def test_the_program_dot_draws_the_same(name: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.browser
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
-def test_texts_lie_inside_in_a_browser(tmp_path: Path) -> None:
+def test_texts_lie_inside_in_a_browser(browser: Any, tmp_path: Path) -> None:
     script = """
         const svg = document.querySelector('svg'), all = svg.getBoundingClientRect(), bad = [];
         const within = (own, box) => own.left >= box.left && own.right <= box.right
@@ -207,9 +208,9 @@ def test_texts_lie_inside_in_a_browser(tmp_path: Path) -> None:
             if (box && own.width > box.getBoundingClientRect().width + 1) bad.push(text.textContent);
         }
         return bad;"""
-    with chromium(width=1200) as driver:
-        for name, make in PICTURES.items():
-            page = tmp_path / "page.html"
-            page.write_text(f"<!doctype html><meta charset='utf-8'>{make().svg}", encoding="utf-8")
-            driver.get(page.as_uri())
-            assert driver.execute_script(script) == [], name
+    driver = window(browser)
+    for name, make in PICTURES.items():
+        page = tmp_path / "page.html"
+        page.write_text(f"<!doctype html><meta charset='utf-8'>{make().svg}", encoding="utf-8")
+        driver.get(page.as_uri())
+        assert driver.execute_script(script) == [], name

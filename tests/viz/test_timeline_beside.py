@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file
+from browser import CHROMIUM, DRIVER, MISSING, console_errors, open_file, window
 from timeline_browser import film, press, text
 from timeline_runs import ladder, record
 
@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER),
 NASTY = "</script><script>alert(1)</script><!-- <b>\"'&amp;\n\u2028\x00 ${x} {{ 7*7 }} <img src=x onerror=alert(2)>"
 
 
-@pytest.fixture(scope="module")
-def driver():
-    with chromium() as driver:
-        yield driver
+@pytest.fixture
+def driver(browser):
+    return window(browser)
 
 
 def test_two_films_on_a_page_are_independent(driver, tmp_path):

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, DRIVER, MISSING, chromium, console_errors, open_file, widest
+from browser import CHROMIUM, DRIVER, MISSING, console_errors, open_file, widest, window
 from timeline_browser import film, press, set_slider, text
 from timeline_runs import ladder
 
@@ -18,16 +18,14 @@ from netgraph.viz import timeline
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)]
 
 
-@pytest.fixture(scope="module")
-def driver():
-    with chromium() as driver:
-        yield driver
+@pytest.fixture
+def driver(browser):
+    return window(browser)
 
 
-@pytest.fixture(scope="module")
-def phone():
-    with chromium(width=390, height=844, dark=True) as driver:
-        yield driver
+@pytest.fixture
+def phone(browser):
+    return window(browser, width=390, height=844, dark=True)
 
 
 @pytest.fixture(scope="module")
@@ -270,16 +268,13 @@ def test_without_motion_nothing_fades(driver, page):
     driver.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     )
-    try:
-        open_file(driver, page)
-        frames = driver.execute_script("""
-            let asked = 0; const old = window.requestAnimationFrame;
-            window.requestAnimationFrame = (f) => { asked++; return old(f); };
-            const film = document.querySelector('section').film; film.play(); film.show(1); film.stop();
-            window.requestAnimationFrame = old; return asked;""")
-        assert frames == 0
-    finally:
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    open_file(driver, page)
+    frames = driver.execute_script("""
+        let asked = 0; const old = window.requestAnimationFrame;
+        window.requestAnimationFrame = (f) => { asked++; return old(f); };
+        const film = document.querySelector('section').film; film.play(); film.show(1); film.stop();
+        window.requestAnimationFrame = old; return asked;""")
+    assert frames == 0
 
 
 # ---- screens ------------------------------------------------------------------------------------------
