@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine
-from benchmarks.senn_runs import NATURAL, Run, figure, grow, save, spread
+from benchmarks.senn_runs import NATURAL, Run, add_choices, chosen, figure, grow, save, spread
 from compilers import lower
 from compilers.training import TrainingData, TrainSettings, evaluate
 from netgraph.app.data import Dataset, load_dataset
@@ -33,12 +33,9 @@ OPTIONS = SennOptions(
     widths="10",
     tau=3e-3,
     alpha=2.5e-4,
-    significance=1.5,
     depth=False,
     tangent="none",
-    judge="fresh",
-    temperature=3e-3,
-    work=6e9,
+    work=3e9,
 )
 LOOKS = 15
 HELD_OUT = 2_000
@@ -55,11 +52,10 @@ def main() -> None:
     parser.add_argument("--optimizer", choices=("adam", "natural"), default="adam")
     parser.add_argument("--tau", type=float, default=OPTIONS.tau)
     parser.add_argument("--alpha", type=float, default=OPTIONS.alpha)
-    parser.add_argument("--significance", type=float, default=OPTIONS.significance)
-    parser.add_argument("--judge", choices=("pooled", "best", "fresh"), default=OPTIONS.judge)
+    add_choices(parser, OPTIONS)
     parser.add_argument("--temperature", type=float, default=OPTIONS.temperature)
     parser.add_argument("--samples", type=int, default=16_384, help="over which scores are taken, at most")
-    parser.add_argument("--work", type=float, default=OPTIONS.work, help="of one search; too little finds too little")
+    parser.add_argument("--work", type=float, default=OPTIONS.work, help="of one search")
     parser.add_argument("--depth", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
@@ -72,12 +68,17 @@ def main() -> None:
     console.print(machine())
 
 
+def options_of(arguments: argparse.Namespace) -> SennOptions:
+    """The options that the arguments ask for."""
+    return replace(
+        chosen(arguments, OPTIONS), tau=arguments.tau, alpha=arguments.alpha, temperature=arguments.temperature,
+        work=arguments.work,
+    )  # fmt: skip
+
+
 def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Width and accuracy over the number of samples."""
-    options = replace(
-        OPTIONS, tau=arguments.tau, alpha=arguments.alpha, significance=arguments.significance,
-        temperature=arguments.temperature, judge=arguments.judge, work=arguments.work,
-    )  # fmt: skip
+    options = options_of(arguments)
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
         table.add_column(column, justify="right")
@@ -127,10 +128,7 @@ def draw(
 
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
     """Depth and width on reduced images."""
-    options = replace(
-        OPTIONS, alpha=arguments.alpha, significance=arguments.significance, work=arguments.work, depth=True,
-        layer_cost=10.0, layer_cooldown=1, max_layers=3, max_width=64,
-    )  # fmt: skip
+    options = replace(options_of(arguments), depth=True, layer_cost=10.0, layer_cooldown=1, max_layers=3, max_width=64)
     size = max(arguments.sizes)
     run, accuracy = one_run(arguments, reduced(dataset), options, size, 0, console)
     console.print(
@@ -165,13 +163,13 @@ def one_run(
     x, y = dataset.x_train, dataset.y_train
     data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
     epochs = max(LOOKS, arguments.steps * arguments.batch // size)
-    chosen = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, arguments.samples))
+    made = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, arguments.samples))
     recipe = NATURAL if arguments.optimizer == "natural" else {
         "optimizer": "adam", "learning_rate": 1e-3, "curve": "cosine", "weight_decay": 0.0, "label_smoothing": 0.0,
     }  # fmt: skip
     settings = TrainSettings(epochs=epochs, batch_size=arguments.batch, seed=seed, **recipe)
-    first = senn_start(chosen, Start(shape=(x.shape[1],), outputs=dataset.outputs, domain=(0.0, 1.0), seed=seed))
-    run = grow(first, data, settings, senn(first, chosen) if grows else None)
+    first = senn_start(made, Start(shape=(x.shape[1],), outputs=dataset.outputs, domain=(0.0, 1.0), seed=seed))
+    run = grow(first, data, settings, senn(first, made) if grows else None)
     console.print(f"{size:,} samples, seed {seed}: {run.hidden}, {run.final['val_accuracy']:.4f}; {run.last}")
     return run, accuracy(run.graph, dataset)
 

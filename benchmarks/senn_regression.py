@@ -2,8 +2,10 @@
 
 A random rational network 1-16-16-16-16-1 is the teacher; 50 points to learn from, 1,000 to judge by. The start has one
 vertex. The paper's code reached a validation loss of 1.9e-4 with 10 vertices on a teacher of its own, in 268 seconds.
+Search and judgement are those of the paper; the second command has those of `SennOptions`.
 
     python -m benchmarks.senn_regression --seeds 10 --teachers 5
+    python -m benchmarks.senn_regression --sampler ascent --judge fresh --significance 2
     python -m benchmarks.senn_regression --sensitivity --seeds 3
 """
 
@@ -20,14 +22,14 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.common import machine
-from benchmarks.senn_runs import NATURAL, Run, figure, grow, save, spread
+from benchmarks.senn_runs import NATURAL, PAPER, Run, add_choices, chosen, figure, grow, save, spread
 from compilers.training import TrainingData, TrainSettings
 from netgraph import interpret
 from netgraph.graph import Graph
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
 TEACHER, DOMAIN = "16,16,16,16", (-6.0, 6.0)
-OPTIONS = SennOptions(widths="1", tau=1.0, alpha=2.5e-3, cooldown=30, depth=False, steps=100)
+OPTIONS = SennOptions(widths="1", tau=1.0, alpha=2.5e-3, cooldown=30, depth=False, steps=100, **PAPER)
 
 
 def main() -> None:
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--teachers", type=int, default=5, help="other teachers, one learner each")
     parser.add_argument("--epochs", type=int, default=2000)
     parser.add_argument("--sensitivity", action="store_true", help="vary tau and alpha instead")
+    add_choices(parser, OPTIONS)
     parser.add_argument("--out", type=Path, default=Path("runs"))
     arguments = parser.parse_args()
     console = Console()
@@ -49,27 +52,26 @@ def main() -> None:
 def compare(arguments: argparse.Namespace, console: Console) -> None:
     """Learners on one teacher, and other teachers."""
     jobs = [(0, seed) for seed in range(arguments.seeds)] + [(t, 0) for t in range(1, 1 + arguments.teachers)]
-    runs = {job: one_run(arguments.epochs, OPTIONS, *job) for job in track(jobs, description="runs", console=console)}
+    options = chosen(arguments, OPTIONS)
+    runs = {job: one_run(arguments.epochs, options, *job) for job in track(jobs, description="runs", console=console)}
     table = Table(title=f"1-16-16-16-16-1 rational teachers, 50 points, {arguments.epochs:,} epochs")
-    for column in ("teacher", "seed", "val loss", "of variance", "train loss", "vertices", "additions at", "s",
-                   "looking", "processor"):  # fmt: skip
-        table.add_column(column, justify="right")
+    for column in ("teacher", "seed", "val loss", "of variance", "train loss", "vertices", "s", "looking"):
+        table.add_column(column, justify="right", no_wrap=True)
     for (teacher, seed), run in runs.items():
         variance = float(np.var(points(teacher)[1][50:]))
-        when = " ".join(str(epoch) for epoch, *_ in run.additions)
         table.add_row(str(teacher), str(seed), f"{run.final['val_loss']:.2e}",
                       f"{run.final['val_loss'] / variance:.1e}",
-                      f"{run.final['train_loss']:.1e}", str(sum(run.hidden)), when, f"{run.seconds:.1f}",
-                      f"{run.looking:.1f}", f"{run.busy:.1f}")  # fmt: skip
+                      f"{run.final['train_loss']:.1e}", str(sum(run.hidden)), f"{run.seconds:.1f}",
+                      f"{run.looking:.1f}")  # fmt: skip
     console.print(table)
-    for name, chosen in (("first teacher", [r for (t, _), r in runs.items() if t == 0]),
-                         ("others", [r for (t, _), r in runs.items() if t])):  # fmt: skip
-        if chosen:
+    for name, group in (("first teacher", [r for (t, _), r in runs.items() if t == 0]),
+                        ("others", [r for (t, _), r in runs.items() if t])):  # fmt: skip
+        if group:
             console.print(
-                f"{name}: val loss {spread([r.final['val_loss'] for r in chosen], '.2e')}, vertices "
-                f"{spread([sum(r.hidden) for r in chosen])}, seconds {spread([r.seconds for r in chosen])}, of the "
-                f"processor {spread([r.busy for r in chosen])}; "
-                f"outputs moved by at most {max(r.moved for r in chosen):.1e} of their range"
+                f"{name}: val loss {spread([r.final['val_loss'] for r in group], '.2e')}, vertices "
+                f"{spread([sum(r.hidden) for r in group])}, seconds {spread([r.seconds for r in group])}, of the "
+                f"processor {spread([r.busy for r in group])}; "
+                f"outputs moved by at most {max(r.moved for r in group):.1e} of their range"
             )
     path = arguments.out / "senn_regression.svg"
     draw(runs[0, 0], path)
@@ -130,9 +132,10 @@ def centres(graph: Graph) -> list[float]:
 def sensitivity(arguments: argparse.Namespace, console: Console) -> None:
     """Vertices and validation loss over tau, and over alpha."""
     made, axes = figure(2, "SENN, one-dimensional regression: thresholds")
+    options = chosen(arguments, OPTIONS)
     grids: Sequence[tuple[str, list[float], Callable[[float], SennOptions]]] = (
-        ("tau", [0.1, 0.3, 1.0, 3.0, 10.0], lambda value: replace(OPTIONS, tau=value)),
-        ("alpha", [2.5e-5, 2.5e-4, 2.5e-3, 2.5e-2, 2.5e-1], lambda value: replace(OPTIONS, alpha=value)),
+        ("tau", [0.1, 0.3, 1.0, 3.0, 10.0], lambda value: replace(options, tau=value)),
+        ("alpha", [2.5e-5, 2.5e-4, 2.5e-3, 2.5e-2, 2.5e-1], lambda value: replace(options, alpha=value)),
     )
     for (name, values, changed), left in zip(grids, axes, strict=True):
         table = Table(title=f"{name}, {arguments.seeds} learners each, {arguments.epochs:,} epochs")

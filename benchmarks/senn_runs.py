@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from compilers import lift
 from compilers.training import EpochEnded, NothingSelected, Rewritten, TrainingData, TrainSettings, begin, train
 from netgraph.graph import Graph
-from netgraph.methods import Method
+from netgraph.methods import Method, SennOptions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,9 @@ NATURAL: Mapping[str, Any] = {
     "label_smoothing": 0.0,
 }  # fmt: skip
 """Training as in the paper."""
+
+PAPER: Mapping[str, Any] = {"sampler": "mala", "judge": "pooled", "significance": 0.0}
+"""Search and judgement as in the paper."""
 
 
 @dataclass
@@ -100,6 +104,18 @@ def grow(
     run.busy = time.process_time() - busy
     run.graph, run.history = lift(state.net), list(state.history)
     return run
+
+
+def add_choices(parser: argparse.ArgumentParser, options: SennOptions) -> None:
+    """Arguments for how to search and to judge, by default as in the options."""
+    parser.add_argument("--sampler", choices=("ascent", "mala"), default=options.sampler)
+    parser.add_argument("--judge", choices=("fresh", "pooled", "best"), default=options.judge)
+    parser.add_argument("--significance", type=float, default=options.significance)
+
+
+def chosen(arguments: argparse.Namespace, options: SennOptions) -> SennOptions:
+    """The options with what the arguments of `add_choices` say."""
+    return replace(options, sampler=arguments.sampler, judge=arguments.judge, significance=arguments.significance)
 
 
 def spread(values: Sequence[float], form: str = ".3g") -> str:

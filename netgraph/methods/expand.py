@@ -53,10 +53,10 @@ class Expand:
         samples: training samples over which scores are taken; fewer where there are maps (see `MOST_ROWS`).
         tangent: for what additions the output gradients are taken without what a step along the natural gradient
             takes away: "depth", "all" or "none".
-        judge: "pooled": a place is judged by the scores of all chains of its search, each weighted by
+        judge: "fresh": a place is judged by what the best proposal is worth on the second half of the samples, when it
+            was searched for on the first; "pooled": by the scores of all chains of its search, each weighted by
             exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little;
-            "best": by the best; "fresh": by what the best is worth on the second half of the samples, when it was
-            searched for on the first, which is for noisy data. What is added is the best.
+            "best": by the best. What is added is the best.
         bias: whether biases count among what a layer reads.
     """
 
@@ -73,7 +73,7 @@ class Expand:
     search: SearchOptions = field(default_factory=SearchOptions)
     samples: int = 1024
     tangent: Tangent = "depth"
-    judge: Judge = "pooled"
+    judge: Judge = "fresh"
     bias: bool = True
 
     name = "expand"

@@ -28,14 +28,14 @@ class Thresholds:
         tau: it raises the score of the layers that it feeds by more than this share,
         alpha: and by more than this share of the mean |dL/dy|^2.
         significance: and it is more than so many times what chance gives, the expected score of vertices that have
-            nothing to do with the gradients: a share of one in the number of samples. The paper has 0, which is no
-            limit; with few noisy samples it keeps networks from growing into the noise.
+            nothing to do with the gradients: a share of one in the number of samples. It keeps networks from growing
+            into the noise of few samples. The paper has 0, which is no limit.
         layer_cost: by what the score of a layer is divided.
     """
 
     tau: float = 1.0
     alpha: float = 2.5e-3
-    significance: float = 0.0
+    significance: float = 2.0
     layer_cost: float = 2.0
 
     def __post_init__(self) -> None:

@@ -44,8 +44,8 @@ class SennOptions:
         activation: of the hidden layers, those to come included.
         tau: an addition must raise the score of the layers that it feeds by more than this share,
         alpha: and by more than this share of the mean |dL/dy|^2.
-        significance: and so many times what chance gives; 0 as in the paper. With few noisy samples, 2 keeps networks
-            from growing into the noise.
+        significance: and so many times what chance gives, which keeps networks from growing into the noise of few
+            samples; 0, as in the paper, is no limit.
         layer_cost: by what the score of a layer is divided: how many vertices it must be worth.
         cooldown: epochs from one look to the next; each goes on until nothing passes.
         first: epochs before the first look; 0 is `cooldown`.
@@ -55,10 +55,10 @@ class SennOptions:
         samples: training samples over which scores are taken.
         tangent: for what additions the output gradients are taken without what a step along the natural gradient
             takes away: "depth", "all" or "none".
-        judge: whether a place is judged by the scores of all chains, pooled as in the paper, by the best, or by what
-            the best is worth on samples on which it was not searched for.
+        judge: whether a place is judged by what the best proposal is worth on samples on which it was not searched for,
+            by the scores of all chains, pooled as in the paper, or by the best.
         sampler, chains, steps, work, temperature: of the search, see `netgraph.criteria.SearchOptions`; 0 stands for
-            its default.
+            its default. The paper has "mala" with `judge="pooled"` and `significance=0`.
         max_width: most vertices of a layer; 0 is no limit.
         max_layers: most hidden layers; 0 is no limit.
         max_edges: do not grow beyond so many edges; 0 is no limit.
@@ -75,7 +75,7 @@ class SennOptions:
     activation: str = "rational"
     tau: float = 1.0
     alpha: float = 2.5e-3
-    significance: float = 0.0
+    significance: float = 2.0
     layer_cost: float = 2.0
     cooldown: int = 30
     first: int = 0
@@ -84,8 +84,8 @@ class SennOptions:
     depth: bool = True
     samples: int = 1024
     tangent: Literal["depth", "all", "none"] = "depth"
-    judge: Literal["pooled", "best", "fresh"] = "pooled"
-    sampler: Literal["mala", "ascent"] = "mala"
+    judge: Literal["fresh", "pooled", "best"] = "fresh"
+    sampler: Literal["ascent", "mala"] = "ascent"
     chains: int = 0
     steps: int = 0
     work: float = 1e9

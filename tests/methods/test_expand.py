@@ -23,7 +23,7 @@ from netgraph.methods import (
 )
 
 QUICK = SearchOptions(chains=20, steps=30, sampler="mala")
-EASY = Thresholds(tau=0.01, alpha=1e-6, layer_cost=1.0)
+EASY = Thresholds(tau=0.01, alpha=1e-6, significance=0.0, layer_cost=1.0)
 
 
 def context(graph, data, epoch=30, **options):

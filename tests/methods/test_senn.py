@@ -36,7 +36,7 @@ START = Start(shape=(64,), outputs=10, domain=(0, 1), seed=3)
 IMAGE = Start(shape=(1, 8, 8), outputs=10, domain=(0, 1), seed=3)
 QUICK = SearchOptions(chains=12, steps=15, sampler="mala")
 FEW = SearchOptions(chains=6, steps=6, sampler="mala")
-EASY = Thresholds(tau=1e-3, alpha=1e-7, layer_cost=1.0)
+EASY = Thresholds(tau=1e-3, alpha=1e-7, significance=0.0, layer_cost=1.0)
 
 
 def grown(graph, data, part, epochs=3, **options):
@@ -47,7 +47,11 @@ def grown(graph, data, part, epochs=3, **options):
 
 
 def easy(**options):
-    return Expand(**{"thresholds": EASY, "search": QUICK, "samples": 96, "cooldown": 1, "layer_cooldown": 0, **options})
+    """Almost anything passes."""
+    return Expand(
+        **{"thresholds": EASY, "search": QUICK, "samples": 96, "cooldown": 1, "layer_cooldown": 0, "judge": "pooled",
+           **options}
+    )  # fmt: skip
 
 
 def assert_certified(events):
@@ -103,7 +107,7 @@ def test_options_reach_the_parts():
     assert isinstance(expand, Expand)
     assert isinstance(prune, PruneInputs)
     assert (expand.thresholds.tau, expand.thresholds.significance, expand.limits.max_width) == (0.5, 3.0, 7)
-    assert (expand.search.chains, expand.search.steps, expand.search.sampler) == (5, 9, "mala")
+    assert (expand.search.chains, expand.search.steps, expand.search.sampler, expand.judge) == (5, 9, "ascent", "fresh")
     assert (expand.first, expand.layer_cooldown, expand.limits.max_edges, expand.at_once) == (4, 2, None, None)
     assert prune.threshold == 0.1
     assert len(senn(start).parts) == 1
@@ -176,7 +180,7 @@ def test_a_ladder_that_ssonn_grew():
     graph = lift(train(begin(start, made, CPU), digits(), made, ladder).net)
     output = graph.layers["output"]
     assert len(graph.incoming[output.id]) > 1
-    every = Thresholds(tau=0.0, alpha=0.0)
+    every = Thresholds(tau=0.0, alpha=0.0, significance=0.0)
     bigger, events, _ = grown(graph, digits(), easy(thresholds=every, depth=False, at_once=2))
     assert_certified(events)
     assert len(events) == 4
@@ -195,8 +199,9 @@ def test_convolutions_that_nagn_grew():
     assert graph.num_vertices > start.num_vertices
 
     senn_options = SennOptions(
-        tau=1e-3, alpha=1e-7, layer_cost=1.0, cooldown=1, layer_cooldown=0, steps=10, chains=8, samples=64, at_once=2
-    )
+        tau=1e-3, alpha=1e-7, layer_cost=1.0, cooldown=1, layer_cooldown=0, steps=10, chains=8, samples=64, at_once=2,
+        significance=0.0, judge="pooled",
+    )  # fmt: skip
     method = senn(graph, senn_options)
     made, events = settings(epochs=3, batch_size=32), []
     state = train(begin(graph, made, CPU), digit_maps(256, 64), made, method, [events.append])
