@@ -28,13 +28,13 @@ def main() -> None:
         cooldown=3,
         until=0.5,
         at_once=4,
-        search=SearchOptions(sampler="mala", chains=20, steps=40),
+        search=SearchOptions(chains=20, steps=40),
         samples=512,
     )
     split = Split(  # SSONN, on whatever is there by then
         selection=TopK(40), trigger=EveryEpochs(18), rule=SplitEdges(cross="none", signed="pair"), expansions=1
     )
-    prune = PruneToBudget(edges=1_200, start=0.7, end=0.9, scope="all")
+    prune = PruneToBudget(edges=900, start=0.7, end=0.9, scope="all")
     method = Method("senn, then ssonn", (expand, split, prune))
     # --8<-- [end:mix]
 
@@ -58,7 +58,7 @@ def main() -> None:
     print(f"{network!r}: validation accuracy {accuracy:.3f}")
     assert {"expand", "split"} <= set(grown)
     assert max(proofs) < 1e-6
-    assert network.num_edges <= 1_200
+    assert network.num_edges <= 900
     assert accuracy > 0.93
 
 
