@@ -33,6 +33,7 @@ OPTIONS = SennOptions(
     widths="10",
     tau=3e-3,
     alpha=2.5e-4,
+    significance=1.0,
     depth=False,
     tangent="none",
     work=3e9,
@@ -80,8 +81,8 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
     """Width and accuracy over the number of samples."""
     options = options_of(arguments)
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
-    for column in ("samples", "width", "test accuracy", f"width {FIXED}", "additions", "seconds", "looking", "fixed"):
-        table.add_column(column, justify="right")
+    for column in ("samples", "width", "test accuracy", f"width {FIXED}", "s", "looking"):
+        table.add_column(column, justify="right", no_wrap=True)
     grown: dict[int, list[tuple[Run, float]]] = {}
     fixed: dict[int, list[tuple[Run, float]]] = {}
     for size in arguments.sizes:
@@ -90,11 +91,14 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
         fixed[size] = [
             one_run(arguments, dataset, still, size, s, console, grows=False) for s in range(arguments.seeds)
         ]
-        runs, others = [r for r, _ in grown[size]], [r for r, _ in fixed[size]]
+        runs = [r for r, _ in grown[size]]
+        found = (
+            ([sum(r.hidden) for r in runs], ".3g"), ([a for _, a in grown[size]], ".4f"),
+            ([a for _, a in fixed[size]], ".4f"),
+        )  # fmt: skip
         table.add_row(
-            f"{size:,}", spread([sum(r.hidden) for r in runs]), spread([a for _, a in grown[size]], ".4f"),
-            spread([a for _, a in fixed[size]], ".4f"), spread([len(r.additions) for r in runs]),
-            spread([r.seconds for r in runs]), spread([r.looking for r in runs]), spread([r.seconds for r in others]),
+            f"{size:,}", *(spread(values, form).replace(" (", "\n(") for values, form in found),
+            *(f"{np.median(values):.0f}" for values in ([r.seconds for r in runs], [r.looking for r in runs])),
         )  # fmt: skip
         console.print(table)
     path = arguments.out / "senn_mnist.svg"

@@ -27,8 +27,8 @@ class SearchOptions:
         chains: proposals that are searched for at once.
         steps: of each chain; by default as many as `work` pays for, 300 at most.
         sampler: "ascent", by conjugate gradients with restarts, or "mala", which samples exp(score / temperature) times
-            a normal prior. In a second ascent found vertices of score .469 at width 100 and .237 behind 784 inputs,
-            "mala" .082 and .021 at T = 1, .461 and .063 at T = .0001; new layers of 6.2 and 3.6 against 1.2 and 1.6
+            a normal prior. In a second ascent found vertices of score .47 at width 100 and .22 behind 784 inputs,
+            "mala" .082 and .022 at T = 1, .46 and .067 at T = .0001; new layers of 5.8 and 3.3 against 1.1 and 1.5
             at best. On two inputs both find the same (`benchmarks/expansion_search.py`).
         temperature: T of "mala" and of the pooled score, in units of the scale.
         learning_rate: first step size; by default .1 for "ascent", of the length of the state, and 2 / size of the
