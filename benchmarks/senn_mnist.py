@@ -109,7 +109,8 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
          f"width {FIXED}": {n: [a for _, a in fixed[n]] for n in fixed}},
         path,
     )  # fmt: skip
-    console.print(f"plot in {path}")
+    moved = max(run.moved for pairs in grown.values() for run, _ in pairs)
+    console.print(f"outputs moved by at most {moved:.1e} of their range\nplot in {path}")
 
 
 def draw(
