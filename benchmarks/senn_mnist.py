@@ -81,7 +81,7 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
     """Width and accuracy over the number of samples."""
     options = options_of(arguments)
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
-    for column in ("samples", "width", "test accuracy", f"width {FIXED}", "s", "looking"):
+    for column in ("samples", "width", "test accuracy", f"width {FIXED}", "s (looking)"):
         table.add_column(column, justify="right", no_wrap=True)
     grown: dict[int, list[tuple[Run, float]]] = {}
     fixed: dict[int, list[tuple[Run, float]]] = {}
@@ -98,7 +98,7 @@ def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
         )  # fmt: skip
         table.add_row(
             f"{size:,}", *(spread(values, form).replace(" (", "\n(") for values, form in found),
-            *(f"{np.median(values):.0f}" for values in ([r.seconds for r in runs], [r.looking for r in runs])),
+            f"{np.median([r.seconds for r in runs]):.0f} ({np.median([r.looking for r in runs]):.0f})",
         )  # fmt: skip
         console.print(table)
     path = arguments.out / "senn_mnist.svg"
