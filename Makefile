@@ -119,12 +119,12 @@ sparse: $(INSTALLED)
 	$(BIN)/python -m benchmarks.growth_schedule $(DATA) --model $(or $(MODEL),auto) --set start_density=0.015
 
 # SENN: where vertices and layers are added, how much the thresholds matter, and with DATA how wide a layer becomes with
-# more of it. Ten minutes; half an hour with images.
+# more of it. Four minutes; a quarter of an hour more with images.
 senn: $(INSTALLED)
 	$(BIN)/python -m benchmarks.senn_regression
 	$(BIN)/python -m benchmarks.senn_moons
 	$(BIN)/python -m benchmarks.senn_regression --sensitivity --seeds 2 --epochs 1000
-	$(if $(DATA),$(BIN)/python -m benchmarks.senn_mnist $(DATA) --steps 3000)
+	$(if $(DATA),$(BIN)/python -m benchmarks.senn_mnist $(DATA) --steps 3000 --seeds 3)
 
 docs: $(DOCS_INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
