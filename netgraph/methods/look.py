@@ -24,6 +24,7 @@ from netgraph.criteria import (
     search_depth,
     search_width,
 )
+from netgraph.errors import OptionError
 from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Grid
@@ -71,6 +72,11 @@ class Look:
     def halves(self) -> tuple[Look, Look]:
         """The same look at the first half of the samples, and at the second."""
         half = self.signals.samples // 2
+        if not half:
+            raise OptionError(
+                f"judge='fresh' searches on one half of the samples and judges on the other, but there is "
+                f"{self.signals.samples}; give more training data, or judge='pooled'."
+            )
         first, second = _part(self.signals, slice(half)), _part(self.signals, slice(half, None))
         return replace(self, signals=first), replace(self, signals=second)
 

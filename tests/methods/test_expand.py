@@ -234,6 +234,13 @@ def test_wrong_thresholds(wrong):
         Thresholds(**wrong)
 
 
+def test_one_sample_has_no_half_to_judge_by():
+    seen = context(mlp(), digits(1))
+    with pytest.raises(OptionError, match="but there is 1; give more"):
+        expand(judge="fresh").look(seen)
+    assert expand(judge="pooled").look(seen).looked_at == 3
+
+
 def test_a_check_without_candidates():
     empty = Check((), Thresholds(), 1.0, 0.0)
     assert empty.best is None
