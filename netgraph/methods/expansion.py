@@ -137,6 +137,8 @@ class Check:
             "chance": candidate.chance,
             "tau": self.thresholds.tau,
             "alpha": self.thresholds.alpha,
+            "significance": self.thresholds.significance,
+            "layer_cost": self.thresholds.layer_cost,
             "loss_gradient": self.loss_gradient,
             "natural_score": self.natural_score,
             "candidates": float(self.looked_at),

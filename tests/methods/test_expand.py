@@ -73,6 +73,8 @@ def test_the_numbers_of_a_decision():
     assert numbers["ratio"] == pytest.approx(numbers["score"] / numbers["layer_score"])
     assert numbers["share"] == pytest.approx(numbers["score"] / numbers["loss_gradient"])
     assert (numbers["tau"], numbers["alpha"], numbers["candidates"]) == (1e-6, 1e-6, 3)
+    assert (numbers["significance"], numbers["layer_cost"]) == (check.thresholds.significance, 2.0)
+    assert numbers["score"] > numbers["significance"] * numbers["chance"]
     width, first, _second = check.candidates
     assert check.numbers(width)["most_additions"] == check.most(width) >= 1
     assert "most_additions" not in check.numbers(first)
