@@ -102,7 +102,7 @@ class SennOptions:
         get_activation(self.activation)
         if self.widths or self.maps:
             stages_of(self.widths)
-        for name in ("chains", "steps", "max_width", "max_layers", "max_edges", "at_once", "first"):
+        for name in ("chains", "steps", "max_width", "max_layers", "max_edges", "max_inputs", "at_once", "first"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
         if not 0 <= self.prune < math.inf:

@@ -88,6 +88,7 @@ def test_starts():
         ({"widths": "a"}, "widths='a'"),
         ({"widths": "", "maps": True}, "widths=''"),
         ({"max_width": -1}, "max_width=-1"),
+        ({"max_inputs": -1}, "max_inputs=-1"),
         ({"prune": -0.5}, "prune=-0.5"),
         ({"first": -3}, "first=-3"),
     ],
