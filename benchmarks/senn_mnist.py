@@ -168,7 +168,7 @@ def one_run(
     x, y = dataset.x_train, dataset.y_train
     data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
     epochs = max(LOOKS, arguments.steps * arguments.batch // size)
-    made = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, samples=min(size, arguments.samples))
+    made = replace(options, cooldown=max(1, epochs // LOOKS), until=0.8, score_samples=min(size, arguments.samples))
     recipe = NATURAL if arguments.optimizer == "natural" else {
         "optimizer": "adam", "learning_rate": 1e-3, "curve": "cosine", "weight_decay": 0.0, "label_smoothing": 0.0,
     }  # fmt: skip

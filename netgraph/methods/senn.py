@@ -52,7 +52,7 @@ class SennOptions:
         layer_cooldown: looks from one new layer to the next.
         width: add vertices to hidden layers.
         depth: add layers.
-        samples: training samples over which scores are taken.
+        score_samples: training samples over which scores are taken.
         tangent: for what additions the output gradients are taken without what a step along the natural gradient
             takes away: "depth", "all" or "none".
         judge: whether a place is judged by what the best proposal is worth on samples on which it was not searched for,
@@ -82,7 +82,7 @@ class SennOptions:
     layer_cooldown: int = 3
     width: bool = True
     depth: bool = True
-    samples: int = 1024
+    score_samples: int = 1024
     tangent: Literal["depth", "all", "none"] = "depth"
     judge: Literal["fresh", "pooled", "best"] = "fresh"
     sampler: Literal["ascent", "mala"] = "ascent"
@@ -179,11 +179,11 @@ def senn(start: Graph, options: SennOptions | None = None) -> Method:
             depth=o.depth,
             activation=o.activation,
             search=SearchOptions(**search),
-            samples=o.samples,
+            samples=o.score_samples,
             tangent=o.tangent,
             judge=o.judge,
         )
     ]
     if o.prune:
-        parts.append(PruneInputs(threshold=o.prune, cooldown=o.cooldown, samples=o.samples))
+        parts.append(PruneInputs(threshold=o.prune, cooldown=o.cooldown, samples=o.score_samples))
     return Method("senn", tuple(parts), "Self expanding neural networks: expand where the natural gradient says so")

@@ -11,7 +11,8 @@ from tiny_training import CPU, assert_same_state, diabetes, digits, killed_and_r
 
 import netgraph as ng
 from compilers import lift
-from compilers.training import NothingSelected, Rewritten, begin, train
+from compilers.training import NothingSelected, Rewritten, TrainSettings, begin, train
+from netgraph.app.prepare import RunSettings
 from netgraph.criteria import SearchOptions
 from netgraph.errors import OptionError
 from netgraph.graph import GraphBuilder
@@ -116,6 +117,17 @@ def test_options_reach_the_parts():
     assert settings(**{k: v for k, v in spec.training.items() if k != "epochs"}).optimizer == "natural"
 
 
+def test_score_samples_are_no_option_of_the_data():
+    """`samples` limits the training data: one name for both would set both, from the command line."""
+    names = {field.name for kind in (RunSettings, TrainSettings) for field in dataclasses.fields(kind)}
+    assert not names & {field.name for field in dataclasses.fields(SennOptions)}
+    graph = senn_start(SennOptions(widths="3"), START)
+    expand, prune = senn(graph, SennOptions(score_samples=96, prune=0.1)).parts
+    assert isinstance(expand, Expand)
+    assert isinstance(prune, PruneInputs)
+    assert (expand.samples, prune.samples) == (96, 96)
+
+
 # ---- runs -----------------------------------------------------------------------------------------------
 
 
@@ -147,7 +159,7 @@ def test_a_line_is_not_enough_for_a_bend():
 
 def test_a_run_that_is_killed_goes_on_alike(tmp_path):
     options = SennOptions(
-        widths="3", cooldown=2, steps=5, chains=5, tau=1e-3, alpha=1e-6, layer_cost=1.0, at_once=2, samples=64
+        widths="3", cooldown=2, steps=5, chains=5, tau=1e-3, alpha=1e-6, layer_cost=1.0, at_once=2, score_samples=64
     )
     start = senn_start(options, START)
     made = settings(epochs=6)
@@ -158,7 +170,7 @@ def test_a_run_that_is_killed_goes_on_alike(tmp_path):
 
 
 def test_pruning_beside_growth():
-    options = SennOptions(widths="6", cooldown=1, steps=5, chains=5, tau=1e6, prune=0.5, samples=64)
+    options = SennOptions(widths="6", cooldown=1, steps=5, chains=5, tau=1e6, prune=0.5, score_samples=64)
     start = senn_start(options, START)
     events = []
     made = settings(epochs=3, learning_rate=1e-4)
@@ -200,8 +212,8 @@ def test_convolutions_that_nagn_grew():
     assert graph.num_vertices > start.num_vertices
 
     senn_options = SennOptions(
-        tau=1e-3, alpha=1e-7, layer_cost=1.0, cooldown=1, layer_cooldown=0, steps=10, chains=8, samples=64, at_once=2,
-        significance=0.0, judge="pooled",
+        tau=1e-3, alpha=1e-7, layer_cost=1.0, cooldown=1, layer_cooldown=0, steps=10, chains=8, score_samples=64,
+        at_once=2, significance=0.0, judge="pooled",
     )  # fmt: skip
     method = senn(graph, senn_options)
     made, events = settings(epochs=3, batch_size=32), []
