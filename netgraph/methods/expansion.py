@@ -28,8 +28,8 @@ class Thresholds:
         tau: it raises the score of the layers that it feeds by more than this share,
         alpha: and by more than this share of the mean |dL/dy|^2.
         significance: and it is more than so many times what chance gives, the expected score of vertices that have
-            nothing to do with the gradients: a share of one in the number of samples. It keeps networks from growing
-            into the noise of few samples. The paper has 0, which is no limit.
+            nothing to do with the gradients: a share of one in the number of samples times positions. It keeps networks
+            from growing into the noise of few samples. The paper has 0, which is no limit.
         layer_cost: by what the score of a layer is divided.
     """
 

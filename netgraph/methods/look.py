@@ -235,10 +235,14 @@ class Look:
         return len(self.graph.inputs) + len(self.graph.outputs)
 
     def chance(self, layer: int, kind: str) -> float:
-        """The expected score of a vertex whose activations have nothing to do with the gradients."""
+        """The expected score of a vertex whose activations have nothing to do with the gradients.
+
+        For maps that of one tap, positions counting as independent examples: what maps of other samples score was
+        .4 to 2.3 times as much.
+        """
         expansion = self.expansion(layer, kind)
         whitened = expansion.residual @ expansion.inverse
-        return float(np.mean(np.sum(whitened * expansion.residual, axis=1))) / self.signals.samples
+        return float(np.mean(np.sum(whitened * expansion.residual, axis=1))) / len(expansion.residual)
 
     def decided(self, candidate: Candidate) -> Candidate:
         """A candidate with its share and its verdict."""
