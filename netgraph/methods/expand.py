@@ -94,6 +94,19 @@ class Expand:
             raise OptionError(f"until={self.until} is not a share of the epochs, which is in 0..1.")
         if not self.width and not self.depth:
             raise OptionError("Neither width nor depth is to grow; switch one of them on, or train without this part.")
+        if self._endless:
+            raise OptionError(
+                "tau, alpha and significance are 0, and neither at_once nor limits say how much may be added: a look "
+                "would not end. Set one of the thresholds, at_once, or limits."
+            )
+
+    @property
+    def _endless(self) -> bool:
+        """Whether anything passes, and nothing stops it."""
+        marks, limits = self.thresholds, self.limits
+        if self.at_once is not None or limits.max_edges is not None or marks.tau or marks.alpha or marks.significance:
+            return False
+        return (self.width and limits.max_width is None) or (self.depth and limits.max_layers is None)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """One addition after the other, each from a look at the network with all before it."""

@@ -147,11 +147,12 @@ class Check:
     def table(self) -> str:
         """All candidates and why each passes or does not, line by line."""
         width = max([len(c.place) for c in self.candidates] + [len("where")])
-        lines = [f"{'kind':5}  {'where':{width}}  {'score':>9}  {'eta_c':>9}  {'ratio':>9}  {'share':>9}  verdict"]
+        heads = "  ".join(f"{name:>9}" for name in ("score", "eta_c", "ratio", "share", "chance"))
+        lines = [f"{'kind':5}  {'where':{width}}  {heads}  verdict"]
         for c in self.candidates:
             shown = [
                 " " * 9 if math.isnan(value) else f"{value:9.3g}"
-                for value in (c.score, c.layer_score, c.ratio if c.score == c.score else math.nan, c.share)
+                for value in (c.score, c.layer_score, c.ratio if c.score == c.score else math.nan, c.share, c.chance)
             ]
             lines.append(f"{c.kind:5}  {c.place:{width}}  {'  '.join(shown)}  {c.verdict}")
         return "\n".join(lines)

@@ -188,6 +188,27 @@ def test_limits():
     assert check.looked_at == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "endless"),
+    [
+        ({}, True),
+        ({"limits": Limits(max_width=8)}, True),
+        ({"limits": Limits(max_width=8, max_layers=2)}, False),
+        ({"limits": Limits(max_width=8), "depth": False}, False),
+        ({"limits": Limits(max_edges=1_000)}, False),
+        ({"at_once": 2}, False),
+        ({"thresholds": Thresholds(tau=0, alpha=0, significance=1)}, False),
+    ],
+)
+def test_a_look_ends(options, endless):
+    chosen = {"thresholds": Thresholds(tau=0, alpha=0, significance=0), **options}
+    if endless:
+        with pytest.raises(OptionError, match="would not end"):
+            Expand(**chosen)
+    else:
+        assert Expand(**chosen).cooldown == 30
+
+
 def test_a_new_layer_waits():
     data, made, events = digits(), settings(epochs=9), []
     part = expand(thresholds=EASY, cooldown=1, layer_cooldown=3, width=False)
