@@ -28,7 +28,7 @@ TIMING: dict[str, dict[str, str]] = {
     "every epoch": {"every": "1"},
     "every 2 epochs": {"every": "2"},
     "every 5 epochs": {"every": "5"},
-    "no better for 3 epochs": {"patience": "3"},
+    "no better for 3 epochs": {"stall": "3"},
 }
 RATIO: dict[str, dict[str, str]] = {
     "10 %": {"ratio": "0.1", "every": "1"},

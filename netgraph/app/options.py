@@ -29,7 +29,8 @@ def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[di
     """Give every option to the dataclass that has a field of this name, converted to the field's type.
 
     Raises:
-        OptionError: for a name that no dataclass has, with the nearest, and for a value of the wrong type.
+        OptionError: for a name that no dataclass has, with the nearest, for one that two have, and for a value of the
+            wrong type.
     """
     hints = [typing.get_type_hints(target) for target in targets]
     known = [{f.name for f in fields(target)} for target in targets]
@@ -38,8 +39,11 @@ def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[di
         homes = [k for k, names in enumerate(known) if key in names]
         if not homes:
             raise OptionError(unknown_name("option", key, set().union(*known)))
-        for k in homes:
-            result[k][key] = convert(key, text, hints[k][key])
+        if len(homes) > 1:
+            names = " and of ".join(targets[k].__name__ for k in homes)
+            raise OptionError(f"{key} is an option of {names}, so --set cannot tell which is meant; rename one.")
+        (k,) = homes
+        result[k][key] = convert(key, text, hints[k][key])
     return result
 
 

@@ -244,7 +244,7 @@ def _grow(desk: _Desk) -> None:
 def _rough(desk: _Desk, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
     """Grow through all densities at a constant learning rate; keep the graph at each, and what it took."""
     options = desk.options
-    each = max(desk.settings.epochs, options.patience) if options.patience else options.every
+    each = max(desk.settings.epochs, options.stall) if options.stall else options.every
     # The loop asks for no rewrite after the last epoch.
     settings = replace(desk.settings, epochs=steps * each + 1, patience=0)
     state = desk.begin(desk.first, settings)

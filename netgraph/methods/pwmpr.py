@@ -31,7 +31,7 @@ class PwmprOptions(SparseOptions):
             score is the error; "none" does not.
         ratio: edges that a step adds, as a share of those that are there.
         every: epochs between two steps.
-        patience: instead, a step comes when the validation loss has not improved for so many epochs; 0 does not.
+        stall: instead, a step comes when the validation loss has not improved for so many epochs; 0 does not.
         rough: share of the epochs after which growth is over; what is left is the extensive training.
         prune: before each step, give up this share of the edges, the weakest, and grow as many more.
     """
@@ -45,7 +45,7 @@ class PwmprOptions(SparseOptions):
     stop: Literal["gain", "literal", "none"] = "gain"
     ratio: float = 0.25
     every: int = 2
-    patience: int = 0
+    stall: int = 0
     rough: float = 0.6
     prune: float = 0.0
 
@@ -56,8 +56,8 @@ class PwmprOptions(SparseOptions):
         check_density("density", self.density)
         if self.stop not in ("gain", "literal", "none"):
             raise OptionError(f"stop={self.stop!r} is not 'gain', 'literal' or 'none'.")
-        if self.patience < 0:
-            raise OptionError(f"patience={self.patience} is negative.")
+        if self.stall < 0:
+            raise OptionError(f"stall={self.stall} is negative.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwm
         where=o.where,
         draw=o.draw,
         power=o.power,
-        trigger=Stalled(o.patience) if o.patience else EveryEpochs(o.every),
+        trigger=Stalled(o.stall) if o.stall else EveryEpochs(o.every),
         ratio=o.ratio,
         until=o.density,
         prune=o.prune,

@@ -1,12 +1,15 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compilers.training import TrainSettings
 from netgraph.app.options import convert, parse_assignments, split_assignments
+from netgraph.app.prepare import RunSettings
 from netgraph.errors import OptionError
+from netgraph.methods import METHODS
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,20 @@ def test_what_is_no_assignment_is_refused(text):
 
 
 def test_every_option_goes_to_the_dataclass_that_has_it():
-    training, growth = split_assignments({"epochs": "7", "fast": "true", "shared": "2"}, Training, Growth)
-    assert Training(**training) == Training(epochs=7, shared=2)
-    assert Growth(**growth) == Growth(fast=True, shared=2)
+    training, growth = split_assignments({"epochs": "7", "fast": "true"}, Training, Growth)
+    assert Training(**training) == Training(epochs=7)
+    assert Growth(**growth) == Growth(fast=True)
+
+
+def test_an_option_that_two_have_is_refused():
+    with pytest.raises(OptionError, match="shared is an option of Training and of Growth"):
+        split_assignments({"shared": "2"}, Training, Growth)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_no_option_of_a_method_has_the_name_of_another_option(name):
+    names = [field.name for kind in (RunSettings, TrainSettings, METHODS[name].options) for field in fields(kind)]
+    assert len(names) == len(set(names))
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_of_all():

@@ -233,7 +233,7 @@ def test_a_report_that_fails_leaves_the_results(package, run, call, monkeypatch)
     [
         ("digits", ()),
         ("diabetes", ("--set=validation=0.25", "--set=normalise=true", "--set=augment=none")),
-        ("digits", ("--method=pwmpr", "--set=patience=7", "--seed=3")),
+        ("digits", ("--method=pwmpr", "--set=stall=7", "--seed=3")),
         ("digits", ("--method=nagn", "--set=batch_size=32", "--epochs=4")),
         ("digits", ("--method=gradmax", "--device=cpu")),
         ("digits", ("--method=imp", "--task=regression")),
