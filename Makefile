@@ -57,8 +57,9 @@ grow: $(INSTALLED)
 	$(BIN)/netgraph grow digits --out runs/digits --overwrite
 
 # Two processes of one thread each: more threads than cores only wait for each other. Who is done takes over from the other.
+# Compiled code is kept, so that the programs which tests start do not compile it again.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties

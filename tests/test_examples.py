@@ -53,7 +53,7 @@ def test_example(path, tmp_path, monkeypatch, capsys):
     assert drawn or path.stem in ("rule_mistakes",), "every example that draws has a picture in the gallery"
 
 
-@pytest.mark.parametrize("name", ["own_loop", "prove_rewrites"])
+@pytest.mark.parametrize("name", ["own_rule", "prove_rewrites"])
 def test_an_example_needs_nothing_but_itself(name, tmp_path):
     assert run_example(ROOT / "examples" / f"{name}.py", tmp_path)
 
