@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # A part may import what stands on an earlier line, and from its own line only itself.
 ORDER = [
-    {"errors", "files", "markup", "figures"},
+    {"errors", "checks", "files", "markup", "figures"},
     {"graph"},
     {"analysis"},
     {"interpret", "statistics", "container", "serialize"},
@@ -26,7 +26,7 @@ ORDER = [
     {"app"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
-WITHIN = {("serialize", "container"), ("figures", "errors"), ("figures", "markup")}
+WITHIN = {("checks", "errors"), ("serialize", "container"), ("figures", "errors"), ("figures", "markup")}
 # Graph._repr_svg_ and Result._repr_html_ draw, Graph.bounds proves.
 LAZY = {("graph", "viz"), ("graph", "proof"), ("rewriting", "viz")}
 

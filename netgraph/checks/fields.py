@@ -1,0 +1,158 @@
+"""Checks of the fields of a dataclass by their annotations."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+import typing
+from dataclasses import Field, dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal
+
+from netgraph.checks.values import LARGEST, choice, flag, number, whole
+from netgraph.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Limits of a field, as in `Annotated[int, Bounds(least=1)]`."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    infinite: bool = False
+
+
+Count = Annotated[int, Bounds(least=1)]
+"""A whole number of at least 1."""
+
+Natural = Annotated[int, Bounds(least=0)]
+"""A whole number of at least 0."""
+
+Seed = Annotated[int, Bounds(least=0, most=math.inf)]
+"""A whole number of at least 0, however large."""
+
+Share = Annotated[float, Bounds(least=0.0, most=1.0)]
+"""A number from 0 to 1."""
+
+Extended = Annotated[float, Bounds(infinite=True)]
+"""A number that may be infinite."""
+
+
+class Checked:
+    """A dataclass whose fields are checked by their annotations as soon as it is made.
+
+    int is a whole number within 64 bits; float a finite number; bool a truth value; Literal one of its values; a tuple
+    has its items checked; a union with None may be None. `Annotated` with `Bounds` limits a number. NumPy's numbers
+    become plain ones. Fields of other types, and defaults, are taken as they are. A class with further conditions
+    begins its `__post_init__` by `super().__post_init__()`.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Options(Checked):
+        ...     steps: Count = 3
+        ...     rate: float = 0.1
+        >>> Options(steps=2.5)
+        Traceback (most recent call last):
+            ...
+        netgraph.errors.OptionError: steps=2.5 is not a whole number; give 2 or 3.
+    """
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def check_fields(options: Any, *, infinite: bool = False) -> None:
+    """Check every field of a dataclass by its annotation, see `Checked`; what is no dataclass passes.
+
+    Args:
+        options: the instance; NumPy's numbers in its fields become plain ones.
+        infinite: whether floats may be infinite where no `Bounds` say so.
+
+    Raises:
+        OptionError: naming the field, the value and the remedy.
+    """
+    if not is_dataclass(options):
+        return
+    kind: Any = type(options)
+    for field, hint in _hints(kind):
+        value = getattr(options, field.name)
+        if value is field.default:
+            continue
+        plain = _checked(field.name, value, hint, infinite)
+        if plain is not value:
+            object.__setattr__(options, field.name, plain)
+
+
+@functools.lru_cache(maxsize=1024)
+def _hints(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
+    """The fields of a dataclass with their types; those whose annotation names something unknown are left out."""
+    own = fields(kind)
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except NameError:
+        hints = {field.name: hint for field in own if (hint := _hint(kind, field.name)) is not None}
+    return tuple((field, hints[field.name]) for field in own if field.name in hints)
+
+
+def _hint(kind: Any, name: str) -> Any:
+    """The type of one field, or None where its annotation names something unknown, such as a name of a function."""
+    home = next(base for base in kind.__mro__ if name in inspect.get_annotations(base))
+    alone = type(home.__name__, (), {"__annotations__": {name: inspect.get_annotations(home)[name]}})
+    alone.__module__ = home.__module__
+    try:
+        return typing.get_type_hints(alone, include_extras=True)[name]
+    except NameError:
+        return None
+
+
+def _checked(name: str, value: Any, hint: Any, infinite: bool) -> Any:
+    """A value as its annotation wants it; as it is where the annotation says nothing about numbers."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        bounds = next((extra for extra in args[1:] if isinstance(extra, Bounds)), None)
+        return _checked(name, value, args[0], infinite) if bounds is None else _bounded(name, value, args[0], bounds)
+    if origin in (types.UnionType, typing.Union):
+        return _checked_union(name, value, args, infinite)
+    if origin is Literal:
+        return choice(name, value, args)
+    if origin is tuple:
+        return _checked_tuple(name, value, args, infinite)
+    if hint in (int, float):
+        return _bounded(name, value, hint, Bounds(infinite=infinite))
+    return flag(name, value) if hint is bool else value
+
+
+def _bounded(name: str, value: Any, kind: Any, bounds: Bounds) -> Any:
+    if kind is int:
+        most = LARGEST if bounds.most is None else None if bounds.most == math.inf else int(bounds.most)
+        return whole(name, value, least=None if bounds.least is None else int(bounds.least), most=most)
+    lowest = -math.inf
+    return number(
+        name,
+        value,
+        least=lowest if bounds.least is None else bounds.least,
+        most=math.inf if bounds.most is None else bounds.most,
+        above=lowest if bounds.above is None else bounds.above,
+        infinite=bounds.infinite,
+    )
+
+
+def _checked_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
+    """None where it is allowed; else the one other type decides, and several decide nothing."""
+    others = [arg for arg in args if arg is not types.NoneType]
+    if (value is None and len(others) < len(args)) or len(others) != 1:
+        return value
+    return _checked(name, value, others[0], infinite)
+
+
+def _checked_tuple(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
+    if not isinstance(value, tuple) or not args:
+        return value
+    hints = args[:1] * len(value) if len(args) == 2 and args[1] is Ellipsis else args
+    if len(hints) != len(value):
+        raise OptionError(f"{name}={value!r} has {len(value)} items; give {len(hints)}.")
+    pairs = zip(value, hints, strict=True)
+    items = tuple(_checked(f"{name}[{i}]", item, hint, infinite) for i, (item, hint) in enumerate(pairs))
+    return value if all(a is b for a, b in zip(items, value, strict=True)) else items

@@ -1,0 +1,258 @@
+"""Checked conversions: whole numbers, finite numbers, truth values, names, seeds, and arrays of them."""
+
+import math
+import numbers
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from netgraph.errors import NetgraphError, OptionError, unknown_name
+
+Array = np.ndarray[Any, Any]
+ErrorType = type[NetgraphError]
+
+LARGEST = 2**63 - 1
+"""Largest whole number that the arrays of a graph can hold."""
+
+
+# -- one value ---------------------------------------------------------------------------------------
+
+
+def whole(
+    name: str, value: Any, *, least: int | None = None, most: int | None = LARGEST, error: ErrorType = OptionError
+) -> int:
+    """Return a whole number as an int.
+
+    Args:
+        name: name of the argument, with its place where the name alone does not tell it.
+        value: what was given.
+        least, most: the smallest and the largest that are allowed; None for no limit.
+        error: type of the error.
+
+    Raises:
+        NetgraphError: of the type `error`, for a fraction, a float, a truth value or a text, and outside the limits.
+    """
+    plain = _plain(value)
+    if isinstance(plain, bool):
+        raise error(f"{name}={value!r} is a truth value; give a whole number.")
+    try:
+        number = operator.index(plain)
+    except TypeError:
+        raise error(f"{name}={value!r} is not a whole number{_nearest(plain)}.") from None
+    if least is not None and number < least:
+        raise error(f"{name}={number} is {'negative' if least == 0 else f'below {least}'}; give at least {least}.")
+    if most is not None and number > most:
+        raise error(f"{name}={number} is above {most}; give at most {most}.")
+    return number
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    above: float = -math.inf,
+    infinite: bool = False,
+    error: ErrorType = OptionError,
+) -> float:
+    """Return a real number as a float.
+
+    Args:
+        name: name of the argument, with its place where the name alone does not tell it.
+        value: what was given.
+        least, most: the smallest and the largest that are allowed.
+        above: a limit that the number must exceed.
+        infinite: whether infinity is allowed.
+        error: type of the error.
+
+    Raises:
+        NetgraphError: of the type `error`, for NaN, a truth value or a text, and outside the limits.
+    """
+    plain = _plain(value)
+    if isinstance(plain, bool) or not isinstance(plain, numbers.Real):
+        raise error(f"{name}={value!r} is not a number; give one{_between(least, most, above)}.")
+    try:
+        real = float(plain)
+    except OverflowError:
+        real = math.inf  # of either sign: too large for a float
+    if math.isnan(real) or (math.isinf(real) and not infinite):
+        raise error(f"{name}={value!r} is not a finite number; give one{_between(least, most, above)}.")
+    if not least <= real <= most or real < above or (real == above and math.isfinite(above)):
+        raise error(f"{name}={value!r} is out of range; give a number{_between(least, most, above)}.")
+    return real
+
+
+def share(name: str, value: Any, *, error: ErrorType = OptionError) -> float:
+    """Return a part of a whole, a density or a probability: a number from 0 to 1."""
+    return number(name, value, least=0.0, most=1.0, error=error)
+
+
+def flag(name: str, value: Any, *, error: ErrorType = OptionError) -> bool:
+    """Return a truth value; numbers and texts are none."""
+    plain = _plain(value)
+    if not isinstance(plain, bool):
+        raise error(f"{name}={value!r} is not a truth value; give True or False.")
+    return plain
+
+
+def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = OptionError) -> Any:
+    """Return one of the known values. The message has the nearest of them first."""
+    known = list(known)
+    if not any(value is one or (type(value) is type(one) and value == one) for one in known):
+        raise error(unknown_name(name, value, map(str, known)))
+    return value
+
+
+def generator(name: str, value: Any, *, error: ErrorType = OptionError) -> np.random.Generator:
+    """Return a source of random numbers from a seed, which is a whole number from 0, or what `default_rng` takes else.
+
+    None is a fresh seed. A generator is returned as it is.
+    """
+    if value is None or isinstance(value, np.random.Generator | np.random.BitGenerator | np.random.SeedSequence):
+        return np.random.default_rng(value)
+    return np.random.default_rng(whole(name, value, least=0, most=None, error=error))
+
+
+# -- arrays ------------------------------------------------------------------------------------------
+
+
+def whole_numbers(
+    name: str,
+    values: Any,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    dtype: Any = np.int64,
+    error: ErrorType = OptionError,
+) -> Array:
+    """Return whole numbers as an array, compared with the limits before any conversion.
+
+    Args:
+        name: name of the argument.
+        values: whole numbers in any shape; an empty list as well. A mask is refused.
+        least, most: limits of every value; None for those of `dtype`.
+        dtype: integer type of the result.
+        error: type of the error.
+
+    Raises:
+        NetgraphError: of the type `error`, naming the first value that is not allowed, and its position.
+    """
+    array = _array(name, values, error)
+    if array.dtype.kind == "b":
+        raise error(
+            f"{name} is a mask of booleans (shape {array.shape}), not whole numbers; give np.flatnonzero(mask)."
+        )
+    if array.dtype.kind == "O":
+        flat = [whole(_at(name, array, i), value, most=None, error=error) for i, value in enumerate(array.flat)]
+        low, high = min(flat, default=0), max(flat, default=0)
+    elif not array.size:
+        return array.astype(dtype)
+    elif array.dtype.kind not in "iu":
+        bad = _first(array != np.trunc(array)) if array.dtype.kind == "f" else 0
+        raise error(f"{_at(name, array, bad)}={array.flat[bad]} is not a whole number; give integers.")
+    else:
+        low, high = int(array.min()), int(array.max())
+    limits = np.iinfo(dtype)
+    least = int(limits.min) if least is None else least
+    most = int(limits.max) if most is None else most
+    if low < least or high > most:
+        bad = next(i for i, value in enumerate(array.flat) if not least <= int(value) <= most)
+        raise error(f"{_at(name, array, bad)}={array.flat[bad]} is outside {least}..{most}.")
+    return array.astype(dtype, copy=False)
+
+
+def real_numbers(
+    name: str,
+    values: Any,
+    *,
+    shape: tuple[int, ...] | None = None,
+    dtype: Any = np.float64,
+    infinite: bool = False,
+    error: ErrorType = OptionError,
+) -> Array:
+    """Return real numbers as an array of floats.
+
+    Args:
+        name: name of the argument.
+        values: numbers in any shape, or in `shape`.
+        shape: the shape that is needed; None for any.
+        dtype: floating type of the result.
+        infinite: whether infinity is allowed.
+        error: type of the error.
+
+    Raises:
+        NetgraphError: of the type `error`, for another shape, and naming the first value that is not allowed.
+    """
+    array = _array(name, values, error)
+    if array.dtype.kind == "O":
+        flat = [
+            number(_at(name, array, i), value, infinite=infinite, error=error) for i, value in enumerate(array.flat)
+        ]
+        array = np.array(flat, dtype=np.float64).reshape(array.shape)
+    if array.dtype.kind not in "iuf" and array.size:
+        raise error(f"{name} is an array of {array.dtype}, not of numbers; give numbers.")
+    if shape is not None and array.shape != shape:
+        raise error(f"{name} has shape {array.shape}, expected {shape}.")
+    with np.errstate(over="ignore"):
+        floats = array.astype(dtype, copy=False)
+    wrong = np.isnan(floats) if infinite else ~np.isfinite(floats)
+    if wrong.any():
+        bad = _first(wrong)
+        reason = "not finite" if not np.isfinite(array.flat[bad]) else f"too large for {np.dtype(dtype)}"
+        raise error(f"{_at(name, array, bad)}={array.flat[bad]!s} is {reason}; give finite numbers.")
+    return floats
+
+
+def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> Array:
+    """Return truth values as an array of booleans; numbers are none."""
+    array = _array(name, values, error)
+    if array.dtype.kind != "b" and array.size:
+        raise error(f"{name} is an array of {array.dtype}, not of booleans; give True and False.")
+    return array.astype(np.bool_, copy=False)
+
+
+# -- words -------------------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy or of a tensor as one of Python."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def _nearest(value: Any) -> str:
+    """The whole numbers around a float, as a remedy."""
+    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+        return "; give one, such as 1"
+    low, high = math.floor(value), math.ceil(value)
+    return f"; give {low}" if low == high else f"; give {low} or {high}"
+
+
+def _between(least: float, most: float, above: float) -> str:
+    """Limits in words."""
+    low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
+    return (
+        f" from {least:g} to {most:g}"
+        if least > -math.inf and most < math.inf
+        else (low + (f"{' and' if low else ''} of at most {most:g}" if most < math.inf else ""))
+    )
+
+
+def _array(name: str, values: Any, error: ErrorType) -> Array:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, OverflowError):
+        raise error(f"{name} is no array; give numbers in rows of one length.") from None
+
+
+def _first(mask: Array) -> int:
+    return int(np.argmax(mask.ravel()))
+
+
+def _at(name: str, array: Array, position: int) -> str:
+    """The name of one value of an array."""
+    if not array.ndim:
+        return name
+    return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(position, array.shape))}]"
