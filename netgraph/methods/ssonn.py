@@ -60,7 +60,9 @@ class SsonnOptions:
             when pruning below a score, magnitude when pruning to a budget.
         final_edges: edges to end with when pruning to a budget; 0 stands for 4.5 times those of the start.
         prune_start, prune_end: shares of the epochs between which to prune to the budget.
-        prune_threshold, prune_delay, prune_duration: scaled score, and epochs, of pruning below a score.
+        prune_threshold, prune_delay, prune_duration: score, and epochs, of pruning below a score.
+        prune_scaled: `prune_threshold` is of scores that are scaled to [0, 1] in each link (true, the published
+            numbers), or of scores as they are (false, the text of the paper).
         prune_scope: "added" spares the edges of the linear start, "all" does not.
     """
 
@@ -92,6 +94,7 @@ class SsonnOptions:
     prune_threshold: float = 0.1
     prune_delay: int = 3
     prune_duration: int = 3
+    prune_scaled: bool = True
     prune_scope: Literal["added", "all"] = "added"
 
     def __post_init__(self) -> None:
@@ -171,6 +174,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
                 delay=o.prune_delay,
                 duration=o.prune_duration,
                 scope=o.prune_scope,
+                scaled=o.prune_scaled,
             )
         )
     return Method("ssonn", tuple(parts), "Self-scaled optimised networks: split important edges")

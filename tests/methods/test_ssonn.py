@@ -70,6 +70,10 @@ def test_options_reach_the_pruning():
         ),
     )
     assert below.parts[1] == PruneBelow(threshold=0.2, criterion="g_var", delay=4, duration=5, scope="all")
+    unscaled = ssonn(START, SsonnOptions(prune="below", prune_threshold=3.0, prune_scaled=False))
+    assert unscaled.parts[1] == PruneBelow(threshold=3.0, scaled=False)
+    with pytest.raises(OptionError, match=r"threshold=3\.0 .* scaled scores lie in 0\.\.1"):
+        ssonn(START, SsonnOptions(prune="below", prune_threshold=3.0))
 
 
 def test_sizes_are_filled_in_from_the_start():
