@@ -2,7 +2,7 @@
 
 from compilers.training.augment import check_augment
 from compilers.training.collect import collect, dense_gradients, edge_statistics
-from compilers.training.evaluate import evaluate, squared_errors, training_loss
+from compilers.training.evaluate import evaluate, predicted_classes, squared_errors, training_loss
 from compilers.training.events import (
     Callback,
     EpochEnded,
@@ -57,6 +57,7 @@ __all__ = [
     "load_checkpoint",
     "make_optimizer",
     "natural_step",
+    "predicted_classes",
     "save_checkpoint",
     "squared_errors",
     "train",

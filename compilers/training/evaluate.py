@@ -57,6 +57,13 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
 
 
 @torch.no_grad()
+def predicted_classes(net: CompiledNetwork, x: Tensor) -> Tensor:
+    """(samples,) class with the largest output for every sample, on the CPU, in eval mode, as `evaluate` runs."""
+    with closing(_outputs(net, x, x)) as pairs:
+        return torch.cat([output.argmax(dim=1).cpu() for output, _ in pairs])
+
+
+@torch.no_grad()
 def squared_errors(net: CompiledNetwork, x: Tensor, y: Tensor) -> Tensor:
     """(outputs, *grid) float64 mean squared error of every target over a data set, in eval mode, as `evaluate` runs."""
     total = torch.zeros(y.shape[1:], dtype=torch.float64)

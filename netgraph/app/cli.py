@@ -123,6 +123,8 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
     arguments.directory = request.directory
     summary = grow(request, console)
     console.print(summary.table())
+    for sentence in summary.warnings:
+        console.print(sentence, style="yellow", highlight=False, markup=False)
     files = ("report.html", "timeline.html", "summary.md", "topology.svg", "graph.safetensors")
     written = ", ".join(name for name in files if (request.directory / name).is_file())
     console.print(f"results in {request.directory}: {written}", highlight=False, markup=False)

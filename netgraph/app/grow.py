@@ -26,7 +26,7 @@ from netgraph.app.prepare import GrowRequest, Plan, prepare
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.score import score
+from netgraph.app.score import scores
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import DataError, OptionError
 from netgraph.serialize import save
@@ -119,13 +119,13 @@ def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) 
     alone.elapsed = time.perf_counter() - began
     save(lift(alone.net), run.start_file)
     save(lift(state.net), run.graph_file)
-    test = plan.test
-    scores = {
-        "test": score(state.net, test, plan.dataset),
-        "test_start": score(alone.net, test, plan.dataset),
-        "val": score(state.net, (plan.data.x_valid, plan.data.y_valid), plan.dataset),
+    samples = {"test": plan.test, "val": (plan.data.x_valid, plan.data.y_valid)}
+    found = {
+        f"{name}{suffix}": scores(one.net, pair, plan.dataset)
+        for suffix, one in (("", state), ("_start", alone))
+        for name, pair in samples.items()
     }
-    summary = RunSummary.collect(run, plan.dataset, state, alone, scores)
+    summary = RunSummary.collect(run, plan.dataset, state, alone, found)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))
     # Last: the results are there already, and a picture that fails takes none of them away.

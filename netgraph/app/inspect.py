@@ -12,6 +12,7 @@ from netgraph.app.options import split_assignments
 from netgraph.app.report import REPORT, write_pictures
 from netgraph.app.report_data import current_graph
 from netgraph.app.run_directory import RunDirectory
+from netgraph.app.summary import RunSummary
 from netgraph.errors import JournalError, OptionError, unknown_name
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
@@ -26,18 +27,17 @@ def show(run: RunDirectory, console: Console) -> None:
         JournalError: the journal is damaged.
     """
     graph, entries = current_graph(run), run.journal.entries()
-    summary = run.read_summary()
+    values = run.read_summary()
+    summary = None if values is None else RunSummary.from_json(values, run.path / "summary.json")
     run.check_complete(rewrites=len(entries), epochs=len(run.read_metrics()))
     state = "" if summary else " (not ended)"
     console.print(f"{run.path}{state}: {graph!r}", highlight=False, markup=False)
     if summary:
-        metric = summary["metric"]
-        console.print(
-            f"test {metric} {summary[f'test_{metric}']:.4f}, start alone {summary[f'test_{metric}_start']:.4f}; "
-            f"{summary['seconds']:.1f} s, seed {summary['seed']}",
-            highlight=False,
-            markup=False,
-        )
+        console.print(summary.table())
+        for sentence in summary.warnings:
+            console.print(sentence, style="yellow", highlight=False, markup=False)
+        for grid in summary.grids:
+            console.print(grid.table())
     layers = Table(title="layers")
     for name in ("layer", "role", "vertices", "activation", "edges in", "density in"):
         layers.add_column(name, justify="left" if name in ("layer", "role", "activation") else "right")

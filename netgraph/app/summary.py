@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_
 from netgraph.app.data import Dataset
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
+from netgraph.app.score import ClassScores, Scores, scores_from_json
+from netgraph.app.score_tables import Grid, score_grids
 from netgraph.errors import DataError
 from netgraph.files import check_kinds
 from netgraph.proof import LEVELS, Certificate
@@ -56,6 +58,10 @@ class RunSummary:
         epochs: finished epochs.
         seed: of the run.
         stopped: why it ended early, or None.
+        classes: names of the classes; empty for regression.
+        scores: all of `test` and `val`, of the final graph, and of `test_start` and `val_start`, of the start alone:
+            balanced accuracy, recall and confusion, or R² and the error of the mean. Runs of earlier versions have
+            none.
     """
 
     data: str
@@ -88,6 +94,8 @@ class RunSummary:
     epochs: int
     seed: int
     stopped: str | None
+    classes: Sequence[str] = ()
+    scores: Mapping[str, Scores] = field(default_factory=dict)
 
     @classmethod
     def collect(
@@ -96,7 +104,7 @@ class RunSummary:
         dataset: Dataset,
         state: TrainState,
         alone: TrainState,
-        scores: Mapping[str, float],
+        scores: Mapping[str, Scores],
     ) -> RunSummary:
         """Put the results together.
 
@@ -105,7 +113,7 @@ class RunSummary:
             dataset: what it was trained on.
             state: the final state.
             alone: the final state of the start, trained alone.
-            scores: `test`, `test_start` and `val`.
+            scores: `test`, `test_start`, `val` and `val_start`.
         """
         final, start = state.net.graph, alone.net.graph
         entries = run.journal.entries()
@@ -118,7 +126,9 @@ class RunSummary:
             data=dataset.name,
             method=run.config["method"],
             metric="accuracy" if dataset.task == "classification" else "rmse",
-            **scores,
+            test=scores["test"].score,
+            test_start=scores["test_start"].score,
+            val=scores["val"].score,
             edges=final.num_edges,
             edges_start=start.num_edges,
             edges_peak=max(sizes),
@@ -143,6 +153,8 @@ class RunSummary:
             epochs=state.epoch,
             seed=run.config["seed"],
             stopped=state.stopped,
+            classes=list(dataset.classes),
+            scores=scores,
         )
 
     @classmethod
@@ -151,9 +163,12 @@ class RunSummary:
         try:
             metric = values["metric"]
             names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
-            summary = cls(**{names.get(key, key): value for key, value in values.items()})
-            check_kinds(summary)
-        except (KeyError, TypeError) as error:
+            known = {names.get(key, key): value for key, value in values.items()}
+            known["scores"] = {name: scores_from_json(one, metric) for name, one in values.get("scores", {}).items()}
+            summary = cls(**known)
+            for record in (summary, *summary.scores.values()):
+                check_kinds(record)
+        except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{os.fspath(file)!r} is damaged, or of another version: {error}. Bring the file back, or make the run "
                 "again by `netgraph grow`."
@@ -185,21 +200,39 @@ class RunSummary:
         )
         return f"growth proved {self.growth_proof}, {bound}; {measured}"
 
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what the figures hide, such as a class that is never predicted."""
+        named = {"test": "test", "val": "validation"}
+        found = (one.warnings(self.classes, named[key]) for key, one in self.scores.items() if key in named)
+        return next((sentences for sentences in found if sentences), [])
+
+    @property
+    def grids(self) -> list[Grid]:
+        """Tables of all scores."""
+        return score_grids(self.scores, self.classes)
+
     def columns(self) -> list[str]:
         """Names of the columns of `rows`."""
-        return ["", f"test {self.metric}", "edges", "layers", "seconds", "FLOPs"]
+        return ["", f"test {self.metric}", *self._second, "edges", "layers", "seconds", "FLOPs"]
+
+    @property
+    def _second(self) -> list[str]:
+        """Name of the score beside the first, where there is one."""
+        return (["balanced"] if self.metric == "accuracy" else ["R²"]) if self.scores else []
 
     def rows(self) -> list[list[str]]:
         """Before and after growth, as cells."""
         sides = (
-            ("start alone", self.test_start, self.edges_start, self.layers_start, self.seconds_start,
+            ("start alone", "test_start", self.test_start, self.edges_start, self.layers_start, self.seconds_start,
              self.flops_start),
-            ("grown", self.test, self.edges, self.layers, self.seconds, self.flops),
+            ("grown", "test", self.test, self.edges, self.layers, self.seconds, self.flops),
         )  # fmt: skip
         return [
-            [label, _score(test), f"{edges:,}", str(layers), f"{seconds:.1f}", f"{flops:.2e}"]
-            for label, test, edges, layers, seconds, flops in sides
-        ]
+            [label, _score(test), *([_second(self.scores[key])] if self._second else []), f"{edges:,}", str(layers),
+             f"{seconds:.1f}", f"{flops:.2e}"]
+            for label, key, test, edges, layers, seconds, flops in sides
+        ]  # fmt: skip
 
     def table(self) -> Table:
         """Before and after growth, side by side."""
@@ -220,9 +253,10 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         f"# {summary.data}, grown by {summary.method}",
         "",
         "| " + " | ".join(summary.columns()) + " |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| --- " + "| ---: " * (len(summary.columns()) - 1) + "|",
         *("| " + " | ".join(row) + " |" for row in summary.rows()),
         "",
+        *(line for sentence in summary.warnings for line in (f"**{sentence}**", "")),
         f"{summary.epochs} epochs, seed {summary.seed}, at most {summary.edges_peak:,} edges, "
         f"{summary.vertices:,} vertices at the end." + (f" Ended early: {summary.stopped}." if summary.stopped else ""),
         "",
@@ -234,6 +268,7 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "![The final topology](topology.svg)",
         "",
+        *(line for grid in summary.grids for line in (*grid.markdown(), "")),
         "## Rewrites",
         "",
         "| # | epoch | rule | matches | what changed | edges | proved | at most | measured |",
@@ -257,6 +292,13 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _second(scores: Scores) -> str:
+    """The score beside the first, as a cell: balanced accuracy, or R²."""
+    if isinstance(scores, ClassScores):
+        return _score(scores.balanced_accuracy)
+    return "" if scores.r2 is None else _score(scores.r2)
 
 
 def evidence(certificate: Certificate) -> tuple[str, str]:

@@ -17,7 +17,7 @@ def test_show_prints_results_layers_and_rewrites(finished, call):
     code, out, err = call("show", finished)
     summary = json.loads((finished / "summary.json").read_text())
     assert (code, err) == (0, "")
-    assert f"test accuracy {summary['test_accuracy']:.4f}" in out
+    assert f"│ grown │ {summary['test_accuracy']:.4f} │" in out
     for words in ("input", "output", "split-2", "relu", "SplitEdges", "PruneEdges", "exact", "660"):
         assert words in out
 
@@ -63,7 +63,8 @@ def test_show_has_few_words_for_every_kind_of_certificate(certificate, text, run
     file.write_text("\n".join([json.dumps({**json.loads(first), "certificate": certificate.to_json()}), *rest]) + "\n")
     console = Console(width=300, record=True, file=io.StringIO())
     show(RunDirectory(run), console)
-    (line,) = [line for line in console.export_text().splitlines() if line.strip().startswith("│ 1 │")]
+    rewrites = console.export_text().split("rewrites")[-1]
+    (line,) = [line for line in rewrites.splitlines() if line.strip().startswith("│ 1 │")]
     assert line.rstrip("│ ").endswith(f"│ {text}")
 
 

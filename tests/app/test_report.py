@@ -92,7 +92,8 @@ def test_the_key_figures_are_those_of_the_summary(page, finished):
     assert f"ended after {summary['epochs']} epochs" in words
     assert f"seed {summary['seed']}" in words
     grown = next(row for row in page.rows if row and row[0] == "grown")
-    assert grown[1:3] == [f"{summary['test_accuracy']:.4f}", edges[0]]
+    balanced = summary["scores"]["test"]["balanced_accuracy"]
+    assert grown[1:4] == [f"{summary['test_accuracy']:.4f}", f"{balanced:.4f}", edges[0]]
 
 
 def test_curves_show_what_was_measured(page, finished):

@@ -1,13 +1,19 @@
 import dataclasses
+import html
+import itertools
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 import netgraph as ng
 from netgraph.analysis import density, forward_flops, sparse_links
+from netgraph.app.report import write_report
 from netgraph.app.run_directory import RunDirectory
+from netgraph.app.score import ClassScores, TargetScores
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.proof import Certificate, Measurement
 
@@ -19,16 +25,16 @@ def values(finished):
 
 def from_json(values):
     """A summary from the keys of its JSON line."""
-    metric = values["metric"]
-    names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
-    return RunSummary(**{names.get(k, k): v for k, v in values.items()})
+    return RunSummary.from_json(values, Path("summary.json"))
 
 
 def test_json_is_one_line_that_names_the_metric(values):
     summary = from_json(values)
     assert json.loads(summary.to_json()) == values
     assert "\n" not in summary.to_json()
-    regression = json.loads(dataclasses.replace(summary, metric="rmse", test=2.5).to_json())
+    target = TargetScores(rmse=2.5, baseline=4.0, r2=0.6)
+    regression = json.loads(dataclasses.replace(summary, metric="rmse", test=2.5, scores={"test": target}).to_json())
+    assert regression["scores"]["test"] == {"rmse": 2.5, "baseline": 4.0, "r2": 0.6}
     assert regression["test_rmse"] == 2.5
     assert "test_accuracy" not in regression
     assert "test" not in regression
@@ -69,8 +75,9 @@ def test_the_text_has_results_rewrites_and_settings(finished, values):
     run = RunDirectory(finished)
     text = (finished / "summary.md").read_text()
     assert text == render_summary(run, from_json(values))
-    assert f"| {values['test_accuracy']:.4f} | {values['edges']:,} |" in text
-    assert f"| {values['test_accuracy_start']:.4f} | {values['edges_start']:,} |" in text
+    for label, key, end in (("grown", "test", ""), ("start alone", "test_start", "_start")):
+        balanced = values["scores"][key]["balanced_accuracy"]
+        assert f"| {label} | {values[f'test_accuracy{end}']:.4f} | {balanced:.4f} | {values[f'edges{end}']:,} |" in text
     for entry in run.journal.entries():
         assert f"| {entry.rewrite} | {entry.epoch} | {entry.rule} | {entry.matches:,} |" in text
     for name, value in {**run.config["training"], **run.config["options"]}.items():
@@ -79,6 +86,11 @@ def test_the_text_has_results_rewrites_and_settings(finished, values):
     assert "topology.svg" in text
     assert "Ended early" not in text
 
+
+SCORES = {
+    name: ClassScores.of(np.arange(10) % 2, (np.arange(10) + (np.arange(10) >= right)) % 2, 2, 0)
+    for name, right in (("test", 9), ("test_start", 8), ("val", 9), ("val_start", 8))
+}
 
 BOUNDED = Certificate("bounded", "", 0.5, {"output": (0.5,)}, measured=Measurement(0.1, 0.05, 64, 0.25))
 ROUNDED = Certificate("bounded", "", 1e-7, {"output": (1e-7,)}, True, measured=Measurement(1e-8, 1e-8, 64, 1e-7))
@@ -135,8 +147,8 @@ def collected(directory, entries, monkeypatch):
         )
         for graph in (directory.graph, ng.load(directory.start_file))
     )
-    data = SimpleNamespace(name="digits", task="classification")
-    return RunSummary.collect(directory, data, state, alone, {"test": 0.9, "test_start": 0.8, "val": 0.9})
+    data = SimpleNamespace(name="digits", task="classification", classes=("a", "b"))
+    return RunSummary.collect(directory, data, state, alone, SCORES)
 
 
 def test_the_text_has_what_is_proved_of_every_rewrite(finished):
@@ -169,8 +181,49 @@ def test_the_table_shows_before_and_after(values):
 
 
 def test_markdown_tables_have_as_many_cells_in_every_row(finished):
-    rows = [line for line in (finished / "summary.md").read_text().splitlines() if line.startswith("|")]
-    heads = [i for i, line in enumerate(rows) if set(line) <= set("|-: ")]
-    assert len(heads) == 2
-    for begin, end in ((0, heads[1] - 1), (heads[1] - 1, len(rows))):
-        assert len({line.count("|") for line in rows[begin:end]}) == 1
+    lines = (finished / "summary.md").read_text().splitlines()
+    tables = [list(group) for row, group in itertools.groupby(lines, lambda line: line.startswith("|")) if row]
+    assert len(tables) == 5
+    for rows in tables:
+        assert len({row.count("|") for row in rows}) == 1
+        assert set(rows[1]) <= set("|-: ")
+
+
+def test_scores_of_test_and_validation_are_in_all_results(finished, values, call):
+    assert values["classes"] == [str(digit) for digit in range(10)]
+    assert set(values["scores"]) == {"test", "val", "test_start", "val_start"}
+    for key, name in (("test", "test_accuracy"), ("test_start", "test_accuracy_start"), ("val", "val_accuracy")):
+        assert values["scores"][key]["accuracy"] == values[name]
+    test = values["scores"]["test"]
+    wrong = sum(sum(row) - row[at] for at, row in enumerate(test["confusion"]))
+    assert wrong == round((1 - test["accuracy"]) * sum(test["samples"])) > 0
+    _code, shown, _err = call("show", finished)
+    for text in (shown, (finished / "summary.md").read_text(), (finished / "report.html").read_text()):
+        for key in ("test", "val", "test_start"):
+            assert f"{values['scores'][key]['balanced_accuracy']:.4f}" in text
+        for title in ("Recall of every class", "Confusion of the test samples"):
+            assert title in text
+
+
+def test_what_accuracy_hides_is_said_everywhere(values, run, call):
+    test = values["scores"]["test"]
+    test["predicted"][3], test["accuracy"] = 0, test["majority"]
+    run_directory = RunDirectory(run)
+    run_directory.write_text("summary.json", json.dumps(values) + "\n")
+    summary = from_json(values)
+    run_directory.write_text("summary.md", render_summary(run_directory, summary))
+    write_report(run_directory)
+    assert [sentence.split()[0] for sentence in summary.warnings] == ["Class", "The"]
+    _code, shown, _err = call("show", run)
+    for text in (shown, (run / "summary.md").read_text(), html.unescape((run / "report.html").read_text())):
+        assert "Class '3' (10.3%) of the test samples: never predicted." in text
+        assert "no better than naming the commonest class" in text
+
+
+def test_results_of_runs_without_such_scores_are_read(values, run, call):
+    for name in ("classes", "scores"):
+        del values[name]
+    (run / "summary.json").write_text(json.dumps(values))
+    code, shown, _err = call("show", run)
+    assert (code, "balanced" in shown) == (0, False)
+    assert call("report", run)[0] == 0
