@@ -13,13 +13,13 @@ from compilers.training import checkpoint_graph
 from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
+from netgraph.app.verdicts import Change, change_of, in_words, verdicts
 from netgraph.errors import DataError, FileFormatError, JournalError, TrainingError
 from netgraph.graph import Graph
 from netgraph.rewriting import Entry
 from netgraph.viz.text import count
 
 State = Literal["ended", "undone", "open"]
-Change = Literal["grew", "shrank", "changed"]
 
 MOST_MARKS = 12
 """Groups of rewrites that a curve shows side by side."""
@@ -68,7 +68,7 @@ class Mark:
     def joined(self, other: Mark) -> Mark:
         """Both in one."""
         edges = (self.edges[0], other.edges[1])
-        return Mark(self.first, other.last, self.epochs + other.epochs, _change(*edges), edges)
+        return Mark(self.first, other.last, self.epochs + other.epochs, change_of(*edges), edges)
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,11 @@ class RunFacts:
         """Trainable edges at the start and after every rewrite."""
         return [self.first.num_edges, *(entry.edges for entry in self.entries)]
 
+    @property
+    def verdicts(self) -> str:
+        """The rewrites by what they did and what is proved of them, in a clause; empty without any."""
+        return in_words(verdicts(self.entries, self.first.num_edges))
+
     @cached_property
     def origin(self) -> tuple[int, int]:
         """Tells this run from one that took its place in the directory."""
@@ -181,7 +186,7 @@ class RunFacts:
         for epoch, group in groupby(self.entries, key=lambda entry: entry.epoch):
             numbers = [entry.rewrite for entry in group]
             edges = (sizes[numbers[0] - 1], sizes[numbers[-1]])
-            marks.append(Mark(numbers[0], numbers[-1], (epoch,), _change(*edges), edges))
+            marks.append(Mark(numbers[0], numbers[-1], (epoch,), change_of(*edges), edges))
         gap = max(1, self.epochs // 25)
         marks = _grouped(marks, gap, alike=True)
         while len(marks) > MOST_MARKS:
@@ -200,7 +205,3 @@ def _grouped(marks: Sequence[Mark], gap: int, *, alike: bool) -> list[Mark]:
         else:
             result.append(mark)
     return result
-
-
-def _change(before: int, after: int) -> Change:
-    return "grew" if after > before else "shrank" if after < before else "changed"

@@ -17,10 +17,12 @@ from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import ClassScores, Scores, scores_from_json
 from netgraph.app.score_tables import Grid, score_grids
+from netgraph.app.verdicts import Verdicts, in_words, verdicts
 from netgraph.errors import DataError
 from netgraph.files import check_kinds
 from netgraph.proof import LEVELS, Certificate
 from netgraph.proof.certificate import rounded_up
+from netgraph.viz.text import count
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
@@ -58,10 +60,11 @@ class RunSummary:
         epochs: finished epochs.
         seed: of the run.
         stopped: why it ended early, or None.
+        verdicts: number of rewrites by what they did to the number of edges, and by level of their certificates. Runs
+            of earlier versions have none, as of the next two.
         classes: names of the classes; empty for regression.
         scores: all of `test` and `val`, of the final graph, and of `test_start` and `val_start`, of the start alone:
-            balanced accuracy, recall and confusion, or R² and the error of the mean. Runs of earlier versions have
-            none.
+            balanced accuracy, recall and confusion, or R² and the error of the mean.
     """
 
     data: str
@@ -94,6 +97,7 @@ class RunSummary:
     epochs: int
     seed: int
     stopped: str | None
+    verdicts: Verdicts = field(default_factory=dict)
     classes: Sequence[str] = ()
     scores: Mapping[str, Scores] = field(default_factory=dict)
 
@@ -153,6 +157,7 @@ class RunSummary:
             epochs=state.epoch,
             seed=run.config["seed"],
             stopped=state.stopped,
+            verdicts=verdicts(entries, start.num_edges),
             classes=list(dataset.classes),
             scores=scores,
         )
@@ -212,6 +217,12 @@ class RunSummary:
         """Tables of all scores."""
         return score_grids(self.scores, self.classes)
 
+    @property
+    def counted(self) -> str:
+        """The rewrites by what they did and what is proved of them."""
+        kinds = in_words(self.verdicts)
+        return f"{count(self.rewrites, 'rewrite')}{': ' if kinds else ''}{kinds}"
+
     def columns(self) -> list[str]:
         """Names of the columns of `rows`."""
         return ["", f"test {self.metric}", *self._second, "edges", "layers", "seconds", "FLOPs"]
@@ -242,7 +253,7 @@ class RunSummary:
         for row in self.rows():
             table.add_row(*row)
         units = "rmse in the units of the target; " if self.metric == "rmse" else ""
-        table.caption = f"{units}peak {self.edges_peak:,} edges, {self.rewrites} rewrites; {self.proof}"
+        table.caption = f"{units}peak {self.edges_peak:,} edges; {self.counted}; {self.proof}"
         return table
 
 
@@ -261,6 +272,8 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         f"{summary.vertices:,} vertices at the end." + (f" Ended early: {summary.stopped}." if summary.stopped else ""),
         "",
         "The start was trained alone as long. FLOPs are those of all training steps.",
+        "",
+        f"{_sentence(summary.counted)} {_sentence(summary.proof)}",
         "",
         f"Density {summary.density:.4g} where links may be sparse; {summary.isolated:,} isolated hidden vertices. "
         f"A forward of one sample takes {summary.inference_flops:,} FLOPs. Spent, in FLOPs: {_costs(summary.costs)}; "
@@ -292,6 +305,10 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def _second(scores: Scores) -> str:

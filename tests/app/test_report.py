@@ -21,6 +21,7 @@ from netgraph.app.report_command import grow_command
 from netgraph.app.report_data import MOST_MARKS, RunFacts
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import evidence
+from netgraph.app.verdicts import in_words
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_the_key_figures_are_those_of_the_summary(page, finished):
     assert f"Test accuracy {summary['test_accuracy']:.4f} start alone {summary['test_accuracy_start']:.4f}" in words
     edges = [f"{summary[key]:,}" for key in ("edges", "edges_start", "edges_peak")]
     assert f"Edges {edges[0]} from {edges[1]}, at most {edges[2]}" in words
-    assert f"Rewrites {summary['rewrites']} growth proved {summary['growth_proof']}" in words
+    assert f"Rewrites {summary['rewrites']} {in_words(summary['verdicts'])}" in words
     assert f"ended after {summary['epochs']} epochs" in words
     assert f"seed {summary['seed']}" in words
     grown = next(row for row in page.rows if row and row[0] == "grown")

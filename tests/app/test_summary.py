@@ -2,6 +2,7 @@ import dataclasses
 import html
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from netgraph.app.report import write_report
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import ClassScores, TargetScores
 from netgraph.app.summary import RunSummary, render_summary
+from netgraph.app.verdicts import in_words, verdicts
 from netgraph.proof import Certificate, Measurement
 
 
@@ -205,6 +207,35 @@ def test_scores_of_test_and_validation_are_in_all_results(finished, values, call
             assert title in text
 
 
+def test_rewrites_are_counted_by_what_they_did_and_what_is_proved(finished, values, call):
+    recorded, before = RunDirectory(finished).journal.entries(), values["edges_start"]
+    counted = Counter()
+    for entry in recorded:
+        counted["grew" if entry.edges > before else "shrank", entry.certificate.level] += 1
+        before = entry.edges
+    told = {(change, level): n for change, levels in values["verdicts"].items() for level, n in levels.items()}
+    assert told == counted
+    assert {"grew", "shrank"} == set(values["verdicts"])
+    words = in_words(values["verdicts"])
+    assert words.startswith(f"{counted['grew', 'exact']} added edges (exact), ")
+    assert words.endswith(f"{counted['shrank', 'bounded']} removed edges (bounded)")
+    assert from_json(values).counted == f"{len(recorded)} rewrites: {words}"
+    _code, shown, _err = call("show", finished)
+    for text in (shown, (finished / "summary.md").read_text(), (finished / "report.html").read_text()):
+        assert words in text
+
+
+def test_a_rewrite_that_keeps_the_number_of_edges_is_counted_as_such():
+    entries = [
+        SimpleNamespace(edges=edges, certificate=certificate)
+        for edges, certificate in ((10, UNKNOWN), (12, BOUNDED), (12, ROUNDED), (9, UNKNOWN))
+    ]
+    assert in_words(verdicts(entries, 10)) == (
+        "1 added edges (bounded), 1 removed edges (unknown), "
+        "2 left the number of edges (1 exact up to rounding, 1 unknown)"
+    )
+
+
 def test_what_accuracy_hides_is_said_everywhere(values, run, call):
     test = values["scores"]["test"]
     test["predicted"][3], test["accuracy"] = 0, test["majority"]
@@ -221,7 +252,7 @@ def test_what_accuracy_hides_is_said_everywhere(values, run, call):
 
 
 def test_results_of_runs_without_such_scores_are_read(values, run, call):
-    for name in ("classes", "scores"):
+    for name in ("classes", "scores", "verdicts"):
         del values[name]
     (run / "summary.json").write_text(json.dumps(values))
     code, shown, _err = call("show", run)
