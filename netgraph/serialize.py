@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from netgraph.container import read_container, write_container
+from netgraph.container import expect_columns, read_container, write_container
 from netgraph.errors import FileFormatError, GraphError
 from netgraph.graph import Graph, Layer, Link, NextIds
-from netgraph.graph.columns import EDGE_DTYPES, Array, column, concatenate
-from netgraph.graph.structure import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, concatenate
+from netgraph.graph.structure import (
+    COLUMNS_SHAPE,
+    ID,
+    KIND_SHAPE,
+    LAYER_SHAPES,
+    kind_from_json,
+    kind_to_json,
+    layer_attributes_from_json,
+    layer_attributes_to_json,
+)
+from netgraph.json_values import Items, Record, Text, Whole
 
 KIND = "graph"
 VERSION = 1
+
+STRUCTURE = Record(
+    {
+        "next_ids": Items(ID, 3),
+        "lineage": Text(),
+        "rewrites": Whole(high=2**31 - 1),
+        "topology_hash": Text(),
+        "layers": Items(Record({"id": ID, "size": ID, "columns": COLUMNS_SHAPE, **LAYER_SHAPES})),
+        "links": Items(
+            Record(
+                {
+                    "key": Items(ID, 3),
+                    "size": ID,
+                    "dtype": Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)),
+                    "kind": KIND_SHAPE,
+                }
+            )
+        ),
+    }
+)
+"""The shape of the plain values of a graph."""
 
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
@@ -34,11 +65,8 @@ def load(path: str | os.PathLike[str]) -> Graph:
     Raises:
         FileFormatError: when the file is damaged, truncated, too new, or lies about its sizes.
     """
-    structure, arrays = read_container(path, KIND, VERSION)
-    try:
-        return from_columns(structure, arrays)
-    except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
-        raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid graph: {error!r}") from error
+    structure, arrays = read_container(path, KIND, VERSION, STRUCTURE)
+    return from_columns(structure, arrays, repr(os.fspath(path)))
 
 
 def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -72,8 +100,29 @@ def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
     return structure, arrays
 
 
-def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
-    """The inverse of `to_columns`. Raises `GraphError`, `KeyError`, ... when they do not make a graph."""
+def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array], where: str = "It") -> Graph:
+    """The inverse of `to_columns`.
+
+    Args:
+        structure: plain values, of the shape `STRUCTURE`.
+        arrays: all columns by name.
+        where: what they come from, for messages.
+
+    Raises:
+        FileFormatError: when they do not make a graph.
+    """
+    names = {name for entry in structure["layers"] for name in entry["columns"]}
+    expected: dict[str, Iterable[Any]] = {"vertex.id": (np.int64,), "vertex.birth": (np.int32,)}
+    expected |= {f"vertex.value.{name}": WEIGHT_DTYPES for name in names}
+    expected |= {f"edge.{name}": WEIGHT_DTYPES if dtype is None else (dtype,) for name, dtype in EDGE_DTYPES.items()}
+    expect_columns(arrays, expected, where)
+    try:
+        return _graph(structure, arrays)
+    except GraphError as error:
+        raise FileFormatError(f"{where} does not hold a valid graph: {error}") from error
+
+
+def _graph(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
     cursor: dict[str, int] = dict.fromkeys(arrays, 0)
 
     def take(name: str, size: int) -> Array:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # A part may import what stands on an earlier line, and from its own line only itself.
 ORDER = [
     {"errors", "checks", "files", "markup", "figures"},
+    {"reading", "json_values"},
     {"graph"},
     {"analysis"},
     {"interpret", "statistics", "container", "serialize"},
@@ -27,6 +28,7 @@ ORDER = [
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 WITHIN = {("checks", "errors"), ("serialize", "container"), ("figures", "errors"), ("figures", "markup")}
+WITHIN |= {("json_values", "reading")}
 # Graph._repr_svg_ and Result._repr_html_ draw, Graph.bounds proves.
 LAZY = {("graph", "viz"), ("graph", "proof"), ("rewriting", "viz")}
 

@@ -79,7 +79,7 @@ def write(path, graph, change):
 def test_missing_file(tmp_path):
     with pytest.raises(FileFormatError, match=r"There is no file '.*nothing'"):
         ng.load(tmp_path / "nothing")
-    with pytest.raises(FileFormatError, match="There is no file"):
+    with pytest.raises(FileFormatError, match="is a directory"):
         ng.load(tmp_path)
 
 
@@ -106,7 +106,7 @@ def test_another_kind(tmp_path, graph):
 
 @pytest.mark.parametrize(
     ("version", "words"),
-    [(VERSION + 1, "Update netgraph"), (0, "no version number"), (-1, "no version number"), ("x", "no version number")],
+    [(VERSION + 1, "Update netgraph"), (0, "'version' is 0"), (-1, "'version' is -1"), ("x", "'version' is 'x'")],
 )
 def test_versions(tmp_path, graph, version, words):
     write_container(tmp_path / "g", KIND, version, *to_columns(graph))
@@ -128,7 +128,7 @@ def test_headers_that_cannot_be_read(tmp_path):
 
     for text in ("{not json", "[" * 100_000, "[1]"):
         (tmp_path / "c").write_bytes(save({"x": np.zeros(1)}, metadata={"netgraph": text}))
-        with pytest.raises(FileFormatError, match=r"header cannot be read|expected 'netgraph.kind'"):
+        with pytest.raises(FileFormatError, match=r"The header of .* is damaged"):
             read_container(tmp_path / "c", "kind", 1)
 
 
@@ -147,7 +147,7 @@ def test_structure_that_cannot_be_read(tmp_path):
         tensors = {"structure": np.frombuffer(text, np.uint8)}
         header = {"format": "netgraph.kind", "version": 1, "digest": _digest(tensors)}
         (tmp_path / "c").write_bytes(save(tensors, metadata={"netgraph": json.dumps(header)}))
-        with pytest.raises(FileFormatError, match="structure cannot be read"):
+        with pytest.raises(FileFormatError, match=r"structure of .* is damaged"):
             read_container(tmp_path / "c", "kind", 1)
 
 
@@ -201,7 +201,7 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_file_that_lies_is_refused(tmp_path, graph, lie):
     write(tmp_path / "g", graph, LIES[lie])
-    with pytest.raises(FileFormatError, match="does not hold a valid graph"):
+    with pytest.raises(FileFormatError, match=r"is damaged|does not hold a valid graph"):
         ng.load(tmp_path / "g")
 
 

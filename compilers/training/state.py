@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,19 @@ from compilers import (
     optimizer_state_arrays,
     parameter_groups,
 )
+from compilers.lifting.newcomers import BORN
 from compilers.lowering.lower import lower_with
 from compilers.lowering.network import Options
 from compilers.lowering.plan import Choice, Plan, Site
 from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
-from netgraph.errors import CompileError, FileFormatError, GraphError, OptionError, TrainingError
+from netgraph.errors import FileFormatError, NetgraphError, TrainingError
 from netgraph.graph import Graph
+from netgraph.json_values import Flag, Items, Maybe, Number, Record, Row, Table, Text, Whole, shape_of
 from netgraph.methods import Action
 from netgraph.schedules import Phase
-from netgraph.serialize import from_columns, to_columns
+from netgraph.serialize import STRUCTURE, from_columns, to_columns
 
 KIND = "checkpoint"
 VERSION = 3
@@ -38,6 +41,34 @@ FORWARDS_PER_STEP = 3
 """What a training step costs in forwards: a backward is two, for the gradients of the weights and of the values."""
 
 VECTORS = ("weights", "vertex_parameters", "running")
+
+METRICS = ("train_loss", "learning_rate", "val_loss", "edges", "flops", "seconds")
+"""What the history holds of every epoch; the validation score beside it has the name of the metric."""
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+_STRUCTURE = Record(
+    {
+        "graph": STRUCTURE,
+        "lowering": Record(
+            {
+                "dtype": Text(tuple(DTYPES)),
+                "costs": shape_of(CostTable),
+                "kernels": Table(Text()),
+                "choices": Items(Row((Text(), Text(), Flag(), Text(), Flag(), Whole()))),
+                "plan": Text(),
+            }
+        ),
+        "history": Items(Record(dict.fromkeys(METRICS, Number()), others=Number())),
+        "actions": Items(shape_of(Action)),
+        "stopped": Maybe(Text()),
+        "elapsed": Number(),
+        "rewriting": Number(),
+        "phase": Record({"start": Whole(), "epochs": Maybe(Whole(1)), "curve": Maybe(Text())}),
+        "costs": Table(Number()),
+        "optimizer": Text(),
+    }
+)
 
 
 @dataclass
@@ -145,36 +176,34 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
             or when its network is now lowered to another plan.
     """
     try:
-        structure, arrays = read_container(path, KIND, VERSION)
-        graph = from_columns(structure["graph"], _part(arrays, "graph."))
-        actions = [Action(**values) for values in structure["actions"]]
-        history = [dict(entry) for entry in structure["history"]]
-        stopped, made_with = structure["stopped"], structure["optimizer"]
-        elapsed, rewriting = structure["elapsed"], structure["rewriting"]
+        structure, arrays = _read(path)
+        graph = _graph(structure, arrays, path)
         began = dict(structure["phase"])
-        start, phase, costs = int(began.pop("start")), Phase(**began), dict(structure["costs"])
-        lowering = structure["lowering"]
-        dtype, digest = {"float32": torch.float32, "float64": torch.float64}[lowering["dtype"]], lowering["plan"]
-        options = Options(CostTable(**lowering["costs"]), dict(lowering["kernels"]))
-        choices = _choices(lowering["choices"])
-    except (FileFormatError, GraphError, OptionError, KeyError, TypeError, ValueError) as error:
+        start, phase, history = began.pop("start"), Phase(**began), structure["history"]
+        actions = [Action(**values) for values in structure["actions"]]
+        if latest := max([start, *(action.epoch for action in actions)]) > len(history):
+            raise FileFormatError(f"it did something after epoch {latest}, but has {len(history)} epochs")
+        net = _lowered(graph, path, device, structure["lowering"])
+        _put_vectors(net, _part(arrays, "net."))
+    except TrainingError:
+        raise
+    except NetgraphError as error:
         previous = Path(path).with_suffix(".previous")
         hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
-        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {what}.{hint}") from error
-    net = _lowered(graph, path, device, dtype, options, choices, digest)
-    with torch.no_grad():
-        for name, values in _part(arrays, "net.").items():
-            getattr(net, name).copy_(torch.from_numpy(values.copy()))
-    optimizer = make_optimizer(net, settings)
+        raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}{hint}") from error
+    optimizer, made_with = make_optimizer(net, settings), structure["optimizer"]
     if type(optimizer).__name__ != made_with:
         raise TrainingError(
             f"The checkpoint {os.fspath(path)!r} was made with {made_with}, but optimizer={settings.optimizer!r} was "
             "asked for, which cannot go on from its state; resume with the optimizer that it was made with."
         )
     tensors = {name: torch.from_numpy(values.copy()) for name, values in _part(arrays, "optimizer.").items()}
+    _check_optimizer_state(path, make_optimizer(net, settings), net, tensors)
     load_optimizer_state(optimizer, tensors)
-    return TrainState(net, optimizer, history, actions, stopped, elapsed, rewriting, phase, start, costs)
+    return TrainState(
+        net, optimizer, history, actions, structure["stopped"], structure["elapsed"], structure["rewriting"], phase,
+        start, structure["costs"],
+    )  # fmt: skip
 
 
 def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
@@ -183,28 +212,87 @@ def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
     Raises:
         FileFormatError, GraphError: when the file is missing or damaged.
     """
-    structure, arrays = read_container(path, KIND, VERSION)
-    try:
-        return from_columns(structure["graph"], _part(arrays, "graph."))
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid checkpoint: {error!r}") from error
+    structure, arrays = _read(path)
+    return _graph(structure, arrays, path)
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values and arrays of a checkpoint, all of a known kind."""
+    structure, arrays = read_container(path, KIND, VERSION, _STRUCTURE)
+    for name in arrays:
+        if name.partition(".")[0] not in ("graph", "optimizer", "net"):
+            raise FileFormatError(f"{os.fspath(path)!r} is damaged: nothing uses its array {name!r}.")
+    return structure, arrays
+
+
+def _graph(structure: dict[str, Any], arrays: dict[str, Any], path: str | os.PathLike[str]) -> Graph:
+    return from_columns(structure["graph"], _part(arrays, "graph."), repr(os.fspath(path)))
+
+
+def _put_vectors(net: CompiledNetwork, vectors: dict[str, Any]) -> None:
+    """Take over the vectors of a network in float64, all of them. Raises `FileFormatError` when they do not fit."""
+    if vectors.keys() != (set(VECTORS) if net.weights.dtype != torch.float32 else set()):
+        raise FileFormatError(f"its vectors are {sorted(vectors)}, which do not fit a network of {net.weights.dtype}.")
+    with torch.no_grad():
+        for name, values in vectors.items():
+            own, given = getattr(net, name), torch.from_numpy(values.copy())
+            if (given.shape, given.dtype) != (own.shape, own.dtype):
+                raise FileFormatError(
+                    f"its vector {name!r} is {given.dtype} of shape {tuple(given.shape)}, the network needs "
+                    f"{own.dtype} of shape {tuple(own.shape)}."
+                )
+            own.copy_(given)
+
+
+def _check_optimizer_state(
+    path: str | os.PathLike[str], fresh: torch.optim.Optimizer, net: CompiledNetwork, given: Mapping[str, torch.Tensor]
+) -> None:
+    """Compare the state with that of an optimizer after a step: names, shapes and dtypes. None at all is that before.
+
+    Raises:
+        TrainingError: naming the first entry that differs.
+    """
+    parameters = (net.weights, net.vertex_parameters)
+    known = {name: (tuple(t.shape), t.dtype) for name, t in _stepped_state(fresh, parameters).items()}
+    found = {name: (tuple(t.shape), t.dtype) for name, t in given.items()}
+    for at, parameter in enumerate(parameters):
+        if (name := f"{at}.{BORN}") in found:  # there while entries are new
+            known[name] = (tuple(parameter.shape), parameter.dtype)
+    wrong = sorted(name for name in found.keys() | known.keys() if found.get(name) != known.get(name))
+    if given and wrong:
+        words = [f"{s[1]} of shape {s[0]}" if (s := side.get(wrong[0])) else "none" for side in (found, known)]
+        raise TrainingError(
+            f"The checkpoint {os.fspath(path)!r} cannot be used: its optimizer state {wrong[0]!r} is {words[0]}, and "
+            f"{type(fresh).__name__} of this network has {words[1]}; it belongs to another network."
+        )
+
+
+def _stepped_state(fresh: torch.optim.Optimizer, parameters: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The state of an optimizer that has taken its first step; the parameters stay."""
+    if isinstance(fresh, NaturalGradient):  # which has none, and needs a batch to step
+        return {}
+    kept = [parameter.detach().clone() for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    fresh.step()
+    with torch.no_grad():
+        for parameter, values in zip(parameters, kept, strict=True):
+            parameter.grad = None
+            parameter.copy_(values)
+    return optimizer_state_arrays(fresh)
 
 
 def _lowered(
-    graph: Graph,
-    path: str | os.PathLike[str],
-    device: torch.device,
-    dtype: torch.dtype,
-    options: Options,
-    choices: dict[Site, Choice],
-    digest: str,
+    graph: Graph, path: str | os.PathLike[str], device: torch.device, lowering: Mapping[str, Any]
 ) -> CompiledNetwork:
     """The network, lowered as it was: only then does the state of the optimizer belong to the same slots."""
+    options = Options(CostTable(**lowering["costs"]), lowering["kernels"])
+    choices = {Site(*row[:3]): Choice(*row[3:]) for row in lowering["choices"]}
     try:
-        net = lower_with(graph, options, device, dtype, settled=choices)
-    except CompileError as error:
+        net = lower_with(graph, options, device, DTYPES[lowering["dtype"]], settled=choices)
+    except NetgraphError as error:
         raise TrainingError(f"The network of the checkpoint {os.fspath(path)!r} cannot be lowered: {error}") from error
-    if net.plan.digest.hex() != digest or choices != net.plan.choices:
+    if net.plan.digest.hex() != lowering["plan"] or choices != net.plan.choices:
         raise TrainingError(
             f"The network of the checkpoint {os.fspath(path)!r} is now lowered to another plan than the one it was "
             "trained with, which the optimizer state does not fit; resume with the netgraph that wrote it."
@@ -215,16 +303,6 @@ def _lowered(
 def _choice_rows(plan: Plan) -> list[list[Any]]:
     """How each part of the network is run: the fields of its `Site`, then those of its `Choice`."""
     return [[*site, *choice] for site, choice in plan.choices.items()]
-
-
-def _choices(rows: Any) -> dict[Site, Choice]:
-    """What `_choice_rows` gave. Raises `ValueError` naming the first row that cannot be meant."""
-    found = {}
-    for row in rows:
-        if not isinstance(row, list) or [type(value) for value in row] != [str, str, bool, str, bool, int]:
-            raise ValueError(f"{row!r} is no choice of a kernel")
-        found[Site(*row[:3])] = Choice(*row[3:])
-    return found
 
 
 def _part(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:

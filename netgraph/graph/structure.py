@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, get_args
 
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.layer import Layer, Pool
+from netgraph.graph.columns import WEIGHT_DTYPES
+from netgraph.graph.layer import Layer, Norm, Pool, Role
 from netgraph.graph.link import Conv2d, Dense, Identity, LinkKind
+from netgraph.json_values import Items, Maybe, Number, Record, Shape, Table, Text, Whole
 
 _KINDS: dict[str, type[Dense] | type[Conv2d] | type[Identity]] = {
     "dense": Dense,
     "conv2d": Conv2d,
     "identity": Identity,
 }
+
+MOST = 2**31 - 1
+"""Largest size of a grid, a kernel, a stride or a padding; rows and taps are int32."""
+
+PAIR = Items(Whole(high=MOST), 2)
+
+ID = Whole(high=2**62)
+
+KIND_SHAPE = Record(
+    {"type": Text(tuple(_KINDS)), "kernel": PAIR, "stride": PAIR, "padding": PAIR},
+    optional=frozenset(["kernel", "stride", "padding"]),
+)
+"""What `kind_to_json` gives."""
+
+LAYER_SHAPES: dict[str, Shape] = {
+    "name": Text(),
+    "role": Text(get_args(Role)),
+    "grid": Items(Whole(1, MOST)),
+    "activation": Text(),
+    "slope": Number(),
+    "norm": Text(get_args(Norm)),
+    "norm_epsilon": Number(),
+    "norm_momentum": Number(),
+    "pool": Maybe(Record({"kind": Text(("max", "average")), "size": PAIR, "stride": Maybe(PAIR)})),
+}
+"""What `layer_attributes_to_json` gives, by name."""
+
+COLUMNS_SHAPE = Table(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
+"""Dtypes of vertex columns, by their names."""
 
 
 def kind_to_json(kind: LinkKind) -> dict[str, Any]:
@@ -28,8 +59,11 @@ def kind_from_json(values: Mapping[str, Any]) -> LinkKind:
     cls = _KINDS.get(values["type"])
     if cls is None:
         raise GraphError(unknown_name("link kind", values["type"], _KINDS))
-    fields: dict[str, Any] = {k: _ints(v) for k, v in values.items() if k != "type"}
-    return cls(**fields)
+    given: dict[str, Any] = {k: _ints(v) for k, v in values.items() if k != "type"}
+    names = {field.name for field in fields(cls)}
+    if given.keys() != names:
+        raise GraphError(f"a link of kind {values['type']!r} needs {sorted(names)}, and has {sorted(given)}")
+    return cls(**given)
 
 
 def layer_attributes_to_json(attributes: Mapping[str, Any]) -> dict[str, Any]:

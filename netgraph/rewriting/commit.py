@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.errors import RewriteError
+from netgraph.errors import GraphError, OptionError, RewriteError
 from netgraph.graph.columns import EDGE_DTYPES, Array, digest
 from netgraph.graph.graph import Graph
 from netgraph.graph.layer import Layer
@@ -16,6 +16,7 @@ from netgraph.graph.link import Link, LinkKey, LinkKind
 from netgraph.graph.validate import validate_link
 from netgraph.rewriting.compose import new_rows
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
+from netgraph.rewriting.delta_checks import check_fit, check_known, check_places
 from netgraph.rewriting.grouping import by_value
 
 
@@ -41,9 +42,14 @@ def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
             "different things, so it is not applied."
         )
     edit = _Edit(graph, delta)
-    layers = edit.layers()
-    links = edit.links(layers)
-    new = _assemble(graph, delta, layers, links, edit)
+    try:
+        check_fit(graph, delta)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+            layers = edit.layers()
+            links = edit.links(layers)
+        new = _assemble(graph, delta, layers, links, edit)
+    except (GraphError, OptionError) as error:
+        raise RewriteError(f"The rewrite is refused: {error}") from error
     return new, delta.with_after(Stamp.of(new)).bound(graph, new)
 
 
@@ -54,19 +60,16 @@ def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:
 
 def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[LinkKey, Link], edit: _Edit) -> Graph:
     after = delta.after
-    try:
-        new = Graph(layers.values(), links.values(), next_ids=after.next_ids, lineage="", rewrites=after.rewrites,
-                    validate=False)  # fmt: skip
-        if len(new._names) < len(layers):
-            raise RewriteError("Two layers would have the same name; give the new one another.")
-        for i in edit.touched_layers & set(layers):
-            layers[i].validate()
-        for key in edit.links_to_check(new):
-            validate_link(new, links[key])
-        new.topological_order  # noqa: B018 (raises on a cycle)
-        _check_ends(graph, new)
-    except ValueError as error:
-        raise error if isinstance(error, RewriteError) else RewriteError(f"The rewrite is refused: {error}") from error
+    new = Graph(layers.values(), links.values(), next_ids=after.next_ids, lineage="", rewrites=after.rewrites,
+                validate=False)  # fmt: skip
+    if len(new._names) < len(layers):
+        raise RewriteError("Two layers would have the same name; give the new one another.")
+    for i in edit.touched_layers & set(layers):
+        layers[i].validate()
+    for key in edit.links_to_check(new):
+        validate_link(new, links[key])
+    new.topological_order  # noqa: B018 (raises on a cycle)
+    _check_ends(graph, new)
     if after.topology_hash and after.topology_hash != new.topology_hash:
         raise RewriteError(
             f"The delta leads to topology {new.topology_hash[:8]} instead of {after.topology_hash[:8]}: "
@@ -141,6 +144,7 @@ class _Edit:
         keep = np.delete(survivors, gone)
         place = new_rows(keep, gone, d.vertices_added.row[added])
         size = len(keep) + len(added)
+        check_places(i, d.vertices_added.row[added], size)
         if old is not None and (len(added) or len(removed)):
             row_map = np.full(len(old), -1, dtype=np.int64)
             row_map[keep] = place
@@ -162,6 +166,7 @@ class _Edit:
         }
         for name, change in changes.items():
             if name in values:  # a column that went with the old activation has nothing to change
+                check_known(i, ids, change)
                 order = np.argsort(ids)
                 values[name][order[np.searchsorted(ids[order], change.id)]] = change.new
         return Layer(i, vertex_ids=ids, birth=birth, values=values, **attributes)
@@ -248,14 +253,14 @@ class _Edit:
             if layer not in layers:
                 raise RewriteError(f"Edge {records.id[0]} would join the layer id {layer}, which is not in the graph.")
             vertex_ids = layers[layer].vertex_ids
-            order = np.argsort(vertex_ids, kind="stable")
-            place = order[np.minimum(np.searchsorted(vertex_ids[order], ids), len(order) - 1)]
-            if (vertex_ids[place] != ids).any():
-                bad = int(np.flatnonzero(vertex_ids[place] != ids)[0])
+            known = np.isin(ids, vertex_ids)
+            if not known.all():
+                bad = int(np.argmin(known))
                 raise RewriteError(
                     f"Edge {records.id[bad]} would dangle: vertex {ids[bad]} is not in layer {layers[layer].name!r}."
                 )
-            ends[name] = place.astype(np.int32)
+            order = np.argsort(vertex_ids, kind="stable")
+            ends[name] = order[np.searchsorted(vertex_ids[order], ids)].astype(np.int32)
         return {
             "id": records.id, **ends, "tap": records.tap, "weight": records.weight.astype(dtype),
             "birth": records.birth, "frozen": records.frozen,

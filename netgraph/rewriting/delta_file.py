@@ -8,11 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.container import read_container, write_container
-from netgraph.errors import FileFormatError
-from netgraph.graph.columns import Array
+from netgraph.container import expect_columns, read_container, write_container
+from netgraph.errors import FileFormatError, GraphError, RewriteError
+from netgraph.graph.columns import WEIGHT_DTYPES, Array
 from netgraph.graph.graph import NextIds
-from netgraph.graph.structure import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.structure import (
+    COLUMNS_SHAPE,
+    ID,
+    KIND_SHAPE,
+    LAYER_SHAPES,
+    kind_from_json,
+    kind_to_json,
+    layer_attributes_from_json,
+    layer_attributes_to_json,
+)
+from netgraph.json_values import Items, Record, Text, Whole
 from netgraph.rewriting.delta import (
     EDGE_RECORD_DTYPES,
     VERTEX_DTYPES,
@@ -24,9 +34,30 @@ from netgraph.rewriting.delta import (
     Stamp,
     VertexRecords,
 )
+from netgraph.rewriting.delta_checks import check_delta
 
 KIND = "delta"
 VERSION = 1
+
+_STAMP = Record(
+    {"topology_hash": Text(), "lineage": Text(), "next_ids": Items(ID, 3), "rewrites": Whole(high=2**31 - 1)}
+)
+_LAYER = Record({"id": ID, "columns": COLUMNS_SHAPE, **LAYER_SHAPES})
+_KEY = Items(ID, 3)
+_LINK = Record({"key": _KEY, "kind": KIND_SHAPE, "dtype": Text(tuple(t.name for t in WEIGHT_DTYPES))})
+_STRUCTURE = Record(
+    {
+        "before": _STAMP,
+        "after": _STAMP,
+        "layers_added": Items(_LAYER),
+        "layers_removed": Items(_LAYER),
+        "layers_changed": Items(Items(_LAYER, 2)),
+        "links_added": Items(_LINK),
+        "links_removed": Items(_LINK),
+        "link_keys": Items(_KEY),
+    }
+)
+_SIDES, _CHANGED, _PARTS = ("added", "removed"), ("vertices_changed", "edges_changed"), ("id", "old", "new")
 
 
 def save_delta(delta: Delta, path: str | os.PathLike[str]) -> None:
@@ -42,26 +73,53 @@ def save_delta(delta: Delta, path: str | os.PathLike[str]) -> None:
         "link_keys": [list(key) for key in delta.link_keys],
     }
     arrays: dict[str, Array] = {}
-    for side in ("added", "removed"):
+    for side in _SIDES:
         vertices: VertexRecords = getattr(delta, f"vertices_{side}")
         edges: EdgeRecords = getattr(delta, f"edges_{side}")
         arrays |= {f"vertices_{side}.{name}": getattr(vertices, name) for name in VERTEX_DTYPES}
         arrays |= {f"vertices_{side}.value.{name}": values for name, values in vertices.values.items()}
         arrays |= {f"edges_{side}.{name}": getattr(edges, name) for name in EDGE_RECORD_DTYPES}
-    for what in ("vertices_changed", "edges_changed"):
+    for what in _CHANGED:
         changes: Mapping[str, Change] = getattr(delta, what)
         for name, change in changes.items():
-            arrays |= {f"{what}.{name}.{part}": getattr(change, part) for part in ("id", "old", "new")}
+            arrays |= {f"{what}.{name}.{part}": getattr(change, part) for part in _PARTS}
     write_container(path, KIND, VERSION, structure, arrays)
 
 
 def load_delta(path: str | os.PathLike[str]) -> Delta:
-    """Read a delta. Raises `FileFormatError` when the file is damaged, truncated or too new."""
-    structure, arrays = read_container(path, KIND, VERSION)
+    """Read a delta and check it as a whole.
+
+    Raises:
+        FileFormatError: when the file is damaged, truncated, too new, or does not hold a delta that can be.
+    """
+    structure, arrays = read_container(path, KIND, VERSION, _STRUCTURE)
+    where = repr(os.fspath(path))
+    expect_columns(arrays, _expected(arrays), where)
     try:
-        return _from_columns(structure, arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise FileFormatError(f"{os.fspath(path)!r} does not hold a valid delta: {error!r}") from error
+        delta = _from_columns(structure, arrays)
+        check_delta(delta)
+    except (GraphError, RewriteError) as error:
+        raise FileFormatError(f"{where} does not hold a valid delta: {error}") from error
+    return delta
+
+
+def _expected(arrays: Mapping[str, Array]) -> dict[str, tuple[Any, ...]]:
+    """Dtypes of the columns that a delta has, those for the values that these columns are about included."""
+    expected: dict[str, tuple[Any, ...]] = {}
+    for side in _SIDES:
+        expected |= {f"vertices_{side}.{name}": (dtype,) for name, dtype in VERTEX_DTYPES.items()}
+        expected |= {f"edges_{side}.{name}": (dtype,) for name, dtype in EDGE_RECORD_DTYPES.items()}
+        expected |= {name: WEIGHT_DTYPES for name in arrays if name.startswith(f"vertices_{side}.value.")}
+    for what in _CHANGED:
+        for name in _changed_names(arrays, what):
+            expected |= {f"{what}.{name}.{part}": (np.int64 if part == "id" else np.float64,) for part in _PARTS}
+    return expected
+
+
+def _changed_names(arrays: Mapping[str, Array], what: str) -> list[str]:
+    """Names of the values of which `arrays` hold changes."""
+    prefix = f"{what}."
+    return sorted({name.removeprefix(prefix).rpartition(".")[0] for name in arrays if name.startswith(prefix)})
 
 
 def _from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Delta:
@@ -74,8 +132,7 @@ def _from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> 
         return EdgeRecords(**{n: arrays[f"edges_{side}.{n}"] for n in EDGE_RECORD_DTYPES})
 
     def changes(what: str) -> dict[str, Change]:
-        names = {k.split(".")[1] for k in arrays if k.startswith(f"{what}.")}
-        return {n: Change(*(arrays[f"{what}.{n}.{part}"] for part in ("id", "old", "new"))) for n in sorted(names)}
+        return {n: Change(*(arrays[f"{what}.{n}.{p}"] for p in _PARTS)) for n in _changed_names(arrays, what)}
 
     return Delta(
         before=_stamp_from_json(structure["before"]),
@@ -108,8 +165,7 @@ def _layer_to_json(record: LayerRecord) -> dict[str, Any]:
 
 
 def _layer_from_json(values: Mapping[str, Any]) -> LayerRecord:
-    columns = {name: np.dtype(dtype).str for name, dtype in values["columns"].items()}
-    return LayerRecord(values["id"], layer_attributes_from_json(values), columns)
+    return LayerRecord(values["id"], layer_attributes_from_json(values), values["columns"])
 
 
 def _link_to_json(record: LinkRecord) -> dict[str, Any]:

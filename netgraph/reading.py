@@ -1,0 +1,124 @@
+"""Reading files that nobody vouches for: regular ones alone, whole ones alone, none that does not fit into memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from netgraph.errors import FileFormatError, OptionError
+
+LIMIT = "NETGRAPH_MAX_BYTES"
+"""Environment variable: most bytes that a file, as read or unpacked, may take in memory."""
+
+FREE_EXPANSION = 32 << 20
+"""A file may unpack to this many bytes whatever its own size is."""
+
+MOST_EXPANSION = 100
+"""Beyond `FREE_EXPANSION`, most bytes that a stored one may unpack to. Deflate reaches 1,032, data hardly 20."""
+
+_UNKNOWN = 1 << 34
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; links are followed. Never waits, as opening a pipe would.
+
+    Raises:
+        FileFormatError: for a directory, a pipe, a socket or a device.
+        OSError: when it cannot be opened.
+    """
+    _require_regular(path, Path(path).stat())  # before it is opened, which alone has effects on some devices
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _require_regular(path, os.fstat(handle))
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_file(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """The content of a regular file, of the size that the file system gives it.
+
+    Files that have no size, as those of `/proc`, count as empty.
+
+    Args:
+        path: the file; links are followed.
+        most: bytes that it may have; None for what fits into memory (see `LIMIT`).
+
+    Raises:
+        FileFormatError: when it is no regular file, or larger.
+        OSError: when it cannot be read.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise FileFormatError(
+                f"{os.fspath(path)!r} has {size:,} bytes, and such a file at most {most:,}; it is damaged, or not one."
+            )
+        check_size(path, size)
+        return file.read(size)
+
+
+def check_size(path: str | os.PathLike[str], size: int, stored: int | None = None) -> None:
+    """Refuse what would not fit into memory, and what unpacks to far more than is stored.
+
+    Args:
+        path: the file.
+        size: bytes that it takes in memory, or has taken so far.
+        stored: bytes of the file that they come from; None for those that are no packed ones.
+
+    Raises:
+        FileFormatError: naming the size, the limit, and the setting that raises it.
+    """
+    given = os.environ.get(LIMIT)
+    if given is not None and not given.isdecimal():
+        raise OptionError(f"{LIMIT}={given!r} is no number of bytes; give a whole number, or unset it.")
+    limit = int(given) if given is not None else available_memory()
+    if given is None and stored is not None and size > FREE_EXPANSION:
+        limit = min(limit, max(FREE_EXPANSION, MOST_EXPANSION * stored))
+    if size > limit:
+        what = "has" if stored is None else f"has {stored:,} bytes and unpacks to"
+        raise FileFormatError(
+            f"{os.fspath(path)!r} {what} {size:,} bytes or more, above the limit of {limit:,}, and was not read. "
+            f"If it is meant to be so large, set the environment variable {LIMIT} to the bytes that may be read."
+        )
+
+
+def available_memory() -> int:
+    """Bytes of memory that this process could still take; 16 GiB where the system does not tell."""
+    found = [value for value in (_meminfo(), _control_group()) if value is not None]
+    return min(found, default=_UNKNOWN)
+
+
+def _meminfo() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _control_group() -> int | None:
+    """What is left of the memory of a container."""
+    try:
+        most, used = (
+            int(Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii")) for name in ("max", "current")
+        )
+    except (OSError, ValueError):  # no such group, or one without a limit
+        return None
+    return max(most - used, 0)
+
+
+def _require_regular(path: str | os.PathLike[str], found: os.stat_result) -> None:
+    if stat.S_ISREG(found.st_mode):
+        return
+    kinds = (
+        (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+    )  # fmt: skip
+    kind = next((words for is_kind, words in kinds if is_kind(found.st_mode)), "no file")
+    raise FileFormatError(f"{os.fspath(path)!r} is {kind}, not a regular file; give a file.")
