@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from netgraph.criteria import GrowthRule
@@ -30,45 +30,56 @@ TRAINING: Mapping[str, Any] = {
 }
 """Training as in the paper."""
 
+OURS: Mapping[str, Any] = {"delta_acc": 0.001, "delta_stop": 0.01, "relative_to": "growable", "until": 0.8}
+"""Values of the options that are None by default."""
+
+PAPER: Mapping[str, Any] = {"delta_acc": 0.003, "delta_stop": 0.05, "relative_to": "all", "until": 1.0}
+"""The same options as in the paper, and as its text reads: `NagnOptions(paper=True)`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NagnOptions:
     """Options of NAGN.
 
     The defaults suit some hundred epochs. In a short run growth has to start earlier: `delta_acc=0.02`, say, and
-    `delta_stop=0.002`.
+    `delta_stop=0.002`. Options that are None are filled in, by `paper`; those that are given win.
 
     Attributes:
+        paper: fill in the values of the paper, see `PAPER`, instead of `OURS`. It leaves `window` and `tau` as they
+            are, which are those of the paper, and the training: `newcomers=zero` is the paper's.
         widths: of the network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after
             each separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
         resnet: depth of a residual network to start with instead, 6 n + 2, with the first of the widths; 0 is none.
         delta_acc: layers grow when the relative gain of the mean validation accuracy (for regression, of the loss),
-        window: from one window of so many epochs to the next, is below it;
-        delta_stop: growth ends for good when the gain from one such moment to the next is below this.
+        window: from one window of so many epochs to the next, is below it; None is .001, or the paper's .003;
+        delta_stop: growth ends for good when the gain from one such moment to the next is below this; None is .01, or
+            the paper's .05.
         metric: whose gain: "accuracy", or "loss", which regression needs.
         tau: a layer is under-expressive when its value is more than this share above that of its neighbours.
         max_increment: most vertices that a layer gains at once; by its own value it at most doubles, too.
         relative_to: "growable": under-expressiveness is measured against the layer that may grow and stands out
-            most; "all": against the output layer as well, which then may hold back all others.
+            most; "all": against the output layer as well, which then may hold back all others. None is "growable",
+            or the paper's "all".
         non_decreasing: raise layers to the width of the one before them.
         fallback: when no layer stands out, double the one that rises most above the layer before it.
         max_edges: do not grow beyond so many edges, but for the last step; 0 is no limit.
-        until: share of the epochs after which growth is over.
+        until: share of the epochs after which growth is over; None is .8, or the paper's 1, no limit.
     """
 
+    paper: bool = False
     widths: str = "8,8/16,16/32,32"
     resnet: int = 0
-    delta_acc: float = 0.001
+    delta_acc: float | None = None
     window: int = 3
-    delta_stop: float = 0.01
+    delta_stop: float | None = None
     metric: Literal["accuracy", "loss"] = "accuracy"
     tau: float = 0.05
     max_increment: int = 8
-    relative_to: Literal["growable", "all"] = "growable"
+    relative_to: Literal["growable", "all"] | None = None
     non_decreasing: bool = True
     fallback: bool = True
     max_edges: int = 0
-    until: float = 0.8
+    until: float | None = None
 
     def __post_init__(self) -> None:
         self.stages()
@@ -83,6 +94,11 @@ class NagnOptions:
         """The widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
         return stages_of(self.widths)
 
+    def resolved(self, start: Graph | None = None) -> NagnOptions:
+        """The same options with those that are None filled in; the start changes nothing."""
+        usual = PAPER if self.paper else OURS
+        return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
+
 
 def nagn_start(options: NagnOptions, start: Start) -> Graph:
     """A network of the given widths: convolutions with batch norm and pools for images, dense layers for other data."""
@@ -96,10 +112,18 @@ def nagn(start: Graph, options: NagnOptions | None = None) -> Method:
     """Put NAGN together.
 
     Where: layers whose normalised gradient, the RMS of dL/dz, lies above that of their neighbours. How: `WidenLayer`,
-    incoming weights as at the start, outgoing 0: exact in train and in eval mode. When: `WindowGain` of the
-    validation accuracy. How much: under-expressiveness times the width, and no width falls along the chain. Optimizer
-    state survives by id; new entries have their own step counts at first, where the paper has zero moments and the
-    shared one.
+    exact in train and in eval mode, by equation 1: weights from new vertices are 0, to old vertices and to new ones,
+    those from old vertices to new ones are normal with variance 2 / n (convolutions: 2 / (n k^2)), n the width before
+    the growth; biases and shifts are 0, scales 1. When: `WindowGain` of the validation accuracy. How much:
+    under-expressiveness times the width, and no width falls along the chain. Optimizer state survives by id.
+
+    Not as in the paper:
+
+    * `delta_acc`, `delta_stop`, `relative_to` and `until`, unless `paper`.
+    * New entries have their own step counts at first; the paper's zero moments under the shared one are the training
+      option `newcomers="zero"`.
+    * Running statistics of new maps are those of one mini-batch; the paper is silent.
+    * The ends of the chain, the fallback and residual groups, where the paper leaves room; see docs/methods.md.
 
     Args:
         start: the graph at which growth starts.
@@ -107,7 +131,7 @@ def nagn(start: Graph, options: NagnOptions | None = None) -> Method:
 
     Source: "NAGN". Where it leaves something open, the options say what was chosen.
     """
-    o = options or NagnOptions()
+    o: Any = (options or NagnOptions()).resolved()  # in which nothing is None any more
     part = Widen(
         trigger=WindowGain(o.delta_acc, window=o.window, metric=f"val_{o.metric}"),
         stop=o.delta_stop,

@@ -77,6 +77,7 @@ _SHIPPED = (
         nagn_start,
         nagn,
         "widen the layers at which larger gradients arrive than at their neighbours",
+        resolve=NagnOptions.resolved,
         training=TRAINING,
     ),
     MethodSpec(

@@ -72,7 +72,7 @@ class Widen:
             raise OptionError(f"until={self.until} is not a share of the epochs, which is in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One widening for each group of layers, first to last, so that later ones read what earlier ones gained."""
+        """One widening for each group of layers, first to last, so that all new vertices are joined to each other."""
         if self._is_over(context) or not self.trigger.fires(context.history, self._last(context)):
             return
         graph, signals = context.graph, context.signals()
@@ -104,11 +104,13 @@ class Widen:
 def proposals(graph: Graph, profile: ExpressivenessProfile, part: str) -> Iterator[Proposal]:
     """What a profile of this graph decides, as rewrites in topological order, one for each group of tied layers.
 
-    When no layer grows, one proposal says so. The first one announces the profile.
+    New vertices read old ones by weights of variance 2 / fan-in, of the widths before the growth, and each other by
+    weight 0 (equation 1 of NAGN). When no layer grows, one proposal says so. The first one announces the profile.
     """
     by_name = {layer.name: layer.id for layer in graph.layers_by_id.values()}
     group = {member: number for number, tied in enumerate(tied_layers(graph)) for member in tied}
     table = "\n  ".join(profile.table().splitlines())
+    since = graph.next_ids.vertex
     done: set[int] = set()
     for i in np.flatnonzero(profile.increments):
         layer, count = by_name[profile.names[i]], int(profile.increments[i])
@@ -117,6 +119,6 @@ def proposals(graph: Graph, profile: ExpressivenessProfile, part: str) -> Iterat
         announcement = "" if done else table
         done.add(group[layer])
         reason = f"{profile.names[i]} from {profile.widths[i]} to {profile.widths[i] + count}: {profile.reasons[i]}"
-        yield Proposal(part, WidenLayer(count=count), np.array([layer]), reason, announcement, settle=True)
+        yield Proposal(part, WidenLayer(count=count, since=since), np.array([layer]), reason, announcement, settle=True)
     if not done:
         yield Proposal(part, WidenLayer(), np.empty(0, np.int64), "no layer stands out from its neighbours", table)

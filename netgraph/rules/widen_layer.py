@@ -29,7 +29,8 @@ class WidenLayer(Rule):
 
     * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in) or given, outgoing ones are 0 and receive
       gradient from the first step. Biases and parameters of norm and activation can be given too (the width proposal
-      of SENN, whose search finds them).
+      of SENN, whose search finds them). Vertices that are as new themselves, see `since`, are read with weight 0
+      and are not counted in the fan-in (equation 1 of NAGN).
     * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given, incoming ones are 0. The
       new vertices have the value f(0), so layers whose activation does not map 0 to 0 are refused. They learn only
       where it has a slope at 0, which ReLU as it is trained has not.
@@ -57,6 +58,8 @@ class WidenLayer(Rule):
             (count, vertices of the target, taps) with finite values; links that are not named are drawn.
         incoming: with "outgoing zero", the incoming weights by link, each of shape (count, vertices of the source,
             taps) with finite values; links that are not named are drawn.
+        since: with "outgoing zero", the first vertex id of this growth, `graph.next_ids.vertex` before it, where
+            neighbours grow by a rewrite each; None where all vertices of the graph are old.
         values: with "outgoing zero", vertex columns of the new vertices, such as "bias" or the "v", "c", "l" of the
             rational activation, each of shape (count,) with finite values; for layers that have these columns. Others
             start as usual.
@@ -68,6 +71,7 @@ class WidenLayer(Rule):
     outgoing: Mapping[LinkKey, Array] | None = field(default=None, compare=False)
     incoming: Mapping[LinkKey, Array] | None = field(default=None, compare=False)
     values: Mapping[str, Array] | None = field(default=None, compare=False)
+    since: int | None = None
 
     pattern = layer("l", role="hidden")
 
@@ -80,7 +84,7 @@ class WidenLayer(Rule):
             raise OptionError(f"noise={self.noise} is refused; it is from 0 to 1, and 0 unless init='duplicate'.")
         if self.outgoing is not None and self.init != "incoming zero":
             raise OptionError(f"outgoing weights are given, but init={self.init!r}; they need init='incoming zero'.")
-        for name in ("incoming", "values"):
+        for name in ("incoming", "values", "since"):
             if getattr(self, name) is not None and self.init != "outgoing zero":
                 raise OptionError(f"{name} is given, but init={self.init!r}; it needs init='outgoing zero'.")
         for name, given in (self.values or {}).items():
@@ -145,7 +149,14 @@ class WidenLayer(Rule):
         """Weights from the old vertices of the source to the new ones, in the order of `Rewriter.connect_all`."""
         if link.key in (self.incoming or {}):
             return np.asarray((self.incoming or {})[link.key]).ravel()
-        return self._draw(rw, link, len(rw.graph.layer(link.source)) * self.count * link.kind.taps)
+        old = self._old(rw.graph.layer(link.source))
+        weight = np.zeros((self.count, len(old), link.kind.taps))
+        weight[:, old] = self._draw(rw, link, weight[:, old].size).reshape(self.count, -1, link.kind.taps)
+        return weight.ravel()
+
+    def _old(self, source: Layer) -> Array:
+        """(vertices,) which vertices of a layer were there before the growth."""
+        return np.ones(len(source), dtype=bool) if self.since is None else source.vertex_ids < self.since
 
     def _check_given(self, graph: Graph, layers: list[int]) -> None:
         """Shapes and values of given weights."""
@@ -165,12 +176,11 @@ class WidenLayer(Rule):
                         "with finite values."
                     )
 
-    @staticmethod
-    def _draw(rw: Rewriter, link: Link, size: int) -> Array:
+    def _draw(self, rw: Rewriter, link: Link, size: int) -> Array:
         graph = rw.graph
         weighted = (k for k in graph.incoming[link.target] if not isinstance(k.kind, Identity))
-        fan_in = sum(len(graph.layer(k.source)) * k.kind.taps for k in weighted)
-        return rw.rng.normal(0.0, np.sqrt(2.0 / fan_in), size)
+        fan_in = sum(int(self._old(graph.layer(k.source)).sum()) * k.kind.taps for k in weighted)
+        return rw.rng.normal(0.0, np.sqrt(2.0 / max(fan_in, 1)), size)
 
     def _duplicate(self, m: Matches, rw: Rewriter) -> None:
         parts = [np.empty(0, np.int64)]

@@ -50,17 +50,58 @@ def test_the_layer_that_stands_out_is_widened_exactly():
     assert proposal.reason == "hidden2 from 6 to 12: 200 % above its neighbours"
 
 
-def test_layers_are_widened_one_after_the_other_so_that_later_ones_read_what_is_new():
-    here = context(chain(4, 4), [0.5, 0.5], hidden1=4.0)
-    done = here.carry_out(part(rule=GrowthRule(max_increment=4)))  # widths do not fall, so the second follows
-    assert [proposal.rule.count for proposal, _ in done] == [4, 4]
-    first, second = here.graph.layers["hidden1"], here.graph.layers["hidden2"]
-    link = here.graph.link((first.id, second.id, 0))
-    weights = np.zeros((8, 8))
-    weights[link.dst, link.src] = link.weight
-    assert not weights[:4, 4:].any()  # what was there does not read what is new
-    assert weights[4:, :4].all()
-    assert weights[4:, 4:].all()  # but what is new does
+def weights_by_age(before, after, source, target):
+    """Weights between two layers: old to old, and NAGN's new1, new2 and new3. Every edge is there."""
+    link = after.link((after.layers[source].id, after.layers[target].id, 0))
+    assert len(link) == len(after.layers[source]) * len(after.layers[target]) * link.kind.taps
+    old_source, old_target = link.src < len(before.layers[source]), link.dst < len(before.layers[target])
+    return [
+        link.weight[sources & targets]
+        for sources, targets in (
+            (old_source, old_target), (~old_source, old_target), (old_source, ~old_target), (~old_source, ~old_target),
+        )
+    ]  # fmt: skip
+
+
+RESIDUAL = {"width": 24, "input_size": (1, 8, 8), "domain": (0, 1)}
+NARROW = {  # a start, two layers in a row that grow, the width of the first and the positions of a kernel
+    "dense": (lambda: chain(40, 25), "hidden1", "hidden2", 40, 1),
+    "convolutions": (
+        lambda: ng.convnet([[12, 10]], classes=3, input_size=(1, 6, 6), domain=(0, 1)), "conv1_1", "conv1_2", 12, 9
+    ),
+    "into a residual group": (
+        lambda: ng.resnet(8, **RESIDUAL), "stage1-block1-conv1", "stage1-block1-conv2", 24, 9
+    ),
+    "out of a residual group": (lambda: ng.resnet(8, **RESIDUAL), "conv", "stage1-block1-conv1", 24, 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_neighbours_that_grow_together_start_by_equation_1(name):
+    make, source, target, width, taps = NARROW[name]
+    before = make()
+    here = context(before, [0.5, 0.5], **{source: 9.0})  # the other follows, since widths do not fall
+    done = here.carry_out(part(rule=GrowthRule(max_increment=25)))
+    assert {result.certificate.kind for _, result in done} == {"exact"}
+    after = here.graph
+    assert len(after.layers[source]) > width
+    kept, new1, new2, new3 = weights_by_age(before, after, source, target)
+    np.testing.assert_array_equal(kept, before.link((before.layers[source].id, before.layers[target].id, 0)).weight)
+    assert new1.size
+    assert new3.size
+    assert not new1.any()
+    assert not new3.any()
+    # Mean and mean square of n draws lie within 5 standard errors of those of N(0, 2 / (width k^2)).
+    variance, n = 2 / (width * taps), new2.size
+    assert abs(new2.mean()) < 5 * (variance / n) ** 0.5
+    assert abs((new2**2).mean() - variance) < 5 * variance * (2 / n) ** 0.5
+    fresh = slice(len(before.layers[target]), None)
+    grown = after.layers[target]
+    if grown.bias is not None:
+        assert not grown.bias[fresh].any()
+    if grown.norm == "batch":
+        assert (grown.values["scale"][fresh] == 1).all()
+        assert not grown.values["shift"][fresh].any()
 
 
 def test_nothing_stands_out_is_recorded_and_not_asked_again_at_once():
@@ -182,13 +223,30 @@ def test_options_are_checked(options, word):
         NagnOptions(**options)
 
 
-def test_the_constants_of_the_paper_are_the_defaults():
-    spec = get_method("nagn")
-    assert dict(spec.training) == {
+def test_training_is_that_of_the_paper():
+    assert dict(get_method("nagn").training) == {
         "epochs": 200, "optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 1e-2, "curve": "cosine",
         "batch_size": 500, "label_smoothing": 0.0,
     }  # fmt: skip
-    (widen,) = nagn(chain(4), NagnOptions()).parts
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (0.001, 0.01, "growable", 0.8)),
+        ({"paper": True}, (0.003, 0.05, "all", 1.0)),
+        ({"paper": True, "delta_acc": 0.0, "until": 0.5}, (0.0, 0.05, "all", 0.5)),
+        ({"delta_stop": 0.002}, (0.001, 0.002, "growable", 0.8)),
+    ],
+)
+def test_thresholds_are_ours_or_those_of_the_paper_unless_given(given, expected):
+    (widen,) = nagn(chain(4), NagnOptions(**given)).parts
+    assert (widen.trigger.threshold, widen.stop, widen.rule.relative_to, widen.until) == expected
     assert (widen.trigger.window, widen.rule.threshold, widen.rule.non_decreasing) == (3, 0.05, True)
     assert widen.trigger.metric == "val_accuracy"
+    resolved = get_method("nagn").resolve(NagnOptions(**given), chain(4))
+    assert (resolved.delta_acc, resolved.delta_stop, resolved.relative_to, resolved.until) == expected
+
+
+def test_regression_watches_the_loss():
     assert nagn(chain(4), NagnOptions(metric="loss")).parts[0].trigger.metric == "val_loss"

@@ -31,6 +31,18 @@ def test_initial_weights_follow_the_fan_in():
     assert abs(weight.std() - np.sqrt(2 / 200)) < 0.005
 
 
+def test_vertices_of_the_same_growth_are_read_with_weight_0_and_are_not_in_the_fan_in():
+    graph = ng.mlp([3, 200, 4, 1])
+    since = graph.next_ids.vertex
+    first = ng.apply(WidenLayer(count=600, since=since), graph, on="hidden1", probe=None).graph
+    both = ng.apply(WidenLayer(count=50, since=since), first, on="hidden2", require="exact", probe=None).graph
+    weight = both.links["hidden1", "hidden2"].weight.reshape(54, 800)[4:]
+    assert not weight[:, 200:].any()
+    assert abs(weight[:, :200].std() - np.sqrt(2 / 200)) < 0.005
+    alone = ng.apply(WidenLayer(count=2, since=0), graph, on="hidden2", require="exact").graph  # nothing is old
+    assert not alone.links["hidden1", "hidden2"].weight.reshape(6, 200)[4:].any()
+
+
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_exact_in_both_modes(norm):
     graph = ng.mlp([3, 4, 4, 2], norm=norm, activation="tanh", dtype=np.float64)
@@ -107,6 +119,7 @@ def test_widening_under_layer_norm_would_not_be_exact():
         ({"init": "zero"}, "init='zero' is none of 'outgoing zero'"),
         ({"noise": 0.5}, "noise=0.5 is refused"),
         ({"noise": 1.5, "init": "duplicate"}, "noise=1.5 is refused"),
+        ({"since": 3, "init": "duplicate"}, "since is given, but init='duplicate'; it needs init='outgoing zero'"),
     ],
 )
 def test_options_are_checked(options, words):
