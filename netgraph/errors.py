@@ -58,7 +58,7 @@ class TrainingError(NetgraphError, RuntimeError):
 
 
 class DivergenceError(TrainingError):
-    """Loss, weights or statistics are no longer finite; the last checkpoint is good."""
+    """Loss, weights or statistics are no longer finite; the checkpoint of an earlier epoch, if any, is good."""
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:

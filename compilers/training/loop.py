@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from compilers.lowering.lower import lower_with
 from compilers.training.augment import Augment, check_augment
 from compilers.training.batches import AUGMENT, REWRITE, SCORE, SHUFFLE, mini_batches, stream_seed
 from compilers.training.context import TrainerContext
+from compilers.training.divergence import check_finite
 from compilers.training.evaluate import evaluate, training_loss
 from compilers.training.events import (
     Callback,
@@ -32,7 +32,7 @@ from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP, TrainState, make_optimizer
 from netgraph.analysis import forward_flops
-from netgraph.errors import DataError, DivergenceError, InputError
+from netgraph.errors import DataError, InputError
 from netgraph.graph import Array, Graph, rewound
 from netgraph.methods import NEW_PHASE, Action, Method, NewPhase, Proposal
 from netgraph.rewriting import apply
@@ -88,7 +88,7 @@ def train(
         metrics["flops"] = _training_flops(state, data)
         state.costs["training"] = state.costs.get("training", 0.0) + metrics["flops"]
         metrics["seconds"] = time.perf_counter() - started
-        _check_finite(state, metrics)
+        check_finite(state, data, settings, metrics)
         state.history.append(metrics)
         _tell(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
         if method is not None and state.epoch < settings.epochs:
@@ -291,18 +291,6 @@ def _check_targets(graph: Graph, name: str, y: Tensor, task: str) -> None:
 def _tell(callbacks: Sequence[Callback], event: Event) -> None:
     for callback in callbacks:
         callback(event)
-
-
-def _check_finite(state: TrainState, metrics: dict[str, float]) -> None:
-    bad = [name for name, value in metrics.items() if not math.isfinite(value)]
-    if not bad:
-        parameters = {"weights": state.net.weights, "vertex parameters": state.net.vertex_parameters}
-        bad = [name for name, values in parameters.items() if not torch.isfinite(values).all()]
-    if bad:
-        raise DivergenceError(
-            f"{', '.join(bad)} are not finite after epoch {state.epoch + 1}; start again with a lower learning rate. "
-            f"The run stands at the checkpoint of epoch {state.epoch}."
-        )
 
 
 def _no_longer_improves(state: TrainState, settings: TrainSettings) -> bool:

@@ -28,7 +28,7 @@ from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import scores
 from netgraph.app.summary import RunSummary, render_summary
-from netgraph.errors import DataError, OptionError
+from netgraph.errors import DataError, DivergenceError, OptionError
 from netgraph.serialize import save
 
 
@@ -64,7 +64,10 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
                 state.elapsed = before + time.perf_counter() - started
                 save_checkpoint(state, run.checkpoint)
 
-        train(state, plan.data, plan.settings, plan.method, [display, record])
+        try:
+            train(state, plan.data, plan.settings, plan.method, [display, record])
+        except DivergenceError as error:
+            raise DivergenceError(f"{error} {run.standing(state.epoch)}") from error
     state.elapsed = before + time.perf_counter() - started
     return _finish(run, plan, state, console)
 

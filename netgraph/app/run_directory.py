@@ -108,6 +108,14 @@ class RunDirectory:
             )
         return load(self.graph_file)
 
+    def standing(self, epoch: int) -> str:
+        """What of a run that failed after an epoch is on the disk, and how to go on, in two sentences."""
+        name = os.fspath(self.path)
+        again = f"start again with other settings, with --overwrite or another --out than {name!r}."
+        if not self.checkpoint.is_file():
+            return f"There is no checkpoint yet: {again}"
+        return f"The checkpoint of epoch {epoch} stands, and `netgraph show {name}` shows it: {again}"
+
     def clear_temporary(self) -> None:
         """Remove temporary files that a killed process left behind."""
         for folder in (self.path, self.path / "journal"):

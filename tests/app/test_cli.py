@@ -252,8 +252,12 @@ def test_an_empty_file_and_a_directory_are_refused(tmp_path, call):
 def test_a_loss_that_is_not_finite_fails_with_its_remedy(tmp_path, call):
     code, _out, err = call(*grow(tmp_path / "run", learning_rate=1e38, optimizer="sgd"))
     assert code != 0
-    assert "lower learning rate" in err
+    assert "learning_rate=1e+38 is too high for this network: lower it" in err
+    assert "There is no checkpoint yet" in err
+    assert "epoch 0" not in err
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
     assert "Traceback" not in err
+    assert call(*grow(tmp_path / "run", "--overwrite"))[0] == 0
 
 
 def test_a_place_that_cannot_be_written_fails_without_a_traceback(tmp_path, call):

@@ -11,6 +11,7 @@ import pytest
 from grow_runs import EPOCHS, assert_same_run, entries, grow, snapshot, start_process
 
 import compilers.training.loop as loop
+from compilers.training import checkpoint_graph
 from netgraph.app.cli import main
 
 # -- a full disk -------------------------------------------------------------------------------------
@@ -292,7 +293,8 @@ def test_a_loss_that_is_not_finite_leaves_a_run_that_can_be_looked_at(tmp_path, 
         patch.setattr(loop, "train_epoch", spoiled)
         code, _out, err = call(*grow(tmp_path / "run"))
     assert code != 0
-    assert "checkpoint of epoch 4" in err
+    assert "The checkpoint of epoch 4 stands" in err
+    assert checkpoint_graph(tmp_path / "run" / "checkpoint.safetensors").num_edges > 0
     assert call("show", tmp_path / "run")[0] == 0
     assert call("replay", tmp_path / "run")[0] == 0
     assert call(*grow(tmp_path / "run", "--resume"))[0] == 0

@@ -187,7 +187,7 @@ def test_what_diverges_is_told_and_the_rest_goes_on(study, monkeypatch):
     monkeypatch.setattr(loop, "train_epoch", fails_late)
     outcome = run_job(study, Job(method="pwmpr", seed=0))
     assert [point.target for point in outcome.points] == [0.4]
-    assert "pwmpr, seed 0, density 0.15: train_loss are not finite" in outcome.failures[0]
+    assert "pwmpr, seed 0, density 0.15: train_loss is not finite" in outcome.failures[0]
 
 
 def test_jobs_that_take_longest_come_first(study):

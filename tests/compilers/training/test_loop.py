@@ -305,7 +305,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_remedy(optimizer)
     data = digits()
     options = settings(optimizer=optimizer, learning_rate=1e38, weight_decay=0.0)
     state, events = begin(start_graph(data), options, CPU), []
-    with pytest.raises(TrainingError, match="not finite after epoch 1; start again with a lower learning rate"):
+    with pytest.raises(TrainingError, match=r"not finite after epoch 1\. The likely cause: learning_rate=.* lower it"):
         train(state, data, options, None, [events.append])
     assert state.epoch == 0
     assert events == []

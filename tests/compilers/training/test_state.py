@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_good(tmp_path):
     interrupted(path, settings(), 2)
     wild = settings(learning_rate=1e38)
     state = load_checkpoint(path, wild, CPU)
-    with pytest.raises(TrainingError, match="checkpoint of epoch 2"):
+    with pytest.raises(TrainingError, match="last state that is finite is that after epoch 2"):
         train(state, data, wild, growth(), [saving(path, state, None)])
     assert_same_state(resumed(path, settings()), run(options=settings()))
 
