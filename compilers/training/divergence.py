@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from compilers.training.finite import not_finite
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import TrainState
 from netgraph.errors import DivergenceError
@@ -20,7 +21,7 @@ SHOWN_LOSSES = 3
 
 
 def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings, metrics: Mapping[str, float]) -> None:
-    """Raise `DivergenceError` when a metric of the epoch, a weight or a vertex parameter is not finite.
+    """Raise `DivergenceError` when a metric of the epoch, a weight or optimizer state is not finite.
 
     Args:
         state: before the epoch is counted.
@@ -30,8 +31,7 @@ def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings,
     """
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]
     if not bad:
-        parameters = {"weights": state.net.weights, "vertex parameters": state.net.vertex_parameters}
-        bad = [name for name, values in parameters.items() if not torch.isfinite(values).all()]
+        bad = not_finite(state.net, state.optimizer)
     if not bad:
         return
     epoch = state.epoch + 1

@@ -70,7 +70,8 @@ def train(
         OptionError: when the settings augment inputs that are no maps.
         InputError: when training or validation data do not fit the input layer, or leave its declared domain.
         DataError: when targets do not fit the output layer, or there are several input or output layers.
-        DivergenceError: when the loss or a weight is no longer finite; the state then is that of the failed epoch.
+        DivergenceError: when the loss, a weight or optimizer state is no longer finite; the state then is that of the
+            failed epoch.
     """
     _check_single(state.net.graph)
     check_augment(settings, state.net.graph)

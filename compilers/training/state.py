@@ -24,10 +24,11 @@ from compilers.lifting.newcomers import BORN
 from compilers.lowering.lower import lower_with
 from compilers.lowering.network import Options
 from compilers.lowering.plan import Choice, Plan, Site
+from compilers.training.finite import not_finite, not_finite_of
 from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
-from netgraph.errors import FileFormatError, NetgraphError, TrainingError
+from netgraph.errors import DivergenceError, FileFormatError, NetgraphError, TrainingError
 from netgraph.graph import Graph
 from netgraph.json_values import Flag, Items, Maybe, Number, Record, Row, Table, Text, Whole, shape_of
 from netgraph.methods import Action
@@ -131,7 +132,16 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: when it cannot be written; the last good checkpoint stays.
+        DivergenceError: when weights, running statistics or optimizer state are not finite; the last good one stays.
     """
+    if bad := not_finite(state.net, state.optimizer):
+        stays = (
+            f"The checkpoint {os.fspath(path)!r} of an earlier epoch stays" if Path(path).exists() else "There is none"
+        )
+        raise DivergenceError(
+            f"{', '.join(bad)} are not finite after epoch {state.epoch}, which no run could be resumed from. {stays}; "
+            "go on with a lower learning rate, or clip gradients."
+        )
     graph, arrays = to_columns(lift(state.net))
     columns = {f"graph.{name}": values for name, values in arrays.items()}
     for name, tensor in optimizer_state_arrays(state.optimizer).items():
@@ -188,9 +198,7 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
     except TrainingError:
         raise
     except NetgraphError as error:
-        previous = Path(path).with_suffix(".previous")
-        hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
-        raise TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {error}{hint}") from error
+        raise _unusable(path, str(error)) from error
     optimizer, made_with = make_optimizer(net, settings), structure["optimizer"]
     if type(optimizer).__name__ != made_with:
         raise TrainingError(
@@ -199,11 +207,20 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         )
     tensors = {name: torch.from_numpy(values.copy()) for name, values in _part(arrays, "optimizer.").items()}
     _check_optimizer_state(path, make_optimizer(net, settings), net, tensors)
+    held = {f"optimizer state {name!r}": tensor for name, tensor in tensors.items()}
+    if bad := not_finite(net, optimizer) + not_finite_of(held):
+        raise _unusable(path, f"{', '.join(bad)} are not finite.")
     load_optimizer_state(optimizer, tensors)
     return TrainState(
         net, optimizer, history, actions, structure["stopped"], structure["elapsed"], structure["rewriting"], phase,
         start, structure["costs"],
     )  # fmt: skip
+
+
+def _unusable(path: str | os.PathLike[str], what: str) -> TrainingError:
+    previous = Path(path).with_suffix(".previous")
+    hint = f" The one before it is {os.fspath(previous)!r}; copy it over this file." if previous.is_file() else ""
+    return TrainingError(f"The checkpoint {os.fspath(path)!r} cannot be used: {what}{hint}")
 
 
 def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:

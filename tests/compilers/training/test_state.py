@@ -31,7 +31,7 @@ from compilers.training import (
 )
 from compilers.training.state import KIND, VERSION
 from netgraph.container import read_container, write_container
-from netgraph.errors import TrainingError
+from netgraph.errors import DivergenceError, TrainingError
 
 
 def interrupted(path, options, until, data=None, method=None):
@@ -307,3 +307,53 @@ def test_optimizers_by_name(name, cls):
     assert {group["lr"] for group in optimizer.param_groups} == {0.5}
     assert optimizer_state_arrays(optimizer) == {}
     assert lift(state.net).equals(start_graph(digits()))
+
+
+# -- what is not finite --------------------------------------------------------------------------------
+
+
+def overflown(state):
+    """One gradient of 1e25: its square is infinite in float32, and the weights stay finite."""
+    state.net.weights.grad = torch.full_like(state.net.weights, 1e25)
+    state.net.vertex_parameters.grad = torch.zeros_like(state.net.vertex_parameters)
+    state.optimizer.step()
+    assert state.net.weights.isfinite().all()
+
+
+def test_optimizer_state_that_is_not_finite_is_no_checkpoint(tmp_path):
+    state = run(options=settings(epochs=2))
+    save_checkpoint(state, tmp_path / "c.safetensors")
+    good = (tmp_path / "c.safetensors").read_bytes()
+    overflown(state)
+    with pytest.raises(DivergenceError, match=r"exp_avg_sq of AdamW? \(weights\).*c\.safetensors.*earlier epoch stays"):
+        save_checkpoint(state, tmp_path / "c.safetensors")
+    assert (tmp_path / "c.safetensors").read_bytes() == good
+    assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+def test_a_gradient_that_overflows_ends_the_run_at_the_last_good_checkpoint(tmp_path):
+    path, data = tmp_path / "c", digits()
+    interrupted(path, settings(), 2)
+    state = load_checkpoint(path, settings(), CPU)
+
+    def once(optimizer, args, kwargs):
+        overflown_gradient = next(iter(state.net.parameters())).grad
+        overflown_gradient[0] = 1e25
+
+    state.optimizer.register_step_pre_hook(once)
+    with pytest.raises(DivergenceError, match=r"exp_avg_sq.*after epoch 2"):
+        train(state, data, settings(), growth(), [saving(path, state, None)])
+    assert_same_state(resumed(path, settings()), run(options=settings()))
+
+
+@pytest.mark.parametrize("name", ["optimizer.0.exp_avg_sq", "optimizer.1.exp_avg"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_checkpoint_that_is_not_finite_is_refused_and_the_one_before_it_named(name, value, tmp_path):
+    path = tmp_path / "c.safetensors"
+    interrupted(path, settings(), 2)
+    structure, arrays = read_container(path, KIND, VERSION)
+    arrays = {key: values.copy() for key, values in arrays.items()}
+    arrays[name][0] = value
+    write_container(path, KIND, VERSION, structure, arrays)
+    with pytest.raises(TrainingError, match=rf"{name.removeprefix('optimizer.')}.*not finite.*c\.previous"):
+        load_checkpoint(path, settings(), CPU)
