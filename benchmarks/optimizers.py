@@ -24,7 +24,8 @@ import netgraph as ng
 from benchmarks.common import machine, mean_and_error, write_json
 from benchmarks.elementwise_adam import ElementwiseAdam
 from compilers import CompiledNetwork, lift, lower, migrate
-from compilers.lifting.newcomers import BORN, OWN_STEPS, ease_in
+from compilers.lifting.newcomers import BORN, OWN_STEPS
+from compilers.lifting.nursery import ease_in
 from compilers.training import TrainingData, TrainSettings, evaluate, make_optimizer, training_loss
 from netgraph.app.data import load_dataset, split_validation
 from netgraph.rules import SplitEdges, WidenLayer

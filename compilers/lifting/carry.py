@@ -2,141 +2,114 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.lifting.newcomers import BORN, Newcomers, decays, ease_in
+from compilers.lifting.newcomers import BORN, Newcomers, decays
+from compilers.lifting.nursery import born_now, ease_in
+from compilers.lifting.rebuild import Groups, Rebuilding, State
+from compilers.lifting.slots import SlotMoves, edge_moves, vertex_moves
+from compilers.lifting.starts import StateCarrier, first_state
 from compilers.lowering import CompiledNetwork
-from compilers.lowering.plan import Array
-
-SPARSE_IDS = 1 << 20
-"""Ids are looked up in a table unless it would have so many more rows than four for each id."""
+from netgraph.errors import OptionError
 
 
 def carry_optimizer(
     optimizer: torch.optim.Optimizer, old: CompiledNetwork, new: CompiledNetwork, newcomers: Newcomers = "eased"
 ) -> torch.optim.Optimizer:
-    """The optimizer of a rewritten network: survivors keep their state bit for bit, new entries start at 0.
+    """The optimizer of a rewritten network: survivors keep their state bit for bit, new entries start anew.
+
+    `migrate` does so for one optimizer; where a network has several, carry each of the others with it.
 
     Eased, new entries have a step count of their own for their first steps, see `ease_in`: they move like those of an
-    optimizer that was just made. Parameters of other modules keep their state.
+    optimizer that was just made. Parameters of other modules keep their state. Options, attributes and hooks go along;
+    what an attribute holds is shared with the old optimizer, but for parameters and containers. Handles of hooks
+    remove them from the old optimizer only.
 
     Args:
-        optimizer: of `old`; of any class whose state is tensors of the parameters' shape, and scalars. It stays valid.
+        optimizer: of `old`, perhaps of other modules as well; of any class whose state is tensors of the parameters'
+            shape, and numbers, or what `register_state` says. It stays valid.
         old: the network before the rewrite.
         new: the network after it.
         newcomers: "eased", or "zero" for the step count that all share; earlier newcomers stay what they are.
 
     Returns:
         An optimizer of the same class and options, with the parameters of `new` in place of those of `old`.
+
+    Raises:
+        OptionError: when the optimizer holds no parameter of `old`, or something that cannot be carried.
     """
-    replaced: dict[Tensor, Tensor] = {
-        old.weights: new.weights,
-        old.vertex_parameters: new.vertex_parameters,
-    }
-    groups = [{**g, "params": [replaced.get(p, p) for p in g["params"]]} for g in optimizer.param_groups]
-    accepted = inspect.signature(type(optimizer)).parameters
-    defaults = {name: value for name, value in optimizer.defaults.items() if name in accepted}
-    carried = type(optimizer)(groups, **defaults)
-    group_of = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
-    for parameter, state in optimizer.state.items():
-        if parameter not in replaced:
-            carried.state[parameter] = dict(state)
-            continue
-        moves = _edge_moves(old, new) if parameter is old.weights else _vertex_moves(old, new)
-        carried.state[replaced[parameter]] = _carried(parameter, group_of[parameter], state, moves, newcomers)
-    ease_in(carried)
+    check_held(optimizer, old)
+    carrying = _Carrying(old, new, newcomers)
+    carried = carrying.rebuilding.optimizer(optimizer)
+    for one in carrying.made:
+        ease_in(one)
     return carried
 
 
-def _carried(
-    parameter: Tensor, group: dict[str, Any], state: dict[str, Any], moves: _Moves, newcomers: Newcomers
-) -> dict[str, Any]:
-    moves = moves.to(parameter.device)
-    result = {}
-    for key, value in state.items():
-        if isinstance(value, Tensor) and value.shape == parameter.shape:
-            result[key] = moves.take(value, rest=-1.0 if key == BORN else 0.0)
-        else:
-            result[key] = value.clone() if isinstance(value, Tensor) else value
-    if newcomers == "eased" and len(moves.fresh) and decays(group, state) is not None:
-        if BORN not in result:
-            result[BORN] = parameter.new_full((moves.size,), -1.0)
-        result[BORN].index_fill_(0, moves.fresh, float(state["step"]))
-    return result
+def check_held(optimizer: torch.optim.Optimizer, net: CompiledNetwork) -> None:
+    """Raise `OptionError` when an optimizer trains nothing of a network."""
+    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if not any(parameter is mine for parameter in held for mine in (net.weights, net.vertex_parameters)):
+        raise OptionError(
+            f"This {type(optimizer).__name__} holds no parameter of the network, which it would not train: it may be "
+            "the one from before the last migrate. Give the optimizer that migrate returned with this network, or "
+            "make one of net.parameters()."
+        )
 
 
-@dataclass(frozen=True, eq=False)
-class _Moves:
-    """Where the entries of one new flat vector come from; what is in neither `to_slots` nor `fresh` are pads.
+class _Carrying:
+    """Parameters and state of the optimizers of one network, in the layout of the next."""
 
-    Attributes:
-        size: length of the new vector.
-        to_slots: (survivors,) slot in the new vector.
-        from_slots: (survivors,) slot in the old one.
-        fresh: (new entries,) slot of each new entry.
-    """
+    def __init__(self, old: CompiledNetwork, new: CompiledNetwork, newcomers: Newcomers) -> None:
+        self._old, self._newcomers = old, newcomers
+        self._replaced: dict[Tensor, Tensor] = {
+            old.weights: new.weights, old.vertex_parameters: new.vertex_parameters
+        }  # fmt: skip
+        self._moves: dict[Tensor, SlotMoves] = {}
+        self._new = new
+        self.made: list[torch.optim.Optimizer] = []
+        self.rebuilding = Rebuilding([*self._replaced.items(), (old, new)], self._groups, self._state)
 
-    size: int
-    to_slots: Tensor
-    from_slots: Tensor
-    fresh: Tensor
+    def _groups(self, optimizer: torch.optim.Optimizer) -> Groups:
+        return [{**g, "params": [self._replaced.get(p, p) for p in g["params"]]} for g in optimizer.param_groups]
 
-    @classmethod
-    def of(cls, size: int, slots: Array, sources: Array) -> _Moves:
-        """From the slot of each entry and its slot in the old vector, -1 for what is new."""
-        survives = sources >= 0
-        parts = (slots[survives], sources[survives], slots[~survives])
-        return cls(size, *(torch.from_numpy(part.astype(np.int64, copy=False)) for part in parts))
+    def _state(self, optimizer: torch.optim.Optimizer) -> State:
+        groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+        carried: State = defaultdict(dict)
+        self.made.append(self.rebuilding.optimizer(optimizer))
+        for parameter, state in optimizer.state.items():
+            if isinstance(parameter, Tensor) and parameter in self._replaced and parameter in groups:
+                carried[self._replaced[parameter]] = self._carried(optimizer, groups[parameter], parameter, state)
+            else:
+                carried[parameter] = dict(state) if isinstance(state, dict) else state
+        return carried
 
-    def to(self, device: torch.device) -> _Moves:
-        """The same on a device."""
-        return _Moves(self.size, *(slots.to(device) for slots in (self.to_slots, self.from_slots, self.fresh)))
+    def _carried(
+        self, optimizer: torch.optim.Optimizer, group: dict[str, Any], old: Tensor, state: dict[str, Any]
+    ) -> dict[str, Any]:
+        new, moves = self._replaced[old], self._moves_of(old)
+        born = state.get(BORN)
+        others = {key: value for key, value in state.items() if key != BORN}
+        result = StateCarrier(optimizer, old, new, moves).carry(others)
+        if born is not None:
+            result[BORN] = moves.take(born, rest=-1.0)
+        if state and self._newcomers == "eased" and len(moves.fresh):
+            mark = born_now(optimizer, group, state)
+            if mark is not None:
+                if decays(optimizer, group, state) is None:
+                    # An error now, before anything changes, not in the first step.
+                    first_state(optimizer, old, new.detach()[moves.fresh])
+                if born is None:
+                    result[BORN] = old.new_full((moves.size,), -1.0, requires_grad=False)
+                result[BORN].index_fill_(0, moves.fresh, mark)
+        return result
 
-    def take(self, old: Tensor, *, rest: float) -> Tensor:
-        """The new vector: survivors from `old`, everything else `rest`."""
-        values = old.detach().index_select(0, self.from_slots)
-        return old.new_full((self.size,), rest, requires_grad=False).index_copy_(0, self.to_slots, values)
-
-
-def _edge_moves(old: CompiledNetwork, new: CompiledNetwork) -> _Moves:
-    slots = new.plan.edge_slots
-    sources = _found(old.graph.edges.id, old.plan.edge_slots, new.graph.edges.id)
-    trained = slots >= 0
-    return _Moves.of(new.plan.num_slots, slots[trained], sources[trained])
-
-
-def _vertex_moves(old: CompiledNetwork, new: CompiledNetwork) -> _Moves:
-    slots, sources = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for name, where in new.plan.vertex_slots.items():
-        if not where.trained:
-            continue
-        ids = new.graph.vertices.id[where.rows]
-        slots.append(where.slots)
-        if name in old.plan.vertex_slots:
-            before = old.plan.vertex_slots[name]
-            sources.append(_found(old.graph.vertices.id[before.rows], before.slots, ids))
-        else:
-            sources.append(np.full(len(ids), -1))
-    return _Moves.of(new.plan.num_vertex_slots, np.concatenate(slots), np.concatenate(sources))
-
-
-def _found(ids: Array, values: Array, wanted: Array) -> Array:
-    """The value of each wanted id, -1 for ids that are not there."""
-    if not len(ids):
-        return np.full(len(wanted), -1)
-    top = int(ids.max()) + 1
-    if top > SPARSE_IDS + 4 * len(ids):
-        order = np.argsort(ids)
-        place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
-        return np.where(ids[place] == wanted, values[place], -1)
-    # Ids count up from 0 along a history: a table with a last row for those that came later.
-    table = np.full(top + 1, -1, dtype=np.int32)
-    table[ids] = values
-    found: Array = table[np.minimum(wanted, top)]
-    return found
+    def _moves_of(self, old: Tensor) -> SlotMoves:
+        if old not in self._moves:
+            find = edge_moves if old is self._old.weights else vertex_moves
+            self._moves[old] = find(self._old, self._new).to(old.device)
+        return self._moves[old]

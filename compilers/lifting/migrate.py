@@ -7,7 +7,8 @@ from typing import Any, Protocol, get_args
 import numpy as np
 import torch
 
-from compilers.lifting.carry import carry_optimizer
+from compilers.lifting.attachments import carry_attachments, check_attachments
+from compilers.lifting.carry import carry_optimizer, check_held
 from compilers.lifting.lift import lift
 from compilers.lifting.newcomers import Newcomers
 from compilers.lowering import CompiledNetwork
@@ -61,6 +62,8 @@ def migrate(
     """
     if newcomers not in get_args(Newcomers):
         raise OptionError(f"newcomers={newcomers!r} is none of {', '.join(map(repr, get_args(Newcomers)))}.")
+    check_attachments(net)
+    check_held(optimizer, net)
     before = result.delta.before.topology_hash
     if before != net.graph_topology_hash:
         raise CompileError(
@@ -74,6 +77,7 @@ def migrate(
             "lift the network before rewriting, and do not train it before migrating it."
         )
     new = _lower_alike(net, result.graph)
+    carry_attachments(net, new)
     return new, carry_optimizer(optimizer, net, new, newcomers)
 
 
@@ -102,8 +106,6 @@ def _lower_alike(net: CompiledNetwork, graph: Graph) -> CompiledNetwork:
         padded = {name: PADDED.get(kernel, kernel) for name, kernel in kernels.items()}
         new = lower_with(graph, Options(net.options.costs, padded), *place, previous=net.plan)
     new.train(net.training)
-    new.weights.requires_grad_(net.weights.requires_grad)
-    new.vertex_parameters.requires_grad_(net.vertex_parameters.requires_grad)
     for request in net.requested:
         if {request.options.get(key) for key in ("source", "target", "layer")} - {None} <= names:
             new.request(request.name, **request.options)

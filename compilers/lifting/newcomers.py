@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 Newcomers = Literal["eased", "zero"]
 """What new entries start with besides moments 0: a step count of their own, or that of all others."""
@@ -19,6 +22,9 @@ OWN_STEPS = 100
 
 FIRST = frozenset({"exp_avg"})
 SECOND = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg"})
+
+SCALED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SparseAdam, torch.optim.RMSprop)
+"""Optimizers whose step under the shared count is that under a count of its own times a number."""
 
 
 class _Decays(NamedTuple):
@@ -42,19 +48,42 @@ class _Cohort(NamedTuple):
     mask: Tensor
 
 
-def decays(group: dict[str, Any], state: dict[str, Any]) -> _Decays | None:
-    """Those of the Adam family and of RMSprop; None for optimizers whose new entries do not jump, such as SGD."""
-    if "step" not in state:
+def takes_step_of(optimizer: torch.optim.Optimizer, *classes: type[torch.optim.Optimizer]) -> bool:
+    """Whether an optimizer is of one of the classes and takes its step as they do, not by a `step` of its own."""
+    mine = inspect.unwrap(type(optimizer).step)
+    return any(isinstance(optimizer, cls) and mine is inspect.unwrap(cls.step) for cls in classes)
+
+
+def decays(optimizer: torch.optim.Optimizer, group: dict[str, Any], state: dict[str, Any]) -> _Decays | None:
+    """Those of Adam, AdamW and RMSprop; None for optimizers whose steps are not scaled."""
+    if "step" not in state or not takes_step_of(optimizer, *SCALED):
         return None
-    if "exp_avg_sq" in state and "betas" in group:
-        first, second = map(float, group["betas"])
-        return _Decays(first, second, corrected=True)
-    if "square_avg" in state and "alpha" in group:
-        return _Decays(0.0, float(group["alpha"]), corrected=False)
-    return None
+    if "exp_avg_sq" in state:
+        return corrected_decays(group)
+    return _Decays(0.0, float(group["alpha"]), corrected=False)
 
 
-def ease_in(optimizer: torch.optim.Optimizer, *, steps: int = OWN_STEPS) -> None:
+def corrected_decays(group: dict[str, Any]) -> _Decays:
+    """Those of averages whose bias is corrected."""
+    first, second = map(float, group["betas"])
+    return _Decays(first, second, corrected=True)
+
+
+class Easing:
+    """Hooks of an optimizer that has new entries. They must not hold the optimizer, which holds them."""
+
+
+def step_hooks(
+    optimizer: torch.optim.Optimizer, before: Callable[..., Any], after: Callable[..., Any]
+) -> list[RemovableHandle]:
+    """Register hooks around the step, inside of those that are there: others see the whole step."""
+    handles = [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+    hooks: Any = optimizer._optimizer_step_post_hooks  # torch keeps them in the order of an OrderedDict
+    hooks.move_to_end(handles[1].id, last=False)
+    return handles
+
+
+class ScaledSteps(Easing):
     """Let the entries that are new by their state `born` move as if they alone had just started.
 
     Moments that start at 0 under a step count t that is large make Adam move by up to 6.6 learning rates: it takes
@@ -72,33 +101,19 @@ def ease_in(optimizer: torch.optim.Optimizer, *, steps: int = OWN_STEPS) -> None
     times the fused one while entries are new, and 1.0 afterwards: 1.09 in all at 590,000 elements and a rewrite every
     1,000 steps. Step counts of every element cost 2.2 to 5.5 times, at every step.
 
-    The hooks go with the last new entry. They are not part of `optimizer.state_dict()`; `load_optimizer_state` makes
-    them again.
-
-    Args:
-        optimizer: of the Adam family, or RMSprop; others are left alone.
-        steps: for how many steps new entries count on their own.
+    The hooks go with the last new entry.
 
     Source: bias correction of Kingma and Ba, Adam (2015), section 3.
     """
-    if any(BORN in state for state in optimizer.state.values()):
-        _Easing(optimizer, steps)
 
-
-class _Easing:
-    """The hooks, with what they need from before the step. It must not hold the optimizer, which holds it."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, steps: int) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor], steps: int) -> None:
         self._steps = steps
         self._cohorts: dict[Tensor, list[_Cohort]] = {}
         self._before: dict[Tensor, Tensor] = {}
-        for parameter, state in optimizer.state.items():
-            if BORN in state:
-                self._cohorts[parameter] = _cohorts(state[BORN])
-                self._before[parameter] = torch.empty_like(parameter, requires_grad=False)
-        self._handles = [
-            optimizer.register_step_pre_hook(self._remember), optimizer.register_step_post_hook(self._shorten)
-        ]  # fmt: skip
+        for parameter in parameters:
+            self._cohorts[parameter] = _cohorts(optimizer.state[parameter][BORN])
+            self._before[parameter] = torch.empty_like(parameter, requires_grad=False)
+        self._handles = step_hooks(optimizer, self._remember, self._shorten)
 
     @torch.no_grad()
     def _remember(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
@@ -110,7 +125,7 @@ class _Easing:
         groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
         for parameter in list(self._cohorts):
             state = optimizer.state[parameter]
-            forgetting = decays(groups[parameter], state)
+            forgetting = decays(optimizer, groups[parameter], state)
             if forgetting is not None:
                 self._shorten_one(parameter, state, forgetting)
             if forgetting is None or not self._cohorts[parameter]:
@@ -130,7 +145,8 @@ class _Easing:
                 first, second = forgetting.corrections(age, step)
                 parameter.addcmul_(back, cohort.mask, value=1 - first / math.sqrt(second))
                 if age >= self._steps:
-                    _correct(state, cohort.mask, first, second)
+                    correct_averages(state, cohort.mask, first, second)
+                    state[BORN].masked_fill_(cohort.mask > 0, -1.0)
                     continue
             young.append(cohort)
         self._cohorts[parameter] = young
@@ -146,9 +162,8 @@ def _cohorts(born: Tensor) -> list[_Cohort]:
     return cohorts
 
 
-def _correct(state: dict[str, Any], mask: Tensor, first: float, second: float) -> None:
-    """Correct the averages of a cohort for the shared step count; it is no longer new."""
+def correct_averages(state: dict[str, Any], mask: Tensor, first: float, second: float) -> None:
+    """Multiply the averages of the entries where a mask is 1, so that they are unbiased at the shared step count."""
     for key, value in state.items():
         if key in FIRST or key in SECOND:
             value.addcmul_(value, mask, value=(first if key in FIRST else second) - 1)
-    state[BORN].masked_fill_(mask > 0, -1.0)

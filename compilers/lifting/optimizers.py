@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from compilers.lifting.newcomers import ease_in
+from compilers.lifting.nursery import ease_in
 from netgraph.errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
     """Put back what `optimizer_state_arrays` gave, bit for bit, into an optimizer of the same class and parameters.
 
     Raises:
-        TrainingError: when a name or a shape does not fit the optimizer; it is then unchanged.
+        TrainingError: when a name or a shape does not fit the optimizer, or a value is not finite; it is then
+            unchanged.
     """
     parameters = _parameters(optimizer)
     state: dict[int, dict[str, Tensor]] = {}
@@ -70,6 +71,11 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
             raise TrainingError(
                 f"Optimizer state {name!r} has shape {tuple(value.shape)}, its parameter {tuple(shape)}; "
                 "it belongs to another network."
+            )
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise TrainingError(
+                f"Optimizer state {name!r} has values that are not finite, with which training cannot go on; load one "
+                "that was saved earlier."
             )
         state.setdefault(int(index), {})[key] = value.detach().clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -10,7 +10,7 @@ import torch
 from migrating import OPTIMIZERS, by_edge, by_vertex, rewritten, small, train
 
 from compilers import lift, load_optimizer_state, lower, migrate, optimizer_state_arrays, parameter_groups
-from compilers.lifting import carry
+from compilers.lifting import slots
 from compilers.lifting.newcomers import BORN, OWN_STEPS
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, GraphBuilder, Link
@@ -122,7 +122,7 @@ def test_state_is_carried_by_id(name, two_groups, frozen):
 
 
 def test_ids_far_apart_are_found_as_well(monkeypatch):
-    monkeypatch.setattr(carry, "SPARSE_IDS", -1_000_000)
+    monkeypatch.setattr(slots, "SPARSE_IDS", -1_000_000)
     test_state_is_carried_by_id("adam", False, False)
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from compilers import lift, lower, migrate
 from netgraph.graph import Graph, GraphBuilder, Layer, Link
 from netgraph.graph.link import Dense, edge_columns
 
@@ -90,3 +91,43 @@ def by_vertex(net, vector):
         if where.trained
         for row, slot in zip(where.rows, where.slots, strict=True)
     }
+
+
+def made(cls, **options):
+    return lambda parameters: cls(parameters, lr=0.01, **options)
+
+
+def gradients_of(net, seed):
+    generator = torch.Generator().manual_seed(seed)
+    made = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in net.parameters()]
+    pads = torch.ones(len(made[0]), dtype=torch.bool)
+    pads[torch.from_numpy(net.plan.edge_slots).long()] = False
+    made[0][pads] = 0
+    return made
+
+
+def step(net, optimizer, gradients):
+    """One step; how far each vector moved."""
+    before = [p.detach().clone() for p in net.parameters()]
+    for parameter, gradient in zip(net.parameters(), gradients, strict=True):
+        parameter.grad = gradient.clone()
+    optimizer.step()
+    return [p.detach() - b for p, b in zip(net.parameters(), before, strict=True)]
+
+
+def grown(make, warm=30, **options):
+    """The network before and after a rewrite, its optimizer, and masks of what is new in both vectors."""
+    net = lower(small())
+    optimizer = make(net.parameters())
+    for seed in range(warm):
+        step(net, optimizer, gradients_of(net, seed))
+    result = rewritten(lift(net))
+    new, carried = migrate(net, optimizer, result, **options)
+    old_edges, old_vertices = by_edge(net, net.weights), by_vertex(net, net.vertex_parameters)
+    edges = torch.tensor([int(i) not in old_edges for i in new.graph.edges.id])
+    masks = [torch.zeros(len(p), dtype=torch.bool) for p in new.parameters()]
+    masks[0][torch.from_numpy(new.plan.edge_slots).long()] = edges
+    for name, where in new.plan.vertex_slots.items():
+        for row, slot in zip(where.rows, where.slots, strict=True) if where.trained else ():
+            masks[1][slot] = (int(new.graph.vertices.id[row]), name) not in old_vertices
+    return SimpleNamespace(old=net, optimizer=optimizer, new=new, carried=carried, masks=masks)

@@ -1,0 +1,83 @@
+"""Hooks, attributes, buffers and modules that a user put on a network, and what they become after a rewrite."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+from torch import Tensor, nn
+
+from compilers.lowering import CompiledNetwork
+from netgraph.errors import CompileError
+
+PARAMETERS = ("weights", "vertex_parameters")
+BUFFERS = ("running", "frozen_weights")
+
+OWN = frozenset(
+    {"_parameters", "_buffers", "_modules", "_executor", "_requests", "graph", "plan", "options", "training"}
+)
+"""Attributes that a network makes of its graph, or that `migrate` sets."""
+
+LEFT = frozenset({"_compiled_call_impl"})
+"""Attributes that hold on to the code of the old network: after `net.compile()`, call it again."""
+
+
+def check_attachments(net: CompiledNetwork) -> None:
+    """Raise `CompileError` for what `carry_attachments` cannot carry, naming it."""
+    if not isinstance(net, CompiledNetwork):
+        raise CompileError(
+            f"migrate takes a compiled network, not {type(net).__name__}; give the network inside of a wrapper (its "
+            "`.module` or `._orig_mod`), and wrap the new one again."
+        )
+    if missing := [name for name in PARAMETERS if name not in net._parameters]:
+        raise CompileError(
+            f"The network has no parameter {missing[0]!r}: something else takes its place, such as a parametrization "
+            "or pruning by torch.nn.utils. Remove it before migrating (remove_parametrizations, prune.remove), and "
+            "put it on the new network."
+        )
+    shapes = {getattr(net, name).shape for name in (*PARAMETERS, *BUFFERS)}
+    for name, value in {**net._parameters, **net._buffers, **net.__dict__}.items():
+        if name not in (*PARAMETERS, *BUFFERS) and isinstance(value, Tensor) and value.dim() and value.shape in shapes:
+            raise CompileError(
+                f"{name!r}, which was put on the network, has {len(value)} values, one for each entry of one of its "
+                "vectors. Which one is not known: take it off before migrating (del), and put it on the new network "
+                "with carry_values(..., old, new, layout=...)."
+            )
+
+
+def carry_attachments(old: CompiledNetwork, new: CompiledNetwork) -> None:
+    """Put on a new network what a user put on the old one: hooks, attributes, parameters, buffers and modules.
+
+    They are shared with the old network, hooks included; its own methods among them are bound to the new one.
+    """
+    if type(old) is not CompiledNetwork:
+        new.__class__ = type(old)
+    for name, value in old.__dict__.items():
+        if name not in OWN and name not in LEFT:
+            new.__dict__[name] = _carried(value, old, new)
+    for kind, own in (("_parameters", PARAMETERS), ("_buffers", BUFFERS), ("_modules", ())):
+        mine, theirs = getattr(old, kind), getattr(new, kind)
+        theirs.update({name: value for name, value in mine.items() if name not in own})
+    for name in PARAMETERS:
+        _carry_parameter(getattr(old, name), getattr(new, name))
+
+
+def _carry_parameter(old: nn.Parameter, new: nn.Parameter) -> None:
+    new.requires_grad_(old.requires_grad)
+    new.__dict__.update(old.__dict__)
+    if not old.requires_grad:
+        return
+    for hook in (old._backward_hooks or {}).values():
+        new.register_hook(hook)  # type: ignore[no-untyped-call]
+    for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
+        new.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+
+
+def _carried(value: Any, old: CompiledNetwork, new: CompiledNetwork) -> Any:
+    if isinstance(value, MethodType) and value.__self__ is old:
+        return MethodType(value.__func__, new)
+    if isinstance(value, dict):
+        copied = value.copy()
+        copied.update((key, _carried(item, old, new)) for key, item in value.items())
+        return copied
+    return value.copy() if isinstance(value, list | set) else value

@@ -1,0 +1,154 @@
+"""Carry what lies in the layout of one network to that of the next, by edge id, or by vertex id and column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compilers.lowering import CompiledNetwork
+from compilers.lowering.plan import Array
+from netgraph.errors import InputError, OptionError, unknown_name
+
+Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]
+"""Vectors of a network, and columns of its graph: the order of `graph.edges`, and of `graph.vertices`."""
+
+SPARSE_IDS = 1 << 20
+"""Ids are looked up in a table unless it would have so many more rows than four for each id."""
+
+
+@dataclass(frozen=True, eq=False)
+class SlotMoves:
+    """Where the entries of one new vector come from; what is in neither `to_slots` nor `fresh` are pads.
+
+    Attributes:
+        size: length of the new vector.
+        to_slots: (survivors,) slot in the new vector.
+        from_slots: (survivors,) slot in the old one.
+        fresh: (new entries,) slot of each new entry.
+    """
+
+    size: int
+    to_slots: Tensor
+    from_slots: Tensor
+    fresh: Tensor
+
+    @classmethod
+    def of(cls, size: int, slots: Array, sources: Array) -> SlotMoves:
+        """From the slot of each entry and its slot in the old vector, -1 for what is new."""
+        survives = sources >= 0
+        parts = (slots[survives], sources[survives], slots[~survives])
+        return cls(size, *(torch.from_numpy(part.astype(np.int64, copy=False)) for part in parts))
+
+    def to(self, device: torch.device) -> SlotMoves:
+        """The same on a device."""
+        return SlotMoves(self.size, *(slots.to(device) for slots in (self.to_slots, self.from_slots, self.fresh)))
+
+    def take(self, old: Tensor, *, rest: float | Tensor = 0.0) -> Tensor:
+        """The new vector: survivors from `old`; new entries from `rest`, one number or (size,) values; pads are 0.
+
+        A number is what pads get as well.
+        """
+        values = old.detach().index_select(0, self.from_slots)
+        shape = (self.size, *old.shape[1:])
+        if isinstance(rest, Tensor):
+            found = old.new_zeros(shape, requires_grad=False)
+            found.index_copy_(0, self.fresh, rest.detach().to(found)[self.fresh])
+        else:
+            found = old.new_full(shape, rest, requires_grad=False)
+        return found.index_copy_(0, self.to_slots, values)
+
+
+def carry_values(
+    values: Tensor,
+    old: CompiledNetwork,
+    new: CompiledNetwork,
+    *,
+    layout: Layout = "weights",
+    rest: float | Tensor = 0.0,
+) -> Tensor:
+    """Values that belong to the entries of a network, in the layout of the network after a rewrite.
+
+    A running average of the weights goes along with them so, new entries starting at their own value:
+
+        average = carry_values(average, old, new, rest=new.weights)
+
+    Args:
+        values: (entries, ...) in the layout of `old`: penalties, masks, averages.
+        old: the network before the rewrite.
+        new: the network after it.
+        layout: "weights", "vertex_parameters" and "running" are the vectors of that name; "edges" and "vertices" are
+            rows of `graph.edges` and `graph.vertices`.
+        rest: of new entries: a number, or a tensor in the layout of `new`.
+
+    Raises:
+        OptionError: for an unknown layout.
+        InputError: when a length does not fit its network.
+    """
+    if layout not in get_args(Layout):
+        raise OptionError(unknown_name("layout", layout, get_args(Layout)))
+    moves = _moves(old, new, layout).to(values.device)
+    for name, given, size in (("values", values, _size(old, layout)), ("rest", rest, moves.size)):
+        if isinstance(given, Tensor) and (given.dim() == 0 or len(given) != size):
+            raise InputError(
+                f"{name} has shape {tuple(given.shape)}, but the network has {size} entries in the layout {layout!r}; "
+                "name the layout that the values have."
+            )
+    return moves.take(values, rest=rest.to(values.device) if isinstance(rest, Tensor) else rest)
+
+
+def edge_moves(old: CompiledNetwork, new: CompiledNetwork) -> SlotMoves:
+    """The moves of `weights`."""
+    slots = new.plan.edge_slots
+    sources = _found(old.graph.edges.id, old.plan.edge_slots, new.graph.edges.id)
+    trained = slots >= 0
+    return SlotMoves.of(new.plan.num_slots, slots[trained], sources[trained])
+
+
+def vertex_moves(old: CompiledNetwork, new: CompiledNetwork, *, trained: bool = True) -> SlotMoves:
+    """The moves of `vertex_parameters`, or of `running`."""
+    slots, sources = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for name, where in new.plan.vertex_slots.items():
+        if where.trained != trained:
+            continue
+        ids = new.graph.vertices.id[where.rows]
+        slots.append(where.slots)
+        if name in old.plan.vertex_slots:
+            before = old.plan.vertex_slots[name]
+            sources.append(_found(old.graph.vertices.id[before.rows], before.slots, ids))
+        else:
+            sources.append(np.full(len(ids), -1))
+    size = new.plan.num_vertex_slots if trained else new.plan.num_running_slots
+    return SlotMoves.of(size, np.concatenate(slots), np.concatenate(sources))
+
+
+def _moves(old: CompiledNetwork, new: CompiledNetwork, layout: Layout) -> SlotMoves:
+    if layout == "weights":
+        return edge_moves(old, new)
+    if layout in ("vertex_parameters", "running"):
+        return vertex_moves(old, new, trained=layout == "vertex_parameters")
+    before, after = (getattr(net.graph, layout).id for net in (old, new))
+    return SlotMoves.of(len(after), np.arange(len(after)), _found(before, np.arange(len(before)), after))
+
+
+def _size(net: CompiledNetwork, layout: Layout) -> int:
+    return len(getattr(net.graph, layout).id if layout in ("edges", "vertices") else getattr(net, layout))
+
+
+def _found(ids: Array, values: Array, wanted: Array) -> Array:
+    """The value of each wanted id, -1 for ids that are not there."""
+    if not len(ids):
+        return np.full(len(wanted), -1)
+    top = int(ids.max()) + 1
+    if top > SPARSE_IDS + 4 * len(ids):
+        order = np.argsort(ids)
+        place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+        return np.where(ids[place] == wanted, values[place], -1)
+    # Ids count up from 0 along a history: a table with a last row for those that came later.
+    table = np.full(top + 1, -1, dtype=np.int32)
+    table[ids] = values
+    found: Array = table[np.minimum(wanted, top)]
+    return found
