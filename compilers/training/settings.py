@@ -24,26 +24,29 @@ class TrainSettings:
     """How to train; every field is an option of the command line.
 
     Attributes:
-        epochs: passes over the training data, growth included.
+        epochs: passes over the training data, growth included; on the command line also --epochs.
         batch_size: samples per step; the last, short batch of an epoch is used as well.
-        optimizer: "adam", "adamw", "sgd" (with momentum 0.9) or "natural" (`NaturalGradient`, which is published with
-            a learning rate of 0.1).
-        learning_rate: at the start.
-        curve: how the learning rate falls over the run, a name in `netgraph.schedules.CURVES`.
-        weight_decay: of edge weights; biases and norms are spared, but by "natural", which decays all parameters.
-        damping: what is added to the diagonal of the Fisher matrix, by the optimizer "natural" and wherever a method
-            asks for the natural gradient.
-        label_smoothing: share of the target that is spread over all classes (classification).
+        optimizer: "adam", "adamw", "sgd" (with momentum 0.9) or "natural" (`NaturalGradient`, which is published with a
+            learning rate of 0.1).
+        learning_rate: learning rate at the start.
+        curve: how the learning rate falls over the run: "constant", "cosine", "late_cosine" or "linear" (see
+            `netgraph.schedules.CURVES`).
+        weight_decay: decay of edge weights; biases and norms are spared, but by "natural", which decays all parameters.
+        damping: number that is added to the diagonal of the Fisher matrix, by the optimizer "natural" and wherever a
+            method asks for the natural gradient.
+        label_smoothing: share of the target that is spread over all classes (classification); the training loss
+            includes it, and the validation loss does not.
         score_batches: mini-batches over which gradient statistics are collected before a rewrite.
-        watch_batches: last mini-batches of every epoch over which what a method watches is collected, on the way.
-        newcomers: how new entries of a network that grows take their first steps: "eased", with a step count of their
-            own, or "zero", with the shared one, as most papers do (see `compilers.migrate`).
-        patience: stop when the validation loss has not improved for so many epochs since the last rewrite, and the
-            method has nothing left to do; 0 never stops early.
-        augment: what happens to training maps: "none", "crop" (moved at random), "flip" (mirrored left and right at
+        watch_batches: last mini-batches of every epoch, over which statistics that a method watches are collected on
+            the way.
+        newcomers: first steps of new entries of a network that grows: "eased", with a step count of their own, or
+            "zero", with the shared one, as in most papers (see `compilers.migrate`).
+        patience: stop when the validation loss has not improved for this number of epochs since the last rewrite, and
+            the method has nothing left to do; 0 never stops early.
+        augment: how training maps are changed: "none", "crop" (moved at random), "flip" (mirrored left and right at
             random) or "crop+flip"; validation, test and gradient statistics see them as they are.
-        crop_padding: a crop moves maps by at most so many positions along each axis.
-        seed: of batch order and of whatever rewrites draw.
+        crop_padding: most positions along each axis by which a crop moves maps.
+        seed: seed of batch order and of what rewrites draw; on the command line it is --seed.
     """
 
     epochs: int = 40

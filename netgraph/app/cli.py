@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 try:
     from rich.console import Console
-    from rich.table import Table
 except ModuleNotFoundError:
     sys.exit("error: The command line needs the package rich, which is not installed: pip install netgraph[app].")
 
@@ -20,6 +18,11 @@ from netgraph.app.options import parse_assignments
 from netgraph.errors import DivergenceError, NetgraphError, OptionError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = (
+    "Exit codes: 0, all was done; 1, it failed on the way, as when training is no longer finite or the disk is full; "
+    "2, bad input: an option, data or a file that cannot be used; 130, interrupted. `netgraph COMMAND --help` explains "
+    "a command."
+)
 _EXTRA = ("torch", "platformdirs", "sklearn", "jinja2", "matplotlib")
 
 
@@ -62,7 +65,9 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    parser = _Parser(prog="netgraph", description="Grow neural networks by rewriting explicit graphs.")
+    parser = _Parser(
+        prog="netgraph", description="Grow neural networks by rewriting explicit graphs.", epilog=EXIT_CODES
+    )
     parser.add_argument("--version", action="version", version=f"netgraph {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     for name, (add, text) in COMMANDS.items():
@@ -71,29 +76,55 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_grow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="a bundled name, a .npz, IDX or CSV file, or openml:NAME")
-    parser.add_argument("--method", default="ssonn", help="growth method (see `netgraph methods`)")
+    parser.add_argument(
+        "data", metavar="DATA", help="a bundled name (see `netgraph data`), a .npz, IDX or CSV file, or openml:NAME"
+    )
+    parser.add_argument(
+        "--method", default="ssonn", help="growth method; `netgraph methods` lists them, and the default is ssonn"
+    )
     parser.add_argument("--out", type=Path, help="run directory; by default one below runs/")
-    parser.add_argument("--epochs", type=int, help="passes over the training data")
-    parser.add_argument("--seed", type=int, default=0, help="of split, weights, batch order and rewrites")
-    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="passes over the training data; by default those that suit the method and the size of the data",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of data split, weights, batch order and rewrites (default 0)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
     parser.add_argument("--target", help="target column of a CSV file or OpenML data set")
-    parser.add_argument("--task", choices=("classification", "regression"), help="inferred from the targets by default")
+    parser.add_argument(
+        "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
+    )
     _add_set(parser)
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run, exactly")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in the directory")
-    parser.add_argument("--json", action="store_true", help="print one last line of JSON on standard output")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run from its last finished epoch, exactly; needs the command that began it",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the directory")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the results as one line of JSON on standard output, and all else on standard error",
+    )
     parser.set_defaults(run=_grow)
 
 
 def _add_set(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments", help="set an option"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="assignments",
+        help="set an option; `netgraph methods NAME` explains those of a method, of training, data and machine, and "
+        "`netgraph rules RULE` those of a rule. It can be given many times",
     )
 
 
 def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
-    parser.add_argument("directory", metavar="RUN", type=Path, help="run directory")
+    parser.add_argument("directory", metavar="RUN", type=Path, help="run directory that `netgraph grow` wrote")
     parser.set_defaults(run=run)
 
 
@@ -137,15 +168,19 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--static", action="store_true", help="train the final network of the run from scratch")
     study = parser.add_argument_group("methods on data")
     study.add_argument("--methods", type=_names, help="names, separated by commas (see `netgraph methods`)")
-    study.add_argument("--model", help="network of all sparse methods: auto, mlp, vgg or resnet20")
-    study.add_argument("--seeds", type=int, help="how many seeds, from 0 (default 3)")
+    study.add_argument("--model", help="kind of network of all sparse methods: auto, mlp, vgg or resnet20")
+    study.add_argument("--seeds", type=int, help="number of seeds, 0, 1 and so on (default 3)")
     study.add_argument("--budget", type=int, metavar="EPOCHS", help="epochs of the training of every network")
-    study.add_argument("--densities", type=_numbers, help="of the networks, separated by commas")
+    study.add_argument(
+        "--densities", type=_numbers, help="densities of the networks, separated by commas, such as .05,.1,.2"
+    )
     study.add_argument("--epochs-per-step", type=int, metavar="E", help="epochs between two steps of growth")
-    study.add_argument("--jobs", type=int, help="how many run at a time (default 1)")
+    study.add_argument("--jobs", type=int, help="number of trainings at a time (default 1)")
     study.add_argument("--out", type=Path, help="directory of the study; by default one below runs/")
     study.add_argument("--target", help="target column of a CSV file or OpenML data set")
-    study.add_argument("--task", choices=("classification", "regression"), help="inferred by default")
+    study.add_argument(
+        "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
+    )
     _add_set(study)
     parser.add_argument("--overwrite", action="store_true", help="replace the comparison in the directory")
     parser.set_defaults(run=_compare)
@@ -278,6 +313,7 @@ def _explain(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RULE", nargs="?", help="rule to explain, with its options; all by default")
     parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
     parser.set_defaults(run=_rules)
 
@@ -285,15 +321,22 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
 def _rules(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.rule_table import markdown, table
 
-    if arguments.markdown:
+    if arguments.name is not None:
+        from netgraph.app.listing import print_rule
+
+        print_rule(arguments.name, console)
+    elif arguments.markdown:
         print(markdown(), end="")
     else:
+        from netgraph.rules import RULES
+
         console.print(table())
+        console.print(f"`netgraph rules RULE` explains one: {', '.join(RULES)}.", highlight=False, markup=False)
 
 
 def _add_tune(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="cpu", help="torch device, such as cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="number of torch threads (default 1)")
     parser.set_defaults(run=_tune)
 
 
@@ -309,39 +352,24 @@ def _run(arguments: argparse.Namespace) -> Any:
     return RunDirectory(arguments.directory)
 
 
-def _methods(_arguments: argparse.Namespace, console: Console) -> None:
-    from compilers.training import TrainSettings
-    from netgraph.app.prepare import SMALL, SMALL_TRAINING, RunSettings
-    from netgraph.methods import METHODS
-
-    for spec in METHODS.values():
-        console.print(_options_table(f"{spec.name}: {spec.description}", spec.options))
-        if spec.training:
-            console.print(f"With {spec.name}: {_values(spec.training)}.", highlight=False)
-    console.print(_options_table("training, of every method", TrainSettings))
-    console.print(f"With fewer than {SMALL:,} training samples: {_values(SMALL_TRAINING)}.", highlight=False)
-    console.print(_options_table("data and machine", RunSettings))
+def _add_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="method whose options are explained; all by default")
+    parser.set_defaults(run=_methods)
 
 
-def _values(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items())
+def _methods(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.listing import print_method, print_methods
 
-
-def _options_table(title: str, options: type[Any]) -> Table:
-    table = Table("option", "default", title=title, title_justify="left")
-    for field in fields(options):
-        table.add_row(field.name, "" if field.default is MISSING else str(field.default))
-    return table
+    if arguments.name is None:
+        print_methods(console)
+    else:
+        print_method(arguments.name, console)
 
 
 def _data(_arguments: argparse.Namespace, console: Console) -> None:
-    from netgraph.app.data import dataset_names
+    from netgraph.app.listing import print_data
 
-    table = Table("name", "what it is", title="bundled data sets")
-    for name, text in dataset_names().items():
-        table.add_row(name, text)
-    console.print(table)
-    console.print("Paths to .npz, IDX (also gzipped) and CSV files, and openml:NAME, work as well.", highlight=False)
+    print_data(console)
 
 
 def _hint(text: str, arguments: argparse.Namespace) -> None:
@@ -377,8 +405,8 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
-    "rules": (_add_rules, "show what every shipped rule is proved to do"),
-    "methods": (lambda p: p.set_defaults(run=_methods), "list methods and their options"),
+    "rules": (_add_rules, "show what every shipped rule is proved to do, or explain one"),
+    "methods": (_add_methods, "list methods, or explain every option of one"),
     "tune": (_add_tune, "measure what kernels cost on this machine, for runs that ask for it"),
     "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),
 }

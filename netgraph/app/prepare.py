@@ -30,14 +30,14 @@ class RunSettings:
     """Options about data and machine.
 
     Attributes:
-        normalise: inputs become (x - mean) / deviation, of each channel of images, else of all features together; the
-            training samples tell mean and deviation.
+        normalise: whether inputs become (x - mean) / deviation, of each channel of images, else of all features
+            together; mean and deviation are those of the training samples.
         validation: share of the training data that is held out for triggers and choices.
-        samples: use at most so many training samples; 0 uses all.
-        threads: torch threads. Steps of networks with some 100,000 edges gain nothing from more than one, and
+        samples: most training samples that are used; 0 uses all.
+        threads: number of torch threads. Steps of networks with some 100,000 edges gain nothing from more than one, and
             results depend on the number to the last bits.
-        costs: by which kernels are picked: "built-in", the same everywhere, or "tuned", as `netgraph tune` measured
-            them on this machine.
+        costs: costs by which kernels are picked: "built-in", the same everywhere, or "tuned", as `netgraph tune`
+            measured them on this machine.
     """
 
     normalise: bool = False

@@ -16,8 +16,9 @@ class PhewOptions(SparseOptions):
     """Options of PHEW, and of other fixed sparse networks.
 
     Attributes:
-        density: of the network.
-        start: how its edges are chosen: "phew" (walks along large weights), "erk", "er" or "uniform" (at random).
+        density: density of the network, which stays.
+        start: how its edges are chosen: "phew" (walks along large weights), "erk" or "er" (at random, fewer in large
+            links) or "uniform" (at random).
     """
 
     density: float = 0.1

@@ -29,14 +29,14 @@ class GradMaxOptions:
     """Options of GradMax. The defaults suit some hundred epochs: every layer grows to four times its width.
 
     Attributes:
-        widths: of the network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after
-            each separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
-        activation: of the hidden layers. It must map 0 to 0 and have a slope there, so it cannot be "relu".
+        widths: network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after each
+            separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
+        activation: activation of the hidden layers. It must map 0 to 0 and have a slope there, so it cannot be "relu".
         batch_norm: whether convolutions are followed by batch norm; there outgoing weights are random.
         every: epochs from the start to the first growth, and from one growth to the next.
-        steps: how many times the layers grow.
-        share: by how much, as a share of the widths at the start; at least one vertex.
-        scale: norm of the outgoing weights of a new vertex, as a share of the mean over those that are there.
+        steps: number of times that the layers grow.
+        share: vertices that one growth adds to a layer, as a share of its width at the start; at least one.
+        scale: norm of the outgoing weights of a new vertex, as a share of the mean over the old vertices.
         batches: mini-batches over which the growth matrices are collected.
         random: draw all outgoing weights at random, for comparison.
     """
@@ -81,7 +81,7 @@ class GradMaxWiden:
         counts: vertices that each layer gains at a time, by its name; layers that are not named do not grow.
         trigger: when.
         steps: how many times.
-        scale: norm of the outgoing weights of a new vertex, as a share of the mean over those that are there.
+        scale: norm of the outgoing weights of a new vertex, as a share of the mean over the old vertices.
         batches: mini-batches over which the growth matrices are collected.
         random: draw all outgoing weights at random.
     """

@@ -18,8 +18,8 @@ class ImpOptions(SparseOptions):
     """Options of iterative magnitude pruning.
 
     Attributes:
-        density: to prune to.
-        share: of the edges that are left, to prune after every level.
+        density: density to prune to.
+        share: share of the edges that are left that goes after every level.
         level_epochs: epochs of a level. A density of 0.1 takes 12 levels; a run that is too short ends at a higher one.
         rewind: whether weights return to their first values after every level.
     """

@@ -47,23 +47,24 @@ class NagnOptions:
     Attributes:
         paper: fill in the values of the paper, see `PAPER`, instead of `OURS`. It leaves `window` and `tau` as they
             are, which are those of the paper, and the training: `newcomers=zero` is the paper's.
-        widths: of the network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after
-            each separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
+        widths: network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after each
+            separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
         resnet: depth of a residual network to start with instead, 6 n + 2, with the first of the widths; 0 is none.
-        delta_acc: layers grow when the relative gain of the mean validation accuracy (for regression, of the loss),
-        window: from one window of so many epochs to the next, is below it; None is .001, or the paper's .003;
-        delta_stop: growth ends for good when the gain from one such moment to the next is below this; None is .01, or
-            the paper's .05.
-        metric: whose gain: "accuracy", or "loss", which regression needs.
+        delta_acc: layers grow when the mean validation accuracy (for regression, the loss) gains less than this,
+            relatively, from one window of epochs to the next; none stands for .001, or the paper's .003.
+        window: number of epochs in each of the two windows that `delta_acc` compares.
+        delta_stop: growth ends for good when the gain from one growth to the next is below this; none stands for .01,
+            or the paper's .05.
+        metric: whose gain decides: "accuracy", or "loss", which regression needs.
         tau: a layer is under-expressive when its value is more than this share above that of its neighbours.
         max_increment: most vertices that a layer gains at once; by its own value it at most doubles, too.
-        relative_to: "growable": under-expressiveness is measured against the layer that may grow and stands out
-            most; "all": against the output layer as well, which then may hold back all others. None is "growable",
-            or the paper's "all".
-        non_decreasing: raise layers to the width of the one before them.
-        fallback: when no layer stands out, double the one that rises most above the layer before it.
-        max_edges: do not grow beyond so many edges, but for the last step; 0 is no limit.
-        until: share of the epochs after which growth is over; None is .8, or the paper's 1, no limit.
+        relative_to: "growable": under-expressiveness is measured against the layer that may grow and stands out most;
+            "all": against the output layer as well, which then may hold back all others. None stands for "growable", or
+            the paper's "all".
+        non_decreasing: whether layers are raised to the width of the one before them.
+        fallback: whether, when no layer stands out, the one that rises most above the layer before it doubles.
+        max_edges: number of edges from which nothing grows, and which the last step may exceed; 0 is no limit.
+        until: share of the epochs after which growth is over; none stands for .8, or the paper's 1, no limit.
     """
 
     paper: bool = False

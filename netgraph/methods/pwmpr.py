@@ -20,18 +20,21 @@ class PwmprOptions(SparseOptions):
     """Options of PWMPR, and of growth by other scores.
 
     Attributes:
-        where: what missing edges are scored by: "path" weights, "gradient", or "random".
-        draw: "sample" in proportion to the scores, or take the "top" ones.
-        power: of weights in path scores: 1, or 2 for the gain of the path-kernel trace.
-        start: how the edges of the start are chosen: "phew", "erk", "er" or "uniform".
-        start_density: of the start; higher when that would leave vertices isolated.
+        where: score of a missing edge: the weights of the paths that it joins ("path"), its |gradient| ("gradient"), or
+            chance ("random").
+        draw: how edges are taken: "sample" in proportion to the scores, or the "top" ones.
+        power: power of the weights in path scores: 1, or 2 for the gain of the path-kernel trace.
+        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
+            fewer in large links) or "uniform" (at random).
+        start_density: density of the start; higher when that would leave vertices isolated.
         density: growth ends at the latest at this density.
-        stop: end it at the plateau of the validation score over density, fitted after every step: "gain", where 95 %
-            of what growth can gain are reached; "literal", where 95 % of the asymptote are, not for regression, whose
+        stop: end growth at the plateau of the validation score over density, fitted after every step: "gain", where 95
+            % of what growth can gain are reached; "literal", where 95 % of the asymptote are, not for regression, whose
             score is the error; "none" does not.
-        ratio: edges that a step adds, as a share of those that are there.
-        every: epochs between two steps.
-        stall: instead, a step comes when the validation loss has not improved for so many epochs; 0 does not.
+        ratio: edges that a step adds, as a share of the edges before it.
+        every: epochs from one step to the next.
+        stall: a step comes when the validation loss has not improved for this number of epochs, whatever `every` says;
+            0 keeps to `every`.
         rough: share of the epochs after which growth is over; what is left is the extensive training.
         prune: before each step, give up this share of the edges, the weakest, and grow as many more.
     """

@@ -17,11 +17,12 @@ class RiglOptions(SparseOptions):
     """Options of RigL.
 
     Attributes:
-        density: of the network.
-        start: how the edges of the start are chosen: "erk" (the paper), "uniform", "er" or "phew".
-        share: of the edges of every link that are given up at first; it falls to 0 along half a cosine.
-        every: epochs between two exchanges; the paper has 100 steps.
-        until: share of the epochs after which there are no more.
+        density: density of the network, which stays.
+        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
+            fewer in large links) or "uniform" (at random); the paper has "erk".
+        share: share of the edges of every link that are exchanged at first; it falls to 0 along half a cosine.
+        every: epochs from one exchange to the next; the paper has 100 steps.
+        until: share of the epochs after which there are no more exchanges.
     """
 
     density: float = 0.1

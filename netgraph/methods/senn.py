@@ -37,33 +37,37 @@ class SennOptions:
     """Options of SENN.
 
     Attributes:
-        widths: hidden layers at which growth starts, as in "8,8"; "" is a linear start. With `maps`, maps of 3x3
-            convolutions, stages with a pool after each separated by "/", as in "8,8/16,16".
+        widths: hidden layers at which growth starts, as in "8,8"; an empty text is a linear start. With `maps`, maps of
+            3x3 convolutions, stages with a pool after each separated by "/", as in "8,8/16,16".
         maps: start with convolutions, which needs images.
         batch_norm: whether convolutions are followed by batch norm.
-        activation: of the hidden layers, those to come included.
-        tau: an addition must raise the score of the layers that it feeds by more than this share,
-        alpha: and by more than this share of the mean |dL/dy|^2.
-        significance: and so many times what chance gives, which keeps networks from growing into the noise of few
-            samples; 0, as in the paper, is no limit.
-        layer_cost: by what the score of a layer is divided: how many vertices it must be worth.
-        cooldown: epochs from one look to the next; each goes on until nothing passes.
-        first: epochs before the first look; 0 is `cooldown`.
-        layer_cooldown: looks from one new layer to the next.
-        width: add vertices to hidden layers.
-        depth: add layers.
-        score_samples: training samples over which scores are taken.
-        tangent: for what additions the output gradients are taken without what a step along the natural gradient
-            takes away: "depth", "all" or "none".
-        judge: whether a place is judged by what the best proposal is worth on samples on which it was not searched for,
-            by the scores of all chains, pooled as in the paper, or by the best.
-        sampler, chains, steps, work, temperature: of the search, see `netgraph.criteria.SearchOptions`; 0 stands for
-            its default. The paper has "mala" with `judge="pooled"` and `significance=0`.
+        activation: activation of the hidden layers, those to come included, such as "rational", "relu" or "gelu".
+        tau: an addition must raise the score of the layers that it feeds by more than this share.
+        alpha: an addition must raise that score by more than this share of the mean |dL/dy|^2, too.
+        significance: an addition must raise that score by more than this many times what chance gives, too, which keeps
+            networks from growing into the noise of few samples; 0, as in the paper, is no limit.
+        layer_cost: number of vertices that a new layer must be worth: by this its score is divided.
+        cooldown: epochs from one look for additions to the next; a look goes on until nothing passes.
+        first: epochs before the first look; 0 stands for `cooldown`.
+        layer_cooldown: number of looks from one new layer to the next.
+        width: whether vertices are added to hidden layers.
+        depth: whether layers are added.
+        score_samples: number of training samples over which scores are taken.
+        tangent: additions for which output gradients are taken without what a step along the natural gradient takes
+            away: new layers ("depth"), "all" or "none".
+        judge: how a place is judged: by what the best proposal is worth on samples on which it was not searched for
+            ("fresh"), by the scores of all chains, as in the paper ("pooled"), or by the largest of them ("best").
+        sampler: how proposals are searched for: "ascent", or "mala", which the paper has with judge=pooled and
+            significance=0 (see `netgraph.criteria.SearchOptions`).
+        chains: number of searches at a time; 0 stands for the default of `netgraph.criteria.SearchOptions`.
+        steps: steps of each search; 0 lets `work` decide.
+        work: multiplications after which a search should end; larger is slower and finds more.
+        temperature: temperature of "mala" and of the pooled score.
         max_width: most vertices of a layer; 0 is no limit.
         max_layers: most hidden layers; 0 is no limit.
-        max_edges: do not grow beyond so many edges; 0 is no limit.
+        max_edges: most edges that growth may reach; 0 is no limit.
         max_inputs: no layer is inserted after one with more vertices: it would hold a matrix of this size squared.
-        at_once: most additions of a look; 0 is no limit.
+        at_once: most additions of one look; 0 is no limit.
         until: share of the epochs after which growth is over.
         prune: vertices go when that costs less than this share of the score of every layer that reads them; 0 keeps
             all.

@@ -25,10 +25,10 @@ class SparseOptions:
     Densities are of the links that may be sparse: all but those into the output, which stay dense unless `head` is set.
 
     Attributes:
-        model: "mlp", dense layers; "vgg", stages of 3x3 convolutions with batch norm, a pool after each;
-            "resnet20", the residual network for CIFAR; "auto" is vgg for images and mlp for other data.
-        widths: of the network: hidden layers, as in "300,100"; maps, stages separated by "/", as in "8,8/16,16"; maps
-            of the first stage of resnet20. By default 300,100 or 16/32/64 or 16.
+        model: kind of network: "mlp", dense layers; "vgg", stages of 3x3 convolutions with batch norm, a pool after
+            each; "resnet20", the residual network for CIFAR; "auto" is vgg for images and mlp for other data.
+        widths: widths of the network: hidden layers, as in "300,100"; maps, stages separated by "/", as in "8,8/16,16";
+            maps of the first stage of resnet20. An empty text stands for 300,100 or 16/32/64 or 16.
         head: whether links into output layers are sparse as well.
     """
 

@@ -17,11 +17,13 @@ class SetOptions(SparseOptions):
     """Options of SET.
 
     Attributes:
-        density: of the network; the paper sets it by the number of edges of every link, 20 (sources + targets).
-        start: how the edges of the start are chosen: "er" (the paper), "erk", "uniform" or "phew".
-        share: of the positive and of the negative weights of every link that are given up.
-        every: epochs between two exchanges.
-        until: share of the epochs after which there are no more.
+        density: density of the network, which stays; the paper sets it by the number of edges of every link, 20
+            (sources + targets).
+        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
+            fewer in large links) or "uniform" (at random); the paper has "er".
+        share: share of the positive and of the negative weights of every link that are exchanged.
+        every: epochs from one exchange to the next.
+        until: share of the epochs after which there are no more exchanges.
     """
 
     density: float = 0.1

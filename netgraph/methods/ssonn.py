@@ -31,39 +31,46 @@ class SsonnOptions:
     """Options of SSONN. The defaults are those of the benchmarks in the README, not those of the paper.
 
     Attributes:
-        criterion: which edges are important: "g_abs", "g_var", or the ablations "reversed", "l1", "l2", "random".
-        select: "absolute" (the text: score above `amount`), "minmax" (the published numbers: above `amount`
-            after scaling each link to [0, 1]), "quantile" (the best share `amount`), "top-k" (the best `amount`)
-            or "all" (as many of the best as `peak_edges` leaves room for).
-        amount: threshold, share or number, as `select` says.
-        scale: order edges by scores as they are ("none"), scaled to [0, 1] in each "link", or into each "target"
-            vertex, so that every class has its important edges.
-        spread: take the best edge of every source vertex first, then the second best of each, and so on (true), or
-            the best edges wherever they are (false, the paper).
-        limit: at most so many edges in one expansion; 0 is no limit.
-        cross: "selected" joins all selected parents and children with all new vertices, "none" does not.
+        criterion: importance of an edge: "g_abs" (mean |gradient|), "g_var" (variance of the gradient), or the
+            ablations "reversed", "l1", "l2" and "random".
+        select: which edges an expansion splits: "absolute" (the text: score above `amount`), "minmax" (the published
+            numbers: above `amount` after scaling each link to [0, 1]), "quantile" (the best share `amount`), "top-k"
+            (the best `amount`) or "all" (as many of the best as `peak_edges` leaves room for).
+        amount: threshold, share or number of edges, as `select` says; "all" does not read it.
+        scale: how scores of different links are compared: as they are ("none"), scaled to [0, 1] in each "link", or
+            into each "target" vertex, so that every class has its important edges.
+        spread: true takes the best edge of every source vertex first, then the second best of each, and so on; false
+            takes the best edges wherever they are (the paper).
+        limit: most edges that one expansion splits; 0 is no limit.
+        cross: edges beside the replacement of a split edge: "selected" joins all selected parents and children with
+            all new vertices, "none" adds none.
         epsilon: crossing weights are drawn from U(0, epsilon); the paper has 1e-8, 0 is exact.
-        max_crossing, max_vertices: no expansion makes more crossing edges, or vertices, than this.
-        signed: how to split on inputs that may be negative: "pair", exactly, or "refuse".
-        scope: "all" (recursion into sublayers) or "output" (only edges into the output, as the published code).
-        expansions: how many expansions at most; 0 is no limit.
-        peak_edges: never grow beyond so many edges; 0 stands for five times `final_edges`.
-        share: an expansion that is not the last fills this share of the room below the peak.
+        max_crossing: most crossing edges of one expansion.
+        max_vertices: most new vertices of one expansion.
+        signed: how to split on inputs that may be negative: by a "pair" of vertices, exactly, or not at all ("refuse").
+        scope: which edges may be split: "all" (recursion into sublayers) or those into the "output" only, as in the
+            published code.
+        expansions: most expansions of the run; 0 is no limit.
+        peak_edges: most edges that growth may reach; 0 stands for five times `final_edges`.
+        share: an expansion that is not the last fills this share of the room below `peak_edges`.
         grow_until: share of the epochs after which no expansion starts.
-        plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below it,
-        window: number of changes in that mean,
-        spacing: and at least so many epochs have passed since the last one.
-        start_by: the first expansion comes at the latest after this share of the epochs.
-        prune: "budget" (gradually back to `final_edges`), "below" (the paper: low scores some epochs
-            after an expansion), or "none".
+        plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below this.
+        window: number of changes of the validation loss in the mean that `plateau` limits.
+        spacing: least number of epochs from one expansion to the next.
+        start_by: the first expansion comes at the latest after this share of the epochs, plateau or not.
+        prune: how growth is followed by pruning: "budget" (gradually back to `final_edges`), "below" (the paper: low
+            scores some epochs after an expansion), or "none".
         prune_criterion: by what to prune: a gradient criterion, "l1" (magnitude), or "auto": the gradient (the paper)
             when pruning below a score, magnitude when pruning to a budget.
-        final_edges: edges to end with when pruning to a budget; 0 stands for 4.5 times those of the start.
-        prune_start, prune_end: shares of the epochs between which to prune to the budget.
-        prune_threshold, prune_delay, prune_duration: score, and epochs, of pruning below a score.
+        final_edges: edges to end with when `prune` is "budget"; 0 stands for 4.5 times those of the start.
+        prune_start: share of the epochs after which pruning to the budget starts.
+        prune_end: share of the epochs after which pruning to the budget has reached it.
+        prune_threshold: edges with a score up to this go when `prune` is "below".
+        prune_delay: epochs from an expansion to the first step of pruning when `prune` is "below".
+        prune_duration: number of steps of that pruning, one after each epoch, when `prune` is "below".
         prune_scaled: `prune_threshold` is of scores that are scaled to [0, 1] in each link (true, the published
             numbers), or of scores as they are (false, the text of the paper).
-        prune_scope: "added" spares the edges of the linear start, "all" does not.
+        prune_scope: which edges may be pruned: "added" spares the edges of the linear start, "all" does not.
     """
 
     criterion: str = "g_abs"

@@ -44,7 +44,7 @@ class SplitEdges(Rule):
     by construction.
 
     Attributes:
-        activation: of the new vertices: relu, leaky_relu, prelu, gelu, silu or softplus.
+        activation: activation of the new vertices: relu, leaky_relu, prelu, gelu, silu or softplus.
         slope: negative slope of leaky_relu, not -1; other activations have none.
         cross: "selected" joins every parent of the group to every new vertex, and every new vertex to
             every child, as the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path

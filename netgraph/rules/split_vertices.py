@@ -27,7 +27,7 @@ class SplitVertices(Rule):
     those that identity wires touch, whose weight 1 cannot be shared out.
 
     Attributes:
-        parts: how many vertices each one becomes.
+        parts: number of vertices that each one becomes.
         noise: a copy gets up to this part less than its equal share of a weight, at random, and the vertex itself
             gets the rest; without it training changes vertex and copy alike. From 0 to 1.
         max_edges: refuse a rewrite that would leave more edges than this at the split vertices.

@@ -50,7 +50,7 @@ class WidenLayer(Rule):
     with identity wires, whose weight 1 cannot be shared out.
 
     Attributes:
-        count: vertices to add to each layer, and to those that are tied to it.
+        count: vertices to add to each layer, and to the layers that are tied to it.
         init: "outgoing zero", "incoming zero" or "duplicate".
         noise: a copy gets up to this part less than its equal share of a weight, at random, and its vertex gets the
             rest; without it training changes vertex and copy alike. From 0 to 1.

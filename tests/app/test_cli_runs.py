@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import pytest
 from grow_runs import entries, grow, refused, snapshot
@@ -160,13 +161,13 @@ def test_methods_lists_every_option_with_its_default(call):
     from dataclasses import fields
 
     from compilers.training import TrainSettings
+    from netgraph.app.option_texts import as_typed
     from netgraph.methods import SsonnOptions
 
-    code, out, _err = call("methods")
+    code, out, _err = call("methods", "ssonn")
     assert code == 0
     for field in (*fields(SsonnOptions), *fields(TrainSettings)):
-        assert field.name in out
-        assert str(field.default) in out
+        assert re.search(rf"\b{field.name} \([^()]*; default {re.escape(as_typed(field.default))}\)", out)
 
 
 def test_data_lists_the_bundled_sets(call):

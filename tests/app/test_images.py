@@ -71,7 +71,7 @@ def test_settings_of_a_method_are_listed(maps, monkeypatch, call):
     import netgraph.methods
 
     monkeypatch.setattr(netgraph.methods, "METHODS", registry.METHODS)
-    assert "With maps: epochs 2, weight_decay 0.25." in call("methods")[1]
+    assert "With maps: epochs 2, weight_decay 0.25." in call("methods", "maps")[1]
 
 
 def test_colour_images_are_fed_flat_in_the_order_of_the_file(tmp_path):
