@@ -18,7 +18,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
+.PHONY: grow test test-machines test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,12 @@ grow: $(INSTALLED)
 # Compiled code is kept, so that the programs which tests start do not compile it again.
 test: $(INSTALLED)
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# The suite as other machines run it: kernels of other processors, 1 and 4 threads, SIGINT ignored, random order; one run of
+# the whole suite for each setting, then a table. `make test-machines WITH="zen nehalem tests/proof -x"` names settings, and
+# the rest goes to pytest; `python -m benchmarks.machines --help` lists them.
+test-machines: $(INSTALLED)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m benchmarks.machines $(WITH)
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties

@@ -95,8 +95,12 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_the_study() -> None:
-    """A job has nothing to say about Ctrl-C, which reaches every process, and ends when its study is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A job has nothing to say about Ctrl-C, which reaches every process, and ends when its study is killed.
+
+    A study in the background, which the shell has made ignore Ctrl-C, has jobs that ignore it too.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_after_parent, daemon=True).start()
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from ctrl_c import sigint
 
 import compilers.training.loop as loop
 from netgraph.analysis import admissible_edges, forward_flops, sparse_links
@@ -258,7 +259,8 @@ def test_an_interrupted_study_keeps_what_is_done(tmp_path, monkeypatch, call):
         yield Outcome(job=jobs[1])
 
     monkeypatch.setattr(study_pool, "finished", finished)
-    code, _out, err = call(*arguments(out))
+    with sigint(signal.default_int_handler):
+        code, _out, err = call(*arguments(out))
     assert code == 130
     assert "goes on from there" in err
     assert len((out / "runs.jsonl").read_text().splitlines()) == 1
@@ -283,6 +285,17 @@ def test_a_process_that_is_killed_is_told(tmp_path, monkeypatch, call):
     code, _out, err = call(*arguments(tmp_path / "study"))
     assert code == 2
     assert "want of memory" in err
+
+
+@pytest.mark.parametrize(
+    ("of_the_study", "of_the_job"),
+    [(signal.default_int_handler, signal.SIG_DFL), (signal.SIG_IGN, signal.SIG_IGN)],
+    ids=["foreground", "background"],
+)
+def test_jobs_end_by_ctrl_c_unless_their_study_ignores_it(of_the_study, of_the_job):
+    with sigint(of_the_study):
+        study_pool._end_with_the_study()
+        assert signal.getsignal(signal.SIGINT) == of_the_job
 
 
 STUDY_OF_SLEEP = """

@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+from ctrl_c import listen
 from grow_runs import refused
 from html_pages import Page
 from named_runs import HARMLESS, HOSTILE, named_run
@@ -257,7 +258,7 @@ def test_the_command_prints_its_address_and_ends_by_ctrl_c(finished):
         [sys.executable, "-m", "netgraph.app.cli", "watch", str(finished)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=listen,
     )  # fmt: skip
     try:
         line = process.stdout.readline()

@@ -2,10 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from ctrl_c import listen
 
 GROWING = {
     "plateau": 10, "window": 1, "spacing": 1, "select": "top-k", "amount": 6, "scale": "none", "spread": "false",
@@ -37,8 +38,7 @@ def start_process(arguments, cwd):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A test run in the background ignores SIGINT, and its children would inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=listen,
     )
 
 

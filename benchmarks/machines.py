@@ -1,0 +1,224 @@
+"""Run the test suite as other machines run it: other kernels of linear algebra, threads, signals, orders.
+
+python -m benchmarks.machines                          every setting, one after the other, the whole suite each time
+python -m benchmarks.machines haswell zen tests/proof  two settings, some tests
+python -m benchmarks.machines random -n 0 --random-order-seed=7
+
+A setting is stated by environment variables that BLAS, NumPy and torch read as they start. They pick kernels that add
+in another order, so results differ in the last digits: no test may depend on these. Variables of other settings are
+taken out of the environment first. A setting without effect on this machine (no such processor, another BLAS) is
+skipped, and the table says so. Ends with 1 when a test failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+AS_MAKE_TEST = ("-n", "2", "--dist", "worksteal")
+"""How pytest runs unless the arguments have a -n of their own."""
+
+PROBE = """
+import json, numpy, scipy.linalg, torch
+from threadpoolctl import threadpool_info
+numpy.linalg.svd(numpy.ones((64, 64)) @ numpy.eye(64))
+torch.ones(64, 64) @ torch.eye(64)
+blas = sorted({x["architecture"] for x in threadpool_info() if "architecture" in x})
+numpy_kernels = numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+print(json.dumps([blas, numpy_kernels, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]))
+"""
+"""What BLAS, NumPy and torch choose under a setting, after a first product, which a wrong choice does not survive."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one machine differs from this one.
+
+    Attributes:
+        name: for the command line.
+        means: in words.
+        variables: of the environment.
+        options: of pytest.
+        ignores_interrupts: whether SIGINT and SIGQUIT are ignored and nothing can be read, as a shell starts jobs in
+            the background.
+        visible: whether what is chosen by the libraries must change with the setting; else it is skipped.
+    """
+
+    name: str
+    means: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    ignores_interrupts: bool = False
+    visible: bool = False
+
+
+WITHOUT_AVX512 = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    # NumPy warns of names that it does not know, or that the processor has not.
+    "NPY_DISABLE_CPU_FEATURES": " ".join(
+        name
+        for name in np.show_config(mode="dicts")["SIMD Extensions"].get("found", ())
+        if name.startswith(("AVX512", "X86_V4"))
+    ),
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
+"""Every library as on a processor of before 2017."""
+
+SETTINGS = (
+    *(
+        Setting(core.lower(), f"BLAS as on {core}", {"OPENBLAS_CORETYPE": core}, visible=True)
+        for core in ("Haswell", "SkylakeX", "Zen", "Nehalem")
+    ),
+    Setting("torch-default", "torch without vector units", {"ATEN_CPU_CAPABILITY": "default"}, visible=True),
+    Setting("torch-avx2", "torch with AVX2", {"ATEN_CPU_CAPABILITY": "avx2"}, visible=True),
+    Setting("no-avx512", "all libraries with AVX2", WITHOUT_AVX512, visible=True),
+    Setting("threads-1", "1 thread", {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}),
+    Setting("threads-4", "4 threads", {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}),
+    Setting("background", "started in the background, SIGINT ignored", ignores_interrupts=True),
+    Setting("random", "tests in random order", options=("--random-order",)),
+)
+VARIED = {name for setting in SETTINGS for name in setting.variables}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the suite came to; `note` says why there is none, or what the libraries chose."""
+
+    setting: Setting
+    passed: int = 0
+    failed: tuple[str, ...] = ()
+    skipped: int = 0
+    seconds: float = 0.0
+    note: str = ""
+    ended_badly: bool = False
+
+
+def environment(setting: Setting) -> dict[str, str]:
+    """The variables of this process, without those of other settings; one thread, as `make test` has."""
+    kept = {name: value for name, value in os.environ.items() if name not in VARIED}
+    return {**kept, "OMP_NUM_THREADS": "1", **setting.variables}
+
+
+def choices(setting: Setting) -> list[Any] | None:
+    """What BLAS, NumPy and torch choose under a setting; None when they do not survive it."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], env=environment(setting), capture_output=True, text=True, check=False
+    )
+    return None if done.returncode else list(json.loads(done.stdout))
+
+
+def run(setting: Setting, arguments: Sequence[str]) -> Outcome:
+    """Run pytest under a setting."""
+    chosen = choices(setting)
+    if chosen is None:
+        return Outcome(setting, note="skipped: this processor cannot")
+    if setting.visible and chosen == choices(Setting("", "")) and not _is_default(setting, chosen):
+        return Outcome(setting, note="skipped: no effect on this machine")
+    blas, _, torch_kernels, threads = chosen
+    note = f"{' '.join(blas) or 'no OpenBLAS'}, {torch_kernels}, threads: {threads}"
+    options = list(setting.options)
+    if "--random-order" in options:  # stated, so that the order can be had again
+        drawn = f"--random-order-seed={random.randrange(10**6)}"
+        given = [a for a in arguments if a.startswith("--random-order-seed=")]
+        options.append(drawn)
+        note += f", {(given or [drawn])[-1]}"
+    if not any(a.startswith(("-n", "--numprocesses")) for a in arguments):
+        options += AS_MAKE_TEST
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment(setting),
+            stdin=subprocess.DEVNULL if setting.ignores_interrupts else None,
+            preexec_fn=_ignore_interrupts if setting.ignores_interrupts else None,
+            check=False,
+        )
+        seconds = time.monotonic() - began
+        cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
+    failed = tuple(_name(c) for c in cases if c.find("failure") is not None or c.find("error") is not None)
+    skipped = sum(c.find("skipped") is not None for c in cases)
+    if not cases or (done.returncode and not failed):
+        note = f"pytest ended with {done.returncode}; {note}"
+    return Outcome(
+        setting, len(cases) - len(failed) - skipped, failed, skipped, seconds, note, bool(done.returncode)
+    )  # fmt: skip
+
+
+def _is_default(setting: Setting, chosen: list[Any]) -> bool:
+    """Whether this machine is the one that the setting names, so that nothing needs to change."""
+    core = setting.variables.get("OPENBLAS_CORETYPE")
+    return set(setting.variables) == {"OPENBLAS_CORETYPE"} and [x.lower() for x in chosen[0]] == [str(core).lower()]
+
+
+def _ignore_interrupts() -> None:
+    for name in ("SIGINT", "SIGQUIT"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _name(case: ElementTree.Element) -> str:
+    """A test as pytest takes it."""
+    module, name = case.get("classname", ""), case.get("name", "")
+    return f"{module.replace('.', '/')}.py::{name}" if module else f"{name.replace('.', '/')}.py"
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """One row for each setting."""
+    made = Table("setting", "passed", "failed", "skipped", "seconds", "what the libraries chose")
+    for o in outcomes:
+        numbers = ("", "", "", "") if o.note.startswith("skipped") else (
+            str(o.passed), str(len(o.failed)), str(o.skipped), f"{o.seconds:.0f}"
+        )  # fmt: skip
+        made.add_row(o.setting.name, *numbers, o.note)
+    return made
+
+
+def split(arguments: Sequence[str]) -> tuple[list[Setting], list[str]]:
+    """Settings by name, and what is left, for pytest; all settings where none is named."""
+    known = {setting.name: setting for setting in SETTINGS}
+    named = [known[a] for a in arguments if a in known]
+    return named or list(SETTINGS), [a for a in arguments if a not in known and a != "--"]
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__, "Settings:", *(f"  {s.name:14} {s.means}" for s in SETTINGS), sep="\n")
+        return
+    settings, arguments = split(sys.argv[1:])
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    outcomes: list[Outcome] = []
+    try:
+        for setting in settings:
+            console.rule(f"{setting.name}: {setting.means}")
+            outcomes.append(run(setting, arguments))
+    finally:  # also of what was done before an interrupt
+        console.print(table(outcomes))
+        for o in outcomes:
+            for name in o.failed:
+                console.print(f"{o.setting.name}: {name}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(any(o.failed or o.ended_badly for o in outcomes))
+
+
+if __name__ == "__main__":
+    main()
