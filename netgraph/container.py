@@ -14,7 +14,7 @@ import numpy as np
 from netgraph.errors import FileFormatError
 from netgraph.files import write_atomically
 from netgraph.graph.columns import Array, digest
-from netgraph.json_values import PLAIN, Items, Record, Shape, ShapeError, Table, Text, Whole, parse_json
+from netgraph.json_values import PLAIN, Entries, Items, Record, Shape, ShapeError, Text, Whole, parse_json
 from netgraph.markup import printable, shortened
 from netgraph.reading import read_file
 
@@ -34,7 +34,7 @@ _DTYPES = {
 }  # fmt: skip
 
 _HEADER = Record(
-    {_METADATA: Table(Text())},
+    {_METADATA: Entries(Text())},
     optional=frozenset([_METADATA]),
     others=Record(
         {

@@ -1,14 +1,11 @@
-"""Writing files so that a crash or a full disk never leaves half of one, and checking what was read from one."""
+"""Writing files so that a crash or a full disk never leaves half of one."""
 
 from __future__ import annotations
 
 import errno
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -65,23 +62,3 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "Mapping": (Mapping,)}
-
-
-def check_kinds(record: Any) -> None:
-    """Hold the values of a dataclass, read from a file, against what its fields say.
-
-    Raises:
-        TypeError: naming the first field that says text, number or mapping and holds something else.
-    """
-    for field in fields(record):
-        kind, _, other = str(field.type).partition(" | ")
-        value, known = getattr(record, field.name), _KINDS.get(kind.partition("[")[0])
-        if known is None or (value is None and other == "None"):
-            continue
-        inner = value.values() if kind == "Mapping[str, float]" and isinstance(value, Mapping) else ()
-        right = isinstance(value, known) and all(isinstance(v, int | float) for v in inner)
-        if not right or isinstance(value, bool):
-            raise TypeError(f"{field.name} is {value!r}")

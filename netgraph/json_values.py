@@ -8,7 +8,6 @@ import os
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
 from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from netgraph.errors import FileFormatError
@@ -32,6 +31,11 @@ class ShapeError(ValueError):
         shown = "missing" if value is MISSING else shortened(printable(_text(value)), _LONGEST_SHOWN)
         self.words = f"is {shown}, expected {expected}" if expected else f"is {shown}"
         super().__init__(value, expected)
+
+    def at(self, key: str | int) -> ShapeError:
+        """The same error, of a value that stands in another under this key."""
+        self.place.append(key)
+        return self
 
     def __str__(self) -> str:
         path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in reversed(self.place))
@@ -81,18 +85,25 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that a float can hold; infinite and undefined ones, or their names, only if `finite` is not asked."""
+    """A number that a float can hold.
+
+    Attributes:
+        finite: whether it has to be finite.
+        low: the least that it may be.
+        words: whether "inf", "-inf" and "nan" may stand for numbers for which JSON has no word.
+    """
 
     finite: bool = True
+    low: float = -math.inf
+    words: bool = False
 
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape."""
-        if type(value) is float:
-            if not self.finite or math.isfinite(value):
-                return
-        elif (type(value) is int and abs(value) < 2**1023) or (not self.finite and value in ("inf", "-inf", "nan")):
-            return
-        raise ShapeError(value, "a finite number" if self.finite else "a number")
+        given = float(value) if self.words and value in ("inf", "-inf", "nan") else value
+        known = type(given) is float or (type(given) is int and abs(given) < 2**1023)
+        if not known or (self.finite and not math.isfinite(given)) or given < self.low:
+            least = f" of at least {self.low:g}" if self.low > -math.inf else ""
+            raise ShapeError(value, f"a{' finite' if self.finite else ''} number{least}")
 
 
 @dataclass(frozen=True)
@@ -134,8 +145,7 @@ class Items:
             for place, item in enumerate(value):  # noqa: B007 (the place is named when one is wrong)
                 check(item)
         except ShapeError as error:
-            error.place.append(place)
-            raise
+            raise error.at(place) from None
 
 
 @dataclass(frozen=True)
@@ -153,12 +163,11 @@ class Row:
             for place, (shape, item) in enumerate(zip(self.shapes, value, strict=True)):  # noqa: B007
                 shape.check(item)
         except ShapeError as error:
-            error.place.append(place)
-            raise
+            raise error.at(place) from None
 
 
 @dataclass(frozen=True)
-class Table:
+class Entries:
     """An object whose values all have one shape, under any names."""
 
     shape: Shape
@@ -173,8 +182,7 @@ class Table:
                 names.check(key)
                 self.shape.check(item)
         except ShapeError as error:
-            error.place.append(key)
-            raise
+            raise error.at(key) from None
 
 
 @dataclass(frozen=True)
@@ -208,8 +216,7 @@ class Record:
                         raise ShapeError(value[key], "nothing of this name")
                     self.others.check(value[key])
         except ShapeError as error:
-            error.place.append(key)
-            raise
+            raise error.at(key) from None
 
 
 @dataclass(frozen=True)
@@ -230,14 +237,18 @@ class Plain:
 PLAIN = Plain()
 
 
-@cache
+def record_of(kind: Any) -> Record:
+    """The shape of a dataclass; fields with defaults may be missing."""
+    hints = get_type_hints(kind)
+    own = [field for field in fields(kind) if field.init]
+    optional = {f.name for f in own if f.default is not MISSING or f.default_factory is not MISSING}
+    return Record({f.name: shape_of(hints[f.name]) for f in own}, frozenset(optional))
+
+
 def shape_of(kind: Any) -> Shape:
-    """The shape of a type: of a dataclass, whose fields with defaults may be missing, or of the type of a field."""
+    """The shape of a type: of a dataclass, as `record_of`, or of the type of a field."""
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        own = [field for field in fields(kind) if field.init]
-        optional = {f.name for f in own if f.default is not MISSING or f.default_factory is not MISSING}
-        return Record({f.name: shape_of(hints[f.name]) for f in own}, frozenset(optional))
+        return record_of(kind)
     simple: dict[Any, Shape] = {
         str: Text(), int: Whole(-(2**63)), float: Number(), bool: Flag(), Any: PLAIN, object: PLAIN, dict: PLAIN,
         list: PLAIN, tuple: PLAIN,
@@ -252,7 +263,7 @@ def shape_of(kind: Any) -> Shape:
     if origin is tuple and inner[-1] is not Ellipsis:
         return Row(tuple(map(shape_of, inner)))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return Table(shape_of(inner[1]))
+        return Entries(shape_of(inner[1]))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Sequence):
         return Items(shape_of(inner[0]))
     raise TypeError(f"{kind} has no shape in JSON")
@@ -287,7 +298,7 @@ def parse_json(data: bytes, shape: Shape, where: str, most: int = MOST_BYTES) ->
     except json.JSONDecodeError as error:
         raise FileFormatError(f"{where} is damaged: no JSON at character {error.pos} ({error.msg}).") from None
     except ShapeError as error:
-        raise FileFormatError(f"{where} is damaged, or of another version: {error}.") from None
+        raise FileFormatError(f"{where} is damaged, or of another version of netgraph: {error}.") from None
     except ValueError as error:
         raise FileFormatError(f"{where} is damaged: {error}.") from None
     return value

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -20,8 +19,9 @@ from compilers.kernels.csr import NativeProduct, SparseRows
 from compilers.kernels.tiles import by_position, from_positions
 from compilers.kernels.torch_sparse import TorchSparseProduct, available
 from compilers.lowering.costs import CostTable
-from netgraph.errors import CompileError
+from netgraph.errors import CompileError, FileFormatError
 from netgraph.files import write_atomically
+from netgraph.json_values import Number, Record, read_json
 
 BATCH = 128
 WIDTH, DENSITY = 768, 0.05
@@ -65,17 +65,14 @@ def tuned_costs(device: torch.device | str = "cpu") -> CostTable:
     """
     path = costs_file(device)
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = {field.name for field in fields(CostTable)}
-        if set(values) != known or not all(isinstance(v, int | float) and v > 0 for v in values.values()):
-            raise ValueError("it does not have the numbers of this version")
+        values = read_json(path, Record(dict.fromkeys((field.name for field in fields(CostTable)), Number(low=1e-9))))
         return CostTable(**values)
     except FileNotFoundError:
         raise CompileError(
             f"No costs of a {torch.device(device).type} were measured on this machine; run `netgraph tune`."
         ) from None
-    except (ValueError, TypeError) as error:
-        raise CompileError(f"{path} is not a table of costs ({error}); run `netgraph tune` again.") from None
+    except FileFormatError as error:
+        raise CompileError(f"{error} It is not a table of costs of this version; run `netgraph tune` again.") from None
 
 
 class _Bench:

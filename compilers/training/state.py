@@ -30,7 +30,7 @@ from compilers.training.settings import TrainSettings
 from netgraph.container import read_container, write_container
 from netgraph.errors import DivergenceError, FileFormatError, NetgraphError, TrainingError
 from netgraph.graph import Graph
-from netgraph.json_values import Flag, Items, Maybe, Number, Record, Row, Table, Text, Whole, shape_of
+from netgraph.json_values import Entries, Flag, Items, Maybe, Number, Record, Row, Text, Whole, shape_of
 from netgraph.methods import Action
 from netgraph.schedules import Phase
 from netgraph.serialize import STRUCTURE, from_columns, to_columns
@@ -55,7 +55,7 @@ _STRUCTURE = Record(
             {
                 "dtype": Text(tuple(DTYPES)),
                 "costs": shape_of(CostTable),
-                "kernels": Table(Text()),
+                "kernels": Entries(Text()),
                 "choices": Items(Row((Text(), Text(), Flag(), Text(), Flag(), Whole()))),
                 "plan": Text(),
             }
@@ -66,7 +66,7 @@ _STRUCTURE = Record(
         "elapsed": Number(),
         "rewriting": Number(),
         "phase": Record({"start": Whole(), "epochs": Maybe(Whole(1)), "curve": Maybe(Text())}),
-        "costs": Table(Number()),
+        "costs": Entries(Number()),
         "optimizer": Text(),
     }
 )

@@ -16,6 +16,7 @@ from netgraph.app.prepare import Plan, prepare_again
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import score
+from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, OptionError
 from netgraph.graph import Graph, Init, reinitialised
 
@@ -153,7 +154,7 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
         raise OptionError(
             f"{os.fspath(run.path)!r} holds a comparison already ({there[0]}); read it, or replace it by --overwrite."
         )
-    config, final = run.config, run.graph
+    config, final = run.whole_config, run.graph
     grown = _grown(run, config)
     plan = prepare_again(config)
     if plan.config["fingerprint"] != config["fingerprint"]:
@@ -202,32 +203,32 @@ def drawn_by(first: Graph, seed: int) -> tuple[Init, bool]:
 
 def _grown(run: RunDirectory, config: Mapping[str, Any]) -> Trained:
     """What the run wrote of itself."""
-    summary, metrics = run.read_summary(), run.read_metrics()
-    if summary is None and run.undone_checkpoint.is_file():
+    values, metrics = run.read_summary(), run.read_metrics()
+    if values is None and run.undone_checkpoint.is_file():
         raise OptionError(
             f"Rewrites of the run in {os.fspath(run.path)!r} were undone, so it has no final network to compare with; "
             "make the run again with another --out."
         )
-    if summary is None:
+    if values is None:
         raise OptionError(
             f"The run in {os.fspath(run.path)!r} has no summary.json: it has not ended. Finish it by "
             "`netgraph grow ... --resume`, or compare another run."
         )
-    try:
-        return Trained(
-            test=summary[f"test_{summary['metric']}"],
-            edges=summary["edges"],
-            epochs=summary["epochs"],
-            seconds=sum(entry["seconds"] for entry in metrics) + summary["seconds_rewriting"],
-            flops=summary["flops"],
-            hardware=config["machine"],
-            stopped=summary["stopped"],
-        )
-    except KeyError as error:
+    summary = RunSummary.from_json(values, run.path / "summary.json")
+    if any("seconds" not in entry for entry in metrics):
         raise DataError(
-            f"The results in {os.fspath(run.path)!r} lack {error}: another version of netgraph wrote them. "
-            "Make the run again."
-        ) from error
+            f"The metrics in {os.fspath(run.path)!r} lack the seconds of an epoch: they are damaged, or another "
+            "version of netgraph wrote them. Make the run again."
+        )
+    return Trained(
+        test=summary.test,
+        edges=summary.edges,
+        epochs=summary.epochs,
+        seconds=sum(entry["seconds"] for entry in metrics) + summary.seconds_rewriting,
+        flops=summary.flops,
+        hardware=config["machine"],
+        stopped=summary.stopped,
+    )
 
 
 def _static(plan: Plan, first: Graph, console: Console) -> Trained:

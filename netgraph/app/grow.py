@@ -80,12 +80,12 @@ def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
         return run, state
     run = RunDirectory(directory)
     _same_run(run.config, plan.config, directory)
-    if not run.checkpoint.is_file() and run.undone_checkpoint.is_file():
+    if not run.checkpoint.exists() and run.undone_checkpoint.is_file():
         raise OptionError(
             f"Rewrites of the run in {os.fspath(directory)!r} were undone, so it has no checkpoint to go on from; "
             "start a new run with another --out."
         )
-    if run.checkpoint.is_file():
+    if run.checkpoint.exists():
         state = load_checkpoint(run.checkpoint, plan.settings, plan.data.device)
     else:  # killed before the first epoch was saved
         state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)

@@ -73,7 +73,7 @@ def replay(run: RunDirectory, console: Console) -> None:
         console.print(
             f"rewrite {entry.rewrite:<3}{graph.topology_hash}  {entry.rule}: {entry.summary}", highlight=False
         )
-    if run.graph_file.is_file() and run.graph.topology_hash != graph.topology_hash:
+    if run.graph_file.exists() and run.graph.topology_hash != graph.topology_hash:
         raise JournalError(
             f"The replayed journal ends at topology {graph.topology_hash[:8]}, but {run.graph_file.name} has "
             f"{run.graph.topology_hash[:8]}."
@@ -82,7 +82,7 @@ def replay(run: RunDirectory, console: Console) -> None:
     if Stamp.of(undone[-1]) != Stamp.of(first):
         raise JournalError("Undoing every rewrite does not lead back to the topology of the first graph.")
     count = len(run.journal)
-    ends = f"the last is that of {run.graph_file.name}" if run.graph_file.is_file() else "the run has not ended"
+    ends = f"the last is that of {run.graph_file.name}" if run.graph_file.exists() else "the run has not ended"
     console.print(f"{count} rewrites replayed and undone, every hash agrees; {ends}", highlight=False, markup=False)
 
 
@@ -97,7 +97,7 @@ def undo(run: RunDirectory, console: Console) -> None:
         OptionError: when the run has not ended.
         JournalError: when there is nothing to undo.
     """
-    if not run.graph_file.is_file():
+    if not run.graph_file.exists():
         raise OptionError(
             f"The run in {os.fspath(run.path)!r} has not ended; finish it with --resume before undoing rewrites."
         )

@@ -22,6 +22,7 @@ from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array, Graph
+from netgraph.json_values import ShapeError, shape_of
 from netgraph.methods import Method, Start, get_method
 
 
@@ -173,23 +174,29 @@ def prepare(request: GrowRequest) -> Plan:
 def prepare_again(config: Mapping[str, Any]) -> Plan:
     """What `prepare` made for a run, from its configuration; only data that have changed give another fingerprint.
 
+    Args:
+        config: as `RunDirectory.whole_config`.
+
     Raises:
         DataError: for a configuration that is damaged or of another version of netgraph.
         NetgraphError: for data that cannot be read any more.
     """
-    try:
-        request = GrowRequest(
-            **{name: config[name] for name in ("data", "method", "seed", "device", "target", "task")}, assignments={}
-        )
-        values = config["run"], config["training"], config["options"]
-        kinds: tuple[type[Any], ...] = (RunSettings, TrainSettings, get_method(request.method).options)
-        for kind, given in zip(kinds, values, strict=True):
-            kind(**given)
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"The configuration of the run cannot be used ({error}): it is damaged, or another version of netgraph "
-            "wrote it. Make the run again."
-        ) from error
+    request = GrowRequest(
+        **{name: config[name] for name in ("data", "method", "seed", "device", "target", "task")}, assignments={}
+    )
+    parts: tuple[tuple[str, type[Any]], ...] = (
+        ("run", RunSettings), ("training", TrainSettings), ("options", get_method(request.method).options),
+    )  # fmt: skip
+    for name, kind in parts:
+        try:
+            shape_of(kind).check(config[name])
+            kind(**config[name])
+        except ShapeError as error:
+            raise DataError(
+                f"The configuration of the run cannot be used ({error.at(name)}): it is damaged, or another version of "
+                "netgraph wrote it. Make the run again."
+            ) from error
+    values = config["run"], config["training"], config["options"]
     return _plan(request, *values)
 
 

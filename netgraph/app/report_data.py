@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,18 +23,12 @@ State = Literal["ended", "undone", "open"]
 MOST_MARKS = 12
 """Groups of rewrites that a curve shows side by side."""
 
-_NEEDED: dict[str, type] = {
-    "data": str, "method": str, "seed": int, "task": str, "device": str, "machine": str, "fingerprint": str,
-    "netgraph": str, "torch": str, "numpy": str, "python": str, "run": dict, "training": dict, "options": dict,
-    "epochs": int, "target": str,
-}  # fmt: skip
-
 
 def current_graph(run: RunDirectory) -> Graph:
     """The final graph of a run; for one that has not ended, that of its checkpoint, or the first."""
-    if run.graph_file.is_file():
+    if run.graph_file.exists():
         return run.graph
-    return checkpoint_graph(run.checkpoint) if run.checkpoint.is_file() else run.journal.first()
+    return checkpoint_graph(run.checkpoint) if run.checkpoint.exists() else run.journal.first()
 
 
 @dataclass(frozen=True)
@@ -101,16 +94,7 @@ class RunFacts:
             DataError: for a file that is damaged, or of an ended run has lost lines, with its name and what to do.
             OSError: when a file goes away while it is read.
         """
-        config = run.config
-        training = config.get("training")
-        known = {**config, "target": config.get("target") or ""}
-        known["epochs"] = training.get("epochs") if isinstance(training, dict) else None
-        for name, kind in _NEEDED.items():
-            if not isinstance(known.get(name), kind):
-                raise DataError(
-                    f"{os.fspath(run.path / 'config.json')!r} is damaged, or of another version: {name!r} is "
-                    f"{known.get(name)!r}. Make the run again by `netgraph grow`."
-                )
+        config = run.whole_config
         try:
             entries, first = run.journal.entries(), run.journal.first()
         except JournalError as error:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netgraph.errors import DataError, OptionError
+from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
+from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.files import append_line, write_atomically
 from netgraph.graph import Graph
+from netgraph.json_values import Shape, read_json, read_json_lines
 from netgraph.rewriting import Journal
 from netgraph.serialize import load
 
@@ -70,8 +72,13 @@ class RunDirectory:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration. Raises `DataError` when the file is damaged."""
-        return _read_object(self.path / CONFIG)
+        """The configuration, of which parts may be missing. Raises `DataError` when the file is damaged."""
+        return _read_object(self.path / CONFIG, PART_OF_CONFIG)
+
+    @property
+    def whole_config(self) -> dict[str, Any]:
+        """The configuration with all its parts. Raises `DataError` when the file is damaged, or lacks one."""
+        return _read_object(self.path / CONFIG, CONFIG_SHAPE)
 
     @property
     def journal(self) -> Journal:
@@ -101,7 +108,7 @@ class RunDirectory:
     @property
     def graph(self) -> Graph:
         """The final graph; raises `OptionError` when the run has not ended."""
-        if not self.graph_file.is_file():
+        if not self.graph_file.exists():
             raise OptionError(
                 f"The run in {os.fspath(self.path)!r} has not ended: there is no {self.graph_file.name}. "
                 "Go on with it by `netgraph grow ... --resume`."
@@ -138,8 +145,13 @@ class RunDirectory:
             DataError: naming the line that is damaged.
         """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.is_file() else []
-        return [_metrics(file, number, line) for number, line in enumerate(lines, start=1)]
+        try:
+            return read_json_lines(file, METRICS_SHAPE) if file.exists() else []
+        except FileFormatError as error:
+            raise DataError(
+                f"{error} Resuming the run writes the file anew from the checkpoint; of a run that has ended, remove "
+                "what is damaged, or make it again."
+            ) from error
 
     def check_complete(self, *, rewrites: int, epochs: int) -> None:
         """Compare what was read of a run with its results, when it has ended: a file may have lost lines.
@@ -172,29 +184,13 @@ class RunDirectory:
     def read_summary(self) -> dict[str, Any] | None:
         """Results of a run that has ended, or None. Raises `DataError` when the file is damaged."""
         file = self.path / "summary.json"
-        return _read_object(file) if file.is_file() else None
+        return _read_object(file, RESULTS_SHAPE) if file.exists() else None
 
 
-def _metrics(file: Path, number: int, line: str) -> dict[str, float]:
-    """The metrics in a line; raises `DataError` when it does not hold any."""
-    try:
-        values = json.loads(line)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict) or not all(isinstance(v, int | float) for v in values.values()):
-        raise DataError(
-            f"{os.fspath(file)!r} line {number} is damaged: {line[:80]!r} holds no metrics of an epoch. Resuming the "
-            "run writes the file anew from the checkpoint; of a run that has ended, remove the line, or make it again."
-        )
-    return values
-
-
-def _read_object(file: Path) -> dict[str, Any]:
+def _read_object(file: Path, shape: Shape) -> dict[str, Any]:
     """The JSON object that a file holds; raises `DataError` when it does not."""
     try:
-        values = json.loads(file.read_text())
-    except ValueError as error:
-        raise DataError(f"{os.fspath(file)!r} is damaged: {error}. {_REMEDY}") from error
-    if not isinstance(values, dict):
-        raise DataError(f"{os.fspath(file)!r} is damaged: it holds no JSON object. {_REMEDY}")
+        values: dict[str, Any] = read_json(file, shape)
+    except FileFormatError as error:
+        raise DataError(f"{error} {_REMEDY}") from error
     return values

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -90,6 +89,17 @@ class ClassScores:
     def score(self) -> float:
         """The accuracy, by which runs are compared."""
         return self.accuracy
+
+    def fits(self, classes: int) -> bool:
+        """Whether these can be scores of so many classes: for what was read from a file."""
+        tables = [
+            self.samples,
+            self.predicted,
+            self.recall,
+            *([self.confusion, *self.confusion] if self.confusion else []),
+        ]
+        pairs = all(len(pair) == 3 and min(pair) >= 0 and max(pair[:2]) < classes for pair in self.confused)
+        return pairs and all(len(values) == classes for values in tables)
 
     @property
     def never_predicted(self) -> list[int]:
@@ -177,8 +187,3 @@ def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], datase
 def score(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], dataset: Dataset) -> float:
     """Accuracy, or root mean squared error in the units of the targets."""
     return scores(net, data, dataset).score
-
-
-def scores_from_json(values: Mapping[str, Any], metric: str) -> Scores:
-    """The scores that `asdict` gave. Raises `KeyError` or `TypeError` for values that are none."""
-    return ClassScores(**values) if metric == "accuracy" else TargetScores(**values)

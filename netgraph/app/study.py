@@ -228,7 +228,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Outcome:
-        """What `dataclasses.asdict` gave. Raises `KeyError` or `TypeError` for anything else."""
+        """The inverse of `dataclasses.asdict`; further entries are left out."""
         return cls(
             job=Job(**values["job"]),
             points=tuple(Point(**point) for point in values["points"]),

@@ -13,11 +13,25 @@ import torch
 from netgraph.app.prepare import versions
 from netgraph.app.run_directory import CONFIG
 from netgraph.app.study import Job, Outcome, Study
-from netgraph.errors import DataError, OptionError
+from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.files import append_line, write_atomically
+from netgraph.json_values import PLAIN, Entries, Record, Text, parse_json, read_json, record_of, whole_lines
+from netgraph.reading import read_file
 
 RUNS = "runs.jsonl"
 RESULTS = ("study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
+
+_RUN = Record({**record_of(Outcome).entries, "settings": Text()})
+
+_OBJECT = Entries(PLAIN)
+
+_STUDY = Record(
+    {
+        "study": Record({"run": _OBJECT, "training": _OBJECT, "dense": _OBJECT}, others=PLAIN),
+        "methods": Entries(_OBJECT),
+    },
+    others=PLAIN,
+)
 
 
 class StudyDirectory:
@@ -60,14 +74,10 @@ class StudyDirectory:
         found = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                values = json.loads(line)
-                outcome = Outcome.from_json(values)
-                key = values["settings"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    f"Line {number} of {os.fspath(self.path / RUNS)!r} cannot be used ({error!r}): it is damaged, or "
-                    "of another version of netgraph. Remove the line, and its job is done again, or use --overwrite."
-                ) from error
+                values = parse_json(line, _RUN, f"Line {number} of {os.fspath(self.path / RUNS)!r}")
+            except FileFormatError as error:
+                raise DataError(f"{error} Remove the line, and its job is done again, or use --overwrite.") from error
+            outcome, key = Outcome.from_json(values), values["settings"]
             if outcome.job.method not in self._study.options:
                 continue
             if key != self._study.key(outcome.job.method):
@@ -91,13 +101,11 @@ class StudyDirectory:
         """The configuration that is there."""
         file = self.path / CONFIG
         try:
-            values = json.loads(file.read_text())
-        except ValueError as error:
-            raise DataError(
-                f"{os.fspath(file)!r} is damaged: {error}. Remove the directory, or choose another --out."
-            ) from error
-        if not isinstance(values, dict) or "study" not in values:
-            raise OptionError(f"{os.fspath(self.path)!r} holds a run, not a study; choose another --out.")
+            if "study" not in read_json(file, _OBJECT):
+                raise OptionError(f"{os.fspath(self.path)!r} holds a run, not a study; choose another --out.")
+            values: dict[str, Any] = read_json(file, _STUDY)
+        except FileFormatError as error:
+            raise DataError(f"{error} Remove the directory, or choose another --out.") from error
         return values
 
     def _check(self, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -105,7 +113,7 @@ class StudyDirectory:
         parts = [name for name, value in asked["study"].items() if isinstance(value, dict)]
         old, new = ({k: v for k, v in side["study"].items() if k not in parts} for side in (recorded, asked))
         pairs = [("", old, new)]
-        pairs += [(f"{name}.", recorded["study"].get(name, {}), asked["study"][name]) for name in parts]
+        pairs += [(f"{name}.", recorded["study"][name], asked["study"][name]) for name in parts]
         pairs += [
             (f"{name}.", recorded["methods"][name], options)
             for name, options in asked["methods"].items()
@@ -120,16 +128,20 @@ class StudyDirectory:
                         "--overwrite, or choose another --out."
                     )
 
-    def _lines(self) -> list[str]:
+    def _lines(self) -> list[bytes]:
         """Whole lines; one that a crash cut off is left out."""
         file = self.path / RUNS
-        return file.read_text().split("\n")[:-1] if file.is_file() else []
+        try:
+            return list(whole_lines(read_file(file))) if file.exists() else []
+        except FileFormatError as error:
+            raise DataError(str(error)) from error
 
     def _cut_off(self) -> None:
         """Remove half a line, to which the next would be appended otherwise."""
-        file = self.path / RUNS
-        if file.is_file() and not file.read_bytes().endswith(b"\n") and file.stat().st_size:
-            self.write(RUNS, "".join(line + "\n" for line in self._lines()))
+        file, lines = self.path / RUNS, self._lines()
+        whole = b"".join(line + b"\n" for line in lines)
+        if file.exists() and file.stat().st_size > len(whole):
+            write_atomically(file, whole)
 
 
 def missing(jobs: list[Job], outcomes: list[Outcome]) -> list[Job]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from rich.table import Table
 
@@ -15,11 +16,11 @@ from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_
 from netgraph.app.data import Dataset
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.score import ClassScores, Scores, scores_from_json
+from netgraph.app.score import ClassScores, Scores, TargetScores
 from netgraph.app.score_tables import Grid, score_grids
 from netgraph.app.verdicts import Verdicts, in_words, verdicts
 from netgraph.errors import DataError
-from netgraph.files import check_kinds
+from netgraph.json_values import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
 from netgraph.proof import LEVELS, Certificate
 from netgraph.proof.certificate import rounded_up
 from netgraph.viz.text import count
@@ -164,19 +165,21 @@ class RunSummary:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], file: Path) -> RunSummary:
-        """The inverse of `to_json`. Raises `DataError`, which names `file`, when something is missing."""
+        """The inverse of `to_json`. Raises `DataError`, which names `file`, when something is missing or cannot be."""
+        metric = values.get("metric")
+        names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
+        known = {names.get(key, key): value for key, value in values.items()}
+        scores: Any = ClassScores if metric == "accuracy" else TargetScores
         try:
-            metric = values["metric"]
-            names = {f"test_{metric}": "test", f"test_{metric}_start": "test_start", f"val_{metric}": "val"}
-            known = {names.get(key, key): value for key, value in values.items()}
-            known["scores"] = {name: scores_from_json(one, metric) for name, one in values.get("scores", {}).items()}
-            summary = cls(**known)
-            for record in (summary, *summary.scores.values()):
-                check_kinds(record)
-        except (KeyError, TypeError, AttributeError) as error:
+            _shape(scores).check(known)
+            summary = cls(**{**known, "scores": {key: scores(**one) for key, one in known.get("scores", {}).items()}})
+            for key, one in summary.scores.items():
+                if isinstance(one, ClassScores) and not one.fits(len(summary.classes)):
+                    raise ShapeError("", f"numbers of {len(summary.classes)} classes").at(key).at("scores")
+        except ShapeError as error:
             raise DataError(
-                f"{os.fspath(file)!r} is damaged, or of another version: {error}. Bring the file back, or make the run "
-                "again by `netgraph grow`."
+                f"{os.fspath(file)!r} is damaged, or of another version of netgraph: {error}. Bring the file "
+                "back, or make the run again by `netgraph grow`."
             ) from error
         return summary
 
@@ -255,6 +258,21 @@ class RunSummary:
         units = "rmse in the units of the target; " if self.metric == "rmse" else ""
         table.caption = f"{units}peak {self.edges_peak:,} edges; {self.counted}; {self.proof}"
         return table
+
+
+@cache
+def _shape(scores: Any) -> Record:
+    """The shape of a summary by the names of its fields, with scores of a kind."""
+    types = get_type_hints(RunSummary)
+    shapes = {f.name: shape_of(types[f.name]) for f in fields(RunSummary) if f.name != "scores"}
+    unbounded: dict[str, Shape] = {
+        "growth_bound": Maybe(Number(finite=False, low=0)),
+        "growth_change": Number(finite=False, low=0),
+    }
+    optional = frozenset(
+        f.name for f in fields(RunSummary) if f.default is not MISSING or f.default_factory is not MISSING
+    )
+    return Record({**shapes, **unbounded, "scores": Entries(shape_of(scores))}, optional)
 
 
 def render_summary(run: RunDirectory, summary: RunSummary) -> str:

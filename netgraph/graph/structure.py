@@ -10,7 +10,7 @@ from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES
 from netgraph.graph.layer import Layer, Norm, Pool, Role
 from netgraph.graph.link import Conv2d, Dense, Identity, LinkKind
-from netgraph.json_values import Items, Maybe, Number, Record, Shape, Table, Text, Whole
+from netgraph.json_values import Entries, Items, Maybe, Number, Record, Shape, Text, Whole
 
 _KINDS: dict[str, type[Dense] | type[Conv2d] | type[Identity]] = {
     "dense": Dense,
@@ -44,7 +44,7 @@ LAYER_SHAPES: dict[str, Shape] = {
 }
 """What `layer_attributes_to_json` gives, by name."""
 
-COLUMNS_SHAPE = Table(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
+COLUMNS_SHAPE = Entries(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
 """Dtypes of vertex columns, by their names."""
 
 

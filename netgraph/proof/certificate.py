@@ -5,14 +5,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from netgraph.json_values import Entries, Flag, Items, Maybe, Number, Record, Row, ShapeError, Text, Whole
 from netgraph.markup import html_table
 
 Kind = Literal["exact", "bounded", "unknown"]
 Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]
 LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknown")
 """From the strongest statement to none."""
+
+_BOUND, _END = Number(finite=False, low=0, words=True), Number(finite=False, words=True)
+
+
+class _Shape(Record):
+    def check(self, value: Any) -> None:
+        """Raise `ShapeError` unless the value is of this shape, and has a bound where it is bounded."""
+        super().check(value)
+        if value["kind"] == "bounded" and value["bound"] is None:
+            raise ShapeError(None, "a number, since the kind is bounded").at("bound")
+
+
+SHAPE = _Shape(
+    {
+        "kind": Text(get_args(Kind)),
+        "reason": Text(),
+        "bound": Maybe(Number(low=0)),
+        "bounds": Entries(Items(_BOUND)),
+        "rounding": Flag(),
+        "layers": Entries(_BOUND),
+        "domain": Entries(Row((_END, _END))),
+        "assumptions": Items(Text()),
+        "stopped": Items(Text()),
+        "measured": Maybe(
+            Record({"change": _BOUND, "relative": _BOUND, "samples": Whole(), "bound": Maybe(_BOUND)}),
+        ),
+    }
+)
+"""The shape of what `Certificate.to_json` gives."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +173,7 @@ class Certificate:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Certificate:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`, for values of the shape `SHAPE`."""
         measured = values["measured"]
         bounds = {name: tuple(float(b) for b in own) for name, own in values["bounds"].items()}
         domain = {name: (float(low), float(high)) for name, (low, high) in values["domain"].items()}

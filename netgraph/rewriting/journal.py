@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgraph.errors import FileFormatError, JournalError, RewriteError
-from netgraph.files import append_line, check_kinds, write_atomically
+from netgraph.files import append_line, write_atomically
+from netgraph.json_values import PLAIN, Entries, Number, Record, Text, Whole, parse_json, whole_lines
 from netgraph.proof import Certificate
+from netgraph.proof.certificate import SHAPE
+from netgraph.reading import read_file
 from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta
@@ -25,6 +28,27 @@ if TYPE_CHECKING:
 FIRST = "first.safetensors"
 JOURNAL = "journal.jsonl"
 FOLDER = "journal"
+
+_ENTRY = Record(
+    {
+        "rewrite": Whole(1),
+        "rule": Text(),
+        "parameters": Entries(PLAIN),
+        "matches": Whole(),
+        "summary": Text(),
+        "certificate": SHAPE,
+        "edges": Whole(),
+        "vertices": Whole(),
+        "layers": Whole(),
+        "epoch": Whole(),
+        "metrics": Entries(Number(finite=False)),
+        "seed": Whole(high=None),
+        "topology_hash": Text(),
+    }
+)
+
+_MOST_LINE = 64 << 20
+"""Bytes of a line; a certificate has a number for every output."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +173,7 @@ class Journal:
 
     def _cut_torn_line(self) -> None:
         """Drop a last line without its end: what comes next must not be glued to it."""
-        data = (self.directory / JOURNAL).read_bytes()
+        data = read_file(self.directory / JOURNAL)
         if data and not data.endswith(b"\n"):
             write_atomically(self.directory / JOURNAL, data[: data.rfind(b"\n") + 1])
 
@@ -159,8 +183,8 @@ class Journal:
         if not 0 <= length <= len(lines):
             raise JournalError(f"The journal has {len(lines)} entries; it cannot be cut to {length}.")
         for line in lines[length:]:
-            append_line(self.directory / "journal.undone.jsonl", line)
-        write_atomically(self.directory / JOURNAL, "".join(f"{line}\n" for line in lines[:length]).encode())
+            append_line(self.directory / "journal.undone.jsonl", line.decode(errors="replace"))
+        write_atomically(self.directory / JOURNAL, b"".join(line + b"\n" for line in lines[:length]))
         for path in (self.directory / FOLDER).iterdir():
             number = path.name.split(".")[0]
             if number.isdigit() and int(number) > length:
@@ -179,11 +203,10 @@ class Journal:
         result = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                values = json.loads(line)
+                values = parse_json(line, _ENTRY, f"{self._name()} line {number}", _MOST_LINE)
                 entry = Entry(**{**values, "certificate": Certificate.from_json(values["certificate"])})
-                check_kinds(entry)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise JournalError(f"{self._name()} line {number} is damaged: {error}.") from error
+            except FileFormatError as error:
+                raise JournalError(str(error)) from error
             if entry.rewrite != number:
                 raise JournalError(f"{self._name()} line {number} records rewrite {entry.rewrite}; a line is missing.")
             result.append(entry)
@@ -266,10 +289,12 @@ class Journal:
             raise JournalError(f"{self._name()} line {number}: the graph before it does not fit its delta.")
         return graph
 
-    def _lines(self) -> list[str]:
-        text = (self.directory / JOURNAL).read_text(encoding="utf-8", errors="replace")
+    def _lines(self) -> list[bytes]:
         # A last line without its end was cut off by a crash while it was written: its rewrite does not count.
-        return text.split("\n")[:-1]
+        try:
+            return list(whole_lines(read_file(self.directory / JOURNAL)))
+        except FileFormatError as error:
+            raise JournalError(str(error)) from error
 
     def _name(self) -> str:
         return os.fspath(self.directory / JOURNAL)

@@ -41,7 +41,7 @@ def test_a_damaged_table_is_refused(text):
     path = save_costs(CostTable())
     text = path.read_text().replace("7000.0", "-1") if text is None else text
     path.write_text(text)
-    with pytest.raises(CompileError, match="is not a table of costs"):
+    with pytest.raises(CompileError, match="not a table of costs"):
         tuned_costs()
 
 

@@ -1,0 +1,39 @@
+"""What the JSON files of a run hold, as shapes that every value is held against when it is read."""
+
+from __future__ import annotations
+
+from netgraph.json_values import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole
+
+_NAME = Text(undecoded=True)
+
+_ENTRIES: dict[str, Shape] = {
+    "netgraph": Text(),
+    "torch": Text(),
+    "numpy": Text(),
+    "python": Text(),
+    "machine": Text(),
+    "data": _NAME,
+    "target": Maybe(_NAME),
+    "task": Text(("classification", "regression")),
+    "input_shape": Items(Whole(1, 2**31 - 1)),
+    "fingerprint": Text(),
+    "normalisation": Maybe(PLAIN),
+    "device": Text(),
+    "method": Text(),
+    "run": Entries(PLAIN),
+    "training": Record({"epochs": Whole(1, 2**31 - 1)}, others=PLAIN),
+    "options": Entries(PLAIN),
+    "seed": Whole(high=None),
+}
+
+CONFIG_SHAPE = Record(_ENTRIES, others=PLAIN)
+"""A whole `config.json`."""
+
+PART_OF_CONFIG = Record(_ENTRIES, optional=frozenset(_ENTRIES), others=PLAIN)
+"""A `config.json` of which parts may be missing."""
+
+METRICS_SHAPE = Record({"epoch": Whole(1)}, optional=frozenset(["epoch"]), others=Number(finite=False))
+"""A line of `metrics.jsonl`."""
+
+RESULTS_SHAPE = Record({"metric": Text(("accuracy", "rmse"))}, optional=frozenset(["metric"]), others=PLAIN)
+"""A `summary.json`, before it is known which entries it must have."""
