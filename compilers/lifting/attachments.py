@@ -8,15 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from compilers.lowering import CompiledNetwork
+from compilers.lowering.module import BUFFERS, OWN, PARAMETERS
 from netgraph.errors import CompileError
-
-PARAMETERS = ("weights", "vertex_parameters")
-BUFFERS = ("running", "frozen_weights")
-
-OWN = frozenset(
-    {"_parameters", "_buffers", "_modules", "_executor", "_requests", "graph", "plan", "options", "training"}
-)
-"""Attributes that a network makes of its graph, or that `migrate` sets."""
 
 LEFT = frozenset({"_compiled_call_impl"})
 """Attributes that hold on to the code of the old network: after `net.compile()`, call it again."""

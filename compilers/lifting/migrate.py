@@ -13,7 +13,7 @@ from compilers.lifting.lift import lift
 from compilers.lifting.newcomers import Newcomers
 from compilers.lowering import CompiledNetwork
 from compilers.lowering.lower import lower_with
-from compilers.lowering.network import Options
+from compilers.lowering.module import Options
 from compilers.lowering.plan import Array
 from netgraph.errors import CompileError, OptionError
 from netgraph.graph import Graph
@@ -82,14 +82,15 @@ def migrate(
 
 
 def _has_values_of(net: CompiledNetwork, graph: Graph) -> bool:
-    """Whether lifting would give the trained values of the graph, bit for bit in the dtype of the network."""
+    """Whether lifting would give the values of the graph, bit for bit in the dtype of the network."""
     lifted, plan = lift(net), net.plan
     dtype = net.weights.detach().cpu().numpy().dtype
 
     def same(mine: Array, theirs: Array, rows: Array) -> bool:
         return mine[rows].astype(dtype).tobytes() == theirs[rows].astype(dtype).tobytes()
 
-    return same(lifted.edges.weight, graph.edges.weight, np.flatnonzero(plan.edge_slots >= 0)) and all(
+    weighted = (plan.edge_slots >= 0) | (plan.frozen_slots >= 0)
+    return same(lifted.edges.weight, graph.edges.weight, np.flatnonzero(weighted)) and all(
         same(lifted.vertices.column(name), graph.vertices.column(name), where.rows)
         for name, where in plan.vertex_slots.items()
     )

@@ -8,7 +8,8 @@ import torch
 
 from compilers.lowering.build import build_plan
 from compilers.lowering.costs import CostTable
-from compilers.lowering.network import DTYPES, CompiledNetwork, Options
+from compilers.lowering.module import DTYPES, Options
+from compilers.lowering.network import CompiledNetwork
 from compilers.lowering.plan import Choice, Plan, Site
 from netgraph.errors import CompileError
 from netgraph.graph import Graph

@@ -2,87 +2,42 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from compilers.lifting.columns import edge_column, found_columns
+from compilers.lifting.columns import found_columns
 from compilers.lifting.moments import place_of
 from compilers.lifting.observation import Request
 from compilers.lifting.statistics import COLLECTORS, make_collector
-from compilers.lowering.build import initial_columns, initial_weights
-from compilers.lowering.costs import CostTable
 from compilers.lowering.derivatives import Captured, TangentPass, batch_statistics, capture, like
-from compilers.lowering.executor import Executor, as_it_is
+from compilers.lowering.executor import as_it_is
 from compilers.lowering.interface import checked_inputs, listed_outputs, named_outputs
 from compilers.lowering.measuring import measure_blocks
-from compilers.lowering.plan import Plan
+from compilers.lowering.module import FlatModule
+from compilers.lowering.module import Options as Options  # networks that were pickled name it here
+from compilers.lowering.tracing import outside_dynamo, refuse_tracing
 from compilers.lowering.workspace import State
-from netgraph.errors import CompileError, InputError, StatisticsError, unknown_name
+from netgraph.errors import InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
-from netgraph.markup import escape
 from netgraph.statistics import Statistics
 
-DTYPES = (torch.float32, torch.float64)
 
-
-@dataclass(frozen=True)
-class Options:
-    """How a network was lowered, so that a rewritten graph is lowered alike."""
-
-    costs: CostTable
-    kernels: Mapping[str, str]
-
-
-class CompiledNetwork(nn.Module):
+class CompiledNetwork(FlatModule):
     """A lowered graph: trains in anyone's own loop, moves with `.to()`, has a `state_dict`.
 
-    Two forwards before a backward are both right. It is differentiable once.
+    Two forwards before a backward are both right. It is differentiable once. `torch.compile` runs it as it is; what
+    records or transforms tensors (torch.jit, torch.onnx, torch.export, torch.fx, torch.func) is refused.
 
-    Attributes:
-        graph: the graph that it was lowered from; `lift` gives it back with the present weights.
-        plan: how it is run.
-        options: how it was lowered.
-        weights: (slots,) every trainable edge weight, and pads, which are 0. Gradient steps keep them so; do not write
-            to the vector otherwise, but give the graph other weights and lower it.
-        vertex_parameters: (vertex slots,) every trained vertex column.
-        running: (running slots,) running means and variances of batch norm.
-        frozen_weights: (frozen slots,) weights of frozen edges of `Dense` links, which no optimizer sees.
+    Attributes: those of `FlatModule`.
     """
-
-    weights: nn.Parameter
-    vertex_parameters: nn.Parameter
-    running: Tensor
-    frozen_weights: Tensor
-
-    def __init__(self, graph: Graph, plan: Plan, options: Options, device: torch.device, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.graph, self.plan, self.options = graph, plan, options
-        self._executor = Executor(plan)
-        self._requests: dict[tuple[Any, ...], Request] = {}
-
-        def tensor(values: Any) -> Tensor:
-            return torch.from_numpy(values).to(device=device, dtype=dtype)
-
-        self.weights = nn.Parameter(tensor(initial_weights(graph, plan, frozen=False)))
-        trained, running = initial_columns(graph, plan)
-        self.vertex_parameters = nn.Parameter(tensor(trained))
-        self.register_buffer("running", tensor(running))
-        # Not in the state dict: the graph has them.
-        self.register_buffer("frozen_weights", tensor(initial_weights(graph, plan, frozen=True)), persistent=False)
-
-    @property
-    def graph_topology_hash(self) -> str:
-        """Topology hash of the graph; training does not change it."""
-        return self.plan.topology_hash
 
     # -- running --------------------------------------------------------------------------------------
 
+    @outside_dynamo
     def forward(self, x: Tensor | Mapping[str, Tensor]) -> Any:
         """Run the network.
 
@@ -94,12 +49,16 @@ class CompiledNetwork(nn.Module):
 
         Raises:
             InputError: when an input is missing or has another shape, dtype or device.
+            CompileError: under what records or transforms tensors.
         """
+        given = self._checked(x)
         with as_it_is(self.weights.device):
-            return self._named(self._executor.run(self._state(), self._checked(x), training=self.training))
+            return self._named(self._executor.run(self._state(), given, training=self.training))
 
     def _checked(self, x: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
-        return checked_inputs(self.plan, x, self.weights)
+        weights = self.weights
+        refuse_tracing(weights, lambda: [*self._state(), *checked_inputs(self.plan, x, weights)])
+        return checked_inputs(self.plan, x, weights)
 
     # -- derivatives ----------------------------------------------------------------------------------
 
@@ -250,9 +209,6 @@ class CompiledNetwork(nn.Module):
         with self._unseen():
             return measure_blocks(self._executor, self._state(), inputs, repeats=repeats)
 
-    def _state(self) -> State:
-        return State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
-
     def _named(self, outputs: Sequence[Tensor]) -> Any:
         return named_outputs(self.plan, outputs)
 
@@ -341,67 +297,3 @@ class CompiledNetwork(nn.Module):
         if graph is not None:
             result.check(graph)
         return result
-
-    def edge_column(self, values: Tensor) -> Any:
-        """(edges,) NumPy column in the order of `graph.edges` of a (slots,) tensor; 0 for frozen edges."""
-        return edge_column(self.plan, values)
-
-    # -- module ---------------------------------------------------------------------------------------
-
-    def get_extra_state(self) -> Tensor:
-        """Hash of topology and slot layout, by which a state dict of another network is noticed."""
-        return torch.tensor(list(self.plan.digest), dtype=torch.uint8)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Check the hash. Raises `CompileError` when the state dict is that of another topology or plan."""
-        if bytes(state.tolist()) != self.plan.digest:
-            raise CompileError(
-                "The state dict belongs to another topology or plan; lower the graph that it was saved with, "
-                "with the same costs and kernels, or carry the weights with lift and migrate."
-            )
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
-        # torch sets the extra state last; checked first, a refusal leaves all weights as they were.
-        key = f"{prefix}_extra_state"
-        if key in state_dict:
-            self.set_extra_state(state_dict[key])
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        dtype = fn(self.weights.new_empty(0)).dtype
-        if dtype not in DTYPES:
-            raise CompileError(f"A compiled network cannot be {dtype}; use float32 or float64.")
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
-        """A network with its own tensors; graph and plan, which never change, are shared."""
-        new = CompiledNetwork(self.graph, self.plan, self.options, self.weights.device, self.weights.dtype)
-        memo[id(self)] = new
-        for name, mine in (*self.named_parameters(), *self.named_buffers()):
-            theirs = getattr(new, name)
-            theirs.data.copy_(mine.data)
-            memo[id(mine)] = theirs  # an optimizer that is copied along trains the copy
-            if isinstance(mine, nn.Parameter):
-                theirs.requires_grad_(mine.requires_grad)
-                theirs.grad = copy.deepcopy(mine.grad, memo)
-        own = {"_parameters", "_buffers", "_executor", "_requests", "graph", "plan", "options"}
-        for name, value in self.__dict__.items():
-            if name not in own:
-                new.__dict__[name] = copy.deepcopy(value, memo)
-        return new
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the buffers of the executor; requested statistics are forgotten, as in a deep copy."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_executor", "_requests")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._executor, self._requests = Executor(self.plan), {}
-
-    def extra_repr(self) -> str:
-        """Sizes, for `print(net)`."""
-        return f"{self.graph!r}, {len(self.weights):,} weight slots, {len(self.vertex_parameters):,} vertex parameters"
-
-    def _repr_html_(self) -> str:
-        return f"<div>{escape(self.extra_repr())}, on {escape(self.weights.device)}{self.plan._repr_html_()}</div>"

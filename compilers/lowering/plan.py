@@ -328,6 +328,21 @@ class Plan:
             h.update(name.encode() + self.vertex_slots[name].slots.tobytes())
         return h.digest()
 
+    @cached_property
+    def frozen_slots(self) -> Array:
+        """(edges,) slot in `frozen_weights` of each row of `graph.edges`, -1 for trained edges and for wires."""
+        result = np.full(len(self.edge_slots), -1, dtype=np.int64)
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.frozen and block.stop > block.start:
+                    result[block.edges] = block.slots
+        return result
+
+    @cached_property
+    def frozen_digest(self) -> bytes:
+        """Hash of the slots of frozen edges: equal digests mean that `frozen_weights` can be exchanged."""
+        return hashlib.blake2b(self.frozen_slots.tobytes(), digest_size=16).digest()
+
     def summary(self, measured: Mapping[tuple[str, int], float] | None = None) -> str:
         """A table of the blocks: layer, kernel, edges, shape, density, and milliseconds of a step.
 

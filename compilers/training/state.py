@@ -22,7 +22,7 @@ from compilers import (
 )
 from compilers.lifting.newcomers import BORN
 from compilers.lowering.lower import lower_with
-from compilers.lowering.network import Options
+from compilers.lowering.module import Options
 from compilers.lowering.plan import Choice, Plan, Site
 from compilers.training.finite import not_finite, not_finite_of
 from compilers.training.natural import NaturalGradient
@@ -147,7 +147,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
     for name, tensor in optimizer_state_arrays(state.optimizer).items():
         columns[f"optimizer.{name}"] = tensor.detach().cpu().numpy()
     if state.net.weights.dtype != torch.float32:  # The graph may be float32, which rounds them.
-        for name in VECTORS:
+        for name in (*VECTORS, *(("frozen_weights",) if len(state.net.frozen_weights) else ())):
             columns[f"net.{name}"] = getattr(state.net, name).detach().cpu().numpy()
     structure: dict[str, Any] = {
         "graph": graph,
@@ -248,7 +248,9 @@ def _graph(structure: dict[str, Any], arrays: dict[str, Any], path: str | os.Pat
 
 def _put_vectors(net: CompiledNetwork, vectors: dict[str, Any]) -> None:
     """Take over the vectors of a network in float64, all of them. Raises `FileFormatError` when they do not fit."""
-    if vectors.keys() != (set(VECTORS) if net.weights.dtype != torch.float32 else set()):
+    wanted = set(VECTORS) if net.weights.dtype != torch.float32 else set()
+    # Frozen weights are those of the graph in files from before they were written.
+    if vectors.keys() not in (wanted, {*wanted, *(("frozen_weights",) if wanted and len(net.frozen_weights) else ())}):
         raise FileFormatError(f"its vectors are {sorted(vectors)}, which do not fit a network of {net.weights.dtype}.")
     with torch.no_grad():
         for name, values in vectors.items():

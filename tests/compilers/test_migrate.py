@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 import torch
 from migrating import OPTIMIZERS, rewritten, small, train
+from torch.nn.utils import parametrize, prune
 
-from compilers import lift, load_optimizer_state, lower, migrate, optimizer_state_arrays, parameter_groups
+from compilers import (
+    carry_values,
+    lift,
+    load_optimizer_state,
+    lower,
+    migrate,
+    optimizer_state_arrays,
+    parameter_groups,
+)
 from netgraph.errors import CompileError, OptionError, TrainingError
 from netgraph.graph import mlp
 
@@ -112,3 +121,86 @@ def test_state_that_is_no_tensor_is_refused():
     optimizer.state[net.weights]["history"] = [1]
     with pytest.raises(OptionError, match="history"):
         optimizer_state_arrays(optimizer)
+
+
+# -- what a user put on a network ------------------------------------------------------------------------
+
+
+def grown(net, optimizer=None):
+    optimizer = optimizer or torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
+    return migrate(net, optimizer, rewritten(lift(net)))
+
+
+def test_hooks_of_the_module_and_of_its_vectors_go_along():
+    net, seen = lower(small()), []
+    net.register_forward_pre_hook(lambda module, args: seen.append(("before", module)))
+    net.register_forward_hook(lambda module, args, kwargs, out: seen.append(("after", module)), with_kwargs=True)
+    net.register_full_backward_hook(lambda module, given, taken: seen.append(("backward", module)))
+    net.weights.register_hook(lambda g: seen.append(("gradient", None)))
+    net.vertex_parameters.register_post_accumulate_grad_hook(lambda p: seen.append(("accumulated", p)))
+    new, _ = grown(net)
+    new(torch.ones(3, 4, requires_grad=True)).sum().backward()
+    found = dict(seen)
+    assert found.keys() == {"before", "after", "backward", "gradient", "accumulated"}
+    assert found["before"] is found["after"] is found["backward"] is new
+    assert found["accumulated"] is new.vertex_parameters
+
+
+def test_a_hook_that_clips_gradients_still_does():
+    net = lower(small())
+    net.weights.register_hook(lambda g: g.clamp(-1e-3, 1e-3))
+    new, _ = grown(net)
+    new(torch.ones(3, 4)).square().sum().backward()
+    assert new.weights.grad.abs().max() <= 1e-3
+
+
+def test_attributes_buffers_parameters_and_modules_go_along():
+    net = lower(small())
+    net.note, net.config, net.own = "mine", {"a": 1}, net.edge_column
+    net.register_buffer("scale", torch.ones(2), persistent=False)
+    net.gain, net.head = torch.nn.Parameter(torch.ones(2)), torch.nn.Linear(3, 1)
+    net.weights.tag = "decays"
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    new, carried = grown(net, optimizer)
+    assert (new.note, new.config, new.weights.tag) == ("mine", {"a": 1}, "decays")
+    assert new.config is not net.config
+    assert new.own.__self__ is new
+    assert (new.gain, new.head, new.scale) == (net.gain, net.head, net.scale)
+    assert "scale" not in new.state_dict()
+    assert {id(p) for g in carried.param_groups for p in g["params"]} == {id(p) for p in new.parameters()}
+
+
+@pytest.mark.parametrize("frozen", ["weights", "vertex_parameters"])
+def test_what_is_not_to_be_trained_stays_so_and_its_optimizer_may_lack_it(frozen):
+    net = lower(small()).eval()
+    getattr(net, frozen).requires_grad_(False)
+    new, carried = grown(net)
+    assert not getattr(new, frozen).requires_grad
+    assert not new.training
+    assert len(carried.param_groups[0]["params"]) == 1
+
+
+def test_a_value_for_each_entry_that_was_put_on_a_network_is_refused():
+    net = lower(small())
+    net.register_buffer("average", net.weights.detach().clone())
+    with pytest.raises(CompileError, match=r"'average'.*carry_values"):
+        grown(net)
+    average = net.average
+    del net.average
+    new, _ = grown(net)
+    new.register_buffer("average", carry_values(average, net, new, rest=new.weights))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", ["parametrization", "pruning", "wrapper"])
+def test_what_takes_the_place_of_a_vector_or_of_the_network_is_refused(how):
+    net = lower(small())
+    optimizer, result = torch.optim.SGD(net.parameters(), lr=0.1), rewritten(lift(net))
+    if how == "parametrization":
+        parametrize.register_parametrization(net, "weights", torch.nn.Identity())
+    elif how == "pruning":
+        prune.l1_unstructured(net, "weights", amount=0.5)
+    else:
+        net = torch.optim.swa_utils.AveragedModel(net)
+    with pytest.raises(CompileError, match="wrap the new one again" if how == "wrapper" else "no parameter 'weights'"):
+        migrate(net, optimizer, result)
