@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.errors import GraphError, OptionError, unknown_name
-from netgraph.graph.columns import WEIGHT_DTYPES, Array
+from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
 from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, required_columns
@@ -156,11 +156,11 @@ class GraphBuilder:
         if len({values.shape for values in given}) > 1:
             given = [np.asarray(values) for values in np.broadcast_arrays(*given)]
         src, dst, weight, tap = given
-        ids = _owned(np.arange(self._next_edge, self._next_edge + src.size))
+        ids = freeze(np.arange(self._next_edge, self._next_edge + src.size))
         self._next_edge += src.size
         columns = edge_columns(
             id=ids, src=src.ravel(), dst=dst.ravel(), tap=tap.ravel(), frozen=frozen,
-            weight=_owned(weight.ravel().astype(self._dtype)),
+            weight=freeze(weight.ravel().astype(self._dtype)),
         )  # fmt: skip
         self._links[key] = Link.sorted(a.id, b.id, kind or Dense(), columns, port)
 
@@ -236,10 +236,4 @@ def _counted(shape: tuple[int, ...], axis: int) -> Array:
     """The index along one axis of every cell of a block, cells in C order."""
     index = np.empty(math.prod(shape), np.int32)
     index.reshape(shape)[...] = np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
-    return _owned(index)
-
-
-def _owned(array: Array) -> Array:
-    """Freeze an array that nobody else can write to, so that it becomes a column without a copy."""
-    array.flags.writeable = False
-    return array
+    return freeze(index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,25 +32,65 @@ IDS_PER_ROW = 8
 
 
 def column(values: Any, dtype: Any) -> Array:
-    """Convert to a frozen column. Memory that somebody else could still write to is copied, a frozen column is not."""
+    """Convert to a frozen column. Memory that somebody else could write to is copied, a frozen column is not."""
     array = np.asarray(values, dtype=dtype)
-    flags = array.flags
-    if flags.c_contiguous and not (flags.writeable or _writable_elsewhere(array)):
+    if array.flags.c_contiguous and is_frozen(array):
         return array
-    if array is values or array.base is not None:
-        array = array.copy()
+    return freeze(array.copy() if array is values or array.base is not None else array)
+
+
+def freeze(array: Array) -> Array:
+    """Make an array that nobody else holds read-only for good, without a copy.
+
+    The result is a view of a read-only buffer, so that `setflags(write=True)` fails on it and on all of its views.
+    """
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
     array.flags.writeable = False
-    return array
+    return np.asarray(memoryview(array).toreadonly())  # type: ignore[arg-type]  # arrays are buffers
 
 
-def _writable_elsewhere(array: Array) -> bool:
-    """Whether a read-only view shows memory that its owner can still change."""
-    base = array.base
+def is_frozen(array: Array) -> bool:
+    """Whether nothing can make an array writeable again: it shows bytes, or a buffer made by `freeze`."""
+    base: Any = array
     while isinstance(base, np.ndarray):
         if base.flags.writeable:
-            return True
+            return False
         base = base.base
-    return base is not None and not isinstance(base, bytes)
+    if not isinstance(base, memoryview):
+        return isinstance(base, bytes)
+    owner = base.obj
+    return base.readonly and (isinstance(owner, bytes) or (isinstance(owner, np.ndarray) and not owner.flags.writeable))
+
+
+class ReadOnly:
+    """Base of objects that never change: attributes are set once, through `__dict__`, and cached properties kept."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"A {type(self).__name__} never changes, so {name!r} cannot be set.{self._instead()}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A {type(self).__name__} never changes, so {name!r} cannot go.{self._instead()}")
+
+    def _instead(self) -> str:
+        """The remedy, after a space; empty where there is none."""
+        return ""
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class FrozenDict(dict[Key, Value]):
+    """A dict that refuses to change, for what a value hands out; it can be pickled and written as JSON."""
+
+    def _refuse(self, *_args: Any, **_values: Any) -> Any:
+        raise TypeError("This mapping belongs to a value that never changes; copy it with dict(...) to edit the copy.")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenDict, (dict(self),)
 
 
 def digest(*parts: Any) -> bytes:
@@ -82,27 +122,29 @@ def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
         return column(np.empty(0, dtype=dtype), None)
     if len(items) == 1:
         return column(items[0], None)
-    joined = np.concatenate(items)
-    joined.flags.writeable = False
-    return joined
+    return freeze(np.concatenate(items))
 
 
-class IdIndex:
+class IdIndex(ReadOnly):
     """Find rows by id.
 
     Ids count up from 0 along a history: as long as few are gone, a table by id holds the rows, O(n) to build and O(1)
     per look-up. After that they are sorted: O(n log n) once, and O(log n) per look-up.
     """
 
+    _table: Array | None
+    _order: Array
+    _sorted: Array
+
     def __init__(self, ids: Array) -> None:
-        self._table: Array | None = None
-        self._order = self._sorted = ids[:0]
+        table, order = None, ids[:0]
         if len(ids) and ids.min() >= 0 and ids.max() < IDS_PER_ROW * len(ids):
-            self._table = np.full(int(ids.max()) + 1, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
-            self._table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first of equal ones
-            return
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted = ids[self._order]
+            table = np.full(int(ids.max()) + 1, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
+            table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first of equal ones
+            table = freeze(table)
+        else:
+            order = np.argsort(ids, kind="stable")
+        self.__dict__.update(_table=table, _order=column(order, np.int64), _sorted=freeze(ids[order]))
 
     def find(self, ids: Any) -> Array:
         """Row of each id, or -1 where there is none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.columns import Array, column, digest
+from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, digest
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
@@ -28,7 +28,7 @@ class NextIds(NamedTuple):
     edge: int
 
 
-class Graph:
+class Graph(ReadOnly):
     """A neural network as an immutable vertex/edge DAG.
 
     A graph never changes: a rewrite returns a new one that shares what it did not touch. Equality is
@@ -59,9 +59,9 @@ class Graph:
         layer_list = sorted(layers, key=lambda layer: layer.id)
         link_list = sorted(links, key=lambda link: link.key)
         own = self.__dict__  # see __setattr__
-        own["_layers"] = {layer.id: layer for layer in layer_list}
-        own["_links"] = {link.key: link for link in link_list}
-        own["_names"] = {layer.name: layer.id for layer in layer_list}
+        own["_layers"] = FrozenDict({layer.id: layer for layer in layer_list})
+        own["_links"] = FrozenDict({link.key: link for link in link_list})
+        own["_names"] = FrozenDict({layer.name: layer.id for layer in layer_list})
         own["next_ids"] = next_ids or self._smallest_next_ids()
         own["rewrites"] = rewrites
         if validate:
@@ -70,15 +70,15 @@ class Graph:
             validate_graph(self, layer_list, link_list)
         own["lineage"] = lineage if lineage is not None else digest("fresh", self.topology_hash).hex()
 
-    _layers: dict[int, Layer]
-    _links: dict[LinkKey, Link]
-    _names: dict[str, int]
+    _layers: FrozenDict[int, Layer]
+    _links: FrozenDict[LinkKey, Link]
+    _names: FrozenDict[str, int]
     next_ids: NextIds
     rewrites: int
     lineage: str
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"A Graph never changes, so {name!r} cannot be set; rewrite it with apply(rule, graph).")
+    def _instead(self) -> str:
+        return " Rewrite it with apply(rule, graph), or give other weights with with_weights()."
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -144,7 +144,7 @@ class Graph:
         result: dict[int, list[Link]] = {i: [] for i in self._layers}
         for link in self._links.values():
             result[link.target].append(link)
-        return {i: tuple(links) for i, links in result.items()}
+        return FrozenDict({i: tuple(links) for i, links in result.items()})
 
     @cached_property
     def outgoing(self) -> Mapping[int, tuple[Link, ...]]:
@@ -152,7 +152,7 @@ class Graph:
         result: dict[int, list[Link]] = {i: [] for i in self._layers}
         for link in self._links.values():
             result[link.source].append(link)
-        return {i: tuple(links) for i, links in result.items()}
+        return FrozenDict({i: tuple(links) for i, links in result.items()})
 
     @cached_property
     def topological_order(self) -> tuple[int, ...]:
@@ -339,10 +339,11 @@ class Graph:
 
         if domain is not None:
             return bounds(self, domain=domain, mode=mode)
-        kept: dict[str, Bounds] = self.__dict__.setdefault("_bounds", {})
-        if mode not in kept:
-            kept[mode] = bounds(self, mode=mode)
-        return kept[mode]
+        kept = f"_bounds_{mode}"
+        if kept not in self.__dict__:
+            self.__dict__[kept] = bounds(self, mode=mode)
+        result: Bounds = self.__dict__[kept]
+        return result
 
     # -- the world outside ------------------------------------------------------------------------
 

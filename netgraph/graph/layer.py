@@ -13,7 +13,7 @@ import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import WEIGHT_DTYPES, Array, column, digest
+from netgraph.graph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
 
 Role = Literal["input", "hidden", "output"]
 Norm = Literal["none", "batch", "layer"]
@@ -141,9 +141,9 @@ class Layer:
         return self.values.get("bias")
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> FrozenDict[str, Any]:
         """The per-layer attributes by name."""
-        return {name: getattr(self, name) for name in self.ATTRIBUTES}
+        return FrozenDict({name: getattr(self, name) for name in self.ATTRIBUTES})
 
     @cached_property
     def output_grid(self) -> Grid:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.errors import GraphError
-from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, digest
+from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, digest
 from netgraph.graph.layer import Grid, int_pair
 
 LinkKey = tuple[int, int, int]
@@ -137,9 +137,9 @@ class Link:
         return f"Link({self.source} -> {self.target}, port {self.port}, {self.kind}, {len(self)} edges)"
 
     @property
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> FrozenDict[str, Array]:
         """The edge columns by name."""
-        return {name: getattr(self, name) for name in EDGE_DTYPES}
+        return FrozenDict({name: getattr(self, name) for name in EDGE_DTYPES})
 
     @cached_property
     def topology_digest(self) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.columns import Array, IdIndex, concatenate
+from netgraph.graph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link, LinkKey, LinkKind
 
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
 
 
-class LayersView(Mapping[str, Layer]):
+class LayersView(ReadOnly, Mapping[str, Layer]):
     """Layers by name, in topological order."""
 
+    _graph: Graph
+
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.__dict__["_graph"] = graph
 
     def __getitem__(self, name: str) -> Layer:
         if name not in self._graph._names:
@@ -42,11 +44,13 @@ class LayersView(Mapping[str, Layer]):
         return "\n".join(map(repr, self.values()))
 
 
-class LinksView:
+class LinksView(ReadOnly):
     """Links by (source name, target name) or (source name, target name, port); iterates in key order."""
 
+    _graph: Graph
+
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
+        self.__dict__["_graph"] = graph
 
     def __getitem__(self, key: tuple[str, str] | tuple[str, str, int]) -> Link:
         source, target, port = (*key, 0)[:3]
@@ -89,9 +93,9 @@ class VertexView:
     layer: Layer
 
     @property
-    def values(self) -> dict[str, float]:
+    def values(self) -> FrozenDict[str, float]:
         """Its own entries of the layer's vertex columns."""
-        return {name: float(column[self.row]) for name, column in self.layer.values.items()}
+        return FrozenDict({name: float(values[self.row]) for name, values in self.layer.values.items()})
 
     @property
     def edges_in(self) -> EdgeTable:
@@ -108,15 +112,17 @@ class VertexView:
         return f"Vertex({self.id}, layer {self.layer.name!r} row {self.row}{values})"
 
 
-class VertexTable:
+class VertexTable(ReadOnly):
     """All vertices of a graph as flat columns, ordered by layer id, then row.
 
     A flat row is a place in these columns, which rewrites move; an id stays. `row` counts within each layer.
     """
 
+    _graph: Graph
+    _layers: tuple[Layer, ...]
+
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._layers = list(graph.layers_by_id.values())
+        self.__dict__.update(_graph=graph, _layers=tuple(graph.layers_by_id.values()))
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -127,7 +133,7 @@ class VertexTable:
     @cached_property
     def offsets(self) -> Array:
         """(layers + 1,) first row of each layer, and the number of rows at the end."""
-        return np.cumsum([0, *map(len, self._layers)], dtype=np.int64)
+        return freeze(np.cumsum([0, *map(len, self._layers)], dtype=np.int64))
 
     @cached_property
     def id(self) -> Array:
@@ -143,19 +149,17 @@ class VertexTable:
     def layer(self) -> Array:
         """(vertices,) id of the layer of each vertex."""
         ids = np.fromiter((layer.id for layer in self._layers), np.int64, len(self._layers))
-        return np.repeat(ids, np.diff(self.offsets))
+        return freeze(np.repeat(ids, np.diff(self.offsets)))
 
     @cached_property
     def row(self) -> Array:
         """(vertices,) row of each vertex in its layer."""
-        return np.asarray(np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets)))
+        return freeze(np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets)))
 
     @cached_property
     def nonnegative(self) -> Array:
         """(vertices,) whether each value is provably at least 0, be batch norm in eval or in train mode. O(edges)."""
-        result = self._graph.bounds(mode="train").low >= 0
-        result.flags.writeable = False
-        return result
+        return freeze(self._graph.bounds(mode="train").low >= 0)
 
     def column(self, name: str) -> Array:
         """(vertices,) a vertex column, NaN in layers that do not have it."""
@@ -164,8 +168,8 @@ class VertexTable:
         )
 
     @cached_property
-    def _offset_of(self) -> dict[int, int]:
-        return dict(zip(self._graph.layers_by_id, self.offsets[:-1].tolist(), strict=True))
+    def _offset_of(self) -> FrozenDict[int, int]:
+        return FrozenDict(zip(self._graph.layers_by_id, self.offsets[:-1].tolist(), strict=True))
 
     def offset(self, layer_id: int) -> int:
         """First flat row of a layer."""
@@ -194,17 +198,20 @@ class VertexTable:
         return VertexView(self._graph, vertex_id, int(self.row[flat]), layer)
 
 
-class EdgeTable:
+class EdgeTable(ReadOnly):
     """Edges of a graph as flat columns; `graph.edges` has all, ordered by link key, then target, source, tap.
 
     Every attribute is a (edges,) array. `source` and `target` are vertex ids; `source_row` and `target_row` are flat
     rows, with which to index the columns of `graph.vertices`.
     """
 
+    _graph: Graph
+    _links: tuple[Link, ...]
+    _rows: Array | None
+
     def __init__(self, graph: Graph, rows: Array | None = None) -> None:
-        self._graph = graph
-        self._links = list(graph.links_by_key.values())
-        self._rows = rows
+        own = None if rows is None else column(rows, np.int64)
+        self.__dict__.update(_graph=graph, _links=tuple(graph.links_by_key.values()), _rows=own)
 
     def __len__(self) -> int:
         return int(self.offsets[-1]) if self._rows is None else len(self._rows)
@@ -213,21 +220,21 @@ class EdgeTable:
         return f"EdgeTable({len(self):,} edges in {len(self._links)} links)"
 
     def _take(self, values: Array) -> Array:
-        return values if self._rows is None else np.asarray(values[self._rows])
+        return freeze(values if self._rows is None else values[self._rows])
 
     def _column(self, name: str, dtype: Any) -> Array:
         if self._rows is not None:
-            return np.asarray(getattr(self._graph.edges, name)[self._rows])
+            return freeze(getattr(self._graph.edges, name)[self._rows])
         return concatenate([getattr(link, name) for link in self._links], dtype)
 
     @cached_property
     def offsets(self) -> Array:
         """(links + 1,) first row of each link in `graph.edges`, and the number of rows at the end."""
-        return np.cumsum([0, *map(len, self._links)], dtype=np.int64)
+        return freeze(np.cumsum([0, *map(len, self._links)], dtype=np.int64))
 
     @cached_property
-    def _offset_of(self) -> dict[LinkKey, int]:
-        return dict(zip(self._graph.links_by_key, self.offsets[:-1].tolist(), strict=True))
+    def _offset_of(self) -> FrozenDict[LinkKey, int]:
+        return FrozenDict(zip(self._graph.links_by_key, self.offsets[:-1].tolist(), strict=True))
 
     def offset(self, key: LinkKey) -> int:
         """First row of a link in `graph.edges`."""
@@ -236,7 +243,7 @@ class EdgeTable:
     @cached_property
     def rows(self) -> Array:
         """Rows of these edges in `graph.edges`."""
-        return np.arange(len(self)) if self._rows is None else self._rows
+        return freeze(np.arange(len(self))) if self._rows is None else self._rows
 
     @cached_property
     def id(self) -> Array:
@@ -291,19 +298,19 @@ class EdgeTable:
     def _endpoint(self, name: str, starts: list[int]) -> Array:
         if self._rows is not None:
             full = self._graph.edges.source_row if name == "src" else self._graph.edges.target_row
-            return np.asarray(full[self._rows])
+            return freeze(full[self._rows])
         parts = (getattr(k, name).astype(np.int64) + start for k, start in zip(self._links, starts, strict=True))
         return concatenate(parts, np.int64)
 
     @cached_property
     def source(self) -> Array:
         """Source vertex ids."""
-        return np.asarray(self._graph.vertices.id[self.source_row])
+        return freeze(self._graph.vertices.id[self.source_row])
 
     @cached_property
     def target(self) -> Array:
         """Target vertex ids."""
-        return np.asarray(self._graph.vertices.id[self.target_row])
+        return freeze(self._graph.vertices.id[self.target_row])
 
     @cached_property
     def _index(self) -> IdIndex:
@@ -318,7 +325,7 @@ class EdgeTable:
         mask = np.asarray(mask)
         if mask.shape != (len(self),) or mask.dtype != np.bool_:
             raise GraphError(f"where() needs ({len(self)},) booleans, got {mask.dtype} of shape {mask.shape}.")
-        return EdgeTable(self._graph, self.rows[mask])
+        return EdgeTable(self._graph, freeze(self.rows[mask]))
 
     def __getitem__(self, edge_id: int) -> EdgeView:
         row = int(self.find([edge_id])[0])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from netgraph.graph.columns import FrozenDict
 from netgraph.json_values import Entries, Flag, Items, Maybe, Number, Record, Row, ShapeError, Text, Whole
 from netgraph.markup import html_table
 
@@ -90,6 +91,10 @@ class Certificate:
     assumptions: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
     measured: Measurement | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("bounds", "layers", "domain"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
 
     @property
     def level(self) -> Level:

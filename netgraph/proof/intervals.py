@@ -14,7 +14,7 @@ import numpy as np
 
 from netgraph.errors import InputError, OptionError, unknown_name
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, FrozenDict, freeze
 from netgraph.graph.layer import DOMAIN_COLUMNS, Grid, Layer
 from netgraph.graph.link import Conv2d, Identity, Link
 
@@ -103,9 +103,7 @@ def bounds(graph: Graph, *, domain: Domain | None = None, mode: Mode = "eval") -
             value = operate_interval(layer, *z, mode)
         z_low[at], z_high[at] = z
         low[at], high[at] = value
-    for values in (low, high, z_low, z_high):
-        values.flags.writeable = False
-    return Bounds(low, high, z_low, z_high, places)
+    return Bounds(freeze(low), freeze(high), freeze(z_low), freeze(z_high), FrozenDict(places))
 
 
 def check_domain(graph: Graph, domain: Domain | None = None) -> dict[str, Pair]:

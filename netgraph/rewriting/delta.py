@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array, IdIndex, column
+from netgraph.graph.columns import Array, FrozenDict, IdIndex, column, freeze
 from netgraph.graph.graph import NextIds
 from netgraph.graph.link import LinkKey, LinkKind
 
@@ -52,6 +52,10 @@ class LayerRecord:
     attributes: Mapping[str, Any]
     columns: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        for name in ("attributes", "columns"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
+
 
 @dataclass(frozen=True)
 class LinkRecord:
@@ -78,6 +82,7 @@ class VertexRecords:
     def __post_init__(self) -> None:
         for name, dtype in VERTEX_DTYPES.items():
             object.__setattr__(self, name, column(getattr(self, name), dtype))
+        object.__setattr__(self, "values", FrozenDict({k: column(v, None) for k, v in self.values.items()}))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -191,6 +196,10 @@ class Delta:
     edges_changed: Mapping[str, Change] = field(default_factory=dict)
     graphs: tuple[Graph, Graph] | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        for name in ("vertices_changed", "edges_changed"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
+
     def __repr__(self) -> str:
         return f"Delta({self.summary()})"
 
@@ -227,14 +236,14 @@ class Delta:
         """(edges after,) row in `edges` before the rewrite of every edge after it, -1 for new ones."""
         old, new = self._bound()
         rows = IdIndex(old.edges.id).find(new.edges.id)
-        return np.where(np.isin(new.edges.id, self.edges_added.id), -1, rows)
+        return freeze(np.where(np.isin(new.edges.id, self.edges_added.id), -1, rows))
 
     @cached_property
     def vertex_rows(self) -> Array:
         """(vertices after,) row in `vertices` before the rewrite of every vertex after it, -1 for new ones."""
         old, new = self._bound()
         rows = IdIndex(old.vertices.id).find(new.vertices.id)
-        return np.where(np.isin(new.vertices.id, self.vertices_added.id), -1, rows)
+        return freeze(np.where(np.isin(new.vertices.id, self.vertices_added.id), -1, rows))
 
     def _bound(self) -> tuple[Graph, Graph]:
         if self.graphs is None:

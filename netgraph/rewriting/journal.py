@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netgraph.errors import FileFormatError, JournalError, RewriteError
 from netgraph.files import append_line, write_atomically
+from netgraph.graph.columns import FrozenDict
 from netgraph.json_values import PLAIN, Entries, Number, Record, Text, Whole, parse_json, whole_lines
 from netgraph.proof import Certificate
 from netgraph.proof.certificate import SHAPE
@@ -81,6 +82,11 @@ class Entry:
     metrics: Mapping[str, float]
     seed: int
     topology_hash: str
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "metrics"):
+            if isinstance(value := getattr(self, name), Mapping):  # of a damaged line, anything
+                object.__setattr__(self, name, FrozenDict(value))
 
 
 class Journal:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.errors import RewriteError, unknown_name
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, freeze
 from netgraph.graph.layer import Grid, Layer
 from netgraph.graph.link import Link, LinkKey, LinkKind
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 
-class VertexRows:
+class VertexRows(ReadOnly):
     """Vertices of a graph, one per row: `rows` are flat rows in `graph.vertices`, not ids; attributes are arrays.
 
     A rule gets them from its matches, and others from `Rewriter.vertices`.
     """
 
+    graph: Graph
+    rows: Array
+
     def __init__(self, graph: Graph, rows: Array) -> None:
-        self.graph = graph
-        self.rows = rows
+        self.__dict__.update(graph=graph, rows=column(rows, np.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -41,26 +43,26 @@ class VertexRows:
     @property
     def id(self) -> Array:
         """Vertex ids."""
-        return np.asarray(self.graph.vertices.id[self.rows])
+        return freeze(self.graph.vertices.id[self.rows])
 
     @property
     def layer(self) -> Array:
         """Layer ids."""
-        return np.asarray(self.graph.vertices.layer[self.rows])
+        return freeze(self.graph.vertices.layer[self.rows])
 
     @property
     def birth(self) -> Array:
         """Number of the rewrite that made each vertex."""
-        return np.asarray(self.graph.vertices.birth[self.rows])
+        return freeze(self.graph.vertices.birth[self.rows])
 
     @property
     def nonnegative(self) -> Array:
         """Whether each vertex's value is provably at least 0."""
-        return np.asarray(self.graph.vertices.nonnegative[self.rows])
+        return freeze(self.graph.vertices.nonnegative[self.rows])
 
     def column(self, name: str) -> Array:
         """A vertex column such as `bias`, NaN where the layer lacks it."""
-        return np.asarray(self.graph.vertices.column(name)[self.rows])
+        return freeze(self.graph.vertices.column(name)[self.rows])
 
     @property
     def grid(self) -> Grid:
@@ -73,23 +75,25 @@ class VertexRows:
     @cached_property
     def in_degree(self) -> Array:
         """Number of edges, wires included, into each vertex."""
-        return np.bincount(self.graph.edges.target_row, minlength=len(self.graph.vertices))[self.rows]
+        return freeze(np.bincount(self.graph.edges.target_row, minlength=len(self.graph.vertices))[self.rows])
 
     @cached_property
     def out_degree(self) -> Array:
         """Number of edges, wires included, out of each vertex."""
-        return np.bincount(self.graph.edges.source_row, minlength=len(self.graph.vertices))[self.rows]
+        return freeze(np.bincount(self.graph.edges.source_row, minlength=len(self.graph.vertices))[self.rows])
 
 
-class EdgeRows:
+class EdgeRows(ReadOnly):
     """Edges of a graph, one per row: `rows` are rows in `graph.edges`, not ids; attributes are arrays.
 
     A rule gets them from its matches, and others from `Rewriter.edges`.
     """
 
+    graph: Graph
+    rows: Array
+
     def __init__(self, graph: Graph, rows: Array) -> None:
-        self.graph = graph
-        self.rows = rows
+        self.__dict__.update(graph=graph, rows=column(rows, np.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -101,32 +105,32 @@ class EdgeRows:
     @property
     def id(self) -> Array:
         """Edge ids."""
-        return np.asarray(self.graph.edges.id[self.rows])
+        return freeze(self.graph.edges.id[self.rows])
 
     @property
     def weight(self) -> Array:
         """Weights."""
-        return np.asarray(self.graph.edges.weight[self.rows])
+        return freeze(self.graph.edges.weight[self.rows])
 
     @property
     def tap(self) -> Array:
         """Kernel positions."""
-        return np.asarray(self.graph.edges.tap[self.rows])
+        return freeze(self.graph.edges.tap[self.rows])
 
     @property
     def birth(self) -> Array:
         """Number of the rewrite that made each edge."""
-        return np.asarray(self.graph.edges.birth[self.rows])
+        return freeze(self.graph.edges.birth[self.rows])
 
     @property
     def link(self) -> Array:
         """Position of each edge's link among `graph.links_by_key`."""
-        return np.asarray(self.graph.edges.link[self.rows])
+        return freeze(self.graph.edges.link[self.rows])
 
     @property
     def port(self) -> Array:
         """Port of the target layer at which each edge arrives."""
-        return np.asarray(self.graph.edges.port[self.rows])
+        return freeze(self.graph.edges.port[self.rows])
 
     @property
     def kind(self) -> LinkKind:
@@ -138,14 +142,18 @@ class EdgeRows:
         return kind
 
 
-class PairRows:
+class PairRows(ReadOnly):
     """Pairs of vertices without an edge at a tap and port, one per row; `source` and `target` are vertex ids."""
 
+    graph: Graph
+    tap: Array
+    port: Array
+    _source: Array
+    _target: Array
+
     def __init__(self, graph: Graph, source_rows: Array, target_rows: Array, tap: Array, port: Array) -> None:
-        self.graph = graph
-        self._source, self._target = source_rows, target_rows
-        self.tap = tap
-        self.port = port
+        columns = {"_source": source_rows, "_target": target_rows, "tap": tap, "port": port}
+        self.__dict__.update(graph=graph, **{name: column(values, None) for name, values in columns.items()})
 
     def __len__(self) -> int:
         return len(self.tap)
@@ -157,27 +165,29 @@ class PairRows:
     @property
     def source(self) -> Array:
         """Source vertex ids."""
-        return np.asarray(self.graph.vertices.id[self._source])
+        return freeze(self.graph.vertices.id[self._source])
 
     @property
     def target(self) -> Array:
         """Target vertex ids."""
-        return np.asarray(self.graph.vertices.id[self._target])
+        return freeze(self.graph.vertices.id[self._target])
 
     @cached_property
     def rows(self) -> Array:
         """A number per pair that tells it from all others."""
         taps, ports = (int(values.max()) + 1 if len(self) else 1 for values in (self.tap, self.port))
         pair = self._target * len(self.graph.vertices) + self._source
-        return np.asarray((pair * ports + self.port) * taps + self.tap)
+        return freeze((pair * ports + self.port) * taps + self.tap)
 
 
-class LayerRows:
+class LayerRows(ReadOnly):
     """Layers of a graph, one per row; `id` are layer ids."""
 
+    graph: Graph
+    id: Array
+
     def __init__(self, graph: Graph, ids: Array) -> None:
-        self.graph = graph
-        self.id = ids
+        self.__dict__.update(graph=graph, id=column(ids, np.int64))
 
     def __len__(self) -> int:
         return len(self.id)
@@ -202,15 +212,17 @@ class LayerRows:
     @property
     def size(self) -> Array:
         """Number of vertices of each layer."""
-        return np.array([len(layer) for layer in self], dtype=np.int64)
+        return freeze(np.array([len(layer) for layer in self], dtype=np.int64))
 
 
-class LinkRows:
+class LinkRows(ReadOnly):
     """Links of a graph, one per row: `rows` are their positions in `graph.links_by_key`."""
 
+    graph: Graph
+    rows: Array
+
     def __init__(self, graph: Graph, rows: Array) -> None:
-        self.graph = graph
-        self.rows = rows
+        self.__dict__.update(graph=graph, rows=column(rows, np.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -232,12 +244,12 @@ class LinkRows:
     @property
     def port(self) -> Array:
         """Port of the target layer at which each link arrives."""
-        return np.array([key[2] for key in self.key], dtype=np.int64)
+        return freeze(np.array([key[2] for key in self.key], dtype=np.int64))
 
     @property
     def size(self) -> Array:
         """Number of edges, frozen ones included, of each link."""
-        return np.asarray(np.diff(self.graph.edges.offsets)[self.rows])
+        return freeze(np.diff(self.graph.edges.offsets)[self.rows])
 
     @property
     def edges(self) -> EdgeRows:
@@ -247,12 +259,15 @@ class LinkRows:
         return EdgeRows(self.graph, np.repeat(start, size) + within)
 
 
-class LayerPairRows:
+class LayerPairRows(ReadOnly):
     """Pairs of layers that no link joins, one per row; `source` and `target` are layer ids."""
 
+    graph: Graph
+    source: Array
+    target: Array
+
     def __init__(self, graph: Graph, source: Array, target: Array) -> None:
-        self.graph = graph
-        self.source, self.target = source, target
+        self.__dict__.update(graph=graph, source=column(source, np.int64), target=column(target, np.int64))
 
     def __len__(self) -> int:
         return len(self.source)
@@ -264,18 +279,20 @@ class LayerPairRows:
     @property
     def rows(self) -> Array:
         """A number per pair that tells it from all others."""
-        return np.asarray(self.source * self.graph.next_ids.layer + self.target)
+        return freeze(self.source * self.graph.next_ids.layer + self.target)
 
 
 Rows = VertexRows | EdgeRows | PairRows | LayerRows | LinkRows | LayerPairRows
 
 
-class Matches:
+class Matches(ReadOnly):
     """Matches of a pattern: `m.e`, `m.p`, ... are the rows bound to these names, one per match."""
 
+    graph: Graph
+    bound: FrozenDict[str, Any]
+
     def __init__(self, graph: Graph, bound: Mapping[str, Any]) -> None:
-        self.graph = graph
-        self.bound: dict[str, Any] = dict(bound)
+        self.__dict__.update(graph=graph, bound=FrozenDict(bound))
 
     def __len__(self) -> int:
         return len(next(iter(self.bound.values())))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, column
 from netgraph.graph.layer import Grid, Layer
 from netgraph.graph.link import Link, LinkKind
 from netgraph.rewriting.grouping import by_value
@@ -26,6 +26,9 @@ class NewVertices:
     id: Array
     layer_id: int
     grid: Grid = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", column(self.id, np.int64))
 
     def __len__(self) -> int:
         return len(self.id)

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.errors import RewriteError
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, column
 from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
 from netgraph.graph.link import Dense, Identity, Link, LinkKey, LinkKind
 from netgraph.rewriting.commit import apply_delta
@@ -358,7 +358,7 @@ class Rewriter:
         return Draw(low, high, self.rng)
 
     def _draw(self, value: Any, n: int) -> Array:
-        values = value.sample(n) if isinstance(value, Draw) else np.asarray(value, dtype=np.float64)
+        values = value.sample(n) if isinstance(value, Draw) else column(value, np.float64)  # a caller may reuse its own
         if values.shape not in ((), (n,)):
             raise RewriteError(f"A value of shape {values.shape} does not fit {n} rows; give one, or one per row.")
         return np.broadcast_to(values, (n,))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, FrozenDict
 from netgraph.proof import Level
 from netgraph.rewriting.match import Matches
 from netgraph.rewriting.operands import told
@@ -68,11 +68,10 @@ class Rule(ABC):
         return type(self).__name__
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> FrozenDict[str, Any]:
         """The fields by name; arrays, and mappings to arrays, are given by their size."""
-        if not is_dataclass(self):
-            return {}
-        return {f.name: _told(getattr(self, f.name)) for f in fields(self)}
+        names = [f.name for f in fields(self)] if is_dataclass(self) else []
+        return FrozenDict({name: _told(getattr(self, name)) for name in names})
 
 
 def _told(value: Any) -> Any:

@@ -135,7 +135,7 @@ def without_vertices(case: Case) -> Iterator[Case]:
 
 
 def _without_row(link: Link, layer_id: int, row: int) -> Link:
-    columns = link.columns
+    columns = dict(link.columns)
     for end, name in ((link.source, "src"), (link.target, "dst")):
         if end == layer_id:
             keep = columns[name] != row
