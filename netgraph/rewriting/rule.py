@@ -70,7 +70,7 @@ class Rule(ABC):
     @property
     def parameters(self) -> FrozenDict[str, Any]:
         """The fields by name; arrays, and mappings to arrays, are given by their size."""
-        names = [f.name for f in fields(self)] if is_dataclass(self) else []
+        names: list[str] = [f.name for f in fields(self)] if is_dataclass(self) else []
         return FrozenDict({name: _told(getattr(self, name)) for name in names})
 
 
