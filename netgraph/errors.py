@@ -7,14 +7,26 @@ Errors about arguments also derive from `ValueError`, so that generic callers ca
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 MOST_NAMES = 50
 """How many known names a message lists."""
 
 
 class NetgraphError(Exception):
-    """Base of every error raised on purpose by netgraph and its compilers."""
+    """Base of every error raised on purpose by netgraph and its compilers.
+
+    Attributes:
+        concerns: ids of the edges, vertices and layers that it is about, by these words, as far as they are known.
+    """
+
+    concerns: Mapping[str, tuple[int, ...]] = {}
+
+    def concerning(self, **ids: Iterable[int]) -> Self:
+        """The same error, with `concerns` set: `edges=`, `vertices=`, `layers=`."""
+        self.concerns = {kind: tuple(int(i) for i in some) for kind, some in ids.items()}
+        return self
 
 
 class GraphError(NetgraphError, ValueError):

@@ -187,7 +187,7 @@ class Link:
             raise GraphError(
                 f"{where} has two edges from source row {src} to target row {dst} at tap {tap}; "
                 "set the weight of the existing edge instead."
-            )
+            ).concerning(edges=self.id[(triple == (dst, src, tap)).all(axis=1)])
         raise GraphError(f"{where}: edges are not in canonical order (target, source, tap); use Link.sorted.")
 
 

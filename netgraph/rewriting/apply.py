@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.checks import generator
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
+from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.display import explanation_html, result_html
-from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.match import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.operands import told
 from netgraph.rewriting.pattern import match_pattern
 from netgraph.rewriting.rewriter import Rewriter, empty_delta
@@ -56,7 +58,7 @@ class Result:
     """What `apply` returns.
 
     Attributes:
-        graph: the new graph; the old one when nothing matched.
+        graph: the new graph; the old one, the very object, when nothing matched or the rule changed nothing.
         delta: what came, went and changed, by id.
         certificate: what the rewrite did to the function.
         matches: the matches that were rewritten, on the old graph.
@@ -75,8 +77,8 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was rewritten."""
-        return len(self.matches) > 0
+        """Whether the graph is another one; False when nothing matched, and when all was as the rule sets it."""
+        return not self.delta.is_empty
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped):,} skipped" if len(self.skipped) else ""
@@ -142,15 +144,17 @@ def apply(
             edges, or (source, target) of links and missing links, names or ids of their layers.
         limit: at most so many matches, the first in order.
         order_by: order of the matches, largest first: an array with one value per match that passes,
-            the name of an edge or vertex statistic, or a function of matches and statistics. Default: row order.
-        rng: generator, or seed, of random initial values; seed 0 by default.
+            the name of an edge or vertex statistic, or a function of matches and statistics; "random" for an order
+            drawn from `rng`. Default: row order.
+        rng: generator, or seed, of a random order, and of random initial values after it; seed 0 by default.
         require: refuse the rewrite unless this is proved of it: "exact", "exact up to rounding", "bounded", or a
             number that no output may change by more.
         probe: number of random inputs on which the change of the output is measured, a batch of inputs as
             `interpret` takes them, or None not to measure.
 
     Returns:
-        A `Result`. No match is a normal outcome: the graph is then the old one.
+        A `Result`. No match is a normal outcome, and so is a rewrite that finds all as it should be: the graph is then
+        the old one, and `changed` is False.
 
     Raises:
         RewriteError: when the rewrite is refused or not valid; the old graph is untouched.
@@ -158,8 +162,8 @@ def apply(
     Costs O(edges log edges) plus two float64 evaluations of the probe.
     """
     made = draft(rule, graph, stats, on=on, limit=limit, order_by=order_by, rng=rng)
-    if not len(made.matches):
-        proof = Certificate("exact", "nothing matched", bound=0.0)
+    if made.graph is graph:
+        proof = Certificate("exact", "nothing changed" if len(made.matches) else "nothing matched", bound=0.0)
     else:
         proof = certify(graph, made.graph)
         _enforce(rule, proof, require)
@@ -184,7 +188,9 @@ def draft(
     m, stages, named = _filtered(rule, graph, stats, on)
     explanation = _explanation(rule, m, stages, named)
     passing = m.take(np.flatnonzero(_all_hold(m, named)))
-    order = _order(passing, stats, order_by)
+    source = generator("rng", 0 if rng is None else rng)
+    with blaming(rule, "order_by", passing):
+        order = _order(passing, stats, order_by, source)
     wins = _first_wins(rule, passing, order)
     if limit is not None:
         if not isinstance(limit, int | np.integer):
@@ -198,10 +204,10 @@ def draft(
     skipped = passing.take(order[~wins[order]])
     if not len(chosen):
         return Draft(graph, empty_delta(graph), chosen, skipped, explanation)
-    generator = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng or 0)
-    rewriter = Rewriter(graph, generator)
-    rule.rewrite(chosen, rewriter)
-    new, delta = rewriter.commit()
+    rewriter = Rewriter(graph, source, stats)
+    with blaming(rule, "rewrite", chosen):
+        rule.rewrite(chosen, rewriter)
+        new, delta = rewriter.commit()
     return Draft(new, delta, chosen, skipped, explanation)
 
 
@@ -240,7 +246,8 @@ def _filtered(
     """Matches of the pattern, the funnel of counts, and the rule's conditions on the matches."""
     _check_given(rule, graph, stats)
     m, stages = match_pattern(rule.pattern, graph, on)
-    named = conditions(rule, m, stats)
+    with blaming(rule, "where", m):
+        named = conditions(rule, m, stats)
     holds = np.ones(len(m), dtype=bool)
     for name, condition in named.items():
         holds = holds & condition.holds
@@ -271,28 +278,14 @@ def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
         if not condition.holds[best]:
             margin = f" (short by {-condition.margin[best]:.4g})" if condition.margin is not None else ""
             texts.append(f"{name!r}{margin}")
-    return f"{_describe(m, int(best))} fails {' and '.join(texts)}"
+    return f"{describe(m, int(best))} fails {' and '.join(texts)}"
 
 
-def _describe(m: Matches, row: int) -> str:
-    root = m.root.take(np.array([row]))
-    if isinstance(root, PairRows):
-        return f"missing edge {root.source[0]} -> {root.target[0]}"
-    if isinstance(root, EdgeRows):
-        edges = m.graph.edges
-        return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
-    if isinstance(root, LinkRows | LayerPairRows):
-        source, target = root.key[0][:2] if isinstance(root, LinkRows) else (int(root.source[0]), int(root.target[0]))
-        names = f"{m.graph.layer(source).name!r} -> {m.graph.layer(target).name!r}"
-        return f"link {names}" if isinstance(root, LinkRows) else f"missing link {names}"
-    if isinstance(root, LayerRows):
-        return f"layer {m.graph.layer(int(root.id[0])).name!r}"
-    return f"vertex {root.id[0]} of layer {m.graph.layer(int(root.layer[0])).name!r}"
-
-
-def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
+def _order(m: Matches, stats: Statistics | None, order_by: OrderBy, rng: np.random.Generator) -> Array:
     if order_by is None:
         return np.arange(len(m))
+    if isinstance(order_by, str) and order_by == "random":
+        return rng.permutation(len(m))
     if isinstance(order_by, str):
         if not isinstance(m.root, EdgeRows | VertexRows):
             raise RewriteError(
@@ -313,9 +306,12 @@ def _order(m: Matches, stats: Statistics | None, order_by: OrderBy) -> Array:
         values = np.asarray(order_by(m, stats) if callable(order_by) else order_by)
     if values.shape != (len(m),):
         raise RewriteError(f"order_by has shape {values.shape}, expected ({len(m)},), one value per match that passes.")
-    if np.isnan(values).any():
+    if values.dtype.kind not in "iufb":
+        raise RewriteError(f"order_by has values of {values.dtype}; give one real number per match that passes.")
+    if values.dtype.kind == "f" and np.isnan(values).any():
         raise RewriteError("order_by has NaN values; matches cannot be ordered by them.")
-    return np.argsort(-values.astype(np.float64), kind="stable")
+    # Ranks from the values as they are: as floats, large whole numbers would tie.
+    return np.argsort(-np.unique(values, return_inverse=True)[1], kind="stable")
 
 
 def _instead(m: Matches, order_by: str) -> str:

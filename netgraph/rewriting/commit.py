@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.errors import GraphError, OptionError, RewriteError
+from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
 from netgraph.graph.columns import EDGE_DTYPES, Array, digest
 from netgraph.graph.graph import Graph
 from netgraph.graph.layer import Layer
@@ -49,8 +49,18 @@ def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
             links = edit.links(layers)
         new = _assemble(graph, delta, layers, links, edit)
     except (GraphError, OptionError) as error:
-        raise RewriteError(f"The rewrite is refused: {error}") from error
+        raise RewriteError(f"The rewrite is refused: {error}").concerning(**_concerns(error, delta)) from error
     return new, delta.with_after(Stamp.of(new)).bound(graph, new)
+
+
+def _concerns(error: NetgraphError, delta: Delta) -> dict[str, list[int]]:
+    """The ids that an error is about, with the ends of new edges, which are all that a match can know of them."""
+    concerns = {kind: list(ids) for kind, ids in error.concerns.items()}
+    added = delta.edges_added
+    new = added.take(np.isin(added.id, concerns.get("edges", [])))
+    if len(new):
+        concerns["vertices"] = [*concerns.get("vertices", []), *new.source.tolist(), *new.target.tolist()]
+    return concerns
 
 
 def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:
@@ -251,7 +261,10 @@ class _Edit:
         ends = {}
         for name, layer, ids in (("src", key[0], records.source), ("dst", key[1], records.target)):
             if layer not in layers:
-                raise RewriteError(f"Edge {records.id[0]} would join the layer id {layer}, which is not in the graph.")
+                raise RewriteError(
+                    f"Edge {records.id[0]} would join the layer id {layer}, which this rewrite removes, or which "
+                    "belongs to another one; connect what stays, and what add_layer() of this rewrite returned."
+                ).concerning(layers=[layer])
             vertex_ids = layers[layer].vertex_ids
             known = np.isin(ids, vertex_ids)
             if not known.all():

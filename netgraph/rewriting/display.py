@@ -100,7 +100,8 @@ def _changes(columns: Mapping[str, Change]) -> tuple[int, str]:
 def result_html(result: Result) -> str:
     """The rule, sizes before and after, what changed, the certificate, a drawing of small graphs; or the funnel."""
     if not result.changed:
-        return f"<div>{escape(result.rule.name)}: nothing matched{explanation_html(result.explanation)}</div>"
+        why = "nothing changed" if len(result.matches) else "nothing matched"
+        return f"<div>{escape(result.rule.name)}: {why}{explanation_html(result.explanation)}</div>"
     old, new = result.matches.graph, result.graph
     skipped = f", {len(result.skipped):,} skipped" if len(result.skipped) else ""
     n = len(result.matches)

@@ -15,6 +15,7 @@ from netgraph.graph.columns import Array
 from netgraph.graph.graph import NextIds
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Dense, Link, LinkKey, LinkKind
+from netgraph.rewriting.changes import Values, as_stored, check_once, differ, last_wins
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
@@ -39,8 +40,10 @@ class EditBuffer:
         self._edge_gone = np.zeros(len(graph.edges), dtype=bool)
         self._vertex_gone = np.zeros(len(graph.vertices), dtype=bool)
         self._links_gone: set[LinkKey] = set()
+        self._layers_gone: set[int] = set()
         self._edge_changes: dict[str, list[tuple[Array, Array]]] = {}
-        self._vertex_changes: dict[str, list[tuple[Array, Array, Array]]] = {}
+        self._vertex_changes: dict[str, list[Values]] = {}
+        self._used: list[tuple[str, Array]] = []
         self._next = list(graph.next_ids)
         self._grown: dict[int, int] = {}
 
@@ -155,20 +158,38 @@ class EditBuffer:
         """(edges,) which edges of the graph are not removed so far."""
         return ~self._edge_gone
 
+    def remove_layer(self, layer_id: int) -> None:
+        """Note that a layer goes as a whole; its vertices and edges are removed by the caller."""
+        self._layers_gone.add(layer_id)
+
+    def use_vertices(self, what: str, rows: Array) -> None:
+        """Note that an edit needs vertices, so that it is refused when they go; `what` says what becomes of them."""
+        self._used.append((what, rows))
+
     def change_edges(self, column: str, edges: EdgeRows, values: Array) -> None:
         """Set an edge column; a later change of the same edge wins."""
+        check_once("edge", column, edges.id, values)
         self._edge_changes.setdefault(column, []).append((edges.rows, values))
 
     def change_vertices(self, column: str, vertices: VertexRows, values: Array) -> None:
         """Set a vertex column; a later change of the same vertex wins."""
+        check_once("vertex", column, vertices.id, values)
+        self.use_vertices(f"gets another {column}", vertices.rows)
         old = self.graph.vertices.column(column)[vertices.rows].astype(np.float64)
-        self._vertex_changes.setdefault(column, []).append((vertices.id, old, values))
+        self._vertex_changes.setdefault(column, []).append(Values(vertices.id, old, values, True))
 
     def change_layer(
         self, layer: Layer, attributes: Mapping[str, Any], gone: Mapping[str, float], new: Mapping[str, float]
     ) -> None:
         """Change attributes of a layer; vertex columns in `gone` go, those in `new` come at the given values."""
         current = self.layer(layer.id)
+        for name in {*gone, *new}:
+            for part in self._vertex_changes.get(name, ()):
+                if part.chosen and len(lost := np.intersect1d(part.id, layer.vertex_ids)):
+                    raise RewriteError(
+                        f"Layer {layer.name!r} gets the activation {attributes['activation']!r} after its vertex "
+                        f"{lost[0]} got another {name}, which would be lost; set the activation first."
+                    ).concerning(vertices=lost, layers=[layer.id])
         columns = {k: v for k, v in current.columns.items() if k not in gone}
         dtype = next(iter(current.columns.values()), np.dtype(self.weight_dtype()).str)
         changed = LayerRecord(layer.id, {**current.attributes, **attributes}, {**columns, **dict.fromkeys(new, dtype)})
@@ -176,7 +197,8 @@ class EditBuffer:
         absent = np.full(len(layer), np.nan)
         for name, value in {**dict.fromkeys(gone, np.nan), **new}.items():
             before = layer.values.get(name, absent)
-            self._vertex_changes.setdefault(name, []).append((layer.vertex_ids, before, np.full(len(layer), value)))
+            values = np.full(len(layer), value)
+            self._vertex_changes.setdefault(name, []).append(Values(layer.vertex_ids, before, values, False))
         for k, added in enumerate(self._vertices):
             if added.layer[0] == layer.id:
                 kept = {name: values for name, values in added.values.items() if name not in gone}
@@ -186,7 +208,11 @@ class EditBuffer:
     # -- the delta --------------------------------------------------------------------------------
 
     def to_delta(self) -> Delta:
-        """Everything buffered as one delta; links and layers that end up empty go with their last member."""
+        """Everything buffered as one delta; links and layers that end up empty go with their last member.
+
+        Raises:
+            RewriteError: when something is removed and used or changed as well.
+        """
         graph = self.graph
         keys = list(graph.links_by_key)
         gone = np.flatnonzero(self._edge_gone)
@@ -195,6 +221,7 @@ class EditBuffer:
         place = {key: k for k, key in enumerate(link_keys)}
         gone_link = np.array([place[keys[k]] for k in touched], dtype=np.int32)[local]
         removed_links, removed_layers = self._emptied(keys)
+        self._refuse_lost(removed_layers)
         return Delta(
             before=Stamp.of(graph),
             after=Stamp("", "", NextIds(*self._next_with_edges()), graph.rewrites + 1),
@@ -272,39 +299,80 @@ class EditBuffer:
         values = {name: vertices.column(name)[gone] for name in names}
         return VertexRecords(vertices.id[gone], vertices.layer[gone], vertices.row[gone], vertices.birth[gone], values)
 
+    def _refuse_lost(self, removed_layers: set[int]) -> None:
+        """Refuse a rewrite that removes what it also connects, splits or changes: one of the edits would be lost."""
+        graph = self.graph
+        if self._vertex_gone.any():
+            for key, columns in self._edges:
+                for ids, other in ((columns["source"], columns["target"]), (columns["target"], columns["source"])):
+                    rows = graph.vertices.find(ids)
+                    for at in np.flatnonzero(self._vertex_gone[rows] & (rows >= 0))[:1]:
+                        raise self._lost("is connected to", rows[at : at + 1], f" vertex {other[at]}", key[:2])
+        for what, rows in self._used:
+            if (lost := rows[self._vertex_gone[rows]]).size:
+                raise self._lost(what, lost)
+        for i in (*self._layers_changed, *self._layers_gone):
+            if (i in self._layers_gone and i in self._grown) or (i in self._layers_changed and i in removed_layers):
+                what = "gets new vertices" if i in self._grown else "gets another activation"
+                raise RewriteError(
+                    f"Layer {graph.layer(i).name!r} (id {i}) {what} and is removed, both by this rewrite; "
+                    "leave out one of the two."
+                ).concerning(layers=[i], vertices=graph.layer(i).vertex_ids)
+        for name, parts in self._edge_changes.items():
+            rows = np.concatenate([rows for rows, _ in parts])
+            if (lost := rows[self._edge_gone[rows]]).size:
+                raise RewriteError(
+                    f"Edge {graph.edges.id[lost[0]]} gets another {name} and is removed, both by this rewrite; "
+                    "leave out one of the two, or take them apart by m.take(mask)."
+                ).concerning(edges=graph.edges.id[lost], vertices=_ends(graph, lost[:1]))
+
+    def _lost(self, what: str, rows: Array, more: str = "", near: tuple[int, ...] = ()) -> RewriteError:
+        graph, row = self.graph, rows[0]
+        layer = graph.layer(int(graph.vertices.layer[row]))
+        whole = self._vertex_gone[graph.vertices.layer == layer.id].all()
+        return RewriteError(
+            f"Vertex {graph.vertices.id[row]} of layer {layer.name!r} (id {layer.id}) {what}{more}, but the same "
+            f"rewrite removes {'the layer' if whole else 'the vertex'}; connect, split or change what stays."
+        ).concerning(vertices=graph.vertices.id[rows], layers={layer.id, *(i for i in near if i in graph.layers_by_id)})
+
     def _merged_edge_changes(self) -> dict[str, Change]:
         result = {}
+        graph = self.graph
+        narrow = np.array([k.weight.dtype == np.float32 for k in graph.links_by_key.values()], dtype=bool)
         for name, parts in self._edge_changes.items():
             rows = np.concatenate([rows for rows, _ in parts])
             values = np.concatenate([values for _, values in parts])
-            rows, values = _last_wins(rows, values)
-            kept = ~self._edge_gone[rows]
-            rows, values = rows[kept], values[kept]
-            if len(rows):
-                old = getattr(self.graph.edges, name)[rows].astype(np.float64)
-                result[name] = Change(self.graph.edges.id[rows], old, values)
+            rows, values = last_wins(rows, values)
+            values = as_stored(values, narrow[graph.edges.link[rows]])
+            old = getattr(graph.edges, name)[rows].astype(np.float64)
+            change = Change(graph.edges.id[rows], old, values)
+            change = change.take(differ(old, values))
+            if len(change):
+                result[name] = change
         return result
 
     def _merged_vertex_changes(self, gone: Array) -> dict[str, Change]:
         result = {}
+        graph = self.graph
         for name, parts in self._vertex_changes.items():
-            ids = np.concatenate([part[0] for part in parts])
-            old, new = (np.concatenate([part[k] for part in parts]).astype(np.float64) for k in (1, 2))
-            ids, index = _last_wins(ids, np.arange(len(ids)))
-            first = np.argsort(np.concatenate([part[0] for part in parts]), kind="stable")
-            starts = np.searchsorted(np.concatenate([part[0] for part in parts])[first], ids)
-            change = Change(ids, old[first[starts]], new[index])
-            never_there = np.isnan(change.old) & np.isnan(change.new)
-            change = change.take(~np.isin(change.id, gone) & ~never_there)
+            every = np.concatenate([part.id for part in parts])
+            old = np.concatenate([part.old for part in parts]).astype(np.float64)
+            new = np.concatenate([part.new for part in parts]).astype(np.float64)
+            ids, last = last_wins(every, np.arange(len(every)))
+            first = np.argsort(every, kind="stable")
+            old = old[first[np.searchsorted(every[first], ids)]]
+            layer = graph.vertices.layer[graph.vertices.rows(ids)]
+            dtypes = {i: np.dtype(self.layer(int(i)).columns.get(name, "f8")) for i in np.unique(layer)}
+            new = as_stored(new[last], np.isin(layer, [i for i, dtype in dtypes.items() if dtype == np.float32]))
+            change = Change(ids, old, new)
+            change = change.take(~np.isin(ids, gone) & differ(old, new))
             if len(change):
                 result[name] = change
         return result
 
 
-def _last_wins(keys: Array, values: Array) -> tuple[Array, Array]:
-    """Every key once, ascending, with its last value."""
-    unique, reverse_first = np.unique(keys[::-1], return_index=True)
-    return unique, values[::-1][reverse_first]
+def _ends(graph: Graph, rows: Array) -> Array:
+    return np.concatenate([graph.edges.source[rows], graph.edges.target[rows]])
 
 
 def _segment_counts(mask: Array, offsets: Array) -> Array:

@@ -139,7 +139,10 @@ class Journal:
         """
         number = len(self) + 1
         if not result.changed:
-            raise JournalError(f"{result.rule.name} matched nothing, so there is no rewrite to record.")
+            what = "changed" if len(result.matches) else "matched"
+            raise JournalError(
+                f"{result.rule.name} {what} nothing, so there is no rewrite to record; ask result.changed first."
+            )
         entry = Entry(
             rewrite=number,
             rule=result.rule.name,

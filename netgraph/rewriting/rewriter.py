@@ -34,6 +34,7 @@ from netgraph.rewriting.operands import (
     vertices_in,
 )
 from netgraph.rewriting.splitting import check_split, share_edges
+from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -48,14 +49,21 @@ class Rewriter:
     Ids are given out at once, so what is new can be connected before it exists. Nothing is visible in the
     graph until the commit, and an error anywhere leaves the graph as it was.
 
+    Of two calls that set the same value the later one counts. Within one call a row may be named twice only with the
+    same value, and what a rewrite removes it may neither change nor connect, before or after: one of the two edits
+    would be lost, so both are refused.
+
     Args:
         graph: the graph to rewrite.
-        rng: source of random initial values.
+        rng: source of random initial values, for a rule as `rw.rng`.
+        stats: statistics of the graph, for a rule as `rw.stats`; without any these are empty, so that asking for a
+            column of them raises `StatisticsError`.
     """
 
-    def __init__(self, graph: Graph, rng: np.random.Generator) -> None:
+    def __init__(self, graph: Graph, rng: np.random.Generator, stats: Statistics | None = None) -> None:
         self.graph = graph
         self.rng = rng
+        self.stats = Statistics(graph.topology_hash) if stats is None else stats
         self._buffer = EditBuffer(graph)
 
     # -- choosing ---------------------------------------------------------------------------------
@@ -198,6 +206,7 @@ class Rewriter:
         check_vertices("split_vertices", "vertices", vertices, self.graph, new=False)
         parts = np.broadcast_to(np.asarray(parts, dtype=np.int64), (len(vertices),))
         check_split(vertices, parts, noise)
+        self._buffer.use_vertices("is split", vertices.rows)
         first_copy, by_layer = self._copies(vertices, parts)
         shares = share_edges(vertices, parts, self._buffer.edges_left(), Draw(0.0, noise, self.rng).sample)
         edges = self.graph.edges
@@ -308,6 +317,8 @@ class Rewriter:
             self._buffer.remove_link(what.key)
             return
         rows = (vertices_in(self.graph, what) if isinstance(what, Layer) else what).rows
+        if isinstance(what, Layer):
+            self._buffer.remove_layer(what.id)
         for layer_id in np.unique(self.graph.vertices.layer[rows]):
             layer = self.graph.layer(int(layer_id))
             if layer.role != "hidden":
@@ -370,8 +381,12 @@ class Rewriter:
         return self._buffer.to_delta()
 
     def commit(self) -> tuple[Graph, Delta]:
-        """Make the new graph, or raise `RewriteError` and leave the old one as it was."""
-        return apply_delta(self.graph, self.delta())
+        """Make the new graph, or raise `RewriteError` and leave the old one as it was.
+
+        Edits that change nothing give the old graph itself and an empty delta: no rewrite took place.
+        """
+        delta = self.delta()
+        return (self.graph, empty_delta(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
 
 
 def empty_delta(graph: Graph) -> Delta:

@@ -83,6 +83,6 @@ def _graphs(result: Result | Graph, after: Graph | None) -> tuple[Graph, Graph]:
 def _rule_line(result: Result) -> str:
     name = result.rule.name
     if not result.changed:
-        return f"{name} matched nothing."
+        return f"{name} changed nothing." if len(result.matches) else f"{name} matched nothing."
     skipped = f", {len(result.skipped):,} skipped" if len(result.skipped) else ""
     return f"{name}: {count(len(result.matches), 'match', 'matches')}{skipped}."

@@ -43,13 +43,65 @@ def test_dangling_edges(graph):
         rw.remove(vertices(graph, 3))
         rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0)
 
-    refused(graph, to_removed, "would dangle: vertex 3 is not in layer 'a'")
+    refused(graph, to_removed, r"Vertex 3 of layer 'a' \(id 1\) is connected to vertex 0, but .* removes the vertex")
 
     def to_removed_layer(rw):
         rw.remove(vertices(graph, 3, 4))
         rw.connect(vertices(graph, 0), vertices(graph, 3), weight=1.0)
 
-    refused(graph, to_removed_layer, "layer id 1, which is not in the graph")
+    refused(graph, to_removed_layer, r"Vertex 3 of layer 'a' \(id 1\) is connected .* removes the layer")
+
+
+REMOVED = [
+    ("set_weight", lambda rw, g: rw.set_weight(edges(g, 1), 5.0), lambda rw, g: rw.remove(edges(g, 0, 1))),
+    ("freeze", lambda rw, g: rw.freeze(edges(g, 1)), lambda rw, g: rw.remove(edges(g, 1))),
+    ("a weight, and its vertex goes", lambda rw, g: rw.set_weight(edges(g, 1), 5.0),
+     lambda rw, g: rw.remove(vertices(g, 3, 4))),
+    ("a weight, and its link goes", lambda rw, g: rw.set_weight(edges(g, 0), 5.0),
+     lambda rw, g: rw.remove(g.links["x", "a"])),
+    ("set_bias", lambda rw, g: rw.set_bias(vertices(g, 3), 5.0), lambda rw, g: rw.remove(vertices(g, 3))),
+    ("split_vertices", lambda rw, g: rw.split_vertices(vertices(g, 3)), lambda rw, g: rw.remove(vertices(g, 3))),
+    ("connect", lambda rw, g: rw.connect(vertices(g, 3), vertices(g, 7), weight=1.0),
+     lambda rw, g: rw.remove(vertices(g, 3))),
+    ("connect_all", lambda rw, g: rw.connect_all(vertices(g, 3), vertices(g, 7, 8), weight=1.0),
+     lambda rw, g: rw.remove(g.layers["a"])),
+    ("add_vertices", lambda rw, g: rw.add_vertices(g.layers["a"], 2), lambda rw, g: rw.remove(g.layers["a"])),
+    ("set_activation", lambda rw, g: rw.set_activation(g.layers["a"], "tanh"), lambda rw, g: rw.remove(g.layers["a"])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "edit", "remove"), REMOVED, ids=[name for name, *_ in REMOVED])
+def test_what_is_removed_is_neither_changed_nor_used_before_or_after(graph, name, edit, remove):
+    def before(rw):
+        edit(rw, graph)
+        remove(rw, graph)
+
+    def after(rw):
+        remove(rw, graph)
+        edit(rw, graph)
+
+    if name != "split_vertices":  # which, after a removal, has no edges to share
+        refused(graph, after, "remove")
+    refused(graph, before, "remove")
+
+
+def test_a_value_that_an_activation_takes_away_is_not_set_before_it(graph):
+    def lost(rw):
+        rw.set_activation(graph.layers["a"], "prelu")
+        rw.set_values(vertices(graph, 3), "slope", 0.5)
+        rw.set_activation(graph.layers["a"], "tanh")
+
+    refused(graph, lost, "vertex 3 got another slope, which would be lost; set the activation first")
+
+
+def test_one_call_gives_a_row_one_value(graph):
+    twice = lambda ids, weights: lambda rw: rw.set_weight(rw.edges(ids=ids), weights)  # noqa: E731
+    refused(graph, twice([1, 0, 1], [3.0, 1.0, 4.0]), r"edge 1 is named twice in one call, with the weight 3 and 4")
+    rw = Rewriter(graph, np.random.default_rng(0))
+    twice([1, 0, 1], [3.0, 1.0, 3.0])(rw)
+    assert rw.commit()[0].edges.weight[:2].tolist() == [1, 3]
+    biases = lambda rw: rw.set_bias(rw.vertices(ids=[3, 3]), [1.0, 2.0])  # noqa: E731
+    refused(graph, biases, "vertex 3 is named twice in one call, with the bias 1 and 2")
 
 
 @pytest.mark.parametrize(("vertex", "role"), [(0, "input"), (7, "output")])

@@ -131,15 +131,32 @@ def test_set_values_and_the_last_of_two_wins(graph, rw):
     assert new.links["a", "b"] is graph.links["a", "b"]
 
 
-def test_a_change_of_what_is_removed_is_dropped(graph, rw):
-    rw.set_weight(edges(graph, 1), 5.0)
-    rw.set_bias(vertices(graph, 3), 5.0)
-    rw.remove(edges(graph, 1))
-    rw.remove(vertices(graph, 3))
+def test_of_two_changes_of_one_value_the_later_counts(graph, rw):
+    rw.set_weight(edges(graph, 1, 2), [5.0, 6.0])
+    rw.set_weight(edges(graph, 1), 7.0)
+    rw.remove(edges(graph, 3))
+    rw.remove(edges(graph, 3))
     new, delta = rw.commit()
-    assert not delta.edges_changed
-    assert not delta.vertices_changed
+    assert new.edges.weight[[1, 2]].tolist() == [7, 6]
     assert ng.apply_delta(new, delta.inverse())[0].equals(graph)
+
+
+def test_edits_that_change_nothing_are_no_rewrite(graph):
+    """Also where a value is the one that is stored only after rounding: 0.1 as float32."""
+    narrow = graph.with_weights(np.full(len(graph.edges), 0.1), vertices={"bias": np.full(len(graph.vertices), 0.3)})
+    rw = ng.Rewriter(narrow, np.random.default_rng(0))
+    rw.set_weight(rw.edges(rows=np.arange(len(narrow.edges))), 0.1)
+    rw.set_bias(rw.vertices("a"), 0.3)
+    rw.freeze(edges(narrow, 0), False)
+    rw.set_activation(narrow.layers["a"], narrow.layers["a"].activation)
+    rw.remove(rw.edges(ids=[]))
+    rw.connect(rw.vertices(ids=[]), rw.vertices(ids=[]), weight=1.0)
+    new, delta = rw.commit()
+    assert new is narrow
+    assert delta.is_empty
+    again = ng.Rewriter(narrow, np.random.default_rng(0))
+    again.set_weight(edges(narrow, 0), np.nextafter(np.float32(0.1), np.float32(1)))
+    assert again.commit()[0] is not narrow
 
 
 def test_freeze_and_thaw(graph, rw):

@@ -1,0 +1,109 @@
+"""Errors that a rule causes: the rule, the matches and the remedy are put to them, whatever their type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.errors import NetgraphError
+from netgraph.graph.columns import Array
+from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.rewriting.rule import Rule
+
+SHOWN = 3
+"""Matches that a message names."""
+
+
+@contextmanager
+def blaming(rule: Rule, method: str, m: Matches) -> Iterator[None]:
+    """Name the rule and its matches in whatever the block raises; the error keeps its type.
+
+    A message of netgraph begins with the name of the rule, and names the matches that have to do with what it
+    concerns. Every error gets a note with the rule, the method, the matches and the way to try one of them alone.
+
+    Args:
+        rule: the rule at work.
+        method: which of its methods, such as "rewrite".
+        m: the matches that it was given.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, NetgraphError) and len(error.args) == 1 and isinstance(error.args[0], str):
+            text = error.args[0]
+            prefix = "" if text.startswith(rule.name) else f"{rule.name}: "
+            error.args = (f"{prefix}{text}{_involved(rule, m, error)}",)
+        error.add_note(_note(rule, method, m))
+        raise
+
+
+def describe(m: Matches, row: int) -> str:
+    """One match in a few words, by the ids or names of what it is rooted in."""
+    root = m.root.take(np.array([row]))
+    if isinstance(root, PairRows):
+        return f"missing edge {root.source[0]} -> {root.target[0]}"
+    if isinstance(root, EdgeRows):
+        edges = m.graph.edges
+        return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
+    if isinstance(root, LinkRows | LayerPairRows):
+        source, target = root.key[0][:2] if isinstance(root, LinkRows) else (int(root.source[0]), int(root.target[0]))
+        names = f"{m.graph.layer(source).name!r} -> {m.graph.layer(target).name!r}"
+        return f"link {names}" if isinstance(root, LinkRows) else f"missing link {names}"
+    if isinstance(root, LayerRows):
+        return f"layer {m.graph.layer(int(root.id[0])).name!r}"
+    return f"vertex {root.id[0]} of layer {m.graph.layer(int(root.layer[0])).name!r}"
+
+
+def _involved(rule: Rule, m: Matches, error: NetgraphError) -> str:
+    """The matches that bind most of what the error concerns, and how to keep them apart where there are several."""
+    hits = _hits(m, error)
+    rows = np.flatnonzero(hits == hits.max()) if len(hits) and hits.max() > 0 else np.empty(0, np.int64)
+    if not len(rows):
+        return ""
+    shown = ", ".join(f"match {row} ({describe(m, row)})" for row in rows[:SHOWN].tolist())
+    more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+    apart = ""
+    if len(rows) > 1:
+        apart = (
+            f" If they must not be rewritten together, name what they share in {rule.name}.exclusive, "
+            "or apply the rule with limit=1."
+        )
+    return f" It has to do with {shown}{more} of {len(m):,}.{apart}"
+
+
+def _hits(m: Matches, error: NetgraphError) -> Array:
+    """(matches,) how many of the ids that the error concerns each match binds; a layer is bound by its vertices too."""
+    hits = np.zeros(len(m), dtype=np.int64)
+    edges, vertices, layers = (list(error.concerns.get(kind, ())) for kind in ("edges", "vertices", "layers"))
+    for rows in m.bound.values() if len(m) else ():
+        if isinstance(rows, VertexRows):
+            hits += np.isin(rows.id, vertices)
+        if isinstance(rows, VertexRows | LayerRows):
+            hits += np.isin(rows.layer, layers)
+        if isinstance(rows, EdgeRows):
+            hits += np.isin(rows.id, edges)
+    return hits
+
+
+def _note(rule: Rule, method: str, m: Matches) -> str:
+    shown = ", ".join(describe(m, row) for row in range(min(len(m), SHOWN)))
+    more = f" and {len(m) - SHOWN:,} more" if len(m) > SHOWN else ""
+    matches = f"{len(m):,} {'match' if len(m) == 1 else 'matches'}"
+    where = f"{rule.name}.{method}, on {matches}: {shown}{more}." if len(m) else f"{rule.name}.{method}, on no match."
+    alone = f" apply(rule, graph, on={on_example(m)}) tries one match alone." if len(m) > 1 else ""
+    return f"In {where} The graph is as it was.{alone}"
+
+
+def on_example(m: Matches) -> str:
+    """`on=` for the first match alone, as it is typed."""
+    root = m.root
+    if isinstance(root, LinkRows):
+        return repr([root.key[0][:2]])
+    if isinstance(root, LayerPairRows | PairRows):
+        return repr([(int(root.source[0]), int(root.target[0]))])
+    return repr([int(root.id[0])])
