@@ -12,6 +12,7 @@ from netgraph.container import expect_columns, read_container, write_container
 from netgraph.errors import FileFormatError, GraphError
 from netgraph.graph import Graph, Layer, Link, NextIds
 from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, concatenate
+from netgraph.graph.history import kept_rows, stations
 from netgraph.graph.structure import (
     COLUMNS_SHAPE,
     ID,
@@ -22,7 +23,7 @@ from netgraph.graph.structure import (
     layer_attributes_from_json,
     layer_attributes_to_json,
 )
-from netgraph.json_values import Items, Record, Text, Whole
+from netgraph.json_values import Items, Record, Row, Text, Whole
 
 KIND = "graph"
 VERSION = 1
@@ -44,7 +45,9 @@ STRUCTURE = Record(
                 }
             )
         ),
-    }
+        "past": Items(Row((Text(), ID, ID, ID, ID))),
+    },
+    optional=frozenset({"past"}),
 )
 """The shape of the plain values of a graph."""
 
@@ -78,6 +81,7 @@ def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
         "lineage": graph.lineage,
         "rewrites": graph.rewrites,
         "topology_hash": graph.topology_hash,
+        "past": kept_rows(graph.past),
         "layers": [
             {
                 "id": x.id,
@@ -155,6 +159,7 @@ def _graph(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
         next_ids=NextIds(*structure["next_ids"]),
         lineage=structure["lineage"],
         rewrites=structure["rewrites"],
+        past=stations(structure.get("past", ())),
     )
     if graph.topology_hash != structure["topology_hash"]:
         raise GraphError(f"its topology hash is {graph.topology_hash}, the file says {structure['topology_hash']}")

@@ -4,7 +4,8 @@ from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
 from netgraph.graph.architectures import convnet, resnet, vgg
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
 from netgraph.graph.columns import Array
-from netgraph.graph.graph import Graph, NextIds
+from netgraph.graph.graph import Graph
+from netgraph.graph.history import NextIds, Station, check_one_history
 from netgraph.graph.initialise import Init, reinitialised, rewound
 from netgraph.graph.layer import Grid, Layer, Pool
 from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind
@@ -31,8 +32,10 @@ __all__ = [
     "LinkKind",
     "NextIds",
     "Pool",
+    "Station",
     "VertexTable",
     "VertexView",
+    "check_one_history",
     "convnet",
     "get_activation",
     "mlp",

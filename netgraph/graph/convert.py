@@ -11,7 +11,8 @@ import numpy as np
 from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
-from netgraph.graph.graph import Graph, NextIds
+from netgraph.graph.graph import Graph
+from netgraph.graph.history import NextIds
 from netgraph.graph.layer import Layer, Role, full_columns
 from netgraph.graph.link import Dense, Link, edge_columns
 from netgraph.graph.structure import (

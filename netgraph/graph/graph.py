@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, digest
+from netgraph.graph.history import NextIds, Station
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     import networkx
 
     from netgraph.proof.intervals import Bounds, Domain, Mode
-
-
-class NextIds(NamedTuple):
-    """The ids that the next new layer, vertex and edge will get. They only grow along a history."""
-
-    layer: int
-    vertex: int
-    edge: int
 
 
 class Graph(ReadOnly):
@@ -40,6 +33,7 @@ class Graph(ReadOnly):
         next_ids: ids for what is added next; by default one more than the largest in use.
         lineage: hash of the history that gave out the ids; by default that of a fresh graph.
         rewrites: number of rewrites behind this graph; the next one stamps its number on what it makes.
+        past: the graph before this one in its history, and those before it, as far as they are known.
         validate: check everything (the default). Pass False only for parts already checked.
 
     Raises:
@@ -54,6 +48,7 @@ class Graph(ReadOnly):
         next_ids: NextIds | None = None,
         lineage: str | None = None,
         rewrites: int = 0,
+        past: Station | None = None,
         validate: bool = True,
     ) -> None:
         layer_list = sorted(layers, key=lambda layer: layer.id)
@@ -64,6 +59,7 @@ class Graph(ReadOnly):
         own["_names"] = FrozenDict({layer.name: layer.id for layer in layer_list})
         own["next_ids"] = next_ids or self._smallest_next_ids()
         own["rewrites"] = rewrites
+        own["past"] = past
         if validate:
             from netgraph.graph.validate import validate_graph
 
@@ -75,6 +71,7 @@ class Graph(ReadOnly):
     _names: FrozenDict[str, int]
     next_ids: NextIds
     rewrites: int
+    past: Station | None
     lineage: str
 
     def _instead(self) -> str:
@@ -84,7 +81,7 @@ class Graph(ReadOnly):
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("_layers", "_links", "_names", "next_ids", "rewrites", "lineage")
+        kept = ("_layers", "_links", "_names", "next_ids", "rewrites", "past", "lineage")
         return {name: self.__dict__[name] for name in kept}  # what is cached is made again when asked for
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
@@ -312,6 +309,7 @@ class Graph(ReadOnly):
             next_ids=self.next_ids,
             lineage=self.lineage,
             rewrites=self.rewrites,
+            past=self.past,
             validate=False,
         )
         for name in ("topology_hash", "topological_order"):

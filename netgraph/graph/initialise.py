@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
+from netgraph.graph.history import check_one_history
 from netgraph.graph.link import LinkKey
 
 Init = Literal["uniform", "kaiming"]
@@ -93,8 +94,15 @@ def rewound(graph: Graph, origin: Graph) -> Graph:
         graph: the graph.
         origin: a graph of the same history.
 
+    Raises:
+        GraphError: when it is not, and the same ids stand for different things.
+
     Cost: O((edges + vertices) log), for finding ids.
     """
+    try:
+        check_one_history(graph, origin)
+    except GraphError as error:
+        raise GraphError(f"The graph cannot go back to the values of one of another history: {error}.") from None
     weight = np.array(graph.edges.weight)
     rows = origin.edges.find(graph.edges.id)
     weight[rows >= 0] = origin.edges.weight[rows[rows >= 0]]

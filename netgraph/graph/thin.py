@@ -9,6 +9,7 @@ import numpy as np
 from netgraph.errors import GraphError
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
+from netgraph.graph.history import Station
 from netgraph.graph.link import Link
 
 
@@ -46,7 +47,7 @@ def thinned(graph: Graph, keep: Array) -> Graph:
             )
         links.append(_thinned(link, rows))
     layers = [replace(layer, birth=np.zeros(len(layer), np.int32)) for layer in graph.layers_by_id.values()]
-    return Graph(layers, links)
+    return Graph(layers, links, past=Station.of(graph))
 
 
 def _thinned(link: Link, rows: Array) -> Link:

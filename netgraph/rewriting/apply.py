@@ -78,7 +78,7 @@ class Result:
     @property
     def changed(self) -> bool:
         """Whether the graph is another one; False when nothing matched, and when all was as the rule sets it."""
-        return not self.delta.is_empty
+        return self.graph is not self.matches.graph
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped):,} skipped" if len(self.skipped) else ""

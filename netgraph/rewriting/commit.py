@@ -11,6 +11,7 @@ import numpy as np
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
 from netgraph.graph.columns import EDGE_DTYPES, Array, digest
 from netgraph.graph.graph import Graph
+from netgraph.graph.history import Station, earlier
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link, LinkKey, LinkKind
 from netgraph.graph.validate import validate_link
@@ -86,6 +87,8 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
             "the delta is damaged, or was made by another version."
         )
     new.__dict__["lineage"] = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
+    back = earlier(graph, new.lineage)  # where a rewrite is undone, the history goes back to where it was
+    new.__dict__["past"] = back.before if back else Station.of(graph) if after.rewrites > graph.rewrites else None
     return new
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array, FrozenDict, IdIndex, column, freeze
-from netgraph.graph.graph import NextIds
+from netgraph.graph.history import NextIds
 from netgraph.graph.link import LinkKey, LinkKind
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Stamp(NamedTuple):
     def of(cls, graph: Graph) -> Stamp:
         """The stamp of a graph."""
         return cls(graph.topology_hash, graph.lineage, graph.next_ids, graph.rewrites)
+
+    def __str__(self) -> str:
+        return f"topology {self.topology_hash[:8]} (lineage {self.lineage[:8]}, rewrite {self.rewrites})"
 
 
 @dataclass(frozen=True)

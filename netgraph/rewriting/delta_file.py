@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.container import expect_columns, read_container, write_container
 from netgraph.errors import FileFormatError, GraphError, RewriteError
 from netgraph.graph.columns import WEIGHT_DTYPES, Array
-from netgraph.graph.graph import NextIds
+from netgraph.graph.history import NextIds
 from netgraph.graph.structure import (
     COLUMNS_SHAPE,
     ID,

@@ -12,7 +12,7 @@ import numpy as np
 
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
-from netgraph.graph.graph import NextIds
+from netgraph.graph.history import NextIds
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Dense, Link, LinkKey, LinkKind
 from netgraph.rewriting.changes import Values, as_stored, check_once, differ, last_wins

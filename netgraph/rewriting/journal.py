@@ -18,7 +18,7 @@ from netgraph.proof.certificate import SHAPE
 from netgraph.reading import read_file
 from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
-from netgraph.rewriting.delta import Delta
+from netgraph.rewriting.delta import Delta, Stamp
 from netgraph.rewriting.delta_file import load_delta, save_delta
 from netgraph.rewriting.display import journal_html
 from netgraph.serialize import load, save
@@ -167,17 +167,17 @@ class Journal:
         return entry
 
     def _check_follows(self, number: int, result: Result, before: Graph) -> None:
-        last = self.entries()[-1].topology_hash if number > 1 else self.first().topology_hash
-        start = result.delta.before.topology_hash
+        last = self.delta(number - 1).after if number > 1 else Stamp.of(self.first())
+        start, given = result.delta.before, Stamp.of(before)
         if last != start:
             raise JournalError(
-                f"Rewrite {number} starts at topology {start[:8]}, but {self._name()} ends at {last[:8]}: "
+                f"Rewrite {number} starts at {start}, but {self._name()} ends at {last}: "
                 "it is recorded already, or belongs to another branch."
             )
-        if before.topology_hash != start:
+        if given != start:
             raise JournalError(
-                f"Rewrite {number} starts at topology {start[:8]}, the graph given as `before` has "
-                f"{before.topology_hash[:8]}; give the one that `apply` was given."
+                f"Rewrite {number} starts at {start}, the graph given as `before` is at {given}; "
+                "give the one that `apply` was given."
             )
 
     def _cut_torn_line(self) -> None:

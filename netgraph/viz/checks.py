@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from netgraph.errors import OptionError
-from netgraph.graph import Graph
-from netgraph.graph.columns import Array
+from netgraph.errors import GraphError, OptionError
+from netgraph.graph import Graph, check_one_history
 
 _INSTEAD = {
     "CompiledNetwork": "lift it first: lift(net)",
@@ -36,47 +34,19 @@ def check_title(title: Any) -> None:
         raise OptionError(f"title must be a text or None, not {_shown(title)}.")
 
 
-def check_history(old: Graph, new: Graph) -> None:
-    """Raise `OptionError` when two graphs cannot be of one history.
-
-    Lineages do not tell: undoing leads back to an earlier one, and a thinned start has another one than the dense
-    graph. What both had from the start does: layers of an id have one role, and those of inputs and outputs one
-    size; vertices of an id have one layer, and edges of an id the same ends. Branches of one start, whose rewrites
-    give the same ids to different things, pass.
+def check_history(*graphs: Graph) -> None:
+    """Raise `OptionError` when the ids of graphs that follow one another do not mean the same, see `check_one_history`.
 
     Cost: O(edges + vertices), up to sorting.
     """
-    if old is new:
-        return
-    before, after = old.layers_by_id, new.layers_by_id
-    for i in before.keys() & after.keys():
-        if before[i].role != after[i].role:
-            raise _unrelated(f"layer {i} has role {before[i].role} in one and {after[i].role} in the other")
-        sizes = len(before[i]), len(after[i])
-        if before[i].role != "hidden" and sizes[0] != sizes[1]:
-            raise _unrelated(
-                f"layer {i} ({before[i].role}) has {sizes[0]:,} vertices in one and {sizes[1]:,} in the other"
-            )
-    for kind, columns, a, b in (
-        ("vertex", ("layer",), old.vertices, new.vertices),
-        ("edge", ("source", "target", "tap", "port"), old.edges, new.edges),
-    ):
-        rows = a.find(b.id)
-        there = np.flatnonzero(rows >= 0)
-        there = there[(a.birth[rows[there]] == 0) & (b.birth[there] == 0)]
-        for name in columns:
-            one, other = getattr(a, name)[rows[there]], getattr(b, name)[there]
-            differ: Array = np.flatnonzero(one != other)
-            if len(differ):
-                at = differ[0]
-                raise _unrelated(f"{kind} {b.id[there[at]]} has {name} {one[at]} in one and {other[at]} in the other")
-
-
-def _unrelated(how: str) -> OptionError:
-    return OptionError(
-        f"The graphs are not of one history: {how}. Give graphs that rewrites lead from one to "
-        "another, such as those of `Journal.replay()` or of a Result."
-    )
+    for old, new in pairwise(graphs):
+        try:
+            check_one_history(old, new)
+        except GraphError as error:
+            raise OptionError(
+                f"The graphs are not of one history: {error}. Give graphs that rewrites lead from one to "
+                "another, such as those of `Journal.replay()` or of a Result."
+            ) from None
 
 
 def _shown(value: Any) -> str:

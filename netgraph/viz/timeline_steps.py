@@ -82,8 +82,7 @@ def open_source(given: Journal | str | os.PathLike[str] | Sequence[Captioned]) -
         raise OptionError(f"A timeline of no graphs cannot be shown: give at least one, or {_KINDS}.")
     for place, graph in enumerate(graphs):
         check_graph(graph, f"Step {place} of a timeline")
-    for old, new in pairwise(graphs):
-        check_history(old, new)
+    check_history(*graphs)
     kept = (items[0], *(items[1 + run[-1]] for run in _even(len(items) - 1, MOST_STEPS)))
     note = None if len(kept) == len(items) else f"{len(kept):,} of {len(items):,} graphs are shown, evenly spread."
     vertices = max(graph.num_vertices for graph in graphs)

@@ -57,13 +57,11 @@ class NeedsOne(Halve):
 
 @dataclass(frozen=True)
 class InPlace(Halve):
-    """Writes to the old graph."""
+    """Changes the old graph, whose columns cannot be written to, by a way that no public name has."""
 
     def rewrite(self, m, rw):
         link = next(iter(m.graph.links_by_key.values()))
-        link.weight.flags.writeable = True
-        link.weight[:] = link.weight + 1
-        link.weight.flags.writeable = False
+        link.__dict__["weight"] = link.weight + 1
         super().rewrite(m, rw)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,11 +12,13 @@ from timeline_runs import ladder
 
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, mlp, thinned
+from netgraph.graph.history import MOST_KEPT
 from netgraph.rewriting import apply, apply_delta
-from netgraph.rules import SplitEdges, WidenLayer
+from netgraph.rewriting.apply import draft
+from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 from netgraph.serialize import load, save
 from netgraph.testing import graphs, rewrites
-from netgraph.viz import draw, draw_delta, plot_growth, timeline
+from netgraph.viz import draw, draw_delta, plot_density, plot_growth, timeline
 from netgraph.viz.checks import check_history
 
 
@@ -68,8 +72,8 @@ def test_graphs_of_one_history_pass(tmp_path) -> None:  # type: ignore[no-untype
     thin = thinned(first, np.arange(len(first.edges)) % 2 == 0)
     result = apply(WidenLayer(), first, probe=None)
     undone = apply_delta(result.graph, result.delta.inverse())[0]
-    branch = apply(SplitEdges(), first, limit=2, probe=None).graph
-    family = [first, load(tmp_path / "first.safetensors"), thin, result.graph, undone, branch, mlp([4, 3, 2], seed=7)]
+    pruned = apply(PruneEdges(below=None), first, limit=2, probe=None).graph  # a branch that adds nothing
+    family = [first, load(tmp_path / "first.safetensors"), thin, result.graph, undone, pruned, mlp([4, 3, 2], seed=7)]
     for old in family:
         for new in family:
             check_history(old, new)
@@ -77,6 +81,69 @@ def test_graphs_of_one_history_pass(tmp_path) -> None:  # type: ignore[no-untype
     for old in grown:
         for new in (*grown, thinned(grown[-1], np.ones(len(grown[-1].edges), bool))):
             check_history(old, new)
+
+
+def _drawn(old: Graph, new: Graph) -> list[Callable[[], object]]:
+    return [
+        lambda: draw_delta(old, new),
+        lambda: draw(old).diff(new),
+        lambda: timeline([old, old, new]),
+        lambda: plot_density([old, new]),
+    ]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_two_runs_of_one_start_are_refused_once_both_have_grown(steps: int, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """They give the same ids to different things; files know it as well."""
+    runs = []
+    for seed, rule in enumerate((SplitEdges(), WidenLayer())):
+        graph = mlp([4, 3, 2], domain=(0, 1), seed=seed)
+        for _ in range(steps):
+            graph = apply(rule, graph, limit=1, order_by="random", rng=seed, probe=None).graph
+        save(graph, tmp_path / f"{seed}.safetensors")
+        runs.append(graph)
+    loaded = [load(tmp_path / f"{seed}.safetensors") for seed in range(2)]
+    for old, new in (runs, runs[::-1], loaded, [runs[0], loaded[1]]):
+        for picture in _drawn(old, new):
+            with pytest.raises(OptionError, match="one history: they part after rewrite 0, and the .* id"):
+                picture()
+    check_history(runs[0], loaded[0])
+    check_history(mlp([4, 3, 2], domain=(0, 1)), runs[1])
+
+
+def test_branches_are_refused_as_soon_as_both_have_something_new() -> None:
+    first = apply(SplitEdges(), mlp([4, 3, 2], domain=(0, 1)), limit=1, probe=None).graph
+    grown = apply(SplitEdges(), first, limit=1, probe=None).graph
+    pruned = apply(PruneEdges(below=None), first, limit=1, probe=None).graph
+    check_history(pruned, grown)
+    with pytest.raises(OptionError, match="they part after rewrite 1"):
+        check_history(apply(SplitEdges(), pruned, limit=1, probe=None).graph, grown)
+
+
+def test_rewrites_that_are_composed_or_redone_stay_in_their_history() -> None:
+    graphs_ = [mlp([4, 3, 2], domain=(0, 1))]
+    deltas = []
+    for _ in range(3):
+        result = apply(SplitEdges(), graphs_[-1], limit=1, probe=None)
+        graphs_.append(result.graph)
+        deltas.append(result.delta)
+    at_once = apply_delta(graphs_[0], deltas[0].then(deltas[1]).then(deltas[2]))[0]
+    back = apply_delta(at_once, deltas[2].inverse())[0]
+    for graph in (*graphs_, back):
+        check_history(graph, at_once)
+        check_history(back, graph)
+
+
+def test_a_history_longer_than_a_file_holds_is_compared_as_far_as_it_is_known(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    graph = mlp([2, 2], domain=(0, 1))
+    early = None
+    for number in range(MOST_KEPT + 20):
+        graph = draft(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1).graph
+        early = graph if number == 5 else early
+    save(graph, tmp_path / "late.safetensors")
+    late = load(tmp_path / "late.safetensors")
+    assert len(list(late.past)) == MOST_KEPT
+    check_history(early, late)
 
 
 @given(st.data())

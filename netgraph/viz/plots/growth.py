@@ -15,7 +15,7 @@ from netgraph.graph import Graph, Identity
 from netgraph.graph.columns import Array
 from netgraph.rewriting import Journal
 from netgraph.viz import colors
-from netgraph.viz.checks import check_graph
+from netgraph.viz.checks import check_graph, check_history
 from netgraph.viz.plots import common
 
 History = Journal | Iterable[Graph]
@@ -185,7 +185,9 @@ def plot_density(history: History, *, value: LayerValue = "density", tau: float 
 def _walk(history: History, trained: bool) -> Iterable[Graph]:
     """Graphs in their order, one at a time."""
     if not isinstance(history, Journal):
-        yield from _graphs(history)
+        graphs = _graphs(history)
+        check_history(*graphs)
+        yield from graphs
     elif trained and len(history):
         yield from (history.before(number) for number in range(1, len(history) + 1))
     else:

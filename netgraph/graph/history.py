@@ -1,0 +1,162 @@
+"""Histories: which graphs rewrites lead from one to another, so that an id means the same thing in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from netgraph.errors import GraphError
+from netgraph.graph.columns import Array, ReadOnly
+
+if TYPE_CHECKING:
+    from netgraph.graph.graph import Graph
+
+MOST_KEPT = 256
+"""Stations that a file holds: the last ones, and the start."""
+
+
+class NextIds(NamedTuple):
+    """The ids that the next new layer, vertex and edge will get. They only grow along a history."""
+
+    layer: int
+    vertex: int
+    edge: int
+
+
+class Station(ReadOnly):
+    """One graph of a history, and the stations before it, which all graphs that come after share.
+
+    Attributes:
+        lineage: its hash.
+        rewrites: number of rewrites behind it.
+        next_ids: ids that were not given out there.
+        before: the station before it, of the last rewrite or of the graph that was thinned; None at the start, and
+            where it is not known.
+    """
+
+    lineage: str
+    rewrites: int
+    next_ids: NextIds
+    before: Station | None
+
+    def __init__(self, lineage: str, rewrites: int, next_ids: NextIds, before: Station | None) -> None:
+        self.__dict__.update(lineage=lineage, rewrites=rewrites, next_ids=next_ids, before=before)
+
+    @classmethod
+    def of(cls, graph: Graph) -> Station:
+        """The station of a graph."""
+        return cls(graph.lineage, graph.rewrites, graph.next_ids, graph.past)
+
+    def __iter__(self) -> Iterator[Station]:
+        at: Station | None = self
+        while at is not None:
+            yield at
+            at = at.before
+
+    def __repr__(self) -> str:
+        return f"Station({self.rewrites} rewrites, lineage {self.lineage[:8]})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return stations, ([(s.lineage, s.rewrites, *s.next_ids) for s in self],)
+
+
+def stations(rows: Iterable[Iterable[Any]]) -> Station | None:
+    """The latest of stations given as (lineage, rewrites, next layer, next vertex, next edge), the latest first."""
+    at: Station | None = None
+    for lineage, rewrites, *ids in reversed(list(rows)):
+        at = Station(lineage, rewrites, NextIds(*ids), at)
+    return at
+
+
+def kept_rows(past: Station | None) -> list[list[Any]]:
+    """Stations as `stations` reads them, as far as a file holds them."""
+    rows = [[s.lineage, s.rewrites, *s.next_ids] for s in past or ()]
+    return rows if len(rows) <= MOST_KEPT else [*rows[: MOST_KEPT - 1], rows[-1]]
+
+
+def earlier(graph: Graph, lineage: str) -> Station | None:
+    """The station of this lineage in the past of a graph, or None."""
+    return next((station for station in graph.past or () if station.lineage == lineage), None)
+
+
+def check_one_history(one: Graph, other: Graph) -> None:
+    """Raise `GraphError` unless ids mean the same things in both graphs: the one check before anything goes by id.
+
+    They do when rewrites lead from one to the other, or when both come from one graph and since then at most one of
+    them got new layers, vertices or edges. Where the history is not known so far back, as in files of older versions,
+    what both had from the start decides: layers of an id have one role, and those of inputs and outputs one size;
+    vertices of an id have one layer, and edges of an id the same ends.
+
+    Cost: O(rewrites), and O(edges + vertices), up to sorting, where neither comes from the other.
+    """
+    if one is other or one.lineage == other.lineage:
+        return
+    mine, theirs = list(Station.of(one)), list(Station.of(other))
+    known = {station.lineage: station for station in theirs}
+    common = next((station for station in mine if station.lineage in known), None)
+    follows = common is not None and common.lineage in (one.lineage, other.lineage)
+    parted = _part(mine, theirs)
+    if common is None or not (follows or parted):
+        _check_start(one, other)
+    if parted:
+        limit = common and NextIds(*map(min, common.next_ids, known[common.lineage].next_ids))
+        _check_new(one, other, limit or NextIds(0, 0, 0), common)
+
+
+def _part(mine: list[Station], theirs: list[Station]) -> bool:
+    """Whether two histories are known to differ: after as many rewrites they were at different graphs."""
+    places = [{station.rewrites: station.lineage for station in reversed(chain)} for chain in (mine, theirs)]
+    return any(places[1].get(rewrites, lineage) != lineage for rewrites, lineage in places[0].items())
+
+
+def _check_new(one: Graph, other: Graph, limit: NextIds, common: Station | None) -> None:
+    """Refuse ids that both got since they parted; without a common station all that came by rewrites is new."""
+    since = f"they part after rewrite {common.rewrites}" if common else "they start from different graphs"
+    for kind, least, (ids, new), (theirs, also) in (
+        ("layer", limit.layer, _layer_ids(one, common), _layer_ids(other, common)),
+        ("vertex", limit.vertex, _born(one.vertices, common), _born(other.vertices, common)),
+        ("edge", limit.edge, _born(one.edges, common), _born(other.edges, common)),
+    ):
+        both, here, there = np.intersect1d(ids[ids >= least], theirs[theirs >= least], return_indices=True)
+        mixed: Array = np.flatnonzero(new[ids >= least][here] | also[theirs >= least][there])
+        if len(mixed):
+            raise GraphError(f"{since}, and the {kind} id {both[mixed[0]]} was given to one thing in each of them")
+
+
+def _born(table: Any, common: Station | None) -> tuple[Array, Array]:
+    """Ids, and which of them are new."""
+    return table.id, np.ones(len(table), dtype=bool) if common else table.birth > 0
+
+
+def _layer_ids(graph: Graph, common: Station | None) -> tuple[Array, Array]:
+    layers = graph.layers_by_id.values()
+    new = [common is not None or bool((layer.birth > 0).all()) for layer in layers]
+    return np.array([layer.id for layer in layers], dtype=np.int64), np.array(new, dtype=bool)
+
+
+def _check_start(old: Graph, new: Graph) -> None:
+    """Refuse graphs in which the same ids stood for different things at the start."""
+    before, after = old.layers_by_id, new.layers_by_id
+    for i in before.keys() & after.keys():
+        if before[i].role != after[i].role:
+            raise GraphError(f"layer {i} has role {before[i].role} in one and {after[i].role} in the other")
+        sizes = len(before[i]), len(after[i])
+        if before[i].role != "hidden" and sizes[0] != sizes[1]:
+            raise GraphError(
+                f"layer {i} ({before[i].role}) has {sizes[0]:,} vertices in one and {sizes[1]:,} in the other"
+            )
+    for kind, columns, a, b in (
+        ("vertex", ("layer",), old.vertices, new.vertices),
+        ("edge", ("source", "target", "tap", "port"), old.edges, new.edges),
+    ):
+        rows = a.find(b.id)
+        there = np.flatnonzero(rows >= 0)
+        there = there[(a.birth[rows[there]] == 0) & (b.birth[there] == 0)]
+        for name in columns:
+            one, other = getattr(a, name)[rows[there]], getattr(b, name)[there]
+            differ: Array = np.flatnonzero(one != other)
+            if len(differ):
+                at = differ[0]
+                raise GraphError(f"{kind} {b.id[there[at]]} has {name} {one[at]} in one and {other[at]} in the other")
