@@ -105,7 +105,7 @@ def test_two_runs_of_one_start_are_refused_once_both_have_grown(steps: int, tmp_
     loaded = [load(tmp_path / f"{seed}.safetensors") for seed in range(2)]
     for old, new in (runs, runs[::-1], loaded, [runs[0], loaded[1]]):
         for picture in _drawn(old, new):
-            with pytest.raises(OptionError, match="one history: they part after rewrite 0, and the .* id"):
+            with pytest.raises(OptionError, match=r"one history: they part after rewrite 0, and the .* id"):
                 picture()
     check_history(runs[0], loaded[0])
     check_history(mlp([4, 3, 2], domain=(0, 1)), runs[1])
