@@ -79,7 +79,7 @@ def check_size(path: str | os.PathLike[str], size: int, stored: int | None = Non
     if given is None and stored is not None and size > FREE_EXPANSION:
         limit = min(limit, max(FREE_EXPANSION, MOST_EXPANSION * stored))
     if size > limit:
-        what = "has" if stored is None else f"has {stored:,} bytes and unpacks to"
+        what = "has" if stored is None else f"unpacks from {stored:,} bytes to"
         raise FileFormatError(
             f"{os.fspath(path)!r} {what} {size:,} bytes or more, above the limit of {limit:,}, and was not read. "
             f"If it is meant to be so large, set the environment variable {LIMIT} to the bytes that may be read."

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import io
 import zlib
 from pathlib import Path
 
-from netgraph.errors import DataError
+from netgraph.errors import DataError, FileFormatError
+from netgraph.reading import check_size, read_file
 
 # What reading and unpacking a damaged file raises.
 DAMAGE = (OSError, EOFError, zlib.error)
 _GZIP_MAGIC = b"\x1f\x8b"
+_PART = 1 << 20
 
 
 def require_file(path: Path) -> None:
@@ -31,9 +34,27 @@ def unreadable(path: Path, error: Exception) -> DataError:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of `path`, unpacked if it is gzipped (told by content, not by name)."""
+    """Return the content of `path`, unpacked if it is gzipped (told by content, not by name).
+
+    Raises:
+        DataError: the file is no regular one, is damaged, or is or unpacks to more than may be read.
+    """
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data
+        data = read_file(path)
+        if not data.startswith(_GZIP_MAGIC):
+            return data
+        _check_unpacked(path, data)
+        return gzip.decompress(data)
+    except FileFormatError as error:
+        raise DataError(str(error)) from error
     except DAMAGE as error:
         raise unreadable(path, error) from error
+
+
+def _check_unpacked(path: Path, data: bytes) -> None:
+    """Refuse what unpacks to too much, by unpacking it without keeping it: no size in a gzip file is binding."""
+    packed, size = io.BytesIO(data), 0
+    with gzip.GzipFile(fileobj=packed) as file:
+        while part := file.read(_PART):
+            size += len(part)
+            check_size(path, size, packed.tell())

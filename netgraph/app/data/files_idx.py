@@ -84,4 +84,7 @@ def _read_idx_array(path: Path) -> Array:
             f"{path} is damaged or truncated: {len(data)} bytes, but shape {shape} in its header needs "
             f"{expected}. Fetch it again."
         )
-    return np.frombuffer(data[header:], dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    try:
+        return np.frombuffer(data[header:], dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    except ValueError as error:  # no values, and axes of more than any array can have
+        raise DataError(f"{path} is damaged: its header gives the shape {shape}. Fetch it again.") from error

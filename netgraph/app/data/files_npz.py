@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import numpy as np
+from numpy.lib import format as npy
 
 from netgraph.app.data.files import DAMAGE, unreadable
 from netgraph.app.data.raw import Array, RawData
-from netgraph.errors import DataError
+from netgraph.errors import DataError, FileFormatError
+from netgraph.reading import check_size, open_regular
 
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
 _VALID_KEYS = ("x_valid", "y_valid")
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+# What reading a damaged archive raises.
+_BROKEN = (
+    *DAMAGE, zipfile.BadZipFile, ValueError, TypeError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
+    lzma.LZMAError, struct.error, IndexError, tokenize.TokenError, SyntaxError,
+)  # fmt: skip
 
 
 def read_npz(path: Path) -> RawData:
@@ -28,18 +41,19 @@ def read_npz(path: Path) -> RawData:
         Its arrays; other arrays of the file are named in the notes.
 
     Raises:
-        DataError: the file is damaged or no archive, or lacks some of these arrays.
+        DataError: the file is damaged or no archive, lacks some of these arrays, or announces too large ones.
     """
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not a .npz archive, or it is truncated. Write it again with numpy.savez.")
     try:
-        opened = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        with open_regular(path) as file, _archive(path, file) as archive:
+            members = _members(path, archive)
+            keys = _wanted_keys(path, list(members))
+            check_size(path, sum(members[key].file_size for key in keys), path.stat().st_size)
+            arrays = {key: _array(path, archive, members[key], key) for key in keys}
+    except FileFormatError as error:
+        raise DataError(str(error)) from error
+    except OSError as error:
         raise unreadable(path, error) from error
-    with opened as archive:
-        keys = _wanted_keys(path, archive.files)
-        arrays = {key: _member(path, archive, key) for key in keys}
-        unused = [key for key in archive.files if key not in keys]
+    unused = [key for key in members if key not in keys]
     splits = {}
     for x_key, y_key in zip(keys[::2], keys[1::2], strict=True):
         splits["all" if x_key == "x" else x_key.removeprefix("x_")] = (arrays[x_key], arrays[y_key])
@@ -66,15 +80,50 @@ def _wanted_keys(path: Path, present: Sequence[str]) -> tuple[str, ...]:
     return (*keys, *valid)
 
 
-def _member(path: Path, archive: Mapping[str, Any], key: str) -> Array:
-    """Return one array of an archive; raise `DataError` when it is damaged or holds Python objects."""
+def _archive(path: Path, file: BinaryIO) -> zipfile.ZipFile:
     try:
-        array = archive[key]
-    except (*DAMAGE, ValueError, RuntimeError, MemoryError, zipfile.BadZipFile) as error:
+        if file.read(2) != b"PK":
+            raise zipfile.BadZipFile("it does not begin like one")
+        return zipfile.ZipFile(file)
+    except _BROKEN as error:
         raise DataError(
-            f"{path}: array {key} cannot be read ({error}). Either the file is damaged, or the array holds "
-            "Python objects, which are refused; save it again as numbers or text."
+            f"{path} is not a .npz archive, or it is truncated ({error}). Write it again with numpy.savez."
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}: {key} is not a NumPy array. Write the file again with numpy.savez.")
+
+
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of an archive by the names of their arrays."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        key = info.filename.removesuffix(".npy")
+        if key in members:
+            raise DataError(f"{path}: two arrays are called {key!r}. Write the file again with numpy.savez.")
+        members[key] = info
+    return members
+
+
+def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, key: str) -> Array:
+    """Return one array of an archive, whose header is held against its size before anything is read."""
+    try:
+        with archive.open(info) as stream:
+            if stream.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+                raise DataError(f"{path}: {key} is not a NumPy array. Write the file again with numpy.savez.")
+        with archive.open(info) as stream:
+            version = npy.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f"format {version[0]}.{version[1]} is not that of plain numbers or text")
+            shape, _, dtype = _HEADERS[version](stream)
+            size, there = math.prod(shape) * dtype.itemsize, info.file_size - stream.tell()
+            if dtype.hasobject:
+                raise ValueError("it holds Python objects, which are refused, since reading them can run code")
+            if dtype.itemsize == 0 or size != there:
+                raise ValueError(f"{dtype} of shape {shape} takes {size:,} bytes, and there are {there:,}")
+        with archive.open(info) as stream:
+            array: Array = npy.read_array(stream, allow_pickle=False)
+            stream.read(1)  # which checks the sum over all
+    except _BROKEN as error:
+        raise DataError(
+            f"{path}: array {key} cannot be read ({error}). Either the file is damaged, or it holds no NumPy array of "
+            "numbers or text; save it again as such with numpy.savez."
+        ) from error
     return array
