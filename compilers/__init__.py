@@ -3,6 +3,7 @@
 from compilers.lifting.carry import carry_optimizer
 from compilers.lifting.lift import lift
 from compilers.lifting.migrate import migrate
+from compilers.lifting.nursery import ease_in
 from compilers.lifting.optimizers import load_optimizer_state, optimizer_state_arrays, parameter_groups
 from compilers.lifting.running import settle_running
 from compilers.lifting.slots import SlotMoves, carry_values
@@ -16,6 +17,7 @@ __all__ = [
     "SlotMoves",
     "carry_optimizer",
     "carry_values",
+    "ease_in",
     "lift",
     "load_optimizer_state",
     "lower",

@@ -125,12 +125,12 @@ class ScaledSteps(Easing):
         groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
         for parameter in list(self._cohorts):
             state = optimizer.state[parameter]
-            forgetting = decays(optimizer, groups[parameter], state)
+            forgetting = decays(optimizer, groups[parameter], state) if BORN in state else None
             if forgetting is not None:
                 self._shorten_one(parameter, state, forgetting)
             if forgetting is None or not self._cohorts[parameter]:
                 del self._cohorts[parameter], self._before[parameter]
-                del state[BORN]
+                state.pop(BORN, None)
         if not self._cohorts:
             for handle in self._handles:
                 handle.remove()

@@ -21,6 +21,9 @@ from compilers.lifting.newcomers import (
 )
 from compilers.lifting.rebuild import counters_of, fresh_optimizer
 
+APART = tuple(getattr(torch.optim, name) for name in ("Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "SGD"))
+"""Optimizers that step each entry by its own gradient and state alone."""
+
 AGE = "age"
 AMP = ("grad_scale", "found_inf")
 
@@ -31,13 +34,16 @@ def ease_in(optimizer: torch.optim.Optimizer, *, steps: int = OWN_STEPS) -> None
     Under Adam, AdamW and RMSprop steps are taken together, and scaled (`ScaledSteps`); under others whose step
     depends on how many were taken, new entries are stepped by an optimizer of their own (`OwnSteps`).
 
-    The hooks that do so go with the last new entry. They are not part of `optimizer.state_dict()`;
-    `load_optimizer_state` makes them again.
+    The hooks that do so go with the last new entry. They are not part of `optimizer.state_dict()`, nor of copies and
+    pickles, as torch makes them; `load_optimizer_state` makes them again, and this function.
 
     Args:
         optimizer: any.
         steps: for how many steps new entries count on their own.
     """
+    for hooks in (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks):
+        for key in [key for key, hook in hooks.items() if isinstance(getattr(hook, "__self__", None), Easing)]:
+            del hooks[key]
     groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     young = [parameter for parameter, state in optimizer.state.items() if parameter in groups and BORN in state]
     scaled = [p for p in young if decays(optimizer, groups[p], optimizer.state[p]) is not None]
@@ -115,6 +121,11 @@ class _Cohort:
             self.gradient = gradient
             parameter.grad.index_fill_(0, self.slots, 0.0)
 
+    def see(self, parameter: Tensor) -> None:
+        """Note the gradients of the entries after a large step that was to see them."""
+        if parameter.grad is not None and not parameter.grad.is_sparse:
+            self.gradient = parameter.grad[self.slots]
+
     def step(self, large: torch.optim.Optimizer, group: dict[str, Any], parameter: Tensor) -> None:
         """Take the step of the entries, and write it, and the state after it, into the large ones."""
         if self.gradient is None or parameter.grad is None:
@@ -152,12 +163,12 @@ class _Cohort:
 class OwnSteps(Easing):
     """Let an optimizer of the same class and options, which has taken no step, train new entries for a while.
 
-    So whatever the class does, first steps of new entries are those under an optimizer that was just made. The large
-    step sees gradients of 0 in their place.
+    So whatever the class does, first steps of new entries are those under an optimizer that was just made. Where a
+    step may divide by something of the whole vector, the large one sees gradients of 0 in their place.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, parameters: list[Tensor], steps: int) -> None:
-        self._steps = steps
+        self._steps, self._hides = steps, not takes_step_of(optimizer, *APART)
         self._cohorts: dict[Tensor, list[_Cohort]] = {}
         for parameter in parameters:
             state = optimizer.state[parameter]
@@ -171,6 +182,8 @@ class OwnSteps(Easing):
         for parameter, cohorts in self._cohorts.items():
             for cohort in cohorts:
                 cohort.remember(parameter)
+        if not self._hides:
+            return None
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
         if closure is None:
             self._hide()
@@ -196,8 +209,13 @@ class OwnSteps(Easing):
         groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
         for parameter in list(self._cohorts):
             state = optimizer.state[parameter]
+            if BORN not in state:  # it was cleared, or another was loaded
+                del self._cohorts[parameter]
+                continue
             young = []
             for cohort in self._cohorts[parameter]:
+                if not self._hides:
+                    cohort.see(parameter)
                 cohort.step(optimizer, groups[parameter], parameter)
                 if cohort.age >= self._steps:
                     cohort.end(groups[parameter], state)

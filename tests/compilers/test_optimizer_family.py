@@ -11,6 +11,7 @@ from torch import optim
 
 from compilers import (
     carry_optimizer,
+    ease_in,
     lift,
     load_optimizer_state,
     lower,
@@ -135,6 +136,32 @@ def test_migrating_again_and_resuming_while_entries_are_new_change_no_later_step
         outcomes.append([p.detach().clone() for p in net.parameters()])
     for other in outcomes[1:]:
         assert all(torch.equal(a, b) for a, b in zip(outcomes[0], other, strict=True))
+
+
+@pytest.mark.parametrize("name", ["Adam", "NAdam", "Adafactor"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_easing_in_makes_the_hooks_of_a_copy_again_once(name, times):
+    case = grown(FAMILY[name])
+    net, optimizer = copy.deepcopy((case.new, case.carried))
+    for _ in range(times):
+        ease_in(optimizer)
+    for seed in range(3):
+        gradients = gradients_of(net, 100 + seed)
+        mine, theirs = step(net, optimizer, gradients), step(case.new, case.carried, gradients)
+        assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.parametrize("name", ["Adam", "NAdam"])
+def test_state_that_is_cleared_or_loaded_while_entries_are_new_ends_their_easing(name):
+    case = grown(FAMILY[name])
+    case.carried.state.clear()
+    step(case.new, case.carried, gradients_of(case.new, 100))
+    assert not case.carried._optimizer_step_post_hooks
+    case = grown(FAMILY[name])
+    other = FAMILY[name](copy.deepcopy(case.new).parameters())
+    case.carried.load_state_dict(other.state_dict())
+    step(case.new, case.carried, gradients_of(case.new, 100))
+    assert not case.carried._optimizer_step_post_hooks
 
 
 def test_a_closure_is_stepped_with_as_well():

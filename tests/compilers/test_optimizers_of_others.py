@@ -70,7 +70,35 @@ class Odd(optim.SGD):
         self.state[parameter]["odd"] = value
 
 
-@pytest.mark.parametrize("make", [made(Lion), made(ScheduleFree)], ids=["Lion", "ScheduleFree"])
+class Inside(optim.AdamW):
+    """Takes the step of AdamW inside of its own, so that hooks run twice."""
+
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+class Whole(optim.Optimizer):
+    """Counts steps, and divides by the length of the whole vector's step, as Lamb does."""
+
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["step"], state["mean"] = torch.zeros(()), torch.zeros_like(p)
+                state["step"] += 1
+                state["mean"].lerp_(p.grad, 0.1)
+                move = state["mean"] / (1 - 0.9 ** state["step"])
+                p.sub_(move / move.norm().clamp(min=1e-12), alpha=group["lr"])
+
+
+@pytest.mark.parametrize(
+    "make", [made(Lion), made(ScheduleFree), made(Inside, weight_decay=0.0)], ids=["Lion", "ScheduleFree", "Inside"]
+)
 def test_new_entries_of_optimizers_of_others_start_as_under_a_new_one(make):
     case = grown(make)
     just_made_net = copy.deepcopy(case.new)
@@ -81,6 +109,17 @@ def test_new_entries_of_optimizers_of_others_start_as_under_a_new_one(make):
         for mask, mine, fresh in zip(case.masks, *moves, strict=True):
             assert mine[mask].any()
             torch.testing.assert_close(mine[mask], fresh[mask])
+
+
+def test_new_entries_do_not_move_others_through_what_the_whole_vector_shares():
+    case = grown(made(Whole))
+    gradients = gradients_of(case.new, 100)
+    for gradient, mask in zip(gradients, case.masks, strict=True):
+        gradient[mask] *= 1e6
+    moves = step(case.new, case.carried, gradients)
+    for move, mask in zip(moves, case.masks, strict=True):
+        assert float(move[~mask].norm()) == pytest.approx(LR, rel=1e-4)
+        assert float(move[mask].norm()) == pytest.approx(LR, rel=1e-4)
 
 
 def test_attributes_of_an_optimizer_go_along_and_what_they_share_stays_shared():
@@ -171,6 +210,27 @@ def test_hooks_of_an_optimizer_go_along_and_see_the_whole_step():
     assert torch.equal(seen[1], new.weights)
     carried.state_dict()
     assert seen[2] == "saved"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_hook_that_changes_gradients_before_the_step_changes_those_of_new_entries(when):
+    net = lower(small())
+    optimizer = optim.SGD(net.parameters(), lr=1.0, momentum=0.9, dampening=0.5)
+
+    def clip(one, args, kwargs):
+        for parameter in one.param_groups[0]["params"]:
+            parameter.grad.clamp_(-1e-3, 1e-3)
+
+    if when == "before":
+        optimizer.register_step_pre_hook(clip)
+    train(net, optimizer)
+    new, carried = migrate(net, optimizer, rewritten(lift(net)))
+    if when == "after":
+        for state in carried.state.values():  # of larger gradients
+            state["momentum_buffer"].zero_()
+        carried.register_step_pre_hook(clip)
+    moves = step(new, carried, [torch.ones_like(p) for p in new.parameters()])
+    assert all(move.abs().max() <= 3e-3 for move in moves)
 
 
 def test_a_scheduler_leaves_nothing_behind_and_a_step_that_was_replaced_is_refused():
