@@ -121,6 +121,20 @@ def read_container(
     return parse_json(text.tobytes(), shape, f"{STRUCTURE} of {name}", len(data)), arrays
 
 
+def holds(path: str | os.PathLike[str], kind: str) -> bool:
+    """Whether a file says that it holds a `kind` of netgraph's, of any version. Only its header is read."""
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            size = int.from_bytes(file.read(_LENGTH), "little")
+            header = parse_json(file.read(min(size, _MOST_HEADER)), _HEADER, "The header", _MOST_HEADER)
+        own = parse_json(header.get(_METADATA, {}).get(HEADER, "{}").encode(), Record({}, others=PLAIN), "The header")
+    except (OSError, FileFormatError):
+        return False
+    return bool(own.get("format") == f"netgraph.{kind}")
+
+
 def expect_columns(arrays: Mapping[str, Array], expected: Mapping[str, Iterable[Any]], where: str) -> None:
     """Hold the arrays of a file against a list: all of them there, no others, each a column of one of its dtypes.
 

@@ -61,6 +61,10 @@ class OptionError(NetgraphError, ValueError):
     """An unknown name, or an option whose value is not allowed."""
 
 
+class BusyError(OptionError):
+    """Another process is writing the directory."""
+
+
 class CompileError(NetgraphError, ValueError):
     """A graph uses something that the compiler cannot lower, or a network does not fit a graph."""
 

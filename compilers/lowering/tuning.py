@@ -20,7 +20,7 @@ from compilers.kernels.tiles import by_position, from_positions
 from compilers.kernels.torch_sparse import TorchSparseProduct, available
 from compilers.lowering.costs import CostTable
 from netgraph.errors import CompileError, FileFormatError
-from netgraph.files import write_atomically
+from netgraph.files import write_text
 from netgraph.json_values import Number, Record, read_json
 
 BATCH = 128
@@ -53,7 +53,7 @@ def save_costs(costs: CostTable, device: torch.device | str = "cpu") -> Path:
     """Keep a table for `tuned_costs`; returns its file, which is written completely or not at all."""
     path = costs_file(device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(asdict(costs), indent=1) + "\n").encode())
+    write_text(path, json.dumps(asdict(costs), indent=1) + "\n")
     return path
 
 

@@ -172,7 +172,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
         previous = target.with_suffix(".previous")
         previous.unlink(missing_ok=True)
         try:
-            os.link(target, previous)
+            os.link(os.path.realpath(target), previous)  # of a symbolic link, the file that is going to be replaced
         except OSError:  # a file system without hard links
             shutil.copyfile(target, previous)
     write_container(target, KIND, VERSION, structure, columns)

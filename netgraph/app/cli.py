@@ -15,6 +15,7 @@ except ModuleNotFoundError:
 
 from netgraph import __version__
 from netgraph.app.options import parse_assignments
+from netgraph.app.streams import patient_streams, remark_names
 from netgraph.errors import DivergenceError, NetgraphError, OptionError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -28,7 +29,17 @@ _EXTRA = ("torch", "platformdirs", "sklearn", "jinja2", "matplotlib")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
-    arguments = build_parser().parse_args(argv)
+    with patient_streams() as output:
+        remark_names(sys.argv[1:] if argv is None else argv)
+        arguments = build_parser().parse_args(argv)
+        code = _run_command(arguments)
+        if code == OK and output.failure is not None:
+            output.report(arguments.directory if arguments.command in ("grow", "compare") else None)
+            return OK if output.closed else FAILED
+        return code
+
+
+def _run_command(arguments: argparse.Namespace) -> int:
     console = Console(stderr=getattr(arguments, "json", False))
     try:
         arguments.run(arguments, console)
@@ -82,7 +93,7 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default="ssonn", help="growth method; `netgraph methods` lists them, and the default is ssonn"
     )
-    parser.add_argument("--out", type=Path, help="run directory; by default one below runs/")
+    parser.add_argument("--out", type=_path, help="run directory; by default one below runs/")
     parser.add_argument(
         "--epochs",
         type=int,
@@ -124,7 +135,7 @@ def _add_set(parser: argparse._ActionsContainer) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
-    parser.add_argument("directory", metavar="RUN", type=Path, help="run directory that `netgraph grow` wrote")
+    parser.add_argument("directory", metavar="RUN", type=_path, help="run directory that `netgraph grow` wrote")
     parser.set_defaults(run=run)
 
 
@@ -176,7 +187,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
     study.add_argument("--epochs-per-step", type=int, metavar="E", help="epochs between two steps of growth")
     study.add_argument("--jobs", type=int, help="number of trainings at a time (default 1)")
-    study.add_argument("--out", type=Path, help="directory of the study; by default one below runs/")
+    study.add_argument("--out", type=_path, help="directory of the study; by default one below runs/")
     study.add_argument("--target", help="target column of a CSV file or OpenML data set")
     study.add_argument(
         "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
@@ -190,6 +201,13 @@ _OF_STUDIES = (
     "methods", "model", "seeds", "budget", "densities", "epochs_per_step", "jobs", "out", "target", "task",
     "assignments",
 )  # fmt: skip
+
+
+def _path(text: str) -> Path:
+    """A path as it was typed; an empty one, of a variable that is not set, would be the working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty; give it a name")
+    return Path(text)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -266,7 +284,7 @@ def _show(arguments: argparse.Namespace, console: Console) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     _add_run(parser, _report)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write; by default RUN/report.html")
+    parser.add_argument("--out", type=_path, metavar="FILE", help="file to write; by default RUN/report.html")
 
 
 def _report(arguments: argparse.Namespace, console: Console) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compilers.training import begin, train
+from netgraph.app.lock import sole_writer
 from netgraph.app.prepare import Plan, prepare_again
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.run_directory import RunDirectory
@@ -154,6 +155,11 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
         raise OptionError(
             f"{os.fspath(run.path)!r} holds a comparison already ({there[0]}); read it, or replace it by --overwrite."
         )
+    with sole_writer(run.path):  # All the time: no other run may take its place before this one is written.
+        return _compared(run, console)
+
+
+def _compared(run: RunDirectory, console: Console) -> StaticComparison:
     config, final = run.whole_config, run.graph
     grown = _grown(run, config)
     plan = prepare_again(config)

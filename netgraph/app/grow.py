@@ -22,6 +22,8 @@ from compilers.training import (
     save_checkpoint,
     train,
 )
+from netgraph.app.lock import sole_writer
+from netgraph.app.places import check_place, was_cut_off
 from netgraph.app.prepare import GrowRequest, Plan, prepare
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
@@ -29,6 +31,7 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import scores
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
+from netgraph.files import file_name
 from netgraph.serialize import save
 
 
@@ -42,6 +45,16 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
     """
     started = time.perf_counter()
     plan = prepare(request)
+    directory = request.directory
+    if not request.resume or was_cut_off(directory):
+        check_place(directory, "run", overwrite=request.overwrite)
+    else:
+        RunDirectory(directory)
+    with sole_writer(directory, make=not request.resume):
+        return _grown(request, plan, console, started)
+
+
+def _grown(request: GrowRequest, plan: Plan, console: Console, started: float) -> RunSummary:
     run, state = _open(request, plan)
     for note in plan.notes:
         console.print(f"data: {note}", highlight=False, markup=False)
@@ -74,7 +87,7 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
 
 def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
     directory = request.directory
-    if not request.resume:
+    if not request.resume or was_cut_off(directory):
         run = RunDirectory.create(directory, plan.config, plan.first, overwrite=request.overwrite)
         state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
         return run, state
@@ -103,10 +116,13 @@ def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
 
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
     """A resumed run must be the recorded one; only versions and the kind of machine may differ."""
-    free = {"netgraph", "torch", "numpy", "python", "machine"}
+    free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     for key, value in asked.items():
-        if key not in free and recorded.get(key) != value:
-            different = f"{key}: recorded {recorded.get(key)!r}, asked for {value!r}"
+        known = recorded.get(key)
+        if key == "data" and isinstance(known, str):
+            known = file_name(known)
+        if key not in free and known != value:
+            different = f"{key}: recorded {known!r}, asked for {value!r}"
             raise DataError(
                 f"The run in {os.fspath(directory)!r} was made with other settings ({different}); "
                 "resume it with the same command, or start a new one."

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from netgraph.app.lock import sole_writer
 from netgraph.app.options import split_assignments
 from netgraph.app.report import REPORT, write_pictures
 from netgraph.app.report_data import current_graph
@@ -97,19 +98,24 @@ def undo(run: RunDirectory, console: Console) -> None:
         OptionError: when the run has not ended.
         JournalError: when there is nothing to undo.
     """
+    with sole_writer(run.path):
+        _undo(run, console)
+
+
+def _undo(run: RunDirectory, console: Console) -> None:
     if not run.graph_file.exists():
         raise OptionError(
             f"The run in {os.fspath(run.path)!r} has not ended; finish it with --resume before undoing rewrites."
         )
     entries = run.journal.entries()
     graph = run.journal.before_last()
-    # Saved before the journal is cut: whatever stops this half way, undo can be asked for again.
+    # The journal is cut last: whatever stops this half way, undo can be asked for again, and takes back no more.
     save(graph, run.graph_file)
-    run.journal.undo()
     for name in ("checkpoint.safetensors", "summary.json", "summary.md", "static.json", "static.md"):
         file = run.path / name
         if file.is_file():
-            file.rename(file.with_stem(f"{file.stem}.undone"))
+            file.replace(file.with_stem(f"{file.stem}.undone"))
+    run.journal.undo()
     last = entries[-1]
     console.print(
         f"rewrite {last.rewrite} taken back ({last.rule}: {last.summary}); now {graph!r}", highlight=False, markup=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +15,14 @@ import torch
 from compilers import CostTable, tuned_costs
 from compilers.training import TrainingData, TrainSettings, check_augment
 from netgraph import __version__
-from netgraph.app.data import Dataset, load_dataset, split_validation
+from netgraph.app.data import Dataset, dataset_names, load_dataset, split_validation
 from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.data.normalise import Normalisation
 from netgraph.app.hardware import hardware
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.errors import DataError, OptionError, unknown_name
+from netgraph.files import file_name
 from netgraph.graph import Array, Graph
 from netgraph.json_values import ShapeError, shape_of
 from netgraph.methods import Method, Start, get_method
@@ -181,9 +183,8 @@ def prepare_again(config: Mapping[str, Any]) -> Plan:
         DataError: for a configuration that is damaged or of another version of netgraph.
         NetgraphError: for data that cannot be read any more.
     """
-    request = GrowRequest(
-        **{name: config[name] for name in ("data", "method", "seed", "device", "target", "task")}, assignments={}
-    )
+    names = ("method", "seed", "device", "target", "task")
+    request = GrowRequest(data=_found(config), **{name: config[name] for name in names}, assignments={})
     parts: tuple[tuple[str, type[Any]], ...] = (
         ("run", RunSettings), ("training", TrainSettings), ("options", get_method(request.method).options),
     )  # fmt: skip
@@ -198,6 +199,18 @@ def prepare_again(config: Mapping[str, Any]) -> Plan:
             ) from error
     values = config["run"], config["training"], config["options"]
     return _plan(request, *values)
+
+
+def _absolute(data: str) -> str | None:
+    """Where a file of data lies, whatever the working directory; None of names."""
+    path = Path(data).expanduser()
+    return os.path.abspath(path) if data not in dataset_names() and path.exists() else None  # noqa: PTH100 (keeps links)
+
+
+def _found(config: Mapping[str, Any]) -> str:
+    """The data of a run: the file that it read, or when it is not there any more, that of the name it was given."""
+    path = config.get("data_path")
+    return file_name(path if isinstance(path, str) and Path(file_name(path)).exists() else config["data"])
 
 
 def _plan(
@@ -220,7 +233,7 @@ def _plan(
     dataset, normalisation = inputs.dataset, inputs.normalisation
     config = {
         **versions(device),
-        "data": request.data, "target": request.target, "task": dataset.task,
+        "data": request.data, "data_path": _absolute(request.data), "target": request.target, "task": dataset.task,
         "input_shape": list(dataset.input_shape), "fingerprint": dataset.fingerprint,
         "normalisation": normalisation.to_json() if normalisation else None, "device": request.device,
         "method": request.method, "run": asdict(options), "training": asdict(settings),

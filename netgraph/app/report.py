@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from compilers import lower
+from netgraph.app.lock import sole_writer
 from netgraph.app.report_command import command_lines
 from netgraph.app.report_curves import panels, require_matplotlib
 from netgraph.app.report_data import RunFacts
 from netgraph.app.report_pictures import growth_timeline, topology_picture
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
-from netgraph.errors import NetgraphError, OptionError
-from netgraph.files import write_atomically
+from netgraph.errors import BusyError, NetgraphError, OptionError
+from netgraph.files import to_utf8, write_text
 from netgraph.markup import printable
 from netgraph.proof.certificate import rounded_up
 from netgraph.viz import Timeline, draw
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MARK = b"Written by netgraph."
 REPORT, TIMELINE = "report.html", "timeline.html"
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 15
@@ -70,7 +72,7 @@ class Section:
     @property
     def digest(self) -> str:
         """Changes with the content."""
-        return hashlib.sha256(self.html.encode()).hexdigest()[:16]
+        return hashlib.sha256(to_utf8(self.html)).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,27 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
     """
     if out is not None:
         _check_target(Path(out))
+        write_text(out, report_page(RunFacts.read(run)))
+        return Path(out)
+    while True:
+        try:
+            with sole_writer(run.path):
+                return _write_pages(run)
+        except BusyError:  # The run trains, or is changed, and is going to write its report.
+            ended = run.ended
+            target = _write_pages(run)
+            if run.ended == ended:
+                return target
+            # Its report may have been there already when this older one took its place.
+
+
+def _write_pages(run: RunDirectory) -> Path:
+    """Write the two pages of a run into its directory."""
     facts, reporter = RunFacts.read(run), Reporter()
     page = render_page(reporter.sections(facts), page_title(facts))
-    if out is None:
-        write_atomically(run.path / TIMELINE, reporter.timeline(facts).html.encode())
-    target = run.path / REPORT if out is None else Path(out)
-    write_atomically(target, page.encode())
-    return target
+    write_text(run.path / TIMELINE, reporter.timeline(facts).html)
+    write_text(run.path / REPORT, page)
+    return run.path / REPORT
 
 
 def _check_target(out: Path) -> None:
@@ -223,17 +239,19 @@ def _check_target(out: Path) -> None:
         )
     if not out.parent.is_dir():
         raise OptionError(f"There is no directory {os.fspath(out.parent)!r} for {out.name!r}; make it first.")
+    if out.is_file() and _MARK not in out.read_bytes():
+        raise OptionError(f"{name!r} exists and is no page that netgraph wrote; choose another --out.")
 
 
 def write_pictures(run: RunDirectory, console: Console) -> None:
-    """Write `topology.svg` and the report of a run; where that fails, tell why and go on.
+    """Write `topology.svg` and the report of a run that this process writes; where that fails, tell why and go on.
 
     A full disk is no such failure: it passes on as an `OSError`.
     """
     try:
         facts = RunFacts.read(run)
         draw(facts.graph, title=page_title(facts)).save(run.path / "topology.svg")
-        write_report(run)
+        _write_pages(run)
     except NetgraphError as error:
         again = shlex.join(["netgraph", "report", os.fspath(run.path)])
         text = f"The results are complete, but not all pictures are: {error} After that, `{again}` writes the report."

@@ -14,6 +14,7 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.app.verdicts import Change, change_of, in_words, verdicts
 from netgraph.errors import DataError, FileFormatError, JournalError, TrainingError
+from netgraph.files import readable
 from netgraph.graph import Graph
 from netgraph.rewriting import Entry
 from netgraph.viz.text import count
@@ -125,7 +126,7 @@ class RunFacts:
     @property
     def name(self) -> str:
         """Name of the data: of a file, without the directories in which it lies."""
-        return self.summary.data if self.summary else str(self.config["data"]).rstrip("/").split("/")[-1]
+        return self.summary.data if self.summary else readable(str(self.config["data"]).rstrip("/").split("/")[-1])
 
     @property
     def metric(self) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from netgraph.app.places import CONFIG, STARTING, check_place, clear_temporary, marked, own_files
 from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
 from netgraph.errors import DataError, FileFormatError, OptionError
-from netgraph.files import append_line, write_atomically
+from netgraph.files import append_line, sync_directory, write_text
 from netgraph.graph import Graph
 from netgraph.json_values import Shape, read_json, read_json_lines
 from netgraph.rewriting import Journal
+from netgraph.rewriting.journal import FIRST, FOLDER, JOURNAL
 from netgraph.serialize import load
-
-CONFIG = "config.json"
-JOURNAL = "journal.jsonl"
 
 _REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
 
@@ -44,29 +43,32 @@ class RunDirectory:
     ) -> RunDirectory:
         """Start a run at `first`. Only a directory that is empty, or holds a run that may be overwritten, is used.
 
+        Of an overwritten run the files that netgraph wrote go, and others stay. A run begins, and an overwritten one
+        ends, with all files of its start on the disk: whenever the process is killed, the directory holds the old run,
+        the new one, or the beginnings of a run, which may be begun anew.
+
         Raises:
             OptionError: when the directory holds something that would be lost.
         """
-        target = Path(path)
-        if (target / CONFIG).is_file():
-            if not overwrite:
-                raise OptionError(
-                    f"{os.fspath(path)!r} holds a run already; go on with it by --resume, replace it by --overwrite, "
-                    "or choose another --out."
-                )
-            shutil.rmtree(target)
-        elif overwrite and (target / JOURNAL).is_file():  # killed before it had a configuration
-            shutil.rmtree(target)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise OptionError(f"{os.fspath(path)!r} exists and holds no run; choose another --out.")
+        check_place(path, "run", overwrite=overwrite)
+        text, target = json.dumps(marked("run", config), indent=2) + "\n", Path(path)
+        made, begun = not target.is_dir(), (target / CONFIG).exists()
         target.mkdir(parents=True, exist_ok=True)
+        old = [file for file in own_files(target, "run") if target / STARTING not in file.parents]
+        remains = bool(old) and not begun
         try:
-            Journal.create(target, first)
-            # Last, because a directory with a configuration counts as a run.
-            write_atomically(target / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+            _stage(target / STARTING, text, first)
+            remains = bool(old)
+            for file in sorted(old, key=lambda file: file != target / CONFIG):  # Without it there is no run.
+                file.unlink(missing_ok=True)
+            _settle(target)
         except BaseException:
-            # Half a start could neither be resumed nor overwritten. The directory was empty before.
-            shutil.rmtree(target, ignore_errors=True)
+            # What remains of an old run may be replaced as long as the folder of the start is there.
+            if not remains:
+                _take_back(target, all_of_it=not old)
+                if made:
+                    with suppress(OSError):
+                        target.rmdir()
             raise
         return cls(target)
 
@@ -123,11 +125,19 @@ class RunDirectory:
             return f"There is no checkpoint yet: {again}"
         return f"The checkpoint of epoch {epoch} stands, and `netgraph show {name}` shows it: {again}"
 
+    @property
+    def ended(self) -> tuple[int, int] | None:
+        """Another value for every `summary.json`; None as long as there is none."""
+        try:
+            stat = (self.path / "summary.json").stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
     def clear_temporary(self) -> None:
         """Remove temporary files that a killed process left behind."""
-        for folder in (self.path, self.path / "journal"):
-            for file in folder.glob(".*.*"):
-                file.unlink(missing_ok=True)
+        clear_temporary(self.path, "run")
+        _take_back(self.path, all_of_it=False)
 
     def append_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append the metrics of one epoch to `metrics.jsonl`."""
@@ -136,7 +146,7 @@ class RunDirectory:
     def reset_metrics(self, history: list[dict[str, float]]) -> None:
         """Write `metrics.jsonl` anew, as it was at a checkpoint."""
         text = "".join(json.dumps({"epoch": k, **entry}) + "\n" for k, entry in enumerate(history, start=1))
-        write_atomically(self.path / "metrics.jsonl", text.encode())
+        write_text(self.path / "metrics.jsonl", text)
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Metrics of every finished epoch; a line that a crash cut off is left out.
@@ -179,12 +189,55 @@ class RunDirectory:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file, completely or not at all."""
-        write_atomically(self.path / name, text.encode())
+        write_text(self.path / name, text)
 
     def read_summary(self) -> dict[str, Any] | None:
         """Results of a run that has ended, or None. Raises `DataError` when the file is damaged."""
         file = self.path / "summary.json"
         return _read_object(file, RESULTS_SHAPE) if file.exists() else None
+
+
+def _stage(starting: Path, config: str, first: Graph) -> None:
+    """Write the files of a start into a folder of their own, where one that was killed may have left some."""
+    _empty(starting)
+    Journal.create(starting, first)
+    write_text(starting / CONFIG, config)
+
+
+def _settle(target: Path) -> None:
+    """Move the files of a start to their places, the configuration last, because with one a directory is a run."""
+    folder, starting = target / FOLDER, target / STARTING
+    if folder.is_symlink():
+        folder.unlink()  # What it points to is not of this run.
+    folder.mkdir(exist_ok=True)
+    (starting / FOLDER / FIRST).replace(folder / FIRST)
+    sync_directory(folder)
+    for name in (JOURNAL, CONFIG):
+        (starting / name).replace(target / name)
+        sync_directory(target)
+    _take_back(target, all_of_it=False)
+
+
+def _take_back(target: Path, *, all_of_it: bool) -> None:
+    """Remove the folder of a start, and with `all_of_it` the files that were moved out of it, as far as possible."""
+    with suppress(OSError):
+        if all_of_it:
+            for file in list(own_files(target, "run")):
+                file.unlink(missing_ok=True)
+            (target / FOLDER).rmdir()
+    starting = target / STARTING
+    with suppress(OSError):
+        _empty(starting)
+        (starting / FOLDER).rmdir()
+    with suppress(OSError):
+        starting.rmdir()
+
+
+def _empty(starting: Path) -> None:
+    """Remove the files of a start from its folder."""
+    for file in own_files(starting.parent, "run"):
+        if starting in file.parents:
+            file.unlink(missing_ok=True)
 
 
 def _read_object(file: Path, shape: Shape) -> dict[str, Any]:

@@ -26,10 +26,12 @@ _ENTRIES: dict[str, Shape] = {
     "seed": Whole(high=None),
 }
 
-CONFIG_SHAPE = Record(_ENTRIES, others=PLAIN)
-"""A whole `config.json`."""
+_LATER: dict[str, Shape] = {"data_path": Maybe(_NAME)}
 
-PART_OF_CONFIG = Record(_ENTRIES, optional=frozenset(_ENTRIES), others=PLAIN)
+CONFIG_SHAPE = Record({**_ENTRIES, **_LATER}, optional=frozenset(_LATER), others=PLAIN)
+"""A whole `config.json`; what later versions add may be missing."""
+
+PART_OF_CONFIG = Record(CONFIG_SHAPE.entries, optional=frozenset(CONFIG_SHAPE.entries), others=PLAIN)
 """A `config.json` of which parts may be missing."""
 
 METRICS_SHAPE = Record({"epoch": Whole(1)}, optional=frozenset(["epoch"]), others=Number(finite=False))

@@ -10,16 +10,15 @@ from typing import Any
 
 import torch
 
+from netgraph.app.places import CONFIG, check_place, clear_temporary, marked, own_files
 from netgraph.app.prepare import versions
-from netgraph.app.run_directory import CONFIG
 from netgraph.app.study import Job, Outcome, Study
 from netgraph.errors import DataError, FileFormatError, OptionError
-from netgraph.files import append_line, write_atomically
+from netgraph.files import append_line, write_atomically, write_text
 from netgraph.json_values import PLAIN, Entries, Record, Text, parse_json, read_json, record_of, whole_lines
 from netgraph.reading import read_file
 
 RUNS = "runs.jsonl"
-RESULTS = ("study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
 
 _RUN = Record({**record_of(Outcome).entries, "settings": Text()})
 
@@ -49,24 +48,23 @@ class StudyDirectory:
 
     def __init__(self, path: Path, study: Study, *, overwrite: bool = False) -> None:
         self.path, self._study = path, study
-        config = path / CONFIG
-        if path.exists() and not config.is_file() and (not path.is_dir() or any(path.iterdir())):
-            raise OptionError(f"{os.fspath(path)!r} exists and holds no study; choose another --out.")
-        recorded = self._recorded() if config.is_file() else {}
-        if overwrite:
-            recorded = {}
-            for name in (RUNS, *RESULTS):
-                (path / name).unlink(missing_ok=True)
+        check_place(path, "study", overwrite=overwrite)
+        recorded = self._recorded() if (path / CONFIG).is_file() and not overwrite else {}
         methods = {name: asdict(options) for name, options in study.options.items()}
         if recorded:
             self._check(recorded, {"study": study.common, "methods": methods})
         path.mkdir(parents=True, exist_ok=True)
+        clear_temporary(path, "study")
         values = {
             **versions(torch.device("cpu")),
             "study": study.common,
             "methods": {**recorded.get("methods", {}), **methods},
         }
-        self.write("config.json", json.dumps(values, indent=2) + "\n")
+        self.write(CONFIG, json.dumps(marked("study", values), indent=2) + "\n")
+        if overwrite:  # Only now: a study that cannot begin leaves the old one as it is.
+            for file in own_files(path, "study"):
+                if file.name != CONFIG:
+                    file.unlink(missing_ok=True)
         self._cut_off()
 
     def outcomes(self) -> list[Outcome]:
@@ -95,14 +93,12 @@ class StudyDirectory:
 
     def write(self, name: str, text: str) -> None:
         """Write a text file, completely or not at all."""
-        write_atomically(self.path / name, text.encode())
+        write_text(self.path / name, text)
 
     def _recorded(self) -> dict[str, Any]:
         """The configuration that is there."""
         file = self.path / CONFIG
         try:
-            if "study" not in read_json(file, _OBJECT):
-                raise OptionError(f"{os.fspath(self.path)!r} holds a run, not a study; choose another --out.")
             values: dict[str, Any] = read_json(file, _STUDY)
         except FileFormatError as error:
             raise DataError(f"{error} Remove the directory, or choose another --out.") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from netgraph.errors import OptionError
 from netgraph.figures import literal, new_figure
+from netgraph.files import write_atomically
 
 if TYPE_CHECKING:
     from netgraph.app.study import Step
@@ -42,7 +44,9 @@ def draw_all(report: StudyReport, directory: Path) -> tuple[str, ...]:
     # Text stays text, and equal results give equal files.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "netgraph"}):
         for name, figure in figures.items():
-            figure.savefig(directory / name, format="svg", metadata={"Date": None})
+            svg = BytesIO()
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+            write_atomically(directory / name, svg.getvalue())
     return tuple(figures)
 
 

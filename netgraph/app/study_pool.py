@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from netgraph.app.lock import sole_writer
+from netgraph.app.places import check_place
 from netgraph.app.study import Job, Outcome, Study, StudyRequest, jobs_of, make_study
 from netgraph.app.study_directory import StudyDirectory, missing
 from netgraph.app.study_plot import draw_all
@@ -37,7 +39,13 @@ def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
         KeyboardInterrupt: when interrupted; what is finished is kept.
     """
     study = make_study(request)
-    directory = StudyDirectory(request.directory, study, overwrite=request.overwrite)
+    check_place(request.directory, "study", overwrite=request.overwrite)
+    with sole_writer(request.directory, make=True):
+        directory = StudyDirectory(request.directory, study, overwrite=request.overwrite)
+        return _compared(study, directory, request, console)
+
+
+def _compared(study: Study, directory: StudyDirectory, request: StudyRequest, console: Console) -> StudyReport:
     wanted = jobs_of(study, range(request.seeds))
     outcomes = [outcome for outcome in directory.outcomes() if outcome.job in wanted]
     waiting = missing(wanted, outcomes)

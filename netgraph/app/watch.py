@@ -17,10 +17,12 @@ from threading import Lock
 
 from rich.console import Console
 
+from netgraph.app.places import CONFIG
 from netgraph.app.report import TEMPLATES, Reporter, Section, notice, page_title, render_page, require_packages
 from netgraph.app.report_data import RunFacts
-from netgraph.app.run_directory import CONFIG, RunDirectory
+from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import NetgraphError, OptionError
+from netgraph.files import to_utf8
 
 HOST = "127.0.0.1"
 
@@ -167,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", "There is nothing here.\n")
 
     def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
-        data = text.encode()
+        data = to_utf8(text)
         with suppress(ConnectionError, TimeoutError):  # The browser went away.
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 FIRST = "first.safetensors"
 JOURNAL = "journal.jsonl"
 FOLDER = "journal"
+ARRAYS = re.compile(r"(\d{6,})\.(?:before|delta)\.safetensors")
+"""Names of the array files, which begin with the number of their rewrite."""
 
 _ENTRY = Record(
     {
@@ -195,8 +198,8 @@ class Journal:
             append_line(self.directory / "journal.undone.jsonl", line.decode(errors="replace"))
         write_atomically(self.directory / JOURNAL, b"".join(line + b"\n" for line in lines[:length]))
         for path in (self.directory / FOLDER).iterdir():
-            number = path.name.split(".")[0]
-            if number.isdigit() and int(number) > length:
+            found = ARRAYS.fullmatch(path.name)
+            if found and int(found[1]) > length:
                 path.unlink()
 
     # -- reading ----------------------------------------------------------------------------------

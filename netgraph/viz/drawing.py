@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from netgraph.errors import OptionError, unknown_name
-from netgraph.files import write_atomically
+from netgraph.files import write_text
 from netgraph.graph import Graph
 from netgraph.statistics import Statistics
 from netgraph.viz.checks import check_graph, check_title
@@ -82,7 +82,7 @@ class Drawing:
                 f"{os.fspath(path)!r} ends in neither .svg nor .dot, the kinds that can be written. For slides or "
                 "print, save the .svg and open it in a browser or in Inkscape, which write PNG and PDF."
             )
-        write_atomically(path, (self.svg if suffix == ".svg" else self.dot).encode())
+        write_text(path, self.svg if suffix == ".svg" else self.dot)
 
 
 def draw(

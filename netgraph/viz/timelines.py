@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from netgraph.errors import OptionError, unknown_name
-from netgraph.files import write_atomically
+from netgraph.files import write_atomically, write_text
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal
 from netgraph.viz.layout import Pixels
@@ -59,7 +59,7 @@ class Timeline:
         """
         suffix = Path(path).suffix.lower()
         if suffix == ".html":
-            write_atomically(path, self.html.encode())
+            write_text(path, self.html)
         elif suffix == ".gif":
             from netgraph.viz.timeline_picture import render_gif
 

@@ -14,10 +14,10 @@ def first():
 
 def test_a_new_run_has_its_configuration_and_an_empty_journal(tmp_path, first):
     run = RunDirectory.create(tmp_path / "a" / "b", {"seed": 3}, first)
-    assert run.config == {"seed": 3}
+    assert run.config == {"format": "netgraph.run", "seed": 3}
     assert len(run.journal) == 0
     assert run.journal.first().equals(first)
-    assert RunDirectory(tmp_path / "a" / "b").config == {"seed": 3}
+    assert RunDirectory(tmp_path / "a" / "b").config == run.config
 
 
 def test_an_empty_directory_is_used(tmp_path, first):
@@ -29,8 +29,8 @@ def test_a_run_is_replaced_only_when_asked(tmp_path, first):
     (tmp_path / "summary.md").write_text("old")
     with pytest.raises(OptionError, match="holds a run already"):
         RunDirectory.create(tmp_path, {"seed": 4}, first)
-    assert RunDirectory(tmp_path).config == {"seed": 3}
-    assert RunDirectory.create(tmp_path, {"seed": 4}, first, overwrite=True).config == {"seed": 4}
+    assert RunDirectory(tmp_path).config["seed"] == 3
+    assert RunDirectory.create(tmp_path, {"seed": 4}, first, overwrite=True).config["seed"] == 4
     assert not (tmp_path / "summary.md").exists()
 
 

@@ -371,6 +371,8 @@ def test_directories_that_hold_something_else_are_left_alone(tmp_path, call):
     (out / "notes.txt").write_text("mine")
     assert "holds no study" in call(*arguments(out))[2]
     (out / "config.json").write_text('{"method": "ssonn"}')
+    assert "holds no study" in call(*arguments(out, "--overwrite"))[2]
+    (out / "config.json").write_text('{"format": "netgraph.run"}')
     assert "holds a run, not a study" in call(*arguments(out, "--overwrite"))[2]
     assert "compares methods on data" in call("compare", out, "--methods", "rigl")[2]
     (out / "config.json").write_text("{")

@@ -11,6 +11,7 @@ from netgraph.app.data.sources import read
 from netgraph.app.data.splits import apply_limit, split_test
 from netgraph.app.data.targets import TASKS, class_indices, resolve_task, standardised
 from netgraph.errors import OptionError, unknown_name
+from netgraph.files import readable
 
 
 def load_dataset(
@@ -60,7 +61,7 @@ def load_dataset(
     shape = x["train"].shape[1:]
     x, scaling = scaled(raw, x)
     return Dataset(
-        name=raw.name,
+        name=readable(raw.name),
         task=task,
         x_train=x["train"],
         y_train=y["train"],

@@ -1,0 +1,178 @@
+"""Which files netgraph writes in a directory of results, and whose a directory is before one is written to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from netgraph.app.lock import LOCK
+from netgraph.container import holds
+from netgraph.errors import FileFormatError, OptionError
+from netgraph.files import temporary_of
+from netgraph.json_values import PLAIN, Entries, read_json
+from netgraph.rewriting.journal import ARRAYS, FIRST, FOLDER, JOURNAL
+
+Kind = Literal["run", "study"]
+
+CONFIG = "config.json"
+STARTING = ".netgraph-start"
+"""A folder with the files of a run until it has begun: while there is one, no run is lost with what lies beside it."""
+
+RUN_FILES = (
+    CONFIG, JOURNAL, "journal.undone.jsonl", "metrics.jsonl",
+    "checkpoint.safetensors", "checkpoint.previous", "checkpoint.undone.safetensors",
+    "start.safetensors", "graph.safetensors", "topology.svg", "report.html", "timeline.html",
+    "summary.json", "summary.md", "summary.undone.json", "summary.undone.md",
+    "static.json", "static.md", "static.undone.json", "static.undone.md",
+)  # fmt: skip
+"""What a run has, beside the files of its journal."""
+
+STUDY_FILES = (CONFIG, "runs.jsonl", "study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
+"""What a study has."""
+
+
+def _named(*names: str) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, names)))
+
+
+_JOURNALED = re.compile(f"{re.escape(FIRST)}|{ARRAYS.pattern}")
+_FILES: dict[Kind, dict[str, re.Pattern[str]]] = {
+    "run": {
+        "": _named(*RUN_FILES), FOLDER: _JOURNALED,
+        STARTING: _named(CONFIG, JOURNAL), f"{STARTING}/{FOLDER}": _JOURNALED,
+    },
+    "study": {"": _named(*STUDY_FILES)},
+}  # fmt: skip
+_SCHEMA: dict[Kind, dict[str, type]] = {
+    "run": {
+        "netgraph": str, "data": str, "method": str, "fingerprint": str, "seed": int,
+        "run": dict, "training": dict, "options": dict,
+    },
+    "study": {"netgraph": str, "study": dict, "methods": dict},
+}  # fmt: skip
+
+
+def marked(kind: Kind, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the mark by which a directory is known as one of netgraph's."""
+    return {"format": f"netgraph.{kind}", **config}
+
+
+def kind_of_place(directory: Path) -> Kind | None:
+    """What a directory holds of netgraph's, as its configuration says, or without one its journal; None for neither."""
+    values = _config(directory)
+    if values is not None:
+        return next((kind for kind in _SCHEMA if _is_config(kind, values)), None)
+    # Damaged, or removed: without it the journal tells, which no other program writes.
+    first = directory / FOLDER / FIRST
+    return "run" if (directory / JOURNAL).is_file() and holds(first, "graph") else None
+
+
+def _config(directory: Path) -> dict[str, Any] | None:
+    """The configuration in a directory; None when there is none that could be read."""
+    try:
+        values: dict[str, Any] = read_json(directory / CONFIG, Entries(PLAIN))
+    except (FileFormatError, OSError):
+        return None
+    return values
+
+
+def _is_config(kind: Kind, values: dict[str, Any]) -> bool:
+    schema = _SCHEMA[kind]
+    return values.get("format") == f"netgraph.{kind}" or all(isinstance(values.get(k), t) for k, t in schema.items())
+
+
+def is_unbegun(directory: Path, kind: Kind) -> bool:
+    """Whether a directory holds nothing, or only the beginnings of a run or study that was killed before it began."""
+    if (directory / CONFIG).exists():
+        return False
+    if kind == "run" and (directory / STARTING).is_dir():
+        return True
+    return all(file.name == LOCK or temporary_of(file.name) == CONFIG for file in directory.iterdir())
+
+
+def was_cut_off(directory: Path) -> bool:
+    """Whether a run was to be begun in a directory, and its process killed before it had."""
+    return directory.is_dir() and any(directory.iterdir()) and is_unbegun(directory, "run")
+
+
+def check_place(path: str | os.PathLike[str], kind: Kind, *, overwrite: bool) -> None:
+    """Refuse a directory in which a run or study would be begun, before anything in it is touched.
+
+    Raises:
+        OptionError: for what is no directory, or holds something that is not to be replaced.
+    """
+    name, place = os.fspath(path), Path(path)
+    if not name:
+        raise OptionError("The name of the directory is empty, which would be the working directory; give it a name.")
+    if place.is_symlink() and not place.exists():
+        raise OptionError(f"{name!r} is a link to {os.fspath(place.readlink())!r}, which does not exist.")
+    if not os.path.lexists(place):
+        return
+    if not place.is_dir():
+        raise OptionError(f"{name!r} is a file and holds no {kind}; choose another --out.")
+    if is_unbegun(place, kind):
+        return
+    found = kind_of_place(place)
+    if found is None and (place / CONFIG).is_file() and _config(place) is None:
+        raise OptionError(
+            f"{os.fspath(place / CONFIG)!r} is damaged, so it is not known whose the directory is, and nothing in it "
+            "is replaced. Remove the directory, or choose another --out."
+        )
+    if found is None:
+        raise OptionError(
+            f"{name!r} exists and holds no {kind} of netgraph, so nothing in it is replaced; choose another --out."
+        )
+    if found != kind:
+        other = {"run": "run", "study": "study of `netgraph compare`"}[found]
+        raise OptionError(f"{name!r} holds a {other}, not a {kind}; choose another --out.")
+    if overwrite:
+        _check_removable(name, place)
+    elif kind == "run":
+        raise OptionError(
+            f"{name!r} holds a run already; go on with it by --resume, replace it by --overwrite, or choose another "
+            "--out."
+        )
+
+
+def _check_removable(name: str, place: Path) -> None:
+    """Refuse to replace files through a link, or around the user."""
+    if place.is_symlink():
+        raise OptionError(
+            f"--overwrite does not follow the link {name!r}; give the directory itself: {os.fspath(place.resolve())!r}."
+        )
+    real, here = place.resolve(), Path.cwd()
+    if real in (here, *here.parents, Path("~").expanduser().resolve()):
+        raise OptionError(
+            f"--overwrite does not replace what is in {name!r}, which is the working directory, one above it or your "
+            "home; go elsewhere and name the run, or choose another --out."
+        )
+
+
+def own_files(directory: Path, kind: Kind) -> Iterator[Path]:
+    """Files in a directory that netgraph has written, temporary ones among them; the lock and other files are not.
+
+    Nothing behind a link is among them.
+    """
+    for folder, names in _FILES[kind].items():
+        place = directory / folder
+        if place.is_dir() and (not folder or not place.is_symlink()):
+            yield from [file for file in place.iterdir() if _is_own(file.name, names) and _is_file(file)]
+
+
+def clear_temporary(directory: Path, kind: Kind) -> None:
+    """Remove temporary files that a killed process left behind."""
+    for file in own_files(directory, kind):
+        if temporary_of(file.name) is not None:
+            file.unlink(missing_ok=True)
+
+
+def _is_own(name: str, names: re.Pattern[str]) -> bool:
+    return names.fullmatch(temporary_of(name) or name) is not None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether `unlink` takes it away: a link is taken away, and not what it points to."""
+    return path.is_symlink() or path.is_file()
