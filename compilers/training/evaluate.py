@@ -57,10 +57,14 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
 
 
 @torch.no_grad()
-def predicted_classes(net: CompiledNetwork, x: Tensor) -> Tensor:
-    """(samples,) class with the largest output for every sample, on the CPU, in eval mode, as `evaluate` runs."""
-    with closing(_outputs(net, x, x)) as pairs:
-        return torch.cat([output.argmax(dim=1).cpu() for output, _ in pairs])
+def predicted_classes(net: CompiledNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, float]:
+    """(samples,) class with the largest output, on the CPU, and the mean cross-entropy, as `evaluate` runs."""
+    loss, given = torch.zeros((), dtype=torch.float64), []
+    with closing(_outputs(net, x, y)) as pairs:
+        for output, target in pairs:
+            loss += F.cross_entropy(output, target, reduction="sum").double().cpu()
+            given.append(output.argmax(dim=1).cpu())
+    return torch.cat(given), float(loss) / len(x)
 
 
 @torch.no_grad()

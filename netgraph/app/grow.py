@@ -63,6 +63,7 @@ def _grown(request: GrowRequest, plan: Plan, console: Console, started: float) -
     )
     console.print(f"{plan.dataset.name}: {sizes} samples; start {plan.first!r}", highlight=False, markup=False)
     console.print(f"writing {run.path}", highlight=False, markup=False)
+    console.print(plan.loss_note, highlight=False, markup=False)
     before = state.elapsed
     with ProgressDisplay(console, plan.settings.epochs, state.epoch) as display:
 
@@ -144,6 +145,7 @@ def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) 
         for suffix, one in (("", state), ("_start", alone))
         for name, pair in samples.items()
     }
+    found["train"] = scores(state.net, (plan.data.x_train, plan.data.y_train), plan.dataset)
     summary = RunSummary.collect(run, plan.dataset, state, alone, found)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))

@@ -19,6 +19,7 @@ from netgraph.app.data import Dataset, dataset_names, load_dataset, split_valida
 from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.data.normalise import Normalisation
 from netgraph.app.hardware import hardware
+from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.errors import DataError, OptionError, unknown_name
@@ -127,6 +128,11 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What was done to the data, for the user."""
         return (*self.dataset.notes, *([self.normalisation.note] if self.normalisation else []))
+
+    @property
+    def loss_note(self) -> str:
+        """How the losses of an epoch are measured, for the user."""
+        return loss_note(asdict(self.settings), self.dataset.task, self.dataset.outputs)
 
     @property
     def normalisation(self) -> Normalisation | None:

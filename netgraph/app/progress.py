@@ -72,7 +72,7 @@ def _epoch_line(event: EpochEnded) -> str:
     )
     width = len(str(event.epochs))
     return (
-        f"epoch {event.epoch:>{width}}/{event.epochs}  loss {m['train_loss']:.4f}  val_loss {m['val_loss']:.4f}  "
+        f"epoch {event.epoch:>{width}}/{event.epochs}  loss {m['train_loss']:.4f} train, {m['val_loss']:.4f} val  "
         f"{score}  edges {int(m['edges']):,}  {m['seconds']:.2f} s"
     )
 

@@ -81,9 +81,9 @@ def panels(facts: RunFacts) -> list[Panel]:
     if not facts.metrics:
         return []
     marks = facts.marks()
-    score = f"val_{facts.metric}"
+    score, trained = f"val_{facts.metric}", facts.training_loss
     quantities: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
-        ("loss", "Loss", (("train_loss", "training", "training"), ("val_loss", "validation", "validation"))),
+        ("loss", "Loss", (("train_loss", trained, "training"), ("val_loss", "validation", "validation"))),
         ("score", _score_title(facts.metric), ((score, "validation", "validation"),)),
         ("edges", "Trainable edges", (("edges", "edges", "edges"),)),
         ("rate", "Learning rate", (("learning_rate", "learning rate", "rate"),)),

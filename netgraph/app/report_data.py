@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from compilers.training import checkpoint_graph
 from netgraph.app.data.images import ImageLayout, image_layout
+from netgraph.app.losses import loss_note, training_loss_name
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.app.verdicts import Change, change_of, in_words, verdicts
@@ -132,6 +133,16 @@ class RunFacts:
     def metric(self) -> str:
         """Name of the score: "accuracy" or "rmse"."""
         return "accuracy" if self.config["task"] == "classification" else "rmse"
+
+    @property
+    def loss_note(self) -> str:
+        """How the losses of an epoch are measured."""
+        return loss_note(self.config["training"], self.config["task"], len(self.first.outputs[0]))
+
+    @property
+    def training_loss(self) -> str:
+        """Name of the training loss, with what makes it differ from the validation loss."""
+        return training_loss_name(self.config["training"], self.config["task"])
 
     @property
     def epochs(self) -> int:

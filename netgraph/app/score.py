@@ -28,6 +28,7 @@ class ClassScores:
     """Scores of a classifier on a set of samples.
 
     Attributes:
+        loss: mean cross-entropy in eval mode, without label smoothing or augmentation.
         accuracy: share of the samples that get their class.
         balanced_accuracy: mean recall of the classes that have samples.
         majority: accuracy of naming the commonest class of the training data for every sample.
@@ -38,6 +39,7 @@ class ClassScores:
         confused: pairs of different classes, most samples first: class, predicted class, number of samples.
     """
 
+    loss: float
     accuracy: float
     balanced_accuracy: float
     majority: float
@@ -48,7 +50,7 @@ class ClassScores:
     confused: Sequence[Sequence[int]]
 
     @classmethod
-    def of(cls, true: Array, given: Array, classes: int, commonest: int) -> ClassScores:
+    def of(cls, true: Array, given: Array, classes: int, commonest: int, loss: float) -> ClassScores:
         """Count the classes of samples and the classes that a network gives them.
 
         Args:
@@ -56,6 +58,7 @@ class ClassScores:
             given: (samples,) the classes that they were given.
             classes: number of classes.
             commonest: the commonest class of the training data.
+            loss: mean cross-entropy.
         """
         samples, predicted = (np.bincount(values, minlength=classes) for values in (true, given))
         hits = np.bincount(true[true == given], minlength=classes)
@@ -75,6 +78,7 @@ class ClassScores:
         wrong = np.flatnonzero(rows != columns)
         first = wrong[np.argsort(-counts[wrong], kind="stable")][:MOST_PAIRS]
         return cls(
+            loss=loss,
             accuracy=int(hits.sum()) / len(true),
             balanced_accuracy=float(recall.mean()),
             majority=int(samples[commonest]) / len(true),
@@ -134,12 +138,14 @@ class TargetScores:
     """Scores of a regression on a set of samples, in the units of the targets.
 
     Attributes:
+        loss: mean squared error of the standardised targets, in eval mode, without augmentation.
         rmse: root mean squared error over all targets.
         baseline: that of naming the mean of the training targets for every sample.
         r2: share of the variance of these samples' targets that is explained, the mean over targets that vary; None
             when none varies.
     """
 
+    loss: float
     rmse: float
     baseline: float
     r2: float | None
@@ -169,8 +175,8 @@ def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], datase
     """
     if dataset.target_std is None:
         commonest = int(np.bincount(dataset.y_train).argmax())
-        given, true = predicted_classes(net, data[0]).numpy(), data[1].cpu().numpy()
-        return ClassScores.of(true, given, dataset.outputs, commonest)
+        given, loss = predicted_classes(net, *data)
+        return ClassScores.of(data[1].cpu().numpy(), given.numpy(), dataset.outputs, commonest, loss)
     y = data[1].cpu().numpy().astype(np.float64)
     units = dataset.target_std**2
     errors = squared_errors(net, *data).numpy()
@@ -178,6 +184,7 @@ def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], datase
     variance = y.var(0)
     varies = variance > 0
     return TargetScores(
+        loss=float(errors.mean()),
         rmse=float(np.sqrt(np.mean(errors * units))),
         baseline=float(np.sqrt(np.mean(around_training * units))),
         r2=float(np.mean(1 - errors[varies] / variance[varies])) if varies.any() else None,

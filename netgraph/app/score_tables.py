@@ -12,7 +12,7 @@ from netgraph.app.score import MOST_CLASSES, ClassScores, Scores, TargetScores
 from netgraph.markup import printable, shortened
 
 ROWS = {
-    "test": "grown, test", "val": "grown, validation", "test_start": "start alone, test",
+    "test": "grown, test", "val": "grown, validation", "train": "grown, training", "test_start": "start alone, test",
     "val_start": "start alone, validation",
 }  # fmt: skip
 """The networks and samples that are scored, as tables name them."""
@@ -80,23 +80,25 @@ def score_grids(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[Gr
 
 
 def _overview(scores: Mapping[str, Scores]) -> Grid:
-    rows, columns = [], ["", "accuracy", "balanced accuracy", "commonest class"]
+    rows, columns = [], ["", "loss", "accuracy", "balanced accuracy", "commonest class"]
     note = (
-        "Balanced accuracy is the mean recall of the classes. The last column is the accuracy of naming the commonest "
-        "class of the training data for every sample."
+        "All are of the network at the end, in eval mode, so that losses can be compared: without label smoothing or "
+        "augmentation. Balanced accuracy is the mean recall of the classes. The last column is the accuracy of naming "
+        "the commonest class of the training data for every sample."
     )
     for key, one in scores.items():
+        loss = f"{one.loss:.4g}"
         if isinstance(one, TargetScores):
-            columns = ["", "RMSE", "R²", "RMSE of the mean"]
+            columns = ["", "loss", "RMSE", "R²", "RMSE of the mean"]
             note = (
-                "In the units of the targets. R² is the share of their variance that is explained. The last column is "
-                "the RMSE of naming the mean of the training targets for every sample."
+                "All are of the network at the end, in eval mode. The loss is the mean squared error of standardised "
+                "targets; RMSE is in the units of the targets, R² the share of their variance that is explained. The "
+                "last column is the RMSE of naming the mean of the training targets for every sample."
             )
-            rows.append(
-                [ROWS[key], f"{one.rmse:.4g}", "" if one.r2 is None else f"{one.r2:.4f}", f"{one.baseline:.4g}"]
-            )
+            r2 = "" if one.r2 is None else f"{one.r2:.4f}"
+            rows.append([ROWS[key], loss, f"{one.rmse:.4g}", r2, f"{one.baseline:.4g}"])
         else:
-            rows.append([ROWS[key], f"{one.accuracy:.4f}", f"{one.balanced_accuracy:.4f}", f"{one.majority:.4f}"])
+            rows.append([ROWS[key], loss, f"{one.accuracy:.4f}", f"{one.balanced_accuracy:.4f}", f"{one.majority:.4f}"])
     return Grid(key="scores", title="Scores", columns=columns, rows=rows, note=note)
 
 

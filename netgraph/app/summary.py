@@ -14,6 +14,7 @@ from rich.table import Table
 
 from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_links
 from netgraph.app.data import Dataset
+from netgraph.app.losses import loss_note
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import ClassScores, Scores, TargetScores
@@ -64,8 +65,9 @@ class RunSummary:
         verdicts: number of rewrites by what they did to the number of edges, and by level of their certificates. Runs
             of earlier versions have none, as of the next two.
         classes: names of the classes; empty for regression.
-        scores: all of `test` and `val`, of the final graph, and of `test_start` and `val_start`, of the start alone:
-            balanced accuracy, recall and confusion, or R² and the error of the mean.
+        scores: all of `test`, `val` and `train`, of the final graph, and of `test_start` and `val_start`, of the start
+            alone: loss without label smoothing, balanced accuracy, recall and confusion, or R² and the error of the
+            mean.
     """
 
     data: str
@@ -290,6 +292,8 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         f"{summary.vertices:,} vertices at the end." + (f" Ended early: {summary.stopped}." if summary.stopped else ""),
         "",
         "The start was trained alone as long. FLOPs are those of all training steps.",
+        "",
+        loss_note(config["training"], config["task"], len(summary.classes)),
         "",
         f"{_sentence(summary.counted)} {_sentence(summary.proof)}",
         "",

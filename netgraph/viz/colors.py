@@ -17,14 +17,14 @@ ADDED, REMOVED, CHANGED = "#00855a", "#a8162a", "#d98a00"
 """What a rewrite did. Pictures tell them apart by width and dashes as well."""
 ADDED_FILL, REMOVED_FILL, CHANGED_FILL = "#c4efdf", "#f6d3d6", "#fdebc2"
 
-POSITIVE, NEGATIVE = ("#a9c8e6", "#2166ac"), ("#efb3a9", "#b2182b")
-"""(near 0, far from 0) of the diverging map; 0 itself is GRAY."""
+POSITIVE, NEGATIVE = ("#a9c8e6", "#2166ac"), ("#d3b8dc", "#762a83")
+"""(near 0, far from 0) of the diverging map; 0 itself is GRAY. Red is left to what a rewrite removes."""
 SEQUENTIAL = ("#a5dcc0", "#41b6c4", "#2c7fb8", "#253494")
 """Stops of the sequential map, from the smallest to the largest value."""
 
 
 def diverging(values: Array, largest: float) -> list[str]:
-    """Colour of each value: blue above 0, red below 0, stronger towards +-`largest`, grey at 0 and for NaN.
+    """Colour of each value: blue above 0, purple below 0, stronger towards +-`largest`, grey at 0 and for NaN.
 
     Args:
         values: (n,) numbers.

@@ -232,7 +232,9 @@ class _Means:
 def _legend(what: str, scale: Scale) -> str:
     missing = "; light grey: no value" if scale.missing else ""
     if scale.signed:
-        return f"{what}: mean {scale.name}; blue above 0, red below 0, strongest at {number(scale.largest)}{missing}."
+        return (
+            f"{what}: mean {scale.name}; blue above 0, purple below 0, strongest at {number(scale.largest)}{missing}."
+        )
     low, high = number(scale.low), number(scale.high)
     return f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue){missing}."
 

@@ -15,7 +15,7 @@ import numpy as np
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
 from netgraph.markup import printable
-from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, PAPER, POSITIVE, QUIET, REMOVED, ROLES
+from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
 from netgraph.viz.timeline_film import Edges, Film, Track, Vertices, changes
 from netgraph.viz.timeline_scene import Scene, make_scene
 
@@ -28,8 +28,7 @@ LIGHT: Mapping[str, str] = {
     "new": ADDED,
     "going": REMOVED,
     "positive": POSITIVE[1],
-    # Not the red of other pictures: here red is what will go.
-    "negative": "#9a5fb4",
+    "negative": NEGATIVE[1],
     **{role: fill for role, (fill, _) in ROLES.items()},
     **{f"{role}-line": line for role, (_, line) in ROLES.items()},
 }

@@ -36,7 +36,7 @@ def shown():
 
 def test_an_epoch_is_one_line(shown):
     text = shown(EpochEnded(3, 20, METRICS))
-    for words in ("epoch  3/20", "loss 0.5000", "val_loss 0.2500", "val_acc 0.8750", "edges 1,234", "1.50 s"):
+    for words in ("epoch  3/20", "loss 0.5000 train, 0.2500 val", "val_acc 0.8750", "edges 1,234", "1.50 s"):
         assert words in text
 
 

@@ -101,7 +101,9 @@ def test_curves_show_what_was_measured(page, finished):
     metrics = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     labels = [label for label in page.values("aria-label") if " over " in label]
     assert len(labels) == 4
-    assert labels[0].startswith(f"Loss over {len(metrics)} epochs: training from {metrics[0]['train_loss']:.4g} to")
+    assert labels[0].startswith(
+        f"Loss over {len(metrics)} epochs: training, label smoothing 0.1 from {metrics[0]['train_loss']:.4g} to"
+    )
     assert labels[1].startswith(
         f"Accuracy over {len(metrics)} epochs: validation from {metrics[0]['val_accuracy']:.4g}"
     )

@@ -87,9 +87,38 @@ def test_letters_of_curves_can_be_read_on_a_phone(browser, finished):
     assert ask(phone, cut) == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [320, 360, 390, 480])
+def test_no_table_and_no_drawing_is_cut_on_a_phone(width, dark, browser, finished):
+    phone = window(browser, width=width, height=844, dark=dark)
+    open_file(phone, finished / "report.html")
+    script = """[...document.querySelectorAll('main .scroll')].filter(e => e.scrollWidth > e.clientWidth + 1)
+        .map(e => e.dataset.key)"""
+    assert set(ask(phone, script)) <= {"plan"}  # text in columns
+    phone.execute_script("for (const d of document.querySelectorAll('.rewrites details')) d.open = true")
+    assert "rewrites" not in ask(phone, script)
+    labels = """[...document.querySelectorAll('.stack td[data-label]')].map(
+        d => getComputedStyle(d, '::before').content.slice(1, -1))"""
+    told = set(ask(phone, labels))
+    assert {"balanced accuracy", "matches", "proved", "edges", "FLOPs"} <= told
+
+
+def test_a_drawing_can_be_made_larger_on_a_phone(phone, finished):
+    open_file(phone, finished / "report.html")
+    width = "document.querySelector('[data-key=after] svg').getBoundingClientRect().width"
+    small = ask(phone, width)
+    assert small <= 358
+    phone.execute_script("document.querySelector('[data-key=larger-after]').click()")
+    assert ask(phone, width) > 1.4 * small
+    wide = window(phone)
+    open_file(wide, finished / "report.html")
+    assert not ask(wide, "document.querySelector('[data-key=larger-after]').checkVisibility()")
+
+
 def test_what_scrolls_sideways_shows_that_there_is_more(phone, finished):
     open_file(phone, finished / "report.html")
-    for key in ("before", "rewrites"):
+    phone.execute_script("document.querySelector('[data-key=larger-after]').click()")
+    for key in ("after", "plan"):
         select = f"document.querySelector('[data-key={key}]')"
         phone.execute_script(f"{select}.scrollIntoView({{behavior: 'instant', block: 'center'}})")
         assert ask(phone, f"{select}.scrollWidth > {select}.clientWidth"), key

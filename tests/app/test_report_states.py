@@ -141,7 +141,7 @@ def test_curves_without_any_number_are_drawn_empty(run):
     rewrite_metrics(run, lambda m: {**m, "train_loss": math.nan, "val_loss": math.nan, "learning_rate": math.nan})
     page = page_of(run)
     assert "12 values are not finite" in page.words()
-    assert any("training never finite" in label for label in page.values("aria-label"))
+    assert any("training, label smoothing 0.1 never finite" in label for label in page.values("aria-label"))
 
 
 def test_one_epoch_is_enough_for_curves(run):

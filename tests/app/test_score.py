@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, r2_score,
 
 import netgraph as ng
 from compilers import lower
+from compilers.training import evaluate
 from netgraph.app.data import load_dataset
 from netgraph.app.score import MOST_PAIRS, ClassScores, TargetScores, score, scores
 
@@ -50,8 +51,12 @@ def test_a_regression_is_scored_beside_the_mean_of_the_training_targets(trained)
     mean = np.broadcast_to(dataset.y_train.mean(0), y.shape)
     assert found.baseline == pytest.approx(np.sqrt(np.mean((y.numpy() - mean) ** 2)) * dataset.target_std[0], rel=1e-5)
     assert found.warnings((), "test")  # it was not trained
-    assert not TargetScores(rmse=1.0, baseline=1.5, r2=0.5).warnings((), "test")
-    assert TargetScores(rmse=1.5, baseline=1.5, r2=0.0).warnings((), "validation")[0].startswith("The validation RMSE")
+    assert not TargetScores(loss=1.0, rmse=1.0, baseline=1.5, r2=0.5).warnings((), "test")
+    assert (
+        TargetScores(loss=1.0, rmse=1.5, baseline=1.5, r2=0.0)
+        .warnings((), "validation")[0]
+        .startswith("The validation RMSE")
+    )
 
 
 def test_targets_that_do_not_vary_have_no_share_of_variance(trained):
@@ -63,7 +68,7 @@ def test_targets_that_do_not_vary_have_no_share_of_variance(trained):
 def test_classes_are_counted_as_scikit_learn_counts_them(classes):
     rng = np.random.default_rng(classes)
     true, given = rng.integers(classes, size=(2, 40 * classes))
-    found = ClassScores.of(true, given, classes, 1)
+    found = ClassScores.of(true, given, classes, 1, 0.5)
     table = confusion_matrix(true, given, labels=np.arange(classes))
     assert found.accuracy == np.mean(true == given)
     assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(true, given))
@@ -77,9 +82,20 @@ def test_classes_are_counted_as_scikit_learn_counts_them(classes):
     assert all(off[row, column] == count for row, column, count in found.confused)
 
 
+def test_a_classifier_is_scored_without_label_smoothing(monkeypatch):
+    dataset = load_dataset("wine", seed=0)
+    net = lower(ng.mlp([dataset.features, 6, 3], domain=dataset.domain))
+    x, y = torch.from_numpy(dataset.x_test), torch.from_numpy(dataset.y_test)
+    monkeypatch.setattr(sys.modules["compilers.training.evaluate"], "EVALUATION_BATCH", 7)
+    found, expected = scores(net, (x, y), dataset), evaluate(net, x, y, "classification")
+    assert (found.accuracy, found.loss) == (expected["accuracy"], expected["loss"])
+    with torch.no_grad():
+        assert found.predicted == np.bincount(net(x).argmax(1), minlength=3).tolist()
+
+
 def test_very_many_classes_take_no_table_of_all_pairs():
     true = np.arange(200_000)
-    found = ClassScores.of(true, np.zeros_like(true), len(true), 0)
+    found = ClassScores.of(true, np.zeros_like(true), len(true), 0, 0.5)
     assert (found.confusion, len(found.confused), len(found.never_predicted)) == (None, MOST_PAIRS, len(true) - 1)
     (sentence,) = found.warnings([str(name) for name in true], "test")[:1]
     assert sentence.endswith("and 199,994 more of the test samples: never predicted.")
@@ -87,7 +103,7 @@ def test_very_many_classes_take_no_table_of_all_pairs():
 
 
 def test_a_class_without_samples_counts_for_nothing():
-    found = ClassScores.of(np.array([0, 0, 2]), np.array([0, 1, 2]), 4, 0)
+    found = ClassScores.of(np.array([0, 0, 2]), np.array([0, 1, 2]), 4, 0, 0.5)
     assert found.recall == [0.5, None, 1.0, None]
     assert found.balanced_accuracy == 0.75
     assert found.never_predicted == []
@@ -95,4 +111,4 @@ def test_a_class_without_samples_counts_for_nothing():
 
 
 def test_samples_of_one_class_that_are_all_right_are_no_warning():
-    assert ClassScores.of(np.zeros(5, dtype=int), np.zeros(5, dtype=int), 2, 0).warnings("ab", "test") == []
+    assert ClassScores.of(np.zeros(5, dtype=int), np.zeros(5, dtype=int), 2, 0, 0.0).warnings("ab", "test") == []

@@ -34,9 +34,9 @@ def test_json_is_one_line_that_names_the_metric(values):
     summary = from_json(values)
     assert json.loads(summary.to_json()) == values
     assert "\n" not in summary.to_json()
-    target = TargetScores(rmse=2.5, baseline=4.0, r2=0.6)
+    target = TargetScores(loss=0.4, rmse=2.5, baseline=4.0, r2=0.6)
     regression = json.loads(dataclasses.replace(summary, metric="rmse", test=2.5, scores={"test": target}).to_json())
-    assert regression["scores"]["test"] == {"rmse": 2.5, "baseline": 4.0, "r2": 0.6}
+    assert regression["scores"]["test"] == {"loss": 0.4, "rmse": 2.5, "baseline": 4.0, "r2": 0.6}
     assert regression["test_rmse"] == 2.5
     assert "test_accuracy" not in regression
     assert "test" not in regression
@@ -90,7 +90,7 @@ def test_the_text_has_results_rewrites_and_settings(finished, values):
 
 
 SCORES = {
-    name: ClassScores.of(np.arange(10) % 2, (np.arange(10) + (np.arange(10) >= right)) % 2, 2, 0)
+    name: ClassScores.of(np.arange(10) % 2, (np.arange(10) + (np.arange(10) >= right)) % 2, 2, 0, 0.5)
     for name, right in (("test", 9), ("test_start", 8), ("val", 9), ("val_start", 8))
 }
 
@@ -193,7 +193,7 @@ def test_markdown_tables_have_as_many_cells_in_every_row(finished):
 
 def test_scores_of_test_and_validation_are_in_all_results(finished, values, call):
     assert values["classes"] == [str(digit) for digit in range(10)]
-    assert set(values["scores"]) == {"test", "val", "test_start", "val_start"}
+    assert set(values["scores"]) == {"test", "val", "train", "test_start", "val_start"}
     for key, name in (("test", "test_accuracy"), ("test_start", "test_accuracy_start"), ("val", "val_accuracy")):
         assert values["scores"][key]["accuracy"] == values[name]
     test = values["scores"]["test"]

@@ -39,7 +39,7 @@ def test_small_graphs_show_vertices_and_edges_by_sign_and_size() -> None:
     assert colors[0] == POSITIVE[1]
     assert colors[3] == GRAY
     red, green, blue = bytes.fromhex(colors[1][1:])
-    assert red > blue
+    assert blue > green < red  # purple: red is left to what goes
     red, green, blue = bytes.fromhex(colors[2][1:])
     assert blue > green > red
     assert widths[0] > widths[1] > widths[2] > widths[3] > 0

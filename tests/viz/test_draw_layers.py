@@ -98,7 +98,7 @@ def test_means_of_columns_color_arrows_and_boxes() -> None:
     assert attribute(item(dot, f"layer {new}"), "fillcolor") == NEGATIVE[1]
     assert attribute(item(dot, "layer 0"), "fillcolor") == MISSING
     assert "Arrows: mean birth, from 0 (light green) to 1 (dark blue)." in dot
-    assert "Boxes: mean bias; blue above 0, red below 0, strongest at 1; light grey: no value." in dot
+    assert "Boxes: mean bias; blue above 0, purple below 0, strongest at 1; light grey: no value." in dot
 
 
 def test_folded_boxes_count_wires_apart() -> None:

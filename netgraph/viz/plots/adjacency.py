@@ -34,7 +34,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
         graph: any graph.
         ax: matplotlib axes to draw into; new ones by default.
         value: colour of a pixel: "count", how many edges (wires are edges here); "weight", the sum of their weights,
-            blue above 0 and red below; "magnitude", the sum of their absolute weights. White pixels have no edge.
+            blue above 0 and purple below; "magnitude", the sum of their absolute weights. White pixels have no edge.
         max_pixels: most pixels along an axis.
 
     Returns:

@@ -53,7 +53,7 @@ def sequential_map() -> Any:
 
 
 def diverging_map() -> Any:
-    """Blue above 0, red below, grey at 0."""
+    """Blue above 0, purple below, grey at 0."""
     from matplotlib.colors import LinearSegmentedColormap
 
     (near_up, up), (near_down, down) = colors.POSITIVE, colors.NEGATIVE
