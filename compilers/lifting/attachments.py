@@ -56,14 +56,12 @@ def carry_attachments(old: CompiledNetwork, new: CompiledNetwork) -> None:
 
 
 def _carry_parameter(old: nn.Parameter, new: nn.Parameter) -> None:
-    new.requires_grad_(old.requires_grad)
     new.__dict__.update(old.__dict__)
-    if not old.requires_grad:
-        return
     for hook in (old._backward_hooks or {}).values():
         new.register_hook(hook)  # type: ignore[no-untyped-call]
     for hook in (getattr(old, "_post_accumulate_grad_hooks", None) or {}).values():
         new.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+    new.requires_grad_(old.requires_grad)  # only now: a vector that is not trained takes no hooks
 
 
 def _carried(value: Any, old: CompiledNetwork, new: CompiledNetwork) -> Any:

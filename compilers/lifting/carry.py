@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -40,8 +40,10 @@ def carry_optimizer(
         An optimizer of the same class and options, with the parameters of `new` in place of those of `old`.
 
     Raises:
-        OptionError: when the optimizer holds no parameter of `old`, or something that cannot be carried.
+        OptionError: when `newcomers` is neither, or the optimizer holds no parameter of `old`, or something that cannot
+            be carried.
     """
+    check_newcomers(newcomers)
     check_held(optimizer, old)
     carrying = _Carrying(old, new, newcomers)
     carried = carrying.rebuilding.optimizer(optimizer)
@@ -50,8 +52,19 @@ def carry_optimizer(
     return carried
 
 
+def check_newcomers(newcomers: object) -> None:
+    """Raise `OptionError` for a start of new entries that is not known."""
+    if newcomers not in get_args(Newcomers):
+        raise OptionError(f"newcomers={newcomers!r} is none of {', '.join(map(repr, get_args(Newcomers)))}.")
+
+
 def check_held(optimizer: torch.optim.Optimizer, net: CompiledNetwork) -> None:
     """Raise `OptionError` when an optimizer trains nothing of a network."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise OptionError(
+            f"optimizer is {type(optimizer).__name__}; give one torch.optim.Optimizer, and carry others of the same "
+            "network with carry_optimizer."
+        )
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if not any(parameter is mine for parameter in held for mine in (net.weights, net.vertex_parameters)):
         raise OptionError(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from compilers.lifting.attachments import carry_attachments, check_attachments
-from compilers.lifting.carry import carry_optimizer, check_held
+from compilers.lifting.carry import carry_optimizer, check_held, check_newcomers
 from compilers.lifting.lift import lift
 from compilers.lifting.newcomers import Newcomers
 from compilers.lowering import CompiledNetwork
 from compilers.lowering.lower import lower_with
 from compilers.lowering.module import Options
 from compilers.lowering.plan import Array
-from netgraph.errors import CompileError, OptionError
+from netgraph.errors import CompileError
 from netgraph.graph import Graph
 
 PADDED = {"dense": "padded-dense", "convolution": "padded-convolution"}
@@ -44,26 +44,32 @@ def migrate(
     """Network and optimizer for a rewritten graph; the old ones stay valid.
 
     Weights come from `result.graph`. Optimizer state is carried by edge id, and by vertex id and column.
-    New entries start with moments 0; `newcomers` says under which step count. Statistics that are requested are
-    requested of the new network, from the start, but for those of layers that are gone. Schedulers hold on to the
-    old optimizer: make new ones.
+    New entries start as in an optimizer that was just made; `newcomers` says under which step count. Statistics that
+    are requested are requested of the new network, from the start, but for those of layers that are gone. Hooks,
+    attributes, buffers and modules that were put on the network or the optimizer go along, or are refused by name.
+    Schedulers hold on to the old optimizer: make new ones. Gradients (`.grad`) are not carried.
 
     Args:
         net: the network of the graph before the rewrite.
-        optimizer: of any class whose state is tensors of the parameters' shape, and scalars.
+        optimizer: of this network, perhaps of other modules as well, and of any class whose state is tensors of the
+            parameters' shape and numbers, or what `register_state` says. Where a network has several, the others are
+            carried by `carry_optimizer`.
         result: of the rewrite.
         newcomers: "eased" gives new entries a step count of their own for their first 100 steps, so that they do not
-            jump (`compilers.lifting.newcomers.ease_in`). "zero" leaves them the step count that all share, as most
+            jump (`compilers.ease_in`). "zero" leaves them the step count that all share, as most
             papers do: Adam then moves them by up to 6.6 learning rates in a step, at its usual betas.
 
     Raises:
-        OptionError: when `newcomers` is neither.
-        CompileError: when the rewrite started from another topology, or from other weights than the network has now.
+        OptionError: when `newcomers` is neither, the optimizer holds no parameter of the network, or it keeps
+            something that cannot be carried.
+        CompileError: when the rewrite started from another topology, or from other weights than the network has now,
+            or something was put on the network that cannot be carried.
     """
-    if newcomers not in get_args(Newcomers):
-        raise OptionError(f"newcomers={newcomers!r} is none of {', '.join(map(repr, get_args(Newcomers)))}.")
+    check_newcomers(newcomers)
     check_attachments(net)
     check_held(optimizer, net)
+    if not hasattr(result, "delta"):
+        raise CompileError(f"result is {type(result).__name__}; give what apply returned, whose delta is read as well.")
     before = result.delta.before.topology_hash
     if before != net.graph_topology_hash:
         raise CompileError(

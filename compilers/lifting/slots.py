@@ -11,7 +11,8 @@ from torch import Tensor
 
 from compilers.lowering import CompiledNetwork
 from compilers.lowering.plan import Array
-from netgraph.errors import InputError, OptionError, unknown_name
+from netgraph.checks import choice
+from netgraph.errors import InputError
 
 Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]
 """Vectors of a network, and columns of its graph: the order of `graph.edges`, and of `graph.vertices`."""
@@ -88,8 +89,7 @@ def carry_values(
         OptionError: for an unknown layout.
         InputError: when a length does not fit its network.
     """
-    if layout not in get_args(Layout):
-        raise OptionError(unknown_name("layout", layout, get_args(Layout)))
+    choice("layout", layout, get_args(Layout))
     moves = _moves(old, new, layout).to(values.device)
     for name, given, size in (("values", values, _size(old, layout)), ("rest", rest, moves.size)):
         if isinstance(given, Tensor) and (given.dim() == 0 or len(given) != size):

@@ -12,7 +12,8 @@ from torch import Tensor
 from compilers.lifting.newcomers import BORN
 from compilers.lifting.rebuild import fresh_optimizer
 from compilers.lifting.slots import SlotMoves
-from netgraph.errors import OptionError, unknown_name
+from netgraph.checks import choice
+from netgraph.errors import OptionError
 
 How = float | Literal["entries", "shared", "forget"] | Callable[[Any, SlotMoves], Any]
 """How a state is carried: see `register_state`."""
@@ -47,9 +48,9 @@ def register_state(optimizer_class: type[torch.optim.Optimizer], key: str, how: 
     """
     if not (inspect.isclass(optimizer_class) and issubclass(optimizer_class, torch.optim.Optimizer)):
         raise OptionError(f"optimizer_class={optimizer_class!r} is no class of optimizers.")
-    if isinstance(how, str) and how not in WORDS:
-        raise OptionError(unknown_name("how", how, WORDS))
-    if isinstance(how, bool) or not (isinstance(how, str | int | float) or callable(how)):
+    if isinstance(how, str):
+        choice("how", how, WORDS)
+    elif isinstance(how, bool) or not (isinstance(how, int | float) or callable(how)):
         raise OptionError(f"how={how!r} is no number, no function, and none of {', '.join(map(repr, WORDS))}.")
     _RULES.setdefault(optimizer_class, {})[key] = how
 

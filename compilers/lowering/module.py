@@ -19,6 +19,7 @@ from compilers.lowering.executor import Executor
 from compilers.lowering.plan import Array, Plan
 from compilers.lowering.tracing import refuse_script
 from compilers.lowering.workspace import State
+from netgraph.checks import whole_numbers
 from netgraph.errors import CompileError, InputError, unknown_name
 from netgraph.graph import Graph
 from netgraph.markup import escape
@@ -163,10 +164,9 @@ class FlatModule(nn.Module):
     def _rows(self, what: str, table: Any, ids: Any) -> Any:
         if ids is None:
             return slice(None)
-        wanted = np.asarray(ids.detach().cpu() if isinstance(ids, Tensor) else ids).reshape(-1)
-        if wanted.size and not np.issubdtype(wanted.dtype, np.integer):
-            raise CompileError(f"Ids of {wanted.dtype} are no {what} ids; give whole numbers, such as graph.edges.id.")
-        rows = table.find(wanted.astype(np.int64))
+        given = ids.detach().cpu().numpy() if isinstance(ids, Tensor) else ids
+        wanted = np.atleast_1d(whole_numbers("ids", given, error=CompileError)).reshape(-1)
+        rows = table.find(wanted)
         if (missing := np.flatnonzero(rows < 0)).size:
             raise CompileError(
                 f"There is no {what} {wanted[missing[0]]} in the network; its graph has the ids of net.graph."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -132,9 +133,12 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: when it cannot be written; the last good checkpoint stays.
-        DivergenceError: when weights, running statistics or optimizer state are not finite; the last good one stays.
+        DivergenceError: when metrics, weights, running statistics or optimizer state are not finite; the last good one
+            stays.
     """
-    if bad := not_finite(state.net, state.optimizer):
+    losses = state.history[-1] if state.history else {}
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if bad := bad + not_finite(state.net, state.optimizer):
         stays = (
             f"The checkpoint {os.fspath(path)!r} of an earlier epoch stays" if Path(path).exists() else "There is none"
         )

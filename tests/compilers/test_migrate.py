@@ -154,6 +154,16 @@ def test_a_hook_that_clips_gradients_still_does():
     assert new.weights.grad.abs().max() <= 1e-3
 
 
+def test_hooks_of_a_vector_that_is_not_trained_at_present_go_along():
+    net, seen = lower(small()), []
+    net.vertex_parameters.register_hook(seen.append)
+    net.vertex_parameters.requires_grad_(False)
+    new, _ = grown(net)
+    new.vertex_parameters.requires_grad_(True)
+    new(torch.ones(3, 4)).sum().backward()
+    assert len(seen) == 1
+
+
 def test_attributes_buffers_parameters_and_modules_go_along():
     net = lower(small())
     net.note, net.config, net.own = "mine", {"a": 1}, net.edge_column

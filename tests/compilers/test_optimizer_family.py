@@ -19,7 +19,7 @@ from compilers import (
     optimizer_state_arrays,
 )
 from compilers.lifting.newcomers import BORN, OWN_STEPS
-from netgraph.errors import OptionError
+from netgraph.errors import CompileError, OptionError
 
 LR = 0.01
 
@@ -224,6 +224,17 @@ def test_an_optimizer_that_holds_no_parameter_of_the_network_is_refused(when):
         optimizer, result = optim.Adam(torch.nn.Linear(2, 2).parameters()), rewritten(lift(net))
     with pytest.raises(OptionError, match="holds no parameter of the network"):
         migrate(net, optimizer, result)
+
+
+@pytest.mark.parametrize("given", [None, "list", "scheduler"])
+def test_what_is_no_optimizer_and_no_result_is_refused(given):
+    net = lower(small())
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    wrong = {"list": [optimizer], "scheduler": optim.lr_scheduler.StepLR(optimizer, 1)}.get(given)
+    with pytest.raises(OptionError, match="give one torch"):
+        migrate(net, wrong, rewritten(lift(net)))
+    with pytest.raises(CompileError, match="result is Graph; give what apply returned"):
+        migrate(net, optimizer, lift(net))
 
 
 def test_two_optimizers_of_one_network_are_carried_one_with_migrate_and_one_beside_it():

@@ -63,8 +63,10 @@ def test_ids_that_are_not_there_are_named(ids):
 
 def test_masks_and_unknown_columns_are_refused():
     net = lower(small())
-    with pytest.raises(CompileError, match="whole numbers"):
+    with pytest.raises(CompileError, match="mask of booleans"):
         net.edge_slots(np.ones(3, bool))
+    with pytest.raises(CompileError, match="not a whole number"):
+        net.edge_slots([0.5])
     with pytest.raises(CompileError, match=r"column of vertices 'scal'.*Did you mean 'scale'"):
         net.vertex_slots("scal")
 

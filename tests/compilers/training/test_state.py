@@ -331,6 +331,21 @@ def test_optimizer_state_that_is_not_finite_is_no_checkpoint(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
 
 
+@pytest.mark.parametrize("what", ["running statistics", "val_loss", "step of AdamW?"])
+def test_nothing_else_that_is_not_finite_is_a_checkpoint(what, tmp_path):
+    data, options = digits(), settings(epochs=1)
+    state = train(begin(start_graph(data, hidden=(6,), norm="batch"), options, CPU), data, options)
+    if what == "running statistics":
+        state.net.running[0] = np.inf
+    elif what == "val_loss":
+        state.history[-1]["val_loss"] = np.nan
+    else:
+        state.optimizer.state[state.net.weights]["step"].fill_(np.nan)
+    with pytest.raises(DivergenceError, match=rf"{what}.*not finite after epoch 1"):
+        save_checkpoint(state, tmp_path / "c")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_gradient_that_overflows_ends_the_run_at_the_last_good_checkpoint(tmp_path):
     path, data = tmp_path / "c", digits()
     interrupted(path, settings(), 2)
