@@ -67,7 +67,7 @@ class MoveBias(ng.Rule):
     def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
         """Sum of weights times bias, as if every tap read inside of the map."""
         graph = m.graph
-        bias = {x.id: x.bias.astype(np.float64) for x in graph.layers.values() if x.bias is not None}
+        bias = {x.id: x.bias.astype(np.float64) for x in graph.layers if x.bias is not None}
         moved = set(m.l.id.tolist())
         for layer_id in m.l.id.tolist():
             for k in graph.outgoing[layer_id]:
@@ -107,7 +107,7 @@ def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
     if what == "weight":
         rows = np.flatnonzero(~graph.edges.frozen)
     elif what == "activation":
-        hidden = [layer.id for layer in graph.layers.values() if layer.role == "hidden"]
+        hidden = [layer.id for layer in graph.layers if layer.role == "hidden"]
         rows = np.flatnonzero(np.isin(graph.vertices.layer, hidden))
         value = draw(st.sampled_from(UNCERTAIN))
     else:
@@ -188,7 +188,7 @@ def by_name(graph: ng.Graph, values: Any) -> dict[str, Any]:
 
 def features(graph: ng.Graph) -> set[str]:
     """What a graph has that a proof could stumble over."""
-    layers = list(graph.layers.values())
+    layers = list(graph.layers)
     found = {f"{layer.norm} norm" for layer in layers if layer.norm != "none"}
     found |= {layer.activation for layer in layers if layer.role == "hidden"}
     found |= {f"{layer.pool.kind} pool" for layer in layers if layer.pool}

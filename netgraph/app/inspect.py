@@ -42,7 +42,7 @@ def show(run: RunDirectory, console: Console) -> None:
     layers = Table(title="layers")
     for name in ("layer", "role", "vertices", "activation", "edges in", "density in"):
         layers.add_column(name, justify="left" if name in ("layer", "role", "activation") else "right")
-    for layer in graph.layers.values():
+    for layer in graph.layers:
         links = [k for k in graph.incoming[layer.id] if not k.frozen.all()]
         edges = sum(len(k) for k in links)
         cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)

@@ -59,7 +59,7 @@ def _with_statistics(graph: Graph) -> Graph:
     rng = np.random.default_rng(0)
     n = graph.num_vertices
     values = {"mean": rng.normal(size=n), "var": rng.uniform(0.5, 2, n), "scale": rng.normal(size=n)}
-    present = {name for layer in graph.layers.values() for name in layer.values}
+    present = {name for layer in graph.layers for name in layer.values}
     return graph.with_weights(vertices={name: v for name, v in values.items() if name in present})
 
 
@@ -82,7 +82,7 @@ def _with_zeros(graph: Graph) -> Graph:
 
 def _with_dead(graph: Graph) -> Graph:
     """One vertex of each hidden layer is no longer read."""
-    edges, hidden = graph.edges, [layer for layer in graph.layers.values() if layer.role == "hidden"]
+    edges, hidden = graph.edges, [layer for layer in graph.layers if layer.role == "hidden"]
     gone = edges.id[np.isin(edges.source, [layer.vertex_ids[0] for layer in hidden])]
     return apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
 

@@ -96,7 +96,7 @@ class Graph(ReadOnly):
 
     @cached_property
     def layers(self) -> LayersView:
-        """The layers by name, in topological order: `graph.layers["hidden"]`, `list(graph.layers)`."""
+        """The layers in topological order, by name too: `for layer in graph.layers`, `graph.layers["hidden"]`."""
         return LayersView(self)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
 
 
-class LayersView(ReadOnly, Mapping[str, Layer]):
-    """Layers by name, in topological order."""
+class LayersView(ReadOnly):
+    """Layers in topological order, by name: `graph.layers["hidden"]`, `for layer in graph.layers`.
+
+    It iterates over layers, as `graph.inputs`, `graph.outputs` and `graph.links` do over theirs; `keys`, `values` and
+    `items` are those of a mapping from names to layers.
+    """
 
     _graph: Graph
 
@@ -31,17 +35,36 @@ class LayersView(ReadOnly, Mapping[str, Layer]):
             raise KeyError(unknown_name("layer", name, self._graph._names))
         return self._graph.layer(name)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._graph._names
+    def __contains__(self, layer: object) -> bool:
+        """Whether a layer, or one of this name, is in the graph."""
+        if isinstance(layer, Layer):
+            return self._graph.layers_by_id.get(layer.id) is layer
+        return layer in self._graph._names
 
-    def __iter__(self) -> Iterator[str]:
-        return (self._graph.layer(i).name for i in self._graph.topological_order)
+    def __iter__(self) -> Iterator[Layer]:
+        return (self._graph.layer(i) for i in self._graph.topological_order)
 
     def __len__(self) -> int:
         return self._graph.num_layers
 
+    def get(self, name: str, default: Layer | None = None) -> Layer | None:
+        """The layer of this name, or `default`."""
+        return self[name] if name in self._graph._names else default
+
+    def keys(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(layer.name for layer in self)
+
+    def values(self) -> tuple[Layer, ...]:
+        """The layers."""
+        return tuple(self)
+
+    def items(self) -> tuple[tuple[str, Layer], ...]:
+        """Names and layers."""
+        return tuple((layer.name, layer) for layer in self)
+
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self.values()))
+        return "\n".join(map(repr, self))
 
 
 class LinksView(ReadOnly):
@@ -58,6 +81,18 @@ class LinksView(ReadOnly):
         if link is None:
             raise KeyError(f"There is no link from {source!r} to {target!r} at port {port}.")
         return link
+
+    def __contains__(self, link: object) -> bool:
+        """Whether a link, or one between the layers of these names, is in the graph."""
+        if isinstance(link, Link):
+            return self._graph.links_by_key.get(link.key) is link
+        if not isinstance(link, tuple) or len(link) not in (2, 3):
+            return False
+        try:
+            self[link]
+        except (KeyError, GraphError):
+            return False
+        return True
 
     def __iter__(self) -> Iterator[Link]:
         return iter(self._graph.links_by_key.values())

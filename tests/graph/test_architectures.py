@@ -119,7 +119,7 @@ def test_vgg_has_the_parameters_of_the_paper(depth, count):
     for batch_norm in (True, False):
         graph = ng.vgg(depth, classes=3, width=4, batch_norm=batch_norm)
         assert graph.num_parameters == vgg_count(depth, width=4, classes=3, batch_norm=batch_norm)
-    assert len([x for x in graph.layers if x.startswith("conv")]) == depth - 3
+    assert len([x for x in graph.layers if x.name.startswith("conv")]) == depth - 3
 
 
 def test_vgg_16_for_cifar_has_the_usual_parameters():

@@ -79,7 +79,7 @@ def test_activations_and_biases_of_a_plain_dag():
     g.add_edge("h1", "h3", weight=1.0)
     g.add_edge("h3", "y", weight=1.0)
     graph = ng.Graph.from_networkx(g)
-    assert list(graph.layers) == ["input", "hidden1", "hidden2-relu", "hidden2-tanh", "output"]
+    assert [layer.name for layer in graph.layers] == ["input", "hidden1", "hidden2-relu", "hidden2-tanh", "output"]
     np.testing.assert_array_equal(graph.layers["hidden2-tanh"].bias, [0.25])
     np.testing.assert_array_equal(graph.layers["output"].bias, [-1])
 

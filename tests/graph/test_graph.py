@@ -23,17 +23,30 @@ def graph():
 
 
 def test_layers_by_name_in_topological_order(graph):
-    assert list(graph.layers) == ["x", "h", "y"]
+    assert [layer.name for layer in graph.layers] == ["x", "h", "y"]
     assert [x.name for x in graph.layers.values()] == ["x", "h", "y"]
     assert len(graph.layers) == graph.num_layers == 3
     assert "h" in graph.layers
     assert "z" not in graph.layers
+    assert graph.layers["h"] in graph.layers
+    assert graph.with_weights(vertices={"bias": np.ones(6)}).layers["h"] not in graph.layers
+    assert dict(graph.layers) == dict(graph.layers.items()) == {layer.name: layer for layer in graph.layers}
+    assert [*graph.inputs, graph.layers["h"], *graph.outputs] == list(graph.layers)
+    assert (graph.layers.get("h"), graph.layers.get("z")) == (graph.layers["h"], None)
     assert graph.layers["h"] is graph.layer("h") is graph.layer(1) is graph.layer(np.int64(1))
     with pytest.raises(KeyError, match=r"Unknown layer 'hh'.*Did you mean 'h'"):
         graph.layers["hh"]
     with pytest.raises(GraphError, match="Unknown layer 7"):
         graph.layer(7)
     assert repr(graph.layers).splitlines()[1] == "Layer('h', 2 vertices, relu)"
+
+
+def test_links_are_in_their_view_by_names_and_by_themselves(graph):
+    assert ("x", "h") in graph.links
+    assert ("x", "h", 0) in graph.links
+    assert all(link in graph.links for link in graph.links)
+    for other in (("h", "x"), ("x", "h", 1), ("x", "z"), "xh", 3, None):
+        assert other not in graph.links
 
 
 def test_links_by_names(graph):
@@ -65,7 +78,7 @@ def test_topological_order_does_not_follow_ids():
     b.input("x", 1)
     for pair in (("x", "early"), ("early", "late"), ("late", "y")):
         b.dense(*pair)
-    assert list(b.build().layers) == ["x", "early", "late", "y"]
+    assert list(b.build().layers.keys()) == ["x", "early", "late", "y"]
 
 
 def test_edge_columns(graph):
@@ -286,8 +299,8 @@ def test_rewrites_share_what_they_do_not_touch():
     graph = ng.mlp([3, 4, 4, 2], domain=(0, 1))
     edge = graph.links["input", "hidden1"].id[0]
     new = ng.apply(ng.rules.SplitEdges(), graph, on=[edge]).graph
-    for name in graph.layers:
-        assert new.layers[name] is graph.layers[name]
+    for layer in graph.layers:
+        assert new.layers[layer.name] is layer
     assert new.links["hidden1", "hidden2"] is graph.links["hidden1", "hidden2"]
     assert new.links["hidden2", "output"] is graph.links["hidden2", "output"]
     assert new.links["input", "hidden1"] is not graph.links["input", "hidden1"]

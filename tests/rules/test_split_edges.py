@@ -69,7 +69,7 @@ def test_crossing_edges_of_the_paper():
 def test_one_layer_per_target_layer():
     graph = ng.mlp([2, 2, 2], domain=(0, 1))
     new = ng.apply(SplitEdges(), graph).graph
-    assert list(new.layers) == ["input", "split-3", "hidden1", "split-4", "output"]
+    assert [layer.name for layer in new.layers] == ["input", "split-3", "hidden1", "split-4", "output"]
     assert [len(x) for x in new.layers.values()] == [2, 4, 2, 4, 2]
     assert_same_function(graph, new, exact=False)
 

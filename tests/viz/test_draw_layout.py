@@ -70,7 +70,7 @@ def test_links_go_from_left_to_right_and_outputs_stand_last() -> None:
 
 def test_a_layer_without_links_stands_between_inputs_and_outputs() -> None:
     graph = two_ends()
-    columns = {name: layout(graph).frames[graph.layer(name).id].column for name in graph.layers}
+    columns = {layer.name: layout(graph).frames[layer.id].column for layer in graph.layers}
     assert columns == {"left": 0, "right": 0, "both": 1, "alone": 1, "one": 2, "two": 2}
     assert overlapping(layout(graph)) == []
 
