@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from netgraph.checks import real_numbers
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
@@ -22,7 +23,7 @@ Domain = tuple[Any, Any]
 class GraphBuilder:
     """Collects layers and links, hands out ids, and builds a validated graph.
 
-    Layers are referred to by their names. Biases and shifts start at 0, scales of norms at 1.
+    Layers are referred to by their names. Biases and shifts start at 0, scales of norms at 1, unless values are given.
 
     Args:
         seed: seed of the initial weights.
@@ -78,21 +79,68 @@ class GraphBuilder:
         size: int,
         *,
         activation: str = "relu",
-        bias: bool = True,
+        bias: Any = True,
+        values: Mapping[str, Any] | None = None,
         grid: Grid = (),
         norm: Norm = "none",
         pool: Pool | None = None,
         role: Role = "hidden",
         **attributes: Any,
     ) -> str:
-        """Add a layer; further attributes (`slope`, `norm_epsilon`, ...) as in `Layer`. Returns its name."""
-        values = full_columns(required_columns(role, norm, activation), max(size, 0), self._dtype)
-        if bias:
-            values["bias"] = np.zeros(max(size, 0), self._dtype)
-        return self._add(name, size, role, values, grid=grid, activation=activation, norm=norm, pool=pool, **attributes)
+        """Add a layer and return its name.
 
-    def output(self, name: str, size: int, *, bias: bool = True, grid: Grid = (), **attributes: Any) -> str:
-        """Add an output layer, without activation unless one is given. Returns its name."""
+        Args:
+            name: its name.
+            size: number of vertices.
+            activation, norm, pool, grid, role: as in `Layer`.
+            bias: whether it has biases, which start at 0; or the biases, one number or one per vertex.
+            values: vertex columns that do not start at the usual values, each one number or one per vertex: `bias`,
+                those of the norm (`scale`, `shift`, and of batch norm `mean` and `var`) and of the activation.
+            attributes: further ones (`slope`, `norm_epsilon`, ...) as in `Layer`.
+
+        Raises:
+            GraphError: naming the layer, and the column and the value that are wrong.
+        """
+        columns = full_columns(required_columns(role, norm, activation), max(size, 0), self._dtype)
+        if isinstance(bias, bool | np.bool_):
+            given = dict(values or {})
+        elif np.ndim(bias) == 0 and not isinstance(bias, float | np.floating):
+            raise GraphError(
+                f"Layer {name!r}: bias={bias!r} is neither True nor False nor biases; give floats for biases, "
+                f"such as bias={float(bias) if isinstance(bias, int) else 0.0}."
+            )
+        else:
+            given = {"bias": bias, **(values or {})}
+            if "bias" in (values or {}):
+                raise GraphError(f"Layer {name!r} gets biases twice, by bias= and by values=; leave out one of them.")
+        if not isinstance(bias, bool | np.bool_) or bias:
+            columns["bias"] = np.zeros(max(size, 0), self._dtype)
+        for key, value in given.items():
+            columns[key] = self._column(name, key, value, columns)
+        return self._add(
+            name, size, role, columns, grid=grid, activation=activation, norm=norm, pool=pool, **attributes
+        )
+
+    def _column(self, layer: str, name: str, value: Any, columns: Mapping[str, Array]) -> Array:
+        """A vertex column from one number, or from one per vertex."""
+        if name not in columns:
+            raise GraphError(
+                f"Layer {layer!r} has no vertex column {name!r}; with this norm, activation and bias it has "
+                f"{sorted(columns)}."
+            )
+        size = len(columns[name])
+        where = f"Layer {layer!r}: {name}"
+        numbers = real_numbers(where, value, dtype=self._dtype, error=GraphError)
+        if numbers.shape not in ((), (size,)):
+            raise GraphError(f"{where} has shape {numbers.shape}, expected one number, or ({size},): one per vertex.")
+        numbers = np.array(np.broadcast_to(numbers, (size,)))
+        if name == "var" and (numbers < 0).any():
+            row = int(np.flatnonzero(numbers < 0)[0])
+            raise GraphError(f"{where} is {numbers[row]} at vertex row {row}; a variance is at least 0.")
+        return numbers
+
+    def output(self, name: str, size: int, *, bias: Any = True, grid: Grid = (), **attributes: Any) -> str:
+        """Add an output layer, without activation unless one is given; as `layer` otherwise. Returns its name."""
         attributes.setdefault("activation", "identity")
         return self.layer(name, size, bias=bias, grid=grid, role="output", **attributes)
 

@@ -172,3 +172,69 @@ def test_identity_wires_the_narrower_width():
     np.testing.assert_array_equal(graph.edges.target, [2, 3])
     assert graph.edges.frozen.all()
     assert graph.num_edges == 0
+
+
+# -- biases and values of norms ----------------------------------------------------------------------
+
+
+def valued(**options):
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, domain=(0, 1))
+    b.layer("h", 3, **options)
+    b.output("y", 1)
+    b.dense("x", "h")
+    b.dense("h", "y")
+    return b.build().layers["h"]
+
+
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), [0.5, 0.5, 0.5], np.full(3, 0.5, np.float32), (0.5,) * 3])
+def test_biases_may_be_given(value):
+    for layer in (valued(bias=value), valued(values={"bias": value})):
+        assert layer.bias.tolist() == [0.5, 0.5, 0.5]
+        assert layer.bias.dtype == np.float64
+
+
+def test_values_of_norms_and_activations_may_be_given():
+    given = {"scale": [1, 2, 3], "shift": -1, "mean": [0.5, 0, -0.5], "var": [0, 1, 2], "slope": 0.125, "bias": 4}
+    layer = valued(norm="batch", activation="prelu", values=given)
+    assert {name: values.tolist() for name, values in layer.values.items()} == {
+        **given, "shift": [-1] * 3, "slope": [0.125] * 3, "bias": [4] * 3,
+    }  # fmt: skip
+    assert valued(norm="layer", bias=False, values={"scale": 2}).values.keys() == {"scale", "shift"}
+
+
+def test_outputs_take_biases_too():
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.output("y", 2, bias=[0.1, -0.1])
+    b.dense("x", "y")
+    np.testing.assert_array_equal(ng.interpret(b.build(), np.zeros((1, 2))), np.float32([[0.1, -0.1]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"bias": [1.0, 2.0]}, r"Layer 'h': bias has shape \(2,\), expected one number, or \(3,\)"),
+        ({"bias": [[1.0, 2.0, 3.0]]}, r"Layer 'h': bias has shape \(1, 3\)"),
+        ({"bias": [1.0, np.nan, 3.0]}, "Layer 'h': bias.*nan"),
+        ({"bias": np.inf}, "Layer 'h': bias.*inf"),
+        ({"bias": ["a", "b", "c"]}, "Layer 'h': bias"),
+        ({"bias": 1}, r"Layer 'h': bias=1 is neither True nor False nor biases; .* bias=1\.0"),
+        ({"bias": None}, "Layer 'h': bias=None is neither"),
+        ({"bias": [1.0] * 3, "values": {"bias": 2.0}}, "Layer 'h' gets biases twice"),
+        ({"bias": False, "values": {"bias": 2.0}}, "Layer 'h' has no vertex column 'bias'"),
+        ({"values": {"scale": 2.0}}, r"Layer 'h' has no vertex column 'scale'; .* it has \['bias'\]"),
+        ({"norm": "layer", "values": {"var": 2.0}}, "Layer 'h' has no vertex column 'var'"),
+        ({"norm": "batch", "values": {"var": [1.0, -1.0, 1.0]}}, r"Layer 'h': var is -1\.0 at vertex row 1"),
+        ({"norm": "batch", "values": {"mean": [True, False, True]}}, "Layer 'h': mean"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused_by_layer_and_value(options, words):
+    with pytest.raises(GraphError, match=words):
+        valued(**options)
+
+
+def test_a_value_that_float32_cannot_hold_is_refused():
+    b = ng.GraphBuilder()
+    with pytest.raises(GraphError, match=r"Layer 'h': bias\[1\].*1e\+300"):
+        b.layer("h", 2, bias=[0.0, 1e300])
