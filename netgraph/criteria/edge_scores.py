@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.checks import real_numbers
 from netgraph.errors import OptionError, StatisticsError, unknown_name
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
+from netgraph.graph.columns import Array, FrozenDict
 from netgraph.statistics import Statistics
 
 Score = Callable[[Graph, Statistics | None, np.random.Generator], Array]
@@ -17,10 +18,10 @@ Score = Callable[[Graph, Statistics | None, np.random.Generator], Array]
 
 @dataclass(frozen=True)
 class Criterion:
-    """A score per edge.
+    """A score per edge; one of your own does wherever the name of a shipped one does.
 
     Attributes:
-        name: key in `CRITERIA`.
+        name: key in `CRITERIA`, or any name for one of your own.
         score: `score(graph, statistics, rng)` returns (edges,) float64 in the order of `graph.edges`.
         needs_statistics: whether it reads gradient statistics.
         description: what a large score means.
@@ -31,6 +32,14 @@ class Criterion:
     needs_statistics: bool
     description: str
 
+    def __str__(self) -> str:
+        return self.name
+
+    def scores(self, graph: Graph, stats: Statistics | None, rng: np.random.Generator) -> Array:
+        """(edges,) float64 scores; raises `OptionError` naming the criterion for another shape, and for NaN."""
+        name = f"The score of the criterion {self.name!r}"
+        return real_numbers(name, self.score(graph, stats, rng), shape=(len(graph.edges),), infinite=True)
+
 
 def _gradient(graph: Graph, stats: Statistics | None, column: str) -> Array:
     if stats is None:
@@ -39,8 +48,8 @@ def _gradient(graph: Graph, stats: Statistics | None, column: str) -> Array:
     return stats.edge(column).astype(np.float64)
 
 
-CRITERIA: Mapping[str, Criterion] = {
-    c.name: c
+CRITERIA: Mapping[str, Criterion] = FrozenDict(
+    (c.name, c)
     for c in (
         Criterion(
             "g_abs",
@@ -64,13 +73,19 @@ CRITERIA: Mapping[str, Criterion] = {
         Criterion("l2", lambda g, s, r: np.square(g.edges.weight.astype(np.float64)), False, "large squared weight"),
         Criterion("random", lambda g, s, r: r.random(len(g.edges)), False, "chance, uniformly"),
     )
-}
-"""The shipped edge criteria by name."""
+)
+"""The shipped edge criteria by name, which does not change: give one of your own as the `Criterion` itself."""
 
 
-def get_criterion(name: str) -> Criterion:
-    """Return the criterion called `name`, or raise `OptionError` with the nearest known name."""
-    try:
-        return CRITERIA[name]
-    except KeyError:
-        raise OptionError(unknown_name("criterion", name, CRITERIA)) from None
+def get_criterion(criterion: str | Criterion) -> Criterion:
+    """Return a criterion, given by its name in `CRITERIA` or as it is.
+
+    Raises:
+        OptionError: with the nearest known name for another one, and for what is neither.
+    """
+    if isinstance(criterion, Criterion):
+        return criterion
+    if isinstance(criterion, str) and criterion in CRITERIA:
+        return CRITERIA[criterion]
+    remedy = "" if isinstance(criterion, str) else " Or give a Criterion."
+    raise OptionError(unknown_name("criterion", criterion, CRITERIA) + remedy)

@@ -11,6 +11,7 @@ import numpy as np
 
 from netgraph.criteria import (
     AbsoluteThreshold,
+    Criterion,
     MinMaxThreshold,
     Selection,
     TopK,
@@ -27,11 +28,11 @@ from netgraph.rules import PruneEdges, PruneVertices, SplitEdges
 from netgraph.schedules import Plateau, Trigger, cubic_target
 
 
-def edge_scores(context: Context, criterion: str) -> Array:
+def edge_scores(context: Context, criterion: str | Criterion) -> Array:
     """(edges,) scores of a criterion for the current graph; statistics are collected only when it reads them."""
     chosen = get_criterion(criterion)
     stats = context.statistics() if chosen.needs_statistics else None
-    return chosen.score(context.graph, stats, context.rng)
+    return chosen.scores(context.graph, stats, context.rng)
 
 
 def candidate_rows(graph: Graph, scope: str) -> Array:
@@ -56,7 +57,7 @@ class Split:
     """Grow by splitting the edges with the best scores.
 
     Attributes:
-        criterion: name of the edge criterion.
+        criterion: edge criterion, by its name in `CRITERIA` or as a `Criterion` of your own.
         scale: "none", or scale scores to [0, 1] among the edges of one "link" (the published numbers) or into
             one "target" vertex, so that every class has its important edges.
         spread: take the best edge of every source vertex first, then the second best of each, and so on: new vertices
@@ -72,7 +73,7 @@ class Split:
         until: share of the epochs after which growth is over.
     """
 
-    criterion: str = "g_abs"
+    criterion: str | Criterion = "g_abs"
     selection: Selection = field(default_factory=lambda: MinMaxThreshold(0.7))
     trigger: Trigger = field(default_factory=lambda: Plateau(0.05))
     rule: SplitEdges = field(default_factory=SplitEdges)
@@ -178,13 +179,13 @@ class PruneToBudget:
 
     Attributes:
         edges: how many edges to end with.
-        criterion: edges with the smallest scores go first.
+        criterion: edge criterion, by name or as a `Criterion`; edges with the smallest scores go first.
         start, end: shares of the epochs between which to prune, the last step included.
         scope: "added" spares the edges that the run started with, "all" does not.
     """
 
     edges: int
-    criterion: str = "l1"
+    criterion: str | Criterion = "l1"
     start: float = 0.5
     end: float = 0.8
     scope: Literal["added", "all"] = "added"
@@ -237,7 +238,7 @@ class PruneBelow:
 
     Attributes:
         threshold: scores, scaled to [0, 1] in each link when `scaled`, at or below it go.
-        criterion: name of the edge criterion; the paper has the gradient score.
+        criterion: edge criterion, by name or as a `Criterion`; the paper has the gradient score.
         after: name of the part whose actions start the pruning.
         delay: epochs between that action and the first step.
         duration: number of steps, one per epoch; each removes an equal share of what is left to remove.
@@ -246,7 +247,7 @@ class PruneBelow:
     """
 
     threshold: float = 0.1
-    criterion: str = "g_abs"
+    criterion: str | Criterion = "g_abs"
     after: str = "split"
     delay: int = 3
     duration: int = 3

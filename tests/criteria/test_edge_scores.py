@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.criteria import CRITERIA, get_criterion
+from netgraph.criteria import CRITERIA, Criterion, get_criterion
 from netgraph.errors import OptionError, StatisticsError
 
 GRADIENT = ("g_abs", "g_var", "reversed")
@@ -105,3 +105,40 @@ def test_columns_of_the_wrong_length_are_refused(graph):
 def test_an_unknown_criterion_is_refused_with_the_nearest_name(wrong, near):
     with pytest.raises(OptionError, match=f"Did you mean '{near}'"):
         get_criterion(wrong)
+
+
+# -- criteria of one's own ---------------------------------------------------------------------------
+
+OLDEST = Criterion("oldest", lambda g, s, r: -g.edges.id.astype(float), False, "edges that came first")
+
+
+def test_a_criterion_does_wherever_its_name_does():
+    for name, criterion in CRITERIA.items():
+        assert get_criterion(name) is get_criterion(criterion) is criterion
+        assert str(criterion) == name
+    assert get_criterion(OLDEST) is OLDEST
+
+
+def test_the_shipped_ones_cannot_be_exchanged():
+    with pytest.raises(TypeError, match="never changes"):
+        CRITERIA["l1"] = OLDEST
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (lambda g, s, r: np.zeros(3), r"criterion 'mine' has shape \(3,\)"),
+        (lambda g, s, r: np.full(len(g.edges), np.nan), r"criterion 'mine'\[0\]=nan"),
+        (lambda g, s, r: None, "criterion 'mine'"),
+        (lambda g, s, r: ["a"] * len(g.edges), "criterion 'mine'"),
+    ],
+)
+def test_scores_that_order_nothing_are_refused_by_name(graph, score, words):
+    with pytest.raises(OptionError, match=words):
+        Criterion("mine", score, False, "").scores(graph, None, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("other", [None, 3, np.abs, Criterion])
+def test_what_is_neither_a_name_nor_a_criterion_is_refused(other):
+    with pytest.raises(OptionError, match=r"Unknown criterion.*Or give a Criterion\."):
+        get_criterion(other)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import netgraph as ng
+from netgraph.criteria import Criterion
 from netgraph.errors import OptionError
 from netgraph.methods import Action, Method, PruneBelow, PruneToBudget
 from netgraph.rules import SplitEdges
@@ -30,6 +31,17 @@ def run(part, context, epochs=None):
 
 def old_edges(graph):
     return set(graph.edges.id[graph.edges.birth == 0].tolist())
+
+
+def test_a_criterion_of_ones_own_decides_as_well():
+    oldest = Criterion("oldest", lambda g, s, r: -g.edges.id.astype(float), False, "edges that came first")
+    graph = grown()
+    context = FakeContext(graph)
+    run(PruneToBudget(edges=graph.num_edges - 5, criterion=oldest, start=0, end=1, scope="all"), context)
+    left, first = set(context.graph.edges.id.tolist()), set(graph.edges.id.tolist())
+    assert len(first - left) == 5
+    assert max(left) < min(first - left)
+    assert PruneBelow(threshold=0.5, criterion=oldest).criterion is oldest
 
 
 # -- to a budget ----------------------------------------------------------------------------------
