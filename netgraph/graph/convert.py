@@ -12,7 +12,7 @@ from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
-from netgraph.graph.history import NextIds
+from netgraph.graph.history import NextIds, kept_rows, stations
 from netgraph.graph.layer import Layer, Role, full_columns
 from netgraph.graph.link import Dense, Link, edge_columns
 from netgraph.graph.structure import (
@@ -47,6 +47,7 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
         "next_ids": list(graph.next_ids),
         "lineage": graph.lineage,
         "rewrites": graph.rewrites,
+        "past": kept_rows(graph.past),
         "layers": [
             {
                 "id": x.id,
@@ -131,7 +132,8 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
     if rows:
         raise GraphError(f"Arcs belong to the links {sorted(rows)}, which g.graph[{METADATA!r}] does not list.")
     next_ids = NextIds(*meta["next_ids"])
-    return Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"])
+    return Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"],
+                 past=stations(meta.get("past", ())))  # fmt: skip
 
 
 # -- a plain DAG ----------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def _part(mine: list[Station], theirs: list[Station]) -> bool:
 
 def _check_new(one: Graph, other: Graph, limit: NextIds, common: Station | None) -> None:
     """Refuse ids that both got since they parted; without a common station all that came by rewrites is new."""
-    since = f"they part after rewrite {common.rewrites}" if common else "they start from different graphs"
+    since = f"they part after rewrite {common.rewrites}" if common else "no graph is known to be in the past of both"
     for kind, least, (ids, new), (theirs, also) in (
         ("layer", limit.layer, _layer_ids(one, common), _layer_ids(other, common)),
         ("vertex", limit.vertex, _born(one.vertices, common), _born(other.vertices, common)),

@@ -107,7 +107,9 @@ def test_two_runs_of_one_start_are_refused_once_both_have_grown(steps: int, tmp_
         for picture in _drawn(old, new):
             with pytest.raises(OptionError, match=r"one history: they part after rewrite 0, and the .* id"):
                 picture()
-    check_history(runs[0], loaded[0])
+    check_history(runs[0], loaded[0], Graph.from_networkx(runs[0].to_networkx()))
+    with pytest.raises(OptionError, match="they part after rewrite 0"):
+        check_history(runs[0], Graph.from_networkx(runs[1].to_networkx()))
     check_history(mlp([4, 3, 2], domain=(0, 1)), runs[1])
 
 
