@@ -68,19 +68,25 @@ class Setting:
     visible: bool = False
 
 
-WITHOUT_AVX512 = {
-    "OPENBLAS_CORETYPE": "Haswell",
-    "ATEN_CPU_CAPABILITY": "avx2",
+def all_libraries(core: str, torch: str, mkl: str, numpy: tuple[str, ...]) -> dict[str, str]:
+    """Variables under which every library takes a processor for an older one.
+
+    Args:
+        core: for OpenBLAS.
+        torch: for the kernels of torch itself.
+        mkl: for MKL and oneDNN, which torch calls.
+        numpy: beginnings of the names of NumPy's kernels that are not there.
+    """
     # NumPy warns of names that it does not know, or that the processor has not.
-    "NPY_DISABLE_CPU_FEATURES": " ".join(
-        name
-        for name in np.show_config(mode="dicts")["SIMD Extensions"].get("found", ())
-        if name.startswith(("AVX512", "X86_V4"))
-    ),
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-}
-"""Every library as on a processor of before 2017."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", ())
+    return {
+        "OPENBLAS_CORETYPE": core,
+        "ATEN_CPU_CAPABILITY": torch,
+        "MKL_ENABLE_INSTRUCTIONS": mkl,
+        "ONEDNN_MAX_CPU_ISA": mkl.replace("SSE4_2", "SSE41"),
+        "NPY_DISABLE_CPU_FEATURES": " ".join(name for name in found if name.startswith(numpy)),
+    }
+
 
 SETTINGS = (
     *(
@@ -89,7 +95,18 @@ SETTINGS = (
     ),
     Setting("torch-default", "torch without vector units", {"ATEN_CPU_CAPABILITY": "default"}, visible=True),
     Setting("torch-avx2", "torch with AVX2", {"ATEN_CPU_CAPABILITY": "avx2"}, visible=True),
-    Setting("no-avx512", "all libraries with AVX2", WITHOUT_AVX512, visible=True),
+    Setting(
+        "no-avx512",
+        "all libraries with AVX2, as before 2017",
+        all_libraries("Haswell", "avx2", "AVX2", ("X86_V4", "AVX512")),
+        visible=True,
+    ),
+    Setting(
+        "no-avx",
+        "all libraries with SSE, as before 2011",
+        all_libraries("Nehalem", "default", "SSE4_2", ("X86_V3", "X86_V4", "AVX", "FMA")),
+        visible=True,
+    ),
     Setting("threads-1", "1 thread", {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}),
     Setting("threads-4", "4 threads", {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}),
     Setting("background", "started in the background, SIGINT ignored", ignores_interrupts=True),
@@ -221,4 +238,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by an exception, which ends the run of pytest too
     main()

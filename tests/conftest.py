@@ -2,10 +2,13 @@
 
 import gc
 import os
+import sys
 
 import pytest
 from browser import chromium
 from hypothesis import HealthCheck, settings
+
+THREADS = pytest.StashKey[int]()
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", max_examples=40, deadline=None, derandomize=True, suppress_health_check=slow)
@@ -20,10 +23,20 @@ def browser():
         yield driver
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Modules and tests live until the end; else the collector of garbage looks at them again and again.
 
     And it looks less often: graphs are freed when nothing refers to them.
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    if "torch" in sys.modules:
+        session.stash[THREADS] = sys.modules["torch"].get_num_threads()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Every test begins with the threads of the process and one seed; commands of the application set their own."""
+    if THREADS in item.session.stash:
+        sys.modules["torch"].set_num_threads(item.session.stash[THREADS])
+        sys.modules["torch"].manual_seed(0)

@@ -9,7 +9,7 @@ from netgraph.app.cli import main
 from netgraph.methods import METHODS, registry
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
 
