@@ -86,7 +86,7 @@ def unlinked(graph: Graph, at: int) -> Graph | None:
 def biased(graph: Graph, _at: int) -> Graph | None:
     """Biases of 1 in every hidden and output layer."""
     layers = [
-        x if x.role == "input" else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(x))})
+        x if x.role == "input" else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(graph))})
         for x in graph.layers_by_id.values()
     ]
     return _made(layers, graph.links_by_key.values())
@@ -109,7 +109,7 @@ def operation(**wanted: Any) -> Plant:
         hidden = [x for x in graph.layers_by_id.values() if x.role == "hidden"]
         if not hidden:
             return None
-        layers = [_operated(x, wanted) if x.role == "hidden" else x for x in graph.layers_by_id.values()]
+        layers = [_operated(x, wanted, _dtype(graph)) if x.role == "hidden" else x for x in graph.layers_by_id.values()]
         return _made(layers, graph.links_by_key.values())
 
     plant.__name__ = " and ".join(str(value) for value in wanted.values())
@@ -173,12 +173,12 @@ def _with_domain(graph: Graph, low: float, high: float) -> Graph | None:
     return _made(layers, graph.links_by_key.values())
 
 
-def _operated(layer: Layer, wanted: Mapping[str, Any]) -> Layer:
+def _operated(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Layer:
     attributes = {"activation": layer.activation, "norm": layer.norm, **wanted}
     gone = {*get_activation(layer.activation).parameters, *NORM_COLUMNS[layer.norm]}
     needed = required_columns("hidden", attributes["norm"], attributes["activation"])
     kept = {name: v for name, v in layer.values.items() if name not in gone or name in needed}
-    values = {**full_columns({**needed, **_telling(needed)}, len(layer), _dtype(layer)), **kept}
+    values = {**full_columns({**needed, **_telling(needed)}, len(layer), dtype), **kept}
     slope = 0.25 if attributes["activation"] == "leaky_relu" else layer.slope
     return replace(layer, values=values, slope=slope, **attributes)
 
@@ -188,8 +188,9 @@ def _telling(needed: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in TELLING.items() if name in needed}
 
 
-def _dtype(layer: Layer) -> Any:
-    return next((v.dtype for v in layer.values.values()), np.dtype(np.float32))
+def _dtype(graph: Graph) -> Any:
+    """The dtype of what is planted: that of the weights, so that a planted value is rounded no more than they are."""
+    return graph.edges.weight.dtype
 
 
 def _with_twin(graph: Graph, at: int, change: Callable[[Array], Array]) -> Graph | None:

@@ -31,6 +31,26 @@ class Look(Rule):
         """Leaves everything as it is: what counts is what matches."""
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_planted_has_the_dtype_of_the_weights(dtype):
+    b = ng.GraphBuilder(dtype=dtype)
+    b.input("x", 3, domain=(0, 1))
+    b.layer("h", 4, activation="identity", bias=False)  # no column that could show a dtype
+    b.layer("g", 4, bias=False)
+    b.output("y", 2, bias=False)
+    for pair in (("x", "h"), ("h", "g"), ("g", "y")):
+        b.dense(*pair)
+    graph = b.build()
+    planted = [plant(graph, 0) for plant in (*PLANTS.values(), *OPERATIONS.values())]
+    dtypes = {
+        values.dtype
+        for new in planted if new is not None
+        for layer in new.layers_by_id.values() if layer.role != "input"
+        for values in layer.values.values()
+    }  # fmt: skip
+    assert dtypes == {np.dtype(dtype)}
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_a_match_of_every_shipped_rule_is_planted(name):
     rule = RULES[name]()
