@@ -126,6 +126,7 @@ def whole_numbers(
     least: int | None = None,
     most: int | None = None,
     dtype: Any = np.int64,
+    floats: bool = False,
     error: ErrorType = OptionError,
 ) -> Array:
     """Return whole numbers as an array, compared with the limits before any conversion.
@@ -135,6 +136,7 @@ def whole_numbers(
         values: whole numbers in any shape; an empty list as well. A mask is refused.
         least, most: limits of every value; None for those of `dtype`.
         dtype: integer type of the result.
+        floats: whether an array of floats will do where each is a whole number, such as `np.zeros(3)`.
         error: type of the error.
 
     Raises:
@@ -150,9 +152,13 @@ def whole_numbers(
         low, high = min(flat, default=0), max(flat, default=0)
     elif not array.size:
         return array.astype(dtype)
+    elif floats and array.dtype.kind == "f" and (np.abs(array) <= 2**53).all() and (array == np.trunc(array)).all():
+        low, high = int(array.min()), int(array.max())
     elif array.dtype.kind not in "iu":
         bad = _first(array != np.trunc(array)) if array.dtype.kind == "f" else 0
         raise error(f"{_at(name, array, bad)}={array.flat[bad]} is not a whole number; give integers.")
+    elif least is None and most is None and np.can_cast(array.dtype, dtype):
+        return array.astype(dtype, copy=False)
     else:
         low, high = int(array.min()), int(array.max())
     limits = np.iinfo(dtype)
@@ -242,9 +248,16 @@ def _between(least: float, most: float, above: float) -> str:
 
 def _array(name: str, values: Any, error: ErrorType) -> Array:
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
         raise error(f"{name} is no array; give numbers in rows of one length.") from None
+    if (
+        isinstance(values, list | tuple) and array.dtype.kind != "b"
+    ):  # beside numbers NumPy takes truth values for 0 and 1
+        for i, value in enumerate(values):
+            if isinstance(value, bool | np.bool_):
+                raise error(f"{name}[{i}]={value!r} is a truth value among numbers; give a number.")
+    return array
 
 
 def _first(mask: Array) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.checks import whole, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
@@ -69,6 +70,7 @@ def vgg(
 
     Cost: O(edges); 15 million for a depth of 16 on CIFAR.
     """
+    depth, width = whole("vgg(): depth", depth), whole("vgg(): width", width, error=GraphError)
     if depth not in VGG_STAGES:
         raise OptionError(f"vgg(depth={depth}) is not in the paper; use one of {', '.join(map(str, VGG_STAGES))}.")
     channels, grid = _channels_and_grid("vgg", input_size)
@@ -203,6 +205,7 @@ def resnet(
 
     Cost: O(edges).
     """
+    depth, width = whole("resnet(): depth", depth), whole("resnet(): width", width, error=GraphError)
     blocks, rest = divmod(depth - 2, 6)
     if rest or blocks < 1:
         near = 6 * max(1, round((depth - 2) / 6)) + 2
@@ -239,8 +242,11 @@ def _residual_block(
 
 
 def _channels_and_grid(who: str, input_size: Sequence[int]) -> tuple[int, Grid]:
-    size = np.asarray(input_size)
-    if size.shape != (3,) or size.dtype.kind not in "iu" or size.min() < 1:
+    try:
+        size = whole_numbers(f"{who}(): input_size", input_size, least=1)
+    except OptionError:
+        size = np.empty(0, np.int64)
+    if size.shape != (3,):
         raise OptionError(
             f"{who}(input_size={input_size}) needs three whole numbers of at least 1: (channels, height, width)."
         )

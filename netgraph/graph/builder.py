@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import real_numbers
+from netgraph.checks import generator, number, real_numbers, whole, whole_numbers
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
-from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, required_columns
-from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind, edge_columns
+from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, int_pair, required_columns
+from netgraph.graph.link import LARGEST_PORT, Conv2d, Dense, Identity, Link, LinkKey, LinkKind, edge_columns
 
 Domain = tuple[Any, Any]
+
+_LARGEST_LAYER = 2**31 - 1
+"""Rows of a layer are numbered in 32 bits."""
 
 
 class GraphBuilder:
@@ -34,7 +37,7 @@ class GraphBuilder:
             from layer to layer (He et al. 2015, arXiv:1502.01852, section 2.2, equation 10).
 
     Raises:
-        OptionError: for another dtype or an unknown `init`.
+        OptionError: for another dtype, an unknown `init`, and a seed that is no whole number from 0.
 
     Example:
         >>> b = GraphBuilder(seed=1)
@@ -48,12 +51,10 @@ class GraphBuilder:
     """
 
     def __init__(self, *, seed: int = 0, dtype: Any = np.float32, init: Init = "uniform") -> None:
-        self._dtype = np.dtype(dtype)
-        if self._dtype not in WEIGHT_DTYPES:
-            raise OptionError(f"dtype {dtype} is not float32 or float64.")
+        self._dtype = _weight_dtype(dtype)
         check_init(init)
         self._init: Init = init
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator("seed", seed)
         self._layers: dict[str, Layer] = {}
         self._links: dict[LinkKey, Link] = {}
         self._next_vertex = 0
@@ -63,14 +64,16 @@ class GraphBuilder:
 
     def input(self, name: str, size: int, *, domain: Domain = (-np.inf, np.inf), grid: Grid = ()) -> str:
         """Add an input layer whose values lie in `domain`: (low, high), each a number or one per vertex."""
-        values = full_columns({"low": 0.0, "high": 0.0}, max(size, 0))
+        size, values = _size(name, size), {}
+        if isinstance(domain, str) or not isinstance(domain, Sequence | np.ndarray) or len(domain) != 2:
+            raise GraphError(f"Input {name!r}: domain={domain!r} is no pair; give (low, high).")
         for key, bound in zip(("low", "high"), domain, strict=True):
-            try:
-                values[key] = np.broadcast_to(np.asarray(bound, dtype=np.float64), (size,)).copy()
-            except ValueError:
+            given = real_numbers(f"Input {name!r}: {key} of the domain", bound, infinite=True, error=GraphError)
+            if given.shape not in ((), (1,), (size,)):
                 raise GraphError(
-                    f"Input {name!r}: the domain has {np.size(bound)} values for {size} vertices; give one or {size}."
-                ) from None
+                    f"Input {name!r}: the domain has {given.size} values for {size} vertices; give one or {size}."
+                )
+            values[key] = np.broadcast_to(given, (size,)).copy()
         return self._add(name, size, "input", values, grid=grid)
 
     def layer(
@@ -101,7 +104,8 @@ class GraphBuilder:
         Raises:
             GraphError: naming the layer, and the column and the value that are wrong.
         """
-        columns = full_columns(required_columns(role, norm, activation), max(size, 0), self._dtype)
+        size = _size(name, size)
+        columns = full_columns(required_columns(role, norm, activation), size, self._dtype)
         if isinstance(bias, bool | np.bool_):
             given = dict(values or {})
         elif np.ndim(bias) == 0 and not isinstance(bias, float | np.floating):
@@ -114,7 +118,7 @@ class GraphBuilder:
             if "bias" in (values or {}):
                 raise GraphError(f"Layer {name!r} gets biases twice, by bias= and by values=; leave out one of them.")
         if not isinstance(bias, bool | np.bool_) or bias:
-            columns["bias"] = np.zeros(max(size, 0), self._dtype)
+            columns["bias"] = np.zeros(size, self._dtype)
         for key, value in given.items():
             columns[key] = self._column(name, key, value, columns)
         return self._add(
@@ -147,11 +151,8 @@ class GraphBuilder:
     def _add(self, name: str, size: int, role: Role, values: dict[str, Array], **attributes: Any) -> str:
         if name in self._layers:
             raise GraphError(f"A layer called {name!r} is there already; give this one another name.")
-        if size < 1:
-            raise GraphError(f"Layer {name!r} has size {size}; a layer needs at least one vertex.")
         ids = np.arange(self._next_vertex, self._next_vertex + size)
         self._next_vertex += size
-        attributes["grid"] = tuple(attributes["grid"])
         layer = Layer(len(self._layers), name, ids, np.zeros(size, np.int32), values, role, **attributes)
         self._layers[name] = layer
         return name
@@ -174,13 +175,15 @@ class GraphBuilder:
         port: int = 0,
     ) -> None:
         """Link two layers of maps by a convolution, every kernel entry an edge, or a random share of them."""
-        kind = Conv2d(_pair(kernel), _pair(stride), _pair(padding))
+        kind = Conv2d(_pair("kernel", kernel), _pair("stride", stride), _pair("padding", padding))
         self._random_edges(source, target, kind, density, port)
 
     def identity(self, source: str, target: str, *, stride: int | tuple[int, int] = 1, port: int = 0) -> None:
         """Wire vertex row i of the source to row i of the target, for the smaller of the two widths."""
         rows = np.arange(min(len(self._get(source)), len(self._get(target))))
-        self.edges(source, target, rows, rows, weight=1.0, kind=Identity(_pair(stride)), frozen=True, port=port)
+        self.edges(
+            source, target, rows, rows, weight=1.0, kind=Identity(_pair("stride", stride)), frozen=True, port=port
+        )
 
     def edges(
         self,
@@ -196,25 +199,36 @@ class GraphBuilder:
         port: int = 0,
     ) -> None:
         """Link two layers by explicit edges from source rows `src` to target rows `dst`, in any order."""
-        a, b = self._get(source), self._get(target)
+        a, b, kind = self._get(source), self._get(target), kind or Dense()
+        where = f"Link {source!r} -> {target!r}: "
+        port = whole(f"{where}port", port, least=0, most=LARGEST_PORT, error=GraphError)
         key = (a.id, b.id, port)
         if key in self._links:
             raise GraphError(f"{source!r} and {target!r} are linked already at port {port}; give all edges at once.")
-        given = [np.asarray(values) for values in (src, dst, weight, tap)]
+        given = [
+            _rows(f"{where}{name}", values, count)
+            for name, values, count in (("src", src, len(a)), ("dst", dst, len(b)), ("tap", tap, kind.taps))
+        ]
+        given.append(real_numbers(f"{where}weight", weight, dtype=self._dtype, error=GraphError))
         if len({values.shape for values in given}) > 1:
-            given = [np.asarray(values) for values in np.broadcast_arrays(*given)]
-        src, dst, weight, tap = given
+            try:
+                given = [np.array(values) for values in np.broadcast_arrays(*given)]
+            except ValueError:
+                shapes = ", ".join(str(values.shape) for values in given)
+                raise GraphError(
+                    f"{where}src, dst, tap and weight have the shapes {shapes}; give one per edge."
+                ) from None
+        src, dst, tap, weight = given
         ids = freeze(np.arange(self._next_edge, self._next_edge + src.size))
         self._next_edge += src.size
         columns = edge_columns(
             id=ids, src=src.ravel(), dst=dst.ravel(), tap=tap.ravel(), frozen=frozen,
-            weight=freeze(weight.ravel().astype(self._dtype)),
+            weight=weight.ravel(),
         )  # fmt: skip
-        self._links[key] = Link.sorted(a.id, b.id, kind or Dense(), columns, port)
+        self._links[key] = Link.sorted(a.id, b.id, kind, columns, port)
 
     def _random_edges(self, source: str, target: str, kind: Dense | Conv2d, density: float, port: int) -> None:
-        if not 0 <= density <= 1:
-            raise OptionError(f"density {density} is not between 0 and 1.")
+        density = _density(density)
         n, m = len(self._get(source)), len(self._get(target))
         shape = (m, n, max(kind.taps, 0))  # `build` refuses a kernel that makes no sense
         fan_in: Any = math.prod(shape[1:])
@@ -262,10 +276,13 @@ def mlp(
         dtype: float32 or float64.
 
     Raises:
-        GraphError: for fewer than two sizes or a width below 1.
+        GraphError: for fewer than two sizes, and a width that is no whole number of at least 1.
+        OptionError: for a density outside 0..1, a seed that is no whole number from 0, and another dtype.
     """
+    sizes = list(sizes)
     if len(sizes) < 2:
         raise GraphError(f"mlp({list(sizes)}) needs at least an input and an output size.")
+    density = _density(density)
     b = GraphBuilder(seed=seed, dtype=dtype)
     names = [b.input("input", sizes[0], domain=domain)]
     for i, size in enumerate(sizes[1:-1], start=1):
@@ -276,8 +293,42 @@ def mlp(
     return b.build()
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (int(value), int(value)) if np.ndim(value) == 0 else (int(value[0]), int(value[1]))  # type: ignore
+def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
+    """One number for both axes, or one for each."""
+    return int_pair(name, (value, value) if np.ndim(value) == 0 and not isinstance(value, str) else value)
+
+
+def _size(name: str, size: int) -> int:
+    size = whole(f"Layer {name!r}: size", size, most=_LARGEST_LAYER, error=GraphError)
+    if size < 1:
+        raise GraphError(f"Layer {name!r} has size {size}; a layer needs at least one vertex.")
+    return size
+
+
+def _density(value: float) -> float:
+    density = number("density", value)
+    if not 0 <= density <= 1:
+        raise OptionError(f"density {density} is not between 0 and 1.")
+    return density
+
+
+def _rows(name: str, values: Any, count: int) -> Array:
+    """Rows or taps in 32 bits; `build` refuses those that are outside 0..count - 1, as long as 32 bits hold them."""
+    rows = whole_numbers(name, values, error=GraphError)
+    fits = not rows.size or (rows.min() >= -_LARGEST_LAYER and rows.max() <= _LARGEST_LAYER)
+    if not fits:
+        whole_numbers(name, rows, least=0, most=count - 1, error=GraphError)
+    return rows.astype(np.int32)
+
+
+def _weight_dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+        if found in WEIGHT_DTYPES:
+            return found
+    except TypeError:
+        pass
+    raise OptionError(f"dtype {dtype} is not float32 or float64.")
 
 
 def _counted(shape: tuple[int, ...], axis: int) -> Array:

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from netgraph.checks import real_numbers, truth_values, whole_numbers
+from netgraph.errors import GraphError
+
 Array = np.ndarray[Any, Any]
 
 EDGE_DTYPES: dict[str, type[np.generic] | None] = {
@@ -31,9 +34,12 @@ IDS_PER_ROW = 8
 """Of so many ids one must still be there for a table of all of them to be worth its memory."""
 
 
-def column(values: Any, dtype: Any) -> Array:
-    """Convert to a frozen column. Memory that somebody else could write to is copied, a frozen column is not."""
-    array = np.asarray(values, dtype=dtype)
+def column(values: Any, dtype: Any, name: str = "column") -> Array:
+    """Convert to a frozen column. Memory that somebody else could still write to is copied, a frozen column is not.
+
+    Raises `GraphError`, with the name of the column, when the conversion would cut, wrap or make up a value.
+    """
+    array = converted(values, dtype, name)
     if array.flags.c_contiguous and is_frozen(array):
         return array
     return freeze(array.copy() if array is values or array.base is not None else array)
@@ -48,6 +54,17 @@ def freeze(array: Array) -> Array:
         array = np.ascontiguousarray(array)
     array.flags.writeable = False
     return np.asarray(memoryview(array).toreadonly())  # type: ignore[arg-type]  # arrays are buffers
+
+
+def converted(values: Any, dtype: Any, name: str) -> Array:
+    """An array of a type, or of its own where the type is None, with every value as it is; else a `GraphError`."""
+    if dtype is None or (isinstance(values, np.ndarray) and values.dtype == dtype):
+        return np.asarray(values)
+    if np.dtype(dtype).kind == "b":
+        return truth_values(name, values, error=GraphError)
+    if np.dtype(dtype).kind == "i":
+        return whole_numbers(name, values, dtype=dtype, floats=True, error=GraphError)
+    return real_numbers(name, values, dtype=dtype, infinite=True, error=GraphError)
 
 
 def is_frozen(array: Array) -> bool:
@@ -147,8 +164,8 @@ class IdIndex(ReadOnly):
         self.__dict__.update(_table=table, _order=column(order, np.int64), _sorted=freeze(ids[order]))
 
     def find(self, ids: Any) -> Array:
-        """Row of each id, or -1 where there is none."""
-        wanted = np.asarray(ids, dtype=np.int64)
+        """Row of each id, or -1 where there is none. Raises `GraphError` for what are no whole numbers, as a mask."""
+        wanted = whole_numbers("ids", ids, error=GraphError)
         if self._table is not None:
             known = (wanted >= 0) & (wanted < len(self._table))
             return np.where(known, self._table[np.where(known, wanted, 0)], -1).astype(np.int64)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import real_numbers
 from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array
@@ -107,12 +108,18 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
         ids = [vertex for _row, vertex in sorted(members.pop(entry["name"], []))]
         place.update({vertex: (entry["id"], row) for row, vertex in enumerate(ids)})
         columns = {
-            name: np.array([g.nodes[vertex][name] for vertex in ids], dtype=dtype)
+            name: real_numbers(
+                f"nodes of layer {entry['name']!r}: {name}",
+                [g.nodes[vertex][name] for vertex in ids],
+                dtype=dtype,
+                infinite=True,
+                error=GraphError,
+            )
             for name, dtype in entry["columns"].items()
         }
-        birth = np.array([g.nodes[vertex]["birth"] for vertex in ids], dtype=np.int32)
+        birth = [g.nodes[vertex]["birth"] for vertex in ids]
         layers.append(
-            Layer(entry["id"], vertex_ids=np.array(ids, np.int64), birth=birth, values=columns,
+            Layer(entry["id"], vertex_ids=ids, birth=birth, values=columns,  # type: ignore[arg-type]
                   **layer_attributes_from_json(entry))
         )  # fmt: skip
     if members:
@@ -126,9 +133,9 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
         source, target, port = entry["key"]
         found = rows.pop((source, target, port), [])
         names = ("id", "src", "dst", *_LINK_COLUMNS)
-        columns = {name: np.array([row[i] for row in found]) for i, name in enumerate(names)}
-        columns["weight"] = columns["weight"].astype(entry["dtype"])
-        links.append(Link.sorted(source, target, kind_from_json(entry["kind"]), edge_columns(**columns), port))
+        given: dict[str, Any] = {name: [row[i] for row in found] for i, name in enumerate(names)}
+        given["weight"] = real_numbers("weight", given["weight"], dtype=entry["dtype"], error=GraphError)
+        links.append(Link.sorted(source, target, kind_from_json(entry["kind"]), edge_columns(**given), port))
     if rows:
         raise GraphError(f"Arcs belong to the links {sorted(rows)}, which g.graph[{METADATA!r}] does not list.")
     next_ids = NextIds(*meta["next_ids"])
@@ -175,11 +182,11 @@ def _plain_layer(
     alone = sum((r, lv) == (role, level) for r, lv, _a in members) == 1
     name = role if role != "hidden" else f"hidden{level}" if alone else f"hidden{level}-{activation}"
     ids = np.arange(first_vertex, first_vertex + len(nodes))
-    layer = Layer(layer_id, name, ids, np.zeros(len(nodes)), role=role, activation=activation)
+    layer = Layer(layer_id, name, ids, np.zeros(len(nodes), np.int32), role=role, activation=activation)
     values = full_columns(layer.required_columns(), len(nodes))
     if role != "input":
         values["bias"] = _numbers([(f"node {n!r}", "bias", g.nodes[n].get("bias", 0.0)) for n in nodes])
-    return Layer(layer_id, name, ids, np.zeros(len(nodes)), values, role, activation=activation)
+    return Layer(layer_id, name, ids, np.zeros(len(nodes), np.int32), values, role, activation=activation)
 
 
 def _plain_links(g: networkx.DiGraph, place: Mapping[Hashable, tuple[int, int]]) -> list[Link]:

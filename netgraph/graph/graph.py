@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import whole
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, digest
 from netgraph.graph.history import NextIds, Station
@@ -58,7 +59,7 @@ class Graph(ReadOnly):
         own["_links"] = FrozenDict({link.key: link for link in link_list})
         own["_names"] = FrozenDict({layer.name: layer.id for layer in layer_list})
         own["next_ids"] = next_ids or self._smallest_next_ids()
-        own["rewrites"] = rewrites
+        own["rewrites"] = whole("rewrites", rewrites, least=0, error=GraphError)
         own["past"] = past
         if validate:
             from netgraph.graph.validate import validate_graph
@@ -106,7 +107,11 @@ class Graph(ReadOnly):
 
     def layer(self, key: int | str) -> Layer:
         """The layer with this id or name; raises `GraphError` with the nearest name."""
-        layer = self._layers.get(self._names.get(key, -1) if isinstance(key, str) else key)
+        if isinstance(key, str):
+            key = self._names.get(key, key)
+        elif type(key) is not int:
+            key = whole("layer id", key, error=GraphError)
+        layer = self._layers.get(key) if isinstance(key, int) else None
         if layer is None:
             raise GraphError(unknown_name("layer", key, self._names))
         return layer
@@ -300,6 +305,8 @@ class Graph(ReadOnly):
         array = np.asarray(values)
         if array.shape != (n,):
             raise GraphError(f"Column {name!r} has shape {array.shape}, expected ({n},), one value per row.")
+        if array.dtype.kind not in "iuf":
+            raise GraphError(f"Column {name!r} is {array.dtype}; give numbers.")
         return array
 
     def _derive(self, layers: Mapping[int, Layer], links: Mapping[LinkKey, Link]) -> Graph:

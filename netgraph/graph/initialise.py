@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from netgraph.checks import generator
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
@@ -46,12 +47,12 @@ def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform", thin: bool
             out: as of a dense network that was `thinned` out afterwards.
 
     Raises:
-        OptionError: for an unknown `init`.
+        OptionError: for an unknown `init`, and a seed that is no whole number from 0.
 
     Cost: O(edges + vertices); O(admissible edges + vertices) for `thin`.
     """
     check_init(init)
-    rng = np.random.default_rng(seed)
+    rng = generator("seed", seed)
     weights = {key: np.array(link.weight, dtype=np.float64) for key, link in graph.links_by_key.items()}
     for key in _as_made(graph):
         link = graph.links_by_key[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from netgraph.checks import number, whole
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
@@ -28,6 +29,9 @@ NORM_COLUMNS: Mapping[str, Mapping[str, float]] = {
 
 BUFFER_COLUMNS = frozenset({"mean", "var"})
 """Vertex columns that training updates without gradients."""
+
+_LARGEST_SIDE = 2**15
+"""Largest side of a kernel, a window, a stride or a padding; the taps of a link are numbered in 32 bits."""
 
 DOMAIN_COLUMNS = ("low", "high")
 """Vertex columns of input layers: the closed interval in which each input lies."""
@@ -102,18 +106,20 @@ class Layer:
     def __post_init__(self) -> None:
         # A frozen dataclass is filled through its dictionary; plain numbers keep hashes apart from NumPy's types.
         own = self.__dict__
-        own["id"] = int(self.id)
-        own["vertex_ids"] = column(self.vertex_ids, np.int64)
-        own["birth"] = column(self.birth, np.int32)
+        where = f"Layer {self.name!r}: "
+        own["id"] = whole(f"{where}id", self.id, error=GraphError)
+        own["vertex_ids"] = column(self.vertex_ids, np.int64, f"{where}vertex_ids")
+        own["birth"] = column(self.birth, np.int32, f"{where}birth")
         own["values"] = MappingProxyType({k: column(v, None) for k, v in self.values.items()})
         if self.pool is not None and not isinstance(self.pool, Pool):
             raise GraphError(
                 f"Layer {self.name!r}: pool={self.pool!r} is no Pool; give one, such as Pool('max', (2, 2))."
             )
         if self.grid:
-            own["grid"] = tuple(int(g) for g in self.grid)
+            own["grid"] = tuple(whole(f"{where}grid[{i}]", g, error=GraphError) for i, g in enumerate(self.grid))
         for name in ("slope", "norm_epsilon", "norm_momentum"):
-            own[name] = float(own[name])
+            value = own[name]  # `validate` knows the limits of a float
+            own[name] = float(value) if isinstance(value, float) else number(f"{where}{name}", value, error=GraphError)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "values": dict(self.values)}  # a mapping proxy cannot be pickled
@@ -242,9 +248,10 @@ def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
 
 def int_pair(name: str, values: Any) -> tuple[int, int]:
     """Two plain ints, (height, width); raises `GraphError` naming what is given instead."""
-    if np.shape(values) != (2,):
-        raise GraphError(f"{name}={values} needs two numbers, (height, width).")
-    return (int(values[0]), int(values[1]))
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) != 2:
+        raise GraphError(f"{name}={values!r} needs two numbers, (height, width).")
+    height, width = (whole(name, value, most=_LARGEST_SIDE, error=GraphError) for value in values)
+    return height, width
 
 
 def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.checks import whole
 from netgraph.errors import GraphError
-from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, digest
+from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, converted, digest
 from netgraph.graph.layer import Grid, int_pair
 
 LinkKey = tuple[int, int, int]
 """(source layer id, target layer id, port)."""
+
+LARGEST_PORT = 2**31 - 1
+"""Ports are numbered in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,10 @@ class Link:
     def __post_init__(self) -> None:
         own = self.__dict__  # a frozen dataclass is filled through its dictionary
         for name, dtype in EDGE_DTYPES.items():
-            own[name] = column(own[name], dtype)
-        for name in ("source", "target", "port"):
-            own[name] = int(own[name])
+            own[name] = column(own[name], dtype, name)
+        for name in ("source", "target"):
+            own[name] = whole(name, own[name], error=GraphError)
+        own["port"] = whole("port", own["port"], least=0, most=LARGEST_PORT, error=GraphError)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, **{name: column(state[name], None) for name in EDGE_DTYPES})
@@ -230,6 +235,6 @@ def edge_columns(
     given = {"id": id, "src": src, "dst": dst, "tap": tap, "weight": weight, "birth": birth, "frozen": frozen}
     result = {}
     for name, dtype in EDGE_DTYPES.items():
-        values = np.asarray(given[name], dtype=dtype)
+        values = converted(given[name], dtype, name)
         result[name] = values if values.shape == (n,) else np.full(n, values)
     return result
