@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.checks import Checked
+
 
 @dataclass(frozen=True)
-class CostTable:
+class CostTable(Checked):
     """What the parts of a training step cost, in nanoseconds at a batch of 128 on one core of a CPU.
 
     The built-in numbers are those of a current x86 server core, so that the same graph gets the same plan

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from compilers.lifting.newcomers import Newcomers
+from netgraph.checks import Checked, Seed
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array
 from netgraph.schedules import get_curve
@@ -20,7 +21,7 @@ AUGMENTS = ("none", "crop", "flip", "crop+flip")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainSettings:
+class TrainSettings(Checked):
     """How to train; every field is an option of the command line.
 
     Attributes:
@@ -63,9 +64,10 @@ class TrainSettings:
     patience: int = 0
     augment: Literal["none", "crop", "flip", "crop+flip"] = "none"
     crop_padding: int = 4
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("epochs", "batch_size", "score_batches", "watch_batches", "crop_padding"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")

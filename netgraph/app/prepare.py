@@ -22,6 +22,7 @@ from netgraph.app.hardware import hardware
 from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
+from netgraph.checks import Checked, Seed
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.files import file_name
 from netgraph.graph import Array, Graph
@@ -30,7 +31,7 @@ from netgraph.methods import Method, Start, get_method
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
+class RunSettings(Checked):
     """Options about data and machine.
 
     Attributes:
@@ -51,6 +52,7 @@ class RunSettings:
     costs: Literal["built-in", "tuned"] = "built-in"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.costs not in ("built-in", "tuned"):
             raise OptionError(unknown_name("costs", self.costs, ("built-in", "tuned")))
         if self.threads < 1:
@@ -62,7 +64,7 @@ class RunSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrowRequest:
+class GrowRequest(Checked):
     """What was asked for on the command line.
 
     Attributes:
@@ -82,7 +84,7 @@ class GrowRequest:
     data: str
     method: str = "ssonn"
     out: Path | None = None
-    seed: int = 0
+    seed: Seed = 0
     epochs: int | None = None
     device: str = "cpu"
     target: str | None = None

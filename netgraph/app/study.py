@@ -13,6 +13,7 @@ from typing import Any, Literal
 from compilers.training import TrainSettings, check_augment
 from netgraph.app.options import split_assignments
 from netgraph.app.prepare import RunSettings, default_training, read_inputs
+from netgraph.checks import Checked
 from netgraph.errors import OptionError, unknown_name
 from netgraph.methods import METHODS, ImpOptions, PwmprOptions, SparseOptions, Start, get_method
 from netgraph.methods.sparse import dense_network
@@ -39,7 +40,7 @@ SHARED = ("widths", "head")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyRequest:
+class StudyRequest(Checked):
     """What was asked for on the command line.
 
     Attributes:
@@ -73,6 +74,7 @@ class StudyRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in self.methods:
             get_method(name)
         for what, values in (("methods", self.methods), ("densities", self.densities)):

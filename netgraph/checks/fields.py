@@ -43,10 +43,10 @@ Extended = Annotated[float, Bounds(infinite=True)]
 class Checked:
     """A dataclass whose fields are checked by their annotations as soon as it is made.
 
-    int is a whole number within 64 bits; float a finite number; bool a truth value; Literal one of its values; a tuple
-    has its items checked; a union with None may be None. `Annotated` with `Bounds` limits a number. NumPy's numbers
-    become plain ones. Fields of other types, and defaults, are taken as they are. A class with further conditions
-    begins its `__post_init__` by `super().__post_init__()`.
+    int is a whole number within 64 bits; float a finite number, or an int; bool a truth value; Literal one of its
+    values; a tuple has its items checked; a union with None may be None. `Annotated` with `Bounds` limits a number.
+    NumPy's numbers become plain ones. Fields of other types, and defaults, are taken as they are. A class with further
+    conditions begins its `__post_init__` by `super().__post_init__()`.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _bounded(name: str, value: Any, kind: Any, bounds: Bounds) -> Any:
         most = LARGEST if bounds.most is None else None if bounds.most == math.inf else int(bounds.most)
         return whole(name, value, least=None if bounds.least is None else int(bounds.least), most=most)
     lowest = -math.inf
-    return number(
+    real = number(
         name,
         value,
         least=lowest if bounds.least is None else bounds.least,
@@ -137,6 +137,7 @@ def _bounded(name: str, value: Any, kind: Any, bounds: Bounds) -> Any:
         above=lowest if bounds.above is None else bounds.above,
         infinite=bounds.infinite,
     )
+    return value if type(value) is int else real
 
 
 def _checked_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:

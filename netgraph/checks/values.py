@@ -1,5 +1,6 @@
 """Checked conversions: whole numbers, finite numbers, truth values, names, seeds, and arrays of them."""
 
+import difflib
 import math
 import numbers
 import operator
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.errors import NetgraphError, OptionError, unknown_name
+from netgraph.errors import NetgraphError, OptionError
 
 Array = np.ndarray[Any, Any]
 ErrorType = type[NetgraphError]
@@ -79,7 +80,8 @@ def number(
     except OverflowError:
         real = math.inf  # of either sign: too large for a float
     if math.isnan(real) or (math.isinf(real) and not infinite):
-        raise error(f"{name}={value!r} is not a finite number; give one{_between(least, most, above)}.")
+        kind = "number" if math.isnan(real) else "finite number"
+        raise error(f"{name}={value!r} is not a {kind}; give one{_between(least, most, above)}.")
     if not least <= real <= most or real < above or (real == above and math.isfinite(above)):
         raise error(f"{name}={value!r} is out of range; give a number{_between(least, most, above)}.")
     return real
@@ -99,10 +101,12 @@ def flag(name: str, value: Any, *, error: ErrorType = OptionError) -> bool:
 
 
 def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = OptionError) -> Any:
-    """Return one of the known values. The message has the nearest of them first."""
+    """Return one of the known values. The message has all of them, and the nearest."""
     known = list(known)
     if not any(value is one or (type(value) is type(one) and value == one) for one in known):
-        raise error(unknown_name(name, value, map(str, known)))
+        near = difflib.get_close_matches(str(value), [str(one) for one in known], n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise error(f"{name}={value!r} is none of {', '.join(map(repr, known))}.{hint}")
     return value
 
 
@@ -177,6 +181,7 @@ def real_numbers(
     shape: tuple[int, ...] | None = None,
     dtype: Any = np.float64,
     infinite: bool = False,
+    nan: bool = False,
     error: ErrorType = OptionError,
 ) -> Array:
     """Return real numbers as an array of floats.
@@ -187,6 +192,7 @@ def real_numbers(
         shape: the shape that is needed; None for any.
         dtype: floating type of the result.
         infinite: whether infinity is allowed.
+        nan: whether every float is allowed, because a later check says better where it stands.
         error: type of the error.
 
     Raises:
@@ -205,7 +211,7 @@ def real_numbers(
     with np.errstate(over="ignore"):
         floats = array.astype(dtype, copy=False)
     wrong = np.isnan(floats) if infinite else ~np.isfinite(floats)
-    if wrong.any():
+    if wrong.any() and not nan:
         bad = _first(wrong)
         reason = "not finite" if not np.isfinite(array.flat[bad]) else f"too large for {np.dtype(dtype)}"
         raise error(f"{_at(name, array, bad)}={array.flat[bad]!s} is {reason}; give finite numbers.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.figures import axes_or_new, literal
 from netgraph.graph import Graph
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrowthRule:
+class GrowthRule(Checked):
     """How contrasts become widths (NAGN).
 
     Attributes:
@@ -39,6 +40,7 @@ class GrowthRule:
     fallback: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.threshold < np.inf:
             raise OptionError(f"threshold={self.threshold} is negative or not finite.")
         if self.max_increment < 1:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria.proposals import ProposalSpace
 from netgraph.graph.columns import Array
 
@@ -47,7 +48,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Density:
+class Density(Checked):
     """log p(theta) = score / temperature - |theta|^2 / 2, but for a constant."""
 
     temperature: float = 1.0

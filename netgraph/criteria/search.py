@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria.natural import Expansion
 from netgraph.criteria.proposals import Coordinates, ProposalSpace
 from netgraph.criteria.samplers import Found, ascend, sample
@@ -20,7 +21,7 @@ Sampler = Literal["ascent", "mala"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions:
+class SearchOptions(Checked):
     """How to search for proposals.
 
     Attributes:
@@ -63,6 +64,7 @@ class SearchOptions:
     slope: float = 0.01
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, choices in (
             ("sampler", get_args(Sampler)),
             ("coordinates", get_args(Coordinates)),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.checks import Checked, Extended
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.graph.columns import Array
 
 
-class Selection(ABC):
+class Selection(Checked, ABC):
     """Chooses rows by their scores. Selecting nothing is a normal outcome."""
 
     def select(self, scores: Array, groups: Array) -> Array:
@@ -42,9 +43,10 @@ class Selection(ABC):
 class AbsoluteThreshold(Selection):
     """Scores above `threshold`, as SSONN's text has it. Depends on the scale of the loss."""
 
-    threshold: float
+    threshold: Extended
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if np.isnan(self.threshold):
             raise OptionError("A threshold of nan selects nothing; give a number.")
 
@@ -64,6 +66,7 @@ class MinMaxThreshold(Selection):
     threshold: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.threshold <= 1:
             raise OptionError(f"A min-max threshold of {self.threshold} is outside 0..1.")
 
@@ -79,6 +82,7 @@ class Quantile(Selection):
     fraction: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.fraction <= 1:
             raise OptionError(f"A fraction of {self.fraction} is outside 0..1.")
 
@@ -94,6 +98,7 @@ class TopK(Selection):
     k: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.k < 0:
             raise OptionError(f"k={self.k} is negative; it is a number of rows.")
 
@@ -112,6 +117,7 @@ class AtMost(Selection):
     limit: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.limit < 0:
             raise OptionError(f"limit={self.limit} is negative; it is a number of rows.")
 

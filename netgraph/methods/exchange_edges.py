@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from netgraph.analysis import sparse_links
+from netgraph.checks import Checked
 from netgraph.criteria import exchange_by_gradient, uniform_scores, weakest_by_sign
 from netgraph.errors import OptionError
 from netgraph.methods.method import Context, Proposal, epochs_done
@@ -17,7 +18,7 @@ from netgraph.schedules import get_curve
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExchangeEdges:
+class ExchangeEdges(Checked):
     """Give up edges of every link and take as many others, at weight 0.
 
     Attributes:
@@ -41,6 +42,7 @@ class ExchangeEdges:
     name = "exchange"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.take not in ("gradient", "random"):
             raise OptionError(f"take={self.take!r} is not 'gradient' or 'random'.")
         for name in ("share", "until"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import SearchOptions
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Array, Graph, get_activation
@@ -27,7 +28,7 @@ FEWEST_SAMPLES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expand:
+class Expand(Checked):
     """Grow by vertices and layers, one at a time, as long as one pays (SENN).
 
     Every look takes the signals of all layers at fixed weights, searches for the best new vertex of every hidden layer
@@ -79,6 +80,7 @@ class Expand:
     name = "expand"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         get_activation(self.activation)
         if self.tangent not in TANGENTS:
             raise OptionError(unknown_name("tangent", self.tangent, TANGENTS))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from netgraph.checks import Checked
 from netgraph.criteria import most_additions
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -21,7 +22,7 @@ MARGIN = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
+class Thresholds(Checked):
     """When an addition pays.
 
     Attributes:
@@ -39,6 +40,7 @@ class Thresholds:
     layer_cost: float = 2.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("tau", "alpha", "significance"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"{name}={getattr(self, name)} is negative or not finite.")
@@ -159,7 +161,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Checked):
     """How large a network may become.
 
     Attributes:

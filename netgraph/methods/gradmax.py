@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import gradmax as criterion
 from netgraph.errors import OptionError
 from netgraph.graph import Array, Graph, get_activation
@@ -25,7 +26,7 @@ TRAINING: Mapping[str, Any] = {"batch_size": 128}
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradMaxOptions:
+class GradMaxOptions(Checked):
     """Options of GradMax. The defaults suit some hundred epochs: every layer grows to four times its width.
 
     Attributes:
@@ -52,6 +53,7 @@ class GradMaxOptions:
     random: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         stages_of(self.widths)
         if not slope_at_0(self.activation):
             raise OptionError(
@@ -71,7 +73,7 @@ def slope_at_0(activation: str, slope: float = 0.01) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradMaxWiden:
+class GradMaxWiden(Checked):
     """Grow all hidden layers by vertices with incoming weights 0 and the outgoing weights of GradMax.
 
     Layers with a norm, a pool or wires between what feeds them and what reads them get random outgoing weights of the
@@ -96,6 +98,7 @@ class GradMaxWiden:
     name = "gradmax"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("steps", "batches"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from netgraph.analysis import admissible_edges, density, forward_flops, sparse_links
+from netgraph.checks import Checked
 from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
@@ -23,7 +24,7 @@ Where = Literal["path", "random", "gradient"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrowEdges:
+class GrowEdges(Checked):
     """Add missing edges at weight 0, a share of those that are there at a time, up to a density or a plateau.
 
     Attributes:
@@ -60,6 +61,7 @@ class GrowEdges:
     name = "grow"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.where not in get_args(Where):
             raise OptionError(unknown_name("score of missing edges", self.where, get_args(Where)))
         if self.draw not in ("sample", "top"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from netgraph.checks import Checked
 from netgraph.criteria import GrowthRule
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -38,7 +39,7 @@ PAPER: Mapping[str, Any] = {"delta_acc": 0.003, "delta_stop": 0.05, "relative_to
 
 
 @dataclass(frozen=True, kw_only=True)
-class NagnOptions:
+class NagnOptions(Checked):
     """Options of NAGN.
 
     The defaults suit some hundred epochs. In a short run growth has to start earlier: `delta_acc=0.02`, say, and
@@ -83,6 +84,7 @@ class NagnOptions:
     until: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.stages()
         if not 0 <= self.tau < math.inf:
             raise OptionError(f"tau={self.tau} is negative or not finite.")

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import (
     AbsoluteThreshold,
     Criterion,
@@ -53,7 +54,7 @@ def candidate_rows(graph: Graph, scope: str) -> Array:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
+class Split(Checked):
     """Grow by splitting the edges with the best scores.
 
     Attributes:
@@ -89,6 +90,7 @@ class Split:
     name = "split"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         get_criterion(self.criterion)
         if self.scope not in ("all", "output"):
             raise OptionError(f"scope={self.scope!r} is not 'all' or 'output'.")
@@ -174,7 +176,7 @@ class Split:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneToBudget:
+class PruneToBudget(Checked):
     """Come back to a number of edges, gradually: a cubic schedule between two shares of the run.
 
     Attributes:
@@ -193,6 +195,7 @@ class PruneToBudget:
     name = "prune"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         get_criterion(self.criterion)
         if self.edges < 0:
             raise OptionError(f"A budget of {self.edges} edges is negative.")
@@ -233,7 +236,7 @@ class PruneToBudget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneBelow:
+class PruneBelow(Checked):
     """Prune edges with low scores some epochs after each action of another part (SSONN, section 3.4).
 
     Attributes:
@@ -257,6 +260,7 @@ class PruneBelow:
     name = "prune-below"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         get_criterion(self.criterion)
         if self.delay < 1 or self.duration < 1:
             raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")

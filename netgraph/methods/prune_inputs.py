@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import FedLayer, inputs_of, rows_of
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Identity, Layer, Link
@@ -52,7 +53,7 @@ def losses_of_groups(fed: FedLayer, weights: Array, groups: Sequence[Array]) -> 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneInputs:
+class PruneInputs(Checked):
     """Prune hidden vertices that none of their readers gains from (SENN, for convolutional networks).
 
     A vertex goes when for every layer that reads it both the score that the layer would lose, and what is lost when
@@ -77,6 +78,7 @@ class PruneInputs:
     name = "prune inputs"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.threshold < math.inf:
             raise OptionError(f"threshold={self.threshold} is not a positive number.")
         for name in ("cooldown", "fewest"):

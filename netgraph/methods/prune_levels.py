@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netgraph.analysis import admissible_edges, sparse_links
+from netgraph.checks import Checked
 from netgraph.criteria import removable_edges, weakest
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -16,7 +17,7 @@ from netgraph.schedules import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
-class PruneLevels:
+class PruneLevels(Checked):
     """After every level remove a share of the edges, those of smallest magnitude over all links, and train anew.
 
     Frozen edges stay, and so does the largest edge of every link.
@@ -41,6 +42,7 @@ class PruneLevels:
     name = "prune"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs < 1:
             raise OptionError(f"A level of epochs={self.epochs} trains nothing.")
         if not 0 < self.share < 1:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import SearchOptions
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, GraphBuilder, get_activation
@@ -33,7 +34,7 @@ TRAINING: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SennOptions:
+class SennOptions(Checked):
     """Options of SENN.
 
     Attributes:
@@ -103,6 +104,7 @@ class SennOptions:
     prune: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         get_activation(self.activation)
         if self.widths or self.maps:
             stages_of(self.widths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from netgraph.checks import Checked
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
 from netgraph.methods.layered import layered_start, residual_start, stages_of
@@ -19,7 +20,7 @@ WIDTHS = {"mlp": "300,100", "vgg": "16/32/64", "resnet20": "16"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SparseOptions:
+class SparseOptions(Checked):
     """What all methods of sparse training have in common.
 
     Densities are of the links that may be sparse: all but those into the output, which stay dense unless `head` is set.
@@ -37,6 +38,7 @@ class SparseOptions:
     head: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.model not in get_args(Model):
             raise OptionError(unknown_name("model", self.model, get_args(Model)))
         stages = stages_of(self.widths) if self.widths else []

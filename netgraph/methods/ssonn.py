@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from netgraph.checks import Checked
 from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, Selection, TopK
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph, mlp
@@ -27,7 +28,7 @@ SELECTIONS: dict[str, Callable[[float], Selection]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SsonnOptions:
+class SsonnOptions(Checked):
     """Options of SSONN. The defaults are those of the benchmarks in the README, not those of the paper.
 
     Attributes:
@@ -105,6 +106,7 @@ class SsonnOptions:
     prune_scope: Literal["added", "all"] = "added"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.select not in SELECTIONS:
             raise OptionError(unknown_name("selection", self.select, SELECTIONS))
         for name in ("final_edges", "peak_edges", "expansions", "limit"):

@@ -8,12 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.checks import Checked, Seed
 from netgraph.errors import OptionError
 from netgraph.graph import Domain
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Start:
+class Start(Checked):
     """The data that a first graph is made for, and the seed of its weights.
 
     Whether training feeds flat features or maps is told by the graph: maps when its input layer has a grid.
@@ -30,7 +31,7 @@ class Start:
     shape: tuple[int, ...]
     outputs: int
     domain: Domain
-    seed: int
+    seed: Seed
     channels_last: bool = False
     task: Literal["classification", "regression"] = "classification"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.criteria import ExpressivenessProfile, GrowthRule, expressiveness, nagn, trainable_chain
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -48,7 +49,7 @@ def layer_profile(graph: Graph, stats: Statistics, rule: GrowthRule | None = Non
 
 
 @dataclass(frozen=True, kw_only=True)
-class Widen:
+class Widen(Checked):
     """Grow by widening under-expressive layers (NAGN).
 
     Attributes:
@@ -68,6 +69,7 @@ class Widen:
     name = "widen"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.until <= 1:
             raise OptionError(f"until={self.until} is not a share of the epochs, which is in 0..1.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import generator
+from netgraph.checks import generator, whole
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
@@ -193,7 +193,7 @@ def draft(
         order = _order(passing, stats, order_by, source)
     wins = _first_wins(rule, passing, order)
     if limit is not None:
-        if not isinstance(limit, int | np.integer):
+        if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
             raise OptionError(f"limit={limit!r} is no whole number; it is the largest number of matches to rewrite.")
         if limit < 0:
             raise OptionError(f"limit {limit} is negative; it is the largest number of matches to rewrite.")
@@ -212,8 +212,9 @@ def draft(
 
 
 def _is_count(probe: Any) -> bool:
-    if not isinstance(probe, int | np.integer):
+    if not isinstance(probe, int | float | np.number | np.bool_):
         return False
+    probe = whole("probe", probe)
     if probe < 1:
         raise OptionError(f"probe={probe} is below 1; give a number of random inputs, or None not to measure.")
     return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from netgraph.checks import whole
 from netgraph.errors import OptionError, RewriteError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Role
@@ -93,7 +94,7 @@ def match_layers(pattern: LayerPattern, graph: Graph, on: Any) -> tuple[Matches,
         funnel = [("layers", len(layers))]
     else:
         asked = [on] if isinstance(on, str) or np.ndim(on) == 0 else list(on)
-        layers = [graph.layer(key if isinstance(key, str) else int(key)) for key in asked]
+        layers = [graph.layer(key) for key in asked]
         funnel = [("layers asked for", len(layers))]
     if pattern.role is not None:
         layers = [x for x in layers if x.role == pattern.role]
@@ -136,10 +137,11 @@ def _layer_tuples(on: Any) -> list[tuple[Any, ...]]:
 
 def _links_asked_for(graph: Graph, asked: tuple[Any, ...]) -> list[LinkKey]:
     """Keys of the links from one layer to another, at all ports unless one is named."""
-    source, target = (graph.layer(x if isinstance(x, str) else int(x)) for x in asked[:2])
-    keys = [k.key for k in graph.outgoing[source.id] if k.target == target.id and k.port in (asked[2:] or (k.port,))]
+    source, target = (graph.layer(x) for x in asked[:2])
+    ports = [whole("port", port, error=RewriteError) for port in asked[2:]]
+    keys = [k.key for k in graph.outgoing[source.id] if k.target == target.id and k.port in (ports or [k.port])]
     if not keys:
-        port = f" at port {asked[2]}" if len(asked) == 3 else ""
+        port = f" at port {ports[0]}" if ports else ""
         raise RewriteError(f"There is no link from {source.name!r} to {target.name!r}{port} in this graph.")
     return keys
 
@@ -158,7 +160,7 @@ def match_missing_links(pattern: MissingLinkPattern, graph: Graph, on: Any) -> t
         source, target = (order[k] for k in np.triu_indices(len(order), 1))
         funnel = [("pairs of layers", len(source))]
     else:
-        asked = [[graph.layer(x if isinstance(x, str) else int(x)).id for x in pair[:2]] for pair in _layer_tuples(on)]
+        asked = [[graph.layer(x).id for x in pair[:2]] for pair in _layer_tuples(on)]
         source, target = np.unique(np.array(asked, dtype=np.int64).reshape(-1, 2), axis=0).T
         funnel = [("pairs of layers asked for", len(source))]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import whole_numbers
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array, column
 from netgraph.graph.layer import Grid, Layer
@@ -103,7 +104,7 @@ def rows_given(what: str, size: int, rows: Any) -> Array:
     array = np.asarray(rows)
     if array.dtype == np.bool_ and array.shape == (size,):
         return np.flatnonzero(array)
-    integers = array.astype(np.int64) if array.dtype.kind in "iu" or not array.size else None
+    integers = whole_numbers("rows", rows, error=RewriteError) if array.dtype.kind in "iu" or not array.size else None
     if integers is None or array.ndim != 1 or ((integers < 0) | (integers >= size)).any():
         raise RewriteError(
             f"rows= of graph.{what} are integers from 0 to {size - 1}, or {size} booleans, got {told(rows)}."
@@ -116,7 +117,14 @@ def ids_given(what: str, ids: Any) -> Array:
     array = np.asarray(ids)
     if array.ndim > 1 or (array.size and array.dtype.kind not in "iu"):
         raise RewriteError(f"ids= of {what} are integers, got {told(ids)}.")
-    return np.atleast_1d(array.astype(np.int64))
+    return np.atleast_1d(whole_numbers(f"ids of {what}", ids, error=RewriteError))
+
+
+def one_or_per_row(name: str, values: Array, n: int) -> Array:
+    """(n,) values, from one or from one per row."""
+    if values.shape not in ((), (n,)):
+        raise RewriteError(f"A {name} of shape {values.shape} does not fit {n} rows; give one, or one per row.")
+    return np.broadcast_to(values, (n,))
 
 
 # -- refusing ----------------------------------------------------------------------------------------

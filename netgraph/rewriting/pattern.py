@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import whole_numbers
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import Role
@@ -189,7 +190,7 @@ def _match_missing(pattern: MissingEdgePattern, graph: Graph, on: Any) -> tuple[
         rows = _list_missing(graph)
         funnel = [("missing edges of existing links", rows.shape[1])]
     else:
-        pairs = np.asarray(on, dtype=np.int64)
+        pairs = whole_numbers("on", on, error=RewriteError)
         if pairs.ndim != 2 or pairs.shape[1] not in (2, 3):
             raise RewriteError(f"`on` has shape {pairs.shape}, expected (pairs, 2) ids, or (pairs, 3) with tap.")
         source, target = (graph.vertices.rows(pairs[:, k]) for k in (0, 1))
@@ -307,4 +308,4 @@ def _ids(on: Any) -> Array:
     array = np.asarray(ids)
     if array.size and array.dtype.kind not in "iu":
         raise RewriteError(f"`on` needs ids, which are integers, got {array.dtype}.")
-    return array.astype(np.int64).ravel()
+    return whole_numbers("on", ids, error=RewriteError).ravel()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
 from netgraph.errors import RewriteError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.columns import Array, column
 from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
-from netgraph.graph.link import Dense, Identity, Link, LinkKey, LinkKind
+from netgraph.graph.link import LARGEST_PORT, Dense, Identity, Link, LinkKey, LinkKind
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
 from netgraph.rewriting.edits import EditBuffer
@@ -30,6 +30,7 @@ from netgraph.rewriting.operands import (
     ids_by_layer,
     ids_given,
     layers_of,
+    one_or_per_row,
     rows_given,
     vertices_in,
 )
@@ -134,6 +135,7 @@ class Rewriter:
         the graph's weights unless `dtype` says otherwise; `values` sets vertex columns, one value or one per vertex.
         Further attributes as in `Layer`.
         """
+        size = whole(f"add_layer({name!r}): size", size, error=RewriteError)
         if size < 1:
             raise RewriteError(f"A new layer {name!r} of size {size} is refused; a layer needs at least one vertex.")
         layer_id = self._buffer.take_layer_id()
@@ -152,6 +154,7 @@ class Rewriter:
         check_layer("add_vertices", layer)
         if layer.role != "hidden":
             raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
+        count = whole("add_vertices(): count", count, error=RewriteError)
         if count < 1:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
@@ -204,7 +207,9 @@ class Rewriter:
             The copies by layer id, of each layer in the order of `vertices`.
         """
         check_vertices("split_vertices", "vertices", vertices, self.graph, new=False)
-        parts = np.broadcast_to(np.asarray(parts, dtype=np.int64), (len(vertices),))
+        parts = one_or_per_row(
+            "parts", whole_numbers("split_vertices(): parts", parts, error=RewriteError), len(vertices)
+        )
         check_split(vertices, parts, noise)
         self._buffer.use_vertices("is split", vertices.rows)
         first_copy, by_layer = self._copies(vertices, parts)
@@ -252,10 +257,11 @@ class Rewriter:
         if len(src) != len(dst):
             raise RewriteError(f"connect() joins row by row: {len(src)} sources and {len(dst)} targets do not pair up.")
         n = len(src)
+        taps = one_or_per_row("tap", whole_numbers("connect(): tap", tap, dtype=np.int32, error=RewriteError), n)
         self._buffer.add_edges(
             source=src.id, source_layer=layers_of(src), target=dst.id, target_layer=layers_of(dst),
-            tap=np.broadcast_to(np.asarray(tap, np.int32), (n,)), weight=self._draw(weight, n),
-            kind=kind, port=index(port), frozen=frozen,
+            tap=taps, weight=self._draw(weight, n), kind=kind, port=_port("connect", port),
+            frozen=one_or_per_row("frozen", truth_values("connect(): frozen", frozen, error=RewriteError), n),
         )  # fmt: skip
 
     def connect_all(
@@ -269,7 +275,7 @@ class Rewriter:
     ) -> int:
         """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
         self._check_ends("connect_all", src, dst, kind)
-        count, port = 0, index(port)
+        count, port = 0, _port("connect_all", port)
         for s_ids, s_layer in ids_by_layer(src):
             for d_ids, d_layer in ids_by_layer(dst):
                 link = self.graph.link((s_layer, d_layer, port))
@@ -341,7 +347,9 @@ class Rewriter:
     def freeze(self, edges: EdgeRows, frozen: bool = True) -> None:
         """Freeze edges, so that training leaves them alone, or thaw them."""
         check_edges("freeze", "edges", edges, self.graph)
-        self._buffer.change_edges("frozen", edges, np.full(len(edges), float(frozen)))
+        self._buffer.change_edges(
+            "frozen", edges, np.full(len(edges), float(flag("freeze(): frozen", frozen, error=RewriteError)))
+        )
 
     def set_values(self, vertices: VertexRows, column: str, values: Any) -> None:
         """Set a vertex column such as `bias` or `scale`, one value or one per row."""
@@ -366,13 +374,19 @@ class Rewriter:
 
     def uniform(self, low: float, high: float) -> Draw:
         """A weight drawn uniformly from [low, high), one value per edge that it is used for."""
+        low, high = (
+            number(f"uniform(): {name}", end, error=RewriteError) for name, end in (("low", low), ("high", high))
+        )
+        if not 0 <= high - low < np.inf:
+            raise RewriteError(f"uniform(): low={low} and high={high} are no interval that can be drawn from.")
         return Draw(low, high, self.rng)
 
     def _draw(self, value: Any, n: int) -> Array:
-        values = value.sample(n) if isinstance(value, Draw) else column(value, np.float64)  # a caller may reuse its own
-        if values.shape not in ((), (n,)):
-            raise RewriteError(f"A value of shape {values.shape} does not fit {n} rows; give one, or one per row.")
-        return np.broadcast_to(values, (n,))
+        if isinstance(value, Draw):
+            return one_or_per_row("value", value.sample(n), n)
+        # A caller may reuse its own array.
+        values = column(real_numbers("value", value, nan=True, error=RewriteError), None)
+        return one_or_per_row("value", values, n)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -387,6 +401,10 @@ class Rewriter:
         """
         delta = self.delta()
         return (self.graph, empty_delta(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
+
+
+def _port(edit: str, port: Any) -> int:
+    return whole(f"{edit}(): port", port, least=0, most=LARGEST_PORT, error=RewriteError)
 
 
 def empty_delta(graph: Graph) -> Delta:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from netgraph.checks import check_fields
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array, FrozenDict
 from netgraph.proof import Level
@@ -38,6 +39,9 @@ Where = Array | Mapping[str, Array | Condition]
 class Rule(ABC):
     """A rewrite rule. Subclasses are frozen dataclasses whose fields are the parameters.
 
+    Fields are checked by their annotations as those of `netgraph.checks.Checked` are, but a float may be infinite: a
+    rule with a field `count: int` refuses 2.9 and True. A `__post_init__` of one's own begins with that of `Rule`.
+
     Attributes:
         pattern: what to look for.
         exclusive: names of the pattern of which each row may occur in one applied match only; of
@@ -50,6 +54,9 @@ class Rule(ABC):
     def where(self, m: Matches, stats: Statistics | None) -> Where:
         """Which matches to rewrite: one boolean each, or named conditions that must all hold."""
         return np.ones(len(m), dtype=bool)
+
+    def __post_init__(self) -> None:
+        check_fields(self, infinite=True)
 
     @abstractmethod
     def rewrite(self, m: Matches, rw: Rewriter) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from netgraph.checks import number
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array
 from netgraph.graph.link import Identity
@@ -65,7 +66,7 @@ def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[
 
 def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
     """Raise `RewriteError` where vertices cannot be split, or not so."""
-    if not 0 <= noise <= 1:
+    if not 0 <= number("noise", noise, error=RewriteError) <= 1:
         raise RewriteError(f"noise={noise} is not in [0, 1]; it is the part of its share that a copy may lose.")
     if len(parts) and parts.min() < 1:
         raise RewriteError(f"A vertex cannot be split into {parts.min()} parts; 1 leaves it as it is.")

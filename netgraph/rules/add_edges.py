@@ -31,6 +31,7 @@ class AddEdges(Rule):
     pattern = missing_edge("e", src=vertex("p"), dst=vertex("c"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.spread < 0:
             raise OptionError(f"spread={self.spread} is negative; new weights are drawn from U(-spread, spread).")
 

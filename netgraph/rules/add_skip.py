@@ -40,6 +40,7 @@ class AddSkip(Rule):
     pattern = missing_link("k", src=layer("p"), dst=layer("c"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.spread < np.inf:
             raise OptionError(f"spread={self.spread} is not a number from 0; weights come from U(-spread, spread).")
         if self.max_edges < 0:

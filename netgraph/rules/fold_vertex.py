@@ -37,6 +37,7 @@ class FoldVertex(Rule):
     pattern = vertex("v", role="hidden")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if np.ndim(self.shares) != 1 or not np.isfinite(self.shares).all() or not np.isfinite(self.constant):
             raise OptionError(
                 f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer, and finite."

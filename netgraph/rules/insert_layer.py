@@ -64,6 +64,7 @@ class InsertLayer(Rule):
     pattern = link("k", src=layer("p"), dst=layer("c"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.activation not in STARTS:
             raise OptionError(unknown_name("activation", self.activation, STARTS))
         if self.mix not in ("none", "orthogonal", "random"):

@@ -30,6 +30,7 @@ class PruneEdges(Rule):
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.below is not None and self.below < 0:
             raise OptionError(f"below={self.below} is negative; magnitudes are not.")
 

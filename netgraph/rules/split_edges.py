@@ -67,6 +67,7 @@ class SplitEdges(Rule):
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.activation not in PAIRED:
             raise OptionError(unknown_name("activation", self.activation, PAIRED))
         if not np.isfinite(self.slope) or self.slope == -1:

@@ -40,6 +40,7 @@ class SplitVertices(Rule):
     pattern = vertex("v", role="hidden")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.parts < 2:
             raise OptionError(f"parts={self.parts} is below 2; a vertex is split into two or more.")
         if not 0 <= self.noise <= 1:

@@ -76,6 +76,7 @@ class WidenLayer(Rule):
     pattern = layer("l", role="hidden")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.count < 1:
             raise OptionError(f"count={self.count} is below 1; a layer widens by at least one vertex.")
         if self.init not in INITS:

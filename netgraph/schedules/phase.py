@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.checks import Checked
 from netgraph.errors import OptionError
 from netgraph.schedules.curves import get_curve
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
+class Phase(Checked):
     """A stretch of training over which a learning-rate curve runs once, from its beginning to its end.
 
     Attributes:
@@ -22,6 +23,7 @@ class Phase:
     curve: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs is not None and self.epochs < 1:
             raise OptionError(f"A phase of {self.epochs} epochs is over before it begins; give at least 1.")
         if self.curve is not None:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from netgraph.checks import Checked
 from netgraph.errors import InputError, OptionError, unknown_name
 from netgraph.graph import Array
 
@@ -155,7 +156,7 @@ def _stationary(low: float, high: float, rho: Array, values: Array) -> float | N
 
 
 @dataclass(frozen=True)
-class PlateauStop:
+class PlateauStop(Checked):
     """Says while a network gets denser whether it has reached the plateau, judged by what was measured so far.
 
     It has when the last density is at or above the plateau by two fits in a row: with the last point and without.
@@ -169,6 +170,7 @@ class PlateauStop:
     share: float = 0.95
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_plateau(self.reading, self.share)
 
     def reached(self, densities: Sequence[float] | Array, performances: Sequence[float] | Array) -> bool:

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from netgraph.checks import Checked, Extended
 from netgraph.errors import OptionError, unknown_name
 
 History = Sequence[Mapping[str, float]]
 """Metrics of every finished epoch, first to last."""
 
 
-class Trigger(ABC):
+class Trigger(Checked, ABC):
     """Says after an epoch whether to act. Reads only what is handed to it, so that a resumed run agrees."""
 
     @abstractmethod
@@ -53,12 +54,13 @@ class Plateau(Trigger):
         metric: name of the metric.
     """
 
-    threshold: float
+    threshold: Extended
     window: int = 5
     minimum: int = 0
     metric: str = "val_loss"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.window < 1:
             raise OptionError(f"window={self.window} is below 1; a plateau needs at least one change to look at.")
         if self.threshold < 0:
@@ -87,11 +89,12 @@ class WindowGain(Trigger):
         metric: name of the metric; one whose name ends in "loss" or "rmse" gains by falling.
     """
 
-    threshold: float = 0.01
+    threshold: Extended = 0.01
     window: int = 3
     metric: str = "val_accuracy"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.window < 1:
             raise OptionError(f"window={self.window} is below 1 epoch.")
         if math.isnan(self.threshold):
@@ -123,6 +126,7 @@ class EveryEpochs(Trigger):
     period: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.period < 1:
             raise OptionError(f"period={self.period} is below 1 epoch.")
 
@@ -144,6 +148,7 @@ class Stalled(Trigger):
     metric: str = "val_loss"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.patience < 1:
             raise OptionError(f"patience={self.patience} is below 1 epoch.")
 

@@ -234,6 +234,7 @@ class Failing(Rule):
     pattern: ClassVar[Pattern]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("pattern", "exclusive"):
             object.__setattr__(self, name, getattr(self.rule, name))
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
+from netgraph.checks import Checked, Extended
 from netgraph.graph import Conv2d, Dense, Graph, GraphBuilder, Pool
 from netgraph.graph.columns import Array
 from netgraph.graph.layer import BUFFER_COLUMNS, DOMAIN_COLUMNS, Grid
@@ -25,7 +26,7 @@ class Draw(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(Checked):
     """What may occur in a drawn graph; see `graphs`."""
 
     activations: tuple[str, ...]
@@ -37,7 +38,7 @@ class Options:
     max_inputs: int
     max_outputs: int
     max_side: int
-    domains: tuple[tuple[float, float], ...]
+    domains: tuple[tuple[Extended, Extended], ...]
     weights: tuple[Weights, ...]
     dtypes: tuple[Any, ...]
     bias: bool | None

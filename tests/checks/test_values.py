@@ -70,7 +70,7 @@ def test_truth_values_and_names_are_taken_as_they_are():
             checks.flag("bias", value)
     with pytest.raises(OptionError, match="Did you mean 'relu'"):
         checks.choice("activation", "rellu", ["relu", "gelu"])
-    with pytest.raises(OptionError, match="Unknown depth True"):
+    with pytest.raises(OptionError, match="depth=True is none of 1, 2"):
         checks.choice("depth", True, [1, 2])
 
 

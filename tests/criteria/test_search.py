@@ -363,9 +363,9 @@ def test_steps_and_chains_follow_the_work():
         ({"chains": 0}, "chains=0 is below 1"),
         ({"steps": 0}, "steps=0 is below 1"),
         ({"temperature": 0.0}, "temperature=0.0 is not above 0"),
-        ({"learning_rate": np.inf}, "learning_rate=inf is not above 0"),
+        ({"learning_rate": np.inf}, "learning_rate=inf is not a finite number"),
         ({"damping": -1.0}, "damping=-1.0 is negative"),
-        ({"stale": np.nan}, "stale=nan is negative or not finite"),
+        ({"stale": np.nan}, "stale=nan is not a number"),
     ],
 )
 def test_options_are_checked(options, words):

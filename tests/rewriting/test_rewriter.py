@@ -337,5 +337,5 @@ def test_a_port_of_a_match_is_a_port(graph):
     rw.connect_all(vertices(graph, 1), vertices(graph, 7), weight=1.0, port=graph.edges.port[0])
     new = rw.commit()[0]
     assert [type(part) for part in new.links["x", "y"].key] == [int, int, int]
-    with pytest.raises(TypeError):
+    with pytest.raises(RewriteError, match=r"port=0\.5 is not a whole number"):
         rw.connect(vertices(graph, 0), vertices(graph, 7), weight=1.0, port=0.5)

@@ -177,8 +177,8 @@ def test_twice_and_a_deep_chain():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"activation": "tanh"}, "activation 'tanh'"),
-        ({"mix": "some"}, "mix='some' is not"),
+        ({"activation": "tanh"}, "activation='tanh' is none of"),
+        ({"mix": "some"}, "mix='some' is none of"),
         ({"max_edges": -1}, "max_edges=-1 is negative"),
         ({"activation": "relu", "mix": "random"}, "negative values, which relu cuts off"),
     ],

@@ -183,12 +183,12 @@ def test_wires_are_not_split():
 
 def test_options_are_checked():
     for options, words in (
-        ({"cross": "all"}, "cross='all' is not 'selected' or 'none'"),
-        ({"signed": "no"}, "signed='no' is not 'pair' or 'refuse'"),
+        ({"cross": "all"}, "cross='all' is none of 'selected', 'none'"),
+        ({"signed": "no"}, "signed='no' is none of 'pair', 'refuse'"),
         ({"epsilon": -1.0}, "epsilon=-1.0 is not a number from 0"),
-        ({"activation": "rely"}, "activation 'rely'.*'relu'"),
+        ({"activation": "rely"}, "activation='rely'.*'relu'"),
         ({"activation": "leaky_relu", "slope": -1.0}, "slope=-1.0 is refused"),
-        ({"activation": "leaky_relu", "slope": np.nan}, "slope=nan is refused"),
+        ({"activation": "leaky_relu", "slope": np.nan}, "slope=nan is not a number"),
     ):
         with pytest.raises(OptionError, match=words):
             SplitEdges(**options)
