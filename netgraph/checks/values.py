@@ -257,12 +257,10 @@ def _array(name: str, values: Any, error: ErrorType) -> Array:
         array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
         raise error(f"{name} is no array; give numbers in rows of one length.") from None
-    if (
-        isinstance(values, list | tuple) and array.dtype.kind != "b"
-    ):  # beside numbers NumPy takes truth values for 0 and 1
-        for i, value in enumerate(values):
+    if isinstance(values, list | tuple) and array.dtype.kind in "iuf":  # NumPy takes truth values among numbers
+        for i, value in enumerate(np.asarray(values, dtype=object).flat):
             if isinstance(value, bool | np.bool_):
-                raise error(f"{name}[{i}]={value!r} is a truth value among numbers; give a number.")
+                raise error(f"{_at(name, array, i)}={value!r} is a truth value among numbers; give a number.")
     return array
 
 

@@ -97,7 +97,9 @@ def test_values_are_compared_before_they_are_converted(dtype):
         checks.whole_numbers("rows", [[0, 2**31]], dtype=np.int32)
 
 
-@pytest.mark.parametrize("values", [[True, False], [0.5], [1.0], [math.nan], ["1"], [None], [[1], [1, 2]], [1, 2.5]])
+@pytest.mark.parametrize(
+    "values", [[True, False], [[1, True]], [0.5], [1.0], [math.nan], ["1"], [None], [[1], [1, 2]], [1, 2.5]]
+)
 def test_masks_fractions_and_texts_are_no_whole_numbers(values):
     with pytest.raises(OptionError, match=r"rows.* give "):
         checks.whole_numbers("rows", values)
