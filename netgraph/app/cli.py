@@ -16,6 +16,7 @@ except ModuleNotFoundError:
 from netgraph import __version__
 from netgraph.app.options import parse_assignments
 from netgraph.app.streams import patient_streams, remark_names
+from netgraph.app.tables import print_table
 from netgraph.errors import DivergenceError, NetgraphError, OptionError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -164,7 +165,7 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
     )
     arguments.directory = request.directory
     summary = grow(request, console)
-    console.print(summary.table())
+    print_table(console, summary.table())
     for sentence in summary.warnings:
         console.print(sentence, style="yellow", highlight=False, markup=False)
     files = ("report.html", "timeline.html", "summary.md", "topology.svg", "graph.safetensors")
@@ -252,7 +253,7 @@ def _compare_static(arguments: argparse.Namespace, console: Console) -> None:
 
     arguments.directory = Path(arguments.source)
     comparison = compare_static(_run(arguments), console, overwrite=arguments.overwrite)
-    console.print(comparison.table())
+    print_table(console, comparison.table())
     for remark in comparison.remarks():
         console.print(remark, highlight=False, markup=False)
     console.print(f"results in {arguments.directory}: static.md, static.json", highlight=False, markup=False)
@@ -270,7 +271,7 @@ def _compare_methods(arguments: argparse.Namespace, console: Console) -> None:
     arguments.directory = request.directory
     report = compare_methods(request, console)
     for table in report.tables():
-        console.print(table)
+        print_table(console, table)
     for remark in report.remarks():
         console.print(remark, highlight=False, markup=False)
     console.print(f"results in {request.directory}: study.md, study.json", highlight=False, markup=False)
@@ -348,7 +349,7 @@ def _rules(arguments: argparse.Namespace, console: Console) -> None:
     else:
         from netgraph.rules import RULES
 
-        console.print(table())
+        print_table(console, table())
         console.print(f"`netgraph rules RULE` explains one: {', '.join(RULES)}.", highlight=False, markup=False)
 
 

@@ -14,6 +14,7 @@ from netgraph.app.report import REPORT, write_pictures
 from netgraph.app.report_data import current_graph
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
+from netgraph.app.tables import print_table
 from netgraph.errors import JournalError, OptionError, unknown_name
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
@@ -34,11 +35,11 @@ def show(run: RunDirectory, console: Console) -> None:
     state = "" if summary else " (not ended)"
     console.print(f"{run.path}{state}: {graph!r}", highlight=False, markup=False)
     if summary:
-        console.print(summary.table())
+        print_table(console, summary.table())
         for sentence in summary.warnings:
             console.print(sentence, style="yellow", highlight=False, markup=False)
         for grid in summary.grids:
-            console.print(grid.table())
+            print_table(console, grid.table())
     layers = Table(title="layers")
     for name in ("layer", "role", "vertices", "activation", "edges in", "density in"):
         layers.add_column(name, justify="left" if name in ("layer", "role", "activation") else "right")
@@ -48,7 +49,7 @@ def show(run: RunDirectory, console: Console) -> None:
         cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)
         layers.add_row(layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}",
                        f"{edges / cells:.3f}" if cells else "")  # fmt: skip
-    console.print(layers)
+    print_table(console, layers)
     if (run.path / REPORT).is_file():
         console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
     if entries:
@@ -58,7 +59,7 @@ def show(run: RunDirectory, console: Console) -> None:
         for e in entries:
             rewrites.add_row(str(e.rewrite), str(e.epoch), e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}",
                              e.certificate.brief())  # fmt: skip
-        console.print(rewrites)
+        print_table(console, rewrites)
 
 
 def replay(run: RunDirectory, console: Console) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from compilers import CostTable, save_costs, tune
+from netgraph.app.tables import print_table
 from netgraph.errors import OptionError
 
 
@@ -31,5 +32,5 @@ def tune_device(device: str, threads: int, console: Console) -> None:
     built_in = asdict(CostTable())
     for name, value in asdict(costs).items():
         table.add_row(name, f"{built_in[name]:,.1f}", f"{value:,.1f}")
-    console.print(table)
+    print_table(console, table)
     console.print(f"kept in {path}; used by runs with --set costs=tuned", highlight=False, markup=False, soft_wrap=True)

@@ -335,6 +335,23 @@ def test_validation_split_of_the_file_is_scaled_and_labelled_alike(tmp_path: Pat
     assert has_note(data, "12 of 12 x_valid values")
 
 
+@pytest.mark.parametrize("split", ["y_test", "y_valid"])
+def test_a_target_whose_error_no_number_holds_is_refused(tmp_path: Path, split: str) -> None:
+    arrays = four(y_train=np.linspace(0, 1, 40), y_test=np.linspace(0, 1, 20))
+    arrays |= {"x_valid": arrays["x_test"], "y_valid": arrays["y_test"].copy()}
+    arrays[split] = arrays[split].copy()
+    arrays[split][3] = 1e40
+    with pytest.raises(DataError, match=rf"{split} has 1e\+40 at row 3, target 0.*deviations from the mean"):
+        load_dataset(str(save(tmp_path, **arrays)))
+
+
+def test_the_column_of_a_missing_target_is_named(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).random((40, 3))
+    y[7, 2] = np.nan
+    with pytest.raises(DataError, match=r"y_train has 1 samples without.*at row 7 in column 2"):
+        load_dataset(str(save(tmp_path, **four(y_train=y, y_test=y[:20]))))
+
+
 # ---- arrays that do not fit ----------------------------------------------------------------------------
 
 

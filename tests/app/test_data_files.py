@@ -297,7 +297,9 @@ def test_unknown_category_marks_are_categories_in_text_columns(tmp_path: Path) -
         ("a,y\n1,2\n3\n", "y", "line 3: 1 cells, but the header names 2"),
         ('a,y\n1,"2\n', "y", "not comma-separated UTF-8"),
         ("a,b,y\n1,2,0\n1,,1\n1,NaN,0\n1,3,1\n", "y", r"x has 2 values.*row 1, column 1 \(b\)"),
-        ("a,y\n1,0\n2,\n3,1\n", "y", "1 samples without a label or target.*row 1"),
+        ("a,y\n1,0\n2,\n3,1\n", "y", "1 samples without a label or target.*row 1 in column 'y'.*line 3 of the file"),
+        ("a,y\n1,0\n\n2,nan\n3,1\n", "y", "row 1 in column 'y'.*line 4 of the file"),
+        ("a,b,y\n1,2,0\n2,,1\n3,1,1\n", "y", "row 1, column 1 \\(b\\).*line 3 of the file"),
         ("a,y\n1,u\n2,\n3,v\n", "y", "1 samples without a label or target.*row 1"),
     ],
 )

@@ -27,12 +27,12 @@ def checked(raw: RawData) -> RawData:
     for split, (x, y) in raw.splits.items():
         x_place, y_place = (f"{raw.source}: {array_name(kind, split)}" for kind in "xy")
         _check_inputs(x_place, x)
-        _check_finite(x_place, x, raw.columns)
+        _check_finite(x_place, x, raw)
         y = _flat_targets(y_place, y)
         if len(x) != len(y):
             y_name = array_name("y", split)
             raise DataError(f"{x_place} has shape {x.shape} but {y_name} has shape {y.shape}: each sample needs one y.")
-        _check_no_missing(y_place, y)
+        _check_no_missing(y_place, y, raw)
         splits[split] = (x, y)
     _check_alike(raw, splits)
     return replace(raw, splits=splits)
@@ -47,18 +47,23 @@ def _check_inputs(place: str, x: Array) -> None:
         raise DataError(f"{place} is empty: shape {x.shape}. At least one sample and one feature are needed.")
 
 
-def _check_finite(place: str, x: Array, columns: tuple[str, ...]) -> None:
+def _check_finite(place: str, x: Array, raw: RawData) -> None:
     if x.dtype.kind != "f":
         return
     bad = ~np.isfinite(x.reshape(len(x), -1))
     count = int(np.count_nonzero(bad))
     if count:
         row, column = (int(at) for at in np.unravel_index(int(np.argmax(bad)), bad.shape))
-        where = f"{column} ({columns[column]})" if columns else str(column)
+        where = f"{column} ({raw.columns[column]})" if raw.columns else str(column)
         raise DataError(
             f"{place} has {count} values that are NaN or infinite, the first at row {row}, column {where}, "
-            "both counted from 0. Fill them in or drop those samples."
+            f"both counted from 0{_line(raw, row)}. Fill them in or drop those samples."
         )
+
+
+def _line(raw: RawData, row: int) -> str:
+    """Where a row of a table stands in its file."""
+    return f" (line {raw.lines[row]} of the file)" if raw.lines else ""
 
 
 def _flat_targets(place: str, y: Array) -> Array:
@@ -74,14 +79,18 @@ def _flat_targets(place: str, y: Array) -> Array:
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def _check_no_missing(place: str, y: Array) -> None:
+def _check_no_missing(place: str, y: Array, raw: RawData) -> None:
     is_text = y.dtype.kind == "U"
     missing = (y == "") | (np.char.lower(y) == "nan") if is_text else ~np.isfinite(y)
     rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
     if len(rows):
+        row = int(rows[0])
+        column = f" in column {raw.target!r}" if raw.target is not None else ""
+        if y.ndim == 2:
+            column = f" in column {int(np.flatnonzero(missing[row])[0])}"
         raise DataError(
             f"{place} has {len(rows)} samples without a label or target (empty, NaN or infinite), the first "
-            f"at row {rows[0]}, counted from 0. Drop those samples."
+            f"at row {row}{column}, counted from 0{_line(raw, row)}. Drop those samples."
         )
 
 

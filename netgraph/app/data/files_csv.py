@@ -33,7 +33,7 @@ def read_csv(path: Path, target: str | None) -> RawData:
     Raises:
         DataError: the table is not regular, or `target` is missing or not one of its columns.
     """
-    header, rows = _csv_rows(path)
+    header, rows, lines = _csv_rows(path)
     if target is None:
         raise DataError(f"{path}: give --target, the column to predict. Columns: {', '.join(header)}.")
     if target not in header:
@@ -48,11 +48,11 @@ def read_csv(path: Path, target: str | None) -> RawData:
         parsed[name] = np.array(cells, dtype=np.str_) if numbers is None else numbers
     x, names, notes = encode_table(str(path), parsed)
     stem = path.name.removesuffix(".gz").removesuffix(".csv")
-    return RawData(stem, str(path), {"all": (x, y)}, columns=names, notes=notes)
+    return RawData(stem, str(path), {"all": (x, y)}, columns=names, target=target, lines=lines, notes=notes)
 
 
-def _csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table, all cells stripped; blank lines are skipped."""
+def _csv_rows(path: Path) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
+    """Return the header, the rows, all cells stripped, and the line where each ends; blank lines are skipped."""
     try:
         text = read_bytes(path).decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
@@ -74,7 +74,7 @@ def _csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
             raise DataError(
                 f"{path}, line {line}: {len(row)} cells, but the header names {len(header)} columns. Mend that line."
             )
-    return header, [row for _, row in numbered[1:]]
+    return header, [row for _, row in numbered[1:]], tuple(line for line, _ in numbered[1:])
 
 
 def _as_numbers(cells: Sequence[str]) -> Array | None:

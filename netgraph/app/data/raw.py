@@ -27,6 +27,10 @@ class RawData:
     """Names of the classes 0, 1, ..., when the source knows them."""
     columns: tuple[str, ...] = ()
     """Names of the features of a table, for messages."""
+    target: str | None = None
+    """Name of the column of targets, for messages."""
+    lines: tuple[int, ...] = ()
+    """Line of the file in which each row of a table ends, for messages."""
     full_scale: float | None = None
     """Largest value that an input can take by its encoding (255 for bytes), when the source knows it."""
     notes: tuple[str, ...] = ()

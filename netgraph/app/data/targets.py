@@ -10,6 +10,8 @@ from netgraph.app.data.raw import Array, RawData, array_name
 from netgraph.errors import DataError
 
 TASKS = ("classification", "regression")
+FARTHEST = 1e15
+"""Deviations from the mean of the training targets that a target may lie apart."""
 # Whole numbers with more distinct values than this are quantities rather than class labels.
 _MAX_INFERRED_CLASSES = 20
 
@@ -109,4 +111,17 @@ def standardised(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array]
         value = wide["train"][0, bad[0]]
         reason = f"constant ({value:g}) in training" if constant[bad[0]] else "too large or small to scale"
         raise DataError(f"{raw.source}: regression target {bad[0]} is {reason}. Give a target that varies.")
-    return {split: ((part - mean) / std).astype(np.float32) for split, part in wide.items()}, mean, std
+    return {split: _in_reach(raw, split, part, (part - mean) / std) for split, part in wide.items()}, mean, std
+
+
+def _in_reach(raw: RawData, split: str, targets: Array, scaled: Array) -> Array:
+    """Standardised targets as float32, whose squares float32 can hold; raises `DataError` at the first it cannot."""
+    far = np.abs(scaled) > FARTHEST
+    if far.any():
+        row, column = (int(at) for at in np.argwhere(far)[0])
+        raise DataError(
+            f"{raw.source}: {array_name('y', split)} has {targets[row, column]:g} at row {row}, target {column}, both "
+            f"counted from 0: {abs(scaled[row, column]):.3g} deviations from the mean of the training targets, so that "
+            "no error would be finite. Mend or drop that sample."
+        )
+    return scaled.astype(np.float32)
