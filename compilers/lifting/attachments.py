@@ -48,6 +48,7 @@ def carry_attachments(old: CompiledNetwork, new: CompiledNetwork) -> None:
     for name, value in old.__dict__.items():
         if name not in OWN and name not in LEFT:
             new.__dict__[name] = _carried(value, old, new)
+    new._keep_frozen_weights()
     for kind, own in (("_parameters", PARAMETERS), ("_buffers", BUFFERS), ("_modules", ())):
         mine, theirs = getattr(old, kind), getattr(new, kind)
         theirs.update({name: value for name, value in mine.items() if name not in own})

@@ -76,8 +76,13 @@ class FlatModule(nn.Module):
         trained, running = initial_columns(graph, plan)
         self.vertex_parameters = nn.Parameter(tensor(trained))
         self.register_buffer("running", tensor(running))
-        frozen = tensor(initial_weights(graph, plan, frozen=True))
-        self.register_buffer("frozen_weights", frozen, persistent=bool(len(frozen)))
+        self.register_buffer("frozen_weights", tensor(initial_weights(graph, plan, frozen=True)))
+        self._keep_frozen_weights()
+
+    def _keep_frozen_weights(self) -> None:
+        """Have the frozen weights in the state dict where there are any."""
+        left_out = self._non_persistent_buffers_set
+        (left_out.discard if len(self.frozen_weights) else left_out.add)("frozen_weights")
 
     @property
     def graph_topology_hash(self) -> str:
@@ -239,6 +244,7 @@ class FlatModule(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._executor, self._requests = Executor(self.plan), {}
+        self._keep_frozen_weights()  # it was pickled, perhaps, when they were in no state dict
 
     def _replicate_for_data_parallel(self) -> Self:
         """A shallow copy for another device, with buffers of its own: replicas run at the same time."""

@@ -32,7 +32,7 @@ class CompiledNetwork(FlatModule):
     Two forwards before a backward are both right. It is differentiable once. `torch.compile` runs it as it is; what
     records or transforms tensors (torch.jit, torch.onnx, torch.export, torch.fx, torch.func) is refused.
 
-    Attributes: those of `FlatModule`.
+    Its vectors, their slots by id, state dicts and copies are those of `FlatModule`.
     """
 
     # -- running --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Weights of frozen edges: part of the state dict, of what is lifted, and of what a rewrite must have started from."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,6 +131,27 @@ def test_a_rewrite_that_started_from_other_frozen_weights_is_refused():
     weights = np.where(net.graph.edges.frozen, dense(1).edges.weight, net.graph.edges.weight)
     with pytest.raises(CompileError, match="other weights"):
         migrate(net, optimizer, result(net.graph.with_weights(weights)))
+
+
+def test_edges_that_a_rewrite_freezes_or_unfreezes_are_in_the_state_dict_or_not():
+    frozen = dense(0)
+    links = [Link(k.source, k.target, k.kind, **{**k.columns, "frozen": np.full(len(k), False)})
+             if not isinstance(k.kind, Identity) else k for k in frozen.links]  # fmt: skip
+    free = Graph(frozen.layers.values(), links, lineage=frozen.lineage)
+    for before, after in ((free, frozen), (frozen, free)):
+        net = lower(before)
+        result = SimpleNamespace(graph=after, delta=SimpleNamespace(before=before))
+        new, _ = migrate(net, torch.optim.SGD(net.parameters(), lr=0.1), result)
+        assert ("frozen_weights" in new.state_dict()) == (after is frozen)
+        assert ("frozen_weights" in net.state_dict()) == (after is free)
+
+
+def test_a_network_that_was_pickled_without_them_in_its_state_dict_has_them_there():
+    net = lower(dense(0))
+    net._non_persistent_buffers_set.add("frozen_weights")
+    again = pickle.loads(pickle.dumps(net))
+    assert "frozen_weights" in again.state_dict()
+    lower(dense(1)).load_state_dict(again.state_dict())
 
 
 @GRAPHS
