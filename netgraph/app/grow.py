@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from compilers.training import (
     Event,
     Rewritten,
     Settled,
+    TrainSettings,
     TrainState,
     begin,
     load_checkpoint,
@@ -24,7 +26,7 @@ from compilers.training import (
 )
 from netgraph.app.lock import sole_writer
 from netgraph.app.places import check_place, was_cut_off
-from netgraph.app.prepare import GrowRequest, Plan, prepare
+from netgraph.app.prepare import GrowRequest, Plan, RunSettings, prepare
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
@@ -32,6 +34,7 @@ from netgraph.app.score import scores
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
 from netgraph.files import file_name
+from netgraph.methods import get_method
 from netgraph.serialize import save
 
 
@@ -116,18 +119,28 @@ def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
 
 
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
-    """A resumed run must be the recorded one; only versions and the kind of machine may differ."""
+    """A resumed run must be the recorded one; only versions and the kind of machine may differ.
+
+    An option that the record lacks came with a later version, and counts as left at its default.
+    """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
+    groups = {"run": RunSettings, "training": TrainSettings, "options": get_method(asked["method"]).options}
     for key, value in asked.items():
-        known = recorded.get(key)
-        if key == "data" and isinstance(known, str):
-            known = file_name(known)
-        if key not in free and known != value:
-            different = f"{key}: recorded {known!r}, asked for {value!r}"
-            raise DataError(
-                f"The run in {os.fspath(directory)!r} was made with other settings ({different}); "
-                "resume it with the same command, or start a new one."
-            )
+        old = recorded.get(key)
+        if key == "data" and isinstance(old, str):
+            old = file_name(old)
+        if key in groups and isinstance(old, dict):
+            defaults = {f.name: f.default for f in fields(groups[key]) if f.default is not MISSING}
+            old = {**{name: defaults[name] for name in value.keys() & defaults.keys()}, **old}
+            pairs = [(f"{key}.{name}", old.get(name), value.get(name)) for name in {**value, **old}]
+        else:
+            pairs = [(key, old, value)]
+        for name, was, given in pairs:
+            if key not in free and was != given:
+                raise DataError(
+                    f"The run in {os.fspath(directory)!r} was made with other settings ({name}: recorded {was!r}, "
+                    f"asked for {given!r}); resume it with the same command, or start a new one."
+                )
 
 
 def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) -> RunSummary:
