@@ -10,10 +10,12 @@ from typing import Any
 
 try:
     from rich.console import Console
+    from rich.text import Text
 except ModuleNotFoundError:
     sys.exit("error: The command line needs the package rich, which is not installed: pip install netgraph[app].")
 
 from netgraph import __version__
+from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
@@ -41,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_command(arguments: argparse.Namespace) -> int:
-    console = Console(stderr=getattr(arguments, "json", False))
+    console = Terminal(stderr=getattr(arguments, "json", False))
     try:
         arguments.run(arguments, console)
     except DivergenceError as error:
-        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        _say_error(error)
         return FAILED
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
@@ -54,7 +56,7 @@ def _run_command(arguments: argparse.Namespace) -> int:
         print(f"error: This needs {package}, which is not installed: pip install netgraph[app].", file=sys.stderr)
         return USAGE
     except NetgraphError as error:
-        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", highlight=False, soft_wrap=True)
+        _say_error(error)
         return USAGE
     except KeyboardInterrupt:
         _hint("interrupted", arguments)
@@ -393,7 +395,7 @@ def _data(_arguments: argparse.Namespace, console: Console) -> None:
 
 def _hint(text: str, arguments: argparse.Namespace) -> None:
     """Say what happened, and how a run goes on from its last checkpoint."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
     directory = getattr(arguments, "directory", None)
     if arguments.command == "grow" and directory is not None and (directory / "config.json").is_file():
@@ -409,10 +411,9 @@ def _hint(text: str, arguments: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
-def _plain(error: NetgraphError) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))
+def _say_error(error: NetgraphError) -> None:
+    text = Text.assemble(("error:", "red"), f" {error}")
+    Terminal(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 COMMANDS: dict[str, tuple[Any, str]] = {

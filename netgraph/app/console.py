@@ -1,0 +1,25 @@
+"""The console that everything is printed on: no name, path or message can steer the terminal, or is taken as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+from rich.text import Text
+
+from netgraph.markup import printable
+
+
+class Terminal(Console):
+    """A console of rich whose texts are literal, and whose output holds nothing but what prints, and its own styles."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text as it stands: no markup, no emoji codes, no highlighting."""
+        return super().render_str(printable(text, "\n"), **{**options, "markup": False, "emoji": False})
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Segments whose texts print; those by which rich itself steers the terminal stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text, "\n"), segment.style)
