@@ -69,6 +69,7 @@ test-machines: $(INSTALLED)
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
+	HYPOTHESIS_PROFILE=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/app
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,6 +16,14 @@ settings.register_profile("long", max_examples=400, deadline=None, suppress_heal
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that take minutes run where HYPOTHESIS_PROFILE=long asks for them."""
+    if os.environ.get("HYPOTHESIS_PROFILE") != "long":
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: make test-long"))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all tests of a process; `browser.window` gives it a size and an empty page."""

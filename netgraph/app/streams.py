@@ -104,8 +104,8 @@ def remark_names(arguments: Sequence[str]) -> None:
 def patient_streams() -> Iterator[Output]:
     """Put streams in the place of `sys.stdout` and `sys.stderr` that never fail.
 
-    Characters that they cannot encode, in names of files above all, become U+FFFD, or ? where there is no such
-    character. A reader that goes away, as `head` does, or a full disk does not stop what the command does.
+    Characters that they cannot encode, in names of files above all, become U+FFFD, or ? in other
+    encodings than UTF-8. A reader that goes away, as `head` does, or a full disk does not stop what the command does.
     """
     codecs.register_error(_SHOWN, _replacement)
     before = sys.stdout, sys.stderr
@@ -132,11 +132,10 @@ def _set_errors(stream: TextIO | None, name: str | None) -> None:
             reconfigure(errors=name)
 
 
-def _replacement(error: UnicodeError) -> tuple[str, int]:
+def _replacement(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    try:
-        "\ufffd".encode(error.encoding)
-    except UnicodeEncodeError:
-        return "?" * (error.end - error.start), error.end
-    return "\ufffd" * (error.end - error.start), error.end
+    count = error.end - error.start
+    if error.encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        return "\ufffd".encode() * count, error.end  # As bytes: of texts its encoder takes ASCII alone.
+    return "?" * count, error.end
