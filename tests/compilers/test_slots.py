@@ -116,5 +116,5 @@ def test_values_of_another_length_and_unknown_layouts_are_refused():
         carry_values(torch.zeros(3), net, new)
     with pytest.raises(InputError, match="rest has shape"):
         carry_values(net.weights, net, new, rest=net.weights)
-    with pytest.raises(OptionError, match=r"layout 'weight'.*Did you mean 'weights'"):
+    with pytest.raises(OptionError, match=r"layout='weight' .*Did you mean 'weights'"):
         carry_values(net.weights, net, new, layout="weight")
