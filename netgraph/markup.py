@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -39,6 +40,22 @@ def shortened(text: str, longest: int = LONGEST_NAME) -> str:
 def escape(text: object) -> str:
     """`str(text)`, taken literally in HTML, SVG and their attributes; what does not print becomes U+FFFD."""
     return html.escape(printable(str(text), "\n\t"), quote=True)
+
+
+_MARKS = re.compile(r"[\\`*\[\]<>|&~]|(?<![^\W_])_|_(?![^\W_])|^\s*[#+=-]|(?<=:)//")
+
+
+def markdown(text: object) -> str:
+    """`str(text)` on one line, taken literally in markdown: no table cell, link, picture, code, tag or heading begins.
+
+    What does not print becomes U+FFFD, as in HTML.
+    """
+    return _MARKS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", printable(str(text)))
+
+
+def markdown_row(cells: Iterable[object]) -> str:
+    """A line of a table in markdown."""
+    return "| " + " | ".join(map(markdown, cells)) + " |"
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:

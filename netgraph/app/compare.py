@@ -20,6 +20,7 @@ from netgraph.app.score import score
 from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, OptionError
 from netgraph.graph import Graph, Init, reinitialised
+from netgraph.markup import markdown, markdown_row
 
 FILES = ("static.json", "static.md")
 
@@ -119,16 +120,17 @@ class StaticComparison:
     def to_markdown(self) -> str:
         """The text of `static.md`."""
         lines = [
-            f"# {self.data}: grown by {self.method}, and the same architecture trained from scratch",
+            f"# {markdown(self.data)}: grown by {markdown(self.method)}, and the same architecture trained from "
+            "scratch",
             "",
-            "| " + " | ".join(self.columns()) + " |",
+            markdown_row(self.columns()),
             "| --- | ---: | ---: | ---: | ---: | ---: |",
-            *("| " + " | ".join(row) + " |" for row in self.rows()),
+            *map(markdown_row, self.rows()),
             "",
             f"Seed {self.seed}; weights of the static network were drawn by {self.init!r}, as those of the start.",
         ]
         for remark in self.remarks():
-            lines += ["", remark]
+            lines += ["", markdown(remark)]
         return "\n".join(lines) + "\n"
 
 

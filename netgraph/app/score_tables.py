@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netgraph.app.score import MOST_CLASSES, ClassScores, Scores, TargetScores
-from netgraph.markup import printable, shortened
+from netgraph.markup import markdown_row, printable, shortened
 
 ROWS = {
     "test": "grown, test", "val": "grown, validation", "train": "grown, training", "test_start": "start alone, test",
@@ -50,15 +50,11 @@ class Grid:
         lines = [
             f"### {self.title}",
             "",
-            _line(self.columns),
+            markdown_row(self.columns),
             "| --- " + "| ---: " * (len(self.columns) - 1) + "|",
-            *map(_line, self.rows),
+            *map(markdown_row, self.rows),
         ]
         return [*lines, "", self.note] if self.note else lines
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(printable(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def score_grids(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[Grid]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from netgraph.app.prepare import versions
 from netgraph.app.study import Outcome, Point, Study, kind_of
 from netgraph.app.study_stop import EqualScore, Stop, equal_score, stops_of
+from netgraph.markup import markdown, markdown_row
 
 COUNTED = (
     "One unit of cost is the training of the dense network: three forwards of every sample in every epoch, at two "
@@ -266,20 +267,20 @@ class StudyReport:
         study = self.study
         seeds = len({point.seed for point in self.points})
         lines = [
-            f"# {study.name}: {', '.join(self.methods)}", "",
+            f"# {markdown(study.name)}: {', '.join(self.methods)}", "",
             f"{seeds} seeds; every network was trained for {study.training.epochs} epochs.", "",
         ]  # fmt: skip
         for title, columns, rows in self.grids():
-            lines += [f"## {title}", "", "| " + " | ".join(columns) + " |"]
+            lines += [f"## {title}", "", markdown_row(columns)]
             lines += ["| --- |" + " ---: |" * (len(columns) - 1)]
-            lines += ["| " + " | ".join(row) + " |" for row in rows] + [""]
+            lines += [*map(markdown_row, rows), ""]
         for name in plots:
             lines += [f"![{name.split('.')[0]}]({name})", ""]
         for remark in self.remarks():
-            lines += [remark, ""]
+            lines += [markdown(remark), ""]
         lines += ["## Settings", ""]
-        lines += [f"- {name}: {value}" for name, value in study.common.items()]
-        lines += [f"- {name}: {asdict(options)}" for name, options in study.options.items()]
+        lines += [f"- {name}: {markdown(value)}" for name, value in study.common.items()]
+        lines += [f"- {name}: {markdown(asdict(options))}" for name, options in study.options.items()]
         return "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,7 @@ from netgraph.app.score_tables import Grid, score_grids
 from netgraph.app.verdicts import Verdicts, in_words, verdicts
 from netgraph.errors import DataError
 from netgraph.json_values import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
+from netgraph.markup import markdown, markdown_row
 from netgraph.proof import LEVELS, Certificate
 from netgraph.proof.certificate import rounded_up
 from netgraph.viz.text import count
@@ -281,15 +282,16 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
     """The text of `summary.md`."""
     config = run.config
     lines = [
-        f"# {summary.data}, grown by {summary.method}",
+        f"# {markdown(summary.data)}, grown by {markdown(summary.method)}",
         "",
-        "| " + " | ".join(summary.columns()) + " |",
+        markdown_row(summary.columns()),
         "| --- " + "| ---: " * (len(summary.columns()) - 1) + "|",
-        *("| " + " | ".join(row) + " |" for row in summary.rows()),
+        *map(markdown_row, summary.rows()),
         "",
-        *(line for sentence in summary.warnings for line in (f"**{sentence}**", "")),
+        *(line for sentence in summary.warnings for line in (f"**{markdown(sentence)}**", "")),
         f"{summary.epochs} epochs, seed {summary.seed}, at most {summary.edges_peak:,} edges, "
-        f"{summary.vertices:,} vertices at the end." + (f" Ended early: {summary.stopped}." if summary.stopped else ""),
+        f"{summary.vertices:,} vertices at the end."
+        + (f" Ended early: {markdown(summary.stopped)}." if summary.stopped else ""),
         "",
         "The start was trained alone as long. FLOPs are those of all training steps.",
         "",
@@ -311,19 +313,20 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
     ]
     for e in run.journal.entries():
         bound, measured = evidence(e.certificate)
-        lines.append(
-            f"| {e.rewrite} | {e.epoch} | {e.rule} | {e.matches:,} | {e.summary} | {e.edges:,} "
-            f"| {e.certificate.level} | {bound} | {measured} |"
-        )
+        cells = (e.rewrite, e.epoch, e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}", e.certificate.level)
+        lines.append(markdown_row((*cells, bound, measured)))
     lines += [
         "",
         EVIDENCE,
         "",
         "## Settings",
         "",
-        *(f"- {k}: {v}" for k, v in {**config["training"], **config["options"], **config["run"]}.items()),
+        *(
+            f"- {markdown(k)}: {markdown(v)}"
+            for k, v in {**config["training"], **config["options"], **config["run"]}.items()
+        ),
         "",
-        f"{environment(config)} Data {config['data']}, fingerprint {config['fingerprint']}.",
+        markdown(f"{environment(config)} Data {config['data']}, fingerprint {config['fingerprint']}."),
         "",
     ]
     return "\n".join(lines)
