@@ -37,7 +37,7 @@ class EditBuffer:
         self._vertices: list[VertexRecords] = []
         self._edges: list[tuple[LinkKey, dict[str, Array]]] = []
         self._edges_of: dict[LinkKey, list[dict[str, Array]]] = {}
-        self._edge_gone = np.zeros(len(graph.edges), dtype=bool)
+        self._edge_gone, self._edge_split = (np.zeros(len(graph.edges), dtype=bool) for _ in range(2))
         self._vertex_gone = np.zeros(len(graph.vertices), dtype=bool)
         self._links_gone: set[LinkKey] = set()
         self._layers_gone: set[int] = set()
@@ -153,6 +153,16 @@ class EditBuffer:
         start = self.graph.edges.offset(key)
         self._edge_gone[start : start + len(self.graph.links_by_key[key])] = True
         self._links_gone.add(key)
+
+    def split_edges(self, rows: Array) -> None:
+        """Note that the weights of edges are shared out, which a second call would do as if the first had not been."""
+        edges = self.graph.edges
+        if (twice := rows[self._edge_split[rows]]).size:
+            raise RewriteError(
+                f"Edge {edges.id[twice[0]]} ({edges.source[twice[0]]} -> {edges.target[twice[0]]}) lies at vertices of "
+                "two calls of split_vertices(), which would not see each other's copies; split them in one call."
+            ).concerning(edges=edges.id[twice], vertices=_ends(self.graph, twice[:1]))
+        self._edge_split[rows] = True
 
     def edges_left(self) -> Array:
         """(edges,) which edges of the graph are not removed so far."""

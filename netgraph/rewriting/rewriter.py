@@ -195,7 +195,8 @@ class Rewriter:
         A copy has the vertex columns and the incoming edges of its vertex, at every port and tap. The weight of every
         outgoing edge is divided among vertex and copies, equally where its quotient can be stored and otherwise to the
         last bit of the weight, so that the shares add up to it exactly. Edges are copied as the graph has them,
-        without what this rewrite has set or added; edges that it has removed are left out.
+        without what this rewrite has set or added; edges that it has removed are left out. Vertices that edges join
+        are split in one call.
 
         Args:
             vertices: hidden vertices, each once, neither under layer norm nor touched by identity wires.
@@ -214,6 +215,7 @@ class Rewriter:
         self._buffer.use_vertices("is split", vertices.rows)
         first_copy, by_layer = self._copies(vertices, parts)
         shares = share_edges(vertices, parts, self._buffer.edges_left(), Draw(0.0, noise, self.rng).sample)
+        self._buffer.split_edges(np.unique(shares.edge))
         edges = self.graph.edges
         changed = shares.take(shares.kept & (shares.among > 1))
         self.set_weight(EdgeRows(self.graph, changed.edge), changed.weight)

@@ -94,6 +94,18 @@ def test_a_value_that_an_activation_takes_away_is_not_set_before_it(graph):
     refused(graph, lost, "vertex 3 got another slope, which would be lost; set the activation first")
 
 
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (3, 5), (5, 3)])
+def test_vertices_that_edges_join_are_split_in_one_call(graph, first, second):
+    def twice(rw):
+        rw.split_vertices(vertices(graph, first))
+        rw.split_vertices(vertices(graph, second))
+
+    refused(graph, twice, r"lies at vertices of two calls of split_vertices\(\).*split them in one call")
+    rw = Rewriter(graph, np.random.default_rng(0))
+    rw.split_vertices(vertices(graph, *sorted({first, second})))
+    assert ng.proof.certify(graph, rw.commit()[0]).kind == "exact"
+
+
 def test_one_call_gives_a_row_one_value(graph):
     twice = lambda ids, weights: lambda rw: rw.set_weight(rw.edges(ids=ids), weights)  # noqa: E731
     refused(graph, twice([1, 0, 1], [3.0, 1.0, 4.0]), r"edge 1 is named twice in one call, with the weight 3 and 4")
