@@ -83,6 +83,9 @@ def _locked(directory: Path, make: bool) -> int:
             if make:  # Who made the directory has removed it meanwhile.
                 continue
             raise
+        except PermissionError as error:
+            what = f"{error.strerror}; nothing can be written into the directory"
+            raise PermissionError(error.errno, what, os.fspath(directory)) from error
         try:
             _take(handle)
             if _is_there(file, handle):

@@ -218,6 +218,19 @@ def test_of_many_at_once_one_at_a_time_holds_the_lock(tmp_path):
     assert not (tmp_path / "run" / LOCK).exists()
 
 
+def test_a_directory_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", os.fspath(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with (
+        pytest.raises(PermissionError, match="nothing can be written into the directory") as error,
+        sole_writer(tmp_path),
+    ):
+        pass
+    assert error.value.filename == str(tmp_path)
+
+
 def test_the_lock_is_not_written_through_a_link(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "notes").write_text("mine")
