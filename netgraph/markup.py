@@ -42,7 +42,9 @@ def escape(text: object) -> str:
     return html.escape(printable(str(text), "\n\t"), quote=True)
 
 
-_MARKS = re.compile(r"[\\`*\[\]<>|&~]|(?<![^\W_])_|_(?![^\W_])|^\s*[#+=-]|(?<=:)//")
+_MARKS = re.compile(
+    r"[\\`*<>|&~]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])|^\s*[#=]|^\s*[+-](?=[\s-]|$)|(?<=:)//",
+)
 
 
 def markdown(text: object) -> str:

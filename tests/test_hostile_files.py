@@ -193,6 +193,8 @@ def test_nothing_steers_a_terminal_or_is_markup(capsys):
 
 def test_markdown_takes_a_text_literally():
     assert markdown("# a|b `c` <i> [x](u) _y_\n*z* train_loss") == (
-        "\\# a\\|b \\`c\\` \\<i\\> \\[x\\](u) \\_y\\_ \\*z\\* train_loss"
+        "\\# a\\|b \\`c\\` \\<i\\> [x\\](u) \\_y\\_ \\*z\\* train_loss"
     )
+    assert markdown("- a") == "\\- a"
+    assert markdown("-0.5, [1, 2]") == "-0.5, [1, 2]"
     assert "\x1b" not in markdown("\x1b[1m")
