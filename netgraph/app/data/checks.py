@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netgraph.app.data.raw import Array, RawData, array_name
+from netgraph.app.data.raw import MISSING_MARKS, Array, RawData, array_name
 from netgraph.errors import DataError
 
 
@@ -75,22 +75,24 @@ def _flat_targets(place: str, y: Array) -> Array:
     if y.ndim not in (1, 2):
         raise DataError(f"{place} has shape {y.shape}. It needs (samples,) or (samples, targets).")
     if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8", "replace")
+        y = np.char.decode(y, "utf-8", "backslashreplace")
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _check_no_missing(place: str, y: Array, raw: RawData) -> None:
     is_text = y.dtype.kind == "U"
-    missing = (y == "") | (np.char.lower(y) == "nan") if is_text else ~np.isfinite(y)
+    missing = np.isin(np.char.lower(np.char.strip(y)), list(MISSING_MARKS)) if is_text else ~np.isfinite(y)
     rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
     if len(rows):
+        marks = "empty, ?, NA, nan, null or none" if is_text else "empty, NaN or infinite"
+        rename = " If that is the name of a class, give it another one." if is_text else ""
         row = int(rows[0])
         column = f" in column {raw.target!r}" if raw.target is not None else ""
         if y.ndim == 2:
             column = f" in column {int(np.flatnonzero(missing[row])[0])}"
         raise DataError(
-            f"{place} has {len(rows)} samples without a label or target (empty, NaN or infinite), the first "
-            f"at row {row}{column}, counted from 0{_line(raw, row)}. Drop those samples."
+            f"{place} has {len(rows)} samples without a label or target ({marks}), the first "
+            f"at row {row}{column}, counted from 0{_line(raw, row)}. Drop those samples.{rename}"
         )
 
 
@@ -107,5 +109,6 @@ def _check_alike(raw: RawData, splits: Mapping[str, tuple[Array, Array]]) -> Non
                 )
             # Bytes are divided by 255 and other numbers are not; text never equals a number.
             unlike = one.dtype != other.dtype and np.uint8 in (one.dtype, other.dtype)
-            if (unlike and kind == "x") or (one.dtype.kind == "U") != (other.dtype.kind == "U"):
+            kinds = (dtype.kind if dtype.kind in "Ub" else "" for dtype in (one.dtype, other.dtype))
+            if (unlike and kind == "x") or (kind == "y" and len(set(kinds)) > 1):
                 raise DataError(f"{names[0]} has dtype {one.dtype} but {names[1]} has {other.dtype}: store both alike.")

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from netgraph.app.data.files import read_bytes
-from netgraph.app.data.raw import Array, RawData
+from netgraph.app.data.raw import MISSING_MARKS, Array, RawData
 from netgraph.errors import DataError, unknown_name
 
-# Cells that stand for "no value" in a column whose other cells are all numbers.
-_MISSING_CELLS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 # More distinct texts than this in a column is a name or an identifier, not a category.
 _MAX_CATEGORIES = 1000
 
 
 def read_csv(path: Path, target: str | None) -> RawData:
     """Read a table with a header; number columns are kept, text columns become one-hot columns.
+
+    Cells lose the spaces around them. Labels are the texts of the target column, so that 7, 007 and 7.0 are three of
+    them. A first column without a name that counts the rows from 0, as `DataFrame.to_csv` writes, is left out.
 
     Args:
         path: the file, comma-separated UTF-8, maybe gzipped.
@@ -38,17 +39,35 @@ def read_csv(path: Path, target: str | None) -> RawData:
         raise DataError(f"{path}: give --target, the column to predict. Columns: {', '.join(header)}.")
     if target not in header:
         raise DataError(f"{path}: {unknown_name('target column', target, header)}")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    columns: dict[str, Sequence[str]] = dict(zip(header, zip(*rows, strict=True), strict=True))
     labels = columns.pop(target)
-    numbers = _as_numbers(labels)
-    y = np.array(labels, dtype=np.str_) if numbers is None else numbers
+    texts = np.array(labels, dtype=np.str_)
+    targets = _as_numbers(labels)
+    index = () if not _counts_rows(columns) else _without_index(columns)
     parsed: dict[str, Array] = {}
     for name, cells in columns.items():
         numbers = _as_numbers(cells)
         parsed[name] = np.array(cells, dtype=np.str_) if numbers is None else numbers
     x, names, notes = encode_table(str(path), parsed)
     stem = path.name.removesuffix(".gz").removesuffix(".csv")
-    return RawData(stem, str(path), {"all": (x, y)}, columns=names, target=target, lines=lines, notes=notes)
+    y = texts if targets is None else targets
+    texts_of_numbers = None if targets is None else texts
+    return RawData(
+        stem, str(path), {"all": (x, y)}, columns=names, target=target, lines=lines, labels=texts_of_numbers,
+        notes=(*index, *notes),
+    )  # fmt: skip
+
+
+def _counts_rows(columns: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the first of several columns has no name and counts the rows from 0."""
+    name, cells = next(iter(columns.items()))
+    return name == "" and len(columns) > 1 and all(cell == str(row) for row, cell in enumerate(cells))
+
+
+def _without_index(columns: dict[str, Sequence[str]]) -> tuple[str, ...]:
+    """Take the first column out, and say so."""
+    del columns[next(iter(columns))]
+    return ("The first column has no name and counts the rows from 0: it was left out. Give it a name to use it.",)
 
 
 def _csv_rows(path: Path) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
@@ -86,7 +105,7 @@ def _as_numbers(cells: Sequence[str]) -> Array | None:
 
 
 def _number(cell: str) -> float:
-    if cell.lower() in _MISSING_CELLS:
+    if cell.lower() in MISSING_MARKS:
         return math.nan
     if "_" in cell:  # float() takes 1_2 for 12, but in a table it is a name
         raise ValueError(cell)

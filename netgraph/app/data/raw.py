@@ -31,6 +31,8 @@ class RawData:
     """Name of the column of targets, for messages."""
     lines: tuple[int, ...] = ()
     """Line of the file in which each row of a table ends, for messages."""
+    labels: Array | None = None
+    """Targets of the split `all` as the text that the file has, where they are numbers: labels are texts."""
     full_scale: float | None = None
     """Largest value that an input can take by its encoding (255 for bytes), when the source knows it."""
     notes: tuple[str, ...] = ()
@@ -40,6 +42,10 @@ class RawData:
     def first(self) -> str:
         """Name of the split that training samples come from: `train`, or `all` before splitting."""
         return "all" if "all" in self.splits else "train"
+
+
+MISSING_MARKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+"""Texts that stand for "no value", in lower case."""
 
 
 def array_name(kind: str, split: str) -> str:

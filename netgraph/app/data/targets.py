@@ -49,7 +49,10 @@ def _all_whole(values: Array) -> bool:
 
 
 def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array], tuple[str, ...], list[str]]:
-    """Number the labels 0..C-1 in sorted order.
+    """Number the labels 0..C-1 in sorted order, by their numbers where a table has numbers.
+
+    Labels are the same where the file has the same: whole numbers are compared exactly, whatever their size and the
+    dtype of their split, and labels of a table as texts.
 
     Returns:
         The class indices of each split, the names of the classes, and a note if labels were renumbered.
@@ -61,6 +64,8 @@ def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array
                 f"{raw.source}: label {first} of {array_name('y', split)} is not a whole number. Store class "
                 "labels as integers or text, or give --task regression."
             )
+    plain = y[raw.first].dtype.kind in "iu"
+    y = {"all": raw.labels} if raw.labels is not None else _exact(y)
     values = np.unique(y[raw.first])
     indices = {}
     for split, labels in y.items():
@@ -73,12 +78,32 @@ def class_indices(raw: RawData, y: Mapping[str, Array]) -> tuple[dict[str, Array
                 "(or give --task regression if these are quantities)."
             )
         indices[split] = codes.astype(np.int64)
+    if raw.labels is not None:
+        values, indices["all"] = _by_number(values, indices["all"])
     names = _class_names(values)
     if len(values) < 2:
         raise DataError(f"{raw.source}: every label is {names[0]!r}. Classification needs two classes.")
-    if values.dtype.kind in "iu" and np.array_equal(values, np.arange(len(values))):
+    if plain and np.array_equal(values, np.arange(len(values))):
         return indices, raw.classes if len(raw.classes) == len(names) else names, []
     return indices, names, [f"Labels {listing(names)} were numbered 0 to {len(names) - 1} in sorted order."]
+
+
+def _exact(y: Mapping[str, Array]) -> dict[str, Array]:
+    """Whole numbers of all splits in one dtype that holds each exactly: int64, or Python's ints beyond it."""
+    if next(iter(y.values())).dtype.kind in "Ub":
+        return dict(y)
+    fits = all(float(part.min()) >= -(2.0**63) and float(part.max()) < 2.0**63 for part in y.values())
+    if fits:
+        return {split: part.astype(np.int64) for split, part in y.items()}
+    return {split: np.array([int(value) for value in part], dtype=object) for split, part in y.items()}
+
+
+def _by_number(values: Array, codes: Array) -> tuple[Array, Array]:
+    """Texts of numbers in the order of the numbers, and the codes that go with it."""
+    # Python compares whole numbers and floats exactly.
+    keys = [(int(text) if text.lstrip("+-").isdecimal() else float(text), text) for text in values.tolist()]
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+    return values[order], np.argsort(order)[codes]
 
 
 def _class_names(values: Array) -> tuple[str, ...]:
