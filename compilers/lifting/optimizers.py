@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from compilers.lifting.nursery import ease_in
+from netgraph.checks import number
 from netgraph.errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ def parameter_groups(net: CompiledNetwork, *, weight_decay: float) -> list[dict[
     these groups: `torch.optim.AdamW(parameter_groups(net, weight_decay=0.1), lr=1e-3, fused=True)`.
 
     Raises:
-        OptionError: when `weight_decay` is negative.
+        OptionError: when `weight_decay` is negative, or no finite number.
     """
+    weight_decay = number("weight_decay", weight_decay)
     if weight_decay < 0:
         raise OptionError(f"weight_decay {weight_decay} is negative.")
     return [

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from compilers.lifting.newcomers import Newcomers
-from netgraph.checks import Checked, Seed
+from netgraph.checks import Checked, Seed, real_numbers, whole_numbers
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array
 from netgraph.schedules import get_curve
@@ -88,6 +88,15 @@ class TrainSettings(Checked):
         get_curve(self.curve)
 
 
+def _check_no_nan(name: str, values: Array) -> None:
+    """Raise `DataError` with the first row that has NaN."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and array.ndim:
+        rows = np.isnan(array.reshape(len(array), -1)).any(axis=1) if array.size else np.zeros(0, bool)
+        if rows.any():
+            raise DataError(f"{name} has NaN at row {int(np.argmax(rows))}; fill it in or drop that sample.")
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """Training and validation data as tensors on one device.
@@ -131,13 +140,33 @@ class TrainingData:
         task: Literal["classification", "regression"],
         device: torch.device | str = "cpu",
     ) -> TrainingData:
-        """Copy NumPy arrays to a device; inputs and regression targets become float32, classes int64."""
-        y_type = np.int64 if task == "classification" else np.float32
+        """Copy NumPy arrays to a device; inputs and regression targets become float32, classes int64.
 
-        def put(values: Array, dtype: type) -> Tensor:
-            return torch.from_numpy(np.array(values, dtype=dtype, order="C")).to(device)
+        Raises:
+            DataError: naming the array, the value and its place, for inputs and targets that are not finite or no
+                numbers, and for classes that are no whole numbers from 0; and when shapes do not agree.
+        """
+        if task not in ("classification", "regression"):
+            raise DataError(unknown_name("task", task, ("classification", "regression")))
 
-        return cls(put(x_train, np.float32), put(y_train, y_type), put(x_valid, np.float32), put(y_valid, y_type), task)
+        def put(name: str, values: Array, classes: bool) -> Tensor:
+            if np.asarray(values).dtype == np.bool_:  # two classes, or inputs of 0 and 1
+                values = np.asarray(values).astype(np.uint8)
+            if classes:
+                array = whole_numbers(name, values, least=0, floats=True, error=DataError)
+            else:
+                _check_no_nan(name, values)
+                array = real_numbers(name, values, dtype=np.float32, error=DataError)
+            return torch.from_numpy(np.array(array, order="C")).to(device)
+
+        labels = task == "classification"
+        return cls(
+            put("x_train", x_train, False),
+            put("y_train", y_train, labels),
+            put("x_valid", x_valid, False),
+            put("y_valid", y_valid, labels),
+            task,
+        )
 
     @property
     def device(self) -> torch.device:

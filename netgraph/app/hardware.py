@@ -8,6 +8,24 @@ from pathlib import Path
 
 import torch
 
+from netgraph.errors import OptionError
+
+
+def check_threads(threads: int) -> None:
+    """Raise `OptionError` for fewer than one thread, and for more than this machine can use.
+
+    Far more threads than cores end in a crash of the process where their stacks no longer fit.
+    """
+    if threads < 1:
+        raise OptionError(f"threads={threads} is below 1.")
+    cores = os.cpu_count() or 1
+    most = max(64, 2 * cores)
+    if threads > most:
+        raise OptionError(
+            f"threads={threads} is more than the {most} that are allowed on this machine of {cores} cores; "
+            f"give 1 to {cores}."
+        )
+
 
 def hardware(device: torch.device) -> str:
     """Processor and its cores, and the accelerator where the device is one, in one line."""

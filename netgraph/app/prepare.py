@@ -18,7 +18,7 @@ from netgraph import __version__
 from netgraph.app.data import Dataset, dataset_names, load_dataset, split_validation
 from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.data.normalise import Normalisation
-from netgraph.app.hardware import hardware
+from netgraph.app.hardware import check_threads, hardware
 from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
@@ -55,8 +55,7 @@ class RunSettings(Checked):
         super().__post_init__()
         if self.costs not in ("built-in", "tuned"):
             raise OptionError(unknown_name("costs", self.costs, ("built-in", "tuned")))
-        if self.threads < 1:
-            raise OptionError(f"threads={self.threads} is below 1.")
+        check_threads(self.threads)
         if self.samples < 0:
             raise OptionError(f"samples={self.samples} is negative; 0 uses all.")
         if not 0 < self.validation < 1:

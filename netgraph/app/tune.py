@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from compilers import CostTable, save_costs, tune
+from netgraph.app.hardware import check_threads
 from netgraph.app.tables import print_table
 from netgraph.errors import OptionError
 
 
 def tune_device(device: str, threads: int, console: Console) -> None:
     """Measure, keep and print the costs of a device. Raises `OptionError` for a device or a number that is none."""
-    if threads < 1:
-        raise OptionError(f"threads={threads} is below 1.")
+    check_threads(threads)
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:

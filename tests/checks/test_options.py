@@ -105,3 +105,41 @@ def test_a_default_can_be_given_as_a_number_of_numpy(kind):
         taken = getattr(kind(**{**given, field.name: array}), field.name)
         assert taken == value
         assert type(taken) is number
+
+
+def test_arrays_to_train_on_are_finite_and_classes_are_whole_numbers():
+    def made(task="classification", **given):
+        x, y = np.zeros((4, 2)), np.array([0, 1, 0, 1]) if task == "classification" else np.zeros((4, 1))
+        arrays = {"x_train": x, "y_train": y, "x_valid": x, "y_valid": y}
+        return compilers.training.TrainingData.from_arrays(**{**arrays, **given}, task=task)
+
+    assert made(y_train=np.array([0.0, 1.0, 0.0, 1.0])).y_train.tolist() == [0, 1, 0, 1]
+    assert made(y_train=np.array([True, False, True, True])).y_train.tolist() == [1, 0, 1, 1]
+    holed = np.zeros((4, 1))
+    holed[3] = math.nan
+    for words, given in {
+        r"y_train\[1\]=0.9 is not a whole": {"y_train": np.array([0, 0.9, 1, 1])},
+        r"y_valid\[0\]=-1 is outside": {"y_valid": np.array([-1, 0, 1, 1])},
+        "y_train has NaN at row 3": {"task": "regression", "y_train": holed},
+        "x_valid has NaN at row 3": {"x_valid": np.concatenate([holed, holed], axis=1)},
+        "x_train.*not finite": {"x_train": np.full((4, 2), math.inf)},
+        "x_train is an array of": {"x_train": np.full((4, 2), "a")},
+    }.items():
+        with pytest.raises(ng.errors.DataError, match=words):
+            made(**given)
+
+
+def test_a_weight_decay_is_a_finite_number():
+    net = compilers.lower(ng.mlp([2, 2]))
+    for value in (math.nan, math.inf, -1, "0", True):
+        with pytest.raises(ng.errors.OptionError, match="weight_decay"):
+            compilers.parameter_groups(net, weight_decay=value)
+
+
+def test_more_threads_than_a_machine_can_use_are_refused():
+    from netgraph.app.hardware import check_threads
+
+    check_threads(1)
+    for threads in (0, 100_000):
+        with pytest.raises(ng.errors.OptionError, match=f"threads={threads}"):
+            check_threads(threads)
