@@ -189,7 +189,8 @@ def _relink(records: EdgeRecords, place: Array) -> EdgeRecords:
 def _update_edges(records: EdgeRecords, changes: Mapping[str, Change]) -> EdgeRecords:
     columns = {name: getattr(records, name) for name in records.__dataclass_fields__}
     for name, change in changes.items():
-        columns[name] = _updated(records.id, columns[name].astype(np.float64), change)
+        updated = _updated(records.id, columns[name].astype(np.float64), change)
+        columns[name] = updated.astype(columns[name].dtype)  # a change holds floats, and `frozen` is a truth value
     return EdgeRecords(**columns)
 
 
