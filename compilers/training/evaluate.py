@@ -69,12 +69,9 @@ def predicted_classes(net: CompiledNetwork, x: Tensor, y: Tensor) -> tuple[Tenso
 
 @torch.no_grad()
 def squared_errors(net: CompiledNetwork, x: Tensor, y: Tensor) -> Tensor:
-    """(outputs, *grid) float64 mean squared error of every target over a data set, in eval mode, as `evaluate` runs."""
-    total = torch.zeros(y.shape[1:], dtype=torch.float64)
+    """(samples, outputs, *grid) float64 squared errors, on the CPU, in eval mode, as `evaluate` runs."""
     with closing(_outputs(net, x, y)) as pairs:
-        for output, target in pairs:
-            total += (output - target).double().square().sum(0).cpu()
-    return total / len(x)
+        return torch.cat([(output - target).double().square().cpu() for output, target in pairs])
 
 
 def _outputs(net: CompiledNetwork, x: Tensor, y: Tensor) -> Generator[tuple[Tensor, Tensor], None, None]:

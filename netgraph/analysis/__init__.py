@@ -2,7 +2,7 @@
 
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
-from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, vertices_of
+from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, leading_out, vertices_of
 from netgraph.analysis.paths import Factors, PathAnalysis, path_analysis, path_kernel_trace
 from netgraph.analysis.receptive import PathMeasure, ReceptiveFields, reads, receptive_fields
 from netgraph.analysis.tau_core import TauCore, average_tau_core_ratio, layer_tau_cores, tau_core
@@ -22,6 +22,7 @@ __all__ = [
     "isolated_vertices",
     "lacking",
     "layer_tau_cores",
+    "leading_out",
     "path_analysis",
     "path_kernel_trace",
     "reads",

@@ -48,6 +48,31 @@ def isolated_vertices(graph: Graph) -> Array:
     return np.asarray(graph.vertices.id[isolated(graph) & vertices_of(graph, "hidden")])
 
 
+def leading_out(graph: Graph, keep: Array) -> Array:
+    """(vertices,) whether a path of edges, wires among them, leads from a vertex to an output.
+
+    Under layer norm a vertex acts on all others of its layer.
+
+    Args:
+        graph: the graph.
+        keep: (edges,) bool, the edges that count, whatever their weights.
+
+    Cost: O(edges + layers), one pass over the layers against their order.
+    """
+    vertices = graph.vertices
+    result = np.zeros(graph.num_vertices, dtype=bool)
+    for i in reversed(graph.topological_order):
+        layer, start = graph.layer(i), vertices.offset(i)
+        own = result[start : start + len(layer)]
+        own[:] = layer.role == "output"
+        for link in graph.outgoing[i]:
+            first, target = graph.edges.offset(link.key), vertices.offset(link.target)
+            own[link.src[keep[first : first + len(link)] & result[target + link.dst]]] = True
+        if layer.norm == "layer":
+            own[:] = own.any()
+    return result
+
+
 def vertices_of(graph: Graph, role: str) -> Array:
     """(vertices,) whether a vertex is in a layer of this role."""
     held = [layer.role == role for layer in graph.layers_by_id.values()]

@@ -162,7 +162,7 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
 
 
 def _compared(run: RunDirectory, console: Console) -> StaticComparison:
-    config, final = run.whole_config, run.graph
+    config, final = run.whole_config, run.grown
     grown = _grown(run, config)
     plan = prepare_again(config)
     if plan.config["fingerprint"] != config["fingerprint"]:

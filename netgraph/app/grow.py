@@ -24,6 +24,7 @@ from compilers.training import (
     save_checkpoint,
     train,
 )
+from netgraph.app.keep import harm_of_growth
 from netgraph.app.lock import sole_writer
 from netgraph.app.places import check_place, was_cut_off
 from netgraph.app.prepare import GrowRequest, Plan, RunSettings, prepare
@@ -31,7 +32,7 @@ from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import scores
-from netgraph.app.summary import RunSummary, render_summary
+from netgraph.app.summary import Kept, RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
 from netgraph.files import file_name
 from netgraph.methods import get_method
@@ -65,6 +66,8 @@ def _grown(request: GrowRequest, plan: Plan, console: Console, started: float) -
         f"{len(plan.data.x_train):,} training, {len(plan.data.x_valid):,} validation, {len(plan.dataset.x_test):,} test"
     )
     console.print(f"{plan.dataset.name}: {sizes} samples; start {plan.first!r}", highlight=False, markup=False)
+    for sentence in plan.outlook:
+        console.print(sentence, style="yellow", highlight=False, markup=False)
     console.print(f"writing {run.path}", highlight=False, markup=False)
     console.print(plan.loss_note, highlight=False, markup=False)
     before = state.elapsed
@@ -146,22 +149,39 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
 def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) -> RunSummary:
     """Read the test set, for the first time, for the two kept graphs, and write the results."""
     console.print("training the start alone, for comparison", highlight=False)
-    began = time.perf_counter()
-    # Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
-    alone = train(begin(plan.first, plan.settings, plan.data.device, costs=plan.costs), plan.data, plan.settings)
-    alone.elapsed = time.perf_counter() - began
-    save(lift(alone.net), run.start_file)
-    save(lift(state.net), run.graph_file)
+    alone, diverged = _alone(plan)
     samples = {"test": plan.test, "val": (plan.data.x_valid, plan.data.y_valid)}
+    harm = None if diverged else harm_of_growth(state.net, alone.net, samples["val"], plan.dataset)
+    kept: Kept = "start" if harm and harm.kept else "grown"
+    save(lift(alone.net), run.start_file)
+    run.save_graphs(lift(state.net), kept=lift(alone.net) if kept == "start" else None)
     found = {
         f"{name}{suffix}": scores(one.net, pair, plan.dataset)
         for suffix, one in (("", state), ("_start", alone))
         for name, pair in samples.items()
     }
     found["train"] = scores(state.net, (plan.data.x_train, plan.data.y_train), plan.dataset)
-    summary = RunSummary.collect(run, plan.dataset, state, alone, found)
+    missed = plan.method.goal.missed_by(state.net.graph) if plan.method.goal else ""
+    remarks = [remark for remark in (missed, diverged, harm.sentence if harm else "") if remark]
+    summary = RunSummary.collect(run, plan.dataset, state, alone, found, kept=kept, remarks=remarks)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))
     # Last: the results are there already, and a picture that fails takes none of them away.
     write_pictures(run, console)
     return summary
+
+
+def _alone(plan: Plan) -> tuple[TrainState, str]:
+    """The start of a plan trained alone, and a sentence when that failed: the start as it was drawn then stands for it.
+
+    Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
+    """
+    began, remark = time.perf_counter(), ""
+    state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+    try:
+        train(state, plan.data, plan.settings)
+    except DivergenceError as error:
+        remark = f"The start alone could not be trained, so its scores are those before training: {error}"
+        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+    state.elapsed = time.perf_counter() - began
+    return state, remark

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from netgraph.app.lock import sole_writer
 from netgraph.app.options import split_assignments
+from netgraph.app.places import GROWN
 from netgraph.app.report import REPORT, write_pictures
 from netgraph.app.report_data import current_graph
 from netgraph.app.run_directory import RunDirectory
@@ -75,16 +76,16 @@ def replay(run: RunDirectory, console: Console) -> None:
         console.print(
             f"rewrite {entry.rewrite:<3}{graph.topology_hash}  {entry.rule}: {entry.summary}", highlight=False
         )
-    if run.graph_file.exists() and run.graph.topology_hash != graph.topology_hash:
+    if run.graph_file.exists() and run.grown.topology_hash != graph.topology_hash:
         raise JournalError(
-            f"The replayed journal ends at topology {graph.topology_hash[:8]}, but {run.graph_file.name} has "
-            f"{run.graph.topology_hash[:8]}."
+            f"The replayed journal ends at topology {graph.topology_hash[:8]}, but {run.grown_file.name} has "
+            f"{run.grown.topology_hash[:8]}."
         )
     undone = [graph, *(before for _entry, before in run.journal.replay_backwards(graph))]
     if Stamp.of(undone[-1]) != Stamp.of(first):
         raise JournalError("Undoing every rewrite does not lead back to the topology of the first graph.")
     count = len(run.journal)
-    ends = f"the last is that of {run.graph_file.name}" if run.graph_file.exists() else "the run has not ended"
+    ends = f"the last is that of {run.grown_file.name}" if run.graph_file.exists() else "the run has not ended"
     console.print(f"{count} rewrites replayed and undone, every hash agrees; {ends}", highlight=False, markup=False)
 
 
@@ -112,7 +113,7 @@ def _undo(run: RunDirectory, console: Console) -> None:
     graph = run.journal.before_last()
     # The journal is cut last: whatever stops this half way, undo can be asked for again, and takes back no more.
     save(graph, run.graph_file)
-    for name in ("checkpoint.safetensors", "summary.json", "summary.md", "static.json", "static.md"):
+    for name in (GROWN, "checkpoint.safetensors", "summary.json", "summary.md", "static.json", "static.md"):
         file = run.path / name
         if file.is_file():
             file.replace(file.with_stem(f"{file.stem}.undone"))

@@ -18,13 +18,17 @@ from netgraph.rewriting.journal import ARRAYS, FIRST, FOLDER, JOURNAL
 Kind = Literal["run", "study"]
 
 CONFIG = "config.json"
+GROWN = "grown.safetensors"
+"""The grown graph, where the start is kept in its place."""
+
 STARTING = ".netgraph-start"
 """A folder with the files of a run until it has begun: while there is one, no run is lost with what lies beside it."""
 
 RUN_FILES = (
     CONFIG, JOURNAL, "journal.undone.jsonl", "metrics.jsonl",
     "checkpoint.safetensors", "checkpoint.previous", "checkpoint.undone.safetensors",
-    "start.safetensors", "graph.safetensors", "topology.svg", "report.html", "timeline.html",
+    "start.safetensors", "graph.safetensors", GROWN, "grown.undone.safetensors",
+    "topology.svg", "report.html", "timeline.html",
     "summary.json", "summary.md", "summary.undone.json", "summary.undone.md",
     "static.json", "static.md", "static.undone.json", "static.undone.md",
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,8 +35,9 @@ class RunSettings(Checked):
     """Options about data and machine.
 
     Attributes:
-        normalise: whether inputs become (x - mean) / deviation, of each channel of images, else of all features
-            together; mean and deviation are those of the training samples.
+        normalise: whether inputs become (x - mean) / deviation, by channel of images, else by feature; mean and
+            deviation are those of the training samples. None does it where features come in units of their own, as the
+            columns of a table.
         validation: share of the training data that is held out for triggers and choices.
         samples: most training samples that are used; 0 uses all.
         threads: number of torch threads. Steps of networks with some 100,000 edges gain nothing from more than one, and
@@ -45,7 +46,7 @@ class RunSettings(Checked):
             measured them on this machine.
     """
 
-    normalise: bool = False
+    normalise: bool | None = None
     validation: float = 1 / 12
     samples: int = 0
     threads: int = 1
@@ -124,6 +125,11 @@ class Plan:
     config: dict[str, Any]
     inputs: Inputs
     costs: CostTable | None
+
+    @property
+    def outlook(self) -> Sequence[str]:
+        """Sentences about a size that the method was asked for and this run may miss."""
+        return self.method.outlook(self.first, self.settings.epochs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -331,7 +337,8 @@ def read_inputs(data: str, options: RunSettings, seed: int, *, target: str | Non
     dataset = load_dataset(data, seed=seed, target=target, task=task, limit=options.samples or None)
     layout = image_layout(dataset.input_shape)
     parts = _parts(dataset, options, seed)
-    normalisation = Normalisation.measured(parts[0], layout) if options.normalise else None
+    normalise = dataset.own_scales if options.normalise is None else options.normalise
+    normalisation = Normalisation.measured(parts[0], layout) if normalise else None
     return Inputs(dataset=dataset, seed=seed, layout=layout, normalisation=normalisation, parts=parts)
 
 

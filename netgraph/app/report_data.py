@@ -27,9 +27,9 @@ MOST_MARKS = 12
 
 
 def current_graph(run: RunDirectory) -> Graph:
-    """The final graph of a run; for one that has not ended, that of its checkpoint, or the first."""
+    """The grown graph of a run; for one that has not ended, that of its checkpoint, or the first."""
     if run.graph_file.exists():
-        return run.graph
+        return run.grown
     return checkpoint_graph(run.checkpoint) if run.checkpoint.exists() else run.journal.first()
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from netgraph.app.places import CONFIG, STARTING, check_place, clear_temporary, marked, own_files
+from netgraph.app.places import CONFIG, GROWN, STARTING, check_place, clear_temporary, marked, own_files
 from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
 from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.files import append_line, sync_directory, write_text
@@ -17,7 +17,7 @@ from netgraph.graph import Graph
 from netgraph.json_values import Shape, read_json, read_json_lines
 from netgraph.rewriting import Journal
 from netgraph.rewriting.journal import FIRST, FOLDER, JOURNAL
-from netgraph.serialize import load
+from netgraph.serialize import load, save
 
 _REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
 
@@ -104,18 +104,33 @@ class RunDirectory:
 
     @property
     def graph_file(self) -> Path:
-        """The final graph."""
+        """The graph that the run ends with: the grown one, or the start where growth did harm."""
         return self.path / "graph.safetensors"
 
     @property
-    def graph(self) -> Graph:
-        """The final graph; raises `OptionError` when the run has not ended."""
+    def grown_file(self) -> Path:
+        """The grown graph: a file of its own where the run ends with the start instead."""
+        file = self.path / GROWN
+        return file if file.exists() else self.graph_file
+
+    def save_graphs(self, grown: Graph, *, kept: Graph | None = None) -> None:
+        """Write the final graphs: the grown one, and the one that is kept in its place, if any."""
+        if kept is None:
+            save(grown, self.graph_file)
+            (self.path / GROWN).unlink(missing_ok=True)
+        else:
+            save(grown, self.path / GROWN)
+            save(kept, self.graph_file)
+
+    @property
+    def grown(self) -> Graph:
+        """The grown graph, to which the journal leads; raises `OptionError` when the run has not ended."""
         if not self.graph_file.exists():
             raise OptionError(
                 f"The run in {os.fspath(self.path)!r} has not ended: there is no {self.graph_file.name}. "
                 "Go on with it by `netgraph grow ... --resume`."
             )
-        return load(self.graph_file)
+        return load(self.grown_file)
 
     def standing(self, epoch: int) -> str:
         """What of a run that failed after an epoch is on the disk, and how to go on, in two sentences."""

@@ -179,7 +179,7 @@ def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], datase
         return ClassScores.of(data[1].cpu().numpy(), given.numpy(), dataset.outputs, commonest, loss)
     y = data[1].cpu().numpy().astype(np.float64)
     units = dataset.target_std**2
-    errors = squared_errors(net, *data).numpy()
+    errors = squared_errors(net, *data).numpy().mean(0)
     around_training = ((y - dataset.y_train.mean(0, dtype=np.float64)) ** 2).mean(0)
     variance = y.var(0)
     varies = variance > 0

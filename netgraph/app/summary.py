@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from rich.table import Table
 
@@ -29,6 +29,9 @@ from netgraph.viz.text import count
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
+
+Kept = Literal["grown", "start"]
+"""The network that a run ends with: the grown one, or its start."""
 
 EVIDENCE = (
     "Proved of every input in the declared domain; measured is the largest change over a probe batch. Both are "
@@ -66,6 +69,8 @@ class RunSummary:
         verdicts: number of rewrites by what they did to the number of edges, and by level of their certificates. Runs
             of earlier versions have none, as of the next two.
         classes: names of the classes; empty for regression.
+        kept: "grown", or "start" where growth did harm: the network in `graph.safetensors`.
+        remarks: sentences about the run as a whole, such as a size that was missed, or harm that growth did.
         scores: all of `test`, `val` and `train`, of the final graph, and of `test_start` and `val_start`, of the start
             alone: loss without label smoothing, balanced accuracy, recall and confusion, or R² and the error of the
             mean.
@@ -103,6 +108,8 @@ class RunSummary:
     stopped: str | None
     verdicts: Verdicts = field(default_factory=dict)
     classes: Sequence[str] = ()
+    kept: Kept = "grown"
+    remarks: Sequence[str] = ()
     scores: Mapping[str, Scores] = field(default_factory=dict)
 
     @classmethod
@@ -113,6 +120,9 @@ class RunSummary:
         state: TrainState,
         alone: TrainState,
         scores: Mapping[str, Scores],
+        *,
+        kept: Kept = "grown",
+        remarks: Sequence[str] = (),
     ) -> RunSummary:
         """Put the results together.
 
@@ -122,6 +132,8 @@ class RunSummary:
             state: the final state.
             alone: the final state of the start, trained alone.
             scores: `test`, `test_start`, `val` and `val_start`.
+            kept: the network in `graph.safetensors`.
+            remarks: sentences about the run as a whole.
         """
         final, start = state.net.graph, alone.net.graph
         entries = run.journal.entries()
@@ -163,6 +175,8 @@ class RunSummary:
             stopped=state.stopped,
             verdicts=verdicts(entries, start.num_edges),
             classes=list(dataset.classes),
+            kept=kept,
+            remarks=list(remarks),
             scores=scores,
         )
 
@@ -213,10 +227,10 @@ class RunSummary:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences about what the figures hide, such as a class that is never predicted."""
+        """Sentences about what went wrong, or what the figures hide, such as a class that is never predicted."""
         named = {"test": "test", "val": "validation"}
         found = (one.warnings(self.classes, named[key]) for key, one in self.scores.items() if key in named)
-        return next((sentences for sentences in found if sentences), [])
+        return [*self.remarks, *next((sentences for sentences in found if sentences), [])]
 
     @property
     def grids(self) -> list[Grid]:

@@ -4,12 +4,13 @@ from netgraph.methods.exchange_edges import ExchangeEdges
 from netgraph.methods.expand import Expand
 from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds
 from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
+from netgraph.methods.goal import Goal
 from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
 from netgraph.methods.grow_edges import GrowEdges
 from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step
 from netgraph.methods.nagn import NagnOptions, nagn
-from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
+from netgraph.methods.prune import PruneBelow, PruneToBudget
 from netgraph.methods.prune_inputs import PruneInputs
 from netgraph.methods.prune_levels import PruneLevels
 from netgraph.methods.pwmpr import (
@@ -26,6 +27,7 @@ from netgraph.methods.senn import SennOptions, senn, senn_start
 from netgraph.methods.sparse import SparseOptions
 from netgraph.methods.sparse_evolution import SetOptions, sparse_evolution
 from netgraph.methods.sparse_start import SparseInit, SparseStart, sparse_start
+from netgraph.methods.split import Split
 from netgraph.methods.ssonn import SsonnOptions, ssonn
 from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen, layer_profile
@@ -40,6 +42,7 @@ __all__ = [
     "ErkOptions",
     "ExchangeEdges",
     "Expand",
+    "Goal",
     "GradMaxOptions",
     "GradMaxWiden",
     "GradientGrowthOptions",

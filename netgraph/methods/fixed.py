@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netgraph.graph import Graph
+from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
 from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
 from netgraph.methods.sparse_start import SparseInit
@@ -56,4 +57,6 @@ def fixed(start: Graph, options: PhewOptions | None = None, *, name: str = "phew
     Source: Patil and Dovrolis 2021, "PHEW: constructing sparse networks that learn fast and generalize well without
     training data"; Evci et al. 2020 for "erk".
     """
-    return Method(name, (), "Fixed sparse networks")
+    o = options or PhewOptions()
+    goal = Goal.of_density(start, o.density, f"density={o.density:g}", head=o.head)
+    return Method(name, (), "Fixed sparse networks", goal=goal, outlook=goal.outlook)

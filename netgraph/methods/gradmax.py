@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -215,4 +216,16 @@ def gradmax(start: Graph, options: GradMaxOptions | None = None) -> Method:
         batches=o.batches,
         random=o.random,
     )
-    return Method("gradmax", (part,), "GradMax: grow where the gradient will be largest")
+    source = "GradMax: grow where the gradient will be largest"
+    return Method("gradmax", (part,), source, outlook=partial(_outlook, part))
+
+
+def _outlook(part: GradMaxWiden, start: Graph, epochs: int) -> list[str]:
+    """A sentence when a run has time for too few of the steps."""
+    possible = (epochs - 1) // part.trigger.period
+    if possible >= part.steps:
+        return []
+    return [
+        f"steps={part.steps} will be missed: in {epochs} epochs, with every={part.trigger.period}, layers grow "
+        f"{possible} times. Train for more epochs, or set every or steps."
+    ]

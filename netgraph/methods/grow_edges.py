@@ -136,9 +136,20 @@ class GrowEdges(Checked):
     def _density(self, graph: Graph) -> float:
         return density(graph, sparse_links(graph, head=self.head))
 
-    def _wanted(self, graph: Graph) -> int:
-        """How many edges to add now; 0 when growth is over."""
+    def reach(self, graph: Graph, steps: int) -> int:
+        """Number of edges that a graph has after some steps of growth."""
         cells, edges = admissible_edges(graph, sparse_links(graph, head=self.head)), self._edges(graph)
+        others = graph.num_edges - edges
+        for _ in range(steps):
+            edges += self._count(edges, cells)
+        return others + edges
+
+    def _wanted(self, graph: Graph) -> int:
+        """Number of edges to add now; 0 when growth is over."""
+        return self._count(self._edges(graph), admissible_edges(graph, sparse_links(graph, head=self.head)))
+
+    def _count(self, edges: int, cells: int) -> int:
+        """Number of edges to add to `edges` among `cells`."""
         room = [round(share * cells) - edges for share in (self.until, *self.through)]
         return min(cut(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
+from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
 from netgraph.methods.prune_levels import PruneLevels
 from netgraph.methods.sparse import SparseOptions, check_density, dense_network
@@ -68,4 +70,21 @@ def imp(start: Graph, options: ImpOptions | None = None, *, name: str = "imp") -
         epochs=o.level_epochs, share=o.share, until=o.density, origin=start if o.rewind else None, head=o.head
     )
     source = "Iterative magnitude pruning" + (" with rewinding" if o.rewind else ", continued")
-    return Method(name, (part,), source, opening=Phase(epochs=o.level_epochs))
+    goal = Goal.of_density(start, o.density, f"density={o.density:g}", head=o.head)
+    return Method(
+        name, (part,), source, opening=Phase(epochs=o.level_epochs), goal=goal, outlook=partial(_outlook, part, goal)
+    )
+
+
+def _outlook(part: PruneLevels, goal: Goal, start: Graph, epochs: int) -> list[str]:
+    """A sentence when a run has time for too few levels."""
+    levels = part.levels(start)
+    done = (epochs - 1) // part.epochs
+    if done >= len(levels):
+        return []
+    reached = start.num_edges - sum(levels[:done])
+    return [
+        f"{goal.asked} will be missed: it takes {len(levels)} levels of {part.epochs} epochs, and epochs after them; "
+        f"{epochs} epochs end with {reached:,} edges instead of {goal.edges:,}. Train for "
+        f"{(len(levels) + 1) * part.epochs} epochs, or change level_epochs or share."
+    ]

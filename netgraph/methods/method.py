@@ -10,6 +10,7 @@ import numpy as np
 
 from netgraph.graph import Graph, LinkKey
 from netgraph.markup import html_table
+from netgraph.methods.goal import Goal, Outlook, outlook_of
 from netgraph.rewriting import Rule
 from netgraph.schedules import History, Phase
 from netgraph.statistics import BatchSignals, Statistics
@@ -181,6 +182,8 @@ class Method:
         source: where it is published.
         watches: statistics that its parts find in `Context.signals`, by name, with the options of their requests.
         opening: the phase that a run begins with; it ends when a part asks for a new one.
+        goal: the size that it is asked to end with; None leaves the size to the parts.
+        outlook: sentences about a goal that a run from a graph, over a number of epochs, may miss.
     """
 
     name: str
@@ -188,6 +191,8 @@ class Method:
     source: str = ""
     watches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     opening: Phase = field(default_factory=Phase)
+    goal: Goal | None = None
+    outlook: Outlook = field(default=outlook_of(None), compare=False)
 
     def _repr_html_(self) -> str:
         """The parts in order, with their settings."""

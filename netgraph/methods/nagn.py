@@ -11,6 +11,7 @@ from netgraph.checks import Checked
 from netgraph.criteria import GrowthRule
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
+from netgraph.methods.goal import Goal, outlook_of
 from netgraph.methods.layered import layered_start, residual_start, stages_of
 from netgraph.methods.method import Method
 from netgraph.methods.start import Start
@@ -148,4 +149,5 @@ def nagn(start: Graph, options: NagnOptions | None = None) -> Method:
         max_edges=o.max_edges or None,
         until=o.until,
     )
-    return Method("nagn", (part,), "NAGN: widen under-expressive layers", WATCHES)
+    goal = Goal(edges=o.max_edges, asked=f"max_edges={o.max_edges:,}", limit=True) if o.max_edges else None
+    return Method("nagn", (part,), "NAGN: widen under-expressive layers", WATCHES, goal=goal, outlook=outlook_of(goal))

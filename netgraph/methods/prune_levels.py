@@ -75,9 +75,23 @@ class PruneLevels(Checked):
         """Whether a level is still to come."""
         return self._surplus(context.graph) > 0
 
-    def _surplus(self, graph: Graph) -> int:
-        """How many edges go after the present level."""
+    def levels(self, graph: Graph) -> list[int]:
+        """Number of edges that go after each level until the density is reached."""
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
+        room, result = removable_edges(graph, links), []
+        while count := self._step(edges, cells, room):
+            result.append(count)
+            edges, room = edges - count, room - count
+        return result
+
+    def _surplus(self, graph: Graph) -> int:
+        """Number of edges that go after the present level."""
+        links = sparse_links(graph, head=self.head)
+        cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
+        return self._step(edges, cells, removable_edges(graph, links))
+
+    def _step(self, edges: int, cells: int, room: int) -> int:
+        """Number of `edges` among `cells` that go next, when at most `room` may."""
         over = [edges - round(density * cells) for density in (self.until, *self.through)]
-        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]), removable_edges(graph, links))
+        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]), room)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
+from netgraph.methods.goal import SLACK, Goal
 from netgraph.methods.grow_edges import GrowEdges, Where
 from netgraph.methods.method import Method
 from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
@@ -131,4 +134,24 @@ def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwm
         rough=o.rough,
         head=o.head,
     )
-    return Method(name, (part,), "PWMPR: grow sparse networks along strong paths", opening=Phase(curve="constant"))
+    source = "PWMPR: grow sparse networks along strong paths"
+    asked, limit = f"density={o.density:g}", o.stop != "none"
+    goal = Goal.of_density(start, o.density, asked, head=o.head, limit=limit)
+    return Method(
+        name, (part,), source, opening=Phase(curve="constant"), goal=goal, outlook=partial(_outlook, part, goal)
+    )
+
+
+def _outlook(part: GrowEdges, goal: Goal, start: Graph, epochs: int) -> list[str]:
+    """A sentence when the start is too dense already, or when a run has time for too few steps."""
+    if goal.limit or not isinstance(part.trigger, EveryEpochs):
+        return goal.outlook(start, epochs)
+    last = min(math.ceil(round(part.rough * epochs, 9)), epochs) - 1
+    reached = part.reach(start, last // part.trigger.period)
+    if reached >= (1 - SLACK) * goal.edges:
+        return goal.outlook(start, epochs)
+    steps = f"{last // part.trigger.period} steps of growth (see rough and every)"
+    return [
+        f"{goal.asked} will be missed: {epochs} epochs have time for {steps}, which lead to {reached:,} edges instead "
+        f"of {goal.edges:,}. Train for more epochs, or raise ratio or rough."
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netgraph.graph import Graph
 from netgraph.methods.exchange_edges import ExchangeEdges
+from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
 from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
 from netgraph.methods.sparse_start import SparseInit
@@ -59,4 +60,6 @@ def rigl(start: Graph, options: RiglOptions | None = None) -> Method:
     """
     o = options or RiglOptions()
     part = ExchangeEdges(take="gradient", share=o.share, curve="cosine", every=o.every, until=o.until, head=o.head)
-    return Method("rigl", (part,), "RigL: exchange weak edges for missing ones with large gradients")
+    goal = Goal.of_density(start, o.density, f"density={o.density:g}", head=o.head)
+    source = "RigL: exchange weak edges for missing ones with large gradients"
+    return Method("rigl", (part,), source, goal=goal, outlook=goal.outlook)

@@ -15,6 +15,7 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph, GraphBuilder, get_activation
 from netgraph.methods.expand import Expand
 from netgraph.methods.expansion import Limits, Thresholds
+from netgraph.methods.goal import Goal, outlook_of
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Method, Part
 from netgraph.methods.prune_inputs import PruneInputs
@@ -192,4 +193,6 @@ def senn(start: Graph, options: SennOptions | None = None) -> Method:
     ]
     if o.prune:
         parts.append(PruneInputs(threshold=o.prune, cooldown=o.cooldown, samples=o.score_samples))
-    return Method("senn", tuple(parts), "Self expanding neural networks: expand where the natural gradient says so")
+    goal = Goal(edges=o.max_edges, asked=f"max_edges={o.max_edges:,}", limit=True) if o.max_edges else None
+    source = "Self expanding neural networks: expand where the natural gradient says so"
+    return Method("senn", tuple(parts), source, goal=goal, outlook=outlook_of(goal))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from netgraph.graph import Graph
 from netgraph.methods.exchange_edges import ExchangeEdges
+from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
 from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
 from netgraph.methods.sparse_start import SparseInit
@@ -60,4 +61,6 @@ def sparse_evolution(start: Graph, options: SetOptions | None = None) -> Method:
     """
     o = options or SetOptions()
     part = ExchangeEdges(take="random", share=o.share, curve="constant", every=o.every, until=o.until, head=o.head)
-    return Method("set", (part,), "SET: exchange weak edges for missing ones at random")
+    goal = Goal.of_density(start, o.density, f"density={o.density:g}", head=o.head)
+    source = "SET: exchange weak edges for missing ones at random"
+    return Method("set", (part,), source, goal=goal, outlook=goal.outlook)

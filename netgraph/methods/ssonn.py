@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from netgraph.checks import Checked
 from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, Selection, TopK
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph, mlp
+from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method, Part
-from netgraph.methods.parts import PruneBelow, PruneToBudget, Split
+from netgraph.methods.prune import PruneBelow, PruneToBudget
+from netgraph.methods.split import Split
 from netgraph.methods.start import Start
 from netgraph.rules import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.schedules import Plateau
 
 PRUNE_CRITERIA = {"budget": "l1", "below": "g_abs", "none": "l1"}
+LEAST = 1_000
+"""Edges to end with at least, unless another number is given: a table of ten columns starts with ten edges a class."""
+
+PRUNE_SCOPES: dict[str, Literal["added", "all"]] = {"budget": "all", "below": "added", "none": "added"}
 
 SELECTIONS: dict[str, Callable[[float], Selection]] = {
     "absolute": AbsoluteThreshold,
@@ -51,8 +58,9 @@ class SsonnOptions(Checked):
         signed: how to split on inputs that may be negative: by a "pair" of vertices, exactly, or not at all ("refuse").
         scope: which edges may be split: "all" (recursion into sublayers) or those into the "output" only, as in the
             published code.
-        expansions: most expansions of the run; 0 is no limit.
-        peak_edges: most edges that growth may reach; 0 stands for five times `final_edges`.
+        expansions: most expansions of the run, unless they end below `final_edges`; 0 is no limit.
+        peak_edges: most edges that growth may reach; 0 stands for ten times `final_edges` up to 100,000, and at least
+            five times.
         share: an expansion that is not the last fills this share of the room below `peak_edges`.
         grow_until: share of the epochs after which no expansion starts.
         plateau: an expansion starts when the mean |change| of the validation loss over `window` epochs is below this.
@@ -63,7 +71,8 @@ class SsonnOptions(Checked):
             scores some epochs after an expansion), or "none".
         prune_criterion: by what to prune: a gradient criterion, "l1" (magnitude), or "auto": the gradient (the paper)
             when pruning below a score, magnitude when pruning to a budget.
-        final_edges: edges to end with when `prune` is "budget"; 0 stands for 4.5 times those of the start.
+        final_edges: edges to end with when `prune` is "budget"; 0 stands for 4.5 times those of the start, and at least
+            1,000.
         prune_start: share of the epochs after which pruning to the budget starts.
         prune_end: share of the epochs after which pruning to the budget has reached it.
         prune_threshold: edges with a score up to this go when `prune` is "below".
@@ -71,7 +80,8 @@ class SsonnOptions(Checked):
         prune_duration: number of steps of that pruning, one after each epoch, when `prune` is "below".
         prune_scaled: `prune_threshold` is of scores that are scaled to [0, 1] in each link (true, the published
             numbers), or of scores as they are (false, the text of the paper).
-        prune_scope: which edges may be pruned: "added" spares the edges of the linear start, "all" does not.
+        prune_scope: which edges may be pruned: "added" spares the edges of the linear start, "all" does not; "auto" is
+            "all" when `prune` is "budget", which counts every edge, and else "added" (the paper).
     """
 
     criterion: str = "g_abs"
@@ -103,7 +113,7 @@ class SsonnOptions(Checked):
     prune_delay: int = 3
     prune_duration: int = 3
     prune_scaled: bool = True
-    prune_scope: Literal["added", "all"] = "added"
+    prune_scope: Literal["auto", "added", "all"] = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,9 +129,19 @@ class SsonnOptions(Checked):
 
     def resolved(self, start: Graph) -> SsonnOptions:
         """The same options with what depends on the start, or on other options, filled in."""
-        final = self.final_edges or round(4.5 * start.num_edges)
+        final = self.final_edges or max(LEAST, round(4.5 * start.num_edges))
         criterion = self.prune_criterion if self.prune_criterion != "auto" else PRUNE_CRITERIA[self.prune]
-        return replace(self, final_edges=final, peak_edges=self.peak_edges or 5 * final, prune_criterion=criterion)
+        return replace(
+            self,
+            final_edges=final,
+            peak_edges=self.peak_edges or max(5 * final, min(10 * final, 100_000)),
+            prune_criterion=criterion,
+            prune_scope=self._scope(),
+        )
+
+    def _scope(self) -> Literal["added", "all"]:
+        """The edges that pruning may remove."""
+        return PRUNE_SCOPES[self.prune] if self.prune_scope == "auto" else self.prune_scope
 
 
 def ssonn_start(options: SsonnOptions, start: Start) -> Graph:
@@ -143,28 +163,35 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
     Source: "SSONN", sections 3.1 to 3.4; the published code differs from the text where the options say so.
     """
     o = (options or SsonnOptions()).resolved(start)
-    parts: list[Part] = [
-        Split(
-            criterion=o.criterion,
-            selection=_selection(o),
-            trigger=Plateau(o.plateau, window=o.window, minimum=o.spacing),
-            rule=SplitEdges(
-                cross=o.cross,
-                epsilon=o.epsilon,
-                signed=o.signed,
-                max_crossing=o.max_crossing,
-                max_vertices=o.max_vertices,
-            ),
-            scope=o.scope,
-            scale=o.scale,
-            spread=o.spread,
-            share=o.share,
-            max_edges=o.peak_edges,
-            expansions=o.expansions or None,
-            start_by=o.start_by,
-            until=o.grow_until,
+    scope = o._scope()
+    goal = Goal(edges=o.final_edges, asked=f"final_edges={o.final_edges:,}") if o.prune == "budget" else None
+    if goal and scope == "added" and goal.edges < start.num_edges:
+        raise OptionError(
+            f"{goal.asked} is below the {start.num_edges:,} edges of the start, which prune_scope='added' spares; use "
+            f"prune_scope='all', or ask for at least {start.num_edges:,}."
         )
-    ]
+    split = Split(
+        criterion=o.criterion,
+        selection=_selection(o),
+        trigger=Plateau(o.plateau, window=o.window, minimum=o.spacing),
+        rule=SplitEdges(
+            cross=o.cross,
+            epsilon=o.epsilon,
+            signed=o.signed,
+            max_crossing=o.max_crossing,
+            max_vertices=o.max_vertices,
+        ),
+        scope=o.scope,
+        scale=o.scale,
+        spread=o.spread,
+        share=o.share,
+        max_edges=o.peak_edges,
+        at_least=goal.edges if goal else 0,
+        expansions=o.expansions or None,
+        start_by=o.start_by,
+        until=o.grow_until,
+    )
+    parts: list[Part] = [split]
     if o.prune == "budget":
         parts.append(
             PruneToBudget(
@@ -172,7 +199,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
                 criterion=o.prune_criterion,
                 start=o.prune_start,
                 end=o.prune_end,
-                scope=o.prune_scope,
+                scope=scope,
             )
         )
     elif o.prune == "below":
@@ -182,11 +209,28 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
                 criterion=o.prune_criterion,
                 delay=o.prune_delay,
                 duration=o.prune_duration,
-                scope=o.prune_scope,
+                scope=scope,
                 scaled=o.prune_scaled,
             )
         )
-    return Method("ssonn", tuple(parts), "Self-scaled optimised networks: split important edges")
+    source = "Self-scaled optimised networks: split important edges"
+    return Method("ssonn", tuple(parts), source, goal=goal, outlook=partial(_outlook, split, goal))
+
+
+def _outlook(split: Split, goal: Goal | None, start: Graph, epochs: int) -> list[str]:
+    """A sentence when growth may not get as far as the goal."""
+    if goal is None or goal.edges <= start.num_edges:
+        return []
+    expansions = split.expansions_within(epochs)
+    reach = split.reach(start, expansions)
+    if reach >= goal.edges:
+        return []
+    times = f"{expansions} expansion{'' if expansions == 1 else 's'} (see start_by and grow_until)"
+    return [
+        f"{goal.asked} may be missed: {epochs} epochs have time for {times}, by which there are at most {reach:,} "
+        "edges. Train for more epochs, raise peak_edges, max_vertices or max_crossing where one of them is the limit, "
+        "or ask for fewer edges."
+    ]
 
 
 def _whole(amount: float) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 
 import netgraph as ng
-from netgraph.analysis import isolated, isolated_vertices, lacking, vertices_of
+from netgraph.analysis import isolated, isolated_vertices, lacking, leading_out, vertices_of
 
 
 def gaps():
@@ -33,6 +33,16 @@ def test_edges_may_be_left_out_of_account():
     graph = gaps()
     keep = graph.edges.source_row != 0  # nothing from the first input
     assert np.flatnonzero(isolated(graph, keep)).tolist() == [2, 4, 5, 7]
+
+
+def test_what_leads_to_an_output_by_the_edges_that_count():
+    graph = gaps()
+    every = np.ones(len(graph.edges), dtype=bool)
+    assert np.flatnonzero(~leading_out(graph, every)).tolist() == [4]
+    assert np.flatnonzero(leading_out(graph, ~every)).tolist() == [6, 7]
+    chain = ng.mlp([2, 3, 3, 1])
+    keep = chain.edges.target_row != chain.num_vertices - 1
+    assert np.flatnonzero(leading_out(chain, keep)).tolist() == [chain.num_vertices - 1]
 
 
 def test_wires_count():

@@ -47,14 +47,14 @@ def test_the_static_network_is_the_final_one_trained_under_the_conditions_of_the
     values, directory = results(run), RunDirectory(run)
     plan = prepare_again(directory.config)
     assert plan.settings == TrainSettings(**directory.config["training"])
-    first = ng.reinitialised(directory.graph, seed=0, init="uniform")
-    assert first.same_topology(directory.graph)
+    first = ng.reinitialised(directory.grown, seed=0, init="uniform")
+    assert first.same_topology(directory.grown)
     state = train(begin(first, plan.settings, plan.data.device), plan.data, plan.settings)
     output = ng.interpret(lift(state.net), plan.dataset.x_test)
     accuracy = np.mean(output.argmax(axis=1) == plan.dataset.y_test)
     assert values["static"]["test"] == pytest.approx(accuracy, abs=1 / len(plan.dataset.y_test))
-    assert values["static"]["edges"] == values["grown"]["edges"] == directory.graph.num_edges
-    assert values["static"]["flops"] == EPOCHS * 3 * 2 * len(plan.data.x_train) * directory.graph.num_edges
+    assert values["static"]["edges"] == values["grown"]["edges"] == directory.grown.num_edges
+    assert values["static"]["flops"] == EPOCHS * 3 * 2 * len(plan.data.x_train) * directory.grown.num_edges
     assert (values["init"], values["metric"], values["seed"]) == ("uniform", "accuracy", 0)
 
 

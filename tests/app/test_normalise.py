@@ -25,7 +25,7 @@ def test_training_rows_get_mean_0_and_deviation_1_channel_by_channel(shape, samp
     measured = Normalisation.measured(rows, layout)
     found = measured.apply(rows)
     assert (found.shape, found.dtype) == (rows.shape, np.float32)
-    wide, plain = ((layout.by_channel(r) if layout else r[:, None]).astype(np.float64) for r in (found, rows))
+    wide, plain = ((layout.by_channel(r) if layout else r[:, :, None]).astype(np.float64) for r in (found, rows))
     np.testing.assert_allclose(wide.mean(axis=(0, 2)), 0, atol=1e-6)
     np.testing.assert_allclose(wide.std(axis=(0, 2)), 1, atol=1e-6)
     np.testing.assert_allclose(measured.mean, plain.mean(axis=(0, 2)), rtol=1e-12)
@@ -35,23 +35,44 @@ def test_training_rows_get_mean_0_and_deviation_1_channel_by_channel(shape, samp
     assert np.array_equal(np.ravel(high), np.ravel(((20 - measured.mean) / measured.std).astype(np.float32)))
 
 
-def test_a_channel_of_one_value_keeps_its_size():
+@pytest.mark.parametrize("layout", [None, image_layout((2, 2))])
+def test_what_has_one_value_keeps_its_size(layout):
     rows = np.full((1000, 4), 0.1, np.float32)
-    measured = Normalisation.measured(rows, None)
-    assert measured.std == 1
+    measured = Normalisation.measured(rows, layout)
+    assert (measured.std == 1).all()
     assert np.abs(measured.apply(rows)).max() < 1e-7
 
 
 def test_every_input_lies_in_the_domain_to_the_last_bit():
     rng = np.random.default_rng(1)
-    for _ in range(200):
-        rows = rng.random((20, 6)).astype(np.float32)
-        rows[:2] = [[0.0], [1.0]]
-        measured = Normalisation.measured(rows, None)
-        low, high = measured.domain((0.0, 1.0))
-        found = measured.apply(rows).astype(np.float64)
-        assert found.min() == low
-        assert found.max() == high
+    for layout in (None, image_layout((2, 3))):
+        for _ in range(100):
+            rows = rng.random((20, 6)).astype(np.float32)
+            rows[:2] = [[0.0], [1.0]]
+            measured = Normalisation.measured(rows, layout)
+            low, high = measured.domain((0.0, 1.0))
+            found = measured.apply(rows).astype(np.float64)
+            over = (0, 1) if layout else 0
+            assert np.array_equal(np.ravel(found.min(over)), low)
+            assert np.array_equal(np.ravel(found.max(over)), high)
+
+
+def test_every_column_of_a_table_has_a_mean_and_a_deviation_of_its_own():
+    rows = np.random.default_rng(2).random((300, 3)).astype(np.float32) * [1.0, 0.1, 0.001] + [0.0, 0.5, 0.9]
+    found = Normalisation.measured(rows, None).apply(rows).astype(np.float64)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-4)
+
+
+def test_tables_are_normalised_unless_told_not_to_and_images_when_asked(tmp_path):
+    x = np.random.default_rng(0).random((90, 3)) * [1.0, 100.0, 1e4]
+    np.savez(tmp_path / "table.npz", x=x, y=np.arange(90) % 2)
+    assert prepare(request(tmp_path / "table.npz", assignments={})).normalisation is not None
+    assert prepare(request(tmp_path / "table.npz", assignments={"normalise": "false"})).normalisation is None
+    assert prepare(request("digits", assignments={})).normalisation is None
+    unit = tmp_path / "unit.npz"
+    np.savez(unit, x=x / [1.0, 100.0, 1e4], y=np.arange(90) % 2)
+    assert prepare(request(unit, assignments={})).normalisation is None
 
 
 def test_training_samples_alone_tell_mean_and_deviation():

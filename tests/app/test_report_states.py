@@ -28,7 +28,7 @@ def rewrite_metrics(run, change):
 
 
 def test_a_run_that_has_not_ended_is_shown_up_to_its_checkpoint(run, call):
-    final = RunDirectory(run).graph
+    final = RunDirectory(run).grown
     metrics = unfinished(run).joinpath("metrics.jsonl").read_text().splitlines(keepends=True)
     (run / "metrics.jsonl").write_text("".join(metrics[:4]))
     assert call("report", run)[0] == 0

@@ -84,14 +84,14 @@ def test_metrics_are_appended_reset_and_read_without_a_torn_line(tmp_path, first
 def test_the_graph_of_a_run_that_has_not_ended_is_asked_for_in_vain(tmp_path, first):
     run = RunDirectory.create(tmp_path, {}, first)
     with pytest.raises(OptionError, match="has not ended"):
-        _ = run.graph
+        _ = run.grown
     ng.save(first, run.graph_file)
-    assert run.graph.equals(first)
+    assert run.grown.equals(first)
 
 
 def test_the_files_of_a_finished_run(finished):
     run = RunDirectory(finished)
-    assert run.graph.num_edges == run.read_summary()["edges"]
+    assert run.grown.num_edges == run.read_summary()["edges"]
     assert len(run.read_metrics()) == run.config["training"]["epochs"]
     assert run.checkpoint.is_file()
     assert ng.load(run.start_file).rewrites == 0

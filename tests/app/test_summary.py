@@ -44,7 +44,7 @@ def test_json_is_one_line_that_names_the_metric(values):
 
 def test_the_numbers_are_those_of_the_run(finished, values):
     run = RunDirectory(finished)
-    final, start, metrics = run.graph, ng.load(run.start_file), run.read_metrics()
+    final, start, metrics = run.grown, ng.load(run.start_file), run.read_metrics()
     recorded = run.journal.entries()
     assert (values["edges"], values["vertices"], values["layers"]) == (
         final.num_edges,
@@ -147,7 +147,7 @@ def collected(directory, entries, monkeypatch):
             stopped=None,
             history=history,
         )
-        for graph in (directory.graph, ng.load(directory.start_file))
+        for graph in (directory.grown, ng.load(directory.start_file))
     )
     data = SimpleNamespace(name="digits", task="classification", classes=("a", "b"))
     return RunSummary.collect(directory, data, state, alone, SCORES)

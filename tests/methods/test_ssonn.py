@@ -8,6 +8,7 @@ import netgraph as ng
 from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, TopK
 from netgraph.errors import OptionError
 from netgraph.methods import METHODS, PruneBelow, PruneToBudget, Split, SsonnOptions, get_method, ssonn
+from netgraph.methods.goal import Goal
 
 START = ng.mlp([8, 3], domain=(0, 1))
 
@@ -77,26 +78,30 @@ def test_options_reach_the_pruning():
 
 
 def test_sizes_are_filled_in_from_the_start():
-    start = ng.mlp([10, 4])
+    start = ng.mlp([100, 40])
     resolved = SsonnOptions().resolved(start)
-    assert start.num_edges < resolved.final_edges < resolved.peak_edges
-    twice = SsonnOptions().resolved(ng.mlp([10, 8]))
-    assert (twice.final_edges, twice.peak_edges) == (2 * resolved.final_edges, 2 * resolved.peak_edges)
+    assert (resolved.final_edges, resolved.peak_edges) == (18_000, 100_000)
+    small, large = (SsonnOptions().resolved(ng.mlp([100, outputs])) for outputs in (10, 100))
+    assert (small.final_edges, small.peak_edges) == (4_500, 45_000)
+    assert (large.final_edges, large.peak_edges) == (45_000, 225_000)
+    assert SsonnOptions().resolved(ng.mlp([9, 1])).final_edges == 1_000
     assert resolved.resolved(start) == resolved
 
 
 def test_sizes_that_are_given_stay():
     start = ng.mlp([10, 4])
-    given = SsonnOptions(final_edges=100, peak_edges=300, prune_criterion="l2")
+    given = SsonnOptions(final_edges=100, peak_edges=300, prune_criterion="l2", prune_scope="added")
     assert given.resolved(start) == given
     by_kind = {kind: SsonnOptions(prune=kind).resolved(start).prune_criterion for kind in ("budget", "below")}
     assert by_kind == {"budget": "l1", "below": "g_abs"}
+    by_scope = {kind: SsonnOptions(prune=kind).resolved(start).prune_scope for kind in ("budget", "below")}
+    assert by_scope == {"budget": "all", "below": "added"}
     only_final = SsonnOptions(final_edges=100).resolved(start)
     assert only_final.final_edges == 100
     assert only_final.peak_edges > 100
     only_peak = SsonnOptions(peak_edges=7).resolved(start)
     assert only_peak.peak_edges == 7
-    plain = SsonnOptions(prune_criterion="l1")
+    plain = SsonnOptions(prune_criterion="l1", prune_scope="all")
     changed = {f.name for f in dataclasses.fields(plain) if getattr(only_peak, f.name) != getattr(plain, f.name)}
     assert changed == {"final_edges", "peak_edges"}
 
@@ -174,6 +179,46 @@ def test_a_whole_run_grows_to_its_peak_and_ends_at_its_budget():
     first = context.actions[:3]
     assert [a.rule for a in first] == ["SplitEdges"] * 3
     assert np.isin(graph.edges.id, context.graph.edges.id).sum() >= graph.num_edges - sum(a.matches for a in first)
+
+
+def test_a_budget_below_a_start_that_is_spared_is_refused():
+    with pytest.raises(
+        OptionError, match=r"final_edges=10 is below the 12 edges of the start, which prune_scope='added'"
+    ):
+        ssonn(ng.mlp([4, 3]), SsonnOptions(final_edges=10, prune_scope="added"))
+    assert ssonn(ng.mlp([4, 3]), SsonnOptions(final_edges=10)).goal == Goal(edges=10, asked="final_edges=10")
+    assert ssonn(ng.mlp([4, 3]), SsonnOptions(prune="below")).goal is None
+
+
+@pytest.mark.parametrize("domain", [(0, 1), (-1, 1)])
+@pytest.mark.parametrize("epochs", [4, 10, 40])
+def test_a_small_start_grows_until_the_budget_is_met(domain, epochs):
+    graph = ng.mlp([9, 1], domain=domain)
+    method = ssonn(graph)
+    assert not method.outlook(graph, 40)
+    context = FakeContext(graph, epochs=epochs)
+    for k in range(epochs - 1):
+        context.epoch(val_loss=float(2**-k))
+        context.carry_out(method)
+        context.graph = context.graph.with_weights(context.rng.normal(size=len(context.graph.edges)))
+    foreseen, missed = method.outlook(graph, epochs), method.goal.missed_by(context.graph)
+    assert bool(foreseen) == bool(missed)
+    assert not (missed and epochs > 4)
+    if missed:
+        assert f"fewer than {1_000:,}" in missed
+        assert "final_edges=1,000 may be missed: 4 epochs have time for 1 expansion" in foreseen[0]
+
+
+def test_a_budget_beyond_the_caps_is_said_before_training():
+    start = ng.mlp([6, 3], domain=(0, 1))
+    tight = ssonn(start, SsonnOptions(final_edges=5_000, max_vertices=20))
+    (sentence,) = tight.outlook(start, 40)
+    assert "final_edges=5,000 may be missed" in sentence
+    assert "raise peak_edges, max_vertices or max_crossing" in sentence
+    low = ssonn(start, SsonnOptions(final_edges=5_000, peak_edges=100))
+    assert "at most" in low.outlook(start, 40)[0]
+    assert not ssonn(start, SsonnOptions(final_edges=5_000)).outlook(start, 40)
+    assert not ssonn(start, SsonnOptions(prune="none")).outlook(start, 1)
 
 
 def test_methods_by_name():

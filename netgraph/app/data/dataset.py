@@ -31,6 +31,8 @@ class Dataset:
     """Shape of one sample before flattening: (28, 28) for MNIST, (30,) for a table of 30 columns."""
     domain: tuple[float, float] | tuple[Array, Array]
     """Low and high that every input lies in; two floats when one pair serves all features."""
+    own_scales: bool = False
+    """Whether each feature was scaled by a range of its own, as columns in different units are."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their indices; empty for regression."""
     x_valid: Array | None = None

@@ -59,7 +59,7 @@ def load_dataset(
         y, mean, std = standardised(raw, y)
         notes.append("Targets were standardised by the mean and standard deviation of the training targets.")
     shape = x["train"].shape[1:]
-    x, scaling = scaled(raw, x)
+    x, scaling, own_scales = scaled(raw, x)
     return Dataset(
         name=readable(raw.name),
         task=task,
@@ -71,6 +71,7 @@ def load_dataset(
         y_valid=y.get("valid"),
         input_shape=shape,
         domain=(0.0, 1.0),
+        own_scales=own_scales,
         classes=classes,
         target_mean=mean,
         target_std=std,

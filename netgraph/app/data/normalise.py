@@ -21,7 +21,7 @@ class Normalisation:
     """Inputs become (x - mean) / std.
 
     Attributes:
-        mean, std: (channels,) of an image, else (1,), one pair for all features.
+        mean, std: (channels,) of an image, else (features,), a pair for each column of a table.
         layout: how a row is an image, or None for one that is not.
     """
 
@@ -31,8 +31,8 @@ class Normalisation:
 
     @classmethod
     def measured(cls, rows: Array, layout: ImageLayout | None) -> Normalisation:
-        """Mean and deviation of (N, features) training rows; a channel of one value keeps its size."""
-        count = rows.size // (layout.channels if layout else 1)
+        """Mean and deviation of (N, features) training rows; a channel or column of one value keeps its size."""
+        count = rows.size // (layout.channels if layout else rows.shape[1])
         mean = sum(part.sum(axis=(0, 2)) for part in _parts(rows, layout)) / count
         squares = sum(((part - mean[:, None]) ** 2).sum(axis=(0, 2)) for part in _parts(rows, layout))
         by_channel = _by_channel(rows, layout)
@@ -49,13 +49,11 @@ class Normalisation:
         return result
 
     def domain(self, domain: Domain) -> Domain:
-        """(low, high) of normalised inputs, one per channel of an image.
+        """(low, high) of normalised inputs, one per channel of an image, else one per feature.
 
         Rounded to float32 as the inputs are, so that each of them lies in it to the last bit.
         """
         low, high = (((np.asarray(bound) - self.mean) / self.std).astype(np.float32) for bound in domain)
-        if self.layout is None and low.size == 1:
-            return float(low[0]), float(high[0])
         return low.astype(np.float64), high.astype(np.float64)
 
     def to_json(self) -> dict[str, list[float]]:
@@ -64,15 +62,16 @@ class Normalisation:
 
     @property
     def note(self) -> str:
-        """What was done, for the user."""
+        """Description for the user."""
+        if self.layout is None:
+            return "Each feature was normalised by its own mean and standard deviation over the training samples."
         mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
-        each = "Each channel was" if self.layout else "All inputs were"
-        return f"{each} normalised by mean {mean} and standard deviation {std} of the training samples."
+        return f"Each channel was normalised by mean {mean} and standard deviation {std} of the training samples."
 
 
 def _by_channel(rows: Array, layout: ImageLayout | None) -> Array:
-    """(N, channels, positions) view of rows; those that are no image are one channel."""
-    return layout.by_channel(rows) if layout else rows[:, None, :]
+    """(N, channels, positions) view of rows; every column of a table is a channel of one position."""
+    return layout.by_channel(rows) if layout else rows[:, :, None]
 
 
 def _parts(rows: Array, layout: ImageLayout | None) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:

@@ -14,11 +14,12 @@ from netgraph.errors import DataError
 _SCALED_ROWS = 4096
 
 
-def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list[str]]:
+def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list[str], bool]:
     """Bring inputs into [0, 1] by what the training inputs alone show.
 
     Returns:
-        Each split as (N, features) float32, and notes about how it was done and what had to be clipped.
+        Each split as (N, features) float32; notes about how it was done and what had to be clipped; and whether every
+        feature was scaled by a range of its own.
     """
     low, high, notes = _input_range(raw, x["train"])
     result = {}
@@ -30,7 +31,7 @@ def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list
                 f"{clipped} of {flat.size} {array_name('x', split)} values lay outside the range of the "
                 "training inputs and were clipped into [0, 1]."
             )
-    return result, notes
+    return result, notes, low.ndim > 0
 
 
 def _input_range(raw: RawData, train: Array) -> tuple[Array, Array, list[str]]:

@@ -1,0 +1,177 @@
+"""Prune edges, to a budget or below a score: parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from netgraph.analysis import leading_out
+from netgraph.checks import Checked
+from netgraph.criteria import AbsoluteThreshold, Criterion, MinMaxThreshold, TopK, get_criterion
+from netgraph.errors import OptionError
+from netgraph.graph import Graph
+from netgraph.graph.columns import Array
+from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
+from netgraph.methods.split import candidate_rows, edge_scores
+from netgraph.rewriting import find
+from netgraph.rules import PruneEdges, PruneVertices
+from netgraph.schedules import cubic_target
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneToBudget(Checked):
+    """Come back to a number of edges, gradually: a cubic schedule between two shares of the run.
+
+    Attributes:
+        edges: how many edges to end with.
+        criterion: edge criterion, by name or as a `Criterion`; edges with the smallest scores go first.
+        start, end: shares of the epochs between which to prune, the last step included.
+        scope: "added" spares the edges that the run started with, "all" does not.
+    """
+
+    edges: int
+    criterion: str | Criterion = "l1"
+    start: float = 0.5
+    end: float = 0.8
+    scope: Literal["added", "all"] = "added"
+
+    name = "prune"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_criterion(self.criterion)
+        if self.edges < 0:
+            raise OptionError(f"A budget of {self.edges} edges is negative.")
+        if not 0 <= self.start <= self.end <= 1:
+            raise OptionError(f"start={self.start} and end={self.end} must satisfy 0 <= start <= end <= 1.")
+        _check_prune_scope(self.scope)
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Remove what is above this epoch's target, then what no one reads any more."""
+        first, last = self._epochs(context)
+        step, steps = epochs_done(context) - first + 1, last - first + 1
+        graph = context.graph
+        if not 1 <= step <= steps:
+            return
+        past = actions_of(context, self.name)
+        peak = past[0].edges_before if past else graph.num_edges
+        target = cubic_target(max(peak, self.edges), self.edges, step, steps)
+        excess = graph.num_edges - target
+        if excess <= 0:
+            return
+        rows = candidate_rows(graph, self.scope)
+        scores = -edge_scores(context, self.criterion)[rows]
+        weakest = rows[TopK(excess).select(scores, graph.edges.link[rows])]
+        chosen = weakest[: _enough(graph, weakest, target)]
+        reason = f"back to {target:,} edges, step {step} of {steps}, by smallest {self.criterion}"
+        yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
+        yield from clear_dead(context, self.name)
+
+    def pending(self, context: Context) -> bool:
+        """Whether a step of the schedule is still to come."""
+        return epochs_done(context) < self._epochs(context)[1]
+
+    def _epochs(self, context: Context) -> tuple[int, int]:
+        """The first and the last epoch after which to prune: of 1 to epochs - 1, for nothing learns after the last."""
+        first, last = (
+            max(1, min(math.ceil(share * context.epochs), context.epochs - 1)) for share in (self.start, self.end)
+        )
+        return first, last
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneBelow(Checked):
+    """Prune edges with low scores some epochs after each action of another part (SSONN, section 3.4).
+
+    Attributes:
+        threshold: scores, scaled to [0, 1] in each link when `scaled`, at or below it go.
+        criterion: edge criterion, by name or as a `Criterion`; the paper has the gradient score.
+        after: name of the part whose actions start the pruning.
+        delay: epochs between that action and the first step.
+        duration: number of steps, one per epoch; each removes an equal share of what is left to remove.
+        scope: "added" spares the edges that the run started with, "all" does not.
+        scaled: compare min-max scaled scores (the published numbers) or absolute ones (the text).
+    """
+
+    threshold: float = 0.1
+    criterion: str | Criterion = "g_abs"
+    after: str = "split"
+    delay: int = 3
+    duration: int = 3
+    scope: Literal["added", "all"] = "added"
+    scaled: bool = True
+
+    name = "prune-below"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_criterion(self.criterion)
+        if self.delay < 1 or self.duration < 1:
+            raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")
+        if math.isnan(self.threshold) or (self.scaled and not 0 <= self.threshold <= 1):
+            raise OptionError(f"threshold={self.threshold} is not a score; scaled scores lie in 0..1.")
+        _check_prune_scope(self.scope)
+
+    def propose(self, context: Context) -> Iterator[Proposal]:
+        """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
+        running = [step for step in self._steps(context) if 0 <= step < self.duration]
+        if not running:
+            return
+        step = running[0]
+        graph = context.graph
+        rows = candidate_rows(graph, self.scope)
+        scores = edge_scores(context, self.criterion)[rows]
+        links = graph.edges.link[rows]
+        above = (MinMaxThreshold if self.scaled else AbsoluteThreshold)(self.threshold).mask(scores, links)
+        low = np.flatnonzero(~above)
+        share = -(-len(low) // (self.duration - step))
+        chosen = rows[low[TopK(share).select(-scores[low], links[low])]]
+        reason = f"{len(low):,} of {len(rows):,} edges at or below {self.threshold:g} by {self.criterion}"
+        yield Proposal(self.name, PruneEdges(below=None), graph.edges.id[chosen], reason)
+        yield from clear_dead(context, self.name)
+
+    def pending(self, context: Context) -> bool:
+        """Whether a step after an earlier action is still to come."""
+        return any(step < self.duration - 1 for step in self._steps(context))
+
+    def _steps(self, context: Context) -> list[int]:
+        """How far the pruning after each action has come; negative while it waits."""
+        grown = [action.epoch for action in actions_of(context, self.after) if action.matches > 0]
+        return [epochs_done(context) - epoch - self.delay for epoch in grown]
+
+
+def _enough(graph: Graph, rows: Array, target: int) -> int:
+    """The least number of edges, the first of `rows`, without which a graph comes down to a number of edges.
+
+    Vertices that nothing reads any more take their edges along. Cost: O(edges log edges).
+    """
+
+    def left(count: int) -> int:
+        keep = np.ones(len(graph.edges), dtype=bool)
+        keep[rows[:count]] = False
+        return int(np.count_nonzero(keep & ~graph.edges.frozen & leading_out(graph, keep)[graph.edges.target_row]))
+
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if left(middle) <= target:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _check_prune_scope(scope: str) -> None:
+    if scope not in ("added", "all"):
+        raise OptionError(f"scope={scope!r} is not 'added' or 'all'.")
+
+
+def clear_dead(context: Context, part: str) -> Iterator[Proposal]:
+    """Propose to remove vertices that nothing reads, when there are any."""
+    dead = find(PruneVertices(), context.graph)
+    if len(dead):
+        yield Proposal(part, PruneVertices(), dead.v.id, f"nothing reads {len(dead):,} vertices")
