@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, Extended
 from netgraph.criteria import ExpressivenessProfile, GrowthRule, expressiveness, nagn, trainable_chain
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -61,7 +61,7 @@ class Widen(Checked):
     """
 
     trigger: WindowGain = field(default_factory=WindowGain)
-    stop: float = 0.001
+    stop: Extended = 0.001
     rule: GrowthRule = field(default_factory=GrowthRule)
     max_edges: int | None = None
     until: float = 0.8

@@ -254,7 +254,9 @@ def test_the_domain_of_each_map_is_checked():
     data = TrainingData.from_arrays(x, y, bad, y, task="classification")
     refused(graph, data, InputError, r"x_valid has values from 0.5 to 1.25 in map 0, outside the domain \[0, 1\]")
     bad[4, 0, 2, 3], bad[1, 1, 0, 0] = 0.5, np.nan
-    data = TrainingData.from_arrays(bad, y, x, y, task="classification")
+    with pytest.raises(DataError, match="x_train has NaN at row 1"):
+        TrainingData.from_arrays(bad, y, x, y, task="classification")
+    data = replace(good, x_train=torch.from_numpy(bad.astype(np.float32)))
     refused(graph, data, InputError, r"x_train has values from nan to nan in map 1")
 
 
