@@ -21,7 +21,7 @@ from netgraph.rewriting.apply import draft
 from netgraph.statistics import Statistics
 from netgraph.testing.code import described
 from netgraph.testing.draft import Draw
-from netgraph.testing.planting import NoMatchError, graphs_matching
+from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
 from netgraph.testing.strategies import inputs
 
 Claimed = Level | None
@@ -233,6 +233,7 @@ class Run:
         def run(case: Case) -> None:
             if len(seen) >= self.max_examples:
                 raise _EnoughError
+            case = self._planted(case, len(seen))
             key = (case.graph.topology_hash, case.snapshot)
             if key not in seen:
                 seen.add(key)
@@ -246,6 +247,16 @@ class Run:
         except Unsatisfiable:
             return Failure("find_a_match", f"No graph was found on which {self.rule!r} has a match.")
         return None
+
+    def _planted(self, case: Case, number: int) -> Case:
+        """The case with one more change to its graph, where the rule still has a match after it.
+
+        The changes take turns: draws alone may leave out for long the one on which a rule is wrong.
+        """
+        planted = with_plant_in_turn(case.graph, number)
+        if planted is None or not has_match(self.rule, planted, self.stats):
+            return case
+        return replace(case, graph=planted, stats=None if self.stats is None else self.stats(planted))
 
 
 class _EnoughError(Exception):

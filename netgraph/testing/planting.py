@@ -136,6 +136,12 @@ def after(steps: tuple[Plant, ...], graph: Graph, at: int) -> Graph | None:
     return planted
 
 
+def with_plant_in_turn(graph: Graph, number: int) -> Graph | None:
+    """The graph after the plant whose turn it is; None after all of them, once, and where the plant does not apply."""
+    rounds, turn = divmod(number, len(PLANTS) + 1)
+    return None if turn == len(PLANTS) else list(PLANTS.values())[turn](graph, rounds)
+
+
 def some_graphs(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
     """Some graphs of a strategy, always the same ones."""
     # In a thread of its own, since a test of Hypothesis may be running in this one, and nested tests are refused.

@@ -12,6 +12,7 @@ import netgraph as ng
 from netgraph.rewriting import Rule
 from netgraph.rules import RULES
 from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
+from netgraph.testing.planting import with_plant_in_turn
 from netgraph.testing.plants import OPERATIONS, PLANTS
 
 QUICK = settings(max_examples=8)
@@ -186,3 +187,12 @@ def test_meddling_sets_what_it_says():
     assert changed["bias"].bias.tolist() == [1.0, 0.0]
     assert changed["scale"].values["scale"].tolist() == [-1.0, 1.0]
     assert changed["activation"].activation == "identity"
+
+
+def test_every_plant_has_its_turn():
+    graph = ng.mlp([2, 3, 2], domain=(-1, 1))
+    turns = [with_plant_in_turn(graph, number) for number in range(len(PLANTS) + 1)]
+    assert turns[-1] is None
+    found = [None if planted is None else planted.topology_hash for planted in turns[:-1]]
+    expected = [plant(graph, 0) for plant in PLANTS.values()]
+    assert found == [None if planted is None else planted.topology_hash for planted in expected]
