@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,9 +15,6 @@ from netgraph.checks import Checked, Seed, real_numbers, whole_numbers
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array
 from netgraph.schedules import get_curve
-
-OPTIMIZERS = ("adam", "adamw", "sgd", "natural")
-AUGMENTS = ("none", "crop", "flip", "crop+flip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +76,6 @@ class TrainSettings(Checked):
                 raise OptionError(f"{name}={getattr(self, name)} is not a finite number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise OptionError(f"label_smoothing={self.label_smoothing} is outside 0..1.")
-        if self.optimizer not in OPTIMIZERS:
-            raise OptionError(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
-        if self.augment not in AUGMENTS:
-            raise OptionError(unknown_name("augment", self.augment, AUGMENTS))
-        if self.newcomers not in get_args(Newcomers):
-            raise OptionError(unknown_name("way of new entries", self.newcomers, get_args(Newcomers)))
         get_curve(self.curve)
 
 

@@ -23,7 +23,7 @@ from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.checks import Checked, Seed
-from netgraph.errors import DataError, OptionError, unknown_name
+from netgraph.errors import DataError, OptionError
 from netgraph.files import file_name
 from netgraph.graph import Array, Graph
 from netgraph.json_values import ShapeError, shape_of
@@ -54,8 +54,6 @@ class RunSettings(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.costs not in ("built-in", "tuned"):
-            raise OptionError(unknown_name("costs", self.costs, ("built-in", "tuned")))
         check_threads(self.threads)
         if self.samples < 0:
             raise OptionError(f"samples={self.samples} is negative; 0 uses all.")

@@ -111,7 +111,7 @@ def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = Op
 
 
 def generator(name: str, value: Any, *, error: ErrorType = OptionError) -> np.random.Generator:
-    """Return a source of random numbers from a seed, which is a whole number from 0, or what `default_rng` takes else.
+    """Return a source of random numbers: from a seed, which is a whole number from 0, or of what is one already.
 
     None is a fresh seed. A generator is returned as it is.
     """
@@ -159,7 +159,7 @@ def whole_numbers(
     elif floats and array.dtype.kind == "f" and (np.abs(array) <= 2**53).all() and (array == np.trunc(array)).all():
         low, high = int(array.min()), int(array.max())
     elif array.dtype.kind not in "iu":
-        bad = _first(array != np.trunc(array)) if array.dtype.kind == "f" else 0
+        bad = _first((array != np.trunc(array)) | ~(np.abs(array) <= 2**53)) if array.dtype.kind == "f" else 0
         raise error(f"{_at(name, array, bad)}={array.flat[bad]} is not a whole number; give integers.")
     elif least is None and most is None and np.can_cast(array.dtype, dtype):
         return array.astype(dtype, copy=False)

@@ -45,8 +45,6 @@ class GrowthRule(Checked):
             raise OptionError(f"threshold={self.threshold} is negative or not finite.")
         if self.max_increment < 1:
             raise OptionError(f"max_increment={self.max_increment} is below 1 vertex.")
-        if self.relative_to not in ("growable", "all"):
-            raise OptionError(f"relative_to={self.relative_to!r} is not 'growable' or 'all'.")
 
 
 @dataclass(frozen=True, eq=False)

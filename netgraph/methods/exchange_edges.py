@@ -43,8 +43,6 @@ class ExchangeEdges(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.take not in ("gradient", "random"):
-            raise OptionError(f"take={self.take!r} is not 'gradient' or 'random'.")
         for name in ("share", "until"):
             if not 0 < getattr(self, name) <= 1:
                 raise OptionError(f"{name}={getattr(self, name)} is outside 0..1.")

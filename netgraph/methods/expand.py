@@ -10,10 +10,10 @@ import numpy as np
 
 from netgraph.checks import Checked
 from netgraph.criteria import SearchOptions
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Array, Graph, get_activation
 from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds, steadied
-from netgraph.methods.look import JUDGES, TANGENTS, Judge, Look, Tangent
+from netgraph.methods.look import Judge, Look, Tangent
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
 from netgraph.rules import InsertLayer, WidenLayer
 
@@ -82,10 +82,6 @@ class Expand(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         get_activation(self.activation)
-        if self.tangent not in TANGENTS:
-            raise OptionError(unknown_name("tangent", self.tangent, TANGENTS))
-        if self.judge not in JUDGES:
-            raise OptionError(unknown_name("judge", self.judge, JUDGES))
         if self.cooldown < 1:
             raise OptionError(f"cooldown={self.cooldown} is below 1 epoch.")
         if self.layer_cooldown < 0:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from netgraph.analysis import admissible_edges, density, forward_flops, sparse_links
 from netgraph.checks import Checked
 from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
 from netgraph.rules import AddEdges, PruneEdges
@@ -62,10 +62,6 @@ class GrowEdges(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.where not in get_args(Where):
-            raise OptionError(unknown_name("score of missing edges", self.where, get_args(Where)))
-        if self.draw not in ("sample", "top"):
-            raise OptionError(f"draw={self.draw!r} is not 'sample' or 'top'.")
         if self.power not in (1, 2):
             raise OptionError(f"power={self.power} is not 1 or 2.")
         if not 0 < self.ratio < math.inf:

@@ -34,9 +34,7 @@ from netgraph.rules import InsertLayer, WidenLayer, tied_layers
 from netgraph.statistics import BatchSignals
 
 Tangent = Literal["depth", "all", "none"]
-TANGENTS = ("depth", "all", "none")
 Judge = Literal["pooled", "best", "fresh"]
-JUDGES = ("pooled", "best", "fresh")
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,8 +91,6 @@ class NagnOptions(Checked):
             raise OptionError(f"tau={self.tau} is negative or not finite.")
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
-        if self.metric not in ("accuracy", "loss"):
-            raise OptionError(f"metric={self.metric!r} is not 'accuracy' or 'loss'.")
 
     def stages(self) -> list[list[int]]:
         """The widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""

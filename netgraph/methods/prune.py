@@ -48,7 +48,6 @@ class PruneToBudget(Checked):
             raise OptionError(f"A budget of {self.edges} edges is negative.")
         if not 0 <= self.start <= self.end <= 1:
             raise OptionError(f"start={self.start} and end={self.end} must satisfy 0 <= start <= end <= 1.")
-        _check_prune_scope(self.scope)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove what is above this epoch's target, then what no one reads any more."""
@@ -114,7 +113,6 @@ class PruneBelow(Checked):
             raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")
         if math.isnan(self.threshold) or (self.scaled and not 0 <= self.threshold <= 1):
             raise OptionError(f"threshold={self.threshold} is not a score; scaled scores lie in 0..1.")
-        _check_prune_scope(self.scope)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
         """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
@@ -163,11 +161,6 @@ def _enough(graph: Graph, rows: Array, target: int) -> int:
         else:
             low = middle + 1
     return low
-
-
-def _check_prune_scope(scope: str) -> None:
-    if scope not in ("added", "all"):
-        raise OptionError(f"scope={scope!r} is not 'added' or 'all'.")
 
 
 def clear_dead(context: Context, part: str) -> Iterator[Proposal]:

@@ -39,8 +39,6 @@ class SparseOptions(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.model not in get_args(Model):
-            raise OptionError(unknown_name("model", self.model, get_args(Model)))
         stages = stages_of(self.widths) if self.widths else []
         if self.model == "resnet20" and len(stages) + sum(map(len, stages)) > 2:
             raise OptionError(f"widths={self.widths!r} has several; resnet20 takes that of its first stage alone.")

@@ -93,10 +93,6 @@ class Split(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         get_criterion(self.criterion)
-        if self.scope not in ("all", "output"):
-            raise OptionError(f"scope={self.scope!r} is not 'all' or 'output'.")
-        if self.scale not in ("none", "link", "target"):
-            raise OptionError(f"scale={self.scale!r} is not 'none', 'link' or 'target'.")
         if not 0 < self.share <= 1:
             raise OptionError(f"share={self.share} is outside 0..1.")
         for name in ("start_by", "until"):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from netgraph.checks import Checked
 from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, Selection, TopK
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph, mlp
 from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method, Part
@@ -20,10 +20,9 @@ from netgraph.rules import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.schedules import Plateau
 
 PRUNE_CRITERIA = {"budget": "l1", "below": "g_abs", "none": "l1"}
+PRUNE_SCOPES: dict[str, Literal["added", "all"]] = {"budget": "all", "below": "added", "none": "added"}
 LEAST = 1_000
 """Edges to end with at least, unless another number is given: a table of ten columns starts with ten edges a class."""
-
-PRUNE_SCOPES: dict[str, Literal["added", "all"]] = {"budget": "all", "below": "added", "none": "added"}
 
 SELECTIONS: dict[str, Callable[[float], Selection]] = {
     "absolute": AbsoluteThreshold,
@@ -117,13 +116,9 @@ class SsonnOptions(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.select not in SELECTIONS:
-            raise OptionError(unknown_name("selection", self.select, SELECTIONS))
         for name in ("final_edges", "peak_edges", "expansions", "limit"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
-        if self.prune not in ("budget", "below", "none"):
-            raise OptionError(unknown_name("kind of pruning", self.prune, ("budget", "below", "none")))
         if self.spacing < 1:
             raise OptionError(f"spacing={self.spacing} is below 1 epoch.")
 
@@ -136,12 +131,13 @@ class SsonnOptions(Checked):
             final_edges=final,
             peak_edges=self.peak_edges or max(5 * final, min(10 * final, 100_000)),
             prune_criterion=criterion,
-            prune_scope=self._scope(),
+            prune_scope=pruned_edges(self),
         )
 
-    def _scope(self) -> Literal["added", "all"]:
-        """The edges that pruning may remove."""
-        return PRUNE_SCOPES[self.prune] if self.prune_scope == "auto" else self.prune_scope
+
+def pruned_edges(options: SsonnOptions) -> Literal["added", "all"]:
+    """The edges that pruning may remove: `prune_scope`, or what "auto" stands for."""
+    return PRUNE_SCOPES[options.prune] if options.prune_scope == "auto" else options.prune_scope
 
 
 def ssonn_start(options: SsonnOptions, start: Start) -> Graph:
@@ -154,7 +150,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
 
     Where: edges with a large mean |gradient| over mini-batches (equation 1), or its variance (equation 2).
     How: `SplitEdges`. When: `Plateau` of the validation loss. How much: a selection, capped by `peak_edges`.
-    Then pruning, of added edges only. Optimizer state survives by id; new entries start at zero momentum.
+    Then pruning, see `prune` and `prune_scope`. Optimizer state survives by id; new entries start at zero momentum.
 
     Args:
         start: the graph at which growth starts; sizes that the options leave open depend on it.
@@ -163,7 +159,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
     Source: "SSONN", sections 3.1 to 3.4; the published code differs from the text where the options say so.
     """
     o = (options or SsonnOptions()).resolved(start)
-    scope = o._scope()
+    scope = pruned_edges(o)
     goal = Goal(edges=o.final_edges, asked=f"final_edges={o.final_edges:,}") if o.prune == "budget" else None
     if goal and scope == "added" and goal.edges < start.num_edges:
         raise OptionError(
