@@ -59,21 +59,23 @@ def test_after_a_full_disk_a_resumed_run_is_the_uninterrupted_one(share, writes,
     assert_same_run(finished, out)
 
 
-def test_a_disk_that_is_full_from_the_start_leaves_nothing_that_is_in_the_way(writes, finished, tmp_path, call):
-    out = tmp_path / "run"
+def test_a_disk_that_is_full_from_the_start_leaves_nothing_that_is_in_the_way(writes, tmp_path, call):
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    assert call(*grow(whole, epochs=1))[0] == 0
     for room in range(writes[1]):
         with pytest.MonkeyPatch.context() as patch:
             Disk(patch, room)
-            code, _out, err = call(*grow(out))
+            code, _out, err = call(*grow(out, epochs=1))
         assert code == 1
         assert "No space left" in err
         if (out / "config.json").is_file():  # only the rename was not confirmed
-            assert call(*grow(out, "--resume"))[0] == 0
+            assert call(*grow(out, "--resume", epochs=1))[0] == 0
         else:
             assert "--resume" not in err
-            assert call(*grow(out))[0] == 0
-        assert_same_run(finished, out)
-        assert call(*grow(out, "--overwrite", epochs=1))[0] == 0
+            assert call(*grow(out, epochs=1))[0] == 0
+        assert_same_run(whole, out)
+        if room == writes[1] - 1:
+            assert call(*grow(out, "--overwrite", epochs=1))[0] == 0
         for path in sorted(out.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
 

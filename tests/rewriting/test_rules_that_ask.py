@@ -8,6 +8,7 @@ import pytest
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.rewriting import Journal
+from netgraph.rewriting.apply import draft
 from netgraph.rules import PruneEdges, SplitEdges
 from netgraph.testing import check_rule
 
@@ -86,7 +87,8 @@ def test_a_random_order_follows_from_the_seed(graph):
 
 def test_a_random_order_takes_every_match_equally_often(graph):
     rng = np.random.default_rng(0)
-    counts = np.bincount([i for _ in range(400) for i in chosen(graph, rng=rng)], minlength=14)
+    drafts = [draft(PruneEdges(below=None), graph, limit=4, order_by="random", rng=rng) for _ in range(400)]
+    counts = np.bincount(np.concatenate([one.matches.e.id for one in drafts]), minlength=14)
     assert counts.sum() == 1600
     assert abs(counts - 1600 / 14).max() < 50
 

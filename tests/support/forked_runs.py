@@ -13,7 +13,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import netgraph as ng
-from netgraph.app.cli import main
 from netgraph.app.lock import sole_writer
 from netgraph.app.places import is_unbegun
 from netgraph.app.run_directory import RunDirectory
@@ -114,6 +113,12 @@ def table(folder):
     return folder / "s.csv"
 
 
+def main(arguments):
+    from netgraph.app import cli  # with torch, which starts take no part of
+
+    return cli.main(arguments)
+
+
 def grow(data, out, *extra, epochs=6):
     return main(["grow", str(data), "--target", "label", "--out", str(out), "--epochs", str(epochs), *extra])
 
@@ -174,8 +179,11 @@ def races(folder, count, rng):
 if __name__ == "__main__":
     what, folder, count, seed = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    import torch
+    if what != "starts":
+        import torch
 
-    torch.set_num_threads(1)
+        import netgraph.app.cli  # once, for all that are forked
+
+        torch.set_num_threads(1)
     work = {"starts": killed_starts, "kills": killed_runs, "races": races}[what]
     work(Path(folder), int(count), random.Random(int(seed)))
