@@ -43,7 +43,7 @@ blas = sorted({x["architecture"] for x in threadpool_info() if "architecture" in
 numpy_kernels = numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
 print(json.dumps([blas, numpy_kernels, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]))
 """
-"""What BLAS, NumPy and torch choose under a setting, after a first product, which a wrong choice does not survive."""
+"""The choices of BLAS, NumPy and torch under a setting, after a first product, which a wrong one does not survive."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ VARIED = {name for setting in SETTINGS for name in setting.variables}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of the suite came to; `note` says why there is none, or what the libraries chose."""
+    """Outcome of a run of the suite; `note` says why there is none, or what the libraries chose."""
 
     setting: Setting
     passed: int = 0
@@ -135,7 +135,7 @@ def environment(setting: Setting) -> dict[str, str]:
 
 
 def choices(setting: Setting) -> list[Any] | None:
-    """What BLAS, NumPy and torch choose under a setting; None when they do not survive it."""
+    """The choices of BLAS, NumPy and torch under a setting; None when they do not survive it."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE], env=environment(setting), capture_output=True, text=True, check=False
     )

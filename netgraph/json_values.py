@@ -44,7 +44,7 @@ class ShapeError(ValueError):
 
 
 class Shape(Protocol):
-    """What a value has to be."""
+    """A condition on values."""
 
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape."""

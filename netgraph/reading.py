@@ -103,7 +103,7 @@ def _meminfo() -> int | None:
 
 
 def _control_group() -> int | None:
-    """What is left of the memory of a container."""
+    """Bytes that are left of the memory of a container."""
     try:
         most, used = (
             int(Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii")) for name in ("max", "current")

@@ -18,7 +18,7 @@ Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]
 """Vectors of a network, and columns of its graph: the order of `graph.edges`, and of `graph.vertices`."""
 
 SPARSE_IDS = 1 << 20
-"""Ids are looked up in a table unless it would have so many more rows than four for each id."""
+"""Ids are looked up in a table unless it would have more rows than this beside four for each id."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,8 +32,8 @@ _RULES: dict[type[torch.optim.Optimizer], dict[str, How]] = {}
 def register_state(optimizer_class: type[torch.optim.Optimizer], key: str, how: How) -> None:
     """Say how `migrate` carries a state of an optimizer, for that class and its subclasses.
 
-    Without being told, it carries tensors of the parameter's shape entry by entry, and numbers as they are. New entries
-    start as in an optimizer of the same class that takes its first step with gradients 0.
+    Unless something else is registered, it carries tensors of the parameter's shape entry by entry, and numbers as they
+    are. New entries start as in an optimizer of the same class that takes its first step with gradients 0.
 
     Args:
         optimizer_class: any optimizer.

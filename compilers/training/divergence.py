@@ -41,7 +41,7 @@ def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings,
 
 
 def _cause(state: TrainState, data: TrainingData, settings: TrainSettings) -> str:
-    """What most likely made it so, most likely first, with the remedy."""
+    """The likely causes, the likeliest first, with their remedies."""
     tensors = {name: getattr(data, name) for name in ("x_train", "y_train", "x_valid", "y_valid")}
     for name, values in tensors.items():
         if (place := _first_not_finite(values)) is not None:
@@ -76,7 +76,7 @@ def _cause(state: TrainState, data: TrainingData, settings: TrainSettings) -> st
 
 
 def _history(state: TrainState) -> str:
-    """What stands, and what went before."""
+    """The state that stands, and the epochs before it, in sentences."""
     if not state.epoch:
         return "No epoch had ended before, so no trained state stands."
     losses = ", ".join(f"{metrics['train_loss']:.4g}" for metrics in state.history[-SHOWN_LOSSES:])

@@ -45,7 +45,7 @@ FORWARDS_PER_STEP = 3
 VECTORS = ("weights", "vertex_parameters", "running")
 
 METRICS = ("train_loss", "learning_rate", "val_loss", "edges", "flops", "seconds")
-"""What the history holds of every epoch; the validation score beside it has the name of the metric."""
+"""Entries of the history for every epoch; the validation score beside it has the name of the metric."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

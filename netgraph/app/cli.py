@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 try:
@@ -15,11 +14,13 @@ except ModuleNotFoundError:
     sys.exit("error: The command line needs the package rich, which is not installed: pip install netgraph[app].")
 
 from netgraph import __version__
+from netgraph.app.arguments import add_set, path_argument, run_of
+from netgraph.app.cli_compare import add_compare
 from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
-from netgraph.errors import DivergenceError, NetgraphError, OptionError, unknown_name
+from netgraph.errors import DivergenceError, NetgraphError, unknown_name
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
@@ -96,7 +97,7 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default="ssonn", help="growth method; `netgraph methods` lists them, and the default is ssonn"
     )
-    parser.add_argument("--out", type=_path, help="run directory; by default one below runs/")
+    parser.add_argument("--out", type=path_argument, help="run directory; by default one below runs/")
     parser.add_argument(
         "--epochs",
         type=int,
@@ -110,7 +111,7 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
     )
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -125,27 +126,15 @@ def _add_grow(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_grow)
 
 
-def _add_set(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="assignments",
-        help="set an option; `netgraph methods NAME` explains those of a method, of training, data and machine, and "
-        "`netgraph rules RULE` those of a rule. It can be given many times",
-    )
-
-
 def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
-    parser.add_argument("directory", metavar="RUN", type=_path, help="run directory that `netgraph grow` wrote")
+    parser.add_argument("directory", metavar="RUN", type=path_argument, help="run directory that `netgraph grow` wrote")
     parser.set_defaults(run=run)
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     _add_run(parser, _explain)
     parser.add_argument("rule", metavar="RULE", help="name of a rule, such as split-edges")
-    _add_set(parser)
+    add_set(parser)
 
 
 def _grow(arguments: argparse.Namespace, console: Console) -> None:
@@ -177,123 +166,21 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
         print(summary.to_json())
 
 
-def _add_compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="RUN|DATA", help="run directory (with --static), or data as for `grow`")
-    parser.add_argument("--static", action="store_true", help="train the final network of the run from scratch")
-    study = parser.add_argument_group("methods on data")
-    study.add_argument("--methods", type=_names, help="names, separated by commas (see `netgraph methods`)")
-    study.add_argument("--model", help="kind of network of all sparse methods: auto, mlp, vgg or resnet20")
-    study.add_argument("--seeds", type=int, help="number of seeds, 0, 1 and so on (default 3)")
-    study.add_argument("--budget", type=int, metavar="EPOCHS", help="epochs of the training of every network")
-    study.add_argument(
-        "--densities", type=_numbers, help="densities of the networks, separated by commas, such as .05,.1,.2"
-    )
-    study.add_argument("--epochs-per-step", type=int, metavar="E", help="epochs between two steps of growth")
-    study.add_argument("--jobs", type=int, help="number of trainings at a time (default 1)")
-    study.add_argument("--out", type=_path, help="directory of the study; by default one below runs/")
-    study.add_argument("--target", help="target column of a CSV file or OpenML data set")
-    study.add_argument(
-        "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
-    )
-    _add_set(study)
-    parser.add_argument("--overwrite", action="store_true", help="replace the comparison in the directory")
-    parser.set_defaults(run=_compare)
-
-
-_OF_STUDIES = (
-    "methods", "model", "seeds", "budget", "densities", "epochs_per_step", "jobs", "out", "target", "task",
-    "assignments",
-)  # fmt: skip
-
-
-def _path(text: str) -> Path:
-    """A path as it was typed; an empty one, of a variable that is not set, would be the working directory."""
-    if not text:
-        raise argparse.ArgumentTypeError("the name is empty; give it a name")
-    return Path(text)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as .05,.1,.2") from None
-
-
-def _compare(arguments: argparse.Namespace, console: Console) -> None:
-    given = [name for name in _OF_STUDIES if getattr(arguments, name)]
-    is_run = (Path(arguments.source) / "config.json").is_file()
-    if arguments.static:
-        if given:
-            name = "set" if given[0] == "assignments" else given[0].replace("_", "-")
-            raise OptionError(
-                f"--{name} belongs to `netgraph compare DATA --methods ...`, and --static to "
-                "`netgraph compare RUN --static`, which takes all settings from the run; give one of them."
-            )
-        _compare_static(arguments, console)
-    elif arguments.methods and is_run:
-        raise OptionError(
-            f"{arguments.source!r} is a directory of results, but --methods compares methods on data: give the name or "
-            "the file of a data set, and the directory by --out."
-        )
-    elif arguments.methods:
-        _compare_methods(arguments, console)
-    else:
-        raise OptionError(
-            f"compare needs to be told with what: `netgraph compare {arguments.source} --static` trains the final "
-            "network of a run from scratch, beside it; `netgraph compare DATA --methods pwmpr,rigl` trains several "
-            "methods on the same data."
-        )
-
-
-def _compare_static(arguments: argparse.Namespace, console: Console) -> None:
-    from netgraph.app.compare import compare_static
-
-    arguments.directory = Path(arguments.source)
-    comparison = compare_static(_run(arguments), console, overwrite=arguments.overwrite)
-    print_table(console, comparison.table())
-    for remark in comparison.remarks():
-        console.print(remark, highlight=False, markup=False)
-    console.print(f"results in {arguments.directory}: static.md, static.json", highlight=False, markup=False)
-
-
-def _compare_methods(arguments: argparse.Namespace, console: Console) -> None:
-    from netgraph.app.study import StudyRequest
-    from netgraph.app.study_pool import compare_methods
-
-    values = {name: getattr(arguments, name) for name in _OF_STUDIES if getattr(arguments, name) is not None}
-    values["assignments"] = parse_assignments(values["assignments"])
-    if "epochs_per_step" in values:
-        values["every"] = values.pop("epochs_per_step")
-    request = StudyRequest(data=arguments.source, overwrite=arguments.overwrite, **values)
-    arguments.directory = request.directory
-    report = compare_methods(request, console)
-    for table in report.tables():
-        print_table(console, table)
-    for remark in report.remarks():
-        console.print(remark, highlight=False, markup=False)
-    console.print(f"results in {request.directory}: study.md, study.json", highlight=False, markup=False)
-
-
 def _show(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import show
 
-    show(_run(arguments), console)
+    show(run_of(arguments), console)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     _add_run(parser, _report)
-    parser.add_argument("--out", type=_path, metavar="FILE", help="file to write; by default RUN/report.html")
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help="file to write; by default RUN/report.html")
 
 
 def _report(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.report import write_report
 
-    file = write_report(_run(arguments), arguments.out)
+    file = write_report(run_of(arguments), arguments.out)
     console.print(
         f"report in {file} ({file.stat().st_size / 1e6:.2f} MB)", highlight=False, markup=False, soft_wrap=True
     )
@@ -314,20 +201,20 @@ def _watch(arguments: argparse.Namespace, console: Console) -> None:
 def _replay(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import replay
 
-    replay(_run(arguments), console)
+    replay(run_of(arguments), console)
 
 
 def _undo(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import undo
 
-    undo(_run(arguments), console)
+    undo(run_of(arguments), console)
 
 
 def _explain(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import explain_rule
 
     console.print(
-        str(explain_rule(_run(arguments), arguments.rule, parse_assignments(arguments.assignments))),
+        str(explain_rule(run_of(arguments), arguments.rule, parse_assignments(arguments.assignments))),
         highlight=False,
         markup=False,
     )
@@ -365,12 +252,6 @@ def _tune(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.tune import tune_device
 
     tune_device(arguments.device, arguments.threads, console)
-
-
-def _run(arguments: argparse.Namespace) -> Any:
-    from netgraph.app.run_directory import RunDirectory
-
-    return RunDirectory(arguments.directory)
 
 
 def _add_methods(parser: argparse.ArgumentParser) -> None:
@@ -418,7 +299,7 @@ def _say_error(error: NetgraphError) -> None:
 
 COMMANDS: dict[str, tuple[Any, str]] = {
     "grow": (_add_grow, "grow a network on a data set and write a run directory"),
-    "compare": (_add_compare, "compare methods on data, or a run with its final network trained from scratch"),
+    "compare": (add_compare, "compare methods on data, or a run with its final network trained from scratch"),
     "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
     "report": (_add_report, "write all about a run on one page: curves, pictures, rewrites and proofs"),
     "watch": (_add_watch, "serve the report of a run on this machine, live while it trains"),

@@ -51,7 +51,7 @@ def print_method(name: str, console: Console) -> None:
 
 
 def print_rule(name: str, console: Console) -> None:
-    """What a rule does, and every option of it.
+    """A rule in its own words, and every option of it.
 
     Raises:
         OptionError: for a rule that does not exist, with the nearest.

@@ -1,4 +1,4 @@
-"""What the training loss of an epoch is of, and why the validation loss beside it is another quantity."""
+"""The training loss of an epoch, and why the validation loss beside it is another quantity."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def option_texts(options: type[Any], suited: Mapping[str, Any] | None = None) ->
 
 
 def explained(options: type[Any]) -> dict[str, str]:
-    """What the docstrings of a class and its bases say of every field, as sentences; a class comes before its bases."""
+    """Sentences about every field from the docstrings of a class and its bases; a class comes before its bases."""
     result: dict[str, str] = {}
     for cls in options.__mro__:
         for name, text in _attributes(cls):
@@ -80,7 +80,7 @@ def _sentence(text: str) -> str:
 
 
 def values_of(hint: Any) -> str:
-    """What an annotated type takes, in words."""
+    """The values that an annotated type takes, in words."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         known, none = [arg for arg in typing.get_args(hint) if arg is not types.NoneType], types.NoneType
         words = list(dict.fromkeys(values_of(arg) for arg in known))

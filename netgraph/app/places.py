@@ -32,10 +32,10 @@ RUN_FILES = (
     "summary.json", "summary.md", "summary.undone.json", "summary.undone.md",
     "static.json", "static.md", "static.undone.json", "static.undone.md",
 )  # fmt: skip
-"""What a run has, beside the files of its journal."""
+"""Files of a run, beside those of its journal."""
 
 STUDY_FILES = (CONFIG, "runs.jsonl", "study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
-"""What a study has."""
+"""Files of a study."""
 
 
 def _named(*names: str) -> re.Pattern[str]:
@@ -65,11 +65,11 @@ def marked(kind: Kind, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind_of_place(directory: Path) -> Kind | None:
-    """What a directory holds of netgraph's, as its configuration says, or without one its journal; None for neither."""
+    """Run or study, as the configuration in a directory says, or without one the journal; None for neither."""
     values = _config(directory)
     if values is not None:
         return next((kind for kind in _SCHEMA if _is_config(kind, values)), None)
-    # Damaged, or removed: without it the journal tells, which no other program writes.
+    # Damaged, or removed: without it the journal decides, which no other program writes.
     first = directory / FOLDER / FIRST
     return "run" if (directory / JOURNAL).is_file() and holds(first, "graph") else None
 

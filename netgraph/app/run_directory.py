@@ -133,7 +133,7 @@ class RunDirectory:
         return load(self.grown_file)
 
     def standing(self, epoch: int) -> str:
-        """What of a run that failed after an epoch is on the disk, and how to go on, in two sentences."""
+        """Two sentences about a run that failed after an epoch: its checkpoint on the disk, and how to go on."""
         name = os.fspath(self.path)
         again = f"start again with other settings, with --overwrite or another --out than {name!r}."
         if not self.checkpoint.is_file():

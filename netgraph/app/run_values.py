@@ -1,4 +1,4 @@
-"""What the JSON files of a run hold, as shapes that every value is held against when it is read."""
+"""Shapes of the JSON files of a run, against which every value is held when it is read."""
 
 from __future__ import annotations
 

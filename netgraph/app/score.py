@@ -95,7 +95,7 @@ class ClassScores:
         return self.accuracy
 
     def fits(self, classes: int) -> bool:
-        """Whether these can be scores of so many classes: for what was read from a file."""
+        """Whether these can be scores of this number of classes: for what was read from a file."""
         tables = [
             self.samples,
             self.predicted,

@@ -26,7 +26,7 @@ class _Patient:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.failure: OSError | None = None
-        """What stopped the first write that failed."""
+        """Error of the first write that failed."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -58,7 +58,7 @@ class _Patient:
 
 
 class Output:
-    """What has become of the output of a command.
+    """The output of a command, and whether it arrived.
 
     Args:
         out: standard output; None where there is none.
@@ -69,7 +69,7 @@ class Output:
 
     @property
     def failure(self) -> OSError | None:
-        """What stopped the output of the command, or None. A reader that has left is a `BrokenPipeError`."""
+        """Error that stopped the output of the command, or None. A reader that has left is a `BrokenPipeError`."""
         if self._out is None:
             return None
         self._out.flush()
@@ -84,7 +84,8 @@ class Output:
         """Say that output of a command that has done its work is missing.
 
         Args:
-            directory: where its results are; None when the output was all, and then who closed it is told nothing.
+            directory: where its results are; None when the output was all, and then nothing is said when a
+                reader has closed it.
         """
         if self.failure is None or (self.closed and directory is None):
             return

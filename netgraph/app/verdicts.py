@@ -11,14 +11,14 @@ from netgraph.rewriting import Entry
 Change = Literal["grew", "shrank", "changed"]
 
 WORDS: dict[Change, str] = {"grew": "added edges", "shrank": "removed edges", "changed": "left the number of edges"}
-"""What a rewrite did, in a clause."""
+"""Clauses for the changes."""
 
 Verdicts = Mapping[str, Mapping[str, int]]
 """Number of rewrites by change, and by level of their certificates."""
 
 
 def change_of(before: int, after: int) -> Change:
-    """What a rewrite, or several taken together, did to the number of edges."""
+    """The change of the number of edges by a rewrite, or by several taken together."""
     return "grew" if after > before else "shrank" if after < before else "changed"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import generator, number, real_numbers, whole, whole_numbers
+from netgraph.checks import generator, real_numbers, share, whole, whole_numbers
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
@@ -228,7 +228,7 @@ class GraphBuilder:
         self._links[key] = Link.sorted(a.id, b.id, kind, columns, port)
 
     def _random_edges(self, source: str, target: str, kind: Dense | Conv2d, density: float, port: int) -> None:
-        density = _density(density)
+        density = share("density", density)
         n, m = len(self._get(source)), len(self._get(target))
         shape = (m, n, max(kind.taps, 0))  # `build` refuses a kernel that makes no sense
         fan_in: Any = math.prod(shape[1:])
@@ -282,7 +282,7 @@ def mlp(
     sizes = list(sizes)
     if len(sizes) < 2:
         raise GraphError(f"mlp({list(sizes)}) needs at least an input and an output size.")
-    density = _density(density)
+    density = share("density", density)
     b = GraphBuilder(seed=seed, dtype=dtype)
     names = [b.input("input", sizes[0], domain=domain)]
     for i, size in enumerate(sizes[1:-1], start=1):
@@ -303,13 +303,6 @@ def _size(name: str, size: int) -> int:
     if size < 1:
         raise GraphError(f"Layer {name!r} has size {size}; a layer needs at least one vertex.")
     return size
-
-
-def _density(value: float) -> float:
-    density = number("density", value)
-    if not 0 <= density <= 1:
-        raise OptionError(f"density {density} is not between 0 and 1.")
-    return density
 
 
 def _rows(name: str, values: Any, count: int) -> Array:

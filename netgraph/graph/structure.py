@@ -29,7 +29,7 @@ KIND_SHAPE = Record(
     {"type": Text(tuple(_KINDS)), "kernel": PAIR, "stride": PAIR, "padding": PAIR},
     optional=frozenset(["kernel", "stride", "padding"]),
 )
-"""What `kind_to_json` gives."""
+"""Shape of the values of `kind_to_json`."""
 
 LAYER_SHAPES: dict[str, Shape] = {
     "name": Text(),
@@ -42,7 +42,7 @@ LAYER_SHAPES: dict[str, Shape] = {
     "norm_momentum": Number(),
     "pool": Maybe(Record({"kind": Text(("max", "average")), "size": PAIR, "stride": Maybe(PAIR)})),
 }
-"""What `layer_attributes_to_json` gives, by name."""
+"""Shapes of the values of `layer_attributes_to_json`, by name."""
 
 COLUMNS_SHAPE = Entries(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
 """Dtypes of vertex columns, by their names."""

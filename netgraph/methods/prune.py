@@ -27,7 +27,7 @@ class PruneToBudget(Checked):
     """Come back to a number of edges, gradually: a cubic schedule between two shares of the run.
 
     Attributes:
-        edges: how many edges to end with.
+        edges: number of edges to end with.
         criterion: edge criterion, by name or as a `Criterion`; edges with the smallest scores go first.
         start, end: shares of the epochs between which to prune, the last step included.
         scope: "added" spares the edges that the run started with, "all" does not.

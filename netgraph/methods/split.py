@@ -65,7 +65,7 @@ class Split(Checked):
         trigger: when.
         rule: the split itself.
         scope: "all" (edges inside earlier sublayers as well, as in the paper) or "output" (as in the code).
-        max_edges: never grow beyond so many edges; the selection is cut to what fits.
+        max_edges: most edges that growth may reach; the selection is cut to what fits.
         share: an expansion that is not the last fills this share of the room below `max_edges`.
         expansions: number of expansions, unless fewer edges than `at_least` are reached by them.
         at_least: while the graph has fewer edges than this, an expansion follows every epoch after `start_by`, plateau
@@ -178,7 +178,7 @@ class Split(Checked):
         return np.asarray(rows[order])
 
     def _most_edges(self, graph: Graph, *, last: bool) -> int | None:
-        """How many edges the graph may have after this expansion."""
+        """Number of edges that the graph may have after this expansion."""
         if self.max_edges is None or last:
             return self.max_edges
         return graph.num_edges + int(self.share * max(self.max_edges - graph.num_edges, 0))

@@ -193,10 +193,7 @@ def draft(
         order = _order(passing, stats, order_by, source)
     wins = _first_wins(rule, passing, order)
     if limit is not None:
-        if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
-            raise OptionError(f"limit={limit!r} is no whole number; it is the largest number of matches to rewrite.")
-        if limit < 0:
-            raise OptionError(f"limit {limit} is negative; it is the largest number of matches to rewrite.")
+        limit = whole("limit", limit, least=0)
         order_of_winners = order[wins[order]]
         wins = np.zeros_like(wins)
         wins[order_of_winners[:limit]] = True

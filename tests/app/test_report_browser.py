@@ -99,8 +99,8 @@ def test_no_table_and_no_drawing_is_cut_on_a_phone(width, dark, browser, finishe
     assert "rewrites" not in ask(phone, script)
     labels = """[...document.querySelectorAll('.stack td[data-label]')].map(
         d => getComputedStyle(d, '::before').content.slice(1, -1))"""
-    told = set(ask(phone, labels))
-    assert {"balanced accuracy", "matches", "proved", "edges", "FLOPs"} <= told
+    named = set(ask(phone, labels))
+    assert {"balanced accuracy", "matches", "proved", "edges", "FLOPs"} <= named
 
 
 def test_a_drawing_can_be_made_larger_on_a_phone(phone, finished):

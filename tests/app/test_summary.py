@@ -213,8 +213,8 @@ def test_rewrites_are_counted_by_what_they_did_and_what_is_proved(finished, valu
     for entry in recorded:
         counted["grew" if entry.edges > before else "shrank", entry.certificate.level] += 1
         before = entry.edges
-    told = {(change, level): n for change, levels in values["verdicts"].items() for level, n in levels.items()}
-    assert told == counted
+    found = {(change, level): n for change, levels in values["verdicts"].items() for level, n in levels.items()}
+    assert found == counted
     assert {"grew", "shrank"} == set(values["verdicts"])
     words = in_words(values["verdicts"])
     assert words.startswith(f"{counted['grew', 'exact']} added edges (exact), ")

@@ -1,4 +1,4 @@
-"""What records or transforms tensors is refused, and torch.compile runs a network as it is."""
+"""All that records or transforms tensors is refused, and torch.compile runs a network as it is."""
 
 import copy
 import warnings

@@ -87,7 +87,7 @@ def test_density():
     assert graph.density == 0.37
     fan_in = np.bincount(graph.edges.target - 10, minlength=10)
     assert (np.abs(graph.edges.weight) <= 1 / np.sqrt(fan_in[graph.edges.target - 10]) + 1e-6).all()
-    with pytest.raises(OptionError, match=r"density 1.5 is not between 0 and 1"):
+    with pytest.raises(OptionError, match=r"density=1.5 is out of range; give a number from 0 to 1"):
         ng.mlp([2, 2], density=1.5)
 
 

@@ -89,7 +89,7 @@ def test_limit_takes_the_first(graph):
     assert "7 skipped" in repr(result)
     nothing = ng.apply(Scale(), graph, limit=0)
     assert not nothing.changed
-    with pytest.raises(OptionError, match="limit -1 is negative"):
+    with pytest.raises(OptionError, match="limit=-1 is negative"):
         ng.apply(Scale(), graph, limit=-1)
 
 
@@ -386,7 +386,7 @@ def test_other_arguments_that_do_not_fit_are_named():
             function(ng.rules.SplitEdges(), ng.rules.AddEdges())
         with pytest.raises(RewriteError, match="stats that were given are 5; give Statistics"):
             function(ng.rules.SplitEdges(), graph, 5)
-    with pytest.raises(OptionError, match="limit='3' is no whole number"):
+    with pytest.raises(OptionError, match="limit='3' is not a whole number"):
         ng.apply(ng.rules.SplitEdges(), graph, limit="3")
 
 

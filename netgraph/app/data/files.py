@@ -34,7 +34,7 @@ def unreadable(path: Path, error: Exception) -> DataError:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of `path`, unpacked if it is gzipped (told by content, not by name).
+    """Return the content of `path`, unpacked if it is gzipped (by its content, not by its name).
 
     Raises:
         DataError: the file is no regular one, is damaged, or is or unpacks to more than may be read.
