@@ -74,7 +74,7 @@ def _compare(arguments: argparse.Namespace, console: Console) -> None:
         _compare_methods(arguments, console)
     else:
         raise OptionError(
-            f"compare needs to be told with what: `netgraph compare {arguments.source} --static` trains the final "
+            f"compare needs the other side: `netgraph compare {arguments.source} --static` trains the final "
             "network of a run from scratch, beside it; `netgraph compare DATA --methods pwmpr,rigl` trains several "
             "methods on the same data."
         )

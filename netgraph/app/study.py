@@ -15,7 +15,7 @@ from netgraph.app.options import split_assignments
 from netgraph.app.prepare import RunSettings, default_training, read_inputs
 from netgraph.checks import Checked
 from netgraph.errors import OptionError, unknown_name
-from netgraph.methods import METHODS, ImpOptions, PwmprOptions, SparseOptions, Start, get_method
+from netgraph.methods import ImpOptions, PwmprOptions, SparseOptions, Start, get_method
 from netgraph.methods.sparse import dense_network
 
 Kind = Literal["growth", "pruning", "fixed", "single"]
@@ -371,8 +371,3 @@ def _expected(study: Study, job: Job) -> float:
         levels: float = 1 + math.log(options.density) / math.log(1 - options.share)
         return levels * 0.75
     return 1.0 if job.density is None else 0.5 + job.density
-
-
-def known_methods() -> str:
-    """Names of all methods, for help."""
-    return ", ".join(METHODS)

@@ -17,6 +17,8 @@ ErrorType = type[NetgraphError]
 LARGEST = 2**63 - 1
 """Largest whole number that the arrays of a graph can hold."""
 
+_LARGEST_SHOWN = 10**40
+
 
 # -- one value ---------------------------------------------------------------------------------------
 
@@ -43,9 +45,11 @@ def whole(
     except TypeError:
         raise error(f"{name}={value!r} is not a whole number{_nearest(plain)}.") from None
     if least is not None and number < least:
-        raise error(f"{name}={number} is {'negative' if least == 0 else f'below {least}'}; give at least {least}.")
+        raise error(
+            f"{name}={_shown(number)} is {'negative' if least == 0 else f'below {least}'}; give at least {least}."
+        )
     if most is not None and number > most:
-        raise error(f"{name}={number} is above {most}; give at most {most}.")
+        raise error(f"{name}={_shown(number)} is above {most}; give at most {most}.")
     return number
 
 
@@ -78,12 +82,12 @@ def number(
     try:
         real = float(plain)
     except OverflowError:
-        real = math.inf  # of either sign: too large for a float
+        real = math.copysign(math.inf, 1 if plain > 0 else -1)  # too large for a float
     if math.isnan(real) or (math.isinf(real) and not infinite):
         kind = "number" if math.isnan(real) else "finite number"
-        raise error(f"{name}={value!r} is not a {kind}; give one{_between(least, most, above)}.")
+        raise error(f"{name}={_shown(value)} is not a {kind}; give one{_between(least, most, above)}.")
     if not least <= real <= most or real < above or (real == above and math.isfinite(above)):
-        raise error(f"{name}={value!r} is out of range; give a number{_between(least, most, above)}.")
+        raise error(f"{name}={_shown(value)} is out of range; give a number{_between(least, most, above)}.")
     return real
 
 
@@ -170,7 +174,7 @@ def whole_numbers(
     most = int(limits.max) if most is None else most
     if low < least or high > most:
         bad = next(i for i, value in enumerate(array.flat) if not least <= int(value) <= most)
-        raise error(f"{_at(name, array, bad)}={array.flat[bad]} is outside {least}..{most}.")
+        raise error(f"{_at(name, array, bad)}={_shown(int(array.flat[bad]))} is outside {least}..{most}.")
     return array.astype(dtype, copy=False)
 
 
@@ -232,6 +236,12 @@ def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> A
 def _plain(value: Any) -> Any:
     """A number of NumPy or of a tensor as one of Python."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; Python refuses to write out whole numbers of thousands of digits."""
+    large = isinstance(value, int) and abs(value) > _LARGEST_SHOWN
+    return f"a whole number of {value.bit_length():,} bits" if large else repr(value)
 
 
 def _nearest(value: Any) -> str:

@@ -187,19 +187,20 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
         start_by=o.start_by,
         until=o.grow_until,
     )
-    parts: list[Part] = [split]
+    source = "Self-scaled optimised networks: split important edges"
+    return Method("ssonn", (split, *_pruning(o, scope)), source, goal=goal, outlook=partial(_outlook, split, goal))
+
+
+def _pruning(o: SsonnOptions, scope: Literal["added", "all"]) -> tuple[Part, ...]:
+    """The part that prunes, if any."""
     if o.prune == "budget":
-        parts.append(
+        return (
             PruneToBudget(
-                edges=o.final_edges,
-                criterion=o.prune_criterion,
-                start=o.prune_start,
-                end=o.prune_end,
-                scope=scope,
-            )
+                edges=o.final_edges, criterion=o.prune_criterion, start=o.prune_start, end=o.prune_end, scope=scope
+            ),
         )
-    elif o.prune == "below":
-        parts.append(
+    if o.prune == "below":
+        return (
             PruneBelow(
                 threshold=o.prune_threshold,
                 criterion=o.prune_criterion,
@@ -207,10 +208,9 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
                 duration=o.prune_duration,
                 scope=scope,
                 scaled=o.prune_scaled,
-            )
+            ),
         )
-    source = "Self-scaled optimised networks: split important edges"
-    return Method("ssonn", tuple(parts), source, goal=goal, outlook=partial(_outlook, split, goal))
+    return ()
 
 
 def _outlook(split: Split, goal: Goal | None, start: Graph, epochs: int) -> list[str]:

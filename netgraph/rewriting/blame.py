@@ -77,7 +77,7 @@ def _involved(rule: Rule, m: Matches, error: NetgraphError) -> str:
 
 
 def _hits(m: Matches, error: NetgraphError) -> Array:
-    """(matches,) how many of the ids that the error concerns each match binds; a layer is bound by its vertices too."""
+    """(matches,) number of the ids in `concerns` that each match binds; a layer is bound by its vertices too."""
     hits = np.zeros(len(m), dtype=np.int64)
     edges, vertices, layers = (list(error.concerns.get(kind, ())) for kind in ("edges", "vertices", "layers"))
     for rows in m.bound.values() if len(m) else ():

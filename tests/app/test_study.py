@@ -337,7 +337,7 @@ def test_jobs_end_with_their_study(tmp_path, by):
     [
         (("digits", "--methods", "pwmpr", "--static"), "give one of them"),
         (("digits", "--set", "share=.2", "--static"), "--set belongs to"),
-        (("digits",), "needs to be told with what"),
+        (("digits",), "needs the other side"),
         (("digits", "--methods", "pwmp,rigle"), "Did you mean 'rigl'?"),
         (("digits", "--methods", "rigl,rigl"), "something twice"),
         (("digits", "--methods", "rigl", "--densities", "0.1,1.5"), "--densities has 1.5"),

@@ -124,3 +124,22 @@ def test_truth_arrays_hold_no_numbers():
     assert checks.truth_values("frozen", [True, False]).tolist() == [True, False]
     with pytest.raises(OptionError, match="frozen"):
         checks.truth_values("frozen", [1, 0])
+
+
+def test_numbers_of_thousands_of_digits_keep_their_sign_and_are_not_written_out():
+    huge = 10**5000
+    assert checks.number("rate", -huge, infinite=True) == -math.inf
+    for call in (
+        lambda: checks.whole("count", huge),
+        lambda: checks.whole("count", -huge, least=0),
+        lambda: checks.number("rate", huge),
+        lambda: checks.number("rate", -huge, least=0, infinite=True),
+        lambda: checks.whole_numbers("rows", [0, huge]),
+    ):
+        with pytest.raises(OptionError, match=r"=a whole number of 16,610 bits is "):
+            call()
+
+
+def test_the_value_that_is_infinite_is_named_among_floats_that_are_whole():
+    with pytest.raises(OptionError, match=r"rows\[1\]=inf"):
+        checks.whole_numbers("rows", [1.0, math.inf], floats=True)
