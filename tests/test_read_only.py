@@ -14,6 +14,7 @@ import pytest
 
 import netgraph as ng
 from netgraph.errors import NetgraphError
+from netgraph.graph.columns import column
 from netgraph.rewriting import Journal
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rules import SplitEdges, WidenLayer
@@ -220,3 +221,19 @@ def test_a_frozen_column_is_shared_and_not_copied():
     link, same = graph.links["x", "a"], new.links["x", "a"]
     assert np.shares_memory(link.src, same.src)
     assert np.shares_memory(graph.layers["x"].vertex_ids, dataclasses.replace(graph.layers["x"]).vertex_ids)
+
+
+def test_memory_behind_an_object_that_gives_an_array_is_copied():
+    class Holder:
+        """Gives the array that it holds, as objects of other libraries may."""
+
+        def __init__(self):
+            self.held = np.arange(3)
+
+        def __array__(self, dtype=None, copy=None):
+            return self.held
+
+    holder = Holder()
+    made = column(holder, np.int64)
+    holder.held[0] = 7
+    assert made.tolist() == [0, 1, 2]

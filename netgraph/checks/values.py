@@ -82,7 +82,7 @@ def number(
     try:
         real = float(plain)
     except OverflowError:
-        real = math.copysign(math.inf, 1 if plain > 0 else -1)  # too large for a float
+        real = math.copysign(math.inf, -1 if plain < 0 else 1)  # too large for a float
     if math.isnan(real) or (math.isinf(real) and not infinite):
         kind = "number" if math.isnan(real) else "finite number"
         raise error(f"{name}={_shown(value)} is not a {kind}; give one{_between(least, most, above)}.")

@@ -42,7 +42,8 @@ def column(values: Any, dtype: Any, name: str = "column") -> Array:
     array = converted(values, dtype, name)
     if array.flags.c_contiguous and is_frozen(array):
         return array
-    return freeze(array.copy() if array is values or array.base is not None else array)
+    own = array is not values and array.base is None and isinstance(values, np.ndarray | list | tuple)
+    return freeze(array if own else array.copy())
 
 
 def freeze(array: Array) -> Array:
