@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.errors import InputError
 from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
 from netgraph.graph.columns import Array
@@ -22,6 +23,7 @@ MANY_VALUES = 1 << 17
 """Values, a megabyte of them, that a convolution of so many products reads at once."""
 
 
+@checked
 def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> Any:
     """Evaluate a graph in float64.
 
@@ -44,6 +46,7 @@ def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: boo
     return next(iter(out.values())) if len(out) == 1 else out
 
 
+@checked
 def interpret_layers(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> dict[str, Array]:
     """The value of every layer, as `interpret` computes it: what other layers read, by layer name."""
     values = _evaluated(graph, x, train, check_domain, keep=True)

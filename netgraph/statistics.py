@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.checks import whole
 from netgraph.errors import StatisticsError, unknown_name
 from netgraph.graph.columns import Array, column
 from netgraph.markup import html_table
@@ -44,6 +45,8 @@ class Statistics:
     samples: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("batches", "samples"):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least=0, error=StatisticsError))
         for name in ("edges", "vertices", "moments"):
             columns = {key: column(value, None) for key, value in getattr(self, name).items()}
             object.__setattr__(self, name, MappingProxyType(columns))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netgraph.checks import checked
 from netgraph.errors import GraphError
 from netgraph.graph import Graph, Identity, LinkKey
 
 
+@checked
 def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     """Keys of the links that methods of sparse training thin out and fill up, in the order of `graph.links_by_key`.
 
@@ -30,11 +32,13 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     return tuple(weighted if head or not inner else inner)
 
 
+@checked
 def admissible_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
     """How many edges these links could hold: width times width times kernel positions."""
     return sum(_cells(graph, key) for key in links)
 
 
+@checked
 def density(graph: Graph, links: Iterable[LinkKey]) -> float:
     """Edges of these links over those that they could hold; 0 when there are no links.
 

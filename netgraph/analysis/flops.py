@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable
 
 from netgraph.analysis.density import admissible_edges
+from netgraph.checks import checked
 from netgraph.graph import Graph, Identity, LinkKey
 
 
+@checked
 def forward_flops(graph: Graph, *, dense: Iterable[LinkKey] = ()) -> int:
     """Floating-point operations of a forward of one sample: two, multiply and add, per edge and position.
 

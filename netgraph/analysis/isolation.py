@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netgraph.checks import checked, mask
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 
@@ -23,7 +24,7 @@ def isolated(graph: Graph, keep: Array | None = None) -> Array:
 
 def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
     """(vertices,) whether a hidden or output vertex has no edge in, and whether a hidden one has no edge out."""
-    rows = slice(None) if keep is None else np.asarray(keep)
+    rows = slice(None) if keep is None else mask("keep", keep, len(graph.edges))
     counts = [
         np.bincount(ends[rows], minlength=graph.num_vertices)
         for ends in (graph.edges.target_row, graph.edges.source_row)
@@ -59,7 +60,7 @@ def leading_out(graph: Graph, keep: Array) -> Array:
 
     Cost: O(edges + layers), one pass over the layers against their order.
     """
-    vertices = graph.vertices
+    keep, vertices = mask("keep", keep, len(graph.edges)), graph.vertices
     result = np.zeros(graph.num_vertices, dtype=bool)
     for i in reversed(graph.topological_order):
         layer, start = graph.layer(i), vertices.offset(i)
@@ -73,6 +74,7 @@ def leading_out(graph: Graph, keep: Array) -> Array:
     return result
 
 
+@checked
 def vertices_of(graph: Graph, role: str) -> Array:
     """(vertices,) whether a vertex is in a layer of this role."""
     held = [layer.role == role for layer in graph.layers_by_id.values()]

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, patches, powers
+from netgraph.checks import checked
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Graph, Layer, Link
 from netgraph.graph.columns import Array, concatenate
@@ -162,6 +163,7 @@ class PathAnalysis:
         return link
 
 
+@checked
 def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> PathAnalysis:
     """Weights of paths from inputs to outputs, by one pass forward and one back.
 
@@ -189,6 +191,7 @@ def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> 
     return passes(LinearModel(graph, power, norm), norm)
 
 
+@checked
 def path_kernel_trace(graph: Graph, *, norm: PathNorm = "scale") -> float:
     """Trace of the path kernel: over all paths and trained edges on them, the squared product of the other weights.
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, folded
+from netgraph.checks import checked, whole_numbers
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph, Grid, Layer
 from netgraph.graph.columns import Array
@@ -31,6 +32,7 @@ class ReceptiveFields(NamedTuple):
     log_scale: float
 
 
+@checked
 def receptive_fields(
     graph: Graph,
     vertices: Iterable[int],
@@ -67,7 +69,7 @@ def receptive_fields(
     norm = "ignore" if measure == "paths" else "scale"
     model = LinearModel(graph, 0 if measure == "paths" else 1, norm, keep=True, signed=measure == "signed")
     shape = (len(source), *source.output_grid)
-    fields = [_field(model, int(i), source, position) for i in vertices]
+    fields = [_field(model, i, source, position) for i in whole_numbers("vertices", list(vertices)).tolist()]
     top = max((field.log for field in fields), default=-math.inf)
     values = np.zeros((len(fields), *shape))
     for row, field in zip(values, fields, strict=True):
@@ -76,6 +78,7 @@ def receptive_fields(
     return ReceptiveFields(values, top)
 
 
+@checked
 def reads(graph: Graph, input: str | None = None) -> Array:
     """(width, *grid) how often each position of an input layer is read: by how many edges, in how many places each.
 
@@ -136,6 +139,7 @@ def _place(layer: Layer, position: Grid | None) -> Grid:
     grid = layer.output_grid
     if position is None:
         return tuple(side // 2 for side in grid)
+    position = tuple(whole_numbers("position", position).ravel().tolist())
     if len(position) != len(grid) or not all(0 <= p < side for p, side in zip(position, grid, strict=True)):
         raise OptionError(f"position={position} is not on the grid {grid} of layer {layer.name!r}.")
-    return tuple(position)
+    return position

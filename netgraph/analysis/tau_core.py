@@ -11,6 +11,7 @@ import numpy as np
 from netgraph.analysis.isolation import vertices_of
 from netgraph.analysis.linear import LinearModel
 from netgraph.analysis.paths import PathAnalysis, passes
+from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph import Layer
 from netgraph.graph.columns import Array
@@ -49,6 +50,7 @@ class TauCore:
         return self.size / self.candidates if self.candidates else 0.0
 
 
+@checked
 def tau_core(
     paths: PathAnalysis,
     tau: float = 0.9,
@@ -82,6 +84,7 @@ def tau_core(
     return _core(paths, tau, candidates, definition, None)
 
 
+@checked
 def layer_tau_cores(
     paths: PathAnalysis, tau: float = 0.9, *, hidden: bool = False, definition: CoreDefinition = "sum"
 ) -> tuple[TauCore, ...]:
@@ -108,6 +111,7 @@ def layer_tau_cores(
     return tuple(cores)
 
 
+@checked
 def average_tau_core_ratio(paths: PathAnalysis, tau: float = 0.9, *, hidden: bool = True) -> float:
     """Mean over layers of the share of their vertices that is in their tau-core ("sum"); NaN without layers.
 

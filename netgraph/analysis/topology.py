@@ -6,9 +6,11 @@ from netgraph.analysis.density import density, sparse_links
 from netgraph.analysis.isolation import isolated_vertices
 from netgraph.analysis.paths import exponential, log_kernel_trace, path_analysis
 from netgraph.analysis.tau_core import average_tau_core_ratio
+from netgraph.checks import checked
 from netgraph.graph import Graph
 
 
+@checked
 def topology_metrics(graph: Graph, *, tau: float = 0.9) -> dict[str, float]:
     """Numbers to draw over the course of growth.
 

@@ -99,7 +99,7 @@ def is_unbegun(directory: Path, kind: Kind) -> bool:
 
 def was_cut_off(directory: Path) -> bool:
     """Whether a run was to be begun in a directory, and its process killed before it had."""
-    return directory.is_dir() and any(directory.iterdir()) and is_unbegun(directory, "run")
+    return directory.is_dir() and is_unbegun(directory, "run")
 
 
 def check_place(path: str | os.PathLike[str], kind: Kind, *, overwrite: bool) -> None:

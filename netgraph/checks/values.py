@@ -230,6 +230,14 @@ def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> A
     return array.astype(np.bool_, copy=False)
 
 
+def mask(name: str, values: Any, rows: int, *, of: str = "edge", error: ErrorType = OptionError) -> Array:
+    """Return (rows,) booleans; numbers of rows are refused, which would choose other ones."""
+    array = truth_values(name, values, error=error)
+    if array.shape != (rows,):
+        raise error(f"{name} has shape {array.shape}; give ({rows},) booleans, one per {of}.")
+    return array
+
+
 # -- words -------------------------------------------------------------------------------------------
 
 

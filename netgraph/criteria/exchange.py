@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.errors import StatisticsError
 from netgraph.graph import Graph, Link, LinkKey
 from netgraph.graph.columns import Array
@@ -41,6 +42,7 @@ def dense_gradient(graph: Graph, key: LinkKey, stats: Statistics) -> Array:
     return matrix
 
 
+@checked
 def exchange_by_gradient(
     graph: Graph, links: Iterable[LinkKey], stats: Statistics, share: float, rng: np.random.Generator
 ) -> tuple[Array, Array]:
@@ -92,6 +94,7 @@ def exchange_by_gradient(
     return np.concatenate(gone), np.concatenate(pairs)
 
 
+@checked
 def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Array:
     """Edges of every link with the smallest positive and the largest negative weights (SET).
 
@@ -123,6 +126,7 @@ def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Arr
     return np.concatenate(gone)
 
 
+@checked
 def weakest(graph: Graph, links: Iterable[LinkKey], count: int) -> Array:
     """Ids of the `count` trainable edges of smallest magnitude over all these links; of equal ones the first.
 

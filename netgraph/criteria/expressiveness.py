@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, checked, real_numbers, truth_values, whole_numbers
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.figures import axes_or_new, literal
 from netgraph.graph import Graph
@@ -179,7 +179,9 @@ def contrast(values: Array) -> tuple[Array, Array]:
     Returns:
         (neighbours, r), each (layers,); r = value / neighbours - 1.
     """
-    g = np.asarray(values, dtype=np.float64)
+    g = real_numbers("values", values, infinite=True, nan=True)
+    if g.ndim != 1:
+        raise OptionError(f"values has shape {g.shape}; give one value for each layer of a chain.")
     near = np.full(len(g), np.nan)
     if len(g) > 1:
         slope = np.median(np.diff(g)) if len(g) > 2 else 0.0  # the one slope would make every contrast 0
@@ -189,6 +191,7 @@ def contrast(values: Array) -> tuple[Array, Array]:
     return near, np.where(np.isnan(near), 0.0, g / near - 1)
 
 
+@checked
 def expressiveness(
     values: Any,
     widths: Any,
@@ -218,14 +221,14 @@ def expressiveness(
     Source: "NAGN", criterion and width rule.
     """
     rule = rule or GrowthRule()
-    g, n = np.asarray(values, dtype=np.float64), np.asarray(widths, dtype=np.int64)
-    free = np.arange(len(g)) < len(g) - 1 if growable is None else np.asarray(growable, dtype=bool)
-    tied = np.arange(len(g)) if groups is None else np.asarray(groups)
-    titles = tuple(names) if names is not None else tuple(f"layer {i + 1}" for i in range(len(g)))
-    if not len(g) == len(n) == len(free) == len(tied) == len(titles):
+    g, n = real_numbers("values", values, infinite=True), whole_numbers("widths", widths, least=0)
+    free = np.arange(g.size) < g.size - 1 if growable is None else truth_values("growable", growable)
+    tied = np.arange(g.size) if groups is None else whole_numbers("groups", groups)
+    titles = tuple(names) if names is not None else tuple(f"layer {i + 1}" for i in range(g.size))
+    shapes = [x.shape for x in (g, n, free, tied)] + [(len(titles),)]
+    if g.ndim != 1 or len(set(shapes)) > 1:
         raise OptionError(
-            f"values, widths, growable, groups and names have lengths "
-            f"{[len(x) for x in (g, n, free, tied, titles)]}; give one of each per layer."
+            f"values, widths, growable, groups and names have shapes {shapes}; give one of each per layer."
         )
     _, group = np.unique(tied, return_inverse=True)
     may = np.ones(len(g), dtype=bool)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.criteria.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse
 from netgraph.errors import OptionError
 from netgraph.graph import Conv2d, Graph
@@ -115,6 +116,7 @@ def rows_of(values: Array) -> Array:
     return np.moveaxis(values.reshape(*values.shape[:2], -1), 1, 2).reshape(-1, values.shape[1])
 
 
+@checked
 def inputs_of(
     graph: Graph, layer: int, activations: Mapping[str, Array], *, bias: bool = True, used: bool = True
 ) -> Array:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netgraph.checks import Count, checked, real_numbers
 from netgraph.errors import OptionError
 from netgraph.graph import Array, Conv2d, Dense, Graph, Link, LinkKind
 from netgraph.graph.link import LinkKey, weighted
@@ -27,8 +28,9 @@ class GradMaxRows(NamedTuple):
     values: Array
 
 
+@checked
 def gradmax_outgoing(
-    growth: Array | None, count: int, norm: float, columns: int, rng: np.random.Generator
+    growth: Array | None, count: Count, norm: float, columns: Count, rng: np.random.Generator
 ) -> GradMaxRows:
     """The first right singular vectors of a growth matrix, each scaled to a norm; random directions beyond its rank.
 
@@ -53,12 +55,11 @@ def gradmax_outgoing(
     Source: Evci et al. 2022, "GradMax: growing neural networks using gradient information", section 3.2.
     Cost: O(inputs * columns * min(inputs, columns)).
     """
-    if count < 1:
-        raise OptionError(f"count={count} is below 1; GradMax adds at least one vertex.")
     rows, values = rng.standard_normal((count, columns)), np.empty(0)
     if growth is not None:
-        if growth.ndim != 2 or growth.shape[1] != columns or not np.isfinite(growth).all():
-            raise OptionError(f"The growth matrix has shape {growth.shape}, not (inputs, {columns}), or is not finite.")
+        growth = real_numbers("growth", growth)
+        if growth.ndim != 2 or growth.shape[1] != columns:
+            raise OptionError(f"The growth matrix has shape {growth.shape}, not (inputs, {columns}).")
         _, values, right = np.linalg.svd(growth.astype(np.float64), full_matrices=False)
         kept = min(count, int(np.count_nonzero(values > 1e-12 * values.max(initial=0.0))))
         top, values = right[:kept], values[:kept]
@@ -67,6 +68,7 @@ def gradmax_outgoing(
     return GradMaxRows(norm * rows / np.linalg.norm(rows, axis=1, keepdims=True), values)
 
 
+@checked
 def outgoing_norm(graph: Graph, layer: int) -> float:
     """Mean over the vertices of a layer of the norm of their outgoing weights, of all links together."""
     squares = np.zeros(len(graph.layer(layer)))
@@ -90,6 +92,7 @@ def by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Array]:
     }
 
 
+@checked
 def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], str]:
     """The cross moments that the growth matrix of a layer is made of.
 
@@ -125,6 +128,7 @@ def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], 
     return found, ""
 
 
+@checked
 def growth_matrix(graph: Graph, layer: int, stats: Mapping[tuple[str, str], Array]) -> Array:
     """The growth matrix of a layer from its cross moments.
 

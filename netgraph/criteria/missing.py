@@ -12,6 +12,7 @@ import numpy as np
 
 from netgraph.analysis import Factors, PathAnalysis, admissible_edges, path_analysis
 from netgraph.analysis.paths import PathNorm
+from netgraph.checks import checked
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
 from netgraph.errors import OptionError
@@ -191,6 +192,7 @@ class MissingScores:
         return pairs
 
 
+@checked
 def path_scores(
     graph: Graph,
     links: Iterable[LinkKey],
@@ -226,6 +228,7 @@ def path_scores(
     return MissingScores(graph, keys, _link_scores(graph, keys, positions, makes=makes))
 
 
+@checked
 def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
     """Score every missing edge alike: a draw takes edges uniformly at random.
 
@@ -236,6 +239,7 @@ def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
     return MissingScores(graph, keys, scores)
 
 
+@checked
 def gradient_scores(graph: Graph, links: Iterable[LinkKey], statistics: Statistics) -> MissingScores:
     """Score every missing edge by the size of its mean gradient, which it has at weight 0.
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph.columns import Array
 
@@ -14,6 +15,7 @@ CUTOFF = 1e-10
 """Eigenvalues below this share of the largest count as 0 where a matrix of second moments is inverted."""
 
 
+@checked
 def pseudo_inverse(matrix: Array, cutoff: float = CUTOFF) -> Array:
     """The Moore-Penrose inverse of symmetric positive semi-definite matrices.
 

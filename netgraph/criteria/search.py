@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, checked
 from netgraph.criteria.natural import Expansion
 from netgraph.criteria.proposals import Coordinates, ProposalSpace
 from netgraph.criteria.samplers import Found, ascend, sample
@@ -214,6 +214,7 @@ def search_depth(
     )
 
 
+@checked
 def pooled_score(scores: Array, temperature: float) -> float:
     """Sum of softmax(s / temperature) s: between the mean and the largest score."""
     weights = np.exp((scores - scores.max()) / temperature)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.analysis import admissible_edges, lacking
+from netgraph.checks import Natural, Share, checked, mask, number, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Array, Conv2d, Graph
 from netgraph.graph.link import LinkKey
@@ -28,6 +29,7 @@ class Erk(NamedTuple):
     dense: tuple[int, ...]
 
 
+@checked
 def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True) -> Erk:
     """Erdos-Renyi-Kernel densities: large tensors get sparser than small ones.
 
@@ -46,6 +48,7 @@ def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True)
     Cost: O(shapes squared) at most.
     """
     check_density(density)
+    shapes = [whole_numbers(f"shapes[{i}]", shape, least=1).tolist() for i, shape in enumerate(shapes)]
     sizes = np.array([math.prod(shape) for shape in shapes], dtype=np.int64)
     counted = [tuple(shape) if kernel else tuple(shape)[-2:] for shape in shapes]
     raw = np.array([sum(shape) / math.prod(shape) for shape in counted])
@@ -62,6 +65,7 @@ def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True)
     return Erk(np.where(dense, 1.0, epsilon * raw), epsilon, tuple(np.flatnonzero(dense).tolist()))
 
 
+@checked
 def erk_densities(
     graph: Graph, links: Iterable[LinkKey], density: float, *, kernel: bool = True
 ) -> dict[LinkKey, float]:
@@ -88,11 +92,13 @@ def _shape(graph: Graph, key: LinkKey) -> tuple[int, ...]:
     return (*kernel, len(graph.layer(key[0])), len(graph.layer(key[1])))
 
 
-def kept_edges(cells: int, density: float) -> int:
+@checked
+def kept_edges(cells: Natural, density: Share) -> int:
     """How many of so many edges stay: those that go are rounded down."""
     return cells - math.floor((1 - density) * cells + 1e-9)  # 1 - .9 is a little less than .1
 
 
+@checked
 def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.random.Generator) -> Array:
     """Draw the edges of some links uniformly; all other edges, and frozen ones, stay.
 
@@ -124,6 +130,7 @@ def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.rando
     return keep
 
 
+@checked
 def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
     """Random edges that join what is isolated: one into each vertex that has none, then one out of each such.
 
@@ -139,7 +146,7 @@ def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
 
     Cost: O(edges).
     """
-    keep, added = np.array(keep), [np.empty(0, np.int64)]
+    keep, added = mask("keep", keep, len(graph.edges)).copy(), [np.empty(0, np.int64)]
     ends = (graph.edges.target_row, graph.edges.source_row)
     for side in (0, 1):
         needy, helped = (lacking(graph, keep)[i] for i in (side, 1 - side))
@@ -160,5 +167,5 @@ def edges_of(graph: Graph, links: Iterable[LinkKey]) -> Array:
 
 def check_density(density: float) -> None:
     """Raise `OptionError` unless it is in 0..1."""
-    if not 0 <= density <= 1:
+    if not 0 <= number("density", density) <= 1:
         raise OptionError(f"density={density} is not a share of the edges, which is in 0..1.")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.analysis import admissible_edges, isolated, vertices_of
+from netgraph.checks import checked, mask
 from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Array, Graph, Identity
@@ -116,6 +117,7 @@ def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: boo
     return mass
 
 
+@checked
 def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.random.Generator) -> Array:
     """The union of random walks biased by |weight|, forward and backward in turn, until there are enough edges.
 
@@ -182,6 +184,7 @@ def _take_walks(keep: Array, steps: Steps, most: int) -> int:
     return len(taken)
 
 
+@checked
 def walks_through(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
     """Keep the edges of one more walk through each isolated vertex as well, on to an output and back to an input.
 
@@ -200,7 +203,7 @@ def walks_through(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
 
     Cost: O(E log E), and O(E + depth * walks * log E) for each layer with an isolated vertex.
     """
-    keep, layer = np.array(keep), graph.vertices.layer
+    keep, layer = mask("keep", keep, len(graph.edges)).copy(), graph.vertices.layer
     walkers = [Walker(graph, forward=forward) for forward in (True, False)]
     affected = set(layer[isolated(graph, keep)].tolist())
     for i in graph.topological_order:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import whole, whole_numbers
+from netgraph.checks import Seed, checked, whole, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
@@ -28,6 +28,7 @@ VGG_SCALES = (1, 2, 4, 8, 8)
 HALVE = Pool("max", (2, 2))
 
 
+@checked
 def vgg(
     depth: int = 16,
     *,
@@ -38,7 +39,7 @@ def vgg(
     batch_norm: bool = True,
     bias: bool = True,
     domain: Domain = (-np.inf, np.inf),
-    seed: int = 0,
+    seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
     """A VGG network: five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pool, then dense layers.
@@ -93,6 +94,7 @@ def vgg(
     )
 
 
+@checked
 def convnet(
     widths: Sequence[Sequence[int]],
     *,
@@ -103,7 +105,7 @@ def convnet(
     batch_norm: bool = True,
     bias: bool = True,
     domain: Domain = (-np.inf, np.inf),
-    seed: int = 0,
+    seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
     """A network like VGG of any widths: stages of 3x3 convolutions, each closed by a 2x2 max pool.
@@ -130,8 +132,9 @@ def convnet(
     Cost: O(edges).
     """
     channels, grid = _channels_and_grid("convnet", input_size)
-    if any(not len(stage) for stage in widths):
-        raise OptionError(f"convnet({[list(stage) for stage in widths]}) has a stage without a convolution.")
+    widths = [list(stage) if np.ndim(stage) == 1 else [] for stage in widths]
+    if not all(widths):
+        raise OptionError(f"convnet({widths}) has a stage without a convolution; give a list of widths for each.")
     if min(grid) < 2 ** len(widths):
         raise GraphError(
             f"convnet(input_size={tuple(input_size)}): the grid {grid} is too small for {len(widths)} pools that halve "
@@ -166,6 +169,7 @@ def convnet(
     return b.build()
 
 
+@checked
 def resnet(
     depth: int = 20,
     *,
@@ -174,7 +178,7 @@ def resnet(
     width: int = 16,
     bias: bool = False,
     domain: Domain = (-np.inf, np.inf),
-    seed: int = 0,
+    seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
     """A residual network for CIFAR, with shortcuts that have no parameters.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import generator, real_numbers, share, whole, whole_numbers
+from netgraph.checks import Seed, checked, generator, real_numbers, share, whole, whole_numbers
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
@@ -50,7 +50,7 @@ class GraphBuilder:
         Graph(2 layers [x:2, y:1], 3 vertices, 2 edges, density 1)
     """
 
-    def __init__(self, *, seed: int = 0, dtype: Any = np.float32, init: Init = "uniform") -> None:
+    def __init__(self, *, seed: Seed | None = 0, dtype: Any = np.float32, init: Init = "uniform") -> None:
         self._dtype = _weight_dtype(dtype)
         check_init(init)
         self._init: Init = init
@@ -252,6 +252,7 @@ class GraphBuilder:
         return Graph(self._layers.values(), self._links.values())
 
 
+@checked
 def mlp(
     sizes: Sequence[int],
     *,
@@ -260,7 +261,7 @@ def mlp(
     norm: Norm = "none",
     bias: bool = True,
     density: float = 1.0,
-    seed: int = 0,
+    seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
     """A layered network, dense unless `density` is below 1; two sizes give the linear start of growth.

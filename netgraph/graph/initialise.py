@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from netgraph.checks import generator
+from netgraph.checks import Seed, checked, generator
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
@@ -31,7 +31,8 @@ def draw_weights(rng: np.random.Generator, init: Init, n: int, fan_in: Any) -> A
     return np.asarray(rng.uniform(-1, 1, n) / np.sqrt(fan_in))
 
 
-def reinitialised(graph: Graph, *, seed: int, init: Init = "uniform", thin: bool = False) -> Graph:
+@checked
+def reinitialised(graph: Graph, *, seed: Seed | None, init: Init = "uniform", thin: bool = False) -> Graph:
     """The same topology with fresh values, as if it were built from scratch: what a static network starts at.
 
     Weights are drawn as `GraphBuilder` draws them, link by link in the order in which the links were made, with the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.checks import checked
 from netgraph.graph import Graph
 from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
@@ -43,6 +44,7 @@ def fixed_start(options: PhewOptions, start: Start) -> Graph:
     return thin_start(options, start, options.density, options.start)
 
 
+@checked
 def fixed(start: Graph, options: PhewOptions | None = None, *, name: str = "phew") -> Method:
     """Train a sparse network as it is: no part, so nothing is rewritten.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.goal import Goal
@@ -50,6 +51,7 @@ def imp_start(options: ImpOptions, start: Start) -> Graph:
     return dense_network(options, start)
 
 
+@checked
 def imp(start: Graph, options: ImpOptions | None = None, *, name: str = "imp") -> Method:
     """Put iterative magnitude pruning together.
 

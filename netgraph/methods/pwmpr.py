@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.goal import SLACK, Goal
@@ -102,6 +103,7 @@ def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
     return thin_start(options, start, options.start_density, options.start)
 
 
+@checked
 def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwmpr") -> Method:
     """Put PWMPR together, or growth by another score.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from netgraph.analysis import density as density_of
 from netgraph.analysis import isolated, sparse_links
+from netgraph.checks import Seed, checked
 from netgraph.criteria import erk_densities, joining_edges, phew_edges, random_edges, walks_through
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph import Array, Graph, thinned
@@ -37,8 +38,9 @@ class SparseStart:
     note: str
 
 
+@checked
 def sparse_start(
-    graph: Graph, *, density: float, start: SparseInit = "phew", seed: int, head: bool = False
+    graph: Graph, *, density: float, start: SparseInit = "phew", seed: Seed | None, head: bool = False
 ) -> SparseStart:
     """Thin out a dense network; the weights that stay keep their initial values.
 

@@ -26,6 +26,7 @@ from netgraph.statistics import Statistics
 
 OrderBy = Array | str | Callable[[Matches, Statistics | None], Array] | None
 PROBE_SAMPLES = 64
+_MOST_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def draft(
 def _is_count(probe: Any) -> bool:
     if not isinstance(probe, int | float | np.number | np.bool_):
         return False
-    probe = whole("probe", probe)
+    probe = whole("probe", probe, most=_MOST_SAMPLES)
     if probe < 1:
         raise OptionError(f"probe={probe} is below 1; give a number of random inputs, or None not to measure.")
     return True

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from netgraph.checks import check_fields
+from netgraph.checks import check_fields, number
 from netgraph.errors import RewriteError
 from netgraph.graph.columns import Array, FrozenDict
 from netgraph.proof import Level
@@ -30,6 +30,7 @@ class Condition:
 
 def at_least(values: Array, threshold: float) -> Condition:
     """The condition `values >= threshold`, with its margin, so that `explain` can show the nearest miss."""
+    threshold = number("threshold", threshold, infinite=True, error=RewriteError)
     return Condition(values >= threshold, values - threshold)
 
 

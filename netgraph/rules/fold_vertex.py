@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netgraph.checks import number, real_numbers
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Identity, Link
 from netgraph.graph.columns import Array
@@ -38,10 +39,9 @@ class FoldVertex(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if np.ndim(self.shares) != 1 or not np.isfinite(self.shares).all() or not np.isfinite(self.constant):
-            raise OptionError(
-                f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer, and finite."
-            )
+        number("constant", self.constant)
+        if real_numbers("shares", self.shares).ndim != 1:
+            raise OptionError(f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Layers of as many vertices as there are shares, whose readers can be changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from netgraph.checks import Count, checked
 from netgraph.errors import OptionError, unknown_name
 
 Curve = Callable[[float], float]
@@ -48,7 +49,8 @@ def get_curve(name: str) -> Curve:
         raise OptionError(unknown_name("learning-rate curve", name, CURVES)) from None
 
 
-def cubic_target(start: int, end: int, step: int, steps: int) -> int:
+@checked
+def cubic_target(start: int, end: int, step: int, steps: Count) -> int:
     """Size after `step` of `steps` of a gradual pruning: fast at first, slow at the end.
 
     Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, applied to sizes.

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, real_numbers
 from netgraph.errors import InputError, OptionError, unknown_name
 from netgraph.graph import Array
 
@@ -97,7 +97,8 @@ def fit_plateau(densities: Sequence[float] | Array, performances: Sequence[float
     Source: "PWMPR", the stopping rule.
     Cost: O(points).
     """
-    rho, values = (np.asarray(given, dtype=np.float64) for given in (densities, performances))
+    rho = real_numbers("densities", densities, infinite=True, nan=True, error=InputError)
+    values = real_numbers("performances", performances, infinite=True, nan=True, error=InputError)
     if rho.ndim != 1 or rho.shape != values.shape:
         raise InputError(f"{rho.shape} densities and {values.shape} performances; give one of each per point.")
     if not (np.isfinite(rho).all() and np.isfinite(values).all()) or (

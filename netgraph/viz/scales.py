@@ -116,7 +116,7 @@ def _scale(option: str, kind: str, choice: Any, known: dict[str, Any], n: int, c
         return Scale.of(choice, known[choice], counting)
     try:
         values = np.asarray(choice, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise OptionError(f"{option}={choice!r} is neither the name of a column nor an array of numbers.") from None
     if values.shape != (n,):
         rows = "graph.edges" if kind == "edge" else "graph.vertices"

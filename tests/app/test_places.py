@@ -150,9 +150,14 @@ def test_a_start_that_fails_leaves_the_old_run(tmp_path, first, monkeypatch):
     assert not list(place.glob(".*"))
 
 
-def test_a_run_that_was_killed_before_it_began_is_begun_by_resume(tmp_path, finished, call):
+@pytest.mark.parametrize("left", [None, ".netgraph-start", ".netgraph-lock"])
+def test_a_run_that_was_killed_before_it_began_is_begun_by_resume(left, tmp_path, finished, call):
     out = tmp_path / "run"
-    (out / ".netgraph-start").mkdir(parents=True)
+    out.mkdir()
+    if left == ".netgraph-start":
+        (out / left).mkdir()
+    elif left:
+        (out / left).touch()
     assert call(*grow(out, "--resume", epochs=1))[0] == 0
     assert not list(out.glob(".*"))
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError, unknown_name
 from netgraph.figures import axes_or_new
 from netgraph.graph import Graph, Layer
@@ -24,6 +25,7 @@ _MOST_CELLS = 30
 """Up to so many vertices along an axis, lines part those within a layer as well."""
 
 
+@checked
 def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "count", max_pixels: int = 600) -> Any:
     """Draw which vertex feeds which: sources down, targets to the right, layers in topological order.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from netgraph.analysis import layer_tau_cores, path_analysis
+from netgraph.checks import checked
 from netgraph.errors import OptionError, unknown_name
 from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph, Identity
@@ -35,6 +36,7 @@ _MOST_MARKS = 400
 """With more rewrites, marks of their rules would cover the line."""
 
 
+@checked
 def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None = None, figure: Any = None) -> Any:
     """Draw edges, vertices and layers over the course of growth, one under the other.
 
@@ -138,6 +140,7 @@ def _metric(axes: Any, journal: Journal, metric: str, places: Array) -> None:
     axes.grid(alpha=0.3)
 
 
+@checked
 def plot_density(history: History, *, value: LayerValue = "density", tau: float = 0.9, ax: Any = None) -> Any:
     """Draw a number per layer over the course of growth, as a heat map with a row per layer and a column per graph.
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError, unknown_name
 from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph
@@ -100,6 +101,7 @@ def _degree_bins(top: int, *, unit: bool) -> Array:
     return np.concatenate([[-0.5], firsts - 0.5])
 
 
+@checked
 def plot_weights(
     graph: Graph, *, ax: Any = None, by: WeightGroups = "layer", magnitude: bool = False, most: int = 10
 ) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.analysis import PathAnalysis, TauCore, layer_tau_cores, path_analysis
+from netgraph.checks import checked
 from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
@@ -130,6 +131,7 @@ def _analysed(graph: Graph | PathAnalysis) -> PathAnalysis:
     return path_analysis(graph)
 
 
+@checked
 def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = None) -> Any:
     """Draw how many vertices of each layer carry a share tau of the weight of its paths, beside its width.
 

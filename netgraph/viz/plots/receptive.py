@@ -10,6 +10,7 @@ import numpy as np
 
 from netgraph.analysis import PathMeasure, reads, receptive_fields
 from netgraph.analysis.receptive import input_layer
+from netgraph.checks import checked, whole_numbers
 from netgraph.errors import OptionError
 from netgraph.figures import figure_or_new, literal
 from netgraph.graph import Graph, Grid, Layer
@@ -27,6 +28,7 @@ _MEASURES = {
 _LARGEST_LOG = 600.0
 
 
+@checked
 def plot_receptive_fields(
     graph: Graph,
     *,
@@ -95,6 +97,7 @@ def _shape(source: Layer, pixels: Pixels | None) -> tuple[int, int, int]:
     known = (len(source), *(1,) * (2 - len(grid)), *grid) if grid else (1, 1, len(source))
     if pixels is None:
         return (int(known[0]), int(known[1]), int(known[2]))
+    pixels = tuple(whole_numbers("pixels", pixels).ravel().tolist())
     given = (values // math.prod(pixels) if math.prod(pixels) else 0, *pixels) if len(pixels) == 2 else tuple(pixels)
     if len(given) != 3 or min(given) < 1 or math.prod(given) != values or (grid and given != known):
         raise OptionError(
@@ -111,7 +114,7 @@ def _vertices(graph: Graph, of: str | Sequence[int] | None) -> Array:
         return np.concatenate([layer.vertex_ids for layer in graph.outputs])
     if isinstance(of, str):
         return graph.layer(of).vertex_ids
-    ids = np.asarray(of, dtype=np.int64).ravel()
+    ids = whole_numbers("of", of).ravel()
     if not len(ids):
         raise OptionError("of=[] names no vertex; give ids of vertices or the name of a layer.")
     return ids
