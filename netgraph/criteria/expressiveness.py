@@ -225,10 +225,10 @@ def expressiveness(
     free = np.arange(g.size) < g.size - 1 if growable is None else truth_values("growable", growable)
     tied = np.arange(g.size) if groups is None else whole_numbers("groups", groups)
     titles = tuple(names) if names is not None else tuple(f"layer {i + 1}" for i in range(g.size))
-    shapes = [x.shape for x in (g, n, free, tied)] + [(len(titles),)]
-    if g.ndim != 1 or len(set(shapes)) > 1:
+    lengths = [x.size for x in (g, n, free, tied)] + [len(titles)]
+    if {x.ndim for x in (g, n, free, tied)} != {1} or len(set(lengths)) > 1:
         raise OptionError(
-            f"values, widths, growable, groups and names have shapes {shapes}; give one of each per layer."
+            f"values, widths, growable, groups and names have lengths {lengths}; give one of each per layer."
         )
     _, group = np.unique(tied, return_inverse=True)
     may = np.ones(len(g), dtype=bool)

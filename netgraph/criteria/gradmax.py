@@ -57,9 +57,9 @@ def gradmax_outgoing(
     """
     rows, values = rng.standard_normal((count, columns)), np.empty(0)
     if growth is not None:
-        growth = real_numbers("growth", growth)
-        if growth.ndim != 2 or growth.shape[1] != columns:
-            raise OptionError(f"The growth matrix has shape {growth.shape}, not (inputs, {columns}).")
+        growth = real_numbers("growth", growth, nan=True)
+        if growth.ndim != 2 or growth.shape[1] != columns or not np.isfinite(growth).all():
+            raise OptionError(f"The growth matrix has shape {growth.shape}, not (inputs, {columns}), or is not finite.")
         _, values, right = np.linalg.svd(growth.astype(np.float64), full_matrices=False)
         kept = min(count, int(np.count_nonzero(values > 1e-12 * values.max(initial=0.0))))
         top, values = right[:kept], values[:kept]
