@@ -26,6 +26,7 @@ from compilers.training import (
 )
 from netgraph.app.keep import harm_of_growth
 from netgraph.app.lock import sole_writer
+from netgraph.app.option_texts import as_typed
 from netgraph.app.places import check_place, was_cut_off
 from netgraph.app.prepare import GrowRequest, Plan, RunSettings, prepare
 from netgraph.app.progress import ProgressDisplay
@@ -128,8 +129,8 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     groups = {"run": RunSettings, "training": TrainSettings, "options": get_method(asked["method"]).options}
-    for key, value in asked.items():
-        old = recorded.get(key)
+    for key in sorted(asked, key="normalisation".__eq__):  # last: it follows from the data and an option
+        value, old = asked[key], recorded.get(key)
         if key == "data" and isinstance(old, str):
             old = file_name(old)
         if key in groups and isinstance(old, dict):
@@ -140,9 +141,12 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
             pairs = [(key, old, value)]
         for name, was, given in pairs:
             if key not in free and was != given:
+                again = "with the same command"
+                if key in groups and name not in ("training.epochs", "training.seed"):
+                    again += f" and --set {name.partition('.')[2]}={as_typed(was)}"
                 raise DataError(
                     f"The run in {os.fspath(directory)!r} was made with other settings ({name}: recorded {was!r}, "
-                    f"asked for {given!r}); resume it with the same command, or start a new one."
+                    f"asked for {given!r}); resume it {again}, or start a new one."
                 )
 
 

@@ -247,7 +247,8 @@ def _plan(
         "data": request.data, "data_path": _absolute(request.data), "target": request.target, "task": dataset.task,
         "input_shape": list(dataset.input_shape), "fingerprint": dataset.fingerprint,
         "normalisation": normalisation.to_json() if normalisation else None, "device": request.device,
-        "method": request.method, "run": asdict(options), "training": asdict(settings),
+        "method": request.method, "run": {**asdict(options), "normalise": normalisation is not None},
+        "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip
     return Plan(

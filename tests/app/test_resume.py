@@ -248,6 +248,8 @@ def test_wall_time_adds_up_over_the_parts_of_a_run(tmp_path, monkeypatch):
         ({"epochs": 7}, "training"),
         ({"learning_rate": 0.02}, "training"),
         ({"amount": 5}, "options"),
+        ({"amount": 5}, "resume it with the same command and --set amount=6, or start a new one"),
+        ({"normalise": "true"}, "and --set normalise=false, or"),
         ({"samples": 500}, "fingerprint"),
         ({"validation": 0.2}, "recorded"),
         ({"data": "wine", "final_edges": 50}, "wine"),
