@@ -77,12 +77,16 @@ class DivergenceError(TrainingError):
     """Loss, weights or statistics are no longer finite; the checkpoint of an earlier epoch, if any, is good."""
 
 
+def nearest(name: object, known: Iterable[str]) -> str:
+    """A question for the known name that is nearest to another one, after a space; empty when none is near."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     """Say that `name` is no `kind`, with the nearest known name first and all of them after it."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(names[:MOST_NAMES]) + (
         f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     )
-    return f"Unknown {kind} {name!r}.{hint} Known: {shown}."
+    return f"Unknown {kind} {name!r}.{nearest(name, names)} Known: {shown}."

@@ -14,6 +14,7 @@ from compilers.lifting.rebuild import Groups, Rebuilding, State
 from compilers.lifting.slots import SlotMoves, edge_moves, vertex_moves
 from compilers.lifting.starts import StateCarrier, first_state
 from compilers.lowering import CompiledNetwork
+from netgraph.checks import choice
 from netgraph.errors import OptionError
 
 
@@ -54,8 +55,7 @@ def carry_optimizer(
 
 def check_newcomers(newcomers: object) -> None:
     """Raise `OptionError` for a start of new entries that is not known."""
-    if newcomers not in get_args(Newcomers):
-        raise OptionError(f"newcomers={newcomers!r} is none of {', '.join(map(repr, get_args(Newcomers)))}.")
+    choice("newcomers", newcomers, get_args(Newcomers))
 
 
 def check_held(optimizer: torch.optim.Optimizer, net: CompiledNetwork) -> None:

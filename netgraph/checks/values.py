@@ -1,6 +1,5 @@
 """Checked conversions: whole numbers, finite numbers, truth values, names, seeds, and arrays of them."""
 
-import difflib
 import math
 import numbers
 import operator
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.errors import NetgraphError, OptionError
+from netgraph.errors import NetgraphError, OptionError, nearest
 
 Array = np.ndarray[Any, Any]
 ErrorType = type[NetgraphError]
@@ -108,9 +107,7 @@ def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = Op
     """Return one of the known values. The message has all of them, and the nearest."""
     known = list(known)
     if not any(value is one or (type(value) is type(one) and value == one) for one in known):
-        near = difflib.get_close_matches(str(value), [str(one) for one in known], n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise error(f"{name}={value!r} is none of {', '.join(map(repr, known))}.{hint}")
+        raise error(f"{name}={value!r} is none of {', '.join(map(repr, known))}.{nearest(value, map(str, known))}")
     return value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from netgraph.analysis import Factors, PathAnalysis, admissible_edges, path_analysis
 from netgraph.analysis.paths import PathNorm
-from netgraph.checks import checked
+from netgraph.checks import checked, generator
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
 from netgraph.errors import OptionError
@@ -111,7 +111,7 @@ class MissingScores:
         if sampler not in ("auto", "race", "rejection"):
             raise OptionError(f"sampler={sampler!r} is not 'auto', 'race' or 'rejection'.")
         count = self._checked(count)
-        rng = np.random.default_rng(rng)
+        rng = generator("rng", rng)
         factored = all(score.make is not None for score in self._scores)
         if sampler == "rejection" and not factored:
             raise OptionError("sampler='rejection' draws from factors, which these scores do not have; use 'race'.")

@@ -22,7 +22,8 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
-from netgraph.rewriting import apply, find
+from netgraph.rewriting import find
+from netgraph.rewriting.apply import draft
 from netgraph.rules import SplitEdges
 from netgraph.schedules import Plateau, Trigger
 
@@ -154,7 +155,7 @@ class Split(Checked):
             edges, _crossing, _vertices = self._counts(graph, kept)
             if not len(kept) or edges >= self.at_least:
                 return edges
-            graph = apply(self.rule, graph, on=graph.edges.id[kept], rng=0, probe=None).graph
+            graph = draft(self.rule, graph, on=graph.edges.id[kept], rng=0).graph
         return graph.num_edges
 
     def _is_short(self, context: Context) -> bool:

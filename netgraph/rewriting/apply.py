@@ -20,7 +20,7 @@ from netgraph.rewriting.display import explanation_html, result_html
 from netgraph.rewriting.match import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.operands import told
 from netgraph.rewriting.pattern import match_pattern
-from netgraph.rewriting.rewriter import Rewriter, empty_delta
+from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
 
@@ -201,7 +201,7 @@ def draft(
     chosen = passing.take(order[wins[order]])
     skipped = passing.take(order[~wins[order]])
     if not len(chosen):
-        return Draft(graph, empty_delta(graph), chosen, skipped, explanation)
+        return Draft(graph, Delta.nothing(graph), chosen, skipped, explanation)
     rewriter = Rewriter(graph, source, stats)
     with blaming(rule, "rewrite", chosen):
         rule.rewrite(chosen, rewriter)

@@ -275,6 +275,12 @@ class Delta:
             graphs=(self.graphs[1], self.graphs[0]) if self.graphs else None,
         )
 
+    @classmethod
+    def nothing(cls, graph: Graph) -> Delta:
+        """The delta of a rewrite that changed nothing in a graph."""
+        stamp = Stamp.of(graph)
+        return cls(stamp, stamp, graphs=(graph, graph))
+
     def then(self, later: Delta) -> Delta:
         """Compose this delta with a later one. Raises `RewriteError` when `later` starts elsewhere."""
         from netgraph.rewriting.compose import compose

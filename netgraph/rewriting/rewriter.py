@@ -14,7 +14,7 @@ from netgraph.graph.columns import Array, column
 from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
 from netgraph.graph.link import LARGEST_PORT, Dense, Identity, Link, LinkKey, LinkKind
 from netgraph.rewriting.commit import apply_delta
-from netgraph.rewriting.delta import Delta, LayerRecord, Stamp
+from netgraph.rewriting.delta import Delta, LayerRecord
 from netgraph.rewriting.edits import EditBuffer
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
@@ -402,14 +402,8 @@ class Rewriter:
         Edits that change nothing give the old graph itself and an empty delta: no rewrite took place.
         """
         delta = self.delta()
-        return (self.graph, empty_delta(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
+        return (self.graph, Delta.nothing(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
 
 
 def _port(edit: str, port: Any) -> int:
     return whole(f"{edit}(): port", port, least=0, most=LARGEST_PORT, error=RewriteError)
-
-
-def empty_delta(graph: Graph) -> Delta:
-    """The delta of a rewrite that matched nothing."""
-    stamp = Stamp.of(graph)
-    return Delta(stamp, stamp, graphs=(graph, graph))

@@ -9,7 +9,6 @@ from random_graphs import graphs, history, seeds, with_dyadic_values
 import netgraph as ng
 from netgraph.errors import RewriteError
 from netgraph.rewriting.delta_file import load_delta, save_delta
-from netgraph.rewriting.rewriter import empty_delta
 
 runs = st.lists(seeds, min_size=1, max_size=4)
 pairs = st.lists(seeds, min_size=2, max_size=2)
@@ -85,7 +84,7 @@ def test_composed_partly_undone(graph, rewrites):
 def test_from_one_branch_to_another(graph, here, there):
     """Undo one run and do another, as one delta: both gave the same ids to different things."""
     one, other = history(graph, here), history(graph, there)
-    whole = empty_delta(graph)
+    whole = ng.rewriting.Delta.nothing(graph)
     for result in one:
         whole = result.delta.inverse().then(whole)
     for result in other:
