@@ -13,7 +13,7 @@ from netgraph.graph import Graph
 from netgraph.methods.goal import SLACK, Goal
 from netgraph.methods.grow_edges import GrowEdges, Where
 from netgraph.methods.method import Method
-from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
+from netgraph.methods.sparse import SparseOptions, check_density, thin_start
 from netgraph.methods.sparse_start import SparseInit
 from netgraph.methods.start import Start
 from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Stalled
@@ -58,7 +58,6 @@ class PwmprOptions(SparseOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_init(self.start)
         check_density("start_density", self.start_density)
         check_density("density", self.density)
         if self.stop not in ("gain", "literal", "none"):

@@ -8,7 +8,7 @@ from netgraph.graph import Graph
 from netgraph.methods.exchange_edges import ExchangeEdges
 from netgraph.methods.goal import Goal
 from netgraph.methods.method import Method
-from netgraph.methods.sparse import SparseOptions, check_density, check_init, thin_start
+from netgraph.methods.sparse import SparseOptions, check_density, thin_start
 from netgraph.methods.sparse_start import SparseInit
 from netgraph.methods.start import Start
 
@@ -35,7 +35,6 @@ class RiglOptions(SparseOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_density("density", self.density)
-        check_init(self.start)
 
 
 def rigl_start(options: RiglOptions, start: Start) -> Graph:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from netgraph.checks import Checked
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.layered import layered_start, residual_start, stages_of
 from netgraph.methods.sparse_start import SparseInit, sparse_start
@@ -70,9 +70,3 @@ def check_density(name: str, value: float) -> None:
     """Raise `OptionError` unless `value` is a density."""
     if not 0 < value <= 1:
         raise OptionError(f"{name}={value} is not a density, which is above 0 and at most 1.")
-
-
-def check_init(init: str) -> None:
-    """Raise `OptionError` unless `init` names a sparse start."""
-    if init not in get_args(SparseInit):
-        raise OptionError(unknown_name("start", init, get_args(SparseInit)))

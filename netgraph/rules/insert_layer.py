@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.errors import OptionError, RewriteError, unknown_name
+from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Identity, Layer, Link
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
@@ -65,10 +65,6 @@ class InsertLayer(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.activation not in STARTS:
-            raise OptionError(unknown_name("activation", self.activation, STARTS))
-        if self.mix not in ("none", "orthogonal", "random"):
-            raise OptionError(f"mix={self.mix!r} is not 'none', 'orthogonal' or 'random'.")
         if self._mixes and self.activation == "relu":
             told = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
             raise OptionError(f"{told} makes negative values, which relu cuts off; use another activation.")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.errors import OptionError, RewriteError, unknown_name
+from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Layer
 from netgraph.graph.columns import Array
 from netgraph.proof import Level
@@ -68,16 +68,10 @@ class SplitEdges(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.activation not in PAIRED:
-            raise OptionError(unknown_name("activation", self.activation, PAIRED))
         if not np.isfinite(self.slope) or self.slope == -1:
             raise OptionError(
                 f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."
             )
-        if self.cross not in ("selected", "none"):
-            raise OptionError(f"cross={self.cross!r} is not 'selected' or 'none'.")
-        if self.signed not in ("pair", "refuse"):
-            raise OptionError(f"signed={self.signed!r} is not 'pair' or 'refuse'.")
         if self.signed == "refuse" and PAIRED[self.activation] == "always":
             single = ", ".join(name for name, pair in PAIRED.items() if pair != "always")
             raise OptionError(

@@ -18,8 +18,6 @@ from netgraph.rewriting import Matches, Rewriter, Rule, layer
 from netgraph.rules.residual import tied_layers, ties
 from netgraph.statistics import Statistics
 
-INITS = ("outgoing zero", "incoming zero", "duplicate")
-
 
 @dataclass(frozen=True, kw_only=True)
 class WidenLayer(Rule):
@@ -79,8 +77,6 @@ class WidenLayer(Rule):
         super().__post_init__()
         if self.count < 1:
             raise OptionError(f"count={self.count} is below 1; a layer widens by at least one vertex.")
-        if self.init not in INITS:
-            raise OptionError(f"init={self.init!r} is none of {', '.join(map(repr, INITS))}.")
         if not 0 <= self.noise <= 1 or (self.noise and self.init != "duplicate"):
             raise OptionError(f"noise={self.noise} is refused; it is from 0 to 1, and 0 unless init='duplicate'.")
         if self.outgoing is not None and self.init != "incoming zero":
