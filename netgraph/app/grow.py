@@ -36,8 +36,12 @@ from netgraph.app.score import scores
 from netgraph.app.summary import Kept, RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
 from netgraph.files import file_name
+from netgraph.markup import shortened
 from netgraph.methods import get_method
 from netgraph.serialize import save
+
+READ_OFF = ("input_shape", "fingerprint", "normalisation")
+"""Entries of a configuration that are read off the data."""
 
 
 def grow(request: GrowRequest, console: Console) -> RunSummary:
@@ -49,12 +53,12 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
         OSError: when the disk is full; the last checkpoint stays.
     """
     started = time.perf_counter()
-    plan = prepare(request)
     directory = request.directory
     if not request.resume or was_cut_off(directory):
+        plan = prepare(request)
         check_place(directory, "run", overwrite=request.overwrite)
     else:
-        RunDirectory(directory)
+        plan = prepare(request, RunDirectory(directory).config)
     with sole_writer(directory, make=not request.resume):
         return _grown(request, plan, console, started)
 
@@ -125,12 +129,13 @@ def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
     """A resumed run must be the recorded one; only versions and the kind of machine may differ.
 
-    An option that the record lacks came with a later version, and counts as left at its default.
+    An option that the record lacks came with a later version, and counts as left at its default. What is read off the
+    data may also differ because another version read them otherwise.
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     groups = {"run": RunSettings, "training": TrainSettings, "options": get_method(asked["method"]).options}
-    for key in sorted(asked, key="normalisation".__eq__):  # last: it follows from the data and an option
-        value, old = asked[key], recorded.get(key)
+    for key in sorted(asked, key=READ_OFF.__contains__):  # what follows from the seed or a method is named last
+        old, value = recorded.get(key), asked[key]
         if key == "data" and isinstance(old, str):
             old = file_name(old)
         if key in groups and isinstance(old, dict):
@@ -141,12 +146,19 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
             pairs = [(key, old, value)]
         for name, was, given in pairs:
             if key not in free and was != given:
+                if name in READ_OFF:
+                    raise DataError(
+                        f"The data of the run in {os.fspath(directory)!r} are not those that it began with, or were "
+                        f"read by another version of netgraph ({name}: recorded {shortened(repr(was), 60)}, now "
+                        f"{shortened(repr(given), 60)}); bring them back, or start a new run."
+                    )
                 again = "with the same command"
                 if key in groups and name not in ("training.epochs", "training.seed"):
                     again += f" and --set {name.partition('.')[2]}={as_typed(was)}"
                 raise DataError(
-                    f"The run in {os.fspath(directory)!r} was made with other settings ({name}: recorded {was!r}, "
-                    f"asked for {given!r}); resume it {again}, or start a new one."
+                    f"The run in {os.fspath(directory)!r} was made with other settings ({name}: recorded "
+                    f"{shortened(repr(was), 60)}, asked for {shortened(repr(given), 60)}); resume it {again}, or start "
+                    "a new one."
                 )
 
 

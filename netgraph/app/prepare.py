@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,8 +166,13 @@ def default_training(samples: int) -> dict[str, Any]:
     return dict(SMALL_TRAINING) if samples < SMALL else {}
 
 
-def prepare(request: GrowRequest) -> Plan:
+def prepare(request: GrowRequest, recorded: Mapping[str, Any] | None = None) -> Plan:
     """Read data and options of a request, and make the graph at which it starts.
+
+    Args:
+        request: what was asked for.
+        recorded: configuration of the run that goes on. Options that the request leaves out are as recorded there,
+            whatever their defaults are by now.
 
     Raises:
         NetgraphError: for options that do not exist or do not fit, and for data that cannot be used.
@@ -181,7 +186,48 @@ def prepare(request: GrowRequest) -> Plan:
     )
     if request.epochs is not None:
         train_values["epochs"] = request.epochs
-    return _plan(request, run_values, train_values, method_values)
+    if recorded is None:
+        return _plan(request, run_values, train_values, method_values)
+    known = _known_options(recorded, request.method)
+    return _plan(
+        replace(request, task=request.task or recorded.get("task")),
+        {**known["run"], **run_values},
+        {**known["training"], **train_values},
+        {**known["options"], **method_values},
+        filled={name: known["options"][name] for name in method_values.keys() & known["options"].keys()},
+    )
+
+
+def _known_options(recorded: Mapping[str, Any], method: str) -> dict[str, dict[str, Any]]:
+    """The options in a configuration that this version has; none of a method but the recorded one.
+
+    Raises:
+        DataError: when one is of another kind than it has to be.
+    """
+    parts = dict(_parts_of(method))
+    known: dict[str, dict[str, Any]] = {}
+    for name, kind in parts.items():
+        values = {} if name == "options" and recorded.get("method") != method else recorded.get(name, {})
+        known[name] = {f.name: values[f.name] for f in fields(kind) if f.name in values}
+        _made(name, kind, known[name])
+    return known
+
+
+def _parts_of(method: str) -> tuple[tuple[str, type[Any]], ...]:
+    """Names of the options in a configuration, and what they are."""
+    return ("run", RunSettings), ("training", TrainSettings), ("options", get_method(method).options)
+
+
+def _made(name: str, kind: type[Any], values: Mapping[str, Any]) -> None:
+    """Raise `DataError` when options in a configuration are none of their kind."""
+    try:
+        shape_of(kind).check(values)
+        kind(**values)
+    except ShapeError as error:
+        raise DataError(
+            f"The configuration of the run cannot be used ({error.at(name)}): it is damaged, or another version of "
+            "netgraph wrote it. Make the run again."
+        ) from error
 
 
 def prepare_again(config: Mapping[str, Any]) -> Plan:
@@ -196,18 +242,8 @@ def prepare_again(config: Mapping[str, Any]) -> Plan:
     """
     names = ("method", "seed", "device", "target", "task")
     request = GrowRequest(data=_found(config), **{name: config[name] for name in names}, assignments={})
-    parts: tuple[tuple[str, type[Any]], ...] = (
-        ("run", RunSettings), ("training", TrainSettings), ("options", get_method(request.method).options),
-    )  # fmt: skip
-    for name, kind in parts:
-        try:
-            shape_of(kind).check(config[name])
-            kind(**config[name])
-        except ShapeError as error:
-            raise DataError(
-                f"The configuration of the run cannot be used ({error.at(name)}): it is damaged, or another version of "
-                "netgraph wrote it. Make the run again."
-            ) from error
+    for name, kind in _parts_of(request.method):
+        _made(name, kind, config[name])
     values = config["run"], config["training"], config["options"]
     return _plan(request, *values)
 
@@ -229,7 +265,10 @@ def _plan(
     run_values: Mapping[str, Any],
     train_values: Mapping[str, Any],
     method_values: Mapping[str, Any],
+    *,
+    filled: Mapping[str, Any] | None = None,
 ) -> Plan:
+    """The plan of a request with options; `filled` has what was filled in before for values that stand for others."""
     spec = get_method(request.method)
     options = RunSettings(**run_values)
     device = _device(request.device)
@@ -240,7 +279,9 @@ def _plan(
     suitable = {**default_training(len(data.x_train)), **spec.training}
     settings = TrainSettings(**{**suitable, **train_values, "seed": request.seed})
     check_augment(settings, first)
-    method_options = spec.resolve(method_options, first)
+    resolved = spec.resolve(method_options, first)
+    again = {k: v for k, v in (filled or {}).items() if getattr(resolved, k) != getattr(method_options, k)}
+    method_options = replace(resolved, **again)
     dataset, normalisation = inputs.dataset, inputs.normalisation
     config = {
         **versions(device),

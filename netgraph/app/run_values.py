@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from netgraph.json_values import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole
+from compilers.training import TrainSettings
+from netgraph.json_values import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole, record_of
 
 _NAME = Text(undecoded=True)
+
+_TRAINING: dict[str, Shape] = {**record_of(TrainSettings).entries, "epochs": Whole(1, 2**31 - 1)}
 
 _ENTRIES: dict[str, Shape] = {
     "netgraph": Text(),
@@ -21,7 +24,7 @@ _ENTRIES: dict[str, Shape] = {
     "device": Text(),
     "method": Text(),
     "run": Entries(PLAIN),
-    "training": Record({"epochs": Whole(1, 2**31 - 1)}, others=PLAIN),
+    "training": Record(_TRAINING, optional=frozenset(_TRAINING.keys() - {"epochs"}), others=PLAIN),
     "options": Entries(PLAIN),
     "seed": Whole(high=None),
 }

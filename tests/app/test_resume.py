@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from grow_runs import EPOCHS, assert_same_run, entries, grow, snapshot, start_process
+from grow_runs import EPOCHS, assert_same_run, entries, grow, refused, snapshot, start_process
 
 import compilers.training.loop as loop
 from compilers.training import checkpoint_graph
@@ -302,3 +302,37 @@ def test_a_loss_that_is_not_finite_leaves_a_run_that_can_be_looked_at(tmp_path, 
     assert call("show", tmp_path / "run")[0] == 0
     assert call("replay", tmp_path / "run")[0] == 0
     assert call(*grow(tmp_path / "run", "--resume"))[0] == 0
+
+
+# -- other defaults ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cut(tmp_path, monkeypatch):
+    """The small run, cut off in the middle of its fourth epoch."""
+    cut_off(tmp_path / "run", 4, monkeypatch)
+    return tmp_path / "run"
+
+
+def test_options_that_a_resumed_run_is_not_given_are_the_recorded_ones(finished, cut, call):
+    bare = ("grow", "digits", "--out", cut, "--resume")
+    before = snapshot(cut)
+    for wrong, words in (
+        (["--set=final_edges=650"], "final_edges: recorded 660, asked for 650"),
+        (["--set=normalise=true"], "normalise: recorded None, asked for True"),
+        (["--epochs=7"], "epochs: recorded 6, asked for 7"),
+        (["--method=nagn"], "method: recorded 'ssonn', asked for 'nagn'"),
+        (["--seed=1"], "seed: recorded 0, asked for 1"),
+    ):
+        assert refused(call(*bare, *wrong), words)
+    assert snapshot(cut) == before
+    # What stands for a value that is filled in, by another rule now, stands for the recorded one.
+    assert call(*bare, "--set=final_edges=0", "--set=peak_edges=0")[0] == 0
+    assert_same_run(finished, cut)
+
+
+def test_a_run_of_data_that_are_read_otherwise_by_now_is_refused_as_such(cut, call):
+    config = json.loads((cut / "config.json").read_text())
+    (cut / "config.json").write_text(json.dumps({**config, "fingerprint": "0123"}))
+    result = call("grow", "digits", "--out", cut, "--resume")
+    assert refused(result, "another version", "fingerprint: recorded '0123'", "start a new run")
