@@ -18,7 +18,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-machines test-long lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
+.PHONY: grow test test-machines test-long hostile lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +70,11 @@ test-machines: $(INSTALLED)
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
 	HYPOTHESIS_PROFILE=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/app
+
+# 4,000 damaged deltas, checkpoints and JSON files of each sort against the readers of the product: none may end in a
+# traceback. `make hostile WITH="--number 400 --only deltas"`.
+hostile: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.hostile $(WITH)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

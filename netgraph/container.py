@@ -45,6 +45,8 @@ _HEADER = Record(
     ),
 )
 
+_MOST_AXES, _MOST_SIZE = 32, 2**48
+
 
 class _Place(NamedTuple):
     """Where an array lies in a file."""
@@ -171,9 +173,12 @@ def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
     for key, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
         first, last = (start + offset for offset in entry["data_offsets"])
-        if first != end or last != first + math.prod(shape) * dtype.itemsize:
+        # No array has more axes, or announces more even if one axis were not empty: NumPy makes neither.
+        fits = len(shape) <= _MOST_AXES and math.prod(n or 1 for n in shape) <= _MOST_SIZE
+        if not fits or first != end or last != first + math.prod(shape) * dtype.itemsize:
             raise FileFormatError(
-                f"{name} is damaged: its array {printable(key)!r} of {dtype} and shape {shape} cannot lie at bytes "
+                f"{name} is damaged: its array {shortened(printable(key), 80)!r} of {dtype} and shape "
+                f"{shortened(str(shape), 80)} cannot lie at bytes "
                 f"{first:,} to {last:,}."
             )
         places[key], end = _Place(dtype, shape, first), last

@@ -54,6 +54,22 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     sync_directory(target.parent)
 
 
+def there(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to something; one that no file can have, such as too long a one, does not."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def expanded(path: str) -> Path:
+    """A path with the home directory in place of `~`; one of a user who is not known stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text file in UTF-8, completely or not at all; see `write_atomically` and `readable`."""
     write_atomically(path, to_utf8(text))

@@ -1,7 +1,7 @@
 """Files that lie under a right checksum, JSON of any shape, and files that are no files: all are refused by name."""
 
-import copy
 import gzip
+import json
 import os
 import random
 import zipfile
@@ -10,90 +10,60 @@ import numpy as np
 import pytest
 
 import netgraph as ng
+from benchmarks import hostile
+from benchmarks.damage import KINDS, damages
 from netgraph.container import read_container, write_container
-from netgraph.errors import DataError, FileFormatError, NetgraphError
+from netgraph.errors import DataError, FileFormatError
 from netgraph.json_values import PLAIN, Entries, Items, Number, Record, Text, Whole, parse_json
 from netgraph.markup import markdown
-from netgraph.rewriting import apply_delta
-from netgraph.rewriting.delta_file import load_delta, save_delta
-
-ODD = [None, True, -1, 0, 2**31, 2**64, 1.5, float("nan"), float("inf"), "", "x", "\x1b[1m", [], [1], {}, {"a": 1}]
-"""Values that stand where others are expected."""
-
-
-def places(value, at=()):
-    """The path of every value inside another."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield (*at, key)
-        yield from places(inner, (*at, key))
-
-
-def changed_structure(structure, rng):
-    structure = copy.deepcopy(structure)
-    *path, last = rng.choice(list(places(structure)))
-    holder = structure
-    for key in path:
-        holder = holder[key]
-    if rng.random() < 0.7:
-        holder[last] = rng.choice(ODD)
-    else:
-        del holder[last]
-    return structure
-
-
-def changed_arrays(arrays, rng):
-    arrays = {name: values.copy() for name, values in arrays.items()}
-    name = rng.choice(sorted(arrays))
-    values = arrays[name]
-    kinds = [
-        lambda: None,
-        lambda: np.zeros(values.shape, np.int8),
-        lambda: values.reshape(1, -1),
-        lambda: values[:-1],
-        lambda: np.concatenate([values, values[:1]]),
-        lambda: np.full_like(values, np.iinfo(np.int32).max if values.dtype.kind == "i" else 1),
-        lambda: values[::-1].copy(),
-        lambda: values - values.dtype.type(3) if values.dtype.kind == "i" else values,
-    ]
-    found = rng.choice(kinds)()
-    if found is None:
-        del arrays[name]
-    else:
-        arrays[name] = found
-    return arrays
 
 
 @pytest.fixture(scope="module")
-def rewrite():
-    graph = ng.mlp([3, 4, 2], norm="batch")
-    return graph, ng.apply(ng.rules.SplitEdges(), graph, limit=3)
+def place(tmp_path_factory):
+    return hostile.Place(tmp_path_factory.mktemp("hostile"))
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_graph_or_delta_with_a_wrong_structure_is_refused_or_is_one(tmp_path, rewrite, seed):
-    rng = random.Random(seed)
-    graph, result = rewrite
-    ng.save(graph, tmp_path / "graph")
-    save_delta(result.delta, tmp_path / "delta")
+@pytest.mark.parametrize("name", hostile.SORTS)
+def test_damaged_files_of_every_sort_are_refused_or_can_be_used(place, name, monkeypatch):
+    monkeypatch.setattr(hostile, "DRAWN", 1000)
+    tally = hostile.attack(name, place, 80, seed=1)
+    assert tally.faults == []
+    assert tally.refused > tally.valid
 
-    def redo(path):
-        delta = load_delta(path)
-        apply_delta(graph, delta)
-        apply_delta(result.graph, delta.inverse())
 
-    for kind, use in (("graph", ng.load), ("delta", redo)):
-        structure, arrays = read_container(tmp_path / kind, kind, 1)
-        refused = 0
-        for _ in range(50):
-            pair = (changed_structure(structure, rng), arrays) if rng.random() < 0.5 else (
-                structure, changed_arrays(arrays, rng))  # fmt: skip
-            write_container(tmp_path / "lie", kind, 1, *pair)
-            try:
-                use(tmp_path / "lie")
-            except NetgraphError:
-                refused += 1
-        assert refused > 25
+def test_damage_is_at_every_place_and_of_every_kind():
+    value = {"a": [1, {"b": "x"}], "c": None}
+    texts = [words for words, _text in damages(value, 400, random.Random(0))]
+    assert len(texts) == 400
+    assert {words.split(" at ")[0] for words in texts} >= set(KINDS)
+    assert {words.split(" at ")[1] for words in texts if " at " in words} == {
+        "the root",
+        "a",
+        "a.0",
+        "a.1",
+        "a.1.b",
+        "c",
+    }
+
+
+def test_an_array_of_impossible_shape_is_refused(tmp_path):
+    write_container(tmp_path / "f", "graph", 1, {}, {"a": np.zeros(0)})
+    data = (tmp_path / "f").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    for shape in ([0] * 1000, [0, 2**48, 2**48]):
+        text = json.dumps({**header, "a": {**header["a"], "shape": shape}}).encode()
+        (tmp_path / "f").write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+        with pytest.raises(FileFormatError, match=r"array 'a' of float64 and shape .* cannot lie"):
+            read_container(tmp_path / "f", "graph", 1)
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "x" * 300 + ".csv", "~nobody-at-all/a.npz", "a/" * 3000 + "b.npz"])
+def test_a_path_that_no_file_can_have_is_refused(name):
+    from netgraph.app.data import load_dataset
+
+    with pytest.raises(DataError, match=r"does not exist|Unknown data set"):
+        load_dataset(name, target="y" if name.endswith("csv") else None)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +151,7 @@ def test_nothing_steers_a_terminal_or_is_markup(capsys):
     from netgraph.app.console import Terminal
 
     bad = "\x1b[31mX\x9b2J\x07\u202e[bold]x[/nope] :smile:"
+    ends = "\nerror: all is lost\r\x0b\x0c\x1c\x85\u2028\u2029"
     file = io.StringIO()
     console = Terminal(file=file, width=100, color_system=None)
     table = Table(bad, title=bad)
@@ -188,6 +159,10 @@ def test_nothing_steers_a_terminal_or_is_markup(capsys):
     console.print(bad)
     console.print(table)
     assert not set("\x1b\x9b\x07\u202e") & set(file.getvalue())
+    before = file.getvalue().count("\n")
+    console.print(f"writing runs/a{ends}")
+    console.print("one", f"two{ends}", sep="\n", soft_wrap=True)
+    assert len(file.getvalue().splitlines()) == file.getvalue().count("\n") == before + 3
     assert file.getvalue().count("[bold]x[/nope] :smile:") == 4
 
 
@@ -198,3 +173,4 @@ def test_markdown_takes_a_text_literally():
     assert markdown("- a") == "\\- a"
     assert markdown("-0.5, [1, 2]") == "-0.5, [1, 2]"
     assert "\x1b" not in markdown("\x1b[1m")
+    assert len(markdown("a\n# b\r\x0b\x0c\x1c\x85\u2028\u2029c").splitlines()) == 1

@@ -21,6 +21,7 @@ from netgraph.app.options import parse_assignments
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
 from netgraph.errors import DivergenceError, NetgraphError, unknown_name
+from netgraph.markup import printable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
@@ -213,11 +214,8 @@ def _undo(arguments: argparse.Namespace, console: Console) -> None:
 def _explain(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.inspect import explain_rule
 
-    console.print(
-        str(explain_rule(run_of(arguments), arguments.rule, parse_assignments(arguments.assignments))),
-        highlight=False,
-        markup=False,
-    )
+    found = explain_rule(run_of(arguments), arguments.rule, parse_assignments(arguments.assignments))
+    console.print(*found.lines, sep="\n", highlight=False)
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
@@ -293,7 +291,7 @@ def _hint(text: str, arguments: argparse.Namespace) -> None:
 
 
 def _say_error(error: NetgraphError) -> None:
-    text = Text.assemble(("error:", "red"), f" {error}")
+    text = Text.assemble(("error:", "red"), f" {printable(str(error))}")
     Terminal(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 

@@ -16,8 +16,11 @@ class Terminal(Console):
     """A console of rich whose texts are literal, and whose output holds nothing but what prints, and its own styles."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A text as it stands: no markup, no emoji codes, no highlighting."""
-        return super().render_str(printable(text, "\n"), **{**options, "markup": False, "emoji": False})
+        """A text as it stands, on one line: no markup, no emoji codes, no highlighting; line ends in it become blanks.
+
+        So no name starts a line that reads as another. `console.print(*lines, sep="\\n")` prints several.
+        """
+        return super().render_str(printable(text), **{**options, "markup": False, "emoji": False})
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Segments whose texts print; those by which rich itself steers the terminal stay."""

@@ -66,7 +66,7 @@ def print_rule(name: str, console: Console) -> None:
     for paragraph in text.strip().split("\n\n"):
         # Lists keep their lines.
         lines = paragraph.split("\n") if paragraph.lstrip().startswith("* ") else [" ".join(paragraph.split("\n"))]
-        _say(console, "\n".join(lines))
+        console.print(*lines, sep="\n", highlight=False)
     options = option_texts(rule)
     if options:
         _options(console, "Options, for `netgraph explain RUN RULE --set NAME=VALUE` and in Python", options)

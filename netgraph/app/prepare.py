@@ -24,7 +24,7 @@ from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.checks import Checked, Seed
 from netgraph.errors import DataError, OptionError
-from netgraph.files import file_name
+from netgraph.files import expanded, file_name, there
 from netgraph.graph import Array, Graph
 from netgraph.json_values import ShapeError, shape_of
 from netgraph.methods import Method, Start, get_method
@@ -250,14 +250,14 @@ def prepare_again(config: Mapping[str, Any]) -> Plan:
 
 def _absolute(data: str) -> str | None:
     """Where a file of data lies, whatever the working directory; None of names."""
-    path = Path(data).expanduser()
-    return os.path.abspath(path) if data not in dataset_names() and path.exists() else None  # noqa: PTH100 (keeps links)
+    path = expanded(data)
+    return os.path.abspath(path) if data not in dataset_names() and there(path) else None  # noqa: PTH100 (keeps links)
 
 
 def _found(config: Mapping[str, Any]) -> str:
     """The data of a run: the file that it read, or when it is not there any more, that of the name it was given."""
     path = config.get("data_path")
-    return file_name(path if isinstance(path, str) and Path(file_name(path)).exists() else config["data"])
+    return file_name(path if isinstance(path, str) and there(file_name(path)) else config["data"])
 
 
 def _plan(

@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
@@ -47,22 +46,22 @@ class ProgressDisplay:
         elif isinstance(event, Proposed):
             self._announce(event.proposal)
         elif isinstance(event, Rewritten):
-            self._console.print(f"  [cyan]{escape(rewrite_line(event))}[/]", highlight=False)
+            self._console.print(f"  {rewrite_line(event)}", style="cyan", highlight=False)
         elif isinstance(event, NothingSelected):
             self._announce(event.proposal)
             text = f"{event.proposal.part}: nothing to rewrite ({event.proposal.reason})"
-            self._console.print(f"  [yellow]{escape(text)}[/]", highlight=False)
+            self._console.print(f"  {text}", style="yellow", highlight=False)
         elif isinstance(event, PhaseBegan):
             text = f"{event.step.part}: new phase ({event.step.reason})"
-            self._console.print(f"  [magenta]{escape(text)}[/]", highlight=False)
+            self._console.print(f"  {text}", style="magenta", highlight=False)
         elif isinstance(event, Stopped):
-            self._console.print(f"  [yellow]stopped: {escape(event.reason)}[/]", highlight=False)
+            self._console.print(f"  stopped: {event.reason}", style="yellow", highlight=False)
         elif isinstance(event, Settled):
             self._progress.update(self._bar, completed=event.epoch)
 
     def _announce(self, proposal: Proposal) -> None:
         if proposal.announcement:
-            self._console.print(f"  {escape(proposal.announcement)}", highlight=False)
+            self._console.print(f"  {proposal.announcement}", highlight=False)
 
 
 def _epoch_line(event: EpochEnded) -> str:

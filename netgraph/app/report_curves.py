@@ -27,6 +27,9 @@ _COLORS = {
 _OF = {name[6:-1]: color for color, name in _COLORS.items() if name.startswith("var")}
 _INK, _LINE = "#0000c1", "#0000c2"
 
+_LEAST = 1e-100
+"""Least size of a value in a picture; one above its inverse has no place there."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -106,7 +109,10 @@ def _curve(metrics: Sequence[Mapping[str, float]], column: str, name: str, color
     if not any(column in line for line in metrics):
         return Curve(name, color, np.empty(0), "")
     values = np.array([float(line.get(column, math.nan)) for line in metrics])
-    return Curve(name, color, values, _number(values[-1]))
+    last = _number(values[-1])
+    # Scales of pictures overflow beyond; such values are gaps, and what is that small is 0.
+    values = np.where(np.abs(values) > 1 / _LEAST, np.inf, np.where(np.abs(values) < _LEAST, 0.0, values))
+    return Curve(name, color, values, last)
 
 
 def _number(value: float) -> str:

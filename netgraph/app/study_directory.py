@@ -16,11 +16,14 @@ from netgraph.app.study import Job, Outcome, Study
 from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.files import append_line, write_atomically, write_text
 from netgraph.json_values import PLAIN, Entries, Record, Text, parse_json, read_json, record_of, whole_lines
+from netgraph.markup import shortened
 from netgraph.reading import read_file
 
 RUNS = "runs.jsonl"
 
 _RUN = Record({**record_of(Outcome).entries, "settings": Text()})
+
+_REMEDY = "Remove the line, and its job is done again, or use --overwrite."
 
 _OBJECT = Entries(PLAIN)
 
@@ -74,8 +77,13 @@ class StudyDirectory:
             try:
                 values = parse_json(line, _RUN, f"Line {number} of {os.fspath(self.path / RUNS)!r}")
             except FileFormatError as error:
-                raise DataError(f"{error} Remove the line, and its job is done again, or use --overwrite.") from error
+                raise DataError(f"{error} {_REMEDY}") from error
             outcome, key = Outcome.from_json(values), values["settings"]
+            if other := [p for p in outcome.points if (p.method, p.seed) != (outcome.job.method, outcome.job.seed)]:
+                raise DataError(
+                    f"Line {number} of {os.fspath(self.path / RUNS)!r} is damaged: it is about {outcome.job}, and has "
+                    f"a network of {shortened(other[0].method)!r}, seed {other[0].seed}. {_REMEDY}"
+                )
             if outcome.job.method not in self._study.options:
                 continue
             if key != self._study.key(outcome.job.method):

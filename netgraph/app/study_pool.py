@@ -61,7 +61,7 @@ def _compared(study: Study, directory: StudyDirectory, request: StudyRequest, co
             directory.append(outcome)
             outcomes.append(outcome)
             progress.advance(bar)
-            console.print(_line(outcome, study), highlight=False, markup=False)
+            console.print(*_lines(outcome, study), sep="\n", highlight=False, markup=False)
     return _report(study, directory, sorted(outcomes, key=lambda o: wanted.index(o.job)), console)
 
 
@@ -119,13 +119,12 @@ def _end_after_parent() -> None:
         os._exit(1)
 
 
-def _line(outcome: Outcome, study: Study) -> str:
-    """A finished job in a line."""
+def _lines(outcome: Outcome, study: Study) -> list[str]:
+    """A finished job in a line, and one for each of its failures."""
     scores = [f"{p.test:.4f} at {p.density:.3g} ({p.cost:.2f})" for p in outcome.points]
     seconds = max((p.seconds for p in outcome.points), default=0.0)
-    return f"{outcome.job}: {study.metric} at density (cost) {', '.join(scores) or 'none'}; {seconds:.1f} s" + "".join(
-        f"\n  {failure}" for failure in outcome.failures
-    )
+    line = f"{outcome.job}: {study.metric} at density (cost) {', '.join(scores) or 'none'}; {seconds:.1f} s"
+    return [line, *(f"  {failure}" for failure in outcome.failures)]
 
 
 def _report(study: Study, directory: StudyDirectory, outcomes: list[Outcome], console: Console) -> StudyReport:

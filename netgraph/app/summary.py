@@ -189,6 +189,9 @@ class RunSummary:
         scores: Any = ClassScores if metric == "accuracy" else TargetScores
         try:
             _shape(scores).check(known)
+            for key in ("test", "test_start"):
+                if known.get("scores") and key not in known["scores"]:
+                    raise ShapeError(MISSING, "").at(key).at("scores")
             summary = cls(**{**known, "scores": {key: scores(**one) for key, one in known.get("scores", {}).items()}})
             for key, one in summary.scores.items():
                 if isinstance(one, ClassScores) and not one.fits(len(summary.classes)):

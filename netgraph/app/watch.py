@@ -23,6 +23,7 @@ from netgraph.app.report_data import RunFacts
 from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import NetgraphError, OptionError
 from netgraph.files import to_utf8
+from netgraph.markup import shortened
 
 HOST = "127.0.0.1"
 
@@ -34,6 +35,10 @@ _FILES = (
 
 _PATIENCE = 20.0
 """Between two timelines of a run that trains, so many times the seconds that the first took."""
+
+
+_LONGEST = 300
+"""Letters of an error that is shown."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class LivePage:
             return Page(version, changed, title, (self._missing(), *self._good))
         except (NetgraphError, OSError) as error:
             return Page(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
+        except Exception as error:  # whatever a run in the making holds: the server outlives it
+            return Page(version, changed, title, (notice("The run cannot be shown", _unforeseen(error)), *self._good))
 
     def _missing(self) -> Section:
         if not self._good:
@@ -121,6 +128,11 @@ class LivePage:
             return notice(f"Waiting for a run in {os.fspath(self.directory)}", text)
         text = "It was removed, or is being replaced. Below is what was there last; a new run appears here by itself."
         return notice(f"There is no run in {os.fspath(self.directory)} any more", text)
+
+
+def _unforeseen(error: Exception) -> str:
+    """An error that is none of netgraph's, in a sentence."""
+    return f"{type(error).__name__}: {shortened(str(error), _LONGEST)} This is a fault of netgraph; please report it."
 
 
 class _Server(ThreadingHTTPServer):
@@ -136,6 +148,9 @@ class _Server(ThreadingHTTPServer):
         """As `HTTPServer` does, but without asking the name service for the name of this machine."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a request that ends in an error, of the browser or of the page, is no word for the terminal."""
 
     @property
     def hosts(self) -> set[str]:
@@ -153,20 +168,28 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
             return
+        try:
+            status, kind, text = self._found()
+        except Exception as error:
+            status, kind = HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain"
+            text = f"The page cannot be made: {_unforeseen(error)}\n"
+        self._answer(status, kind, text)
+
+    def _found(self) -> tuple[HTTPStatus, str, str]:
+        """Status, media type and text of the answer to this request."""
         path, live = self.path, self.server.live
         page = live.last() if path.startswith("/section/") else live.now()
         parts = {f"/section/{section.key}": section for section in page.sections}
         if path == "/":
             script = (TEMPLATES / "watch.js").read_text(encoding="utf-8")
-            self._answer(HTTPStatus.OK, "text/html", render_page(page.sections, page.title, script))
-        elif path == "/state":
-            self._answer(HTTPStatus.OK, "application/json", page.to_json())
-        elif path in parts:
+            return HTTPStatus.OK, "text/html", render_page(page.sections, page.title, script)
+        if path == "/state":
+            return HTTPStatus.OK, "application/json", page.to_json()
+        if path in parts:
             section = parts[path]
             values = {"digest": section.digest, "html": section.html}
-            self._answer(HTTPStatus.OK, "application/json", json.dumps(values))
-        else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", "There is nothing here.\n")
+            return HTTPStatus.OK, "application/json", json.dumps(values)
+        return HTTPStatus.NOT_FOUND, "text/plain", "There is nothing here.\n"
 
     def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
         data = to_utf8(text)

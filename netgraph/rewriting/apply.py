@@ -13,6 +13,7 @@ from netgraph.checks import generator, whole
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
 from netgraph.graph.columns import Array
+from netgraph.markup import printable
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
@@ -43,12 +44,17 @@ class Explanation:
     stages: tuple[tuple[str, int], ...]
     nearest_miss: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> list[str]:
+        """The rule, a line for every stage, and the nearest miss."""
         width = max(len(name) for name, _ in self.stages)
         lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
         if self.nearest_miss:
             lines.append(f"  nearest miss: {self.nearest_miss}")
-        return "\n".join(lines)
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.lines))
 
     def _repr_html_(self) -> str:
         return explanation_html(self)

@@ -244,13 +244,13 @@ def test_wall_time_adds_up_over_the_parts_of_a_run(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"extra": ["--seed", "1"]}, "fingerprint"),
+        ({"extra": ["--seed", "1"]}, "seed: recorded 0, asked for 1)"),
         ({"epochs": 7}, "training"),
         ({"learning_rate": 0.02}, "training"),
         ({"amount": 5}, "options"),
         ({"amount": 5}, "resume it with the same command and --set amount=6, or start a new one"),
         ({"normalise": "true"}, "and --set normalise=false, or"),
-        ({"samples": 500}, "fingerprint"),
+        ({"samples": 500}, "(run.samples: recorded 0, asked for 500)"),
         ({"validation": 0.2}, "recorded"),
         ({"data": "wine", "final_edges": 50}, "wine"),
     ],

@@ -4,6 +4,7 @@ import http.client
 import json
 import math
 import os
+import random
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from grow_runs import refused
 from html_pages import Page
 from named_runs import HARMLESS, HOSTILE, named_run
 
+from benchmarks.damage import damages
 from netgraph.app.report import Reporter
 from netgraph.app.report_data import RunFacts
 from netgraph.app.run_directory import RunDirectory
@@ -63,6 +65,38 @@ def test_a_finished_run_is_served_as_in_its_report(finished, served):
     assert page.count("script") == report.count("script") + 1
     assert page.foreign() == []
     assert ask("/").headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_hostile_runs_neither_end_the_server_nor_speak_on_the_terminal(run, served, capfd):
+    ask, rng = served(run), random.Random(0)
+    good = ask("/state").text
+    for name in ("config.json", "metrics.jsonl", "journal.jsonl", "summary.json", "checkpoint.safetensors"):
+        whole = (run / name).read_bytes()
+        first, end, rest = whole.partition(b"\n") if name.endswith("jsonl") else (whole, b"", b"")
+        texts = damages({} if name.startswith("check") else json.loads(first), 6, rng)
+        for _words, text in texts:
+            (run / name).write_bytes(text + end + rest)
+            assert ask("/").status == 200
+            assert ask("/state").status == 200
+        (run / name).write_bytes(whole)
+    assert [s[:2] for s in json.loads(ask("/state").text)["sections"]] == [s[:2] for s in json.loads(good)["sections"]]
+    assert capfd.readouterr().err == ""
+
+
+def test_an_error_that_nobody_foresaw_is_a_page_and_the_next_request_is_answered(run, served, monkeypatch, capfd):
+    from netgraph.app import watch
+
+    ask = served(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "sections", lambda *_: 1 / 0)
+        assert "ZeroDivisionError: division by zero" in ask("/").text
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "render_page", lambda *_: 1 / 0)
+        answer = ask("/")
+        assert (answer.status, "ZeroDivisionError" in answer.text) == (500, True)
+    (run / "metrics.jsonl").touch()
+    assert "cannot be" not in ask("/").text
+    assert capfd.readouterr().err == ""
 
 
 def test_parts_are_told_apart_by_what_they_hold(run, served):

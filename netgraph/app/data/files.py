@@ -9,23 +9,29 @@ import zlib
 from pathlib import Path
 
 from netgraph.errors import DataError, FileFormatError
+from netgraph.files import there
+from netgraph.markup import shortened
 from netgraph.reading import check_size, read_file
 
 # What reading and unpacking a damaged file raises.
 DAMAGE = (OSError, EOFError, zlib.error)
 _GZIP_MAGIC = b"\x1f\x8b"
 _PART = 1 << 20
+_LONGEST = 300
 
 
 def require_file(path: Path) -> None:
     """Raise `DataError` with the nearest name in the same directory unless `path` exists."""
-    if path.exists():
+    if there(path):
         return
-    if not path.parent.is_dir():
-        raise DataError(f"{path} does not exist: there is no directory {path.parent}. Check the path.")
+    name = shortened(str(path), _LONGEST)
+    if not there(path.parent):
+        raise DataError(
+            f"{name} does not exist: there is no directory {shortened(str(path.parent), _LONGEST)}. Check the path."
+        )
     near = difflib.get_close_matches(path.name, sorted(entry.name for entry in path.parent.iterdir()), n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise DataError(f"{path} does not exist.{hint} Check the path.")
+    raise DataError(f"{name} does not exist.{hint} Check the path.")
 
 
 def unreadable(path: Path, error: Exception) -> DataError:

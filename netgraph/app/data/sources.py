@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from netgraph.app.data.files import require_file
 from netgraph.app.data.files_csv import read_csv
@@ -13,6 +12,7 @@ from netgraph.app.data.files_npz import read_npz
 from netgraph.app.data.openml import read_openml
 from netgraph.app.data.raw import RawData
 from netgraph.errors import DataError, unknown_name
+from netgraph.files import expanded, there
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read(spec: str, target: str | None) -> RawData:
     """Read what `spec` names, by the reader for its kind."""
     if spec.startswith("openml:"):
         return read_openml(spec, target)
-    path = Path(spec).expanduser()
+    path = expanded(spec)
     if path.name.lower().endswith((".csv", ".csv.gz")):
         require_file(path)
         return read_csv(path, target)
@@ -51,7 +51,7 @@ def read(spec: str, target: str | None) -> RawData:
         return _read_bundled(spec)
     kinds = "a .npz, .csv or IDX file, a directory of IDX files, or openml:NAME"
     looks_like_path = os.sep in spec or path.suffix or is_idx_name(path.name)
-    if not looks_like_path and not path.exists():
+    if not looks_like_path and not there(path):
         raise DataError(f"{unknown_name('data set', spec, _BUNDLED)} Or give the path of {kinds}.")
     require_file(path)
     if path.is_dir() or is_idx_name(path.name):

@@ -1,0 +1,311 @@
+"""Damaged files against the readers of the product: every one is refused in words, or is used as it stands.
+
+python -m benchmarks.hostile --number 4000 --seed 0
+
+Deltas and checkpoints are damaged under right checksums, JSON files at every path and in every way of
+`benchmarks.damage`. Each is read as commands read it, and what is accepted is used: deltas are applied, a checkpoint is
+trained from, a configuration is prepared, results and journals become a report. Exit code 1 when one ends in anything
+but a `NetgraphError`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import json
+import os
+import random
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import netgraph as ng
+from benchmarks.damage import damaged_containers, damages
+from compilers.lowering.tuning import costs_file, tuned_costs
+from compilers.training import load_checkpoint, train
+from compilers.training.state import KIND as CHECKPOINT
+from compilers.training.state import VERSION as CHECKPOINT_VERSION
+from netgraph.app.console import Terminal
+from netgraph.app.grow import grow
+from netgraph.app.prepare import GrowRequest, prepare, prepare_again
+from netgraph.app.report import Reporter
+from netgraph.app.report_command import grow_command
+from netgraph.app.report_data import RunFacts
+from netgraph.app.run_directory import RunDirectory
+from netgraph.app.study import Job, Outcome, Point, Step, StudyRequest, make_study
+from netgraph.app.study_directory import RUNS, StudyDirectory
+from netgraph.app.study_report import StudyReport
+from netgraph.app.summary import RunSummary, render_summary
+from netgraph.container import read_container
+from netgraph.errors import NetgraphError
+from netgraph.rewriting import apply_delta
+from netgraph.rewriting.delta_file import KIND as DELTA
+from netgraph.rewriting.delta_file import VERSION as DELTA_VERSION
+from netgraph.rewriting.delta_file import load_delta, save_delta
+
+Cases = Iterator[tuple[str, bytes]]
+Sort = Callable[["Place", int, random.Random], tuple[Cases, Callable[[bytes], object]]]
+"""Damaged contents of a file, with a word on each, and what reads one."""
+
+DRAWN = 12
+"""Of so many runs that can be read a page is made of one."""
+
+SHOWN = 3
+"""Tracebacks that are printed of one sort."""
+
+
+@dataclass
+class Tally:
+    """What became of the files of one sort.
+
+    Attributes:
+        refused: number of those that ended in a `NetgraphError`.
+        valid: number of those that were used.
+        faults: damage and traceback of all others.
+    """
+
+    refused: int = 0
+    valid: int = 0
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Place:
+    """A folder with a small run that has ended, from which all files are made.
+
+    Args:
+        folder: an empty one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, folder / "data.csv"
+        rng = np.random.default_rng(0)
+        rows = rng.normal(size=(120, 3)).round(3)
+        lines = [",".join(map(str, row)) + f",{'abc'[int(row[0] > 0) + int(row[1] > 0)]}" for row in rows]
+        self.data.write_text("u,v,w,label\n" + "\n".join(lines) + "\n")
+        self.request = GrowRequest(
+            data=str(self.data), out=folder / "run", epochs=6, target="label",
+            assignments={"plateau": "10", "window": "1", "spacing": "1", "start_by": ".3", "final_edges": "12",
+                         "peak_edges": "60", "prune_start": ".5", "prune_end": "1", "score_batches": "1"},
+        )  # fmt: skip
+        self.console = Terminal(file=io.StringIO())
+        grow(self.request, self.console)
+        self.run = RunDirectory(folder / "run")
+        self.reporter, self.pages = Reporter(), itertools.count()
+
+    def report(self) -> None:
+        """Read all of the run, and of one in `DRAWN` make the page about it, of which curves take long."""
+        facts = RunFacts.read(self.run)
+        grow_command(facts.config, "run")
+        if next(self.pages) % DRAWN == 0:
+            self.reporter.sections(facts)
+
+
+def deltas(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
+    """Rewrites of every kind, applied forwards and backwards."""
+    dense, maps = ng.mlp([3, 4, 2], norm="batch"), ng.convnet([[2, 3]], classes=2, input_size=(1, 6, 6))
+    rules: list[tuple[ng.Graph, ng.Rule, int]] = [
+        (dense, ng.rules.SplitEdges(), 3), (dense, ng.rules.PruneEdges(), 4), (dense, ng.rules.AddSkip(), 1),
+        (maps, ng.rules.WidenLayer(count=2), 1), (maps, ng.rules.InsertLayer(), 1),
+        (dense, ng.rules.MergeVertices(), 1),
+    ]  # fmt: skip
+    results = [(graph, ng.apply(rule, graph, limit=limit)) for graph, rule, limit in rules]
+    file = place.folder / "delta"
+
+    def cases() -> Cases:
+        for before, result in results:
+            save_delta(result.delta, file)
+            content = read_container(file, DELTA, DELTA_VERSION)
+            share = -(-number // len(results))
+            for words, data in damaged_containers(DELTA, DELTA_VERSION, *content, share, rng):
+                now[:] = [before, result.graph]
+                yield words, data
+
+    now: list[ng.Graph] = []
+
+    def read(data: bytes) -> None:
+        file.write_bytes(data)
+        delta = load_delta(file)
+        apply_delta(now[0], delta)
+        apply_delta(now[1], delta.inverse())
+
+    return cases(), read
+
+
+def checkpoints(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
+    """A checkpoint, from which one more epoch is trained."""
+    plan = prepare(place.request)
+    file, cpu = place.folder / "checkpoint.safetensors", torch.device("cpu")
+    content = read_container(place.run.checkpoint, CHECKPOINT, CHECKPOINT_VERSION)
+
+    def read(data: bytes) -> None:
+        file.write_bytes(data)
+        state = load_checkpoint(file, plan.settings, cpu)
+        train(state, plan.data, replace(plan.settings, epochs=min(state.epoch, 10) + 1))
+
+    return damaged_containers(CHECKPOINT, CHECKPOINT_VERSION, *content, number, rng), read
+
+
+def _of_run(name: str, read: Callable[[Place], object]) -> Sort:
+    """A file of the run with one JSON text, or of which the first line is damaged."""
+
+    def sort(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
+        file = place.run.path / name
+        whole = file.read_bytes()
+        first, _, rest = (whole, b"", b"") if name.endswith(".json") else whole.partition(b"\n")
+
+        def use(data: bytes) -> None:
+            file.write_bytes(data + b"\n" + rest)
+            try:
+                read(place)
+            finally:
+                file.write_bytes(whole)
+
+        return damages(json.loads(first), number, rng), use
+
+    return sort
+
+
+def _config(place: Place) -> None:
+    place.report()
+    prepare_again(place.run.whole_config)
+    prepare(replace(place.request, resume=True), place.run.config)
+
+
+def _summary(place: Place) -> None:
+    place.report()
+    values = place.run.read_summary()
+    assert values is not None
+    summary = RunSummary.from_json(values, place.run.path / "summary.json")
+    place.console.print(summary.table())
+    render_summary(place.run, summary)
+    summary.to_json()
+
+
+def _journal(place: Place) -> None:
+    place.report()
+    for _ in place.run.journal.replay():
+        pass
+
+
+def _study(place: Place) -> tuple[StudyRequest, Outcome]:
+    request = StudyRequest(
+        data=str(place.data), methods=("pwmpr", "erk"), model="mlp", seeds=1, budget=2, densities=(0.4, 0.7), every=1,
+        target="label", assignments={"widths": "8,4"},
+    )  # fmt: skip
+    point = Point(
+        method="pwmpr", seed=0, target=0.4, density=0.4, density_all=0.4, edges=20, isolated=1, test=0.5, val=0.5,
+        epochs=2, costs={"training": 1e6}, cost=1.0, cost_before=0.1, flops=100, seconds=1.0, seconds_rewriting=0.1,
+        memory=10**6,
+    )  # fmt: skip
+    steps = tuple(
+        Step(density=k / 5, val=0.5 + k / 20, epochs=k, cost=k / 10, topology={"mean_path": 2.0}) for k in range(1, 4)
+    )
+    points = (point, replace(point, target=0.7, density=0.7, test=0.6))
+    return request, Outcome(job=Job(method="pwmpr", seed=0), points=points, trajectory=steps, failures=("none",))
+
+
+def _of_study(name: str) -> Sort:
+    def sort(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
+        request, outcome = _study(place)
+        study, path = make_study(request), place.folder / name
+        StudyDirectory(path, study).append(outcome)
+        kept = {file: file.read_bytes() for file in path.iterdir()}
+
+        def use(data: bytes) -> None:
+            for file, content in kept.items():
+                file.write_bytes(data + b"\n" if file.name == name else content)
+            report = StudyReport(study, StudyDirectory(path, study).outcomes())
+            report.to_markdown()
+            report.to_json()
+            for table in report.tables():
+                place.console.print(table)
+
+        return damages(json.loads(kept[path / name]), number, rng), use
+
+    return sort
+
+
+def _tuned(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
+    os.environ["XDG_CACHE_HOME"] = str(place.folder)
+    from compilers import CostTable, lower, save_costs
+
+    save_costs(CostTable(), "cpu")
+    file, graph = costs_file("cpu"), ng.convnet([[2, 3]], classes=2, input_size=(1, 6, 6))
+
+    def use(data: bytes) -> None:
+        file.write_bytes(data)
+        lower(graph, costs=tuned_costs("cpu"))
+
+    return damages(json.loads(file.read_bytes()), number, rng), use
+
+
+SORTS: dict[str, Sort] = {
+    "deltas": deltas,
+    "checkpoints": checkpoints,
+    "config.json of runs": _of_run("config.json", _config),
+    "summary.json": _of_run("summary.json", _summary),
+    "metrics.jsonl": _of_run("metrics.jsonl", Place.report),
+    "journal.jsonl": _of_run("journal.jsonl", _journal),
+    "config.json of studies": _of_study("config.json"),
+    "runs.jsonl of studies": _of_study(RUNS),
+    "tuned costs": _tuned,
+}
+"""What is damaged, by name."""
+
+
+def attack(name: str, place: Place, number: int, seed: int) -> Tally:
+    """Read so many damaged files of a sort. Warnings count as faults, too."""
+    tally = Tally()
+    cases, read = SORTS[name](place, number, random.Random(seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for words, data in cases:
+            try:
+                read(data)
+            except NetgraphError:
+                tally.refused += 1
+            except Exception:
+                tally.faults.append((words, traceback.format_exc()))
+            else:
+                tally.valid += 1
+    return tally
+
+
+def main() -> None:
+    """Damage files of all sorts, print what became of them, and exit with 1 when one ended in a traceback."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--number", type=int, default=4000, help="damaged files of each sort (default 4000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the damage (default 0)")
+    parser.add_argument("--only", choices=tuple(SORTS), action="append", help="a sort; can be given many times")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    console = Console()
+    table = Table("file", "damaged", "refused", "used", "tracebacks", "seconds")
+    faults = 0
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        for name in arguments.only or SORTS:
+            began = time.perf_counter()
+            tally = attack(name, place, arguments.number, arguments.seed)
+            faults += len(tally.faults)
+            for words, trace in tally.faults[:SHOWN]:
+                console.print(f"{name}: {words[:200]}\n{trace[-3000:]}", markup=False, highlight=False)
+            total = tally.refused + tally.valid + len(tally.faults)
+            numbers = (total, tally.refused, tally.valid, len(tally.faults))
+            table.add_row(name, *(f"{one:,}" for one in numbers), f"{time.perf_counter() - began:.1f}")
+    console.print(table)
+    raise SystemExit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()
