@@ -166,6 +166,19 @@ def test_nothing_steers_a_terminal_or_is_markup(capsys):
     assert file.getvalue().count("[bold]x[/nope] :smile:") == 4
 
 
+def test_no_name_begins_a_line_of_the_progress_and_no_markup_is_seen():
+    import io
+
+    from compilers.training import Stopped
+    from netgraph.app.console import Terminal
+    from netgraph.app.progress import ProgressDisplay
+
+    file = io.StringIO()
+    display = ProgressDisplay(Terminal(file=file, width=200), epochs=1)
+    display(Stopped(3, "a\nerror: [b]all[/b] is lost"))
+    assert file.getvalue() == "  stopped: a error: [b]all[/b] is lost\n"
+
+
 def test_markdown_takes_a_text_literally():
     assert markdown("# a|b `c` <i> [x](u) _y_\n*z* train_loss") == (
         "\\# a\\|b \\`c\\` \\<i\\> [x\\](u) \\_y\\_ \\*z\\* train_loss"

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
+from netgraph.markup import printable
 from netgraph.methods import Proposal
 from netgraph.rewriting import LayerPairRows, LinkRows, PairRows, Result
 
@@ -46,22 +47,26 @@ class ProgressDisplay:
         elif isinstance(event, Proposed):
             self._announce(event.proposal)
         elif isinstance(event, Rewritten):
-            self._console.print(f"  {rewrite_line(event)}", style="cyan", highlight=False)
+            self._say(rewrite_line(event), "cyan")
         elif isinstance(event, NothingSelected):
             self._announce(event.proposal)
             text = f"{event.proposal.part}: nothing to rewrite ({event.proposal.reason})"
-            self._console.print(f"  {text}", style="yellow", highlight=False)
+            self._say(text, "yellow")
         elif isinstance(event, PhaseBegan):
             text = f"{event.step.part}: new phase ({event.step.reason})"
-            self._console.print(f"  {text}", style="magenta", highlight=False)
+            self._say(text, "magenta")
         elif isinstance(event, Stopped):
-            self._console.print(f"  stopped: {event.reason}", style="yellow", highlight=False)
+            self._say(f"stopped: {event.reason}", "yellow")
         elif isinstance(event, Settled):
             self._progress.update(self._bar, completed=event.epoch)
 
     def _announce(self, proposal: Proposal) -> None:
         if proposal.announcement:
-            self._console.print(f"  {proposal.announcement}", highlight=False)
+            self._say(proposal.announcement)
+
+    def _say(self, text: str, style: str = "") -> None:
+        """A line of its own, on any console, whatever names are in it."""
+        self._console.print(f"  {printable(text)}", style=style, highlight=False, markup=False, emoji=False)
 
 
 def _epoch_line(event: EpochEnded) -> str:

@@ -319,7 +319,7 @@ def test_options_that_a_resumed_run_is_not_given_are_the_recorded_ones(finished,
     before = snapshot(cut)
     for wrong, words in (
         (["--set=final_edges=650"], "final_edges: recorded 660, asked for 650"),
-        (["--set=normalise=true"], "normalise: recorded None, asked for True"),
+        (["--set=normalise=true"], "normalise: recorded False, asked for True"),
         (["--epochs=7"], "epochs: recorded 6, asked for 7"),
         (["--method=nagn"], "method: recorded 'ssonn', asked for 'nagn'"),
         (["--seed=1"], "seed: recorded 0, asked for 1"),
