@@ -20,6 +20,7 @@ from compilers.lifting.newcomers import (
     takes_step_of,
 )
 from compilers.lifting.rebuild import counters_of, fresh_optimizer
+from netgraph.checks import Count, checked
 
 APART = tuple(getattr(torch.optim, name) for name in ("Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "SGD"))
 """Optimizers that step each entry by its own gradient and state alone."""
@@ -28,7 +29,8 @@ AGE = "age"
 AMP = ("grad_scale", "found_inf")
 
 
-def ease_in(optimizer: torch.optim.Optimizer, *, steps: int = OWN_STEPS) -> None:
+@checked
+def ease_in(optimizer: torch.optim.Optimizer, *, steps: Count = OWN_STEPS) -> None:
     """Let the entries that are new by their state `born` move as if they alone had just started.
 
     Under Adam, AdamW and RMSprop steps are taken together, and scaled (`ScaledSteps`); under others whose step

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compilers import CompiledNetwork
+from netgraph.checks import Share, checked, choice
 
 EVALUATION_BATCH = 4096
 """Samples at a time at most."""
@@ -18,10 +19,13 @@ EVALUATION_BYTES = 256 << 20
 """What a forward may keep; maps of large networks take that for much fewer samples."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+TASKS = ("classification", "regression")
 
 
-def training_loss(task: str, label_smoothing: float = 0.0) -> Loss:
+@checked
+def training_loss(task: str, label_smoothing: Share = 0.0) -> Loss:
     """The mean loss that is trained: cross-entropy for classification, mean squared error for regression."""
+    choice("task", task, TASKS)
     if task == "classification":
         return lambda output, target: F.cross_entropy(output, target, label_smoothing=label_smoothing)
     return F.mse_loss
@@ -42,6 +46,7 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
     Returns:
         `loss` (mean cross-entropy or mean squared error), and `accuracy` or `rmse`.
     """
+    choice("task", task, TASKS)
     loss, hits = torch.zeros((), dtype=torch.float64), 0
     with closing(_outputs(net, x, y)) as pairs:
         for output, target in pairs:

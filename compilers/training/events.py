@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods import NewPhase, Proposal
@@ -101,6 +102,7 @@ Event = EpochEnded | Proposed | Rewritten | NothingSelected | PhaseBegan | Stopp
 Callback = Callable[[Event], None]
 
 
+@checked
 def every(epochs: int, callback: Callback) -> Callback:
     """The same callback, called for every `epochs`-th `EpochEnded` and `Settled`, the last, and all other events."""
     if epochs < 1:

@@ -16,6 +16,7 @@ from compilers.lowering.interface import listed_outputs, named_outputs
 from compilers.lowering.jacobian import couples_samples, jacobian, jacobian_bytes, output_size
 from compilers.lowering.linearized import Linearized
 from netgraph.analysis import forward_flops
+from netgraph.checks import checked
 from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
 
 Inputs = Tensor | Mapping[str, Tensor]
@@ -61,6 +62,7 @@ class NaturalStep:
     flops: float
 
 
+@checked
 def natural_step(
     net: CompiledNetwork,
     x: Inputs,

@@ -7,8 +7,9 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from netgraph.checks import Bounds
 from netgraph.errors import OptionError, unknown_name
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[di
         OptionError: for a name that no dataclass has, with the nearest, for one that two have, and for a value of the
             wrong type.
     """
-    hints = [typing.get_type_hints(target) for target in targets]
+    hints = [typing.get_type_hints(target, include_extras=True) for target in targets]
     known = [{f.name for f in fields(target)} for target in targets]
     result: list[dict[str, Any]] = [{} for _ in targets]
     for key, text in values.items():
@@ -47,9 +48,12 @@ def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[di
     return result
 
 
-def convert(key: str, text: str, hint: Any) -> Any:
+def convert(key: str, text: str, hint: Any, *, infinite: bool = False) -> Any:
     """Read a text as a value of an annotated type: bool, int, float, str, Literal or a union with None."""
     origin = typing.get_origin(hint)
+    if origin is Annotated:
+        kind, *extras = typing.get_args(hint)
+        return convert(key, text, kind, infinite=any(isinstance(e, Bounds) and e.infinite for e in extras))
     if origin in (types.UnionType, typing.Union):
         if text.lower() == "none":
             return None
@@ -66,6 +70,6 @@ def convert(key: str, text: str, hint: Any) -> Any:
         value = int(text.replace("_", "")) if hint is int else hint(text)
     except ValueError:
         raise OptionError(f"{key}={text!r} is not {'a whole number' if hint is int else 'a number'}.") from None
-    if hint is float and not math.isfinite(value):
+    if hint is float and not math.isfinite(value) and not (infinite and math.isinf(value)):
         raise OptionError(f"{key}={text!r} is not a finite number.")
     return value

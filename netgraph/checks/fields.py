@@ -139,6 +139,9 @@ def _hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 def _argument(name: str, value: Any, hint: Any) -> Any:
     """An argument as its annotation wants it, with the kinds that fields of options do not have."""
+    others = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
+    if typing.get_origin(hint) in (types.UnionType, typing.Union) and len(others) == 1:
+        return None if value is None else _argument(name, value, others[0])
     kind = typing.get_origin(hint) or hint
     if kind in (Sequence, Iterable):
         _check_listed(name, value)

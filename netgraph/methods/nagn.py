@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, Extended
 from netgraph.criteria import GrowthRule
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
@@ -72,9 +72,9 @@ class NagnOptions(Checked):
     paper: bool = False
     widths: str = "8,8/16,16/32,32"
     resnet: int = 0
-    delta_acc: float | None = None
+    delta_acc: Extended | None = None
     window: int = 3
-    delta_stop: float | None = None
+    delta_stop: Extended | None = None
     metric: Literal["accuracy", "loss"] = "accuracy"
     tau: float = 0.05
     max_increment: int = 8

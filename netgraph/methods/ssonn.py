@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from netgraph.checks import Checked
+from netgraph.checks import Checked, Count, Extended
 from netgraph.criteria import AbsoluteThreshold, AtMost, MinMaxThreshold, Quantile, Selection, TopK
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, mlp
@@ -99,7 +99,7 @@ class SsonnOptions(Checked):
     peak_edges: int = 0
     share: float = 0.6
     grow_until: float = 0.4
-    plateau: float = 0.005
+    plateau: Extended = 0.005
     window: int = 5
     spacing: int = 5
     start_by: float = 0.25
@@ -109,8 +109,8 @@ class SsonnOptions(Checked):
     prune_start: float = 0.4
     prune_end: float = 0.75
     prune_threshold: float = 0.1
-    prune_delay: int = 3
-    prune_duration: int = 3
+    prune_delay: Count = 3
+    prune_duration: Count = 3
     prune_scaled: bool = True
     prune_scope: Literal["auto", "added", "all"] = "auto"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netgraph.checks import LARGEST, Natural, Seed, checked, real_numbers
 from netgraph.errors import FileFormatError, JournalError, RewriteError
 from netgraph.files import append_line, write_atomically
 from netgraph.graph.columns import FrozenDict
@@ -121,14 +122,15 @@ class Journal:
 
     # -- writing ----------------------------------------------------------------------------------
 
+    @checked
     def append(
         self,
         result: Result,
         *,
         before: Graph,
-        epoch: int = 0,
+        epoch: Natural = 0,
         metrics: Mapping[str, float] | None = None,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> Entry:
         """Record a rewrite: its array files first, then its line, so that a crash leaves no line without files.
 
@@ -139,6 +141,7 @@ class Journal:
 
         Raises:
             JournalError: when the result does not follow the last entry.
+            OptionError: for a metric that is no number, which no reader would take.
         """
         number = len(self) + 1
         if not result.changed:
@@ -157,7 +160,7 @@ class Journal:
             vertices=result.graph.num_vertices,
             layers=result.graph.num_layers,
             epoch=epoch,
-            metrics=dict(metrics or {}),
+            metrics=_numbers(metrics or {}),
             seed=seed,
             topology_hash=result.graph.topology_hash,
         )
@@ -316,6 +319,15 @@ class Journal:
 
     def _delta_path(self, number: int) -> Path:
         return self.directory / FOLDER / f"{number:06d}.delta.safetensors"
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as they are read again: small ints, and floats, NaN and infinity among them."""
+    result = {}
+    for name, value in metrics.items():
+        real = real_numbers(f"metrics[{name!r}]", value, shape=(), infinite=True, nan=True)
+        result[str(name)] = value if type(value) is int and abs(value) <= LARGEST else float(real)
+    return result
 
 
 def _plain(value: Any) -> Any:

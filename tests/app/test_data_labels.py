@@ -33,7 +33,7 @@ def test_texts_of_a_table_never_merge(tmp_path, labels, classes):
     assert counts.tolist() == [8] * len(labels)
 
 
-@pytest.mark.parametrize("mark", ["?", "", "NA", "nan", "None", "null", "N/A"])
+@pytest.mark.parametrize("mark", ["?", "", "NA", "nan", "-NaN", "None", "null", "N/A", "#N/A", "<NA>", "NaT"])
 @pytest.mark.parametrize("others", [("cat", "dog"), ("1", "2")])
 def test_missing_labels_are_refused_in_texts_and_in_numbers(tmp_path, mark, others):
     with pytest.raises(DataError, match=r"8 samples without a label.*row 16.*Drop those samples"):

@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -9,7 +10,7 @@ from compilers.training import TrainSettings
 from netgraph.app.options import convert, parse_assignments, split_assignments
 from netgraph.app.prepare import RunSettings
 from netgraph.errors import OptionError
-from netgraph.methods import METHODS
+from netgraph.methods import METHODS, NagnOptions
 
 
 @dataclass(frozen=True)
@@ -127,3 +128,12 @@ def test_every_option_of_the_command_line_can_be_set_to_its_default():
         texts = {f.name: str(f.default) for f in fields(target)}
         (values,) = split_assignments(texts, target)
         assert target(**values) == target()
+
+
+def test_thresholds_that_may_be_infinite_are_read_as_such():
+    (read,) = split_assignments({"delta_stop": "-inf", "delta_acc": "inf"}, NagnOptions)
+    assert NagnOptions(**read).delta_stop == -math.inf
+    assert NagnOptions(**read).delta_acc == math.inf
+    for key, text in (("delta_stop", "nan"), ("tau", "inf")):
+        with pytest.raises(OptionError, match=f"{key}='{text}' is not a finite number"):
+            split_assignments({key: text}, NagnOptions)

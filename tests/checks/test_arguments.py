@@ -120,3 +120,11 @@ def test_vertices_to_look_at_are_not_cut(graph):
     for ids in ([3.7], [True, False], [math.nan]):
         with pytest.raises(OptionError, match="of"):
             plot_receptive_fields(graph, of=ids)
+
+
+def test_one_value_of_an_optional_argument_is_checked_too():
+    made(1, by=None)
+    made(1, by={"a": 1}, rng=np.random.default_rng(0))
+    for wrong in ({"by": [1]}, {"rng": 3}):
+        with pytest.raises(OptionError, match=rf"{next(iter(wrong))}="):
+            made(1, **wrong)

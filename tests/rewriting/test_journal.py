@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.errors import FileFormatError, JournalError
+from netgraph.errors import FileFormatError, JournalError, OptionError
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges
 
 LINES = "journal.jsonl"
@@ -339,3 +339,17 @@ def test_nothing_is_not_recorded(tmp_path):
     journal = ng.Journal.create(tmp_path, graph)
     with pytest.raises(JournalError, match="matched nothing"):
         journal.append(ng.apply(ng.rules.PruneVertices(), graph), before=graph)
+
+
+@pytest.mark.parametrize("metric", ["good", None, True, [1.0], 1j])
+def test_a_metric_that_no_reader_takes_is_refused_and_nothing_is_written(metric, tmp_path):
+    graph = ng.mlp([2, 3, 2], domain=(0, 1))
+    result = ng.apply(ng.rules.SplitEdges(), graph, limit=1)
+    journal = ng.Journal.create(tmp_path, graph)
+    files = sorted(tmp_path.rglob("*"))
+    for given in ({"metrics": {"loss": metric}}, {"epoch": 0.5}, {"seed": -1}):
+        with pytest.raises(OptionError, match=r"metrics\['loss'\]|epoch=0.5|seed=-1"):
+            journal.append(result, before=graph, **given)
+    assert sorted(tmp_path.rglob("*")) == files
+    journal.append(result, before=graph, metrics={"loss": np.float32(0.5), "edges": 3, "nan": np.nan})
+    assert {"loss": 0.5, "edges": 3}.items() <= ng.Journal(tmp_path).entries()[0].metrics.items()

@@ -84,7 +84,7 @@ def _check_no_missing(place: str, y: Array, raw: RawData) -> None:
     missing = np.isin(np.char.lower(np.char.strip(y)), list(MISSING_MARKS)) if is_text else ~np.isfinite(y)
     rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
     if len(rows):
-        marks = "empty, ?, NA, nan, null or none" if is_text else "empty, NaN or infinite"
+        marks = "empty, ?, NA, nan, null, none or the like" if is_text else "empty, NaN or infinite"
         rename = " If that is the name of a class, give it another one." if is_text else ""
         row = int(rows[0])
         column = f" in column {raw.target!r}" if raw.target is not None else ""

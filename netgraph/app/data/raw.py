@@ -44,7 +44,9 @@ class RawData:
         return "all" if "all" in self.splits else "train"
 
 
-MISSING_MARKS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+MISSING_MARKS = frozenset(
+    {"", "?", "na", "n/a", "nan", "-nan", "null", "none", "<na>", "#n/a", "#na", "nat", "1.#qnan", "-1.#ind"}
+)
 """Texts that stand for "no value", in lower case."""
 
 

@@ -4,10 +4,11 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 from tiny_training import diabetes, digits, start_graph
 
+import netgraph as ng
 from compilers import lower
 from compilers.training import evaluate, training_loss
 from compilers.training import evaluate as evaluate_function
-from netgraph.errors import InputError
+from netgraph.errors import InputError, OptionError
 
 
 def network(data, **options):
@@ -85,3 +86,14 @@ def test_the_training_loss_of_classification_is_smoothed_cross_entropy(smoothing
 def test_the_training_loss_of_regression_is_the_mean_squared_error():
     output, target = torch.randn(6, 4), torch.randn(6, 4)
     torch.testing.assert_close(training_loss("regression")(output, target), ((output - target) ** 2).mean())
+
+
+def test_tasks_and_label_smoothing_are_checked():
+    net = lower(ng.mlp([2, 2]))
+    x, y = torch.zeros(2, 2), torch.zeros(2, dtype=torch.long)
+    for call in (lambda: training_loss("regresion"), lambda: evaluate(net, x, y, "regresion")):
+        with pytest.raises(OptionError, match=r"'regresion' is none of .*Did you mean 'regression'"):
+            call()
+    for smoothing in (1.5, -0.1, True, float("nan"), "0.1"):
+        with pytest.raises(OptionError, match="label_smoothing="):
+            training_loss("classification", smoothing)
