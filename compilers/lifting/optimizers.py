@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from compilers.lifting.newcomers import BORN
 from compilers.lifting.nursery import ease_in
 from netgraph.checks import number
 from netgraph.errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
     from compilers.lowering import CompiledNetwork
+
+MOST_MARKS = 1_000
+"""Groups of entries that came together and are new; one ends after 100 steps."""
 
 
 def parameter_groups(net: CompiledNetwork, *, weight_decay: float) -> list[dict[str, Any]]:
@@ -59,8 +63,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
     """Put back what `optimizer_state_arrays` gave, bit for bit, into an optimizer of the same class and parameters.
 
     Raises:
-        TrainingError: when a name or a shape does not fit the optimizer, or a value is not finite; it is then
-            unchanged.
+        TrainingError: when a name or a shape does not fit the optimizer, a value is not finite, or new entries are not
+            marked as they can be; it is then unchanged.
     """
     parameters = _parameters(optimizer)
     state: dict[int, dict[str, Tensor]] = {}
@@ -69,7 +73,7 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
         if not index.isdecimal() or int(index) >= len(parameters) or not key:
             raise TrainingError(f"Optimizer state {name!r} does not fit an optimizer of {len(parameters)} parameters.")
         shape = parameters[int(index)].shape
-        if value.dim() and value.shape != shape:
+        if (value.dim() or key == BORN) and value.shape != shape:
             raise TrainingError(
                 f"Optimizer state {name!r} has shape {tuple(value.shape)}, its parameter {tuple(shape)}; "
                 "it belongs to another network."
@@ -79,9 +83,22 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
                 f"Optimizer state {name!r} has values that are not finite, with which training cannot go on; load one "
                 "that was saved earlier."
             )
+        if key == BORN:
+            _check_marks(name, value)
         state.setdefault(int(index), {})[key] = value.detach().clone()
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     ease_in(optimizer)
+
+
+def _check_marks(name: str, born: Tensor) -> None:
+    """Raise `TrainingError` for marks of new entries that no run leaves: each would cost time in every step."""
+    marks: Tensor = torch.unique(born)
+    if len(marks) > MOST_MARKS or bool(((marks < 0) & (marks != -1)).any()) or not bool((marks == marks.floor()).all()):
+        raise TrainingError(
+            f"Optimizer state {name!r} has {len(marks):,} different marks of new entries, from {float(marks.min()):g} "
+            f"to {float(marks.max()):g}; there are at most {MOST_MARKS:,}, whole numbers from -1. It is damaged; load "
+            "one that was saved earlier."
+        )
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from migrating import OPTIMIZERS, by_edge, by_vertex, rewritten, small, train
 
+import netgraph as ng
 from compilers import lift, load_optimizer_state, lower, migrate, optimizer_state_arrays, parameter_groups
 from compilers.lifting import slots
 from compilers.lifting.newcomers import BORN, OWN_STEPS
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, TrainingError
 from netgraph.graph import Graph, GraphBuilder, Link
 from netgraph.graph.link import Dense, edge_columns
 
@@ -159,6 +160,19 @@ def test_migrating_and_resuming_while_entries_are_new_change_no_later_step(name)
         outcomes.append(lift(net))
     assert outcomes[0].equals(outcomes[1])
     assert outcomes[0].equals(outcomes[2])
+
+
+def test_marks_of_new_entries_that_no_run_leaves_are_refused_and_nothing_changes():
+    net = lower(ng.mlp([40, 40, 2]))
+    optimizer = OPTIMIZERS["adam"](net.parameters())
+    averages = {f"0.{key}": torch.zeros_like(net.weights) for key in ("exp_avg", "exp_avg_sq")}
+    stepped = {"0.step": torch.tensor(3.0), **averages}
+    size = net.weights.numel()
+    for born in (torch.arange(size), torch.full((size,), 0.5), torch.full((size,), -2.0), torch.tensor(1.0)):
+        with pytest.raises(TrainingError, match=r"marks of new entries|has shape"):
+            load_optimizer_state(optimizer, {**stepped, f"0.{BORN}": born.float()})
+        assert not optimizer.state
+    load_optimizer_state(optimizer, {**stepped, f"0.{BORN}": torch.full((size,), -1.0)})
 
 
 @pytest.mark.parametrize("name", ADAMS)
