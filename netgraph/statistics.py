@@ -48,7 +48,10 @@ class Statistics:
         for name in ("batches", "samples"):
             object.__setattr__(self, name, whole(name, getattr(self, name), least=0, error=StatisticsError))
         for name in ("edges", "vertices", "moments"):
-            columns = {key: column(value, None) for key, value in getattr(self, name).items()}
+            given = getattr(self, name)
+            if not isinstance(given, Mapping):
+                raise StatisticsError(f"{name}={given!r} is not a mapping; give arrays by name.")
+            columns = {key: column(value, None) for key, value in given.items()}
             object.__setattr__(self, name, MappingProxyType(columns))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -84,6 +84,9 @@ class WidenLayer(Rule):
         for name in ("incoming", "values", "since"):
             if getattr(self, name) is not None and self.init != "outgoing zero":
                 raise OptionError(f"{name} is given, but init={self.init!r}; it needs init='outgoing zero'.")
+        for name in ("outgoing", "incoming", "values"):
+            if not isinstance(getattr(self, name), Mapping | None):
+                raise OptionError(f"{name}={getattr(self, name)!r} is not a mapping; give arrays by name or link.")
         for name, given in (self.values or {}).items():
             if np.shape(given) != (self.count,) or not np.isfinite(given).all():
                 raise OptionError(

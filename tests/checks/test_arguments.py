@@ -13,7 +13,7 @@ import netgraph as ng
 from netgraph.analysis import isolated, lacking, leading_out, receptive_fields, tau_core
 from netgraph.checks import Count, Seed, checked
 from netgraph.criteria import erk, gradmax_outgoing, joining_edges, kept_edges, walks_through
-from netgraph.errors import GraphError, NetgraphError, OptionError
+from netgraph.errors import GraphError, NetgraphError, OptionError, StatisticsError
 from netgraph.methods import sparse_start
 from netgraph.schedules import cubic_target, fit_plateau
 from netgraph.viz import plot_receptive_fields
@@ -128,3 +128,13 @@ def test_one_value_of_an_optional_argument_is_checked_too():
     for wrong in ({"by": [1]}, {"rng": 3}):
         with pytest.raises(OptionError, match=rf"{next(iter(wrong))}="):
             made(1, **wrong)
+
+
+@pytest.mark.parametrize("value", [0.5, "x", [1.0]])
+def test_mappings_of_arrays_are_mappings(value):
+    for name in ("edges", "vertices", "moments"):
+        with pytest.raises(StatisticsError, match=f"{name}=.* is not a mapping"):
+            ng.Statistics("", **{name: value})
+    for name in ("incoming", "values"):
+        with pytest.raises(OptionError, match=f"{name}=.* is not a mapping"):
+            ng.rules.WidenLayer(**{name: value})
