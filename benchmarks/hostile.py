@@ -58,7 +58,7 @@ Sort = Callable[["Place", int, random.Random], tuple[Cases, Callable[[bytes], ob
 """Damaged contents of a file, with a word on each, and what reads one."""
 
 DRAWN = 12
-"""Of so many runs that can be read a page is made of one."""
+"""A page is made of one in this number of runs that can be read."""
 
 SHOWN = 3
 """Tracebacks that are printed of one sort."""
@@ -66,7 +66,7 @@ SHOWN = 3
 
 @dataclass
 class Tally:
-    """What became of the files of one sort.
+    """Outcome for the files of one sort.
 
     Attributes:
         refused: number of those that ended in a `NetgraphError`.
@@ -260,11 +260,11 @@ SORTS: dict[str, Sort] = {
     "runs.jsonl of studies": _of_study(RUNS),
     "tuned costs": _tuned,
 }
-"""What is damaged, by name."""
+"""Sorts of files that are damaged, by name."""
 
 
 def attack(name: str, place: Place, number: int, seed: int) -> Tally:
-    """Read so many damaged files of a sort. Warnings count as faults, too."""
+    """Read a number of damaged files of a sort. Warnings count as faults, too."""
     tally = Tally()
     cases, read = SORTS[name](place, number, random.Random(seed))
     with warnings.catch_warnings():
