@@ -84,6 +84,11 @@ class StudyDirectory:
                     f"Line {number} of {os.fspath(self.path / RUNS)!r} is damaged: it is about {outcome.job}, and has "
                     f"a network of {shortened(other[0].method)!r}, seed {other[0].seed}. {_REMEDY}"
                 )
+            if wrong := [p.target for p in outcome.points if p.target is not None and not 0 < p.target <= 1]:
+                raise DataError(
+                    f"Line {number} of {os.fspath(self.path / RUNS)!r} is damaged: the target {wrong[0]!r} is not "
+                    f"a density above 0 and up to 1. {_REMEDY}"
+                )
             if outcome.job.method not in self._study.options:
                 continue
             if key != self._study.key(outcome.job.method):
