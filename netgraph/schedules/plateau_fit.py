@@ -23,6 +23,8 @@ RATES = (1e-3, 1e3)
 """Bounds of the rate. At 0.001 the curve is a straight line over all densities, at 1000 a step."""
 
 _GRID = 400
+_LARGEST = 1e100
+"""Magnitude of performances above which sums of squares could overflow."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def fit_plateau(densities: Sequence[float] | Array, performances: Sequence[float
         performances: (points,) measured at them; higher is better.
 
     Raises:
-        InputError: when the lengths differ, a value is not finite, or too few densities are different.
+        InputError: when the lengths differ, a value is not finite or beyond 1e100 in magnitude, or too few
+            densities are different.
 
     Source: "PWMPR", the stopping rule.
     Cost: O(points).
@@ -105,6 +108,10 @@ def fit_plateau(densities: Sequence[float] | Array, performances: Sequence[float
         len(rho) and not 0 <= rho.min() <= rho.max() <= 1
     ):
         raise InputError("A density is outside 0..1, or a performance is not finite; leave such points out.")
+    if len(values) and np.abs(values).max() > _LARGEST:
+        raise InputError(
+            f"A performance of {values[np.abs(values).argmax()]:g} is too large to be squared; leave such points out."
+        )
     if len(np.unique(rho)) < 3:
         raise InputError(f"{len(np.unique(rho))} different densities do not determine a curve of three parameters.")
     rates = np.geomspace(*RATES, _GRID)

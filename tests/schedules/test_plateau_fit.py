@@ -171,6 +171,7 @@ def test_shares():
         ([0.1, 0.2, math.nan], [1, 2, 3], "outside 0..1"),
         ([0.1, 0.2, 1.3], [1, 2, 3], "outside 0..1"),
         ([0.1, 0.2, 0.3], [1, 2, math.inf], "not finite"),
+        ([0.1, 0.2, 0.3], [1, -1e308, 3], "-1e\\+308 is too large to be squared"),
         ([0.1, 0.2, 0.2], [1, 2, 3], "2 different densities"),
         ([], [], "0 different densities"),
     ],
