@@ -168,7 +168,7 @@ def run(setting: Setting, arguments: Sequence[str]) -> Outcome:
             cwd=ROOT,
             env=environment(setting),
             stdin=subprocess.DEVNULL if setting.ignores_interrupts else None,
-            preexec_fn=_ignore_interrupts if setting.ignores_interrupts else None,
+            preexec_fn=_ignore_interrupts if setting.ignores_interrupts else _heed_interrupts,
             check=False,
         )
         seconds = time.monotonic() - began
@@ -191,6 +191,12 @@ def _is_default(setting: Setting, chosen: list[Any]) -> bool:
 def _ignore_interrupts() -> None:
     for name in ("SIGINT", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _heed_interrupts() -> None:
+    """As in the foreground, also when this program was itself started in the background: one setting at a time."""
+    for name in ("SIGINT", "SIGQUIT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def _name(case: ElementTree.Element) -> str:

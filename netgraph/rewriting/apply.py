@@ -45,13 +45,13 @@ class Explanation:
     nearest_miss: str | None = None
 
     @property
-    def lines(self) -> list[str]:
+    def lines(self) -> tuple[str, ...]:
         """The rule, a line for every stage, and the nearest miss."""
         width = max(len(name) for name, _ in self.stages)
         lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
         if self.nearest_miss:
             lines.append(f"  nearest miss: {self.nearest_miss}")
-        return lines
+        return tuple(lines)
 
     def __str__(self) -> str:
         return "\n".join(map(printable, self.lines))
