@@ -12,6 +12,8 @@ from typing import Self
 
 MOST_NAMES = 50
 """How many known names a message lists."""
+DISTRIBUTION = "netgraph-growth"
+"""Name by which pip knows netgraph; on PyPI the name `netgraph` belongs to a package that plots networks."""
 
 
 class NetgraphError(Exception):
@@ -90,3 +92,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
         f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
     )
     return f"Unknown {kind} {name!r}.{nearest(name, names)} Known: {shown}."
+
+
+def not_installed(need: str, package: str, extra: str) -> str:
+    """The message for a missing package of an extra, with the command that installs it.
+
+    The command adds what the extra needs to the netgraph that is there, be it from a clone or a wheel.
+    """
+    return f"{need} {package}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'."

@@ -6,7 +6,7 @@ from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, not_installed
 from netgraph.markup import LONGEST_NAME, printable, shortened
 
 _DOTS_PER_INCH = 110
@@ -25,7 +25,7 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise OptionError("Plots need matplotlib, which is not installed: pip install netgraph[viz].") from None
+        raise OptionError(not_installed("Plots need", "matplotlib", "viz")) from None
     figure: Any = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
     # Without pyplot nothing tells a notebook how to show a figure.
     figure._repr_png_ = partial(_png, figure)

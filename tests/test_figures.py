@@ -45,7 +45,7 @@ def test_what_is_given_is_used():
 
 def test_without_matplotlib_the_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+    with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
         new_figure(1, 1)
 
 

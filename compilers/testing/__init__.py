@@ -4,7 +4,7 @@
     >>> from compilers.testing import check_rule
     >>> check_rule(ng.rules.AddEdges(), max_examples=3)
 
-Needs Hypothesis: `pip install 'netgraph[testing]'`.
+Needs Hypothesis: `pip install 'netgraph-growth[testing]'`.
 """
 
 from compilers.testing.checks import (

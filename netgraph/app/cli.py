@@ -11,7 +11,9 @@ try:
     from rich.console import Console
     from rich.text import Text
 except ModuleNotFoundError:
-    sys.exit("error: The command line needs the package rich, which is not installed: pip install netgraph[app].")
+    from netgraph.errors import not_installed
+
+    sys.exit(f"error: {not_installed('The command line needs', 'rich', 'app')}")
 
 from netgraph import __version__
 from netgraph.app.arguments import add_set, path_argument, run_of
@@ -20,7 +22,7 @@ from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
-from netgraph.errors import DivergenceError, NetgraphError, unknown_name
+from netgraph.errors import DivergenceError, NetgraphError, not_installed, unknown_name
 from netgraph.markup import printable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -55,7 +57,7 @@ def _run_command(arguments: argparse.Namespace) -> int:
         package = str(error.name).partition(".")[0]
         if package not in _EXTRA:
             raise
-        print(f"error: This needs {package}, which is not installed: pip install netgraph[app].", file=sys.stderr)
+        print(f"error: {not_installed('This needs', package, 'app')}", file=sys.stderr)
         return USAGE
     except NetgraphError as error:
         _say_error(error)

@@ -23,7 +23,7 @@ from netgraph.app.report_data import RunFacts
 from netgraph.app.report_pictures import growth_timeline, topology_picture
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import EVIDENCE, environment, evidence
-from netgraph.errors import BusyError, NetgraphError, OptionError
+from netgraph.errors import BusyError, NetgraphError, OptionError, not_installed
 from netgraph.files import to_utf8, write_text
 from netgraph.markup import printable
 from netgraph.proof.certificate import rounded_up
@@ -289,7 +289,7 @@ def _environment() -> Environment:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError:
-        raise OptionError("The report needs jinja2, which is not installed: pip install netgraph[viz].") from None
+        raise OptionError(not_installed("The report needs", "jinja2", "viz")) from None
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
         trim_blocks=True, lstrip_blocks=True,

@@ -13,7 +13,7 @@ import numpy as np
 
 from netgraph.app.report_data import Mark, RunFacts
 from netgraph.app.report_svg import inline_svg
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, not_installed
 
 _SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
 _LETTERS = 11
@@ -72,7 +72,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise OptionError("The report needs matplotlib, which is not installed: pip install netgraph[viz].") from None
+        raise OptionError(not_installed("The report needs", "matplotlib", "viz")) from None
 
 
 def panels(facts: RunFacts) -> list[Panel]:

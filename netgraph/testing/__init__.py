@@ -4,16 +4,17 @@
     >>> from netgraph.testing import check_rule
     >>> check_rule(ng.rules.AddEdges(), max_examples=5)
 
-Needs Hypothesis: `pip install 'netgraph[testing]'`. Importing this package makes `hypothesis.strategies.from_type`
-know graphs.
+Needs Hypothesis: `pip install 'netgraph-growth[testing]'`. Importing this package makes
+`hypothesis.strategies.from_type` know graphs.
 """
 
 try:
     import hypothesis  # noqa: F401
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "netgraph.testing needs Hypothesis, which is not installed; pip install 'netgraph[testing]'", name="hypothesis"
-    ) from error
+    from netgraph.errors import not_installed
+
+    message = not_installed("netgraph.testing needs", "hypothesis", "testing")
+    raise ModuleNotFoundError(message, name="hypothesis") from error
 
 from netgraph.testing.cases import Case, Failure, Irrelevant, RuleCheck, RuleCheckError, rule_check
 from netgraph.testing.checks import (

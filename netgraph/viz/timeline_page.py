@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, not_installed
 from netgraph.graph.columns import Array
 from netgraph.markup import printable
 from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
@@ -172,7 +172,7 @@ def _environment() -> Any:
     try:
         from jinja2 import Environment, FunctionLoader, StrictUndefined
     except ImportError:
-        raise OptionError("A timeline page needs the package jinja2: pip install netgraph[viz].") from None
+        raise OptionError(not_installed("A timeline page needs", "jinja2", "viz")) from None
     return Environment(
         autoescape=True, loader=FunctionLoader(_asset), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, not_installed
 from netgraph.graph.columns import Array
 from netgraph.markup import printable
 from netgraph.viz.timeline_film import Edges, Film, Track, Vertices
@@ -28,7 +28,7 @@ _COLORS, _APART = 96, 20
 _HEAD, _FOOT = 66.0, 62.0
 _SHARPNESS = 2
 _SMALLEST = 11
-_MISSING = "Pictures of a timeline need the package matplotlib: pip install netgraph[viz]."
+_MISSING = not_installed("Pictures of a timeline need", "matplotlib", "viz")
 _BENDS = 12
 # Milliseconds: a film takes so long, a step between so short and so long, and the last one.
 _FILM, _SHORTEST, _LONGEST, _PAUSE = 20_000, 100, 1000, 2500

@@ -295,5 +295,5 @@ def test_without_the_extra_it_says_what_to_install(package, arguments, works):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode == 0) == works
     if not works:
-        assert f"{package}, which is not installed: pip install netgraph[app]." in done.stderr
+        assert f"{package}, which is not installed: pip install 'netgraph-growth[app]'." in done.stderr
         assert "Traceback" not in done.stderr

@@ -260,7 +260,7 @@ def test_the_command_leads_to_the_same_run(data, extra, tmp_path):
 def test_a_missing_package_is_named_with_the_way_to_get_it(package, run, call, monkeypatch):
     without(monkeypatch, package)
     for command in ("report", "watch"):
-        assert refused(call(command, run), package, "pip install netgraph[viz]")
+        assert refused(call(command, run), package, "pip install 'netgraph-growth[viz]'")
 
 
 def test_undo_works_without_pictures(run, call, monkeypatch):
@@ -269,7 +269,7 @@ def test_undo_works_without_pictures(run, call, monkeypatch):
     code, out, _err = call("undo", run)
     assert code == 0
     assert "taken back" in out
-    assert "pip install netgraph[viz]" in out
+    assert "pip install 'netgraph-growth[viz]'" in out
     assert len(RunDirectory(run).journal) == count - 1
 
 

@@ -233,6 +233,6 @@ def test_no_digit_is_cut_off_on_a_narrow_console(report):
 
 def test_without_matplotlib_it_says_how_to_get_it(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+    with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
         draw_all(report, tmp_path)
     assert not list(tmp_path.iterdir())

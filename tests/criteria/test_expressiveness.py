@@ -173,7 +173,7 @@ def test_names_of_layers_are_drawn_as_they_are():
 
 def test_without_matplotlib_the_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+    with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
         expressiveness([1.0, 2.0], [4, 4]).plot()
 
 

@@ -29,7 +29,7 @@ def test_without_hypothesis_the_remedy_is_named():
         "import sys\nsys.modules['hypothesis'] = None\n"
         "try:\n    import netgraph.testing\nexcept ImportError as e:\n    print(e)"
     )
-    assert "pip install 'netgraph[testing]'" in run(code)
+    assert "pip install 'netgraph-growth[testing]'" in run(code)
 
 
 def test_pytest_is_needed_only_by_what_makes_tests():

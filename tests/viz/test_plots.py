@@ -136,7 +136,7 @@ def test_axes_of_pyplot_can_be_given(plot):
 @each_plot
 def test_without_matplotlib_the_package_is_named(plot, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+    with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
         plot(ng.mlp([2, 2]))
 
 

@@ -364,5 +364,5 @@ def test_without_jinja_it_says_what_to_install(monkeypatch):
 
     timeline_page._environment.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+    with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
         _ = timeline([mlp([1, 1])]).html

@@ -136,5 +136,5 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, tmp_path, pack
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     for write in (lambda film: film.save(tmp_path / "a.gif"), lambda film: film.frames(tmp_path)):
-        with pytest.raises(OptionError, match=r"pip install netgraph\[viz\]"):
+        with pytest.raises(OptionError, match=r"pip install 'netgraph-growth\[viz\]'"):
             write(timeline([mlp([1, 1])]))
