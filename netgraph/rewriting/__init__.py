@@ -3,6 +3,7 @@
 from netgraph.rewriting.apply import Explanation, Result, apply, explain, find
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, Stamp
+from netgraph.rewriting.delta_file import load_delta, save_delta
 from netgraph.rewriting.journal import Entry, Journal
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.operands import NewVertices
@@ -36,7 +37,9 @@ __all__ = [
     "find",
     "layer",
     "link",
+    "load_delta",
     "missing_edge",
     "missing_link",
+    "save_delta",
     "vertex",
 ]
