@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import networkx
 
 METADATA = "netgraph"
-"""Key of the graph attribute that holds what belongs to no single vertex or edge."""
+"""Name of the attribute that holds, as JSON, what belongs to no single vertex or edge."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 _LINK_COLUMNS = ("weight", "tap", "birth", "frozen")
@@ -36,15 +37,17 @@ _LINK_COLUMNS = ("weight", "tap", "birth", "frozen")
 def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
     """One node per vertex and one arc per edge, each under its id; `from_networkx` reads it back without loss.
 
-    Nodes carry `layer` (name), `row`, `birth` and every column of their layer (`bias`, `low`, ...), arcs `weight`,
-    `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` holds the attributes of layers, the kinds of
-    links and where the history stands. One Python object per edge: for looking at, not for large graphs.
+    Nodes carry `layer` (name), `role`, `activation`, `row`, `birth` and every column of their layer (`bias`, `low`,
+    ...), arcs `id`, `weight`, `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` holds the attributes of
+    layers, the kinds of links and where the history stands, as JSON. The first node has the same text, since GEXF
+    keeps no attributes of a graph. All values are text or numbers, so `networkx.write_gexf`, `write_graphml` and
+    `node_link_data` take the graph. One Python object per edge: for looking at, not for large graphs.
     """
     import networkx as nx
 
     g = nx.MultiDiGraph()
     layers, links = graph.layers_by_id.values(), graph.links_by_key.values()
-    g.graph[METADATA] = {
+    metadata = {
         "next_ids": list(graph.next_ids),
         "lineage": graph.lineage,
         "rewrites": graph.rewrites,
@@ -59,21 +62,26 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
         ],
         "links": [{"key": list(k.key), "dtype": k.weight.dtype.str, "kind": kind_to_json(k.kind)} for k in links],
     }
+    g.graph[METADATA] = json.dumps(metadata)
     for x in layers:
+        of_layer = {"layer": x.name, "role": x.role, "activation": x.activation}
         columns = {"birth": x.birth.tolist(), **{name: values.tolist() for name, values in x.values.items()}}
         for row, vertex in enumerate(x.vertex_ids.tolist()):
-            g.add_node(vertex, layer=x.name, row=row, **{name: values[row] for name, values in columns.items()})
+            g.add_node(vertex, **of_layer, row=row, **{name: values[row] for name, values in columns.items()})
     for k in links:
         source, target = (graph.layer(i).vertex_ids for i in (k.source, k.target))
         ends = zip(source[k.src].tolist(), target[k.dst].tolist(), k.id.tolist(), strict=True)
         values = zip(*(getattr(k, name).tolist() for name in _LINK_COLUMNS), strict=True)
         for (a, b, edge), row_values in zip(ends, values, strict=True):
-            g.add_edge(a, b, key=edge, port=k.port, **dict(zip(_LINK_COLUMNS, row_values, strict=True)))
+            g.add_edge(a, b, key=edge, id=edge, port=k.port, **dict(zip(_LINK_COLUMNS, row_values, strict=True)))
+    g.nodes[next(iter(g))][METADATA] = g.graph[METADATA]
     return g
 
 
 def from_networkx(g: networkx.DiGraph) -> Graph:
     """Read a graph written by `to_networkx`, or any directed acyclic graph with numbers as arc `weight`s.
+
+    The first may have been through a GEXF or GraphML file, which makes text of its node ids.
 
     In a plain DAG, nodes without predecessors become one input layer (unbounded domain) and nodes without
     successors one output layer, both in the order in which the nodes were inserted. The others go to layers by the
@@ -85,48 +93,64 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
     """
     if not g.is_directed():
         raise GraphError(f"{type(g).__name__} has no directions; give a DiGraph or a MultiDiGraph.")
-    if METADATA not in g.graph:
+    where, metadata = _metadata(g)
+    if metadata is None:
         return _from_plain(g)
     try:
-        return _from_metadata(g, g.graph[METADATA])
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        # Graphs that were exported by version 0.1.0 and pickled hold the values themselves.
+        return _from_metadata(g, json.loads(metadata) if isinstance(metadata, str) else metadata, where)
+    except GraphError:
+        raise
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise GraphError(
-            f"The attribute g.graph[{METADATA!r}] does not fit the nodes and arcs ({error!r}); "
-            "delete it to read the graph as a plain DAG."
+            f"The attribute {where} does not fit the nodes and arcs ({error!r}); "
+            f"delete {METADATA!r} from the graph and from its nodes to read it as a plain DAG."
         ) from error
 
 
 # -- what to_networkx wrote -----------------------------------------------------------------------
 
 
-def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
-    members: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for vertex, data in g.nodes(data=True):
-        members[data["layer"]].append((data["row"], vertex))
+def _metadata(g: networkx.DiGraph) -> tuple[str, Any]:
+    """Where the metadata stands and the metadata, None in a plain DAG."""
+    if METADATA in g.graph:
+        return f"g.graph[{METADATA!r}]", g.graph[METADATA]
+    held = (
+        (f"g.nodes[{node!r}][{METADATA!r}]", data[METADATA]) for node, data in g.nodes(data=True) if METADATA in data
+    )
+    return next(held, ("", None))
+
+
+def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any], where: str) -> Graph:
+    members: dict[str, list[tuple[int, Hashable]]] = defaultdict(list)
+    for node, data in g.nodes(data=True):
+        members[data["layer"]].append((data["row"], node))
     layers, place = [], {}
     for entry in meta["layers"]:
-        ids = [vertex for _row, vertex in sorted(members.pop(entry["name"], []))]
-        place.update({vertex: (entry["id"], row) for row, vertex in enumerate(ids)})
+        nodes = [node for _row, node in sorted(members.pop(entry["name"], []))]
+        place.update({node: (entry["id"], row) for row, node in enumerate(nodes)})
         columns = {
             name: real_numbers(
                 f"nodes of layer {entry['name']!r}: {name}",
-                [g.nodes[vertex][name] for vertex in ids],
+                [g.nodes[node][name] for node in nodes],
                 dtype=dtype,
                 infinite=True,
                 error=GraphError,
             )
             for name, dtype in entry["columns"].items()
         }
-        birth = [g.nodes[vertex]["birth"] for vertex in ids]
+        birth = [g.nodes[node]["birth"] for node in nodes]
+        ids = [_number_of(node) for node in nodes]
         layers.append(
             Layer(entry["id"], vertex_ids=ids, birth=birth, values=columns,  # type: ignore[arg-type]
                   **layer_attributes_from_json(entry))
         )  # fmt: skip
     if members:
-        raise GraphError(f"Nodes name the layers {sorted(members)}, which g.graph[{METADATA!r}] does not list.")
+        raise GraphError(f"Nodes name the layers {sorted(members)}, which {where} does not list.")
     rows: dict[tuple[int, int, int], list[tuple[Any, ...]]] = defaultdict(list)
-    for a, b, edge, data in g.edges(keys=True, data=True):
+    for a, b, key, data in g.edges(keys=True, data=True) if g.is_multigraph() else _keyed(g):
         (source, src), (target, dst) = place[a], place[b]
+        edge = _number_of(data.get("id", key))
         rows[source, target, data["port"]].append((edge, src, dst, *(data[name] for name in _LINK_COLUMNS)))
     links = []
     for entry in meta["links"]:
@@ -137,10 +161,21 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any]) -> Graph:
         given["weight"] = real_numbers("weight", given["weight"], dtype=entry["dtype"], error=GraphError)
         links.append(Link.sorted(source, target, kind_from_json(entry["kind"]), edge_columns(**given), port))
     if rows:
-        raise GraphError(f"Arcs belong to the links {sorted(rows)}, which g.graph[{METADATA!r}] does not list.")
+        raise GraphError(f"Arcs belong to the links {sorted(rows)}, which {where} does not list.")
     next_ids = NextIds(*meta["next_ids"])
     return Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"],
                  past=stations(meta.get("past", ())))  # fmt: skip
+
+
+def _keyed(g: networkx.DiGraph) -> Iterator[tuple[Hashable, Hashable, None, dict[str, Any]]]:
+    """Arcs of a graph without keys, which readers of files make where no two arcs have the same ends."""
+    for a, b, data in g.edges(data=True):
+        yield a, b, None, data
+
+
+def _number_of(name: Any) -> Any:
+    """The id that a node or an arc has: files make text of it."""
+    return int(name) if isinstance(name, str) else name
 
 
 # -- a plain DAG ----------------------------------------------------------------------------------

@@ -1,5 +1,9 @@
 """NetworkX: what is written, and plain DAGs that are read."""
 
+import io
+import json
+import pickle
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -17,12 +21,16 @@ def test_nodes_and_arcs_carry_every_column():
     b.edges("h", "y", [1], [0], weight=2.0, port=1, frozen=True)
     g = b.build().to_networkx()
     assert isinstance(g, nx.MultiDiGraph)
-    assert g.nodes[0] == {"layer": "x", "row": 0, "birth": 0, "low": 0.0, "high": 2.0}
-    assert g.nodes[2] == {
-        "layer": "h", "row": 1, "birth": 0, "bias": 0.0, "scale": 1.0, "shift": 0.0, "mean": 0.0, "var": 1.0,
+    assert g.nodes[0] == {
+        "layer": "x", "role": "input", "activation": "identity", "row": 0, "birth": 0, "low": 0.0, "high": 2.0,
+        "netgraph": g.graph["netgraph"],
     }  # fmt: skip
-    assert dict(g.edges[0, 2, 1]) == {"weight": -1.0, "tap": 0, "birth": 0, "frozen": False, "port": 0}
-    assert dict(g.edges[2, 3, 2]) == {"weight": 2.0, "tap": 0, "birth": 0, "frozen": True, "port": 1}
+    assert g.nodes[2] == {
+        "layer": "h", "role": "hidden", "activation": "relu", "row": 1, "birth": 0, "bias": 0.0, "scale": 1.0,
+        "shift": 0.0, "mean": 0.0, "var": 1.0,
+    }  # fmt: skip
+    assert dict(g.edges[0, 2, 1]) == {"id": 1, "weight": -1.0, "tap": 0, "birth": 0, "frozen": False, "port": 0}
+    assert dict(g.edges[2, 3, 2]) == {"id": 2, "weight": 2.0, "tap": 0, "birth": 0, "frozen": True, "port": 1}
     assert nx.is_directed_acyclic_graph(g)
 
 
@@ -37,7 +45,7 @@ def test_edges_removed_there_are_gone_here():
 def test_metadata_that_does_not_fit_is_refused():
     g = ng.mlp([2, 2]).to_networkx()
     g.add_node(99)
-    with pytest.raises(GraphError, match=r"does not fit the nodes.*delete it"):
+    with pytest.raises(GraphError, match=r"g\.graph\['netgraph'\] does not fit the nodes.*delete"):
         ng.Graph.from_networkx(g)
     g = ng.mlp([2, 2]).to_networkx()
     g.nodes[0]["layer"] = "elsewhere"
@@ -46,6 +54,71 @@ def test_metadata_that_does_not_fit_is_refused():
     g = ng.mlp([2, 2]).to_networkx()
     g.edges[0, 2, 0]["port"] = 3
     with pytest.raises(GraphError, match=r"\(0, 1, 3\)"):
+        ng.Graph.from_networkx(g)
+
+
+def through(write, read, graph, **options):
+    """A graph of NetworkX that went through a file."""
+    file = io.BytesIO()
+    write(graph.to_networkx(), file)
+    file.seek(0)
+    return read(file, **options)
+
+
+FILES = [
+    pytest.param(nx.write_gexf, nx.read_gexf, {}, id="gexf"),
+    pytest.param(nx.write_gexf, nx.read_gexf, {"node_type": int}, id="gexf-int"),
+    pytest.param(nx.write_graphml_xml, nx.read_graphml, {}, id="graphml"),
+    pytest.param(nx.write_graphml_xml, nx.read_graphml, {"node_type": int, "force_multigraph": True}, id="graphml-int"),
+    pytest.param(lambda g, f: f.write(json.dumps(nx.node_link_data(g, edges="edges")).encode()),
+                 lambda f: nx.node_link_graph(json.load(f), edges="edges"), {}, id="json"),
+    pytest.param(lambda g, f: pickle.dump(g, f), pickle.load, {}, id="pickle"),
+]  # fmt: skip
+GRAPHS = {
+    "mlp": lambda: ng.mlp([3, 4, 2], domain=(0, 1)),
+    "rewritten": lambda: ng.apply(ng.rules.SplitEdges(), ng.mlp([3, 2]), limit=3).graph,
+    "tanh": lambda: ng.mlp([2, 3, 1], activation="tanh", norm="layer"),
+    "double": lambda: ng.mlp([2, 1], dtype=np.float64),
+    "convolutions": lambda: ng.resnet(8, width=2, input_size=(1, 4, 4), classes=2),
+    "sparse": lambda: ng.mlp([4, 6, 2], density=0.4),
+}
+
+
+@pytest.mark.parametrize(("write", "read", "options"), FILES)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_files_of_networkx_bring_the_graph_back(write, read, options, name):
+    graph = GRAPHS[name]()
+    again = ng.Graph.from_networkx(through(write, read, graph, **options))
+    assert again.equals(graph)
+    assert again.lineage == graph.lineage
+
+
+def test_metadata_that_are_values_are_read():
+    graph = GRAPHS["rewritten"]()
+    g = graph.to_networkx()
+    first = next(iter(g))
+    g.graph["netgraph"] = json.loads(g.nodes[first].pop("netgraph"))
+    for _node, data in g.nodes(data=True):
+        del data["role"], data["activation"]
+    for *_, data in g.edges(data=True):
+        del data["id"]
+    assert ng.Graph.from_networkx(g).equals(graph)
+
+
+def test_without_metadata_it_is_a_plain_dag_with_its_activations():
+    graph = ng.mlp([2, 3, 1], activation="tanh")
+    g = graph.to_networkx()
+    del g.graph["netgraph"], g.nodes[0]["netgraph"]
+    x = np.array([[0.5, -1.0]])
+    np.testing.assert_array_equal(ng.interpret(ng.Graph.from_networkx(g), x), ng.interpret(graph, x))
+
+
+@pytest.mark.parametrize("text", ["{", "3", "{}", '{"layers": 0}'])
+def test_metadata_that_are_damaged_are_refused_with_their_place(text):
+    g = ng.mlp([2, 2]).to_networkx()
+    del g.graph["netgraph"]
+    g.nodes[0]["netgraph"] = text
+    with pytest.raises(GraphError, match=r"g\.nodes\[0\]\['netgraph'\] does not fit.*delete 'netgraph'"):
         ng.Graph.from_networkx(g)
 
 

@@ -1,5 +1,6 @@
 """Round trips of random graphs, and files with a damaged byte."""
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,13 +28,16 @@ def test_save_and_load_give_the_same_graph(place, graph, rewrites):
 
 
 @given(graphs(exact=False), st.lists(seeds, max_size=2))
-def test_networkx_round_trip(graph, rewrites):
+def test_networkx_round_trip(place, graph, rewrites):
     for result in [*history(graph, rewrites)]:
         graph = result.graph
     g = graph.to_networkx()
     assert g.number_of_nodes() == graph.num_vertices
     assert g.number_of_edges() == len(graph.edges)
     assert ng.Graph.from_networkx(g).equals(graph)
+    for write, read in ((nx.write_gexf, nx.read_gexf), (nx.write_graphml_xml, nx.read_graphml)):
+        write(g, place)
+        assert ng.Graph.from_networkx(read(place)).equals(graph)
 
 
 @given(st.data())
