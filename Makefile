@@ -18,7 +18,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-machines test-long hostile lint format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
+.PHONY: grow test test-machines test-long hostile lint rooms format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -80,6 +80,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Packages, which ones use which, and what runs the wrong way; `make rooms WITH="--root OTHER_CLONE --out FILE.svg"`.
+rooms: $(INSTALLED)
+	$(BIN)/python -m benchmarks.rooms $(or $(WITH),--out runs/rooms.svg)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

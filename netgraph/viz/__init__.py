@@ -12,6 +12,7 @@ from netgraph.viz.plots import (
     plot_tau_core,
     plot_weights,
 )
+from netgraph.viz.render import render_svg
 from netgraph.viz.timelines import Timeline, timeline
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "plot_receptive_fields",
     "plot_tau_core",
     "plot_weights",
+    "render_svg",
     "timeline",
 ]

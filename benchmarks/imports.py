@@ -1,0 +1,165 @@
+"""Imports of a checkout as data: which module imports which name from which other one, and past which facade."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+When = Literal["start", "local", "typing"]
+
+PRODUCT = ("netgraph", "compilers")
+"""Packages that are shipped."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name.
+
+    Attributes:
+        module: dotted name of the module that stands in the statement.
+        name: imported from it; "" for the module itself.
+        bound: the name by which it is known after that.
+        line: in the file.
+        when: "start", as the module is loaded; "local", inside a function; "typing", for type checkers alone.
+    """
+
+    module: str
+    name: str
+    bound: str
+    line: int
+    when: When
+
+
+def read_imports(path: Path) -> list[Import]:
+    """Every name that a file imports, in any manner.
+
+    Raises:
+        ValueError: for a relative import.
+    """
+    found: list[Import] = []
+
+    def visit(node: ast.AST, when: When) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for guarded in node.body:
+                visit(guarded, "typing")
+            for other in node.orelse:
+                visit(other, when)
+            return
+        if isinstance(node, ast.Import):
+            found.extend(Import(alias.name, "", alias.asname or alias.name, node.lineno, when) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or node.module is None:
+                raise ValueError(f"{path}, line {node.lineno}, has a relative import; name the whole module.")
+            module, line = node.module, node.lineno
+            found.extend(Import(module, a.name, a.asname or a.name, line, when) for a in node.names)
+        if when == "start" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            when = "local"
+        for child in ast.iter_child_nodes(node):
+            visit(child, when)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), "start")
+    return found
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """One name that one module takes from another.
+
+    Attributes:
+        source: module that imports.
+        target: module that defines the name, wherever it was imported from.
+        given: the import as it is written.
+        reached: the module that the import reaches for.
+        bypass: whether it is taken from a module inside a package to which the source does not belong.
+    """
+
+    source: str
+    target: str
+    given: Import
+    reached: str
+    bypass: bool
+
+
+class Checkout:
+    """Modules of a checkout, and what they import from each other.
+
+    Args:
+        root: folder that holds the packages.
+        packages: packages to read.
+    """
+
+    def __init__(self, root: Path, packages: Sequence[str] = PRODUCT) -> None:
+        self.root = root
+        self.files: dict[str, Path] = {}
+        for package in packages:
+            for path in sorted((root / package).rglob("*.py")):
+                parts = path.relative_to(root).with_suffix("").parts
+                self.files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        if not self.files:
+            raise ValueError(f"There is none of {', '.join(packages)} below {root}; give the root of a checkout.")
+
+    def is_package(self, module: str) -> bool:
+        """Whether a module is a folder."""
+        return module in self.files and self.files[module].name == "__init__.py"
+
+    def package(self, module: str) -> str:
+        """The folder in which a module lies; a folder lies in itself."""
+        return module if self.is_package(module) else module.rpartition(".")[0]
+
+    def is_facade(self, module: str) -> bool:
+        """Whether others may import from a module: it is a folder, or lies at the top of the product."""
+        return self.is_package(module) or module.count(".") == 1
+
+    @cached_property
+    def imports(self) -> dict[str, list[Import]]:
+        """Imports of every module."""
+        return {module: read_imports(path) for module, path in self.files.items()}
+
+    @cached_property
+    def _bound(self) -> dict[str, dict[str, Import]]:
+        """Names that the folders import for others, by folder and name."""
+        return {
+            module: {given.bound: given for given in found if given.when != "local"}
+            for module, found in self.imports.items()
+            if self.is_package(module)
+        }
+
+    def definition(self, module: str, name: str) -> str:
+        """The module that defines a name, found through the folders that pass it on."""
+        inside = f"{module}.{name}" if name else module
+        passed = self._bound.get(module, {}).get(name)
+        if passed is not None and passed.module in self.files and passed.module != module:
+            return self.definition(passed.module, passed.name)
+        return inside if inside in self.files else module
+
+    def reached(self, given: Import) -> str | None:
+        """The module that the statement itself reaches for; None outside of the product."""
+        if given.module not in self.files:
+            return None
+        passed = self._bound.get(given.module, {}).get(given.name)
+        inside = f"{given.module}.{given.name}"
+        is_module = given.name and inside in self.files and (passed is None or passed.module == given.module)
+        return inside if is_module else given.module
+
+    def arrows(self) -> Iterator[Arrow]:
+        """Every name that one module takes from another, but for those that a folder passes on from its inside."""
+        for source, found in self.imports.items():
+            yield from self.arrows_of(source, found)
+
+    def arrows_of(self, source: str, found: Sequence[Import]) -> Iterator[Arrow]:
+        """The same for the imports of one module, which may lie outside of the product."""
+        home = self.package(source) if source in self.files else source
+        for given in found:
+            target = self.reached(given)
+            if target is None or (self.is_package(source) and _within(target, source)):
+                continue
+            bypass = not self.is_facade(target) and not _within(home, self.package(target))
+            yield Arrow(source, self.definition(given.module, given.name), given, target, bypass)
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")

@@ -1,0 +1,225 @@
+"""The rooms of the product, which ones use which, and what runs the wrong way.
+
+python -m benchmarks.rooms                          a table of this checkout
+python -m benchmarks.rooms --out rooms.svg          and a picture
+python -m benchmarks.rooms --root OTHER_CHECKOUT    of another one, to compare
+
+A room is a folder of modules, or a module that lies at the top of the product. An arrow counts the names that one room
+takes from another, wherever they were imported from: at the start, inside of functions (local), for type checkers alone
+(typing). A room stands a floor above all that it uses. Where rooms use each other in a circle, the fewest arrows that
+would break it count as running back up.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import networkx as nx
+from graphviz import Digraph
+
+from benchmarks.imports import PRODUCT, Checkout, When, read_imports
+from netgraph.viz import render_svg
+
+ROOT = Path(__file__).parents[1]
+USERS = ("benchmarks", "examples", "tests")
+"""Folders outside of the product, of which only names that bypass a facade are counted."""
+
+Way = tuple[str, str]
+"""(the room that imports, the room that it uses)."""
+
+KINDS: tuple[When, ...] = ("start", "local", "typing")
+
+
+@dataclass(frozen=True)
+class House:
+    """Rooms and arrows of a checkout.
+
+    Attributes:
+        rooms: modules of each room.
+        lines: lines of each module.
+        arrows: number of names by way, and by when they are imported.
+        bypasses: number of names of the product that bypass a facade, by the module that they are taken from.
+        users: the same number for the folders outside of the product.
+    """
+
+    rooms: Mapping[str, Sequence[str]]
+    lines: Mapping[str, int]
+    arrows: Mapping[Way, Mapping[When, int]]
+    bypasses: Mapping[str, int]
+    users: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> int:
+        """Number of names that cross from one room to another."""
+        return sum(sum(counts.values()) for counts in self.arrows.values())
+
+    @cached_property
+    def circles(self) -> list[list[str]]:
+        """Rooms that use each other, directly or by way of others."""
+        found = nx.strongly_connected_components(self._graph)
+        return sorted((sorted(rooms) for rooms in found if len(rooms) > 1), key=lambda rooms: (-len(rooms), rooms))
+
+    @cached_property
+    def back(self) -> list[Way]:
+        """Arrows that run back up: the fewest, then the thinnest, without which there is no circle (by a search)."""
+        found = []
+        for rooms in self.circles:
+            place = {room: i for i, room in enumerate(self._ordered(rooms))}
+            found += [way for way in self.arrows if place.keys() >= {*way} and place[way[0]] < place[way[1]]]
+        return sorted(found)
+
+    @cached_property
+    def floors(self) -> list[list[str]]:
+        """Rooms by floor, the lowest first, which use none."""
+        graph = self._graph.copy()
+        graph.remove_edges_from(self.back)
+        return [sorted(floor) for floor in nx.topological_generations(graph.reverse())]
+
+    @cached_property
+    def _graph(self) -> nx.DiGraph:
+        graph = nx.DiGraph()
+        graph.add_nodes_from(sorted(self.rooms))
+        graph.add_edges_from(sorted(self.arrows))
+        return graph
+
+    def _ordered(self, rooms: Sequence[str]) -> list[str]:
+        """Rooms from low to high, so that few arrows run up: each goes to its best place until none gets better."""
+        inside = {way: sum(self.arrows[way].values()) for way in self.arrows if {*way} <= {*rooms}}
+        order = sorted(rooms, key=lambda room: sum(way[0] == room for way in inside))
+
+        def cost(order: Sequence[str]) -> tuple[int, int]:
+            place = {room: i for i, room in enumerate(order)}
+            up = [size for way, size in inside.items() if place[way[0]] < place[way[1]]]
+            return len(up), sum(up)
+
+        best = cost(order)
+        while True:
+            moves = []
+            for room in order:
+                others = [other for other in order if other != room]
+                moves += [[*others[:i], room, *others[i:]] for i in range(len(order))]
+            better = min(moves, key=cost)
+            if cost(better) >= best:
+                return order
+            order, best = better, cost(better)
+
+
+def house(root: Path = ROOT) -> House:
+    """Read a checkout."""
+    checkout = Checkout(root)
+    rooms: defaultdict[str, list[str]] = defaultdict(list)
+    for module in checkout.files:
+        rooms[room_of(checkout, module)].append(module)
+    arrows: defaultdict[Way, Counter[When]] = defaultdict(Counter)
+    bypasses: Counter[str] = Counter()
+    for arrow in checkout.arrows():
+        way = room_of(checkout, arrow.source), room_of(checkout, arrow.target)
+        if way[0] != way[1]:
+            arrows[way][arrow.given.when] += 1
+        bypasses[arrow.reached] += arrow.bypass
+    lines = {module: path.read_text(encoding="utf-8").count("\n") for module, path in checkout.files.items()}
+    users = {user: _bypasses_of(checkout, root / user) for user in USERS}
+    used = {room for way in arrows for room in way}
+    bare = [room for room in rooms if rooms[room] == [room] and room not in used and checkout.is_package(room)]
+    for room in bare:  # a facade before rooms of its own
+        del rooms[room]
+    return House(dict(rooms), lines, dict(arrows), +bypasses, users)
+
+
+def room_of(checkout: Checkout, module: str) -> str:
+    """The room of a module: its folder, or itself at the top of the product."""
+    return module if module.count(".") == 1 else checkout.package(module)
+
+
+def _bypasses_of(checkout: Checkout, folder: Path) -> int:
+    """Number of names that files of a folder outside of the product take past facades."""
+    return sum(
+        arrow.bypass
+        for path in sorted(folder.rglob("*.py"))
+        for arrow in checkout.arrows_of(folder.name, read_imports(path))
+    )
+
+
+# -- text -----------------------------------------------------------------------------------------------
+
+
+def text(house: House) -> str:
+    """Everything in lines."""
+    lines = [
+        f"{len(house.rooms)} rooms on {len(house.floors)} floors: {len(house.lines)} files, {sum(house.lines.values()):,} lines",
+        f"{len(house.arrows)} arrows with {house.names:,} names, "
+        + ", ".join(f"{sum(c[kind] for c in house.arrows.values()):,} {kind}" for kind in KINDS),
+        f"{len(house.back)} arrows run back up" + "".join(f"\n    {_way(house, way)}" for way in house.back),
+        f"{len(house.circles)} circles between rooms" + "".join(f"\n    {', '.join(c)}" for c in house.circles),
+        f"{sum(house.bypasses.values())} names of the product bypass a facade",
+        *(f"    {count:4} {module}" for module, count in _largest(house.bypasses)),
+        *(f"{count} names of {user} bypass a facade" for user, count in house.users.items()),
+        "",
+    ]
+    for number, floor in reversed(list(enumerate(house.floors))):
+        lines.append(f"floor {number}")
+        for room in floor:
+            lines.append(f"  {room}: {_size(house, room)}")
+            lines += [f"    {_way(house, way)}" for way in sorted(house.arrows) if way[0] == room]
+    return "\n".join(lines) + "\n"
+
+
+def _largest(counts: Mapping[str, int]) -> Iterable[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _way(house: House, way: Way) -> str:
+    parts = [f"{count} {kind}" for kind in KINDS if (count := house.arrows[way][kind])]
+    return f"{way[0]} -> {way[1]}: {', '.join(parts)}"
+
+
+def _size(house: House, room: str) -> str:
+    modules = house.rooms[room]
+    return f"{len(modules)} file{'s' * (len(modules) > 1)}, {sum(house.lines[m] for m in modules):,} lines"
+
+
+# -- picture --------------------------------------------------------------------------------------------
+
+UP, PLAIN = "#a8162a", "#8a9099"
+
+
+def picture(house: House) -> str:
+    """An SVG: rooms on their floors, arrows as wide as they have names; red ones run back up."""
+    dot = Digraph(graph_attr={"ranksep": "0.9", "nodesep": "0.2", "fontname": "Helvetica", "bgcolor": "white"})
+    dot.attr("node", shape="box", style="filled", fillcolor="#f1f3f5", color="#868e96", fontname="Helvetica")
+    dot.attr("edge", fontname="Helvetica", fontsize="9", arrowsize="0.6")
+    for floor in house.floors:
+        with dot.subgraph(graph_attr={"rank": "same"}) as level:
+            for room in floor:
+                level.node(room, f"{room.removeprefix('netgraph.')}\n{_size(house, room)}")
+    for way in sorted(house.arrows):
+        counts, up = house.arrows[way], way in house.back
+        style = "solid" if counts["start"] else "dashed" if counts["local"] else "dotted"
+        size = sum(counts.values())
+        dot.edge(
+            *way, style=style, color=UP if up else PLAIN, penwidth=f"{min(0.6 + size / 20, 5):.1f}",
+            xlabel=str(size) if up else "", tooltip=_way(house, way), constraint="false" if up else "true",
+        )  # fmt: skip
+    return render_svg(dot.source)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=ROOT, help=f"checkout that holds {' and '.join(PRODUCT)}")
+    parser.add_argument("--out", type=Path, help="file for a picture in SVG")
+    arguments = parser.parse_args()
+    found = house(arguments.root)
+    print(text(found), end="")
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(picture(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
