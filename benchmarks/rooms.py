@@ -150,8 +150,9 @@ def _bypasses_of(checkout: Checkout, folder: Path) -> int:
 
 def text(house: House) -> str:
     """Everything in lines."""
+    files, size = len(house.lines), sum(house.lines.values())
     lines = [
-        f"{len(house.rooms)} rooms on {len(house.floors)} floors: {len(house.lines)} files, {sum(house.lines.values()):,} lines",
+        f"{len(house.rooms)} rooms on {len(house.floors)} floors: {files} files, {size:,} lines",
         f"{len(house.arrows)} arrows with {house.names:,} names, "
         + ", ".join(f"{sum(c[kind] for c in house.arrows.values()):,} {kind}" for kind in KINDS),
         f"{len(house.back)} arrows run back up" + "".join(f"\n    {_way(house, way)}" for way in house.back),
