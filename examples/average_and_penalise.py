@@ -23,11 +23,11 @@ def main() -> None:
     net = lower(ng.mlp([6, 16, 2], domain=(-1, 1), norm="batch", seed=1))
     optimizer = torch.optim.NAdam(net.parameters(), lr=3e-3)
 
-    # --8<-- [start:penalty]
+    # region penalty
     first = net.graph.links["input", "hidden1"]
     penalty = torch.zeros_like(net.weights)  # one number for each slot
     penalty[net.edge_slots(first.id)] = 1e-3  # of the edges of one link, by their ids
-    # --8<-- [end:penalty]
+    # endregion penalty
 
     averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(0.95))
     for inputs, targets in batches(x, y, epochs=6):
@@ -37,7 +37,7 @@ def main() -> None:
         optimizer.step()
         averaged.update_parameters(net)
 
-    # --8<-- [start:average]
+    # region average
     old, average = net, averaged.module
     result = ng.apply(ng.rules.WidenLayer(count=8), lift(net), rng=0)
     net, optimizer = migrate(net, optimizer, result)
@@ -49,7 +49,7 @@ def main() -> None:
             carried = carry_values(getattr(average, name), old, net, layout=name, rest=own)
             getattr(averaged_again.module, name).copy_(carried)
     averaged_again.n_averaged.copy_(averaged.n_averaged)
-    # --8<-- [end:average]
+    # endregion average
     ng.viz.draw_delta(result, detail="layers").save("average_and_penalise.svg")
     kept = np.isin(net.graph.edges.id, old.graph.edges.id)
     before, after = (module.edge_column(module.weights) for module in (average, averaged_again.module))
@@ -62,11 +62,11 @@ def main() -> None:
         optimizer.step()
         averaged_again.update_parameters(net)
 
-    # --8<-- [start:norms]
+    # region norms
     final = averaged_again.module.eval()
     with torch.no_grad():
         final.running.copy_(torch.stack([final.batch_statistics(part) for part in x.split(256)]).mean(0))
-    # --8<-- [end:norms]
+    # endregion norms
     accuracy = float((final(x).argmax(1) == y).float().mean())
     print(f"accuracy of the averaged network {accuracy:.3f}")
     assert accuracy > 0.9

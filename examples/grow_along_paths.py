@@ -16,14 +16,14 @@ from netgraph.schedules import fit_plateau
 
 torch.set_num_threads(1)
 
-# --8<-- [start:start]
+# region start
 dense = ng.mlp([64, 100, 50, 10], domain=(0, 1), seed=0)
 made = sparse_start(dense, density=0.04, start="phew", seed=0)
 print(made.note)
 start = made.graph
-# --8<-- [end:start]
+# endregion start
 
-# --8<-- [start:paths]
+# region paths
 paths = path_analysis(start)  # log scales by layer: nothing overflows, however deep
 phi, log_scale = paths.complexity("hidden2")  # weight of the paths from the inputs
 print(f"total path weight {paths.total:.4g}; strongest vertex {phi.argmax()} of hidden2")
@@ -33,9 +33,9 @@ print(f"{core.size} of {core.candidates} hidden vertices carry {core.covered:.0%
 scores = path_scores(start, sparse_links(start))  # of every missing edge, not listed one by one
 pairs = scores.sample(50, rng=0)  # in proportion to the weight of the paths that they close
 print(ng.apply(ng.rules.AddEdges(), start, on=pairs).certificate)
-# --8<-- [end:paths]
+# endregion paths
 
-# --8<-- [start:grow]
+# region grow
 x, y = load_digits(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(x))
 x, y = x[order] / 16, y[order]
@@ -56,13 +56,13 @@ def watch(event: object) -> None:
 state = train(begin(start, settings, torch.device("cpu")), data, settings, method, [watch])
 grown = lift(state.net)
 print(f"{grown!r}: accuracy {state.history[-1]['val_accuracy']:.3f}; FLOPs by kind {state.costs}")
-# --8<-- [end:grow]
+# endregion grow
 
-# --8<-- [start:plateau]
+# region plateau
 if len(points) >= 5:
     fit = fit_plateau(*zip(*points, strict=True))
     print(f"accuracy levels off at {fit.asymptote:.3f}; 95 % of that at density {fit.plateau('literal')}")
-# --8<-- [end:plateau]
+# endregion plateau
 
 ng.viz.plot_receptive_fields(grown, pixels=(8, 8)).savefig("grow_along_paths.svg")
 

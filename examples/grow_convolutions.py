@@ -14,7 +14,7 @@ from netgraph.methods import NagnOptions, layer_profile, nagn
 
 torch.set_num_threads(1)
 
-# --8<-- [start:grow]
+# region grow
 x, y = load_digits(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(x))
 x, y = x[order].reshape(-1, 1, 8, 8) / 16, y[order]  # one map of 8 x 8 pixels
@@ -34,16 +34,16 @@ def tell(event: object) -> None:
 
 
 state = train(begin(start, settings, torch.device("cpu")), data, settings, method, [tell])
-# --8<-- [end:grow]
+# endregion grow
 
-# --8<-- [start:look]
+# region look
 net = lower(start)
 net.request("vertex_signals", activations=False)
 images, labels = data.x_train[:500], data.y_train[:500]
 torch.nn.functional.cross_entropy(net(images), labels).backward()
 profile = layer_profile(start, net.statistics(), GrowthRule(non_decreasing=False))
 print(profile)  # profile.plot() draws it
-# --8<-- [end:look]
+# endregion look
 
 ng.viz.draw(state.net.graph, detail="layers").save("grow_convolutions.svg")
 

@@ -21,7 +21,7 @@ def main() -> None:
     net = lower(ng.mlp([64, 24, 10], domain=(0, 1), seed=0))
     optimizer = torch.optim.AdamW(parameter_groups(net, weight_decay=0.05), lr=3e-3, fused=True)
 
-    # --8<-- [start:grow]
+    # region grow
     steps = [
         ng.rules.InsertLayer(activation="relu"),  # on links whose source is never negative: relu(x) = x there
         ng.rules.AddSkip(),  # links past layers, weight 0
@@ -35,7 +35,7 @@ def main() -> None:
         change = float((net(images[held_out]) - before).detach().abs().max())
         print(f"{result}: outputs change by {change:.1e}")
         assert change < 1e-4
-    # --8<-- [end:grow]
+    # endregion grow
 
     train(net, optimizer, images[:1500], labels[:1500], epochs=5)
     accuracy = float((net(images[held_out]).argmax(1) == labels[held_out]).float().mean())

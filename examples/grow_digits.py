@@ -11,7 +11,7 @@ from netgraph.methods import SsonnOptions, ssonn
 
 
 def main() -> None:
-    # --8<-- [start:grow]
+    # region grow
     x, y = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x / 16, y, test_size=0.2, stratify=y, random_state=0)
     data = TrainingData.from_arrays(x_train[150:], y_train[150:], x_train[:150], y_train[:150], task="classification")
@@ -28,7 +28,7 @@ def main() -> None:
 
     state = train(begin(start, settings, data.device), data, settings, method, [report])
     grown = lift(state.net)
-    # --8<-- [end:grow]
+    # endregion grow
 
     test = evaluate(state.net, torch.tensor(x_test, dtype=torch.float32), torch.tensor(y_test), "classification")
     ng.viz.draw(grown, detail="layers").save("grow_digits.svg")

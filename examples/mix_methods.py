@@ -16,7 +16,7 @@ from netgraph.viz import draw
 
 
 def main() -> None:
-    # --8<-- [start:mix]
+    # region mix
     x, y = load_digits(return_X_y=True)
     x_train, x_valid, y_train, y_valid = train_test_split(x / 16, y, test_size=0.25, stratify=y, random_state=0)
     data = TrainingData.from_arrays(x_train, y_train, x_valid, y_valid, task="classification")
@@ -36,7 +36,7 @@ def main() -> None:
     )
     prune = PruneToBudget(edges=900, start=0.7, end=0.9, scope="all")
     method = Method("senn, then ssonn", (expand, split, prune))
-    # --8<-- [end:mix]
+    # endregion mix
 
     grown: list[str] = []
     proofs: list[float] = []

@@ -29,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(1)
     x, y = digits()
 
-    # --8<-- [start:lower]
+    # region lower
     b = ng.GraphBuilder(seed=1)
     b.input("image", 1, grid=(8, 8), domain=(0, 1))
     b.layer("maps", 12, grid=(8, 8), norm="batch", bias=False, pool=ng.Pool("max", (2, 2)))
@@ -39,10 +39,10 @@ def main() -> None:
     net = lower(b.build())
     optimizer = torch.optim.AdamW(parameter_groups(net, weight_decay=0.05), lr=3e-3, fused=True)
     print(net.plan.summary())
-    # --8<-- [end:lower]
+    # endregion lower
     first = train(net, optimizer, x, y, epochs=3)
 
-    # --8<-- [start:statistics]
+    # region statistics
     net.request("edge_gradients")
     net.request("vertex_signals")
     net.request("cross_moments", source="image", target="class")
@@ -55,26 +55,26 @@ def main() -> None:
     eigenvalues = np.linalg.eigvalsh(stats.second("maps", "gradients"))
     for request in net.requested:
         net.release(request.name)
-    # --8<-- [end:statistics]
+    # endregion statistics
     assert missing > 0
     assert np.nanmin(noise) >= 0
     assert eigenvalues.min() > -1e-6
 
-    # --8<-- [start:derivatives]
+    # region derivatives
     outputs, tangents = net.jvp(x, weights=torch.ones_like(net.weights))  # J v
     _, pull = net.vjp(x)
     weights, vertex_parameters = pull(torch.ones_like(outputs))  # u J
     seen = net.capture(x[:64], ["maps"], cotangent=lambda out: torch.softmax(out, 1) - functional.one_hot(y[:64], 10))
-    # --8<-- [end:derivatives]
+    # endregion derivatives
     assert tangents.shape == outputs.shape
     assert (len(weights), len(vertex_parameters)) == (len(net.weights), len(net.vertex_parameters))
     assert seen["maps"].gradients.shape == (64, 12, 8, 8)
 
-    # --8<-- [start:migrate]
+    # region migrate
     graph = lift(net)
     result = ng.apply(ng.rules.WidenLayer(count=6), graph, on=[graph.layer("maps").id], rng=0)
     net, optimizer = migrate(net, optimizer, result)
-    # --8<-- [end:migrate]
+    # endregion migrate
     ng.viz.draw_delta(result, detail="layers").save("own_loop.svg")
     print(result.certificate)
     last = train(net, optimizer, x, y, epochs=3)

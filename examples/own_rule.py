@@ -7,7 +7,7 @@ import numpy as np
 import netgraph as ng
 
 
-# --8<-- [start:rule]
+# region rule
 @dataclass(frozen=True, kw_only=True)
 class SplitHeavyEdges(ng.Rule):
     """Put a vertex in the middle of every edge whose weight is large, so that it can learn a bend there."""
@@ -30,10 +30,10 @@ class SplitHeavyEdges(ng.Rule):
             rw.remove(g.e)
 
 
-# --8<-- [end:rule]
+# endregion rule
 
 
-# --8<-- [start:outside]
+# region outside
 @dataclass(frozen=True)
 class ReadByOutputs(ng.Rule):
     """Let every output read the matched vertices: weight 0 changes nothing, and can be trained."""
@@ -45,7 +45,7 @@ class ReadByOutputs(ng.Rule):
         rw.connect_all(m.v, outputs, weight=0.0)
 
 
-# --8<-- [end:outside]
+# endregion outside
 
 
 def main() -> None:

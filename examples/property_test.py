@@ -24,7 +24,7 @@ from netgraph.testing import (
 )
 
 
-# --8<-- [start:rule]
+# region rule
 @dataclass(frozen=True, kw_only=True)
 class BendEdges(ng.Rule):
     """Put two ReLU vertices on every large edge: w x = w relu(x) - w relu(-x), whatever the sign of x."""
@@ -49,19 +49,19 @@ class BendEdges(ng.Rule):
         return "exact"
 
 
-# --8<-- [end:rule]
+# endregion rule
 
 
-# --8<-- [start:checks]
+# region checks
 @parametrize_with_rule_checks([BendEdges(), BendEdges(above=1.5)], max_examples=10)
 def test_rules(rule, check):
     check(rule)
 
 
-# --8<-- [end:checks]
+# endregion checks
 
 
-# --8<-- [start:hypothesis]
+# region hypothesis
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.data())
 def test_outputs_stay(data):
@@ -87,10 +87,10 @@ def test_one_edge_becomes_four(graph: ng.Graph):
     assert result.graph.num_edges == graph.num_edges + 3 * len(result.matches)
 
 
-# --8<-- [end:hypothesis]
+# endregion hypothesis
 
 
-# --8<-- [start:slip]
+# region slip
 class SignSlip(BendEdges):
     """Wrong: w relu(x) + w relu(-x) is w |x|, which is w x only where x is never negative."""
 
@@ -105,10 +105,10 @@ def find_the_slip():
     raise AssertionError("the slip was not found")
 
 
-# --8<-- [end:slip]
+# endregion slip
 
 
-# --8<-- [start:pasted]
+# region pasted
 def counterexample():
     from netgraph import GraphBuilder
 
@@ -126,7 +126,7 @@ def test_the_slip_stays_away():
     assert ng.apply(SignSlip(), graph).certificate.kind != "exact"
 
 
-# --8<-- [end:pasted]
+# endregion pasted
 
 
 def report():
@@ -139,10 +139,10 @@ def report():
 
 
 def main() -> None:
-    # --8<-- [start:once]
+    # region once
     check_rule(BendEdges(), max_examples=20)  # every check
     assert_preserves(BendEdges(), max_examples=20)  # the shortest form of one: no output changes
-    # --8<-- [end:once]
+    # endregion once
     print("BendEdges passes every check.\n")
 
     failures = find_the_slip()

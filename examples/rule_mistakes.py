@@ -22,7 +22,7 @@ class Bend(ng.Rule):
             rw.remove(g.e)
 
 
-# --8<-- [start:mistakes]
+# region mistakes
 class OneLayerForAll(Bend):
     """A layer that reads some layers and feeds others closes a cycle."""
 
@@ -69,7 +69,7 @@ class OutputsTaken(Bend):
         rw.remove(m.c)
 
 
-# --8<-- [end:mistakes]
+# endregion mistakes
 
 GRAPH = ng.mlp([3, 3, 2], domain=(0, 1), seed=0)
 MISTAKES = (OneLayerForAll, EdgeTwice, NotRowByRow, NumbersInPlaceOfBooleans, WrongName, OutputsTaken)

@@ -1,6 +1,6 @@
 """From zero to a rule of one's own: build a graph, train it, write a rule, prove it, test it, and grow by it."""
 
-# --8<-- [start:imports]
+# region imports
 import tempfile
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,34 +16,34 @@ from compilers.training import EpochEnded, Rewritten, TrainingData, TrainSetting
 from netgraph.methods import Method, Proposal
 
 torch.set_num_threads(1)
-# --8<-- [end:imports]
+# endregion imports
 
-# --8<-- [start:build]
+# region build
 graph = ng.mlp([2, 2], domain=(-1, 1), seed=0)  # two inputs, two outputs, all linked
 print(graph)
 print(graph.edges.id, graph.edges.weight)
 print(ng.interpret(graph, np.array([[0.5, 0.25]])))  # in float64, slow and obvious
-# --8<-- [end:build]
+# endregion build
 
-# --8<-- [start:draw]
+# region draw
 ng.viz.draw(graph).save("tutorial_start.svg")
-# --8<-- [end:draw]
+# endregion draw
 
-# --8<-- [start:data]
+# region data
 x, y = make_moons(600, noise=0.1, random_state=0)  # two half moons
 x = 2 * (x - x.min(axis=0)) / (x.max(axis=0) - x.min(axis=0)) - 1  # into the domain [-1, 1]
 data = TrainingData.from_arrays(x[:400], y[:400], x[400:], y[400:], task="classification")
 settings = TrainSettings(epochs=60, batch_size=32, learning_rate=0.02, weight_decay=0.0)
-# --8<-- [end:data]
+# endregion data
 
-# --8<-- [start:train]
+# region train
 alone = train(begin(graph, settings, data.device), data, settings)
 print(f"accuracy {alone.history[-1]['val_accuracy']:.2f}")
 trained = lift(alone.net)  # the same graph with trained weights; `graph` is as it was
 print(graph.edges.weight, trained.edges.weight)
-# --8<-- [end:train]
+# endregion train
 
-# --8<-- [start:statistics]
+# region statistics
 net = lower(trained)  # an ordinary torch.nn.Module
 net.request("edge_gradients")
 for rows in torch.arange(len(data.x_train)).split(32):
@@ -51,10 +51,10 @@ for rows in torch.arange(len(data.x_train)).split(32):
 stats = net.statistics()
 print(stats)
 print(stats.edge("mean_abs_gradient"))
-# --8<-- [end:statistics]
+# endregion statistics
 
 
-# --8<-- [start:rule]
+# region rule
 @dataclass(frozen=True, kw_only=True)
 class BendEdges(ng.Rule):
     """Put two ReLU vertices on every edge: w x = w relu(x) - w relu(-x) for every x."""
@@ -80,22 +80,22 @@ class BendEdges(ng.Rule):
         return "exact"
 
 
-# --8<-- [end:rule]
+# endregion rule
 
-# --8<-- [start:explain]
+# region explain
 print(ng.explain(BendEdges(above=5.0), trained))
 print(ng.find(BendEdges(above=2.0), trained))
-# --8<-- [end:explain]
+# endregion explain
 
-# --8<-- [start:prove]
+# region prove
 result = ng.apply(BendEdges(), trained, stats, limit=2, order_by="mean_abs_gradient")
 print(result)
 print(result.certificate)
 ng.viz.draw_delta(result).save("tutorial_bent.svg")
-# --8<-- [end:prove]
+# endregion prove
 
 
-# --8<-- [start:slip]
+# region slip
 class Slip(BendEdges):
     """Wrong: relu(x) alone is x only where x is never negative."""
 
@@ -107,9 +107,9 @@ try:
     ng.apply(Slip(), trained, require="exact")
 except ng.errors.RewriteError as error:
     print(error)
-# --8<-- [end:slip]
+# endregion slip
 
-# --8<-- [start:test]
+# region test
 from netgraph.testing import RuleCheckError, check_rule, graphs  # noqa: E402
 
 check_rule(BendEdges(), graphs=graphs(kinds="dense"), max_examples=10)
@@ -118,12 +118,12 @@ try:
 except RuleCheckError as error:
     print([failure.check for failure in error.failures])
     print(error.failures[0].graph)
-# --8<-- [end:test]
+# endregion test
 else:
     raise AssertionError("the slip was not found")
 
 
-# --8<-- [start:method]
+# region method
 @dataclass(frozen=True, kw_only=True)
 class BendStrongest:
     """Bend the edges with the largest gradients, after given epochs."""
@@ -144,9 +144,9 @@ class BendStrongest:
 
 
 method = Method("bending", (BendStrongest(),))
-# --8<-- [end:method]
+# endregion method
 
-# --8<-- [start:grow]
+# region grow
 journal = ng.Journal.create(tempfile.mkdtemp(), graph)
 
 
@@ -161,14 +161,14 @@ def tell(event):
 state = train(begin(graph, settings, data.device), data, settings, method, [tell])
 grown = lift(state.net)
 print(grown)
-# --8<-- [end:grow]
+# endregion grow
 
-# --8<-- [start:look]
+# region look
 ng.viz.draw(grown, detail="vertices").save("tutorial_grown.svg")
 for entry, topology in journal.replay():  # every topology, checked
     print(entry.epoch, entry.rule, entry.summary, topology.num_edges)
 ng.viz.timeline(journal, title="Two half moons").save("tutorial_growth.html")
-# --8<-- [end:look]
+# endregion look
 
 assert alone.history[-1]["val_accuracy"] < 0.92 < 0.97 < state.history[-1]["val_accuracy"]
 assert result.certificate.kind == "exact"

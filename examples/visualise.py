@@ -25,24 +25,24 @@ from netgraph.viz import (
 
 torch.set_num_threads(1)
 
-# --8<-- [start:draw]
+# region draw
 small = ng.mlp([6, 4, 3], domain=(0, 1), seed=2)
 draw(small, title="Six inputs, four vertices, three outputs").save("draw_vertices.svg")
 images = ng.convnet([[8], [16]], input_size=(1, 8, 8), domain=(0, 1))
 draw(images, detail="layers", title="Two convolutions").save("draw_layers.svg")
-# --8<-- [end:draw]
+# endregion draw
 
-# --8<-- [start:delta]
+# region delta
 split = ng.apply(ng.rules.SplitEdges(), small, limit=3, order_by=lambda m, stats: np.abs(m.e.weight))
 draw_delta(split).save("draw_delta.svg")
-# --8<-- [end:delta]
+# endregion delta
 
-# --8<-- [start:diff]
+# region diff
 pruned = ng.apply(ng.rules.PruneEdges(below=0.1), split.graph)
 draw(split.graph).diff(pruned.graph).save("draw_diff.svg")  # any two graphs of one history
-# --8<-- [end:diff]
+# endregion diff
 
-# --8<-- [start:columns]
+# region columns
 net = lower(split.graph)
 net.request("edge_gradients")
 net.request("vertex_signals")
@@ -51,9 +51,9 @@ functional.cross_entropy(net(x), (x[:, 0] > x[:, 1]).long()).backward()
 stats = net.statistics()
 picture = draw(split.graph, edge_color="mean_abs_gradient", vertex_color="birth", stats=stats)
 picture.save("draw_gradients.svg")
-# --8<-- [end:columns]
+# endregion columns
 
-# --8<-- [start:grow]
+# region grow
 x, y = load_digits(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(x))
 x, y = x[order] / 16, y[order]
@@ -71,22 +71,22 @@ def keep(event):
 method = pwmpr(start, PwmprOptions(ratio=0.5, every=3))
 state = train(begin(start, settings, data.device), data, settings, method, [keep])
 grown = lift(state.net)
-# --8<-- [end:grow]
+# endregion grow
 
-# --8<-- [start:film]
+# region film
 film = timeline(journal, pixels=(8, 8), title="Digits, grown along strong paths")
 film.save("growth.html")  # one page without any request to a network: slider, play, details of every step
 film.save("growth.gif")
-# --8<-- [end:film]
+# endregion film
 
-# --8<-- [start:plots]
+# region plots
 plot_adjacency(grown).figure.savefig("plot_adjacency.svg")
 plot_receptive_fields(grown, pixels=(8, 8)).savefig("plot_receptive_fields.svg")
 plot_weights(grown, by="birth").figure.savefig("plot_weights.svg")
 plot_tau_core(grown).figure.savefig("plot_tau_core.svg")
 plot_growth(journal, over="epoch", metric="val_accuracy").savefig("plot_growth.svg")
 plot_density(journal).figure.savefig("plot_density.svg")
-# --8<-- [end:plots]
+# endregion plots
 
 assert len(journal) >= 3
 assert grown.num_edges > start.num_edges

@@ -1,4 +1,4 @@
-"""Code in the docs is included from examples, which the tests run; what the docs show is what the code prints."""
+"""Code in the docs is that of examples, which the tests run; what the docs show is what the code prints."""
 
 import importlib
 import importlib.util
@@ -14,6 +14,7 @@ import compilers.testing
 import netgraph.graph
 import netgraph.rewriting
 import netgraph.testing
+from benchmarks import pages
 from netgraph.app.rule_table import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -32,26 +33,41 @@ def example(name):
     return module
 
 
-def test_included_sections_exist():
-    included = 0
-    for page in PAGES:
-        for path, section in re.findall(r'^--8<-- "([^":]+):(\w+)"$', page.read_text(), flags=re.MULTILINE):
-            text = (ROOT / path).read_text()
-            assert f"--8<-- [start:{section}]" in text, f"{page.name} includes {path}:{section}"
-            assert f"--8<-- [end:{section}]" in text, f"{page.name} includes {path}:{section}"
-            included += 1
-    assert included >= 30
+def test_what_is_derived_is_what_stands_on_the_pages():
+    texts = pages.derived()
+    there = {path: path.read_text() for path in [*texts, *(ROOT / "docs" / "api").glob("*.md")] if path.is_file()}
+    stale = [str(path.relative_to(ROOT)) for path in texts | there if texts.get(path) != there.get(path)]
+    assert not stale, "run python -m benchmarks.pages"
 
 
-def test_python_blocks_of_the_docs_are_included_not_pasted():
+def test_python_blocks_of_the_docs_are_regions_of_examples():
+    shown = 0
     for page in PAGES:
-        for block in python_blocks(page):
-            assert block.startswith('--8<-- "examples/'), f"{page.name} has code of its own: {block[:60]!r}"
+        blocks = python_blocks(page)
+        assert len(blocks) == len(pages.MARK.findall(page.read_text())), f"{page.name} has code of its own"
+        shown += len(blocks)
+    assert shown >= 30
+
+
+def test_a_region_is_shown_without_its_indentation(tmp_path):
+    path = tmp_path / "example.py"
+    path.write_text("def f():\n    # region one\n    a = 1\n    if a:\n        b = 2\n    # endregion one\n")
+    assert pages.region(path, "one") == "a = 1\nif a:\n    b = 2\n"
+    with pytest.raises(ValueError, match="0 regions 'two'"):
+        pages.region(path, "two")
+
+
+def test_every_region_of_an_example_is_on_a_page():
+    shown = {found for page in PAGES for found in pages.MARK.findall(page.read_text())}
+    for path in (ROOT / "examples").glob("*.py"):
+        for name in re.findall(r"# region (\w+)", path.read_text()):
+            assert (f"examples/{path.name}", name) in shown, f"{path.name}: {name}"
 
 
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text().split("nav:")[1]
-    assert sorted(re.findall(r": (\w+\.md)$", navigation, flags=re.MULTILINE)) == [page.name for page in PAGES]
+    found = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert sorted(re.findall(r": (\S+\.md)$", navigation, flags=re.MULTILINE)) == sorted(found)
 
 
 def test_the_code_of_the_readme_runs(monkeypatch, capsys, tmp_path):
@@ -70,7 +86,7 @@ def test_the_code_of_the_readme_runs(monkeypatch, capsys, tmp_path):
 # -- pages -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in ("api", "glossary")], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem != "glossary"], ids=lambda page: page.stem)
 def test_every_page_has_a_picture_or_code_that_runs(page):
     text = page.read_text()
     assert re.search(r"^!\[.+\]\(images/\S+\)", text, re.MULTILINE) or python_blocks(page)
@@ -194,15 +210,12 @@ def test_the_example_has_tests_of_hypothesis():
 # -- reference ---------------------------------------------------------------------------------------
 
 
-def directives():
-    """(dotted name, members or None) of everything that the reference includes."""
-    text = (ROOT / "docs" / "api.md").read_text()
-    parts = re.findall(r"^::: (\S+)((?:\n    .*)*)", text, flags=re.MULTILINE)
-    result = []
-    for name, options in parts:
-        members = re.search(r"members: \[(.*)\]", options)
-        result.append((name, None if members is None else members.group(1).split(", ")))
-    return result
+def on_pages():
+    """Dotted names in the directives of the pages of the reference, those of members with them."""
+    for page in (ROOT / "docs" / "api").glob("*.md"):
+        for name, options in re.findall(r"^::: (\S+)\n((?: {4}.*\n)+)", page.read_text(), re.MULTILINE):
+            yield name
+            yield from (f"{name}.{member}" for member in re.findall(r"\w+", options.partition("members:\n")[2]))
 
 
 def resolve(name):
@@ -214,21 +227,26 @@ def resolve(name):
         return getattr(importlib.import_module(module), attribute)
 
 
-@pytest.mark.parametrize(("name", "members"), directives(), ids=lambda value: value if isinstance(value, str) else "")
-def test_what_the_reference_names_exists(name, members):
-    target = resolve(name)
-    for member in members or ():
-        assert hasattr(target, member), f"{name}.{member}"
-        # The page would show the module of that name, which says nothing, in place of what is exported under it.
-        hidden = hasattr(target, "__path__") and importlib.util.find_spec(f"{name}.{member}") is not None
-        assert not hidden, f"give {name}.{member}.{member} a line of its own"
+def test_every_package_that_exports_names_has_a_page():
+    found = {module.__name__ for module in pages.public_modules()}
+    for package in ("netgraph", "compilers"):
+        for path in (ROOT / package).glob("*/__init__.py"):
+            if "__all__" in path.read_text():
+                assert f"{package}.{path.parent.name}" in found
+    assert found >= {"netgraph", "compilers", "netgraph.errors", "netgraph.interpret", "netgraph.statistics"}
 
 
-@pytest.mark.parametrize("name", ["rules", "proof", "rewriting", "testing", "viz", "analysis"])
-def test_what_is_exported_is_in_the_reference(name):
-    package = importlib.import_module(f"netgraph.{name}")
-    listed = {path.rpartition(".")[2] for path, _ in directives()}
-    for path, members in directives():
-        listed |= set(members or ()) if path == f"netgraph.{name}" else set()
-    missing = {n for n in package.__all__ if not n.startswith(("check_", "MAX_")) and not n.endswith("Rows")}
-    assert missing - listed - {"Meddle", "Entry", "Stamp", "PathMeasure"} == set()
+def test_every_public_name_is_in_the_reference():
+    listed = {id(resolve(name)) for name in on_pages()}
+    for module in pages.public_modules():
+        for name in pages.exports(module):
+            assert id(getattr(module, name)) in listed, f"{module.__name__}.{name}"
+
+
+def test_a_member_is_not_hidden_by_a_module_of_its_name():
+    for name in on_pages():
+        if name.count(".") > 1 and not isinstance(resolve(name), types.ModuleType):
+            package, _, member = name.rpartition(".")
+            module = importlib.import_module(package)
+            hidden = hasattr(module, "__path__") and importlib.util.find_spec(f"{package}.{member}") is not None
+            assert not hidden, f"the page would show the module {name}"

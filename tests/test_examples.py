@@ -84,7 +84,7 @@ def test_the_example_of_property_tests_passes_under_pytest():
 
 def test_the_rule_in_the_readme_is_the_one_of_the_example():
     example = (ROOT / "examples" / "own_rule.py").read_text()
-    rule = example.split("# --8<-- [start:rule]\n")[1].split("# --8<-- [end:rule]")[0].strip()
+    rule = example.split("# region rule\n")[1].split("# endregion rule")[0].strip()
     assert rule in (ROOT / "README.md").read_text()
     lines = [line for line in rule.splitlines() if line.strip()]
     assert len(lines) <= 20

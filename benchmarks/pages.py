@@ -1,0 +1,160 @@
+"""Write into the pages of the docs what is derived: code of the examples, and pages and navigation of the API.
+
+`python -m benchmarks.pages`. A page shows a region of an example in a block of code under a comment that names both:
+
+    <!-- code: examples/tutorial.py build -->
+
+The example has the region between the lines `# region build` and `# endregion build`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PACKAGES = ("netgraph", "compilers")
+MARK = re.compile(r"^<!-- code: (\S+) (\w+) -->\n```python\n.*?^```$", re.MULTILINE | re.DOTALL)
+NAVIGATION = "  - API:\n"
+
+
+def region(path: Path, name: str) -> str:
+    """Lines of an example between the marks of a region, without the indentation that they share.
+
+    Raises:
+        ValueError: when the example has no such region, or two of them.
+    """
+    parts = re.findall(rf"^ *# region {name}\n(.*?)^ *# endregion {name}$", path.read_text(), re.MULTILINE | re.DOTALL)
+    if len(parts) != 1:
+        raise ValueError(f"{path.name} has {len(parts)} regions {name!r}; give it one, by '# region {name}'.")
+    return textwrap.dedent(parts[0]).strip("\n") + "\n"
+
+
+def with_code(text: str) -> str:
+    """A page with the code that its comments name."""
+
+    def block(found: re.Match[str]) -> str:
+        path, name = found.groups()
+        return f"<!-- code: {path} {name} -->\n```python\n{region(ROOT / path, name)}```"
+
+    return MARK.sub(block, text)
+
+
+def public_modules() -> Iterator[ModuleType]:
+    """Packages that list what they export, and modules whose names the package above exports, the outer ones first."""
+    for name in PACKAGES:
+        package = importlib.import_module(name)
+        yield package
+        homes = {getattr(value, "__module__", None) for value in map(vars(package).get, package.__all__)}
+        for part in sorted(pkgutil.iter_modules(package.__path__), key=lambda part: part.name):
+            module = importlib.import_module(f"{name}.{part.name}")
+            exported = part.name in package.__all__ or module.__name__ in homes
+            if getattr(module, "__all__", ()) if part.ispkg else exported:
+                yield module
+
+
+def exports(module: ModuleType) -> list[str]:
+    """Public names of a module: those that it lists, or else defines."""
+    listed = getattr(module, "__all__", None)
+    if listed is not None:
+        return sorted(listed)
+    tree = [(name, value) for name, value in vars(module).items() if not name.startswith("_")]
+    return [name for name, value in tree if getattr(value, "__module__", None) == module.__name__]
+
+
+def api_page(module: ModuleType, others: list[ModuleType]) -> str:
+    """The page of a module: a directive for it, and one for each name that a file of the package has, too.
+
+    Names of a whole package that one of its modules exports as well are explained there.
+    """
+    elsewhere = {name: home for name in exports(module) if (home := _home(module, name, others))}
+    own = [n for n in exports(module) if n not in elsewhere and not inspect.ismodule(getattr(module, n))]
+    hidden = [name for name in own if _is_hidden(module, name)]
+    parts = [f"# {module.__name__}\n", _directive(module.__name__, [name for name in own if name not in hidden])]
+    parts += [_directive(f"{getattr(module, name).__module__}.{name}", None) for name in hidden]
+    if elsewhere:
+        parts.append("Exported here as well, explained on the page of the module:\n")
+        for home in dict.fromkeys(elsewhere[name] for name in sorted(elsewhere, key=elsewhere.__getitem__)):
+            names = ", ".join(f"`{name}`" for name in elsewhere if elsewhere[name] == home)
+            line = f"* [`{home}`]({home}.md): {names}"
+            parts[-1] += "\n" + textwrap.fill(line, 120, subsequent_indent="  ", break_long_words=False)
+        parts[-1] += "\n"
+    return "\n".join(parts)
+
+
+def _home(module: ModuleType, name: str, others: list[ModuleType]) -> str | None:
+    """The module below a whole package whose page explains a name of the package."""
+    if module.__name__ not in PACKAGES:
+        return None
+    value = getattr(module, name)
+    found = (other.__name__ for other in others if other is not module and name in exports(other)
+             and getattr(other, name) is value)  # fmt: skip
+    return next(found, None)
+
+
+def _is_hidden(module: ModuleType, name: str) -> bool:
+    """Whether a submodule has the name of an exported function: the reference would show the submodule."""
+    if inspect.ismodule(getattr(module, name)) or not hasattr(module, "__path__"):
+        return False
+    return importlib.util.find_spec(f"{module.__name__}.{name}") is not None
+
+
+def _directive(name: str, members: list[str] | None) -> str:
+    """The comment to mkdocstrings for a module with some of its members, or for one function."""
+    if members is None:
+        return f"::: {name}\n    options:\n      heading_level: 2\n"
+    listed = textwrap.fill(f"[{', '.join(members)}]", 112, initial_indent="        ", subsequent_indent="        ")
+    return f"::: {name}\n    options:\n      show_root_heading: false\n      members:\n{listed}\n"
+
+
+def api_pages() -> dict[str, str]:
+    """Pages of the API by their names, the overview among them."""
+    pages = {}
+    rows = []
+    modules = list(public_modules())
+    for module in modules:
+        pages[f"{module.__name__}.md"] = api_page(module, modules)
+        line = (module.__doc__ or "").strip().splitlines()[0]
+        rows.append(f"| [`{module.__name__}`]({module.__name__}.md) | {line} |\n")
+    head = "# API\n\nA page for each package and module whose names are public.\n\n| module | |\n| --- | --- |\n"
+    return {"index.md": head + "".join(rows), **pages}
+
+
+def navigation(text: str) -> str:
+    """The settings of MkDocs with the pages of the API at the end of the navigation."""
+    lines = [f"      - {name.removesuffix('.md')}: api/{name}\n" for name in api_pages() if name != "index.md"]
+    return text.split(NAVIGATION)[0] + NAVIGATION + "      - All modules: api/index.md\n" + "".join(lines)
+
+
+def derived() -> dict[Path, str]:
+    """The text of every file that has something derived, by its path."""
+    texts = {path: with_code(path.read_text()) for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]}
+    texts |= {DOCS / "api" / name: text for name, text in api_pages().items()}
+    settings = ROOT / "mkdocs.yml"
+    return {**texts, settings: navigation(settings.read_text())}
+
+
+def main() -> None:
+    """Write what changed, and remove pages of modules that are gone."""
+    (DOCS / "api").mkdir(exist_ok=True)
+    texts = derived()
+    for path, text in texts.items():
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+            print(path.relative_to(ROOT))
+    for path in sorted((DOCS / "api").glob("*.md")):
+        if path not in texts:
+            path.unlink()
+            print(f"{path.relative_to(ROOT)} is gone")
+
+
+if __name__ == "__main__":
+    main()
