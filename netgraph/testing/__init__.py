@@ -16,7 +16,7 @@ except ModuleNotFoundError as error:
     message = not_installed("netgraph.testing needs", "hypothesis", "testing")
     raise ModuleNotFoundError(message, name="hypothesis") from error
 
-from netgraph.testing.cases import Case, Failure, Irrelevant, RuleCheck, RuleCheckError, rule_check
+from netgraph.testing.cases import Case, Failure, Irrelevant
 from netgraph.testing.checks import (
     RULE_CHECKS,
     check_certificate_sound,
@@ -37,6 +37,7 @@ from netgraph.testing.compare import assert_same_function
 from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.rewrites import Meddle, rewrites, rules
 from netgraph.testing.rule_checks import assert_preserves, check_rule, parametrize_with_rule_checks
+from netgraph.testing.search import RuleCheck, RuleCheckError, rule_check
 from netgraph.testing.strategies import graphs, inputs, is_exact
 
 __all__ = [

@@ -25,9 +25,10 @@ from netgraph.rewriting import (
     find,
 )
 from netgraph.rewriting.pattern import Pattern
-from netgraph.testing.cases import Case, Irrelevant, RuleCheck, columns_of, rule_check
+from netgraph.testing.cases import Case, Irrelevant, columns_of
 from netgraph.testing.compare import RELATIVE, difference
 from netgraph.testing.rewrites import named
+from netgraph.testing.search import RuleCheck, rule_check
 from netgraph.testing.strategies import is_exact
 
 ROUNDED = 1e-5

@@ -13,8 +13,9 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Rule
 from netgraph.statistics import Statistics
-from netgraph.testing.cases import Claimed, RuleCheck, RuleCheckError, Run
+from netgraph.testing.cases import Claimed
 from netgraph.testing.checks import RULE_CHECKS, check_function_preserved, check_valid_graph_after
+from netgraph.testing.search import RuleCheck, RuleCheckError, Run
 
 Stats = Callable[[Graph], Statistics]
 

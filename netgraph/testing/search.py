@@ -1,0 +1,230 @@
+"""The checks of a rule as values, and the search for the smallest example on which they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+
+from netgraph.graph import Graph
+from netgraph.rewriting import Rule
+from netgraph.statistics import Statistics
+from netgraph.testing.cases import Case, Claimed, Failure, Irrelevant
+from netgraph.testing.draft import Draw
+from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
+from netgraph.testing.reduce import reduced
+from netgraph.testing.strategies import inputs
+
+
+class RuleCheckError(AssertionError):
+    """Checks of a rule failed.
+
+    Attributes:
+        rule: the rule.
+        failures: one for each failing check.
+    """
+
+    def __init__(self, rule: Rule, failures: tuple[Failure, ...]) -> None:
+        self.rule = rule
+        self.failures = failures
+        names = ", ".join(failure.check for failure in failures)
+        super().__init__(f"{rule!r} fails {names}.\n\n" + "\n\n".join(map(str, failures)))
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """One check of a rule: call it with the rule. Made by `rule_check`.
+
+    Attributes:
+        on_case: looks at one example; raises an AssertionError, or anything else, when it fails, and
+            `Irrelevant` when it has nothing to say.
+        every: look at one in so many examples, for checks that are slow.
+    """
+
+    on_case: Callable[[Case], None]
+    every: int = 1
+    __name__: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__name__", self.on_case.__name__)
+        object.__setattr__(self, "__doc__", self.on_case.__doc__)
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+    def __call__(
+        self,
+        rule: Rule,
+        *,
+        graphs: st.SearchStrategy[Graph] | None = None,
+        max_examples: int = 50,
+        seed: int = 0,
+        claim: Claimed = None,
+        tolerance: float | None = None,
+        stats: Callable[[Graph], Statistics] | None = None,
+    ) -> None:
+        """Run the check on random graphs, each with a match; arguments as of `check_rule`.
+
+        Raises:
+            RuleCheckError: with the smallest counterexample found.
+        """
+        run = Run(rule, graphs, max_examples, seed, claim, tolerance, stats)
+        failures = run.failures((self,))
+        if failures:
+            raise RuleCheckError(rule, failures)
+
+
+def rule_check(function: Callable[[Case], None]) -> RuleCheck:
+    """Decorator: make a check of rules from a function that looks at one `Case`."""
+    return RuleCheck(function)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How checks are run; see `check_rule`."""
+
+    rule: Rule
+    graphs: st.SearchStrategy[Graph] | None = None
+    max_examples: int = 50
+    seed: int = 0
+    claim: Claimed = None
+    tolerance: float | None = None
+    stats: Callable[[Graph], Statistics] | None = None
+
+    def failures(self, checks: tuple[RuleCheck, ...]) -> tuple[Failure, ...]:
+        """Run all checks over the same examples; of each that fails, make the smallest counterexample smaller."""
+        smallest: dict[RuleCheck, Case] = {}
+
+        def look(case: Case, number: int) -> None:
+            for check in checks:
+                best = smallest.get(check)
+                if number % check.every == 0 and (best is None or _size(case) < _size(best)) and outcome(check, case):
+                    smallest[check] = case
+
+        nothing = self._drive(look)
+        if nothing is not None:
+            return (nothing,)
+        found = [check for check in checks if check in smallest]
+        kinds = {check: failure.kind for check in found if (failure := outcome(check, smallest[check])) is not None}
+        smallest |= self._reduced(kinds, smallest)
+        return tuple(outcome(check, replace(smallest[check])) or _unsteady(check, smallest[check]) for check in found)
+
+    def _reduced(self, kinds: Mapping[RuleCheck, str], cases: Mapping[RuleCheck, Case]) -> dict[RuleCheck, Case]:
+        """A smaller case of each check that fails with the same kind of error.
+
+        What is small and fails one check often fails another too, so each is tried on the others' cases.
+        """
+        fails = {check: functools.partial(_fails_alike, check, kind) for check, kind in kinds.items()}
+        small: dict[RuleCheck, Case] = {}
+        for check in kinds:
+            case = _first_failing(small.values(), fails[check]) or cases[check]
+            small[check] = reduced(case, fails[check], operations=self.graphs is None)
+        for check, own in small.items():
+            smaller = sorted((case for case in small.values() if _size(case) < _size(own)), key=_size)
+            small[check] = _first_failing(smaller, fails[check]) or own
+        return small
+
+    def _drive(self, look: Callable[[Case, int], None]) -> Failure | None:
+        """Let Hypothesis draw different cases, and number them from 1; a failure when it finds none."""
+        seen: set[tuple[Any, ...]] = set()
+
+        @seed(self.seed)
+        @settings(
+            max_examples=4 * self.max_examples,  # it repeats itself
+            database=None,
+            deadline=None,
+            phases=(Phase.generate,),
+            print_blob=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(cases(self))
+        def run(case: Case) -> None:
+            if len(seen) >= self.max_examples:
+                raise _EnoughError
+            case = self._planted(case, len(seen))
+            key = (case.graph.topology_hash, case.snapshot)
+            if key not in seen:
+                seen.add(key)
+                look(case, len(seen))
+
+        try:
+            with contextlib.suppress(_EnoughError):
+                run()
+        except NoMatchError as error:
+            return Failure("find_a_match", str(error))
+        except Unsatisfiable:
+            return Failure("find_a_match", f"No graph was found on which {self.rule!r} has a match.")
+        return None
+
+    def _planted(self, case: Case, number: int) -> Case:
+        """The case with one more change to its graph, where the rule still has a match after it.
+
+        The changes take turns: draws alone may leave out for long the one on which a rule is wrong.
+        """
+        planted = with_plant_in_turn(case.graph, number)
+        if planted is None or not has_match(self.rule, planted, self.stats):
+            return case
+        return replace(case, graph=planted, stats=None if self.stats is None else self.stats(planted))
+
+
+class _EnoughError(Exception):
+    """As many cases were seen as were asked for."""
+
+
+def _size(case: Case) -> tuple[int, int]:
+    return (case.graph.num_vertices, len(case.graph.edges))
+
+
+def _first_failing(small: Iterable[Case], fails: Callable[[Case], bool]) -> Case | None:
+    return next((other for case in small if fails(other := replace(case))), None)
+
+
+def _fails_alike(check: RuleCheck, kind: str, case: Case) -> bool:
+    failure = outcome(check, case)
+    return failure is not None and failure.kind == kind
+
+
+def _unsteady(check: RuleCheck, case: Case) -> Failure:
+    return Failure(check.__name__, "It failed once, and passed when it was run again.", case.graph)
+
+
+def cases(run: Run) -> st.SearchStrategy[Case]:
+    """Cases of a rule: a graph with a match, inputs, and how to apply the rule."""
+    return _cases(run, graphs_matching(run.rule, graphs=run.graphs, stats=run.stats))
+
+
+@st.composite
+def _cases(draw: Draw, run: Run, matching: st.SearchStrategy[Graph]) -> Case:
+    graph = draw(matching)
+    return Case(
+        rule=run.rule,
+        graph=graph,
+        x=draw(inputs(graph)),
+        limit=draw(st.sampled_from([None, 1, 2])),
+        rng=draw(st.integers(0, 3)),
+        claim=run.claim,
+        tolerance=run.tolerance,
+        stats=None if run.stats is None else run.stats(graph),
+    )
+
+
+def outcome(check: RuleCheck, case: Case) -> Failure | None:
+    """What a check says about a case: a failure, or None."""
+    try:
+        check.on_case(case)
+    except Irrelevant:
+        return None
+    except AssertionError as error:
+        kind, message = "AssertionError", str(error) or "the check failed"
+    except Exception as error:
+        kind, message = type(error).__name__, f"{type(error).__name__}: {error}"
+    else:
+        return None
+    result = case.__dict__.get("result")
+    return Failure(check.__name__, message, case.graph, result, case.limit, case.rng, kind)
