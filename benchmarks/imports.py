@@ -95,6 +95,7 @@ class Checkout:
     def __init__(self, root: Path, packages: Sequence[str] = PRODUCT) -> None:
         self.root = root
         self.files: dict[str, Path] = {}
+        self._listed: dict[str, list[str]] = {}
         for package in packages:
             for path in sorted((root / package).rglob("*.py")):
                 parts = path.relative_to(root).with_suffix("").parts
@@ -128,6 +129,12 @@ class Checkout:
             if self.is_package(module)
         }
 
+    def listed(self, module: str) -> list[str]:
+        """The names in the `__all__` of a module; none where it has none."""
+        if module not in self._listed:
+            self._listed[module] = list(_all(self.files[module]))
+        return self._listed[module]
+
     def definition(self, module: str, name: str) -> str:
         """The module that defines a name, found through the folders that pass it on."""
         inside = f"{module}.{name}" if name else module
@@ -159,6 +166,13 @@ class Checkout:
                 continue
             bypass = not self.is_facade(target) and not _within(home, self.package(target))
             yield Arrow(source, self.definition(given.module, given.name), given, target, bypass)
+
+
+def _all(path: Path) -> Sequence[str]:
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return [str(name) for name in ast.literal_eval(statement.value)]
+    return ()
 
 
 def _within(module: str, package: str) -> bool:

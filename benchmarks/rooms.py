@@ -4,7 +4,8 @@ python -m benchmarks.rooms                          a table of this checkout
 python -m benchmarks.rooms --out rooms.svg          and a picture
 python -m benchmarks.rooms --root OTHER_CHECKOUT    of another one, to compare
 
-A room is a folder of modules, or a module that lies at the top of the product. An arrow counts the names that one room
+A room is a folder of modules, or a module that lies at the top of the product. Modules beside the folders inside of a
+room are rooms on several floors where those folders stand between them. An arrow counts the names that one room
 takes from another, wherever they were imported from: at the start, inside of functions (local), for type checkers alone
 (typing). A room stands a floor above all that it uses. Where rooms use each other in a circle, the fewest arrows that
 would break it count as running back up.
@@ -22,7 +23,7 @@ from pathlib import Path
 import networkx as nx
 from graphviz import Digraph
 
-from benchmarks.imports import PRODUCT, Checkout, When, read_imports
+from benchmarks.imports import PRODUCT, Arrow, Checkout, When, read_imports
 from netgraph.viz import render_svg
 
 ROOT = Path(__file__).parents[1]
@@ -112,28 +113,52 @@ class House:
 def house(root: Path = ROOT) -> House:
     """Read a checkout."""
     checkout = Checkout(root)
+    found = list(checkout.arrows())
+    home = rooms_of(checkout, found)
     rooms: defaultdict[str, list[str]] = defaultdict(list)
-    for module in checkout.files:
-        rooms[room_of(checkout, module)].append(module)
+    for module, room in home.items():
+        rooms[room].append(module)
     arrows: defaultdict[Way, Counter[When]] = defaultdict(Counter)
     bypasses: Counter[str] = Counter()
-    for arrow in checkout.arrows():
-        way = room_of(checkout, arrow.source), room_of(checkout, arrow.target)
+    for arrow in found:
+        way = home[arrow.source], home[arrow.target]
         if way[0] != way[1]:
             arrows[way][arrow.given.when] += 1
         bypasses[arrow.reached] += arrow.bypass
-    lines = {module: path.read_text(encoding="utf-8").count("\n") for module, path in checkout.files.items()}
-    users = {user: _bypasses_of(checkout, root / user) for user in USERS}
     used = {room for way in arrows for room in way}
     bare = [room for room in rooms if rooms[room] == [room] and room not in used and checkout.is_package(room)]
     for room in bare:  # a facade before rooms of its own
         del rooms[room]
+    lines = {module: path.read_text(encoding="utf-8").count("\n") for module, path in checkout.files.items()}
+    users = {user: _bypasses_of(checkout, root / user) for user in USERS}
     return House(dict(rooms), lines, dict(arrows), +bypasses, users)
 
 
-def room_of(checkout: Checkout, module: str) -> str:
-    """The room of a module: its folder, or itself at the top of the product."""
-    return module if module.count(".") == 1 else checkout.package(module)
+def rooms_of(checkout: Checkout, arrows: Sequence[Arrow]) -> dict[str, str]:
+    """The room of every module."""
+    home = {m: m if m.count(".") == 1 else checkout.package(m) for m in checkout.files}
+    ways = {(arrow.source, arrow.target) for arrow in arrows}
+    for room in {*home.values()}:
+        if any(other.startswith(f"{room}.") for other in home.values()):
+            for module, floor in _floors_inside(room, home, ways).items():
+                home[module] = f"{room} ({floor + 1})" if floor else room
+    return home
+
+
+def _floors_inside(room: str, home: Mapping[str, str], ways: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Floors of modules of a room that has folders: a folder is above the modules that it uses, they are its equals."""
+    place = {m: m if home[m] == room else f"{room}.{m.removeprefix(room).split('.')[1]}/"
+             for m in home if m.startswith(f"{room}.")}  # fmt: skip
+    use = nx.DiGraph((place[a], place[b]) for a, b in ways if a in place and b in place and place[a] != place[b])
+    circles = nx.condensation(use)
+    floors: dict[int, int] = {}
+    for circle in reversed(list(nx.topological_sort(circles))):
+        folder = any(name.endswith("/") for name in circles.nodes[circle]["members"])
+        below = [(floors[c], circles.nodes[c]["members"]) for c in circles[circle]]
+        step = [folder and any(not name.endswith("/") for name in members) for _floor, members in below]
+        floors[circle] = max((floor + up for (floor, _), up in zip(below, step, strict=True)), default=0)
+    found = {name: floors[circle] for name, circle in circles.graph["mapping"].items()}
+    return {name: floor for name, floor in found.items() if home.get(name) == room}
 
 
 def _bypasses_of(checkout: Checkout, folder: Path) -> int:
@@ -143,6 +168,27 @@ def _bypasses_of(checkout: Checkout, folder: Path) -> int:
         for path in sorted(folder.rglob("*.py"))
         for arrow in checkout.arrows_of(folder.name, read_imports(path))
     )
+
+
+# -- the linter ---------------------------------------------------------------------------------------------
+
+HEAD = """\
+# Modules that others import by the package above them, for the rule TID251 of ruff. Written by
+# `python -m benchmarks.rooms --facades`. Left out are modules of the name of something that their package exports.
+
+[lint.flake8-tidy-imports.banned-api]
+"""
+
+
+def banned(root: Path = ROOT) -> str:
+    """The text of `facades.toml`."""
+    checkout = Checkout(root)
+    lines = []
+    for module in sorted(checkout.files):
+        package, _, name = module.rpartition(".")
+        if not checkout.is_facade(module) and name not in checkout.listed(package):
+            lines.append(f'"{module}".msg = "import its names from {package}"\n')
+    return HEAD + "".join(lines)
 
 
 # -- text -----------------------------------------------------------------------------------------------
@@ -214,7 +260,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT, help=f"checkout that holds {' and '.join(PRODUCT)}")
     parser.add_argument("--out", type=Path, help="file for a picture in SVG")
+    parser.add_argument("--facades", action="store_true", help="print the settings of ruff that keep to the facades")
     arguments = parser.parse_args()
+    if arguments.facades:
+        print(banned(arguments.root), end="")
+        return
     found = house(arguments.root)
     print(text(found), end="")
     if arguments.out is not None:

@@ -1,9 +1,11 @@
 """The import graph that `python -m benchmarks.rooms` draws, on checkouts that are small enough to know."""
 
+import tomllib
+
 import pytest
 
 from benchmarks.imports import Checkout, Import, read_imports
-from benchmarks.rooms import house, picture, text
+from benchmarks.rooms import banned, house, picture, text
 
 FILES = {
     "netgraph/__init__.py": "from netgraph.low import Value\n",
@@ -88,3 +90,28 @@ def test_text_and_picture_name_rooms_and_arrows(checkout):
     assert "netgraph.low -> netgraph.high: 1 local, 1 typing" in text(found)
     assert "1 names of the product bypass a facade" in text(found)
     assert picture(found).startswith("<svg")
+
+
+def test_modules_beside_folders_stand_on_the_floors_between_them(checkout):
+    inside = checkout / "netgraph" / "high" / "inner"
+    inside.mkdir()
+    (inside / "__init__.py").write_text("from netgraph.high.inner.deep import deep\n")
+    (inside / "deep.py").write_text("from netgraph.high.box import Box\ndef deep(): pass\n")
+    (checkout / "netgraph" / "high" / "use.py").write_text("from netgraph.high.inner import deep\nUSED = deep\n")
+    found = house(checkout)
+    assert found.rooms["netgraph.high"] == ["netgraph.high", "netgraph.high.box"]
+    assert found.rooms["netgraph.high (2)"] == ["netgraph.high.use"]
+    assert found.arrows[("netgraph.high (2)", "netgraph.high.inner")] == {"start": 1}
+    assert found.circles == [["netgraph.high", "netgraph.low"]]
+    (checkout / "netgraph" / "high" / "box.py").write_text("from netgraph.high.inner import deep\nBox = draw = deep\n")
+    assert ["netgraph.high", "netgraph.high.inner"] in [[r for r in c if "high" in r] for c in house(checkout).circles]
+
+
+def test_the_linter_is_given_what_lies_behind_facades(checkout):
+    (checkout / "netgraph" / "high" / "__init__.py").write_text(
+        "from netgraph.high.box import box\n__all__ = ['box']\n"
+    )
+    assert tomllib.loads(banned(checkout))["lint"]["flake8-tidy-imports"]["banned-api"] == {
+        "netgraph.low.other": {"msg": "import its names from netgraph.low"},
+        "netgraph.low.value": {"msg": "import its names from netgraph.low"},
+    }
