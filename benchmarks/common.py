@@ -30,14 +30,6 @@ def machine() -> str:
     )
 
 
-def write_json(path: Path, results: dict[str, Any]) -> None:
-    """Write results to a file, with the machine that they were measured on, completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n")
-    temporary.replace(path)
-
-
 # -- timing -------------------------------------------------------------------------------------------
 
 

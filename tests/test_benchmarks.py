@@ -13,10 +13,8 @@ import torch
 import netgraph as ng
 from benchmarks import (
     bottlenecks,
-    candidates,
     common,
     conv,
-    expansion_search,
     growth,
     growth_schedule,
     large,
@@ -30,7 +28,6 @@ from benchmarks import (
     statistics,
     steps,
 )
-from benchmarks.elementwise_adam import ElementwiseAdam
 
 
 @pytest.fixture(autouse=True)
@@ -85,27 +82,6 @@ def test_grown_and_static_networks_end_with_the_same_architecture(tmp_path, monk
     monkeypatch.setattr(sys, "argv", [*short, *options, "--set=tau=0.5"])
     static.main()  # other options are other runs
     assert len(json_file.with_suffix(".runs.jsonl").read_text().splitlines()) == 2
-
-
-@pytest.mark.parametrize("decoupled", [False, True])
-def test_step_counts_of_elements_that_are_all_alike_change_nothing(decoupled):
-    start = torch.randn(50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    mine, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
-    stock = torch.optim.AdamW if decoupled else torch.optim.Adam
-    optimizers = ElementwiseAdam([mine], weight_decay=0.1, decoupled=decoupled), stock([theirs], weight_decay=0.1)
-    generator = torch.Generator().manual_seed(1)
-    for k in range(40):
-        if k == 20:
-            optimizers = ElementwiseAdam.taking_over(optimizers[1], {theirs: torch.zeros(50).bool()}), optimizers[1]
-            mine, theirs = theirs, torch.nn.Parameter(theirs.detach().clone())
-            twin = stock([theirs], weight_decay=0.1)
-            twin.state[theirs] = {key: value.clone() for key, value in optimizers[1].state[mine].items()}
-            optimizers = optimizers[0], twin
-        gradient = torch.randn(50, generator=generator, dtype=torch.float64)
-        for parameter, optimizer in zip((mine, theirs), optimizers, strict=True):
-            parameter.grad = gradient.clone()
-            optimizer.step()
-    torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-10)
 
 
 def test_without_gromo_the_benchmark_beside_it_says_how_to_install_it(monkeypatch):
@@ -266,33 +242,6 @@ def test_large():
         records = large.measure(case, 1, batch=4)
         assert {record["edges"] for record in records} == {case.edges}
         assert [record["stage"] for record in records][-2:] == ["lift", "all"]
-
-
-def test_candidates():
-    records = candidates.layer_records(40, (0.1, 0.5))
-    assert [(r["density"], r["sampler"]) for r in records] == [
-        (d, k) for d in (0.1, 0.5) for k in ("race", "rejection", "auto")
-    ]
-    assert all(r["drawn"] == r["edges"] // 4 for r in records)
-    graph = candidates.resnet50(0.5, side=32, width=2, blocks=(1, 1, 1, 1), classes=3)
-    stages = candidates.growth_records(lambda: graph)
-    assert [r["stage"] for r in stages] == ["build", "paths", "draw", "apply", "all"]
-
-
-def test_expansion_search():
-    for layer, case in expansion_search.cases(small=True).items():
-        for proposal in ("vertex", "layer"):
-            records = expansion_search.records_of(case, layer, proposal, 0.01, 2)
-            assert [r["search"] for r in records] == list(expansion_search.SEARCHES)
-            assert all(0 < r["least"] <= r["score"] <= r["most"] for r in records)
-            assert all(r["pooled"] > 0 for r in records)
-        frames = expansion_search.frame_records(case, layer, 1)
-        assert {r["coordinates"] for r in frames} == {"unit", "scaled", "whitened"}
-        assert all(r["held_out"] >= 0 for r in frames)
-
-
-def test_the_residual_network_has_the_known_number_of_weights():
-    assert candidates.resnet50(0.0).admissible_edges == 25_502_912
 
 
 def test_a_main_writes_its_file(tmp_path, monkeypatch):

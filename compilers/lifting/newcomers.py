@@ -18,7 +18,7 @@ BORN = "born"
 """Key of the state that tells the step count at which each new entry came; -1 for those that are not new."""
 
 OWN_STEPS = 100
-"""For so many steps new entries have a step count of their own. Measured by `python -m benchmarks.optimizers`."""
+"""Steps for which new entries have a step count of their own; `ScaledSteps` has the measurements."""
 
 FIRST = frozenset({"exp_avg"})
 SECOND = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg"})
@@ -95,11 +95,12 @@ class ScaledSteps(Easing):
     so that the stock fused step is taken, and hooks shorten the movement of new entries, decoupled decay included. At
     age `steps` the averages of an entry are corrected for the shared count, once, and it is like all others.
 
-    Why so (`benchmarks.optimizers`): on digits, widened, the validation loss 500 steps later is 0.101 so, 0.105 with
-    a step count of every element for ever, and 0.136 with second moments seeded at the mean of the layer, whose new
-    entries hardly learn, since a seed above their own gradients outlasts a thousand steps. A step costs 1.7 to 2.6
-    times the fused one while entries are new, and 1.0 afterwards: 1.09 in all at 590,000 elements and a rewrite every
-    1,000 steps. Step counts of every element cost 2.2 to 5.5 times, at every step.
+    Measured on digits (one hidden layer of 32, widened by 64 after 800 steps of AdamW, 6 seeds): the validation loss
+    500 steps later is 0.101 so, 0.105 with a step count of every element for ever, and 0.136 with second moments
+    seeded at the mean of the layer, whose new entries hardly learn, since a seed above their own gradients outlasts a
+    thousand steps. A step costs 1.7 to 2.6 times the fused one while entries are new, and 1.0 afterwards: 1.09 in all
+    at 590,000 elements and a rewrite every 1,000 steps. Step counts of every element cost 2.2 to 5.5 times, at every
+    step.
 
     The hooks go with the last new entry.
 

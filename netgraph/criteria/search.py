@@ -30,7 +30,7 @@ class SearchOptions(Checked):
         sampler: "ascent", by conjugate gradients with restarts, or "mala", which samples exp(score / temperature) times
             a normal prior. In a second ascent found vertices of score .47 at width 100 and .22 behind 784 inputs,
             "mala" .082 and .022 at T = 1, .46 and .067 at T = .0001; new layers of 5.8 and 3.3 against 1.1 and 1.5
-            at best. On two inputs both find the same (`benchmarks/expansion_search.py`).
+            at best. On two inputs both find the same.
         temperature: T of "mala" and of the pooled score, in units of the scale.
         learning_rate: first step size; by default .1 for "ascent", of the length of the state, and 2 / size of the
             state for "mala".
