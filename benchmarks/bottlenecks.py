@@ -23,8 +23,7 @@ from benchmarks.common import Column, Report, arguments_of, grey_images
 from compilers.training import TrainSettings, begin, train_epoch
 from netgraph.app.memory import keep_freed_memory
 from netgraph.criteria import GrowthRule
-from netgraph.methods import layer_profile
-from netgraph.methods.nagn import TRAINING, WATCHES
+from netgraph.methods import TRAINING, WATCHES, layer_profile
 
 Widths = list[list[int]]
 

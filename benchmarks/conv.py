@@ -21,7 +21,7 @@ import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, compare, median, ratio, training_step
 from benchmarks.networks import check_same, copy_weights
 from compilers import lower
-from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES
+from netgraph.graph import VGG_SCALES, VGG_STAGES
 
 COLUMNS = (
     Column("network", "network"),

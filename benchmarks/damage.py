@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.container import STRUCTURE, container_bytes
 from netgraph.graph import Array
+from netgraph.storage import STRUCTURE, container_bytes
 
 _HOLE, _TWICE = "hole 5f2b7c", "twice 5f2b7c"
 

@@ -31,27 +31,22 @@ from rich.table import Table
 
 import netgraph as ng
 from benchmarks.damage import damaged_containers, damages
-from compilers.lowering.tuning import costs_file, tuned_costs
+from compilers.running import costs_file, tuned_costs
+from compilers.training import KIND as CHECKPOINT
+from compilers.training import VERSION as CHECKPOINT_VERSION
 from compilers.training import load_checkpoint, train
-from compilers.training.state import KIND as CHECKPOINT
-from compilers.training.state import VERSION as CHECKPOINT_VERSION
 from netgraph.app.console import Terminal
 from netgraph.app.grow import grow
 from netgraph.app.prepare import GrowRequest, prepare, prepare_again
-from netgraph.app.report import Reporter
-from netgraph.app.report_command import grow_command
-from netgraph.app.report_data import RunFacts
+from netgraph.app.report import Reporter, RunFacts, grow_command
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.study import Job, Outcome, Point, Step, StudyRequest, make_study
-from netgraph.app.study_directory import RUNS, StudyDirectory
-from netgraph.app.study_report import StudyReport
+from netgraph.app.study import RUNS, Job, Outcome, Point, Step, StudyDirectory, StudyReport, StudyRequest, make_study
 from netgraph.app.summary import RunSummary, render_summary
-from netgraph.container import read_container
 from netgraph.errors import NetgraphError
-from netgraph.rewriting import apply_delta
-from netgraph.rewriting.delta_file import KIND as DELTA
-from netgraph.rewriting.delta_file import VERSION as DELTA_VERSION
-from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.rewriting import KIND as DELTA
+from netgraph.rewriting import VERSION as DELTA_VERSION
+from netgraph.rewriting import apply_delta, load_delta, save_delta
+from netgraph.storage import read_container
 
 Cases = Iterator[tuple[str, bytes]]
 Sort = Callable[["Place", int, random.Random], tuple[Cases, Callable[[bytes], object]]]

@@ -20,10 +20,8 @@ from torch.nn import functional
 import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, compare, median
 from compilers import CompiledNetwork, lower
-from compilers.lowering.jacobian import jacobian_bytes
-from compilers.training import NaturalStep, natural_step
-from compilers.training.evaluate import Loss
-from compilers.training.natural import JACOBIAN_BYTES, MeanLoss, Way
+from compilers.running import jacobian_bytes
+from compilers.training import JACOBIAN_BYTES, Loss, MeanLoss, NaturalStep, Way, natural_step
 
 CASES = (
     ((1, 10, 1), "rational", 50),

@@ -52,7 +52,7 @@ from torch import Tensor, nn
 import netgraph as ng
 from benchmarks.common import machine
 from compilers import lift, lower, migrate
-from netgraph.rewriting.apply import PROBE_SAMPLES
+from netgraph.rewriting import PROBE_SAMPLES
 from netgraph.rules import WidenLayer
 
 SIZES = (784, 300, 100, 10)

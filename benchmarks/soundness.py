@@ -23,7 +23,7 @@ from rich.table import Table
 
 import netgraph as ng
 from netgraph.errors import RewriteError
-from netgraph.proof.rounding import rounding_allowance
+from netgraph.proof import rounding_allowance
 from netgraph.rewriting import EdgeRows, VertexRows
 from netgraph.testing import graphs, inputs, rewrites
 

@@ -31,8 +31,15 @@ from torch import Tensor, nn
 import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, median, ratio
 from benchmarks.networks import Array, Masked, check_same, copy_weights, dense, matrix
-from compilers.training import TrainingData, TrainSettings, begin, evaluate, train_epoch, training_loss
-from compilers.training.evaluate import EVALUATION_BATCH
+from compilers.training import (
+    EVALUATION_BATCH,
+    TrainingData,
+    TrainSettings,
+    begin,
+    evaluate,
+    train_epoch,
+    training_loss,
+)
 from netgraph.app.memory import keep_freed_memory
 
 SIZES = (784, 1024, 1024, 1024, 10)

@@ -25,8 +25,7 @@ from compilers import lift
 from compilers.training import Event, Rewritten, TrainSettings, begin, evaluate, train
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import parse_assignments, split_assignments
-from netgraph.methods import NagnOptions, Start, nagn
-from netgraph.methods.nagn import TRAINING, nagn_start
+from netgraph.methods import TRAINING, NagnOptions, Start, nagn, nagn_start
 
 CONFIGURATIONS: dict[str, str] = {
     "rising": "4/8/16",

@@ -42,7 +42,7 @@ net.request("vertex_signals", activations=False)
 images, labels = data.x_train[:500], data.y_train[:500]
 torch.nn.functional.cross_entropy(net(images), labels).backward()
 profile = layer_profile(start, net.statistics(), GrowthRule(non_decreasing=False))
-print(profile)  # profile.plot() draws it
+print(profile)  # ng.viz.plot_expressiveness(profile) draws it
 # endregion look
 
 ng.viz.draw(state.net.graph, detail="layers").save("grow_convolutions.svg")

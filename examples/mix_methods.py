@@ -8,8 +8,9 @@ from sklearn.model_selection import train_test_split
 
 from compilers import lift
 from compilers.training import NothingSelected, Rewritten, TrainingData, TrainSettings, begin, train
-from netgraph.criteria import SearchOptions, TopK
+from netgraph.criteria import TopK
 from netgraph.methods import Expand, Limits, Method, PruneToBudget, SennOptions, Split, Start, Thresholds, senn_start
+from netgraph.methods.senn import SearchOptions
 from netgraph.rules import SplitEdges
 from netgraph.schedules import EveryEpochs
 from netgraph.viz import draw

@@ -47,8 +47,8 @@ from netgraph.rewriting import (
     missing_link,
     vertex,
 )
-from netgraph.serialize import load, save
 from netgraph.statistics import BatchSignals, Statistics
+from netgraph.storage import load, save
 
 __version__ = "0.1.0"
 

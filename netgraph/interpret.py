@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import checked
+from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, Pool, get_activation
-from netgraph.graph.columns import Array
-from netgraph.graph.link import LinkKind
+from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, LinkKind, Pool, get_activation
 
 Inputs = Mapping[str, Any] | Any
 

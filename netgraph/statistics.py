@@ -6,18 +6,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from netgraph.checks import whole
+from netgraph.columns import Array, column
 from netgraph.errors import StatisticsError, unknown_name
-from netgraph.graph.columns import Array, column
+from netgraph.graph import Graph
 from netgraph.markup import html_table
 
-if TYPE_CHECKING:
-    from netgraph.graph import Graph
-    from netgraph.rewriting.delta import Delta
+
+class Topology(Protocol):
+    """One end of a rewrite, as `carry` reads it."""
+
+    @property
+    def topology_hash(self) -> str:
+        """Hash of the topology."""
+
+
+class RowMaps(Protocol):
+    """A rewrite, as `carry` reads it: a `Delta`."""
+
+    @property
+    def before(self) -> Topology:
+        """The topology before the rewrite."""
+
+    @property
+    def after(self) -> Topology:
+        """The topology after the rewrite."""
+
+    @property
+    def edge_rows(self) -> Array:
+        """(edges after,) row before the rewrite, -1 for new edges."""
+
+    @property
+    def vertex_rows(self) -> Array:
+        """(vertices after,) row before the rewrite, -1 for new vertices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +157,7 @@ class Statistics:
             raise StatisticsError(f"{known} Request it from the network before training or scoring.")
         return columns[name]
 
-    def carry(self, delta: Delta, *, fill: float = np.nan) -> Statistics:
+    def carry(self, delta: RowMaps, *, fill: float = np.nan) -> Statistics:
         """Take the columns across a rewrite: survivors keep their values by id, new rows get `fill`.
 
         Moments are not taken along: a matrix with missing rows is no matrix of moments.

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import netgraph as ng
+from netgraph.columns import column
 from netgraph.errors import NetgraphError
-from netgraph.graph.columns import column
 from netgraph.rewriting import Journal
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rules import SplitEdges, WidenLayer

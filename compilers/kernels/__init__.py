@@ -4,11 +4,12 @@ from functools import partial
 
 from compilers.kernels.base import BoundKernel, Given, Gradients, Kernel, KernelKind, Ports
 from compilers.kernels.convolution import ConvolutionKernel
-from compilers.kernels.csr import CsrKernel
+from compilers.kernels.csr import CsrKernel, NativeProduct, SparseRows
 from compilers.kernels.dense import DenseKernel
 from compilers.kernels.maps import Maps
 from compilers.kernels.sparse_convolution import SparseConvolutionKernel
-from compilers.kernels.torch_sparse import TorchSparseProduct
+from compilers.kernels.tiles import by_position, from_positions, reach
+from compilers.kernels.torch_sparse import TorchSparseProduct, available
 from compilers.kernels.wires import MapWireKernel, WireKernel
 
 KERNELS: dict[str, KernelKind] = {
@@ -24,4 +25,20 @@ KERNELS: dict[str, KernelKind] = {
 }
 """Kernels by the name that plans use."""
 
-__all__ = ["KERNELS", "BoundKernel", "Given", "Gradients", "Kernel", "KernelKind", "Maps", "Ports"]
+__all__ = [
+    "BoundKernel",
+    "Given",
+    "Gradients",
+    "KERNELS",
+    "Kernel",
+    "KernelKind",
+    "Maps",
+    "NativeProduct",
+    "Ports",
+    "SparseRows",
+    "TorchSparseProduct",
+    "available",
+    "by_position",
+    "from_positions",
+    "reach",
+]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from compilers.kernels.maps import Maps
-    from compilers.lowering.plan import Array, Block
+    from compilers.plan import Array, Block
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from compilers.kernels.base import Gradients, Ports
 from compilers.kernels.dense import pad_mask
 
 if TYPE_CHECKING:
-    from compilers.lowering.plan import Block
+    from compilers.plan import Block
 
 
 class ConvolutionKernel:

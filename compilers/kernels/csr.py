@@ -14,7 +14,7 @@ from torch import Tensor
 from compilers.kernels.base import Gradients, ParentGradients, ParentRows, Ports
 
 if TYPE_CHECKING:
-    from compilers.lowering.plan import Array, Block
+    from compilers.plan import Array, Block
 
 
 class SparseRows:

@@ -10,7 +10,7 @@ from torch import Tensor
 from compilers.kernels.base import Gradients, ParentGradients, ParentRows, Ports
 
 if TYPE_CHECKING:
-    from compilers.lowering.plan import Block
+    from compilers.plan import Block
 
 
 class DenseKernel:

@@ -21,7 +21,7 @@ from compilers.kernels.tiles import (
 )
 
 if TYPE_CHECKING:
-    from compilers.lowering.plan import Block
+    from compilers.plan import Block
 
 
 class SparseConvolutionKernel:

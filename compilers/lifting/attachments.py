@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from compilers.lowering import CompiledNetwork
-from compilers.lowering.module import BUFFERS, OWN, PARAMETERS
+from compilers.running import BUFFERS, OWN, PARAMETERS, CompiledNetwork
 from netgraph.errors import CompileError
 
 LEFT = frozenset({"_compiled_call_impl"})

@@ -13,7 +13,7 @@ from compilers.lifting.nursery import born_now, ease_in
 from compilers.lifting.rebuild import Groups, Rebuilding, State
 from compilers.lifting.slots import SlotMoves, edge_moves, vertex_moves
 from compilers.lifting.starts import StateCarrier, first_state
-from compilers.lowering import CompiledNetwork
+from compilers.running import CompiledNetwork
 from netgraph.checks import choice
 from netgraph.errors import OptionError
 

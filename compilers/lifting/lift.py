@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compilers.lowering.plan import Array
+from compilers.plan import Array
 from netgraph.graph import Graph
 
 if TYPE_CHECKING:
-    from compilers.lowering import CompiledNetwork
+    from compilers.running import CompiledNetwork
 
 
 def lift(net: CompiledNetwork) -> Graph:

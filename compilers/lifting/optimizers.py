@@ -14,7 +14,7 @@ from netgraph.checks import number
 from netgraph.errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
-    from compilers.lowering import CompiledNetwork
+    from compilers.running import CompiledNetwork
 
 MOST_MARKS = 1_000
 """Groups of entries that came together and are new; one ends after 100 steps."""

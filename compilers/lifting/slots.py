@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.lowering import CompiledNetwork
-from compilers.lowering.plan import Array
+from compilers.plan import Array
+from compilers.running import CompiledNetwork
 from netgraph.checks import choice
 from netgraph.errors import InputError
 

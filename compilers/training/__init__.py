@@ -2,7 +2,14 @@
 
 from compilers.training.augment import check_augment
 from compilers.training.collect import collect, dense_gradients, edge_statistics
-from compilers.training.evaluate import evaluate, predicted_classes, squared_errors, training_loss
+from compilers.training.evaluate import (
+    EVALUATION_BATCH,
+    Loss,
+    evaluate,
+    predicted_classes,
+    squared_errors,
+    training_loss,
+)
 from compilers.training.events import (
     Callback,
     EpochEnded,
@@ -16,11 +23,13 @@ from compilers.training.events import (
     every,
 )
 from compilers.training.loop import train, train_epoch
-from compilers.training.natural import NaturalGradient, NaturalStep, natural_step
+from compilers.training.natural import JACOBIAN_BYTES, MeanLoss, NaturalGradient, NaturalStep, Way, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.signals import capture_signals
 from compilers.training.state import (
     FORWARDS_PER_STEP,
+    KIND,
+    VERSION,
     TrainState,
     begin,
     checkpoint_graph,
@@ -31,9 +40,14 @@ from compilers.training.state import (
 
 __all__ = [
     "Callback",
+    "EVALUATION_BATCH",
     "EpochEnded",
-    "FORWARDS_PER_STEP",
     "Event",
+    "FORWARDS_PER_STEP",
+    "JACOBIAN_BYTES",
+    "KIND",
+    "Loss",
+    "MeanLoss",
     "NaturalGradient",
     "NaturalStep",
     "NothingSelected",
@@ -45,6 +59,8 @@ __all__ = [
     "TrainSettings",
     "TrainState",
     "TrainingData",
+    "VERSION",
+    "Way",
     "begin",
     "capture_signals",
     "check_augment",

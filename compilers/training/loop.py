@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from compilers import migrate, settle_running
-from compilers.lowering.lower import lower_with
+from compilers.running import lower_with
 from compilers.training.augment import Augment, check_augment
 from compilers.training.batches import AUGMENT, REWRITE, SCORE, SHUFFLE, mini_batches, stream_seed
 from compilers.training.context import TrainerContext

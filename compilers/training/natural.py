@@ -11,10 +11,16 @@ import torch
 from torch import Tensor
 
 from compilers import CompiledNetwork
-from compilers.lowering.executor import as_it_is
-from compilers.lowering.interface import listed_outputs, named_outputs
-from compilers.lowering.jacobian import couples_samples, jacobian, jacobian_bytes, output_size
-from compilers.lowering.linearized import Linearized
+from compilers.running import (
+    Linearized,
+    as_it_is,
+    couples_samples,
+    jacobian,
+    jacobian_bytes,
+    listed_outputs,
+    named_outputs,
+    output_size,
+)
 from netgraph.analysis import forward_flops
 from netgraph.checks import checked
 from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.lifting.newcomers import Newcomers
+from compilers.lifting import Newcomers
 from netgraph.checks import Checked, Seed, real_numbers, whole_numbers
 from netgraph.errors import DataError, OptionError, unknown_name
 from netgraph.graph import Array

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from compilers import CompiledNetwork
-from compilers.lowering.derivatives import Captured
+from compilers.running import Captured
 from compilers.training.batches import SCORE, mini_batches
 from compilers.training.evaluate import training_loss
 from compilers.training.natural import MeanLoss, along, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP
 from netgraph.analysis import forward_flops
-from netgraph.criteria import without_tangent
 from netgraph.errors import OptionError
 from netgraph.graph import Array
+from netgraph.methods.senn import without_tangent
 from netgraph.statistics import BatchSignals
 
 

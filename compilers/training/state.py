@@ -21,20 +21,33 @@ from compilers import (
     optimizer_state_arrays,
     parameter_groups,
 )
-from compilers.lifting.newcomers import BORN
-from compilers.lowering.lower import lower_with
-from compilers.lowering.module import Options
-from compilers.lowering.plan import Choice, Plan, Site
+from compilers.lifting import BORN
+from compilers.plan import Choice, Plan, Site
+from compilers.running import Options, lower_with
 from compilers.training.finite import not_finite, not_finite_of
 from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainSettings
-from netgraph.container import read_container, write_container
 from netgraph.errors import DivergenceError, FileFormatError, NetgraphError, TrainingError
 from netgraph.graph import Graph
-from netgraph.json_values import Entries, Flag, Items, Maybe, Number, Record, Row, Text, Whole, shape_of
 from netgraph.methods import Action
 from netgraph.schedules import Phase
-from netgraph.serialize import STRUCTURE, from_columns, to_columns
+from netgraph.storage import (
+    GRAPH_SHAPE,
+    Entries,
+    Flag,
+    Items,
+    Maybe,
+    Number,
+    Record,
+    Row,
+    Text,
+    Whole,
+    from_columns,
+    read_container,
+    shape_of,
+    to_columns,
+    write_container,
+)
 
 KIND = "checkpoint"
 VERSION = 3
@@ -51,7 +64,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 _STRUCTURE = Record(
     {
-        "graph": STRUCTURE,
+        "graph": GRAPH_SHAPE,
         "lowering": Record(
             {
                 "dtype": Text(tuple(DTYPES)),

@@ -3,8 +3,8 @@
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
 from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, leading_out, vertices_of
-from netgraph.analysis.paths import Factors, PathAnalysis, path_analysis, path_kernel_trace
-from netgraph.analysis.receptive import PathMeasure, ReceptiveFields, reads, receptive_fields
+from netgraph.analysis.paths import Factors, PathAnalysis, PathNorm, path_analysis, path_kernel_trace
+from netgraph.analysis.receptive import PathMeasure, ReceptiveFields, input_layer, reads, receptive_fields
 from netgraph.analysis.tau_core import TauCore, average_tau_core_ratio, layer_tau_cores, tau_core
 from netgraph.analysis.topology import topology_metrics
 
@@ -12,12 +12,14 @@ __all__ = [
     "Factors",
     "PathAnalysis",
     "PathMeasure",
+    "PathNorm",
     "ReceptiveFields",
     "TauCore",
     "admissible_edges",
     "average_tau_core_ratio",
     "density",
     "forward_flops",
+    "input_layer",
     "isolated",
     "isolated_vertices",
     "lacking",

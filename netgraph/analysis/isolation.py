@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.checks import checked, mask
+from netgraph.columns import Array
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 
 
 def isolated(graph: Graph, keep: Array | None = None) -> Array:

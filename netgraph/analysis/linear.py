@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netgraph.graph import Conv2d, Dense, Graph, Grid, Identity, Layer, Link, LinkKind, Pool
-from netgraph.graph.columns import Array
-from netgraph.graph.link import LinkKey
+from netgraph.columns import Array
+from netgraph.graph import Conv2d, Dense, Graph, Grid, Identity, Layer, Link, LinkKey, LinkKind, Pool
 
 DENSE_FROM = 0.2
 """From this share of its cells on, a link at many positions is multiplied as a dense matrix."""

@@ -13,10 +13,9 @@ import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, patches, powers
 from netgraph.checks import checked
+from netgraph.columns import Array, concatenate
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Graph, Layer, Link
-from netgraph.graph.columns import Array, concatenate
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Graph, Layer, Link, LinkKey
 
 PathNorm = Literal["scale", "ignore"]
 

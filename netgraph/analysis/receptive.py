@@ -10,9 +10,9 @@ import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, folded
 from netgraph.checks import checked, whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph, Grid, Layer
-from netgraph.graph.columns import Array
 
 PathMeasure = Literal["weight", "signed", "paths"]
 

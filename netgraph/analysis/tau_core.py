@@ -12,9 +12,9 @@ from netgraph.analysis.isolation import vertices_of
 from netgraph.analysis.linear import LinearModel
 from netgraph.analysis.paths import PathAnalysis, passes
 from netgraph.checks import checked
+from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Layer
-from netgraph.graph.columns import Array
 
 CoreDefinition = Literal["sum", "cover"]
 

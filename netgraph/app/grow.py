@@ -35,10 +35,9 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import scores
 from netgraph.app.summary import Kept, RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
-from netgraph.files import file_name
 from netgraph.markup import shortened
 from netgraph.methods import get_method
-from netgraph.serialize import save
+from netgraph.storage import file_name, save
 
 READ_OFF = ("input_shape", "fingerprint", "normalisation")
 """Entries of a configuration that are read off the data."""

@@ -11,15 +11,14 @@ from rich.table import Table
 from netgraph.app.lock import sole_writer
 from netgraph.app.options import split_assignments
 from netgraph.app.places import GROWN
-from netgraph.app.report import REPORT, write_pictures
-from netgraph.app.report_data import current_graph
+from netgraph.app.report import REPORT, current_graph, write_pictures
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.app.tables import print_table
 from netgraph.errors import JournalError, OptionError, unknown_name
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
-from netgraph.serialize import save
+from netgraph.storage import save
 
 
 def show(run: RunDirectory, console: Console) -> None:

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from netgraph.app.lock import LOCK
-from netgraph.container import holds
 from netgraph.errors import FileFormatError, OptionError
-from netgraph.files import temporary_of
-from netgraph.json_values import PLAIN, Entries, read_json
-from netgraph.rewriting.journal import ARRAYS, FIRST, FOLDER, JOURNAL
+from netgraph.rewriting import ARRAYS, FIRST, FOLDER, JOURNAL
+from netgraph.storage import PLAIN, Entries, holds, read_json, temporary_of
 
 Kind = Literal["run", "study"]
 

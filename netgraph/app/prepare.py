@@ -15,19 +15,24 @@ import torch
 from compilers import CostTable, tuned_costs
 from compilers.training import TrainingData, TrainSettings, check_augment
 from netgraph import __version__
-from netgraph.app.data import Dataset, dataset_names, load_dataset, split_validation
-from netgraph.app.data.images import ImageLayout, image_layout
-from netgraph.app.data.normalise import Normalisation
+from netgraph.app.data import (
+    Dataset,
+    ImageLayout,
+    Normalisation,
+    dataset_names,
+    image_layout,
+    load_dataset,
+    split_validation,
+)
 from netgraph.app.hardware import check_threads, hardware
 from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.checks import Checked, Seed
 from netgraph.errors import DataError, OptionError
-from netgraph.files import expanded, file_name, there
 from netgraph.graph import Array, Graph
-from netgraph.json_values import ShapeError, shape_of
 from netgraph.methods import Method, Start, get_method
+from netgraph.storage import ShapeError, expanded, file_name, shape_of, there
 
 
 @dataclass(frozen=True, kw_only=True)

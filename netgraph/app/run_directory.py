@@ -12,12 +12,9 @@ from typing import Any
 from netgraph.app.places import CONFIG, GROWN, STARTING, check_place, clear_temporary, marked, own_files
 from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
 from netgraph.errors import DataError, FileFormatError, OptionError
-from netgraph.files import append_line, sync_directory, write_text
 from netgraph.graph import Graph
-from netgraph.json_values import Shape, read_json, read_json_lines
-from netgraph.rewriting import Journal
-from netgraph.rewriting.journal import FIRST, FOLDER, JOURNAL
-from netgraph.serialize import load, save
+from netgraph.rewriting import FIRST, FOLDER, JOURNAL, Journal
+from netgraph.storage import Shape, append_line, load, read_json, read_json_lines, save, sync_directory, write_text
 
 _REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
 

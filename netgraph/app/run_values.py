@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compilers.training import TrainSettings
-from netgraph.json_values import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole, record_of
+from netgraph.storage import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole, record_of
 
 _NAME = Text(undecoded=True)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from netgraph.files import readable
+from netgraph.storage import readable
 
 _SHOWN = "netgraph.shown"
 """Name of the way in which characters that a stream cannot encode are written."""

@@ -17,15 +17,13 @@ from netgraph.app.data import Dataset
 from netgraph.app.losses import loss_note
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.score import ClassScores, Scores, TargetScores
-from netgraph.app.score_tables import Grid, score_grids
+from netgraph.app.score import ClassScores, Grid, Scores, TargetScores, score_grids
 from netgraph.app.verdicts import Verdicts, in_words, verdicts
 from netgraph.errors import DataError
-from netgraph.json_values import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
 from netgraph.markup import markdown, markdown_row
-from netgraph.proof import LEVELS, Certificate
-from netgraph.proof.certificate import rounded_up
-from netgraph.viz.text import count
+from netgraph.proof import LEVELS, Certificate, rounded_up
+from netgraph.storage import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
+from netgraph.viz import count
 
 if TYPE_CHECKING:
     from compilers.training import TrainState

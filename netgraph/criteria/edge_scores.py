@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgraph.checks import real_numbers
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, StatisticsError, unknown_name
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array, FrozenDict
 from netgraph.statistics import Statistics
 
 Score = Callable[[Graph, Statistics | None, np.random.Generator], Array]

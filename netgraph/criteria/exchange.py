@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from netgraph.checks import checked
+from netgraph.columns import Array
 from netgraph.errors import StatisticsError
 from netgraph.graph import Graph, Link, LinkKey
-from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
 
 

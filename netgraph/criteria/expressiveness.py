@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from netgraph.checks import Checked, checked, real_numbers, truth_values, whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import OptionError, StatisticsError
-from netgraph.figures import axes_or_new, literal
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -105,31 +104,6 @@ class ExpressivenessProfile:
         return "\n".join(lines)
 
     __str__ = table
-
-    def plot(self, *, ax: Any = None) -> Any:
-        """Draw values, neighbours and increments of every layer.
-
-        Args:
-            ax: matplotlib axes to draw into; new ones by default.
-
-        Returns:
-            The axes.
-
-        Raises:
-            OptionError: when matplotlib is not installed.
-        """
-        axes = axes_or_new(ax, max(4.0, 0.8 * len(self.names)), 3.5)
-        places = np.arange(len(self.names))
-        axes.plot(places, self.values, marker="o", color="tab:blue", label="NAGN")
-        axes.plot(places, self.neighbours, ls="--", marker="_", color="tab:gray", label="neighbours")
-        axes.set_xticks(places, [literal(name) for name in self.names], rotation=45, ha="right")
-        axes.set_ylabel("RMS of dL/dz")
-        axes.set_ylim(bottom=0)
-        bars = axes.twinx()
-        bars.bar(places, self.increments, width=0.4, alpha=0.3, color="tab:orange", label="new vertices")
-        bars.set_ylabel("new vertices")
-        axes.legend(loc="upper left", frameon=False)
-        return axes
 
 
 def trainable_chain(graph: Graph) -> list[Layer]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from netgraph.checks import Count, checked, real_numbers
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Conv2d, Dense, Graph, Link, LinkKind
-from netgraph.graph.link import LinkKey, weighted
+from netgraph.graph import Array, Conv2d, Dense, Graph, Link, LinkKey, LinkKind, weighted
 
 MOST_ENTRIES = 1 << 24
 """Entries of a growth matrix at most, which is decomposed into singular vectors."""

@@ -10,15 +10,13 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.analysis import Factors, PathAnalysis, admissible_edges, path_analysis
-from netgraph.analysis.paths import PathNorm
+from netgraph.analysis import Factors, PathAnalysis, PathNorm, admissible_edges, path_analysis
 from netgraph.checks import checked, generator
+from netgraph.columns import Array
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Identity
-from netgraph.graph.columns import Array
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Graph, Identity, LinkKey
 from netgraph.statistics import Statistics
 
 Sampler = Literal["auto", "race", "rejection"]

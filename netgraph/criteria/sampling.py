@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.analysis import Factors
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 CELLS_AT_ONCE = 1 << 18
 """Cells that a race looks at in one go; the arrays of so many stay in the caches of a processor."""

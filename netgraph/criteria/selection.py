@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgraph.checks import Checked, Extended
+from netgraph.columns import Array
 from netgraph.errors import OptionError, StatisticsError
-from netgraph.graph.columns import Array
 
 
 class Selection(Checked, ABC):

@@ -11,8 +11,7 @@ import numpy as np
 from netgraph.analysis import admissible_edges, lacking
 from netgraph.checks import Natural, Share, checked, mask, number, whole_numbers
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Array, Conv2d, Graph
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Array, Conv2d, Graph, LinkKey
 
 
 class Erk(NamedTuple):

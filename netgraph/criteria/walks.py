@@ -11,8 +11,7 @@ from netgraph.analysis import admissible_edges, isolated, vertices_of
 from netgraph.checks import checked, mask
 from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Array, Graph, Identity
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Array, Graph, Identity, LinkKey
 
 MOST_WALKS = 1_000_000
 """So many walks, and 20 for each edge asked for, are made at most."""

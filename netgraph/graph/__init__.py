@@ -1,22 +1,40 @@
 """The graph value, its parts, and ways to build it."""
 
+from netgraph.columns import Array
 from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
-from netgraph.graph.architectures import convnet, resnet, vgg
+from netgraph.graph.activations.derivatives import value_and_derivatives
+from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
+from netgraph.graph.bounds import Bounds, Domains, Mode
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
-from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
-from netgraph.graph.history import NextIds, Station, check_one_history
-from netgraph.graph.initialise import Init, reinitialised, rewound
-from netgraph.graph.layer import Grid, Layer, Pool
-from netgraph.graph.link import Conv2d, Dense, Identity, Link, LinkKey, LinkKind
-from netgraph.graph.thin import thinned
+from netgraph.graph.history import NextIds, Station, check_one_history, earlier, kept_rows, stations
+from netgraph.graph.initialise import Init, reinitialised, rewound, thinned
+from netgraph.graph.layer import (
+    BUFFER_COLUMNS,
+    DOMAIN_COLUMNS,
+    NORM_COLUMNS,
+    Grid,
+    Layer,
+    Norm,
+    Pool,
+    Role,
+    full_columns,
+    required_columns,
+)
+from netgraph.graph.link import LARGEST_PORT, Conv2d, Dense, Identity, Link, LinkKey, LinkKind, weighted
+from netgraph.graph.validate import validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
+    "Bounds",
+    "Domains",
+    "Mode",
     "ACTIVATIONS",
     "Activation",
     "Array",
+    "BUFFER_COLUMNS",
     "Conv2d",
+    "DOMAIN_COLUMNS",
     "Dense",
     "Domain",
     "EdgeTable",
@@ -26,22 +44,36 @@ __all__ = [
     "Grid",
     "Identity",
     "Init",
+    "LARGEST_PORT",
     "Layer",
     "Link",
     "LinkKey",
     "LinkKind",
+    "NORM_COLUMNS",
     "NextIds",
+    "Norm",
     "Pool",
+    "Role",
     "Station",
+    "VGG_SCALES",
+    "VGG_STAGES",
     "VertexTable",
     "VertexView",
     "check_one_history",
     "convnet",
+    "earlier",
+    "full_columns",
     "get_activation",
+    "kept_rows",
     "mlp",
     "reinitialised",
+    "required_columns",
     "resnet",
     "rewound",
+    "stations",
     "thinned",
+    "validate_link",
+    "value_and_derivatives",
     "vgg",
+    "weighted",
 ]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import Seed, checked, generator, real_numbers, share, whole, whole_numbers
+from netgraph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.errors import GraphError, OptionError, unknown_name
-from netgraph.graph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
 from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, int_pair, required_columns

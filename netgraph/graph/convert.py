@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import real_numbers
+from netgraph.columns import Array
 from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
 from netgraph.graph.graph import Graph
 from netgraph.graph.history import NextIds, kept_rows, stations
 from netgraph.graph.layer import Layer, Role, full_columns
 from netgraph.graph.link import Dense, Link, edge_columns
-from netgraph.graph.structure import (
-    kind_from_json,
-    kind_to_json,
-    layer_attributes_from_json,
-    layer_attributes_to_json,
-)
+from netgraph.storage import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
 
 if TYPE_CHECKING:
     import networkx

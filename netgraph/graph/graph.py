@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole
+from netgraph.columns import Array, FrozenDict, ReadOnly, column, digest
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, digest
+from netgraph.graph.bounds.intervals import Bounds, Domains, Mode, bounds
 from netgraph.graph.history import NextIds, Station
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
@@ -18,8 +19,6 @@ from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, 
 
 if TYPE_CHECKING:
     import networkx
-
-    from netgraph.proof.intervals import Bounds, Domain, Mode
 
 
 class Graph(ReadOnly):
@@ -326,7 +325,7 @@ class Graph(ReadOnly):
 
     # -- what is proved of it ---------------------------------------------------------------------
 
-    def bounds(self, *, domain: Domain | None = None, mode: Mode = "eval") -> Bounds:
+    def bounds(self, *, domain: Domains | None = None, mode: Mode = "eval") -> Bounds:
         """Interval of every vertex for every input in the domain, rounded outward.
 
         Args:
@@ -340,8 +339,6 @@ class Graph(ReadOnly):
 
         Cost: O(edges + vertices) the first time; bounds over the declared domains are kept.
         """
-        from netgraph.proof.intervals import bounds
-
         if domain is not None:
             return bounds(self, domain=domain, mode=mode)
         kept = f"_bounds_{mode}"
@@ -365,11 +362,6 @@ class Graph(ReadOnly):
 
         graph: Graph = from_networkx(g)
         return graph
-
-    def _repr_svg_(self) -> str:
-        from netgraph.viz import draw
-
-        return str(draw(self).svg)
 
     def __repr__(self) -> str:
         order = [self._layers[i] for i in self.topological_order[:4]]

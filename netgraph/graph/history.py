@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from netgraph.columns import Array, ReadOnly
 from netgraph.errors import GraphError
-from netgraph.graph.columns import Array, ReadOnly
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from netgraph.checks import number, whole
+from netgraph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
 
 Role = Literal["input", "hidden", "output"]
 Norm = Literal["none", "batch", "layer"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import whole
+from netgraph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, converted, digest
 from netgraph.errors import GraphError
-from netgraph.graph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, converted, digest
 from netgraph.graph.layer import Grid, int_pair
 
 LinkKey = tuple[int, int, int]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netgraph.columns import WEIGHT_DTYPES, concatenate
 from netgraph.errors import GraphError
-from netgraph.graph.columns import WEIGHT_DTYPES, concatenate
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Conv2d, Dense, Link, in_order
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link, LinkKey, LinkKind
 

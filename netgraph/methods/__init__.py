@@ -1,40 +1,53 @@
 """Growth methods: compositions of parts."""
 
-from netgraph.methods.exchange_edges import ExchangeEdges
-from netgraph.methods.expand import Expand
-from netgraph.methods.expansion import Candidate, Check, Limits, Thresholds
-from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed
 from netgraph.methods.goal import Goal
 from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
-from netgraph.methods.grow_edges import GrowEdges
-from netgraph.methods.imp import ImpCOptions, ImpOptions, imp
-from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step
-from netgraph.methods.nagn import NagnOptions, nagn
+from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step, cut
+from netgraph.methods.nagn import TRAINING, WATCHES, NagnOptions, nagn, nagn_start
 from netgraph.methods.prune import PruneBelow, PruneToBudget
-from netgraph.methods.prune_inputs import PruneInputs
-from netgraph.methods.prune_levels import PruneLevels
-from netgraph.methods.pwmpr import (
+from netgraph.methods.registry import METHODS, MethodSpec, get_method
+from netgraph.methods.senn import (
+    Candidate,
+    Check,
+    Expand,
+    Limits,
+    PruneInputs,
+    SennOptions,
+    Thresholds,
+    senn,
+    senn_start,
+)
+from netgraph.methods.sparse import (
+    ErkOptions,
+    ExchangeEdges,
     GradientGrowthOptions,
+    GrowEdges,
+    ImpCOptions,
+    ImpOptions,
     PathHybridOptions,
+    PhewOptions,
+    PruneLevels,
     PwmpOptions,
     PwmprOptions,
     RandomGrowthOptions,
+    RiglOptions,
+    SetOptions,
+    SparseInit,
+    SparseOptions,
+    SparseStart,
+    fixed,
+    imp,
     pwmpr,
+    rigl,
+    sparse_evolution,
+    sparse_start,
 )
-from netgraph.methods.registry import METHODS, MethodSpec, get_method
-from netgraph.methods.rigl import RiglOptions, rigl
-from netgraph.methods.senn import SennOptions, senn, senn_start
-from netgraph.methods.sparse import SparseOptions
-from netgraph.methods.sparse_evolution import SetOptions, sparse_evolution
-from netgraph.methods.sparse_start import SparseInit, SparseStart, sparse_start
 from netgraph.methods.split import Split
 from netgraph.methods.ssonn import SsonnOptions, ssonn
 from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen, layer_profile
 
 __all__ = [
-    "METHODS",
-    "NEW_PHASE",
     "Action",
     "Candidate",
     "Check",
@@ -50,8 +63,10 @@ __all__ = [
     "ImpCOptions",
     "ImpOptions",
     "Limits",
+    "METHODS",
     "Method",
     "MethodSpec",
+    "NEW_PHASE",
     "NagnOptions",
     "NewPhase",
     "Part",
@@ -76,14 +91,18 @@ __all__ = [
     "SsonnOptions",
     "Start",
     "Step",
+    "TRAINING",
     "Thresholds",
+    "WATCHES",
     "Widen",
+    "cut",
     "fixed",
     "get_method",
     "gradmax",
     "imp",
     "layer_profile",
     "nagn",
+    "nagn_start",
     "pwmpr",
     "rigl",
     "senn",

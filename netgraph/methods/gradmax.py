@@ -13,8 +13,7 @@ import numpy as np
 from netgraph.checks import Checked
 from netgraph.criteria import gradmax as criterion
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Graph, get_activation
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Array, Graph, LinkKey, get_activation
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Context, Method, Proposal, actions_of
 from netgraph.methods.start import Start

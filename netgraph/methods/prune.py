@@ -11,10 +11,10 @@ import numpy as np
 
 from netgraph.analysis import leading_out
 from netgraph.checks import Checked
+from netgraph.columns import Array
 from netgraph.criteria import AbsoluteThreshold, Criterion, MinMaxThreshold, TopK, get_criterion
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
 from netgraph.methods.split import candidate_rows, edge_scores
 from netgraph.rewriting import find

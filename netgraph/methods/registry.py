@@ -10,25 +10,35 @@ from typing import Any
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
 from netgraph.markup import html_table
-from netgraph.methods.fixed import ErkOptions, PhewOptions, fixed, fixed_start
 from netgraph.methods.gradmax import TRAINING as GRADMAX_TRAINING
 from netgraph.methods.gradmax import GradMaxOptions, gradmax, gradmax_start
-from netgraph.methods.imp import ImpCOptions, ImpOptions, imp, imp_start
 from netgraph.methods.method import Method
 from netgraph.methods.nagn import TRAINING, NagnOptions, nagn, nagn_start
-from netgraph.methods.pwmpr import (
+from netgraph.methods.senn import TRAINING as SENN_TRAINING
+from netgraph.methods.senn import SennOptions, senn, senn_start
+from netgraph.methods.sparse import (
+    ErkOptions,
     GradientGrowthOptions,
+    ImpCOptions,
+    ImpOptions,
     PathHybridOptions,
+    PhewOptions,
     PwmpOptions,
     PwmprOptions,
     RandomGrowthOptions,
+    RiglOptions,
+    SetOptions,
+    fixed,
+    fixed_start,
+    imp,
+    imp_start,
     pwmpr,
     pwmpr_start,
+    rigl,
+    rigl_start,
+    set_start,
+    sparse_evolution,
 )
-from netgraph.methods.rigl import RiglOptions, rigl, rigl_start
-from netgraph.methods.senn import TRAINING as SENN_TRAINING
-from netgraph.methods.senn import SennOptions, senn, senn_start
-from netgraph.methods.sparse_evolution import SetOptions, set_start, sparse_evolution
 from netgraph.methods.ssonn import SsonnOptions, ssonn, ssonn_start
 from netgraph.methods.start import Start
 

@@ -10,20 +10,12 @@ from typing import Literal
 import numpy as np
 
 from netgraph.checks import Checked
-from netgraph.criteria import (
-    Criterion,
-    MinMaxThreshold,
-    Selection,
-    get_criterion,
-    minmax_scaled,
-    spread_over,
-)
+from netgraph.columns import Array
+from netgraph.criteria import Criterion, MinMaxThreshold, Selection, get_criterion, minmax_scaled, spread_over
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
-from netgraph.rewriting import find
-from netgraph.rewriting.apply import draft
+from netgraph.rewriting import draft, find
 from netgraph.rules import SplitEdges
 from netgraph.schedules import Plateau, Trigger
 

@@ -1,7 +1,24 @@
 """Proofs: what a rewrite did to the function, as a statement about every input in the domain."""
 
-from netgraph.proof.certificate import LEVELS, Certificate, Kind, Level, Measurement
+from netgraph.proof.certificate import LEVELS, SHAPE, Certificate, Kind, Level, Measurement, rounded_up
 from netgraph.proof.certify import certify
+from netgraph.proof.exact_sums import sum_groups, two_product, two_sum
 from netgraph.proof.measure import measure, sample_inputs
+from netgraph.proof.rounding import rounding_allowance
 
-__all__ = ["LEVELS", "Certificate", "Kind", "Level", "Measurement", "certify", "measure", "sample_inputs"]
+__all__ = [
+    "Certificate",
+    "Kind",
+    "LEVELS",
+    "Level",
+    "Measurement",
+    "SHAPE",
+    "certify",
+    "measure",
+    "rounded_up",
+    "rounding_allowance",
+    "sample_inputs",
+    "sum_groups",
+    "two_product",
+    "two_sum",
+]

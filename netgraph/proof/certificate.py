@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from netgraph.graph.columns import FrozenDict
-from netgraph.json_values import Entries, Flag, Items, Maybe, Number, Record, Row, ShapeError, Text, Whole
+from netgraph.columns import FrozenDict
 from netgraph.markup import html_table
+from netgraph.storage import Entries, Flag, Items, Maybe, Number, Record, Row, ShapeError, Text, Whole
 
 Kind = Literal["exact", "bounded", "unknown"]
 Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph.bounds import Domains, Mode, check_domain
 from netgraph.proof.certificate import Certificate
-from netgraph.proof.intervals import Domain, Mode, check_domain
 from netgraph.proof.visit import visit
 from netgraph.proof.walk import Walk
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EVAL_MODE = "batch norm in eval mode"
 
 
-def certify(old: Graph, new: Graph, domain: Domain | None = None) -> Certificate:
+def certify(old: Graph, new: Graph, domain: Domains | None = None) -> Certificate:
     """Prove that two graphs compute the same function, or bound |old(x) - new(x)| over a domain.
 
     Old values are symbols; every new vertex is written as an affine form over them, plus an error. A vertex whose
@@ -56,7 +56,7 @@ def certify(old: Graph, new: Graph, domain: Domain | None = None) -> Certificate
     return _certificate(walk, assumptions, ends)
 
 
-def _walk(old: Graph, new: Graph, domain: Domain | None, mode: Mode) -> Walk:
+def _walk(old: Graph, new: Graph, domain: Domains | None, mode: Mode) -> Walk:
     walk = Walk(old, new, old.bounds(domain=domain, mode=mode), mode, _epsilon(new))
     for layer_id in new.topological_order:
         visit(walk, new.layer(layer_id))

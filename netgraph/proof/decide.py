@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph import get_activation
+from netgraph.graph.bounds import operate_interval, times, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
-from netgraph.proof.intervals import operate_interval
 from netgraph.proof.known import (
     Block,
     Candidates,
@@ -23,7 +23,6 @@ from netgraph.proof.known import (
     parameters,
 )
 from netgraph.proof.operators import UNKNOWN
-from netgraph.proof.outward import times, widen
 from netgraph.proof.readings import Values
 from netgraph.proof.shift import Shift
 from netgraph.proof.walk import Sums, Walk

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 _SPLIT = 134217729.0  # 2**27 + 1
 _TINY, _HUGE = 1e-260, 1e290

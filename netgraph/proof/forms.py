@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph.bounds import UNIT
 from netgraph.proof.exact_sums import sum_groups, two_product
-from netgraph.proof.outward import UNIT
 
 ROUNDINGS = 64
 """A sum of terms that were each rounded may miss 0 by so many spacings of the stored weights."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph import get_activation
 from netgraph.proof.forms import Rows, Terms, scaled_terms
 
 if TYPE_CHECKING:
-    from netgraph.graph.layer import Layer
+    from netgraph.graph import Layer
 
 WINDOW = 1e-6
 """Relative distance of hashes within which two forms are compared entry by entry."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 from netgraph.interpret import interpret
 from netgraph.proof.certificate import Measurement
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph import get_activation
 from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, spans, stacked
 from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
 from netgraph.proof.operators import UNKNOWN

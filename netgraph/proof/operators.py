@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.graph import Conv2d, Identity
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import Grid
-from netgraph.graph.link import LinkKind
+from netgraph.columns import Array
+from netgraph.graph import Conv2d, Grid, Identity, LinkKind
 
 POINTWISE = 0
 ZERO = -2

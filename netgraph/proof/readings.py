@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph.bounds import sum_bounds
 from netgraph.proof.forms import Rows, Terms, spans
 from netgraph.proof.operators import UNKNOWN, ZERO, Operators
-from netgraph.proof.outward import sum_bounds
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Link

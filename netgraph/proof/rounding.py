@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import Layer
-from netgraph.graph.link import Link
-from netgraph.interpret import Inputs, prepare_inputs
-from netgraph.proof.intervals import (
+from netgraph.graph import Layer, Link, get_activation
+from netgraph.graph.bounds import (
     EPS,
-    Domain,
+    Domains,
     Mode,
     add,
     add_bias,
@@ -27,6 +24,7 @@ from netgraph.proof.intervals import (
     segments,
     used_edges,
 )
+from netgraph.interpret import Inputs, prepare_inputs
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -51,7 +49,7 @@ class _State:
 
 
 def rounding_allowance(
-    graph: Graph, x: Inputs | None = None, *, domain: Domain | None = None, train: bool = False
+    graph: Graph, x: Inputs | None = None, *, domain: Domains | None = None, train: bool = False
 ) -> dict[str, Array]:
     """Bound |interpret(graph, x) - the exact real value| for float64 evaluation in any order of summation.
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array
-from netgraph.proof.intervals import Mode, normalise_interval
+from netgraph.columns import Array
+from netgraph.graph import get_activation
+from netgraph.graph.bounds import Mode, normalise_interval, times, widen
 from netgraph.proof.known import operation, parameters
-from netgraph.proof.outward import times, widen
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer

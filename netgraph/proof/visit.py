@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph.bounds import operate_interval, widen
 from netgraph.proof.decide import Decision
-from netgraph.proof.intervals import operate_interval
 from netgraph.proof.known import operation, parameters
-from netgraph.proof.outward import widen
 from netgraph.proof.readings import Values
 from netgraph.proof.shift import Shift, shift_of
 from netgraph.proof.walk import Sums, Walk

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
+from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval
-from netgraph.proof.intervals import Bounds, Mode
 from netgraph.proof.known import Block, KnownValues, Operation, operation, parameters
 from netgraph.proof.normal import Normal, shorter
-from netgraph.proof.outward import down, sum_bounds, up, widen
 from netgraph.proof.readings import Edges, Space, Values
 
 if TYPE_CHECKING:

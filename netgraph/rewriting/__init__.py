@@ -1,37 +1,50 @@
 """Rewriting: rules, matches, the rewriter, deltas and the journal."""
 
-from netgraph.rewriting.apply import Explanation, Result, apply, explain, find
+from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, draft, explain, find
 from netgraph.rewriting.commit import apply_delta
-from netgraph.rewriting.delta import Delta, Stamp
-from netgraph.rewriting.delta_file import load_delta, save_delta
-from netgraph.rewriting.journal import Entry, Journal
+from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
+from netgraph.rewriting.delta.file import KIND, VERSION, load_delta, save_delta
+from netgraph.rewriting.journal import ARRAYS, FIRST, FOLDER, JOURNAL, Entry, Journal
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.operands import NewVertices
-from netgraph.rewriting.pattern import edge, layer, link, missing_edge, missing_link, vertex
+from netgraph.rewriting.pattern import Pattern, edge, layer, link, missing_edge, missing_link, vertex
 from netgraph.rewriting.rewriter import Rewriter
-from netgraph.rewriting.rule import Condition, Rule, at_least
+from netgraph.rewriting.rule import Condition, Rule, at_least, require_rule
+from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
+    "ARRAYS",
+    "Change",
     "Condition",
     "Delta",
     "EdgeRows",
     "Entry",
     "Explanation",
+    "FIRST",
+    "FOLDER",
+    "JOURNAL",
     "Journal",
+    "KIND",
     "LayerPairRows",
+    "LayerRecord",
     "LayerRows",
     "LinkRows",
     "Matches",
     "NewVertices",
+    "PROBE_SAMPLES",
     "PairRows",
+    "Pattern",
     "Result",
     "Rewriter",
     "Rule",
     "Stamp",
+    "VERSION",
     "VertexRows",
     "apply",
     "apply_delta",
     "at_least",
+    "at_wires",
+    "draft",
     "edge",
     "explain",
     "find",
@@ -40,6 +53,7 @@ __all__ = [
     "load_delta",
     "missing_edge",
     "missing_link",
+    "require_rule",
     "save_delta",
     "vertex",
 ]

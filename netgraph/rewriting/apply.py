@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import generator, whole
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.markup import printable
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
-from netgraph.rewriting.display import explanation_html, result_html
 from netgraph.rewriting.match import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.operands import told
 from netgraph.rewriting.pattern import match_pattern
@@ -56,9 +55,6 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(map(printable, self.lines))
 
-    def _repr_html_(self) -> str:
-        return explanation_html(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -90,9 +86,6 @@ class Result:
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped):,} skipped" if len(self.skipped) else ""
         return f"Result({self.rule.name}: {len(self.matches):,} matches{skipped}; {self.delta.summary()})"
-
-    def _repr_html_(self) -> str:
-        return result_html(self)
 
 
 @dataclass(frozen=True, eq=False)

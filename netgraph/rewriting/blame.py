@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import NetgraphError
-from netgraph.graph.columns import Array
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
 
 
 class Values(NamedTuple):

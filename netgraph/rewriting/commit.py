@@ -8,16 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import EDGE_DTYPES, Array, digest
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
-from netgraph.graph.columns import EDGE_DTYPES, Array, digest
-from netgraph.graph.graph import Graph
-from netgraph.graph.history import Station, earlier
-from netgraph.graph.layer import Layer
-from netgraph.graph.link import Link, LinkKey, LinkKind
-from netgraph.graph.validate import validate_link
-from netgraph.rewriting.compose import new_rows
-from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
-from netgraph.rewriting.delta_checks import check_fit, check_known, check_places
+from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, earlier, validate_link
+from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fit, check_known, check_places, new_rows
 from netgraph.rewriting.grouping import by_value
 
 

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
-from netgraph.graph.history import NextIds
-from netgraph.graph.layer import Layer
-from netgraph.graph.link import Dense, Link, LinkKey, LinkKind
+from netgraph.graph import Dense, Layer, Link, LinkKey, LinkKind, NextIds
 from netgraph.rewriting.changes import Values, as_stored, check_once, differ, last_wins
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
 from netgraph.rewriting.grouping import by_value

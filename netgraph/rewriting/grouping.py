@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 
 def by_value(values: Array) -> dict[int, Array]:

@@ -11,19 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netgraph.checks import LARGEST, Natural, Seed, checked, real_numbers
+from netgraph.columns import FrozenDict
 from netgraph.errors import FileFormatError, JournalError, RewriteError
-from netgraph.files import append_line, write_atomically
-from netgraph.graph.columns import FrozenDict
-from netgraph.json_values import PLAIN, Entries, Number, Record, Text, Whole, parse_json, whole_lines
-from netgraph.proof import Certificate
-from netgraph.proof.certificate import SHAPE
-from netgraph.reading import read_file
+from netgraph.proof import SHAPE, Certificate
 from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
-from netgraph.rewriting.delta import Delta, Stamp
-from netgraph.rewriting.delta_file import load_delta, save_delta
-from netgraph.rewriting.display import journal_html
-from netgraph.serialize import load, save
+from netgraph.rewriting.delta import Delta, Stamp, load_delta, save_delta
+from netgraph.storage import (
+    PLAIN,
+    Entries,
+    Number,
+    Record,
+    Text,
+    Whole,
+    append_line,
+    load,
+    parse_json,
+    read_file,
+    save,
+    whole_lines,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -206,9 +214,6 @@ class Journal:
                 path.unlink()
 
     # -- reading ----------------------------------------------------------------------------------
-
-    def _repr_html_(self) -> str:
-        return journal_html(self)
 
     def __len__(self) -> int:
         return len(self._lines())

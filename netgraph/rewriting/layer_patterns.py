@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from netgraph.checks import whole
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError, unknown_name
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import Role
-from netgraph.graph.link import Link, LinkKey
+from netgraph.graph import Link, LinkKey, Role
 from netgraph.rewriting.match import LayerPairRows, LayerRows, LinkRows, Matches, Rows
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.columns import Array, FrozenDict, ReadOnly, column, freeze
 from netgraph.errors import RewriteError, unknown_name
-from netgraph.graph.columns import Array, FrozenDict, ReadOnly, column, freeze
-from netgraph.graph.layer import Grid, Layer
-from netgraph.graph.link import Link, LinkKey, LinkKind
+from netgraph.graph import Grid, Layer, Link, LinkKey, LinkKind
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -306,11 +305,6 @@ class Matches(ReadOnly):
 
     def __repr__(self) -> str:
         return f"Matches({len(self):,} of {', '.join(self.bound)})"
-
-    def _repr_html_(self) -> str:
-        from netgraph.rewriting.display import matches_html
-
-        return matches_html(self)
 
     @property
     def root(self) -> Any:

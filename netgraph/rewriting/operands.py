@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole_numbers
+from netgraph.columns import Array, column
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array, column
-from netgraph.graph.layer import Grid, Layer
-from netgraph.graph.link import Link, LinkKind
+from netgraph.graph import Grid, Layer, Link, LinkKind
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, Rows, VertexRows
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import Role
-from netgraph.graph.link import Identity
+from netgraph.graph import Identity, Role
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.layer_patterns import (
     MAX_ENUMERATED_PAIRS,

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
+from netgraph.columns import Array, column
 from netgraph.errors import RewriteError
-from netgraph.graph.activations import get_activation
-from netgraph.graph.columns import Array, column
-from netgraph.graph.layer import Grid, Layer, Norm, full_columns, required_columns
-from netgraph.graph.link import LARGEST_PORT, Dense, Identity, Link, LinkKey, LinkKind
+from netgraph.graph import (
+    LARGEST_PORT,
+    Dense,
+    Grid,
+    Identity,
+    Layer,
+    Link,
+    LinkKey,
+    LinkKind,
+    Norm,
+    full_columns,
+    get_activation,
+    required_columns,
+)
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord
 from netgraph.rewriting.edits import EditBuffer

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from netgraph.checks import check_fields, number
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array, FrozenDict
 from netgraph.proof import Level
 from netgraph.rewriting.match import Matches
 from netgraph.rewriting.operands import told

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from netgraph.checks import number
+from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph.columns import Array
-from netgraph.graph.link import Identity
+from netgraph.graph import Identity
 from netgraph.rewriting.match import VertexRows
 
 

@@ -1,6 +1,6 @@
 """Rewrite rules, one per file. Each states in its docstring what it does to the function."""
 
-from netgraph.rewriting.rule import Rule
+from netgraph.rewriting import Rule
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip
 from netgraph.rules.fold_vertex import FoldVertex

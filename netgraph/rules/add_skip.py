@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Conv2d, Dense
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import Grid
-from netgraph.graph.link import LinkKind
+from netgraph.graph import Conv2d, Dense, Grid, LinkKind
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, layer, missing_link
 from netgraph.rules.influence import influential

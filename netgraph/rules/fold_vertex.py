@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netgraph.checks import number, real_numbers
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Identity, Link
-from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rules.influence import serving_only, under_layer_norm

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 
 
 def influential(graph: Graph) -> Array:

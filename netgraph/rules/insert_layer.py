@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Identity, Layer, Link
-from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, VertexRows, layer, link
 from netgraph.rules.split_edges import MAX_CROSSING

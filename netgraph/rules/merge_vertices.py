@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.graph.columns import Array
-from netgraph.proof import Level
-from netgraph.proof.exact_sums import sum_groups
-from netgraph.rewriting import Matches, Rewriter, Rule, vertex
-from netgraph.rewriting.splitting import at_wires
+from netgraph.columns import Array
+from netgraph.proof import Level, sum_groups
+from netgraph.rewriting import Matches, Rewriter, Rule, at_wires, vertex
 from netgraph.rules.duplicates import first_alike
 from netgraph.rules.influence import under_layer_norm
 from netgraph.statistics import Statistics

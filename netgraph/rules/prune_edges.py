@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import Condition, Matches, Rewriter, Rule, edge, vertex
 from netgraph.rules.influence import influential

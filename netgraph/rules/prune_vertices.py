@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rules.influence import influential, serving_only, under_layer_norm

@@ -7,11 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Layer
-from netgraph.graph.columns import Array
-from netgraph.proof import Level
-from netgraph.proof.exact_sums import two_product, two_sum
+from netgraph.proof import Level, two_product, two_sum
 from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, VertexRows, edge, vertex
 from netgraph.rules.influence import influential
 from netgraph.statistics import Statistics

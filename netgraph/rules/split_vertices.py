@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph.columns import Array
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, vertex
-from netgraph.rewriting.splitting import at_wires
+from netgraph.rewriting import Matches, Rewriter, Rule, at_wires, vertex
 from netgraph.rules.influence import under_layer_norm
 from netgraph.statistics import Statistics
 

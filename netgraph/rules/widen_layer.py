@@ -8,11 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Graph, Identity, Layer, Link, get_activation
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import required_columns
-from netgraph.graph.link import LinkKey
+from netgraph.graph import Graph, Identity, Layer, Link, LinkKey, get_activation, required_columns
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, layer
 from netgraph.rules.residual import tied_layers, ties

@@ -2,8 +2,18 @@
 
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
 from netgraph.schedules.phase import Phase
-from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, fit_plateau
-from netgraph.schedules.triggers import EveryEpochs, FirstOf, History, Plateau, Stalled, Trigger, WindowGain
+from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, Reading, fit_plateau
+from netgraph.schedules.triggers import (
+    EveryEpochs,
+    FirstOf,
+    History,
+    Plateau,
+    Stalled,
+    Trigger,
+    WindowGain,
+    is_error,
+    values_of,
+)
 
 __all__ = [
     "CURVES",
@@ -14,10 +24,13 @@ __all__ = [
     "Plateau",
     "PlateauFit",
     "PlateauStop",
+    "Reading",
     "Stalled",
     "Trigger",
     "WindowGain",
     "cubic_target",
     "fit_plateau",
     "get_curve",
+    "is_error",
+    "values_of",
 ]

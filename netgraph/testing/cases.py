@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from netgraph.graph import Array, Graph
+from netgraph.columns import Array
+from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Result, Rule, apply, find
-from netgraph.rewriting.apply import draft
+from netgraph.rewriting import Matches, Result, Rule, apply, draft, find
 from netgraph.statistics import Statistics
 from netgraph.testing.code import described
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from netgraph.errors import NetgraphError, RewriteError
 from netgraph.graph import Graph
-from netgraph.proof.rounding import rounding_allowance
+from netgraph.proof import rounding_allowance
 from netgraph.rewriting import (
     Journal,
     LayerPairRows,
     Matches,
     PairRows,
+    Pattern,
     Result,
     Rewriter,
     Rule,
@@ -24,7 +25,6 @@ from netgraph.rewriting import (
     apply_delta,
     find,
 )
-from netgraph.rewriting.pattern import Pattern
 from netgraph.testing.cases import Case, Irrelevant, columns_of
 from netgraph.testing.compare import RELATIVE, difference
 from netgraph.testing.rewrites import named

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Dense, Graph, Identity, Layer, Link, NextIds
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import DOMAIN_COLUMNS
+from netgraph.graph import DOMAIN_COLUMNS, Dense, Graph, Identity, Layer, Link, NextIds
 
 MAX_VERTICES = 200
 MAX_EDGES = 2_000

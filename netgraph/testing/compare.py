@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.interpret import interpret
 from netgraph.proof import certify, sample_inputs
 from netgraph.testing.values import LARGEST_FINITE

@@ -10,9 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from netgraph.checks import Checked, Extended
-from netgraph.graph import Conv2d, Dense, Graph, GraphBuilder, Pool
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import BUFFER_COLUMNS, DOMAIN_COLUMNS, Grid
+from netgraph.columns import Array
+from netgraph.graph import BUFFER_COLUMNS, DOMAIN_COLUMNS, Conv2d, Dense, Graph, GraphBuilder, Grid, Pool
 from netgraph.testing.values import BIAS_VALUES, COLUMN_VALUES, TAPE, Weights, off_grid, pick, some_of, weights_of
 
 T = TypeVar("T")

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, Phase, given, reject, seed, settings
 from hypothesis import strategies as st
 
 from netgraph.graph import Graph
-from netgraph.rewriting import Rule, explain, find
-from netgraph.rewriting.rule import require_rule
+from netgraph.rewriting import Rule, explain, find, require_rule
 from netgraph.statistics import Statistics
 from netgraph.testing.draft import Draw
 from netgraph.testing.plants import OPERATIONS, PLANTS, Plant

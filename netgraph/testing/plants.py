@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.graph import Graph, Identity, Layer, Link, get_activation
-from netgraph.graph.columns import Array, column
-from netgraph.graph.layer import NORM_COLUMNS, full_columns, required_columns
+from netgraph.columns import Array, column
+from netgraph.graph import NORM_COLUMNS, Graph, Identity, Layer, Link, full_columns, get_activation, required_columns
 
 TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
 SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "rational")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from netgraph.graph import Conv2d, Dense, Pool
-from netgraph.graph.layer import Grid
+from netgraph.graph import Conv2d, Dense, Grid, Pool
 from netgraph.testing.draft import Draft, Recipe
 
 

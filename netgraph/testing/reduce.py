@@ -13,10 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import GraphError, NetgraphError
-from netgraph.graph import Conv2d, Dense, Graph, Identity, Layer, Link
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import DOMAIN_COLUMNS, NORM_COLUMNS, full_columns
+from netgraph.graph import DOMAIN_COLUMNS, NORM_COLUMNS, Conv2d, Dense, Graph, Identity, Layer, Link, full_columns
 from netgraph.interpret import interpret
 from netgraph.testing.cases import Case
 from netgraph.testing.code import compact

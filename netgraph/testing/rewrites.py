@@ -12,14 +12,14 @@ from hypothesis import assume, reject
 from hypothesis import strategies as st
 
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Graph, Layer
-from netgraph.graph.layer import DOMAIN_COLUMNS
+from netgraph.graph import DOMAIN_COLUMNS, Graph, Layer
 from netgraph.rewriting import (
     EdgeRows,
     LayerPairRows,
     LinkRows,
     Matches,
     PairRows,
+    Pattern,
     Result,
     Rewriter,
     Rule,
@@ -28,7 +28,6 @@ from netgraph.rewriting import (
     find,
     vertex,
 )
-from netgraph.rewriting.pattern import Pattern
 from netgraph.rules import RULES
 from netgraph.testing.draft import Draw
 from netgraph.testing.strategies import EXACT_ACTIVATIONS

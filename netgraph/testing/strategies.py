@@ -8,22 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.graph import ACTIVATIONS, Graph, get_activation
-from netgraph.graph.columns import Array
-from netgraph.graph.layer import NORM_COLUMNS, Layer
+from netgraph.graph import ACTIVATIONS, NORM_COLUMNS, Graph, Layer, get_activation
 from netgraph.testing.draft import Draft, Draw, Options
 from netgraph.testing.recipes import KINDS
-from netgraph.testing.values import (
-    LARGEST_FINITE,
-    WEIGHTS,
-    Weights,
-    as_tuple,
-    is_dyadic,
-    levels,
-    pick,
-    spread,
-)
+from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, is_dyadic, levels, pick, spread
 
 Domain = tuple[float, float]
 DOMAINS: tuple[Domain, ...] = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))

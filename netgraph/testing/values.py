@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from hypothesis import strategies as st
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 Weights = Literal["dyadic", "zeros", "float32", "float64"]
 WEIGHTS: tuple[Weights, ...] = ("dyadic", "zeros", "float32", "float64")

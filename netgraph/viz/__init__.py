@@ -2,10 +2,13 @@
 
 from netgraph.viz.delta import draw_delta
 from netgraph.viz.drawing import Drawing, draw
+from netgraph.viz.film import Timeline, timeline
+from netgraph.viz.notebook import put_pictures_on
 from netgraph.viz.plots import (
     plot_adjacency,
     plot_degrees,
     plot_density,
+    plot_expressiveness,
     plot_growth,
     plot_paths,
     plot_receptive_fields,
@@ -13,16 +16,18 @@ from netgraph.viz.plots import (
     plot_weights,
 )
 from netgraph.viz.render import render_svg
-from netgraph.viz.timelines import Timeline, timeline
+from netgraph.viz.text import count
 
 __all__ = [
     "Drawing",
     "Timeline",
+    "count",
     "draw",
     "draw_delta",
     "plot_adjacency",
     "plot_degrees",
     "plot_density",
+    "plot_expressiveness",
     "plot_growth",
     "plot_paths",
     "plot_receptive_fields",
@@ -31,3 +36,5 @@ __all__ = [
     "render_svg",
     "timeline",
 ]
+
+put_pictures_on()

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.graph import Graph
-from netgraph.graph.columns import Array
-from netgraph.graph.views import EdgeTable
+from netgraph.columns import Array
+from netgraph.graph import EdgeTable, Graph
 from netgraph.viz.layout import Frame
 
 FEWEST, MOST = 200, 600

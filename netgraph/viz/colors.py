@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 PAPER, INK, QUIET, GRAY, FAINT = "#ffffff", "#1f2328", "#57606a", "#8a9099", "#d0d5db"
 MISSING = "#b9bdc3"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from netgraph.errors import OptionError, unknown_name
-from netgraph.files import write_text
 from netgraph.graph import Graph
 from netgraph.statistics import Statistics
+from netgraph.storage import write_text
 from netgraph.viz.checks import check_graph, check_title
 from netgraph.viz.layers import layer_dot
 from netgraph.viz.layout import Pixels

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 
 MOST_BOXES, MOST_ARROWS = 40, 100
 """What can be read in one picture without folding."""

@@ -8,9 +8,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from netgraph.graph import Conv2d, Graph, Identity, Layer, Link
-from netgraph.graph.columns import Array
-from netgraph.graph.link import LinkKind
+from netgraph.columns import Array
+from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, LinkKind
 from netgraph.markup import shortened
 from netgraph.viz.colors import GRAY, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.columns import Array, IdIndex
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer
-from netgraph.graph.columns import Array, IdIndex
 from netgraph.markup import shortened
 from netgraph.viz.text import text_width, times, visible
 

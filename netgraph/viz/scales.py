@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.statistics import Statistics
 from netgraph.viz.colors import diverging, sequential
 from netgraph.viz.text import number

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.graph import Conv2d, Graph, Layer
-from netgraph.graph.columns import Array
 from netgraph.viz.arrows import Way, courses, link_ends, most_important, pairs_of, room_for, ways
 from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
 from netgraph.viz.dot import FONT, Notes, at, digraph

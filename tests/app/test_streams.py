@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from grow_runs import grow
 
-from netgraph.app import study_pool
 from netgraph.app.cli import main
 from netgraph.app.streams import patient_streams
-from netgraph.app.study_runs import run_job
+from netgraph.app.study import pool
+from netgraph.app.study.runs import run_job
 
 UNDECODABLE = os.fsdecode(b"caf\xe9.npz")
 
@@ -80,7 +80,7 @@ def undecodable(tmp_path, monkeypatch):
 
 
 def test_data_and_runs_with_names_that_are_not_unicode(undecodable, call, monkeypatch):
-    monkeypatch.setattr(study_pool, "finished", lambda study, jobs, _: (run_job(study, job) for job in jobs))
+    monkeypatch.setattr(pool, "finished", lambda study, jobs, _: (run_job(study, job) for job in jobs))
     out = os.fsdecode(b"r\xe9")
     arguments = ("grow", UNDECODABLE, "--epochs", "1", "--out", out)
     code, printed, err = call(*arguments, "--json")

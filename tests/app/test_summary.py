@@ -12,9 +12,9 @@ from rich.console import Console
 
 import netgraph as ng
 from netgraph.analysis import density, forward_flops, sparse_links
-from netgraph.app.report import write_report
+from netgraph.app.report.page import write_report
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.score import ClassScores, TargetScores
+from netgraph.app.score.scores import ClassScores, TargetScores
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.app.verdicts import in_words, verdicts
 from netgraph.proof import Certificate, Measurement

@@ -8,7 +8,7 @@ from random_graphs import graphs, history, seeds, with_dyadic_values
 
 import netgraph as ng
 from netgraph.errors import RewriteError
-from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.rewriting.delta.file import load_delta, save_delta
 
 runs = st.lists(seeds, min_size=1, max_size=4)
 pairs = st.lists(seeds, min_size=2, max_size=2)

@@ -9,7 +9,7 @@ from random_graphs import graphs, history, seeds
 
 import netgraph as ng
 from netgraph.errors import FileFormatError
-from netgraph.rewriting.delta_file import load_delta, save_delta
+from netgraph.rewriting.delta.file import load_delta, save_delta
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,7 @@ from sklearn.datasets import load_diabetes, load_digits
 
 import netgraph as ng
 from compilers import lift, optimizer_state_arrays
-from compilers.training import (
-    Settled,
-    TrainingData,
-    TrainSettings,
-    begin,
-    load_checkpoint,
-    save_checkpoint,
-    train,
-)
+from compilers.training import Settled, TrainingData, TrainSettings, begin, load_checkpoint, save_checkpoint, train
 from netgraph.criteria import TopK
 from netgraph.methods import Method, PruneToBudget, Split
 from netgraph.schedules import EveryEpochs

@@ -16,7 +16,7 @@ from netgraph.graph.history import MOST_KEPT
 from netgraph.rewriting import apply, apply_delta
 from netgraph.rewriting.apply import draft
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
-from netgraph.serialize import load, save
+from netgraph.storage.graphs import load, save
 from netgraph.testing import graphs, rewrites
 from netgraph.viz import draw, draw_delta, plot_density, plot_growth, timeline
 from netgraph.viz.checks import check_history

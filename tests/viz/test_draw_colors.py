@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from netgraph.graph.columns import Array
+from netgraph.columns import Array
 from netgraph.viz.colors import (
     ADDED,
     CHANGED,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pictures import skips, split, two_ends
 
 import netgraph as ng
+from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, GraphBuilder, mlp
-from netgraph.graph.columns import Array
 from netgraph.testing import graphs
 from netgraph.viz.layout import Layout, layout
 

@@ -6,8 +6,18 @@ sources that are never negative. Everything that was done to the data stands in 
 """
 
 from netgraph.app.data.dataset import Dataset
+from netgraph.app.data.images import ImageLayout, image_layout
 from netgraph.app.data.load import load_dataset
+from netgraph.app.data.normalise import Normalisation
 from netgraph.app.data.sources import dataset_names
 from netgraph.app.data.splits import split_validation
 
-__all__ = ["Dataset", "dataset_names", "load_dataset", "split_validation"]
+__all__ = [
+    "Dataset",
+    "ImageLayout",
+    "Normalisation",
+    "dataset_names",
+    "image_layout",
+    "load_dataset",
+    "split_validation",
+]

@@ -11,7 +11,7 @@ from netgraph.app.data.sources import read
 from netgraph.app.data.splits import apply_limit, split_test
 from netgraph.app.data.targets import TASKS, class_indices, resolve_task, standardised
 from netgraph.errors import OptionError, unknown_name
-from netgraph.files import readable
+from netgraph.storage import readable
 
 
 def load_dataset(

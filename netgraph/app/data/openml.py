@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.app.data.files_csv import encode_table
+from netgraph.app.data.files import encode_table
 from netgraph.app.data.raw import RawData
 from netgraph.errors import DataError
 

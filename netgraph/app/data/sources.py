@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from netgraph.app.data.files import require_file
-from netgraph.app.data.files_csv import read_csv
-from netgraph.app.data.files_idx import is_idx_name, read_idx
-from netgraph.app.data.files_npz import read_npz
+from netgraph.app.data.files import is_idx_name, read_csv, read_idx, read_npz, require_file
 from netgraph.app.data.openml import read_openml
 from netgraph.app.data.raw import RawData
 from netgraph.errors import DataError, unknown_name
-from netgraph.files import expanded, there
+from netgraph.storage import expanded, there
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.figures import literal
+from netgraph.columns import Array
 from netgraph.graph import Graph, Layer
-from netgraph.graph.columns import Array
 from netgraph.viz import colors
+from netgraph.viz.plots.figures import literal
 
 _LABEL_POINTS = 11.0
 """Room that a name takes across the direction in which it is written."""

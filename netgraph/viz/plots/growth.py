@@ -10,14 +10,14 @@ import numpy as np
 
 from netgraph.analysis import layer_tau_cores, path_analysis
 from netgraph.checks import checked
+from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph, Identity
-from netgraph.graph.columns import Array
 from netgraph.rewriting import Journal
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph, check_history
 from netgraph.viz.plots import common
+from netgraph.viz.plots.figures import axes_or_new, figure_or_new, literal
 
 History = Journal | Iterable[Graph]
 Over = Literal["rewrite", "epoch"]

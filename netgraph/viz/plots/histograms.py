@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from netgraph.checks import checked
+from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.figures import axes_or_new, figure_or_new, literal
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
+from netgraph.viz.plots.figures import axes_or_new, figure_or_new, literal
 
 WeightGroups = Literal["layer", "link", "birth"]
 

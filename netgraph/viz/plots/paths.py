@@ -9,12 +9,12 @@ import numpy as np
 
 from netgraph.analysis import PathAnalysis, TauCore, layer_tau_cores, path_analysis
 from netgraph.checks import checked
-from netgraph.figures import axes_or_new, figure_or_new, literal
+from netgraph.columns import Array
 from netgraph.graph import Graph
-from netgraph.graph.columns import Array
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph
 from netgraph.viz.plots import common
+from netgraph.viz.plots.figures import axes_or_new, figure_or_new, literal
 
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
 _MOST_POINTS = 2000

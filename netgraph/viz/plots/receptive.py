@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.analysis import PathMeasure, reads, receptive_fields
-from netgraph.analysis.receptive import input_layer
+from netgraph.analysis import PathMeasure, input_layer, reads, receptive_fields
 from netgraph.checks import checked, whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.figures import figure_or_new, literal
 from netgraph.graph import Graph, Grid, Layer
-from netgraph.graph.columns import Array
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph
 from netgraph.viz.layout import Pixels
 from netgraph.viz.plots import common
+from netgraph.viz.plots.figures import figure_or_new, literal
 
 _MEASURES = {
     "weight": "sum of absolute path weights",

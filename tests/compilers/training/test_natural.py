@@ -11,8 +11,8 @@ from senn_graph import golden_data, golden_net, golden_order
 
 import netgraph as ng
 from compilers import lower
-from compilers.lowering.jacobian import jacobian_bytes, output_size
-from compilers.lowering.linearized import Linearized
+from compilers.running.jacobian import jacobian_bytes, output_size
+from compilers.running.linearized import Linearized
 from compilers.training import NaturalGradient, natural, natural_step
 from netgraph import testing
 

@@ -30,8 +30,8 @@ from compilers.training import (
     train,
 )
 from compilers.training.state import KIND, VERSION
-from netgraph.container import read_container, write_container
 from netgraph.errors import DivergenceError, TrainingError
+from netgraph.storage.container import read_container, write_container
 
 
 def interrupted(path, options, until, data=None, method=None):

@@ -13,10 +13,10 @@ import netgraph as ng
 from compilers import CostTable, lower
 from compilers.training import TrainingData, TrainState, begin, load_checkpoint, make_optimizer, save_checkpoint, train
 from compilers.training.state import KIND, VERSION
-from netgraph.container import read_container, write_container
 from netgraph.errors import TrainingError
 from netgraph.graph import Graph, Layer, Link
 from netgraph.graph.link import Dense, edge_columns
+from netgraph.storage.container import read_container, write_container
 
 
 def another_cost_model(monkeypatch):

@@ -1,0 +1,208 @@
+"""Build a plan from a graph. Vectorised over edges; Python runs per layer and per link only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compilers.kernels import KERNELS
+from compilers.plan.blocks import Lowering
+from compilers.plan.costs import CostTable
+from compilers.plan.plan import Array, Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from netgraph.errors import CompileError, unknown_name
+from netgraph.graph import Graph, Layer
+
+
+def build_plan(
+    graph: Graph,
+    costs: CostTable,
+    kernels: Mapping[str, str],
+    *,
+    settled: Mapping[Site, Choice] | None = None,
+    previous: Plan | None = None,
+) -> Plan:
+    """Lay out buffer, weights and kernels of a graph.
+
+    Args:
+        graph: the network.
+        costs: by which kernels are picked.
+        kernels: kernel name by layer name, for layers whose kernel is not to be picked.
+        settled: choices of an earlier plan of the same graph, taken instead of being made again.
+        previous: the plan of the graph before a rewrite; what it found out about links that are still the same is
+            taken from it.
+
+    Raises:
+        CompileError: for what this compiler does not handle, and for unknown names.
+
+    Cost: O(edges).
+    """
+    _check_supported(graph)
+    _check_overrides(graph, kernels)
+    layers = [graph.layer(i) for i in graph.topological_order]
+    widths = [0 if layer.output_grid else len(layer) for layer in layers]
+    starts = np.cumsum([0, *widths], dtype=np.int64).tolist()
+    inputs = sum(len(layer) for layer in graph.inputs if not layer.output_grid)
+    lowering = Lowering(
+        graph,
+        layers,
+        dict(zip((layer.id for layer in layers), starts, strict=False)),
+        inputs,
+        costs,
+        kernels,
+        settled or {},
+        previous.patterns if previous is not None else {},
+    )
+    slots = _vertex_layout(graph, layers, starts)
+    plans = [_layer_plan(layer, starts[i], lowering.blocks(layer), slots) for i, layer in enumerate(layers)]
+    lowering.check_overrides()
+    return Plan(
+        topology_hash=graph.topology_hash,
+        layers=tuple(plans),
+        rows=starts[-1],
+        input_rows=inputs,
+        num_slots=lowering.slots[False],
+        num_frozen_slots=lowering.slots[True],
+        num_vertex_slots=slots.trained,
+        num_running_slots=slots.running,
+        bias_rows=slots.bias_rows,
+        edge_slots=_edge_slots(graph, plans, lowering.slots[False]),
+        vertex_slots=slots.columns,
+        choices=lowering.choices,
+        patterns=lowering.patterns,
+    )
+
+
+def _edge_slots(graph: Graph, plans: list[LayerPlan], slots: int) -> Array:
+    result = np.full(len(graph.edges), -1, dtype=np.int32 if slots < 2**31 else np.int64)
+    for plan in plans:
+        for block in plan.blocks:
+            if not block.frozen:
+                result[block.edges] = block.slots
+    return result
+
+
+# -- checks -------------------------------------------------------------------------------------------
+
+
+def _check_supported(graph: Graph) -> None:
+    for link in graph.links_by_key.values():
+        if link.port:
+            where = f"Link {graph.layer(link.source).name!r} -> {graph.layer(link.target).name!r}"
+            raise CompileError(f"{where} ends at port {link.port}; ports need attention layers. Use port 0.")
+
+
+def _check_overrides(graph: Graph, kernels: Mapping[str, str]) -> None:
+    known = [name for name, kind in KERNELS.items() if kind.layout != "none"]
+    names = {layer.name for layer in graph.layers_by_id.values()}
+    for layer, kernel in kernels.items():
+        if layer not in names:
+            raise CompileError("kernels: " + unknown_name("layer", layer, names))
+        if kernel not in known:
+            raise CompileError(f"kernels[{layer!r}]: " + unknown_name("kernel", kernel, known))
+
+
+# -- vertices -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _VertexLayout:
+    columns: dict[str, VertexSlots]
+    spans: dict[int, dict[str, tuple[int, int]]]
+    running_names: frozenset[str]
+    bias_rows: Array
+    trained: int
+    running: int
+
+
+def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _VertexLayout:
+    """Give every vertex column its slots: biases of rows first, so that a few sums are all of their gradients."""
+    spans: dict[int, dict[str, tuple[int, int]]] = {layer.id: {} for layer in layers}
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    bias_rows, trained, running = [np.empty(0, np.int64)], 0, 0
+    running_names = set()
+
+    def take(layer: Layer, name: str, slot: int) -> int:
+        spans[layer.id][name] = (slot, slot + len(layer))
+        found.setdefault(name, []).append((graph.vertices.offset(layer.id), slot, len(layer)))
+        return slot + len(layer)
+
+    for layer, start in zip(layers, starts, strict=False):
+        if layer.bias is not None and not layer.grid:
+            trained = take(layer, "bias", trained)
+            bias_rows.append(np.arange(start, start + len(layer)))
+    for layer in layers:
+        names = set(layer.values) if layer.role != "input" else set()
+        if not layer.grid:
+            names.discard("bias")
+        if not names:
+            continue
+        for name in sorted(names.intersection(layer.trainable)):
+            trained = take(layer, name, trained)
+        for name in sorted(names.difference(layer.trainable)):
+            running = take(layer, name, running)
+            running_names.add(name)
+    columns = {
+        name: VertexSlots(_ranges(parts, 0), _ranges(parts, 1), name not in running_names)
+        for name, parts in found.items()
+    }
+    return _VertexLayout(columns, spans, frozenset(running_names), np.concatenate(bias_rows), trained, running)
+
+
+def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
+    """Concatenated ranges of `parts[k][2]` numbers from `parts[k][which]`."""
+    table = np.array(parts, dtype=np.int64)
+    lengths = table[:, 2]
+    before = np.cumsum(lengths) - lengths
+    result: Array = np.arange(lengths.sum()) + np.repeat(table[:, which] - before, lengths)
+    return result
+
+
+def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _VertexLayout) -> LayerPlan:
+    spans = slots.spans[layer.id]
+    running = {name: span for name, span in spans.items() if name in slots.running_names}
+    trained = {name: span for name, span in spans.items() if name != "bias" and name not in running}
+    return LayerPlan(
+        id=layer.id,
+        name=layer.name,
+        role=layer.role,
+        width=len(layer),
+        start=start,
+        stop=start + (0 if layer.output_grid else len(layer)),
+        activation=layer.activation,
+        slope=layer.slope,
+        norm=layer.norm,
+        norm_epsilon=layer.norm_epsilon,
+        norm_momentum=layer.norm_momentum,
+        grid=layer.grid,
+        output_grid=layer.output_grid,
+        pool=layer.pool,
+        blocks=blocks,
+        bias=spans.get("bias"),
+        parameters=trained,
+        running=running,
+    )
+
+
+# -- values -------------------------------------------------------------------------------------------
+
+
+def initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Array:
+    """(slots,) weights of the graph in the layout of the plan: the trained ones, or the frozen ones; pads are 0."""
+    weights = graph.edges.weight
+    flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=weights.dtype)
+    for layer in plan.layers:
+        for block in layer.blocks:
+            if block.frozen == frozen and block.stop > block.start:
+                flat[block.slots] = weights[block.edges]
+    return flat
+
+
+def initial_columns(graph: Graph, plan: Plan) -> tuple[Array, Array]:
+    """The trained vertex columns of the graph in the layout of the plan, and the running statistics."""
+    trained, running = np.zeros(plan.num_vertex_slots), np.zeros(plan.num_running_slots)
+    for name, where in plan.vertex_slots.items():
+        flat = trained if where.trained else running
+        flat[where.slots] = graph.vertices.column(name)[where.rows]
+    return trained, running

@@ -1,0 +1,71 @@
+"""Links between maps as two-dimensional convolutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compilers.kernels import reach
+from netgraph.graph import Conv2d, Grid, Identity, LinkKind
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes of one link, (height, width) each; tokens are maps of height 1, a scalar is a map of one position.
+
+    Attributes:
+        source: grid that is read.
+        target: grid that is written.
+        kernel, stride, padding: of the convolution; `Dense` links between maps and wires have a kernel of (1, 1).
+    """
+
+    source: Pair
+    target: Pair
+    kernel: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+
+    @classmethod
+    def of(cls, kind: LinkKind, source: Grid, target: Grid) -> Geometry:
+        """The geometry of a link of this kind between layers with these grids."""
+        sizes = as_maps(source), as_maps(target)
+        if isinstance(kind, Conv2d):
+            return cls(*sizes, kind.kernel, kind.stride, kind.padding)
+        return cls(*sizes, stride=kind.stride) if isinstance(kind, Identity) else cls(*sizes)
+
+    @property
+    def taps(self) -> int:
+        """Positions of the kernel."""
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def positions(self) -> int:
+        """Positions of the target."""
+        return self.target[0] * self.target[1]
+
+    @property
+    def reads(self) -> int:
+        """Pairs of tap and position of the target that do not lie in the padding."""
+        height, width = (
+            int((reach(*sizes) >= 0).sum())
+            for sizes in zip(self.target, self.source, self.kernel, self.stride, self.padding, strict=True)
+        )
+        return height * width
+
+    @property
+    def whole(self) -> bool:
+        """Whether the kernel covers the whole source exactly: a matrix product of the flattened maps."""
+        return self.kernel == self.source and self.padding == (0, 0)
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether every position is read by itself, and all of them are."""
+        return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
+
+
+def as_maps(grid: Grid) -> Pair:
+    """(height, width) of a grid."""
+    if len(grid) == 2:
+        return grid[0], grid[1]
+    return (1, grid[0]) if grid else (1, 1)

@@ -1,0 +1,397 @@
+"""The plan: which kernel runs which edges, and where everything lies. Data only, no tensors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from compilers.plan.geometry import Geometry, as_maps
+from netgraph.graph import Grid, Pool
+from netgraph.markup import html_table
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Incidence:
+    """The pattern of one block as a matrix of targets by columns. It knows no rows of the buffer and no slots.
+
+    Plans of graphs before and after a rewrite share it where the rewrite changed nothing.
+
+    Attributes:
+        dst: (edges,) int32 target row in the layer.
+        src: (edges,) int32 column.
+        targets: rows of the matrix, the width of the layer.
+        columns: columns of the matrix: parents, or parents times taps.
+    """
+
+    dst: Array
+    src: Array
+    targets: int
+    columns: int
+
+    def __len__(self) -> int:
+        return len(self.dst)
+
+    @property
+    def cells(self) -> int:
+        """Entries of the matrix."""
+        return self.targets * self.columns
+
+    @cached_property
+    def starts(self) -> Array:
+        """(targets + 1,) first edge of each target, for edges in the order of targets."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.dst, minlength=self.targets))])
+
+    @cached_property
+    def column_starts(self) -> Array:
+        """(columns + 1,) first edge of each column, in the order `by_column`."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.src, minlength=self.columns))])
+
+    @cached_property
+    def by_column(self) -> Array:
+        """(edges,) edges in the order of (column, target). O(edges)."""
+        return stable_order(self.src, self.columns)
+
+
+class Choice(NamedTuple):
+    """How the edges of one layer, or of one link that reads maps, are run.
+
+    Attributes:
+        kernel: name in `compilers.kernels.KERNELS`.
+        hull: whether every row from the first parent to the last is read, as one view, or the parents alone.
+        core: parents with at least so many edges are run by a dense kernel beside it; 0 for none.
+    """
+
+    kernel: str
+    hull: bool = False
+    core: int = 0
+
+
+class Site(NamedTuple):
+    """What a choice is about: the edges into a layer that read rows (`source` is ""), or maps of one layer."""
+
+    layer: str
+    source: str
+    frozen: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Edges into one layer that one kernel runs.
+
+    Attributes:
+        kernel: name in `compilers.kernels.KERNELS`.
+        incidence: the pattern of the edges; in the order of (target, column) where slots follow edges.
+        edges: (edges,) rows in `graph.edges`.
+        start: first slot of the block in the vector that holds its weights.
+        stop: one past its last slot; more slots than edges means that some are pads, which stay zero.
+        parents: (columns,) int64 sorted rows of the buffer that are read; empty for a block that reads maps.
+        source: position in `Plan.layers` of the layer whose maps are read; -1 for a block that reads rows.
+        geometry: of the link, for a block that reads maps.
+        taps: (columns,) int32 tap of each column, for a block that reads maps at some taps only; else empty.
+        channels: (columns,) int32 map of each column, likewise.
+        frozen: whether the weights lie in `frozen_weights`, which no optimizer sees, instead of `weights`.
+        cost: predicted nanoseconds of a training step, of a batch of 128 on one core.
+    """
+
+    kernel: str
+    incidence: Incidence
+    edges: Array
+    start: int
+    stop: int
+    parents: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    source: int = -1
+    geometry: Geometry | None = None
+    taps: Array = field(default_factory=lambda: np.empty(0, np.int32))
+    channels: Array = field(default_factory=lambda: np.empty(0, np.int32))
+    frozen: bool = False
+    cost: float = 0.0
+
+    @property
+    def slots(self) -> Array:
+        """(edges,) slot of each weight; empty for wires."""
+        weights = self.stop - self.start
+        if weights == self.incidence.cells:
+            base = self.incidence.dst.astype(_index_type(self.stop)) * self.incidence.columns
+            return np.asarray(base + self.incidence.src + self.start)
+        return np.arange(self.start, self.stop, dtype=_index_type(self.stop))
+
+    @property
+    def patch_columns(self) -> Array:
+        """(edges,) for a block that reads maps, the map times taps, plus the tap, that each edge reads."""
+        assert self.geometry is not None
+        if not len(self.channels):
+            return self.incidence.src
+        columns = self.channels.astype(np.int64) * self.geometry.taps + self.taps
+        return np.asarray(columns[self.incidence.src])
+
+    @property
+    def density(self) -> float:
+        """Edges over cells of the matrix."""
+        return len(self.incidence) / self.incidence.cells
+
+    @property
+    def pads(self) -> int:
+        """Slots that belong to no edge."""
+        return max(0, self.stop - self.start - len(self.incidence))
+
+    @property
+    def shape(self) -> str:
+        """Columns by targets, and the kernel of a convolution, in words."""
+        g, n = self.geometry, self.incidence.columns
+        if g is None or len(self.channels) or g.taps == 1:
+            return f"{n:,} x {self.incidence.targets:,}"
+        return f"{n // g.taps:,} x {self.incidence.targets:,} x {g.kernel[0]} x {g.kernel[1]}"
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """One layer: where its values are, what is summed into it, and its operation.
+
+    Values of a layer that others read position by position are maps, (batch, vertices, height, width); those of
+    others are rows of the buffer, (rows, batch).
+
+    Attributes:
+        id: layer id in the graph.
+        name: layer name.
+        role: "input", "hidden" or "output".
+        width: number of vertices.
+        start: first row of the buffer that the layer writes.
+        stop: one past its last row; equal to `start` for a layer whose values are maps.
+        grid: of its sums.
+        output_grid: of its values, pooled.
+        blocks: what is summed.
+        bias: slots (start, stop) in `vertex_parameters` of the biases, or None.
+        parameters: slots (start, stop) in `vertex_parameters` of each trained column but the bias.
+        running: slots (start, stop) in the buffer `running` of `mean` and `var`.
+    """
+
+    id: int
+    name: str
+    role: str
+    width: int
+    start: int
+    stop: int
+    activation: str
+    slope: float
+    norm: str
+    norm_epsilon: float
+    norm_momentum: float
+    grid: Grid = ()
+    output_grid: Grid = ()
+    pool: Pool | None = None
+    blocks: tuple[Block, ...] = ()
+    bias: tuple[int, int] | None = None
+    parameters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    running: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the values of one sample."""
+        return (self.width, *self.output_grid)
+
+    @property
+    def sum_positions(self) -> int:
+        """Positions of the sums."""
+        height, width = as_maps(self.grid)
+        return height * width
+
+    @property
+    def positions(self) -> int:
+        """Positions of the values."""
+        height, width = as_maps(self.output_grid)
+        return height * width
+
+    @property
+    def floats(self) -> int:
+        """Numbers per sample that a forward keeps: sums and values of maps, or rows."""
+        return self.width * (self.positions + (self.sum_positions if self.grid else 0))
+
+
+@dataclass(frozen=True, eq=False)
+class VertexSlots:
+    """Where one vertex column lives: `rows` in `graph.vertices`, `slots` in its flat vector, both int64.
+
+    The vector is `vertex_parameters` for a column that is `trained`, else `running`.
+    """
+
+    rows: Array
+    slots: Array
+    trained: bool
+
+
+class RowProducts(NamedTuple):
+    """Trained edges that read rows, each (edges,) int64: slots, rows that they read, and rows that they feed."""
+
+    slots: Array
+    source: Array
+    target: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a graph is run: rows in one feature-major buffer of shape (rows, batch), and maps beside it.
+
+    Attributes:
+        topology_hash: of the graph.
+        layers: in topological order, inputs first.
+        rows: rows of the buffer, one per vertex whose value has no grid.
+        input_rows: how many of them, the first ones, are inputs.
+        num_slots: length of `weights`, pads included.
+        num_frozen_slots: length of `frozen_weights`.
+        num_vertex_slots: length of `vertex_parameters`; biases of rows come first, in the order of rows.
+        num_running_slots: length of `running`.
+        bias_rows: (biases,) int64 buffer row of each bias that is added to a row.
+        edge_slots: (edges,) slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
+        vertex_slots: of each vertex column, by name; domains of inputs are none.
+        choices: how everything that has weights is run. They, and the graph, determine the plan.
+        patterns: what was found out about the edges, for the plan after the next rewrite.
+    """
+
+    topology_hash: str
+    layers: tuple[LayerPlan, ...]
+    rows: int
+    input_rows: int
+    num_slots: int
+    num_frozen_slots: int
+    num_vertex_slots: int
+    num_running_slots: int
+    bias_rows: Array
+    edge_slots: Array
+    vertex_slots: Mapping[str, VertexSlots]
+    choices: Mapping[Site, Choice]
+    patterns: Mapping[Site, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def inputs(self) -> tuple[LayerPlan, ...]:
+        """Input layers, in the order of ids."""
+        return tuple(sorted((p for p in self.layers if p.role == "input"), key=lambda p: p.id))
+
+    @cached_property
+    def outputs(self) -> tuple[LayerPlan, ...]:
+        """Output layers, in the order of ids."""
+        return tuple(sorted((p for p in self.layers if p.role == "output"), key=lambda p: p.id))
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Position in `layers` of each layer, by name."""
+        return {layer.name: i for i, layer in enumerate(self.layers)}
+
+    @cached_property
+    def given_inputs(self) -> tuple[int, ...]:
+        """Places of the input layers that only products with a dense matrix read, each of rows of that layer alone.
+
+        They need no copy in the buffer, be they feature-major or not.
+        """
+        inputs = {i: p for i, p in enumerate(self.layers) if p.role == "input" and not p.grid}
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.source < 0 and block.parents[0] < self.input_rows:
+                    low, high = int(block.parents[0]), int(block.parents[-1]) + 1
+                    fits = block.kernel in ("dense", "padded-dense") and high - low == len(block.parents)
+                    for i, p in list(inputs.items()):
+                        if low < p.stop and high > p.start and not (fits and p.start <= low and high <= p.stop):
+                            del inputs[i]
+        return tuple(inputs)
+
+    @cached_property
+    def row_products(self) -> RowProducts:
+        """All trained edges that read rows, O(edges)."""
+        found: list[list[Array]] = [[np.empty(0, np.int64)] for _ in RowProducts._fields]
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.source < 0 and not block.frozen:
+                    incidence = block.incidence
+                    columns = (block.slots, block.parents[incidence.src], incidence.dst + np.int64(layer.start))
+                    for parts, column in zip(found, columns, strict=True):
+                        parts.append(column)
+        return RowProducts(*(np.concatenate(parts).astype(np.int64) for parts in found))
+
+    @cached_property
+    def floats_per_sample(self) -> int:
+        """Numbers that a forward keeps for every sample."""
+        return sum(layer.floats for layer in self.layers)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Hash of topology and slots: equal digests mean that flat vectors can be exchanged."""
+        h = hashlib.blake2b(self.topology_hash.encode(), digest_size=16)
+        h.update(np.ascontiguousarray(self.edge_slots, dtype=np.int64).data)
+        for name in sorted(self.vertex_slots):
+            h.update(name.encode() + self.vertex_slots[name].slots.tobytes())
+        return h.digest()
+
+    @cached_property
+    def frozen_slots(self) -> Array:
+        """(edges,) slot in `frozen_weights` of each row of `graph.edges`, -1 for trained edges and for wires."""
+        result = np.full(len(self.edge_slots), -1, dtype=np.int64)
+        for layer in self.layers:
+            for block in layer.blocks:
+                if block.frozen and block.stop > block.start:
+                    result[block.edges] = block.slots
+        return result
+
+    @cached_property
+    def frozen_digest(self) -> bytes:
+        """Hash of the slots of frozen edges: equal digests mean that `frozen_weights` can be exchanged."""
+        return hashlib.blake2b(self.frozen_slots.tobytes(), digest_size=16).digest()
+
+    def summary(self, measured: Mapping[tuple[str, int], float] | None = None) -> str:
+        """A table of the blocks: layer, kernel, edges, shape, density, and milliseconds of a step.
+
+        Args:
+            measured: seconds of a step by (layer name, number of the block), as `net.measure(x)` gives them; they
+                come beside the predicted ones.
+        """
+        table = [_HEADINGS + (("measured ms",) if measured is not None else ())]
+        for layer in self.layers:
+            for i, block in enumerate(layer.blocks):
+                taken = () if measured is None else (f"{1e3 * measured[layer.name, i]:.3f}",)
+                table.append((layer.name, *_told(block), *taken))
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        lines.insert(1, "  ".join("-" * w for w in widths))
+        return "\n".join([*lines, self._sizes()])
+
+    def _sizes(self) -> str:
+        maps = sum(layer.width for layer in self.layers if layer.output_grid)
+        rows = f"{self.rows:,} rows ({self.input_rows:,} inputs)" + (f", {maps:,} maps" if maps else "")
+        return f"{rows}, {self.num_slots:,} weight slots; predicted for a batch of 128 on one core"
+
+    def _repr_html_(self) -> str:
+        """The table of `summary`, of the first 50 blocks."""
+        blocks = ((layer.name, block) for layer in self.layers for block in layer.blocks)
+        rows = [(name, *_told(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
+        count = sum(len(layer.blocks) for layer in self.layers)
+        shown = f"the first {_SHOWN_BLOCKS} of {count:,} blocks; " if count > _SHOWN_BLOCKS else ""
+        return html_table(_HEADINGS, rows, shown + self._sizes())
+
+
+_HEADINGS = ("layer", "kernel", "edges", "parents x targets", "density", "predicted ms")
+_SHOWN_BLOCKS = 50
+
+
+def _told(block: Block) -> tuple[str, ...]:
+    """What a summary says of a block, under all headings but the first."""
+    kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
+    return kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}", f"{block.cost / 1e6:.3f}"
+
+
+def stable_order(values: Array, bound: int) -> Array:
+    """Stable ascending order of integers in 0..bound-1. O(n): a radix sort by 16 bits at a time."""
+    order = np.argsort(values.astype(np.uint16), kind="stable")
+    if bound > 1 << 16:
+        high = (values >> 16).astype(np.uint16)
+        order = order[np.argsort(high[order], kind="stable")]
+    return order.astype(_index_type(len(values)))
+
+
+def _index_type(limit: int) -> Any:
+    return np.int32 if limit < 2**31 else np.int64

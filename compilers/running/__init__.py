@@ -1,0 +1,34 @@
+"""Networks that run: a plan with its tensors, forward and backward."""
+
+from compilers.running.derivatives import Captured
+from compilers.running.executor import as_it_is
+from compilers.running.interface import listed_outputs, named_outputs
+from compilers.running.jacobian import couples_samples, jacobian, jacobian_bytes, output_size
+from compilers.running.linearized import Linearized
+from compilers.running.lower import lower, lower_with
+from compilers.running.module import BUFFERS, OWN, PARAMETERS, Options
+from compilers.running.network import CompiledNetwork
+from compilers.running.tuning import costs_file, save_costs, tune, tuned_costs
+
+__all__ = [
+    "BUFFERS",
+    "Captured",
+    "CompiledNetwork",
+    "Linearized",
+    "OWN",
+    "Options",
+    "PARAMETERS",
+    "as_it_is",
+    "costs_file",
+    "couples_samples",
+    "jacobian",
+    "jacobian_bytes",
+    "listed_outputs",
+    "lower",
+    "lower_with",
+    "named_outputs",
+    "output_size",
+    "save_costs",
+    "tune",
+    "tuned_costs",
+]

@@ -1,0 +1,57 @@
+"""What goes into a network and comes out of it: one tensor, or a dict of tensors by layer name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from compilers.plan import Plan
+from netgraph.errors import InputError
+
+
+def checked_inputs(plan: Plan, x: Tensor | Mapping[str, Tensor], weights: Tensor) -> list[Tensor]:
+    """Inputs in the order of the plan; raises `InputError` unless they fit it, and dtype and device of the weights."""
+    layers = plan.inputs
+    given = x if isinstance(x, Mapping) else {layers[0].name: x}
+    if len(given) != len(layers) or any(layer.name not in given for layer in layers):
+        names = sorted(layer.name for layer in layers)
+        raise InputError(f"Inputs are given for {sorted(given)}, the network has the input layers {names}.")
+    inputs = [given[layer.name] for layer in layers]
+    for layer, value in zip(layers, inputs, strict=True):
+        if not isinstance(value, Tensor):
+            raise InputError(f"Input {layer.name!r} is {type(value).__name__}; make a torch.Tensor of it.")
+        if value.shape[1:] != layer.shape:
+            expected = ", ".join(map(str, layer.shape))
+            raise InputError(f"Input {layer.name!r} has shape {tuple(value.shape)}, expected (batch, {expected}).")
+        if value.dtype != weights.dtype or value.device != weights.device:
+            raise InputError(
+                f"Input {layer.name!r} is {value.dtype} on {value.device}, the network is {weights.dtype} "
+                f"on {weights.device}; convert one of them with .to()."
+            )
+        if len(value) != len(inputs[0]):
+            raise InputError(f"Input {layer.name!r} has {len(value)} samples, others {len(inputs[0])}.")
+    return inputs
+
+
+def named_outputs(plan: Plan, outputs: Sequence[Tensor]) -> Any:
+    """Outputs as `forward` returns them."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return {layer.name: value for layer, value in zip(plan.outputs, outputs, strict=True)}
+
+
+def listed_outputs(plan: Plan, values: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
+    """The inverse of `named_outputs`; raises `InputError` when the form or a shape is wrong."""
+    layers = plan.outputs
+    given = values if isinstance(values, Mapping) else {layers[0].name: values}
+    if given.keys() != {layer.name for layer in layers}:
+        names = sorted(layer.name for layer in layers)
+        raise InputError(f"Cotangents are given for {sorted(given)}, the network has the output layers {names}.")
+    for layer in layers:
+        if given[layer.name].shape[1:] != layer.shape:
+            expected = ", ".join(map(str, layer.shape))
+            shape = tuple(given[layer.name].shape)
+            raise InputError(f"The cotangent of {layer.name!r} has shape {shape}, expected (batch, {expected}).")
+    return [given[layer.name] for layer in layers]

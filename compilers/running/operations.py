@@ -1,0 +1,259 @@
+"""Norm, activation and pool of a layer: in place on its rows of the buffer, or on its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from compilers.kernels import Gradients, Maps
+from compilers.plan import LayerPlan
+from compilers.running.transposing import write_transposed
+from netgraph.errors import InputError
+
+Parameters = Mapping[str, Tensor]
+
+
+@dataclass
+class Run:
+    """One forward: its mode, and what its backward needs beyond the buffer.
+
+    Attributes:
+        training: whether batch norm uses, and records, the statistics of the batch.
+        record: whether a backward may follow.
+        momentum: by which running statistics move, in place of that of each layer; 1 makes them those of the batch.
+        per_sample: whether trained columns get a gradient for every sample, in `by_sample`, instead of one in all. Only
+            where batch norm takes its running statistics: with those of the batch no sample is by itself.
+        by_sample: (width, batch) gradients by id of a layer and name of its column.
+        graphs: by id of a layer with a differentiated operation: (z, parameters, result) of a small autograd graph.
+    """
+
+    training: bool
+    record: bool
+    momentum: float | None = None
+    per_sample: bool = False
+    by_sample: dict[tuple[int, str], Tensor] = field(default_factory=dict)
+    graphs: dict[int, tuple[Tensor, dict[str, Tensor], Tensor]] = field(default_factory=dict)
+
+
+class Operation(Protocol):
+    """What a layer does to its sums, bound to one workspace."""
+
+    def forward(self, run: Run) -> None:
+        """Turn pre-activations into values."""
+
+    def backward(self, run: Run, gradients: Gradients) -> None:
+        """Turn the gradients of values into those of pre-activations; write those of trained columns."""
+
+
+class Relu:
+    """ReLU of rows without norm: its derivative follows from its values."""
+
+    def __init__(self, rows: Tensor, start: int, stop: int) -> None:
+        self._rows, self._start, self._stop = rows, start, stop
+        self._gradients: Tensor | None = None
+        self._of: Gradients | None = None
+
+    def forward(self, run: Run) -> None:
+        """Rows below 0 become 0."""
+        self._rows.relu_()
+
+    def backward(self, run: Run, gradients: Gradients) -> None:
+        """Gradients become 0 where the value is."""
+        if self._of is not gradients:
+            self._of, self._gradients = gradients, gradients.values[self._start : self._stop]
+        torch.ops.aten.threshold_backward.grad_input(self._gradients, self._rows, 0, grad_input=self._gradients)
+
+
+class Arithmetic:
+    """The formula of a layer: norm, activation, pool. The axis of vertices is 0 for rows and 1 for maps."""
+
+    def __init__(self, plan: LayerPlan, vertex_parameters: Tensor, running: Tensor) -> None:
+        self.plan = plan
+        shape = (1, -1, 1, 1) if plan.grid else (-1, 1)
+        self.parameters = {name: vertex_parameters[a:b].view(shape) for name, (a, b) in plan.parameters.items()}
+        self._running = {name: running[a:b] for name, (a, b) in plan.running.items()}
+
+    def __call__(self, z: Tensor, parameters: Parameters, training: bool, momentum: float | None = None) -> Tensor:
+        """Values of (vertices, batch) rows or (batch, vertices, height, width) maps; pooled away to (..., 1, 1)."""
+        plan = self.plan
+        if plan.norm == "batch":
+            z = self._batch_norm(z, parameters, training, plan.norm_momentum if momentum is None else momentum)
+        elif plan.norm == "layer":
+            if z.numel():  # torch warns of the variance of nothing
+                var, mean = torch.var_mean(z, dim=1 if plan.grid else 0, correction=0, keepdim=True)
+                z = (z - mean) * torch.rsqrt(var + plan.norm_epsilon)
+            z = z * parameters["scale"] + parameters["shift"]
+        h = ACTIVATIONS[plan.activation](z, parameters, plan.slope)
+        if plan.pool is None:
+            return h
+        pool = functional.max_pool2d if plan.pool.kind == "max" else functional.avg_pool2d
+        return pool(h, plan.pool.size, plan.pool.stride)
+
+    def _batch_norm(self, z: Tensor, parameters: Parameters, training: bool, momentum: float) -> Tensor:
+        plan = self.plan
+        # (1, vertices, batch) is (N, C, L): statistics per vertex without a transposed copy.
+        maps = z if plan.grid else z.unsqueeze(0)
+        if training and maps.numel() < 2 * plan.width:
+            raise InputError(
+                f"Layer {plan.name!r} normalises over the batch, which has {maps.numel() // plan.width} samples in "
+                "training; give at least 2, or call .eval()."
+            )
+        scale, shift = parameters["scale"], parameters["shift"]
+        statistics = (self._running["mean"], self._running["var"])
+        if scale.numel() == plan.width:
+            result = functional.batch_norm(
+                maps, *statistics, scale.reshape(-1), shift.reshape(-1), training, momentum, plan.norm_epsilon
+            )
+            return result if plan.grid else result.squeeze(0)
+        # Columns with a value for every sample.
+        result = functional.batch_norm(maps, *statistics, None, None, training, momentum, plan.norm_epsilon)
+        return (result if plan.grid else result.squeeze(0)) * scale + shift
+
+
+class Differentiated:
+    """Any norm and activation of rows: a small autograd graph over one layer."""
+
+    def __init__(self, arithmetic: Arithmetic, rows: Tensor) -> None:
+        self._arithmetic, self._rows = arithmetic, rows
+        self._key, self._plan = arithmetic.plan.id, arithmetic.plan
+
+    def forward(self, run: Run) -> None:
+        """Compute, and keep the graph when a backward may follow."""
+        self._rows.copy_(evaluate(self._arithmetic, self._rows, run, copy=True))
+
+    def backward(self, run: Run, gradients: Gradients) -> None:
+        """Differentiate the recorded graph; it stays, for a graph that is retained."""
+        rows = gradients.values[self._plan.start : self._plan.stop]
+        rows.copy_(differentiate(self._plan, run, rows, gradients))
+
+
+class MapOperation:
+    """The operation of a layer whose sums are maps; its values are maps, or rows when it pools them away.
+
+    Args:
+        arithmetic: of the layer.
+        maps: of the layer.
+        rows: rows of the buffer that it writes, or None when its values are maps.
+    """
+
+    def __init__(self, arithmetic: Arithmetic, maps: Maps, rows: Tensor | None) -> None:
+        self._arithmetic, self._maps, self._rows = arithmetic, maps, rows
+        self._plan = plan = arithmetic.plan
+        plain = plan.norm == "none" and plan.pool is None
+        self._identity = plain and plan.activation == "identity"
+        self._relu = plain and plan.activation == "relu"
+
+    def forward(self, run: Run) -> None:
+        """From sums to values."""
+        maps, z = self._maps, self._maps.sums
+        if self._identity:
+            maps.values = z
+        elif self._relu:
+            maps.values = z.relu_()
+        else:
+            maps.values = evaluate(self._arithmetic, z, run, copy=False)
+        if self._rows is not None:
+            write_transposed(self._rows, maps.values.flatten(1))
+
+    def backward(self, run: Run, gradients: Gradients) -> None:
+        """From gradients of values to gradients of sums, and of the trained columns."""
+        maps, plan = self._maps, self._plan
+        assert maps.values is not None
+        if self._rows is not None:
+            found = gradients.values[plan.start : plan.stop].t().reshape(maps.values.shape)
+        else:
+            found = maps.taken_gradient()
+        if self._relu:
+            found = torch.ops.aten.threshold_backward(found, maps.values, 0)
+        elif not self._identity:
+            found = differentiate(plan, run, found, gradients)
+        maps.sum_gradients = found
+        if plan.bias is not None and gradients.vertices is not None:
+            torch.sum(found, (0, 2, 3), out=gradients.vertices[plan.bias[0] : plan.bias[1]])
+
+
+def evaluate(arithmetic: Arithmetic, z: Tensor, run: Run, *, copy: bool) -> Tensor:
+    """Values of `z`; in a run that records, the small graph is kept for `differentiate`.
+
+    Args:
+        arithmetic: of the layer.
+        z: sums.
+        run: the forward.
+        copy: whether the memory of `z` will be written to before the backward.
+    """
+    if not run.record:
+        return arithmetic(z, arithmetic.parameters, run.training, run.momentum)
+    z = z.clone() if copy else z.detach()
+    parameters = {name: values.detach() for name, values in arithmetic.parameters.items()}
+    if run.per_sample:
+        batch = (len(z), -1, -1, -1) if arithmetic.plan.grid else (-1, z.shape[1])
+        parameters = {name: values.expand(batch).contiguous() for name, values in parameters.items()}
+    with torch.enable_grad():
+        for leaf in (z, *parameters.values()):
+            leaf.requires_grad_()
+        result = arithmetic(z, parameters, run.training, run.momentum)
+    run.graphs[arithmetic.plan.id] = (z, parameters, result)
+    return result.detach()
+
+
+def differentiate(plan: LayerPlan, run: Run, gradient: Tensor, gradients: Gradients) -> Tensor:
+    """Gradient of the sums of a layer from that of its values; those of its trained columns are written."""
+    z, leaves, result = run.graphs[plan.id]
+    found = torch.autograd.grad(result, (z, *leaves.values()), gradient, retain_graph=True)
+    if run.per_sample:
+        for name, values in zip(leaves, found[1:], strict=True):
+            run.by_sample[plan.id, name] = values.flatten(1).t() if plan.grid else values
+    elif gradients.vertices is not None:
+        for name, values in zip(leaves, found[1:], strict=True):
+            start, stop = plan.parameters[name]
+            gradients.vertices[start:stop] = values.reshape(-1)
+    return found[0]
+
+
+def _rational(z: Tensor, p: Parameters, slope: float) -> Tensor:
+    v, c, l = p["v"], p["c"], p["l"]  # noqa: E741 (the paper's names)
+    scale = torch.rsqrt(v**2 + c**2 + l**2 + 1e-8)
+    return ((2 * v * z + c) / (1 + z**2) + l * z) * scale
+
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor, Parameters, float], Tensor]] = {
+    "identity": lambda z, p, s: z,
+    "relu": lambda z, p, s: torch.relu(z),
+    "leaky_relu": lambda z, p, s: functional.leaky_relu(z, s),
+    "prelu": lambda z, p, s: torch.where(z >= 0, z, p["slope"] * z),
+    "tanh": lambda z, p, s: torch.tanh(z),
+    "sigmoid": lambda z, p, s: torch.sigmoid(z),
+    # Not functional.softplus, which is linear above 20.
+    "softplus": lambda z, p, s: torch.logaddexp(z, z.new_zeros(())),
+    "gelu": lambda z, p, s: functional.gelu(z),
+    "silu": lambda z, p, s: functional.silu(z),
+    "rational": _rational,
+}
+"""Tensor versions of `netgraph.graph.ACTIVATIONS`, of (z, vertex parameters, fixed slope)."""
+
+
+def bind_operation(
+    plan: LayerPlan, rows: Tensor, maps: Maps | None, vertex_parameters: Tensor, running: Tensor
+) -> Operation | None:
+    """The operation of a layer in one workspace, or None when it does nothing.
+
+    Args:
+        plan: the layer.
+        rows: rows of the buffer that it writes, none for a layer whose values are maps.
+        maps: of a layer whose sums are maps.
+        vertex_parameters: flat trained vertex columns.
+        running: flat running means and variances.
+    """
+    if maps is not None:
+        arithmetic = Arithmetic(plan, vertex_parameters, running)
+        return MapOperation(arithmetic, maps, None if plan.output_grid else rows)
+    if plan.norm == "none" and plan.activation == "identity":
+        return None
+    if plan.norm == "none" and plan.activation == "relu":
+        return Relu(rows, plan.start, plan.stop)
+    return Differentiated(Arithmetic(plan, vertex_parameters, running), rows)

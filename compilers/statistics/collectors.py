@@ -1,0 +1,230 @@
+"""Statistics of training: running sums over mini-batches, kept on the device while they are requested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from compilers.statistics.moments import CrossMoments, SecondMoments
+from compilers.statistics.observation import Found, Observation, Request
+from netgraph.errors import StatisticsError, unknown_name
+
+if TYPE_CHECKING:
+    from compilers.plan import Plan
+
+
+class Collector(Protocol):
+    """One statistic of a network.
+
+    Attributes:
+        key: of what it finds; another collector with this key takes its place.
+        batches: number of backward passes that it has seen.
+        samples: number of samples in them.
+    """
+
+    key: tuple[str, ...]
+    batches: int
+    samples: int
+
+    @property
+    def reads_weights(self) -> bool:
+        """Whether it needs the gradient of the weights."""
+
+    def update(self, seen: Observation) -> None:
+        """Take one backward pass."""
+
+    def found(self) -> Found:
+        """The statistic of what was seen so far."""
+
+
+class EdgeGradients:
+    """First and second moments of every edge's gradient over mini-batches.
+
+    Absolute values are counted from those of the first batch on, which they resemble: then their variance does not
+    suffer from taking the difference of two large numbers, and means over some batches fit the precision of the
+    network. They are added up in float64.
+
+    One fused pass of Adam, at a learning rate of 0, keeps both means: what it takes for a gradient is |g|, less what
+    it takes for a parameter, |g| of the first batch, by a weight decay of -1; its averages are running means when
+    they forget at the rate 1 / n. That is half of what the plain operations cost.
+
+    Args:
+        plan: of the network.
+        device: where it runs.
+    """
+
+    key = ("edge_gradients",)
+    reads_weights = True
+    _WINDOW = 64
+    """Batches between two additions in float64."""
+
+    def __init__(self, plan: Plan, device: torch.device) -> None:
+        self.batches = self.samples = 0
+        self._first: Tensor | None = None
+        self._total = self._signed = self._mean = self._square = self._scratch = self._step = torch.empty(0)
+        self._recent = 0
+
+    def update(self, seen: Observation) -> None:
+        """Add one mini-batch."""
+        g = seen.weights
+        assert g is not None
+        first = self._first
+        if first is None or first.device != g.device or first.dtype != g.dtype:
+            first = self._start(g)
+        self._recent += 1
+        kept = 1 - 1 / self._recent
+        self._signed.add_(g)
+        torch._fused_adam_(
+            [first], [torch.abs(g, out=self._scratch)], [self._mean], [self._square], [], [self._step],
+            lr=0.0, beta1=kept, beta2=kept, weight_decay=-1.0, eps=1.0, amsgrad=False, maximize=False,
+        )  # fmt: skip
+        self.batches += 1
+        self.samples += seen.batch
+        if self._recent == self._WINDOW:
+            self._flush()
+
+    def _start(self, g: Tensor) -> Tensor:
+        if self._first is None:
+            first = g.abs()
+            self._total = torch.zeros((3, len(g)), dtype=torch.float64, device=g.device)
+        else:  # the network has moved
+            self._flush()
+            first, self._total = self._first.to(g), self._total.to(g.device)
+        self._first = first
+        self._signed, self._mean, self._square = g.new_zeros((3, len(g)))
+        self._scratch = torch.empty_like(g)
+        self._step = torch.ones((), dtype=torch.float32, device=g.device)
+        return first
+
+    def _flush(self) -> None:
+        self._total[0] += self._signed
+        self._total[1].add_(self._mean, alpha=self._recent)
+        self._total[2].add_(self._square, alpha=self._recent)
+        self._signed.zero_()
+        self._recent = 0
+
+    def found(self) -> Found:
+        """Mean of the gradient, and mean and population variance of its absolute value."""
+        assert self._first is not None
+        self._flush()
+        mean, shifted, squared = self._total / self.batches
+        return Found(
+            edges={
+                "mean_gradient": mean,
+                "mean_abs_gradient": self._first.double() + shifted,
+                "variance_abs_gradient": (squared - shifted**2).clamp_(min=0.0),
+            }
+        )
+
+
+class VertexSignals:
+    """Size of the gradients that arrive at every vertex, and moments of its values.
+
+    Variances of batches are merged in float64 (Chan, Golub and LeVeque 1983, equation 2.1), so that a mean that is
+    large beside them does not hide them.
+
+    Args:
+        plan: of the network.
+        device: where it runs.
+        activations: whether moments of the values are collected as well.
+    """
+
+    key = ("vertex_signals",)
+    reads_weights = False
+
+    def __init__(self, plan: Plan, device: torch.device, *, activations: bool = True) -> None:
+        self.batches = self.samples = 0
+        self._plan, self._activations = plan, activations
+        self._squares: dict[int, Tensor] = {}
+        self._moments: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def update(self, seen: Observation) -> None:
+        """Add one mini-batch."""
+        plan = self._plan
+        self._add_gradient(_ROWS, _norms(seen.gradients[plan.input_rows :]), seen.batch)
+        if self._activations and seen.batch and plan.rows:
+            self._add_values(_ROWS, seen.values, 1, seen.batch)
+        for place in seen.maps:
+            layer = plan.layers[place]
+            if layer.role != "input":
+                self._add_gradient(place, _norms(seen.sum_gradients(place)), seen.batch)
+            if self._activations and seen.batch and layer.output_grid:
+                self._add_values(place, seen.map_values(place), (0, 2, 3), seen.batch)
+        self.batches += 1
+        self.samples += seen.batch
+
+    def _add_gradient(self, place: int, norms: Tensor, batch: int) -> None:
+        # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
+        squares = self._squares.get(place)
+        if squares is None or squares.device != norms.device:
+            zeros = torch.zeros_like(norms, dtype=torch.float64)
+            squares = self._squares[place] = zeros if squares is None else squares.to(norms.device)
+        squares.add_(norms.square_(), alpha=batch * batch)
+
+    def _add_values(self, place: int, values: Tensor, axes: int | tuple[int, ...], batch: int) -> None:
+        # Not var_mean, which takes ten times as long over rows.
+        center = values.mean(axes, keepdim=True)
+        spread = _norms(values - center).double()
+        mean = center.view(-1).double()
+        var = spread.square_() * (len(mean) / values.numel())
+        if place in self._moments:
+            # Batches of a layer all have as many positions, so that samples stand for them.
+            all_var, all_mean = (moment.to(mean.device) for moment in self._moments[place])
+            share = batch / (self.samples + batch)
+            step = mean - all_mean
+            mean = all_mean + share * step
+            var = (1 - share) * all_var + share * (var + (1 - share) * step**2)
+        self._moments[place] = var, mean
+
+    def found(self) -> Found:
+        """RMS of the gradients of sums, and mean and variance of the values, over samples and positions."""
+        columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
+        for place, layer in enumerate(self._plan.layers):
+            rows = slice(layer.start, layer.stop)
+            if layer.role != "input":
+                after_inputs = slice(layer.start - self._plan.input_rows, layer.stop - self._plan.input_rows)
+                squares = self._squares[place] if layer.grid else self._squares[_ROWS][after_inputs]
+                columns["rms_gradient"][place] = (squares / (self.samples * layer.sum_positions)).sqrt()
+            if self._activations:
+                var, mean = self._moments[place if layer.output_grid else _ROWS]
+                if not layer.output_grid:
+                    var, mean = var[rows], mean[rows]
+                columns["mean_activation"][place], columns["variance_activation"][place] = mean, var
+        return Found(vertices={name: column for name, column in columns.items() if column})
+
+
+def _norms(values: Tensor) -> Tensor:
+    """Norm of every row of a buffer, or of every map over samples and positions."""
+    if values.dim() == 2:
+        over_rows: Tensor = torch.linalg.vector_norm(values, dim=1)
+        return over_rows
+    # Over positions, then over samples: several times as fast as over all three axes at once.
+    norms: Tensor = torch.linalg.vector_norm(torch.linalg.vector_norm(values.flatten(2), dim=2), dim=0)
+    return norms
+
+
+_ROWS = -1
+"""In place of a layer: all rows of the buffer."""
+
+
+COLLECTORS: Mapping[str, Any] = {
+    "edge_gradients": EdgeGradients,
+    "vertex_signals": VertexSignals,
+    "cross_moments": CrossMoments,
+    "second_moments": SecondMoments,
+}
+"""Statistics that can be requested, by name: called with the plan, the device, and the options of the request."""
+
+
+def make_collector(plan: Plan, device: torch.device, request: Request) -> Collector:
+    """A collector for a request. Raises `StatisticsError` for an unknown name, layer or option."""
+    if request.name not in COLLECTORS:
+        raise StatisticsError(unknown_name("statistic", request.name, COLLECTORS))
+    try:
+        collector: Collector = COLLECTORS[request.name](plan, device, **request.options)
+    except TypeError as error:
+        raise StatisticsError(f"{request.name!r} does not take these options: {error}") from None
+    return collector

@@ -1,0 +1,92 @@
+"""What is asked of a statistic, what it sees of one backward pass, and what it has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from compilers.kernels import Maps
+from compilers.plan import Plan
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to collect: the name of a statistic and its options."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Found:
+    """What a statistic has to say.
+
+    Attributes:
+        edges: (slots,) tensors by name.
+        vertices: by name, (width,) tensors by the place of their layer in the plan; other layers have none.
+        moments: arrays by what they are of.
+    """
+
+    edges: dict[str, Tensor] = field(default_factory=dict)
+    vertices: dict[str, dict[int, Tensor]] = field(default_factory=dict)
+    moments: dict[tuple[str, ...], Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One forward and backward pass. Tensors are those of the network: read them, do not keep them.
+
+    Attributes:
+        plan: of the network.
+        batch: number of samples.
+        rows: makes the (rows, batch) values of all layers without a grid.
+        gradients: (rows, batch) gradients of their sums; of rows that are pooled maps, of their values.
+        weights: (slots,) gradient of the weights, where a collector asked for it.
+        layer_maps: maps by place of their layer.
+    """
+
+    plan: Plan
+    batch: int
+    rows: Callable[[], Tensor]
+    gradients: Tensor
+    weights: Tensor | None
+    layer_maps: dict[int, Maps]
+
+    @property
+    def values(self) -> Tensor:
+        """(rows, batch) values of all layers without a grid."""
+        return self.rows()
+
+    @property
+    def maps(self) -> Iterable[int]:
+        """Places of the layers whose sums are maps."""
+        return self.layer_maps
+
+    def map_values(self, place: int) -> Tensor:
+        """(batch, width, height, width) values of a layer."""
+        values = self.layer_maps[place].values
+        assert values is not None
+        return values
+
+    def sum_gradients(self, place: int) -> Tensor:
+        """(batch, width, height, width) gradients of the sums of a layer."""
+        gradients = self.layer_maps[place].sum_gradients
+        assert gradients is not None
+        return gradients
+
+    def flat_values(self, place: int) -> Tensor:
+        """(width, batch * positions) values of a layer."""
+        layer = self.plan.layers[place]
+        if not layer.output_grid:
+            return self.values[layer.start : layer.stop]
+        return self.map_values(place).transpose(0, 1).reshape(layer.width, -1)
+
+    def flat_gradients(self, place: int) -> Tensor:
+        """(width, batch * positions) gradients of the sums of a layer."""
+        layer = self.plan.layers[place]
+        if not layer.grid:
+            return self.gradients[layer.start : layer.stop]
+        return self.sum_gradients(place).transpose(0, 1).reshape(layer.width, -1)

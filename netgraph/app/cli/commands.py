@@ -1,0 +1,313 @@
+"""The command line: `netgraph grow | compare | show | report | watch | replay | undo | explain | rules | ...`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+try:
+    from rich.console import Console
+    from rich.text import Text
+except ModuleNotFoundError:
+    from netgraph.errors import not_installed
+
+    sys.exit(f"error: {not_installed('The command line needs', 'rich', 'app')}")
+
+from netgraph import __version__
+from netgraph.app.cli.arguments import add_set, path_argument, run_of
+from netgraph.app.cli.compare import add_compare
+from netgraph.app.console import Terminal
+from netgraph.app.options import parse_assignments
+from netgraph.app.streams import patient_streams, remark_names
+from netgraph.app.tables import print_table
+from netgraph.errors import DivergenceError, NetgraphError, not_installed, unknown_name
+from netgraph.markup import printable
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = (
+    "Exit codes: 0, all was done; 1, it failed on the way, as when training is no longer finite or the disk is full; "
+    "2, bad input: an option, data or a file that cannot be used; 130, interrupted. `netgraph COMMAND --help` explains "
+    "a command."
+)
+_EXTRA = ("torch", "platformdirs", "sklearn", "jinja2", "matplotlib")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1 (failed), 2 (bad input) or 130 (interrupted)."""
+    with patient_streams() as output:
+        remark_names(sys.argv[1:] if argv is None else argv)
+        arguments = build_parser().parse_args(argv)
+        code = _run_command(arguments)
+        if code == OK and output.failure is not None:
+            output.report(arguments.directory if arguments.command in ("grow", "compare") else None)
+            return OK if output.closed else FAILED
+        return code
+
+
+def _run_command(arguments: argparse.Namespace) -> int:
+    console = Terminal(stderr=getattr(arguments, "json", False))
+    try:
+        arguments.run(arguments, console)
+    except DivergenceError as error:
+        _say_error(error)
+        return FAILED
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        print(f"error: {not_installed('This needs', package, 'app')}", file=sys.stderr)
+        return USAGE
+    except NetgraphError as error:
+        _say_error(error)
+        return USAGE
+    except KeyboardInterrupt:
+        _hint("interrupted", arguments)
+        return INTERRUPTED
+    except OSError as error:
+        _hint(f"error: {error}", arguments)
+        return FAILED
+    return OK
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that names the nearest command for one that it does not know."""
+
+    def error(self, message: str) -> Any:
+        if "argument COMMAND: invalid choice: " in message:
+            given = message.split("invalid choice: ")[1].split("'")[1]
+            message = unknown_name("command", given, COMMANDS)
+        super().error(message)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = _Parser(
+        prog="netgraph", description="Grow neural networks by rewriting explicit graphs.", epilog=EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"netgraph {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, (add, text) in COMMANDS.items():
+        add(commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
+    return parser
+
+
+def _add_grow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", metavar="DATA", help="a bundled name (see `netgraph data`), a .npz, IDX or CSV file, or openml:NAME"
+    )
+    parser.add_argument(
+        "--method", default="ssonn", help="growth method; `netgraph methods` lists them, and the default is ssonn"
+    )
+    parser.add_argument("--out", type=path_argument, help="run directory; by default one below runs/")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="passes over the training data; by default those that suit the method and the size of the data",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of data split, weights, batch order and rewrites (default 0)"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
+    parser.add_argument("--target", help="target column of a CSV file or OpenML data set")
+    parser.add_argument(
+        "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
+    )
+    add_set(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run from its last finished epoch, exactly; needs the command that began it",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the directory")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the results as one line of JSON on standard output, and all else on standard error",
+    )
+    parser.set_defaults(run=_grow)
+
+
+def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
+    parser.add_argument("directory", metavar="RUN", type=path_argument, help="run directory that `netgraph grow` wrote")
+    parser.set_defaults(run=run)
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _explain)
+    parser.add_argument("rule", metavar="RULE", help="name of a rule, such as split-edges")
+    add_set(parser)
+
+
+def _grow(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.grow import grow
+    from netgraph.app.prepare import GrowRequest
+
+    request = GrowRequest(
+        data=arguments.data,
+        method=arguments.method,
+        out=arguments.out,
+        seed=arguments.seed,
+        epochs=arguments.epochs,
+        device=arguments.device,
+        target=arguments.target,
+        task=arguments.task,
+        assignments=parse_assignments(arguments.assignments),
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+    )
+    arguments.directory = request.directory
+    summary = grow(request, console)
+    print_table(console, summary.table())
+    for sentence in summary.warnings:
+        console.print(sentence, style="yellow", highlight=False, markup=False)
+    files = ("report.html", "timeline.html", "summary.md", "topology.svg", "graph.safetensors")
+    written = ", ".join(name for name in files if (request.directory / name).is_file())
+    console.print(f"results in {request.directory}: {written}", highlight=False, markup=False)
+    if arguments.json:
+        print(summary.to_json())
+
+
+def _show(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import show
+
+    show(run_of(arguments), console)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _report)
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help="file to write; by default RUN/report.html")
+
+
+def _report(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.report import write_report
+
+    file = write_report(run_of(arguments), arguments.out)
+    console.print(
+        f"report in {file} ({file.stat().st_size / 1e6:.2f} MB)", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, _watch)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; by default any that is free")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+
+
+def _watch(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.report import watch
+
+    watch(arguments.directory, console, port=arguments.port, open_page=arguments.open)
+
+
+def _replay(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import replay
+
+    replay(run_of(arguments), console)
+
+
+def _undo(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import undo
+
+    undo(run_of(arguments), console)
+
+
+def _explain(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.inspect import explain_rule
+
+    found = explain_rule(run_of(arguments), arguments.rule, parse_assignments(arguments.assignments))
+    console.print(*found.lines, sep="\n", highlight=False)
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="RULE", nargs="?", help="rule to explain, with its options; all by default")
+    parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
+    parser.set_defaults(run=_rules)
+
+
+def _rules(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.rule_table import markdown, table
+
+    if arguments.name is not None:
+        from netgraph.app.listing import print_rule
+
+        print_rule(arguments.name, console)
+    elif arguments.markdown:
+        print(markdown(), end="")
+    else:
+        from netgraph.rules import RULES
+
+        print_table(console, table())
+        console.print(f"`netgraph rules RULE` explains one: {', '.join(RULES)}.", highlight=False, markup=False)
+
+
+def _add_tune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="number of torch threads (default 1)")
+    parser.set_defaults(run=_tune)
+
+
+def _tune(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.tune import tune_device
+
+    tune_device(arguments.device, arguments.threads, console)
+
+
+def _add_methods(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="method whose options are explained; all by default")
+    parser.set_defaults(run=_methods)
+
+
+def _methods(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.listing import print_method, print_methods
+
+    if arguments.name is None:
+        print_methods(console)
+    else:
+        print_method(arguments.name, console)
+
+
+def _data(_arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.listing import print_data
+
+    print_data(console)
+
+
+def _hint(text: str, arguments: argparse.Namespace) -> None:
+    """Say what happened, and how a run goes on from its last checkpoint."""
+    console = Terminal(stderr=True)
+    console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    directory = getattr(arguments, "directory", None)
+    if arguments.command == "grow" and directory is not None and (directory / "config.json").is_file():
+        console.print(
+            f"Everything up to the last finished epoch is in {directory}; "
+            "the same command with --resume goes on from there.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+    if arguments.command == "compare" and directory is not None and (directory / "runs.jsonl").is_file():
+        console.print(
+            f"Every finished job is in {directory}; the same command without --overwrite goes on from there.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def _say_error(error: NetgraphError) -> None:
+    text = Text.assemble(("error:", "red"), f" {printable(str(error))}")
+    Terminal(stderr=True).print(text, highlight=False, soft_wrap=True)
+
+
+COMMANDS: dict[str, tuple[Any, str]] = {
+    "grow": (_add_grow, "grow a network on a data set and write a run directory"),
+    "compare": (add_compare, "compare methods on data, or a run with its final network trained from scratch"),
+    "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
+    "report": (_add_report, "write all about a run on one page: curves, pictures, rewrites and proofs"),
+    "watch": (_add_watch, "serve the report of a run on this machine, live while it trains"),
+    "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
+    "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
+    "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
+    "rules": (_add_rules, "show what every shipped rule is proved to do, or explain one"),
+    "methods": (_add_methods, "list methods, or explain every option of one"),
+    "tune": (_add_tune, "measure what kernels cost on this machine, for runs that ask for it"),
+    "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),
+}

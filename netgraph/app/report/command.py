@@ -1,0 +1,64 @@
+"""The command that makes a run again, from its configuration."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from compilers.training import TrainSettings
+from netgraph.app.prepare import SMALL_TRAINING, RunSettings
+from netgraph.app.report.data import RunFacts
+from netgraph.methods import METHODS
+
+
+def command_lines(facts: RunFacts) -> list[tuple[str, str]]:
+    """Commands about a run, each with what it does. They can be pasted into a shell."""
+    directory = os.fspath(facts.run.path)
+    lines = [
+        ("Grow the same network again, in a directory of its own:", grow_command(facts.config, f"{directory}-again"))
+    ]
+    if facts.state == "open":
+        resume = grow_command(facts.config, directory) + " --resume"
+        lines.append(("Go on with this run from its last finished epoch:", resume))
+    if facts.state == "ended":
+        lines.append(("Rebuild every topology and check its hash:", shlex.join(["netgraph", "replay", directory])))
+        compare = shlex.join(["netgraph", "compare", directory, "--static"])
+        lines.append(("Train the final network from scratch, for comparison:", compare))
+    return lines
+
+
+def grow_command(config: Mapping[str, Any], out: str) -> str:
+    """The command line of `netgraph grow` that leads to a configuration.
+
+    Options are left out where they have the value that they would have by themselves.
+    """
+    words = ["netgraph", "grow", config["data"], "--method", config["method"], "--seed", str(config["seed"])]
+    words += ["--epochs", str(config["training"]["epochs"]), "--task", config["task"]]
+    words += ["--target", config["target"]] if config.get("target") is not None else []
+    words += ["--device", config["device"]] if config["device"] != "cpu" else []
+    words += [f"--set={key}={_text(value)}" for key, value in _chosen(config).items()]
+    return shlex.join([*words, "--out", out])
+
+
+def _chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that must be given."""
+    spec = METHODS.get(config["method"])
+    # These follow the size of the data or the method, not the defaults.
+    suited = {*SMALL_TRAINING, *(spec.training if spec else ())}
+    chosen = _unlike(config["run"], RunSettings) | _unlike(config["options"], spec.options if spec else None)
+    training = {k: v for k, v in config["training"].items() if k not in ("epochs", "seed")}
+    unlike = _unlike(training, TrainSettings)
+    return {**chosen, **{k: v for k, v in training.items() if k in suited or k in unlike}}
+
+
+def _unlike(values: Mapping[str, Any], kind: type[Any] | None) -> dict[str, Any]:
+    """Values that are not the defaults of a dataclass; all of them without one."""
+    defaults = {} if kind is None else {field.name: field.default for field in fields(kind)}
+    return {key: value for key, value in values.items() if key not in defaults or defaults[key] != value}
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,331 @@
+"""`report.html`: everything about a run on one page that needs no network."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+
+from compilers import lower
+from netgraph.app.lock import sole_writer
+from netgraph.app.report.command import command_lines
+from netgraph.app.report.curves import panels, require_matplotlib
+from netgraph.app.report.data import RunFacts
+from netgraph.app.report.pictures import growth_timeline, topology_picture
+from netgraph.app.run_directory import RunDirectory
+from netgraph.app.summary import EVIDENCE, environment, evidence
+from netgraph.errors import BusyError, NetgraphError, OptionError, not_installed
+from netgraph.markup import printable
+from netgraph.proof import rounded_up
+from netgraph.storage import to_utf8, write_text
+from netgraph.viz import Timeline, draw
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+T = TypeVar("T")
+
+_MARK = b"Written by netgraph."
+REPORT, TIMELINE = "report.html", "timeline.html"
+TEMPLATES = Path(__file__).parent / "templates"
+LONG = 15
+"""Rows from which a table scrolls in a box of its own."""
+MOST_LINES = 200
+"""Lines of the plan that are shown from either end."""
+MOST_REWRITES = 250
+"""Rewrites that are listed from either end."""
+MOST_LAYERS = 20
+"""Layers of which a certificate is shown to tell the change, besides its text."""
+LONGEST_VALUE = 400
+"""Letters of a parameter of a rule; some rules take a value per vertex."""
+
+SECTIONS = {
+    "head": "", "results": "Results", "curves": "Curves", "growth": "Growth", "topology": "Topology",
+    "rewrites": "Rewrites", "costs": "Costs and plan", "settings": "Settings", "again": "Make it again",
+}  # fmt: skip
+"""Parts of the page in order, with their headings."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        key: unique on the page, letters only.
+        title: heading; empty for the head of the page, which has its own.
+        html: what stands in it.
+    """
+
+    key: str
+    title: str
+    html: str
+
+    @property
+    def digest(self) -> str:
+        """Changes with the content."""
+        return hashlib.sha256(to_utf8(self.html)).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A part that took time to make, what it was made from, and until when it is good enough."""
+
+    key: tuple[object, ...]
+    value: Any
+    until: float
+
+
+class Reporter:
+    """Renders runs. What is computed from graphs is kept until a topology changes, for pages that follow a run.
+
+    Args:
+        patience: of a run that trains, the timeline is made anew only when so many times as long has passed as making
+            it took, so that watching takes no more than a small part of the machine.
+    """
+
+    def __init__(self, patience: float = 0.0) -> None:
+        self._patience = patience
+        self._kept: dict[str, _Kept] = {}
+        self.due = math.inf
+        """When, as `time.monotonic` tells it, a part that is behind may be made anew; infinite when none is."""
+
+    def sections(self, facts: RunFacts) -> list[Section]:
+        """All parts of the page about a run, as far as there is something to tell.
+
+        Raises:
+            DataError: for a damaged file of the run.
+            OptionError: when a package for pictures is not installed.
+        """
+        values = {**_values(facts), **self._pictures(facts), "panels": panels(facts), "marks": facts.marks()}
+        texts = {key: _render(f"report_{key}.html.j2", **values).strip() for key in SECTIONS}
+        return [Section(key, SECTIONS[key], text) for key, text in texts.items() if text]
+
+    def timeline(self, facts: RunFacts) -> Timeline:
+        """All topologies of the run, one after another."""
+        last = facts.entries[-1].topology_hash if facts.entries else ""
+        key: tuple[object, ...] = (facts.origin, facts.state, len(facts.entries), last)
+        old = self._kept.get("timeline")
+        self.due = math.inf
+        behind = old is not None and facts.state == "open" and old.key[:2] == key[:2] and old.key != key
+        if old is not None and behind and time.monotonic() < old.until:
+            self.due, key = old.until, old.key
+        return self._keep("timeline", key, lambda: growth_timeline(facts, page_title(facts)))
+
+    def _pictures(self, facts: RunFacts) -> dict[str, Any]:
+        """Pictures of topologies, and the plan."""
+        # The graph of a run that trains is that of its checkpoint, and the journal may be one rewrite ahead.
+        reached = (facts.origin, facts.graph.topology_hash, facts.state)
+        return {
+            "timeline": self._fragment(facts) if facts.entries else "",
+            "before": self._keep("before", facts.origin, lambda: topology_picture(facts, facts.first, "before")),
+            "after": self._keep("after", reached, lambda: topology_picture(facts, facts.graph, "after")),
+            "plan": self._keep("plan", reached, lambda: _plan(facts)),
+        }
+
+    def _fragment(self, facts: RunFacts) -> str:
+        timeline = self.timeline(facts)
+        return self._keep("fragment", self._kept["timeline"].key, lambda: timeline.fragment("film"))
+
+    def _keep(self, name: str, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, made anew only under another key."""
+        if name not in self._kept or self._kept[name].key != key:
+            began = time.monotonic()
+            made, ended = make(), time.monotonic()
+            self._kept[name] = _Kept(key, made, ended + self._patience * (ended - began))
+        value: T = self._kept[name].value
+        return value
+
+
+def _values(facts: RunFacts) -> dict[str, Any]:
+    """What the templates read besides pictures."""
+    config, summary = facts.config, facts.summary
+    settings = {"Training": config["training"], "Method": config["options"], "Data and machine": config["run"]}
+    other = {key: value for key, value in config.items() if key not in ("training", "options", "run")}
+    return {
+        "facts": facts, "graph": repr(facts.graph), "config": config, "summary": summary,
+        "last": facts.metrics[-1] if facts.metrics else None,
+        **_rewrites(facts), "evidence": EVIDENCE,
+        "environment": environment(config), "settings": {"Run": other, **settings},
+        "commands": command_lines(facts), "LONG": LONG, "MOST_LAYERS": MOST_LAYERS, "TIMELINE": TIMELINE,
+    }  # fmt: skip
+
+
+def _rewrites(facts: RunFacts) -> dict[str, Any]:
+    """The rewrites that are listed, with what is proved of them; of very many, the first and the last."""
+    shown, left_out = facts.entries, max(0, len(facts.entries) - 2 * MOST_REWRITES)
+    if left_out:
+        shown = [*shown[:MOST_REWRITES], *shown[-MOST_REWRITES:]]
+    entries = [(entry, *evidence(entry.certificate)) for entry in shown]
+    return {"entries": entries, "left_out": left_out, "MOST_REWRITES": MOST_REWRITES}
+
+
+def _plan(facts: RunFacts) -> str:
+    """Which kernels run the graph; of very many layers, the first and the last."""
+    lines = lower(facts.graph).plan.summary().split("\n")
+    if len(lines) > 2 * MOST_LINES:
+        left_out = f"... {len(lines) - 2 * MOST_LINES:,} lines left out ..."
+        lines = [*lines[:MOST_LINES], left_out, *lines[-MOST_LINES:]]
+    return "\n".join(lines)
+
+
+def notice(heading: str, text: str) -> Section:
+    """A part that tells in place of a report, or above it, why there is none."""
+    return Section("notice", "", _render("report_notice.html.j2", heading=heading, text=text).strip())
+
+
+def require_packages() -> None:
+    """Raise `OptionError` when a package that every report takes is not installed."""
+    _environment()
+    require_matplotlib()
+
+
+def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -> Path:
+    """Write the page about a run, and by default the timeline of its growth beside it.
+
+    Args:
+        run: the run; it need not have ended.
+        out: a file for the page alone; by default `report.html` and `timeline.html` in the run directory.
+
+    Returns:
+        The file of the page.
+
+    Raises:
+        DataError: for a damaged file of the run, with its name and what to do.
+        OptionError: when a package for pictures is not installed, or `out` is no place for a page.
+        OSError: when a file cannot be written; what was there before stays.
+    """
+    if out is not None:
+        _check_target(Path(out))
+        write_text(out, report_page(RunFacts.read(run)))
+        return Path(out)
+    while True:
+        try:
+            with sole_writer(run.path):
+                return _write_pages(run)
+        except BusyError:  # The run trains, or is changed, and is going to write its report.
+            ended = run.ended
+            target = _write_pages(run)
+            if run.ended == ended:
+                return target
+            # Its report may have been there already when this older one took its place.
+
+
+def _write_pages(run: RunDirectory) -> Path:
+    """Write the two pages of a run into its directory."""
+    facts, reporter = RunFacts.read(run), Reporter()
+    page = render_page(reporter.sections(facts), page_title(facts))
+    write_text(run.path / TIMELINE, reporter.timeline(facts).html)
+    write_text(run.path / REPORT, page)
+    return run.path / REPORT
+
+
+def _check_target(out: Path) -> None:
+    """Raise `OptionError` when a page cannot be written there, before time is spent on it."""
+    name = os.fspath(out)
+    if out.is_dir():
+        raise OptionError(f"{name!r} is a directory; name a file in it, such as {os.fspath(out / REPORT)!r}.")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(
+            f"{name!r} does not end in .html, and the report is a page; for another format, print it from a browser."
+        )
+    if not out.parent.is_dir():
+        raise OptionError(f"There is no directory {os.fspath(out.parent)!r} for {out.name!r}; make it first.")
+    if out.is_file() and _MARK not in out.read_bytes():
+        raise OptionError(f"{name!r} exists and is no page that netgraph wrote; choose another --out.")
+
+
+def write_pictures(run: RunDirectory, console: Console) -> None:
+    """Write `topology.svg` and the report of a run that this process writes; where that fails, tell why and go on.
+
+    A full disk is no such failure: it passes on as an `OSError`.
+    """
+    try:
+        facts = RunFacts.read(run)
+        draw(facts.graph, title=page_title(facts)).save(run.path / "topology.svg")
+        _write_pages(run)
+    except NetgraphError as error:
+        again = shlex.join(["netgraph", "report", os.fspath(run.path)])
+        text = f"The results are complete, but not all pictures are: {error} After that, `{again}` writes the report."
+        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def report_page(facts: RunFacts) -> str:
+    """The page about a run as text: the same for the same run."""
+    return render_page(Reporter().sections(facts), page_title(facts))
+
+
+def page_title(facts: RunFacts) -> str:
+    """What a browser shows as the name of the page."""
+    return f"{facts.name}, grown by {facts.config['method']}"
+
+
+def render_page(sections: Sequence[Section], title: str, script: str = "") -> str:
+    """A whole page.
+
+    Args:
+        sections: its parts.
+        title: its name.
+        script: what it runs besides its parts; trusted.
+    """
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return _render("page.html.j2", sections=sections, title=title, style=style, script=script)
+
+
+def _render(template: str, **values: Any) -> str:
+    return str(_environment().get_template(template).render(**values))
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise OptionError(not_installed("The report needs", "jinja2", "viz")) from None
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(number=_number, setting=_setting, duration=_duration, brief=_brief, bound=rounded_up)
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    """What a template puts out, without the characters that HTML forbids; jinja escapes the others."""
+    if type(value) is not str:  # a piece of HTML is one too
+        return value
+    return printable(value, "\n\t")
+
+
+def _number(value: float | None, form: str = ".4g") -> str:
+    return "none" if value is None else format(value, form)
+
+
+def _setting(value: Any) -> str:
+    """A value of a configuration as a person writes it, with all its digits."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_setting(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_setting(v) for v in value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} …"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

@@ -1,0 +1,266 @@
+"""`netgraph watch`: the report of a run as a page that follows it while it trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import webbrowser
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import TCPServer
+from threading import Lock
+
+from rich.console import Console
+
+from netgraph.app.places import CONFIG
+from netgraph.app.report.data import RunFacts
+from netgraph.app.report.page import TEMPLATES, Reporter, Section, notice, page_title, render_page, require_packages
+from netgraph.app.run_directory import RunDirectory
+from netgraph.errors import NetgraphError, OptionError
+from netgraph.markup import shortened
+from netgraph.storage import to_utf8
+
+HOST = "127.0.0.1"
+
+# The page shows what these hold, and nothing else in a run directory changes without one of them.
+_FILES = (
+    CONFIG, "metrics.jsonl", "journal.jsonl", "summary.json", "checkpoint.safetensors", "graph.safetensors",
+    "journal/first.safetensors",
+)  # fmt: skip
+
+_PATIENCE = 20.0
+"""Between two timelines of a run that trains, so many times the seconds that the first took."""
+
+
+_LONGEST = 300
+"""Letters of an error that is shown."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is shown at a moment.
+
+    Attributes:
+        version: of the files that it was made from.
+        changed: when the last of these files changed, in seconds since 1970; 0 when there are none.
+        title: its name.
+        sections: its parts.
+    """
+
+    version: str
+    changed: float
+    title: str
+    sections: tuple[Section, ...]
+
+    def to_json(self) -> str:
+        """What a page must know to find out which of its parts are old."""
+        parts = [[section.key, section.title, section.digest] for section in self.sections]
+        return json.dumps({"version": self.version, "changed": self.changed, "title": self.title, "sections": parts})
+
+
+class LivePage:
+    """The page about a run directory, made anew only when a file of the run has changed. Threads may share it.
+
+    Args:
+        directory: the run directory; it need not exist yet, and may go away.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock = Lock()
+        self._reporter = Reporter(patience=_PATIENCE)
+        self._page: Page | None = None
+        self._files = ""
+        self._count = 0
+        self._good: tuple[Section, ...] = ()
+
+    def now(self) -> Page:
+        """The page of this moment."""
+        with self._lock:
+            # Read before the files are: what changes meanwhile is noticed next time.
+            files, changed = self._fingerprint()
+            if self._page is None or self._files != files or time.monotonic() >= self._reporter.due:
+                self._files, self._count = files, self._count + 1
+                self._page = self._made(f"{files}-{self._count}", changed)
+            return self._page
+
+    def last(self) -> Page:
+        """The page as `now` gave it last, so that parts asked for one by one fit together."""
+        return self._page or self.now()
+
+    def _fingerprint(self) -> tuple[str, float]:
+        """What tells these files from others, and when the last of them changed."""
+        stats = []
+        for name in _FILES:
+            try:
+                stat = (self.directory / name).stat()
+            except OSError:
+                stats.append((name, 0, 0, 0))
+            else:
+                stats.append((name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        changed = max(stat[3] for stat in stats) / 1e9
+        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16], changed
+
+    def _made(self, version: str, changed: float) -> Page:
+        title = self.directory.name
+        if not (self.directory / CONFIG).is_file():
+            return Page(version, changed, title, (self._missing(), *self._good))
+        try:
+            facts = RunFacts.read(RunDirectory(self.directory))
+            self._good = tuple(self._reporter.sections(facts))
+            return Page(version, changed, page_title(facts), self._good)
+        except FileNotFoundError:
+            # Replaced or removed while it was read: nothing is known of the new one yet.
+            return Page(version, changed, title, (self._missing(), *self._good))
+        except (NetgraphError, OSError) as error:
+            return Page(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
+        except Exception as error:  # whatever a run in the making holds: the server outlives it
+            return Page(version, changed, title, (notice("The run cannot be shown", _unforeseen(error)), *self._good))
+
+    def _missing(self) -> Section:
+        if not self._good:
+            text = "As soon as `netgraph grow` writes a run there, it appears here by itself."
+            return notice(f"Waiting for a run in {os.fspath(self.directory)}", text)
+        text = "It was removed, or is being replaced. Below is what was there last; a new run appears here by itself."
+        return notice(f"There is no run in {os.fspath(self.directory)} any more", text)
+
+
+def _unforeseen(error: Exception) -> str:
+    """An error that is none of netgraph's, in a sentence."""
+    return f"{type(error).__name__}: {shortened(str(error), _LONGEST)} This is a fault of netgraph; please report it."
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = os.name == "posix"  # Elsewhere that would let two servers share a port.
+
+    def __init__(self, live: LivePage, port: int) -> None:
+        self.live = live
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        """As `HTTPServer` does, but without asking the name service for the name of this machine."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a request that ends in an error, of the browser or of the page, is no word for the terminal."""
+
+    @property
+    def hosts(self) -> set[str]:
+        """What browsers send as the host when a person opened the page; another name is an attack by DNS rebinding."""
+        names = {HOST, "localhost"}
+        return {f"{name}:{self.server_port}" for name in names} | (names if self.server_port == 80 else set())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        """Answer a request for the page, for what has changed in it, or for one of its parts."""
+        if self.headers.get("Host", "").lower() not in self.server.hosts:
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
+            return
+        try:
+            status, kind, text = self._found()
+        except Exception as error:
+            status, kind = HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain"
+            text = f"The page cannot be made: {_unforeseen(error)}\n"
+        self._answer(status, kind, text)
+
+    def _found(self) -> tuple[HTTPStatus, str, str]:
+        """Status, media type and text of the answer to this request."""
+        path, live = self.path, self.server.live
+        page = live.last() if path.startswith("/section/") else live.now()
+        parts = {f"/section/{section.key}": section for section in page.sections}
+        if path == "/":
+            script = (TEMPLATES / "watch.js").read_text(encoding="utf-8")
+            return HTTPStatus.OK, "text/html", render_page(page.sections, page.title, script)
+        if path == "/state":
+            return HTTPStatus.OK, "application/json", page.to_json()
+        if path in parts:
+            section = parts[path]
+            values = {"digest": section.digest, "html": section.html}
+            return HTTPStatus.OK, "application/json", json.dumps(values)
+        return HTTPStatus.NOT_FOUND, "text/plain", "There is nothing here.\n"
+
+    def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
+        data = to_utf8(text)
+        with suppress(ConnectionError, TimeoutError):  # The browser went away.
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("X-Frame-Options", "DENY")
+            self.send_header("Referrer-Policy", "no-referrer")
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+            self.end_headers()
+            self.wfile.write(data)
+
+    def version_string(self) -> str:
+        """No versions for strangers."""
+        return "netgraph"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a page asks every second."""
+
+
+def serve(directory: str | os.PathLike[str], port: int = 0) -> _Server:
+    """A server of the page about a run directory, on this machine alone; `serve_forever` runs it.
+
+    Args:
+        directory: the run directory; it need not exist yet.
+        port: on 127.0.0.1; 0 takes one that is free, which `server_port` tells.
+
+    Raises:
+        OptionError: when the port cannot be used, when `directory` is a file, or when a package is missing.
+    """
+    path = Path(directory)
+    if path.exists() and not path.is_dir():
+        raise OptionError(f"{os.fspath(path)!r} is a file, not a run directory.")
+    if not 0 <= port <= 65535:
+        raise OptionError(f"--port {port} is not between 0 and 65535.")
+    require_packages()
+    try:
+        return _Server(LivePage(path), port)
+    except OSError as error:
+        raise OptionError(
+            f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another by --port, or leave it out to "
+            "get one that is free."
+        ) from error
+
+
+def watch(directory: str | os.PathLike[str], console: Console, *, port: int = 0, open_page: bool = False) -> None:
+    """Serve the page about a run until Ctrl-C.
+
+    Args:
+        directory: the run directory; it need not exist yet.
+        console: where to print the address.
+        port: on 127.0.0.1; 0 takes one that is free.
+        open_page: whether to open it in a browser.
+
+    Raises:
+        OptionError: as `serve`.
+    """
+    server = serve(directory, port)
+    address = f"http://{HOST}:{server.server_port}/"
+    try:
+        where = os.fspath(directory)
+        console.print(f"watching {where} at {address} (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+        if not (Path(directory) / CONFIG).is_file():
+            console.print("There is no run yet; the page waits for it.", highlight=False, markup=False)
+        if open_page:
+            webbrowser.open(address)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        console.print("watching ended", highlight=False, markup=False)
+    finally:
+        server.server_close()

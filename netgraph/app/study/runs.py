@@ -1,0 +1,331 @@
+"""One job of a study: train what a method makes of one seed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compilers import CostTable, lift, tuned_costs
+from compilers.training import (
+    FORWARDS_PER_STEP,
+    EpochEnded,
+    Event,
+    Proposed,
+    Rewritten,
+    TrainingData,
+    TrainSettings,
+    TrainState,
+    begin,
+    check_augment,
+    train,
+)
+from netgraph.analysis import (
+    admissible_edges,
+    density,
+    forward_flops,
+    isolated_vertices,
+    sparse_links,
+    topology_metrics,
+)
+from netgraph.app.memory import peak_memory
+from netgraph.app.prepare import Inputs, read_inputs
+from netgraph.app.score import score
+from netgraph.app.study.request import Job, Outcome, Point, Step, Study, kind_of
+from netgraph.errors import DivergenceError, NetgraphError
+from netgraph.graph import Graph
+from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method
+from netgraph.methods.sparse import dense_network
+from netgraph.rules import AddEdges
+
+CPU = torch.device("cpu")
+
+
+def run_job(study: Study, job: Job) -> Outcome:
+    """Train the networks of one job.
+
+    What cannot be made or trained at one density is told in the outcome, and does not end a study.
+    """
+    work: dict[str, Callable[[_Desk], None]] = {"growth": _grow, "pruning": _prune, "fixed": _fixed, "single": _single}
+    desk: _Desk | None = None
+    try:
+        desk = _Desk(study, job)
+        work[kind_of(desk.options)](desk)
+    except NetgraphError as error:
+        points = tuple(desk.points) if desk else ()
+        trajectory = tuple(desk.trajectory) if desk else ()
+        failures = (*(desk.failures if desk else ()), f"{job}: {error}")
+        return Outcome(job=job, points=points, trajectory=trajectory, failures=failures)
+    return Outcome(job=job, points=tuple(desk.points), trajectory=tuple(desk.trajectory), failures=tuple(desk.failures))
+
+
+@dataclass
+class Spent:
+    """What went into a network before its last training.
+
+    Attributes:
+        epochs, costs: of training so far.
+        seconds, rewriting: wall time so far, and what of it went into scores and rewrites.
+    """
+
+    epochs: int = 0
+    costs: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    rewriting: float = 0.0
+
+
+class _Desk:
+    """Data and settings of one job, and what has come of it so far."""
+
+    def __init__(self, study: Study, job: Job) -> None:
+        self.study, self.job = study, job
+        self.inputs: Inputs = read_inputs(study.data, study.run, job.seed, target=study.target, task=study.task)
+        self.spec = get_method(job.method)
+        self.options: Any = study.options[job.method]
+        if job.density is not None:
+            self.options = replace(self.options, density=job.density)
+        self.settings: TrainSettings = replace(study.training, seed=job.seed)
+        self.first: Graph = self.spec.start(self.options, self.inputs.start)
+        check_augment(self.settings, self.first)
+        self.data: TrainingData = self.inputs.training(self.first, CPU)
+        self.test: tuple[Tensor, Tensor] = self.inputs.test(self.first, CPU)
+        self.table: CostTable | None = tuned_costs(CPU) if study.run.costs == "tuned" else None
+        dense = dense_network(study.dense, self.inputs.start)
+        self.dense_edges = dense.num_edges
+        self.unit = float(FORWARDS_PER_STEP) * self.settings.epochs * len(self.data.x_train) * forward_flops(dense)
+        self.links = sparse_links(self.first, head=getattr(self.options, "head", False))
+        self.cells = admissible_edges(self.first, self.links)
+        # The first optimizer of a process imports for seconds, which count for no method.
+        self.begin(self.first, self.settings)
+        self.points: list[Point] = []
+        self.trajectory: list[Step] = []
+        self.failures: list[str] = []
+
+    def method(self) -> Method:
+        return self.spec.build(self.first, self.spec.resolve(self.options, self.first))
+
+    def begin(self, graph: Graph, settings: TrainSettings) -> TrainState:
+        return begin(graph, settings, CPU, costs=self.table)
+
+    def edges(self, graph: Graph) -> int:
+        """Edges of the links that may be sparse."""
+        return sum(len(graph.links_by_key[key]) for key in self.links)
+
+    def hit(self, graph: Graph) -> float | None:
+        """The density of the study that a graph has, to half an edge."""
+        edges = self.edges(graph)
+        return next((d for d in self.study.densities if round(d * self.cells) == edges), None)
+
+    def cost(self, costs: Mapping[str, float]) -> float:
+        """Operations in trainings of the dense network."""
+        return sum(costs.values()) / self.unit
+
+    def finished(self, state: TrainState, target: float | None, before: Spent, spent: Spent) -> None:
+        """Keep a network that has been trained.
+
+        Args:
+            state: with the network.
+            target: the density that was asked for.
+            before: what was spent before its last training.
+            spent: what was spent in all.
+        """
+        graph, dataset = lift(state.net), self.inputs.dataset
+        of_all = graph.num_edges / self.dense_edges
+        self.points.append(
+            Point(
+                method=self.job.method,
+                seed=self.job.seed,
+                target=target,
+                density=of_all if target is None else density(graph, self.links),
+                density_all=of_all,
+                edges=graph.num_edges,
+                isolated=len(isolated_vertices(graph)),
+                test=score(state.net, self.test, dataset),
+                val=score(state.net, (self.data.x_valid, self.data.y_valid), dataset),
+                epochs=spent.epochs,
+                costs=dict(spent.costs),
+                cost=self.cost(spent.costs),
+                cost_before=self.cost(before.costs),
+                flops=forward_flops(graph),
+                seconds=spent.seconds,
+                seconds_rewriting=spent.rewriting,
+                memory=peak_memory(),
+            )
+        )
+
+    def extensive(self, graph: Graph, target: float | None, before: Spent, method: Method | None = None) -> None:
+        """Train a graph for the budget, and keep it."""
+        began = time.perf_counter()
+        try:
+            state = train(self.begin(graph, self.settings), self.data, self.settings, method)
+        except DivergenceError as error:
+            where = "" if target is None else f", density {target:g}"
+            self.failures.append(f"{self.job.method}, seed {self.job.seed}{where}: {error}")
+            return
+        spent = Spent(
+            before.epochs + state.epoch,
+            {
+                kind: before.costs.get(kind, 0.0) + state.costs.get(kind, 0.0)
+                for kind in {**before.costs, **state.costs}
+            },
+            before.seconds + time.perf_counter() - began,
+            before.rewriting + state.rewriting,
+        )
+        self.finished(state, target, before, spent)
+
+
+def _fixed(desk: _Desk) -> None:
+    desk.extensive(desk.first, desk.job.density, Spent(), desk.method())
+
+
+def _single(desk: _Desk) -> None:
+    desk.extensive(desk.first, None, Spent(), desk.method())
+
+
+class _Clock:
+    """Wall time of a run, without what is only done to look at it."""
+
+    def __init__(self, state: TrainState) -> None:
+        self._state = state
+        self._began = self._ended = time.perf_counter()
+        self._looking = 0.0
+
+    def epoch_ended(self) -> None:
+        """Rewrites follow."""
+        self._ended = time.perf_counter()
+
+    def looked(self, since: float) -> None:
+        """Leave out the time from then to now."""
+        seconds = time.perf_counter() - since
+        self._looking += seconds
+        self._state.rewriting -= seconds  # The loop is going to add it, with all that happens between epochs.
+
+    def spent(self, now: float) -> Spent:
+        """What was spent, told between the end of an epoch and the end of its rewrites."""
+        state = self._state
+        rewriting = state.rewriting + now - self._ended
+        return Spent(state.epoch, dict(state.costs), now - self._began - self._looking, rewriting)
+
+
+def _grow(desk: _Desk) -> None:
+    """One rough run through all densities, then a training of what it had at each."""
+    method, options = desk.method(), desk.options
+    densities = desk.study.densities
+    method = replace(
+        method,
+        parts=tuple(replace(p, through=densities) if isinstance(p, GrowEdges) else p for p in method.parts),
+    )
+    captured: dict[float, tuple[Graph, Spent]] = {}
+    edges = desk.edges(desk.first)
+    too_low = [d for d in densities if round(d * desk.cells) < edges]
+    at_start = desk.hit(desk.first)
+    if at_start is None:  # A start that joined vertices counts as what was asked for, as those of fixed densities do.
+        at_start = max((d for d in too_low if d >= options.start_density), default=None)
+    if at_start is not None:
+        captured[at_start] = (desk.first, Spent())
+    for target in too_low:
+        if target not in captured:
+            desk.failures.append(
+                f"{desk.job}: no network of density {target:g}, since the start has {edges / desk.cells:.4g} already"
+            )
+    steps = growth_steps(edges, desk.cells, densities, options.ratio)
+    if steps:
+        _rough(desk, method, steps, captured)
+    for target, (graph, before) in captured.items():
+        desk.extensive(graph, target, before)
+
+
+def _rough(desk: _Desk, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
+    """Grow through all densities at a constant learning rate; keep the graph at each, and what it took."""
+    options = desk.options
+    each = max(desk.settings.epochs, options.stall) if options.stall else options.every
+    # The loop asks for no rewrite after the last epoch.
+    settings = replace(desk.settings, epochs=steps * each + 1, patience=0)
+    state = desk.begin(desk.first, settings)
+    clock = _Clock(state)
+    seen: list[float] = []  # cost after the last epoch, before scores
+    last = max(desk.study.densities)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            clock.epoch_ended()
+            seen[:] = [desk.cost(state.costs)]
+        if not isinstance(event, Rewritten) or event.proposal.part != GrowEdges.name:
+            return
+        now = time.perf_counter()
+        if not desk.trajectory or desk.trajectory[-1].epochs != event.epoch:
+            desk.trajectory.append(_step(desk, event.before, event.metrics, event.epoch, seen[0]))
+        target = desk.hit(event.result.graph)
+        # The hybrid also prunes on the way, which may pass by a density.
+        if target is not None and isinstance(event.proposal.rule, AddEdges):
+            captured[target] = (event.result.graph, clock.spent(now))
+            if target == last:
+                desk.trajectory.append(_step(desk, event.result.graph, {}, event.epoch, desk.cost(state.costs)))
+                state.stopped = f"density {target:g} is reached"
+        clock.looked(now)
+
+    train(state, desk.data, settings, method, [watch])
+    if last not in captured:
+        desk.failures.append(f"{desk.job}: growth did not reach density {last:g} in {state.epoch} epochs")
+
+
+def _step(desk: _Desk, graph: Graph, metrics: Mapping[str, float], epochs: int, cost: float) -> Step:
+    val = metrics.get("val_accuracy", -metrics["val_rmse"] if "val_rmse" in metrics else None)
+    topology = {k: v if math.isfinite(v) else None for k, v in topology_metrics(graph).items()}
+    return Step(density=density(graph, desk.links), val=val, epochs=epochs, cost=cost, topology=topology)
+
+
+def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: float) -> int:
+    """How many steps `GrowEdges` takes from so many edges through all densities."""
+    goals, steps = [round(d * cells) for d in densities], 0
+    while any(goal > edges for goal in goals):
+        edges, steps = edges + cut(max(1, math.floor(ratio * edges)), (goal - edges for goal in goals)), steps + 1
+    return steps
+
+
+def _prune(desk: _Desk) -> None:
+    """One run of levels from the dense network; the network at the end of a level counts where its density does."""
+    options, densities = desk.options, desk.study.densities
+    method = desk.method()
+    method = replace(
+        method,
+        parts=tuple(replace(p, through=densities) if isinstance(p, PruneLevels) else p for p in method.parts),
+    )
+    levels = 1 + pruning_steps(desk.cells, densities, options.share)
+    settings = replace(desk.settings, epochs=levels * options.level_epochs)
+    state = desk.begin(desk.first, settings)
+    clock = _Clock(state)
+    before = [Spent()]
+
+    def level_ended() -> None:
+        now = time.perf_counter()
+        spent = clock.spent(now)
+        graph = state.net.graph
+        target = 1.0 if desk.edges(graph) == desk.cells else desk.hit(graph)
+        if target is not None:
+            desk.finished(state, target, before[0], spent)
+        before[0] = spent
+        clock.looked(now)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            clock.epoch_ended()
+        elif isinstance(event, Proposed) and event.proposal.part == PruneLevels.name:
+            level_ended()
+
+    train(state, desk.data, settings, method, [watch])
+    clock.epoch_ended()
+    level_ended()
+
+
+def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int:
+    """How many times `PruneLevels` prunes a dense network until it has had all densities."""
+    goals, edges, steps = [round(d * cells) for d in densities], cells, 0
+    while any(goal < edges for goal in goals):
+        edges, steps = edges - cut(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1
+    return steps

@@ -1,0 +1,354 @@
+"""Intervals: what every vertex may take, for every input in the domain.
+
+All bounds are rounded outward, so that they hold in real arithmetic for the numbers as stored. They are never NaN:
+a lower bound may be -inf, an upper bound inf. Ranges hold at every position of a layer's grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from netgraph.columns import Array, FrozenDict, freeze
+from netgraph.errors import InputError, OptionError, unknown_name
+from netgraph.graph.activations import get_activation
+from netgraph.graph.layer import DOMAIN_COLUMNS, Grid, Layer
+from netgraph.graph.link import Conv2d, Identity, Link
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+Mode = Literal["eval", "train"]
+"""What batch norm does. In "train" nothing is known of a normalised value, but where its scale is 0 or its sum the same
+for every input; the bounds hold in both modes."""
+
+Domains = Mapping[str, Any] | tuple[Any, Any]
+Pair = tuple[Array, Array]
+
+EPS = float(np.finfo(np.float64).eps)
+LARGEST = float(np.finfo(np.float64).max)
+NORMAL = 1e-290
+"""Products at least this large have not lost digits to underflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Interval of every vertex, as (vertices,) float64 arrays in the order of `graph.vertices`.
+
+    `bounds["hidden"]` gives (low, high) of one layer.
+
+    Attributes:
+        low, high: of the value, as other layers read it: after norm, activation and pool.
+        z_low, z_high: of the sum that arrives plus the bias, before the norm; of inputs, the domain.
+    """
+
+    low: Array
+    high: Array
+    z_low: Array
+    z_high: Array
+    _places: Mapping[str, slice] = field(repr=False)
+
+    def __getitem__(self, layer: str) -> Pair:
+        if layer not in self._places:
+            raise KeyError(unknown_name("layer", layer, self._places))
+        place = self._places[layer]
+        return self.low[place], self.high[place]
+
+    def __repr__(self) -> str:
+        finite = int(np.count_nonzero(np.isfinite(self.low) & np.isfinite(self.high)))
+        nonnegative = int(np.count_nonzero(self.low >= 0))
+        return f"Bounds({len(self.low):,} vertices, {finite:,} bounded, {nonnegative:,} never negative)"
+
+
+def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") -> Bounds:
+    """Propagate the domain of the inputs through a graph.
+
+    Args:
+        graph: the network.
+        domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a graph
+            with one input. Layers that are left out keep the domain that they declare.
+        mode: whether batch norm uses its running statistics ("eval"), or perhaps those of any batch ("train").
+
+    Raises:
+        InputError: when a domain does not fit the inputs, is empty or NaN.
+        OptionError: for an unknown mode.
+
+    Cost: O(edges + vertices), in NumPy, with a loop over layers and links only.
+    """
+    if mode not in ("eval", "train"):
+        raise OptionError(unknown_name("mode", mode, ("eval", "train")))
+    given = check_domain(graph, domain)
+    offsets = graph.vertices.offsets
+    places = {
+        layer.name: slice(start, start + len(layer))
+        for layer, start in zip(graph.layers_by_id.values(), offsets[:-1].tolist(), strict=True)
+    }
+    low, high, z_low, z_high = (np.empty(len(graph.vertices)) for _ in range(4))
+    for i in graph.topological_order:
+        layer = graph.layer(i)
+        at = places[layer.name]
+        if layer.role == "input":
+            z = value = given[layer.name]
+        else:
+            arriving: Pair | None = None
+            for link in graph.incoming[i]:
+                source = graph.layer(link.source)
+                s = places[source.name]
+                part = link_interval(link, low[s], high[s], source.output_grid, len(layer), layer.grid)
+                arriving = part if arriving is None else add(*arriving, *part)
+            z = add_bias(layer, arriving)
+            value = operate_interval(layer, *z, mode)
+        z_low[at], z_high[at] = z
+        low[at], high[at] = value
+    return Bounds(freeze(low), freeze(high), freeze(z_low), freeze(z_high), FrozenDict(places))
+
+
+def check_domain(graph: Graph, domain: Domains | None = None) -> dict[str, Pair]:
+    """(low, high) float64 arrays of every input layer by name, `domain` before what is declared. Raises `InputError`.
+
+    The arrays hold finite reals only: a lower bound of inf, and an upper one of -inf, become the largest float.
+    """
+    names = [layer.name for layer in graph.inputs]
+    if domain is not None and not isinstance(domain, Mapping):
+        if len(names) != 1:
+            raise InputError(f"One domain is given for the input layers {names}; give a dict of them by name.")
+        domain = {names[0]: domain}
+    if unknown := set(domain or {}) - set(names):
+        raise InputError(unknown_name("input layer", min(unknown), names))
+    result = {}
+    for layer in graph.inputs:
+        pair = domain[layer.name] if domain and layer.name in domain else [layer.values[n] for n in DOMAIN_COLUMNS]
+        where = f"The domain of input {layer.name!r}"
+        try:
+            low, high = (np.asarray(bound, dtype=np.float64) for bound in pair)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where} is {pair!r}; give a pair (low, high) of numbers or arrays.") from error
+        for bound in (low, high):
+            if bound.shape not in ((), (len(layer),)):
+                raise InputError(
+                    f"{where} has a bound of shape {bound.shape}; give a number or ({len(layer)},) of them."
+                )
+        low, high = (np.broadcast_to(bound, len(layer)) for bound in (low, high))
+        if not (low <= high).all():  # NaN fails as well
+            row = int(np.flatnonzero(~(low <= high))[0])
+            raise InputError(f"{where} is [{low[row]}, {high[row]}] at vertex row {row}; low must be at most high.")
+        result[layer.name] = (np.minimum(low, LARGEST), np.maximum(high, -LARGEST))
+    return result
+
+
+# -- sums -----------------------------------------------------------------------------------------
+
+
+def link_interval(
+    link: Link, low: Array, high: Array, source_grid: Grid, targets: int, target_grid: Grid = ()
+) -> tuple[Array, Array]:
+    """Range of the sum over the edges of one link, at each of its target vertices.
+
+    A tap of a convolution that may read padding has 0 in its range, one that reads nothing else has only 0.
+
+    Args:
+        link: the link; its edges of weight 0 count for nothing, whatever they read.
+        low, high: (sources,) ranges of the source layer.
+        source_grid: grid of what the source hands out, after its pool.
+        targets: number of target vertices.
+        target_grid: grid of the target, which the kind of the link gives already; kept for symmetry.
+
+    Returns:
+        Two (targets,) arrays; 0 where nothing arrives. Cost: O(edges + sources + targets).
+    """
+    z_low, z_high = np.zeros(targets), np.zeros(targets)
+    dst = link.dst
+    if isinstance(link.kind, Identity) and not (dst[1:] == dst[:-1]).any():
+        z_low[dst], z_high[dst] = low[link.src], high[link.src]
+        return z_low, z_high
+    src, dst, weight, tap = used_edges(link)
+    if not len(weight):
+        return z_low, z_high
+    if isinstance(link.kind, Conv2d) and max(link.kind.padding) > 0:
+        low, high, src = _with_padding(link.kind, source_grid, low, high, src, tap)
+    with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` takes what is not finite for no bound
+        a, b = low[src], high[src]
+        careful = _may_underflow(weight, low, high)
+        zeros = ((a == 0), (b == 0)) if careful else None
+        a *= weight
+        b *= weight
+        if zeros is not None:
+            ends = [_around(a, zeros[0]), _around(b, zeros[1])]
+            t_low, t_high = np.minimum(ends[0][0], ends[1][0]), np.maximum(ends[0][1], ends[1][1])
+        else:
+            t_low = np.minimum(a, b)
+            t_high = np.maximum(a, b, out=b)
+        starts, rows, terms = segments(dst)
+        # Twice the usual error of a sum of products: it covers the error of the bound itself.
+        gamma = (terms + 4) * EPS
+        gamma[(terms == 1) & (np.abs(weight[starts]) == 1)] = 0.0
+        z_low[rows] = _sum_outward(t_low, starts, gamma, -1)
+        z_high[rows] = _sum_outward(t_high, starts, gamma, 1)
+    return z_low, z_high
+
+
+def _sum_outward(terms: Array, starts: Array, gamma: Array, direction: int) -> Array:
+    """Sum of each segment, moved by gamma times the sum of magnitudes, so that zeros add up to exactly 0."""
+    total = np.add.reduceat(terms, starts)
+    size = np.add.reduceat(np.abs(terms, out=terms), starts)
+    moved = total + direction * (gamma * size)
+    moved[~np.isfinite(size)] = direction * np.inf
+    return np.asarray(moved)
+
+
+def _around(product: Array, zero: Array) -> Pair:
+    """Each product of two factors with what underflow may have hidden; `zero` says where a factor is 0."""
+    tiny = (np.abs(product) < NORMAL) & ~zero
+    sign = np.signbit(product)
+    down, up = np.nextafter(product, -np.inf), np.nextafter(product, np.inf)
+    # The sign of a product is right even when it rounds to 0.
+    down, up = np.where(sign, down, np.maximum(down, 0.0)), np.where(sign, np.minimum(up, 0.0), up)
+    return np.where(tiny, down, product), np.where(tiny, up, product)
+
+
+def _may_underflow(weight: Array, low: Array, high: Array) -> bool:
+    """Whether a product of a weight and a bound could be too small for full precision: mostly not."""
+    least = min(float(np.abs(values).min(where=values != 0, initial=1.0)) for values in (low, high))
+    if least > 1e-240:  # the least float32 is above 1e-45
+        return float(np.abs(weight).min()) * least < NORMAL
+    return True
+
+
+def used_edges(link: Link) -> tuple[Array, Array, Array, Array]:
+    """(src, dst, weight, tap) of the edges whose weight is not 0, in order; the weights as float64."""
+    used = link.weight != 0
+    src, dst, weight, tap = link.src, link.dst, link.weight, link.tap
+    if not used.all():
+        src, dst, weight, tap = src[used], dst[used], weight[used], tap[used]
+    return src, dst, weight.astype(np.float64), tap
+
+
+def segments(dst: Array) -> tuple[Array, Array, Array]:
+    """(first edge, target row, number of edges) of each run of equal entries in a sorted column, at least one."""
+    ends = np.append(np.flatnonzero(dst[1:] != dst[:-1]) + 1, len(dst))
+    starts = np.append(0, ends[:-1])
+    return starts, dst[starts], ends - starts
+
+
+def _with_padding(kind: Conv2d, grid: Grid, low: Array, high: Array, src: Array, tap: Array) -> Any:
+    """Ranges of (state, source), and the row of each edge in them: state 0 never reads padding, 1 may, 2 only does."""
+    state = padding_states(kind, grid)
+    zeros = np.zeros(len(low))
+    low, high = (np.concatenate([v, limit(v, 0.0), zeros]) for v, limit in ((low, np.minimum), (high, np.maximum)))
+    return low, high, src + state[tap] * (len(zeros))
+
+
+def padding_states(kind: Conv2d, grid: Grid) -> Array:
+    """(taps,) 0 where a tap never reads padding, 1 where it does at some positions of the target, 2 where at all."""
+    inside = []
+    for size, k, s, p, n in zip(grid, kind.kernel, kind.stride, kind.padding, kind.output_grid(grid), strict=True):
+        at = np.arange(n) * s - p + np.arange(k)[:, None]
+        inside.append((at >= 0) & (at < size))
+    always = np.logical_and.outer(*(axis.all(axis=1) for axis in inside)).ravel()
+    ever = np.logical_and.outer(*(axis.any(axis=1) for axis in inside)).ravel()
+    return np.where(always, 0, np.where(ever, 1, 2))
+
+
+def add(low: Array, high: Array, more_low: Array, more_high: Array) -> Pair:
+    """Sum of two intervals; an end moves outward only where rounding has moved it inward."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the errors of infinite sums are NaN, which compares false
+        return _add(low, more_low, -1), _add(high, more_high, 1)
+
+
+def _add(a: Array, b: Array, direction: int) -> Array:
+    total = a + b
+    other = total - a
+    error = (a - (total - other)) + (b - other)  # Knuth's, exact
+    inward = error < 0 if direction < 0 else error > 0
+    if inward.any():
+        total = np.where(inward, np.nextafter(total, direction * np.inf), total)
+    return np.asarray(np.minimum(total, LARGEST) if direction < 0 else np.maximum(total, -LARGEST))
+
+
+def add_bias(layer: Layer, z: Pair | None, rows: Array | None = None) -> Pair:
+    """The sums that arrive (None: nothing does) plus the biases of the chosen rows."""
+    if z is None:
+        n = len(layer) if rows is None else len(rows)
+        z = (np.zeros(n), np.zeros(n))
+    bias = layer.bias
+    if bias is None:
+        return z
+    bias = bias.astype(np.float64) if rows is None else bias[rows].astype(np.float64)
+    return add(z[0], z[1], bias, bias)
+
+
+# -- what a layer does to its sums ----------------------------------------------------------------
+
+
+def operate_interval(
+    layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None
+) -> tuple[Array, Array]:
+    """Range after norm, activation and pool; arguments as for `normalise_interval`."""
+    low, high = normalise_interval(layer, z_low, z_high, mode, rows)
+    if layer.activation == "identity":
+        return low, high
+    return get_activation(layer.activation).interval(low, high, _columns(layer, rows), layer.slope)
+    # A pool, be it the largest or the mean of some values, stays within their range.
+
+
+def normalise_interval(
+    layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None
+) -> tuple[Array, Array]:
+    """Range after the norm alone.
+
+    Args:
+        layer: the layer.
+        z_low, z_high: (n,) ranges of the sums with bias, of the chosen rows.
+        mode: what batch norm does.
+        rows: rows of the layer's vertices; None stands for all of them, in order.
+    """
+    if layer.norm == "none":
+        return z_low, z_high
+    p = _columns(layer, rows)
+    if layer.norm == "layer":
+        limit = layer_norm_limit(len(layer))
+        return scaled(np.full(len(z_low), -limit), np.full(len(z_low), limit), p["scale"], p["shift"])
+    if mode == "train":
+        constant = z_low == z_high  # its own mean, which leaves the shift; the running mean may be another
+        far = np.where(constant, 0.0, np.inf)
+        low, high = scaled(-far, far, p["scale"], p["shift"])
+        if constant.any():
+            in_eval = normalise_interval(layer, z_low, z_high, "eval", rows)
+            low = np.where(constant, np.minimum(low, in_eval[0]), low)
+            high = np.where(constant, np.maximum(high, in_eval[1]), high)
+        return low, high
+    with np.errstate(over="ignore"):  # `scaled` knows nothing of the result of an infinite factor
+        factor = p["scale"] / np.sqrt(p["var"] + layer.norm_epsilon)
+    low, high = add(z_low, z_high, -p["mean"], -p["mean"])
+    low, high = scaled(low, high, factor, p["shift"], 8 * EPS)
+    lost = (p["scale"] != 0) & (np.abs(factor) < NORMAL)
+    return np.where(lost, -np.inf, low), np.where(lost, np.inf, high)
+
+
+def layer_norm_limit(n: int) -> float:
+    """Largest magnitude of one of `n` numbers after their mean is taken off and they are divided by their spread."""
+    return float(np.sqrt(n - 1) * (1 + 4 * EPS)) if n > 1 else 0.0
+
+
+def scaled(low: Array, high: Array, factor: Array, shift: Array, relative: float = 0.0) -> Pair:
+    """Range of factor * t + shift for t in [low, high], the factor known up to a relative error; 0 leaves the shift."""
+    with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is chosen away, overflow is clipped
+        used = [(factor != 0) & (t != 0) for t in (low, high)]
+        ends = [np.where(u, factor * t, 0.0) for u, t in zip(used, (low, high), strict=True)]
+        # Of an infinite end nothing is rounded; a finite one that overflows gives inf - inf, of which nothing is known.
+        error = [
+            np.where(u & np.isfinite(t), (relative + 2 * EPS) * np.abs(e) + 1e-300, 0.0)
+            for u, t, e in zip(used, (low, high), ends, strict=True)
+        ]
+        below = np.minimum(ends[0] - error[0], ends[1] - error[1])
+        above = np.maximum(ends[0] + error[0], ends[1] + error[1])
+        below, above = np.where(np.isnan(below), -np.inf, below), np.where(np.isnan(above), np.inf, above)
+        return add(below, above, shift, shift)
+
+
+def _columns(layer: Layer, rows: Array | None) -> dict[str, Array]:
+    """Vertex columns of the chosen rows as float64."""
+    return {k: (v if rows is None else v[rows]).astype(np.float64) for k, v in layer.values.items()}

@@ -1,0 +1,165 @@
+"""Fill a sparse network up with missing edges: a part for PWMPR, and for growth at random or by gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from netgraph.analysis import admissible_edges, density, forward_flops, sparse_links
+from netgraph.checks import Checked
+from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
+from netgraph.errors import OptionError
+from netgraph.graph import Graph
+from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
+from netgraph.rules import AddEdges, PruneEdges
+from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Trigger, is_error, values_of
+
+Where = Literal["path", "random", "gradient"]
+"""What missing edges are scored by: weights of paths, nothing, or the gradients that they would have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowEdges(Checked):
+    """Add missing edges at weight 0, a share of those that are there at a time, up to a density or a plateau.
+
+    Attributes:
+        where: what missing edges are scored by, over all links in one pool.
+        draw: "sample" in proportion to the scores, without replacement, or take the "top" ones.
+        power: of weights in path scores: 1, path weights; 2, the gain of the path-kernel trace.
+        trigger: when.
+        ratio: how much: floor(ratio * edges) of the links that grow, a little more where that ends a step at a density.
+        until: density of these links at which growth is over; the last step is cut to end there.
+        through: densities that steps are cut to hit on the way.
+        prune: before it grows, give up this share of the edges, those of smallest magnitude, and grow as many more.
+        stop: end growth at the plateau of `metric` over density as well; None does not.
+        metric: of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. One whose
+            name ends in "loss" or "rmse" counts negative, so that higher is better.
+        rough: share of the epochs after which growth is over.
+        then: the phase that begins when growth is over.
+        head: whether links into output layers grow, too.
+    """
+
+    where: Where = "path"
+    draw: Literal["sample", "top"] = "sample"
+    power: int = 1
+    trigger: Trigger = field(default_factory=lambda: EveryEpochs(2))
+    ratio: float = 0.25
+    until: float = 1.0
+    through: tuple[float, ...] = ()
+    prune: float = 0.0
+    stop: PlateauStop | None = None
+    metric: str | None = None
+    rough: float = 1.0
+    then: Phase = field(default_factory=Phase)
+    head: bool = False
+
+    name = "grow"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.power not in (1, 2):
+            raise OptionError(f"power={self.power} is not 1 or 2.")
+        if not 0 < self.ratio < math.inf:
+            raise OptionError(f"ratio={self.ratio} is not a finite number above 0.")
+        for name in ("until", "rough"):
+            if not 0 < getattr(self, name) <= 1:
+                raise OptionError(f"{name}={getattr(self, name)} is outside 0..1.")
+        if not 0 <= self.prune < 1:
+            raise OptionError(f"prune={self.prune} is outside 0..1.")
+
+    def propose(self, context: Context) -> Iterator[Step]:
+        """One step of growth, or the end of it."""
+        if self._is_over(context):
+            return
+        if epochs_done(context) >= round(self.rough * context.epochs, 9):
+            yield NewPhase(self.name, self.then, f"growth had {epochs_done(context)} epochs")
+            return
+        acted = actions_of(context, self.name)
+        if not self.trigger.fires(context.history, acted[-1].epoch if acted else 0):
+            return
+        if self._at_plateau(context):
+            yield NewPhase(self.name, self.then, f"{self._metric(context)} has reached its plateau over density")
+            return
+        if self._wanted(context.graph):
+            yield from self._step(context)
+        if not self._wanted(context.graph):
+            yield NewPhase(self.name, self.then, f"density {self._density(context.graph):.4g} is reached")
+
+    def pending(self, context: Context) -> bool:
+        """Whether growth goes on."""
+        return not self._is_over(context)
+
+    def _is_over(self, context: Context) -> bool:
+        return any(action.rule == NEW_PHASE for action in actions_of(context, self.name))
+
+    def _step(self, context: Context) -> Iterator[Proposal]:
+        graph, links = context.graph, sparse_links(context.graph, head=self.head)
+        before, count = self._density(graph), self._wanted(graph)
+        if self.prune:
+            gone = weakest(graph, links, int(self.prune * self._edges(graph)))
+            yield Proposal(self.name, PruneEdges(below=None), gone, f"the weakest {self.prune:.0%} make way")
+            count += len(gone)
+        scores = self._scores(context)
+        drawn = scores.draw(count, context.rng) if self.draw == "sample" else None
+        pairs = scores.top(count) if drawn is None else drawn.pairs
+        after = before + self._wanted(graph) / admissible_edges(graph, links)
+        by = {"path": "path weight", "random": "chance", "gradient": "gradient"}[self.where]
+        how = "drawn by" if self.draw == "sample" else "of largest"
+        reason = f"{how} {by}; density {before:.4g} to {after:.4g}"
+        if drawn is not None and drawn.by_chance:
+            reason += f"; {drawn.by_chance:,} on no path, by chance"
+        yield Proposal(self.name, AddEdges(), pairs, reason)
+
+    def _scores(self, context: Context) -> MissingScores:
+        graph = context.graph
+        links = sparse_links(graph, head=self.head)
+        if self.where == "random":
+            return uniform_scores(graph, links)
+        if self.where == "gradient":
+            return gradient_scores(graph, links, context.dense_gradients(links))
+        # A forward and a backward over paths, for one sample, and the gradient of every weight, missing or not.
+        context.spend("paths", 2 * forward_flops(graph) + forward_flops(graph, dense=links))
+        return path_scores(graph, links, power=self.power)
+
+    def _edges(self, graph: Graph) -> int:
+        return sum(len(graph.links_by_key[key]) for key in sparse_links(graph, head=self.head))
+
+    def _density(self, graph: Graph) -> float:
+        return density(graph, sparse_links(graph, head=self.head))
+
+    def reach(self, graph: Graph, steps: int) -> int:
+        """Number of edges that a graph has after some steps of growth."""
+        cells, edges = admissible_edges(graph, sparse_links(graph, head=self.head)), self._edges(graph)
+        others = graph.num_edges - edges
+        for _ in range(steps):
+            edges += self._count(edges, cells)
+        return others + edges
+
+    def _wanted(self, graph: Graph) -> int:
+        """Number of edges to add now; 0 when growth is over."""
+        return self._count(self._edges(graph), admissible_edges(graph, sparse_links(graph, head=self.head)))
+
+    def _count(self, edges: int, cells: int) -> int:
+        """Number of edges to add to `edges` among `cells`."""
+        room = [round(share * cells) - edges for share in (self.until, *self.through)]
+        return min(cut(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
+
+    def _at_plateau(self, context: Context) -> bool:
+        """Whether the fit of the metric over density says so, one point for each step of growth, and now."""
+        if self.stop is None:
+            return False
+        graph, links = context.graph, sparse_links(context.graph, head=self.head)
+        others = graph.num_edges - self._edges(graph)
+        epochs = [*dict.fromkeys(action.epoch for action in actions_of(context, self.name)), epochs_done(context)]
+        entries = [context.history[epoch - 1] for epoch in epochs]
+        densities = (np.array([entry["edges"] for entry in entries]) - others) / admissible_edges(graph, links)
+        metric = self._metric(context)
+        values = np.array(values_of(entries, metric, "metric of growth"))
+        return self.stop.reached(densities, -values if is_error(metric) else values)
+
+    def _metric(self, context: Context) -> str:
+        return self.metric or ("val_accuracy" if "val_accuracy" in context.history[-1] else "val_rmse")

@@ -1,0 +1,182 @@
+"""Deltas as files, for the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netgraph.columns import WEIGHT_DTYPES, Array
+from netgraph.errors import FileFormatError, GraphError, RewriteError
+from netgraph.graph import NextIds
+from netgraph.rewriting.delta.checks import check_delta
+from netgraph.rewriting.delta.delta import (
+    EDGE_RECORD_DTYPES,
+    VERTEX_DTYPES,
+    Change,
+    Delta,
+    EdgeRecords,
+    LayerRecord,
+    LinkRecord,
+    Stamp,
+    VertexRecords,
+)
+from netgraph.storage import (
+    COLUMNS_SHAPE,
+    ID,
+    KIND_SHAPE,
+    LAYER_SHAPES,
+    Items,
+    Record,
+    Text,
+    Whole,
+    expect_columns,
+    kind_from_json,
+    kind_to_json,
+    layer_attributes_from_json,
+    layer_attributes_to_json,
+    read_container,
+    write_container,
+)
+
+KIND = "delta"
+VERSION = 1
+
+_STAMP = Record(
+    {"topology_hash": Text(), "lineage": Text(), "next_ids": Items(ID, 3), "rewrites": Whole(high=2**31 - 1)}
+)
+_LAYER = Record({"id": ID, "columns": COLUMNS_SHAPE, **LAYER_SHAPES})
+_KEY = Items(ID, 3)
+_LINK = Record({"key": _KEY, "kind": KIND_SHAPE, "dtype": Text(tuple(t.name for t in WEIGHT_DTYPES))})
+_STRUCTURE = Record(
+    {
+        "before": _STAMP,
+        "after": _STAMP,
+        "layers_added": Items(_LAYER),
+        "layers_removed": Items(_LAYER),
+        "layers_changed": Items(Items(_LAYER, 2)),
+        "links_added": Items(_LINK),
+        "links_removed": Items(_LINK),
+        "link_keys": Items(_KEY),
+    }
+)
+_SIDES, _CHANGED, _PARTS = ("added", "removed"), ("vertices_changed", "edges_changed"), ("id", "old", "new")
+
+
+def save_delta(delta: Delta, path: str | os.PathLike[str]) -> None:
+    """Write a delta to one file, completely or not at all."""
+    structure = {
+        "before": _stamp_to_json(delta.before),
+        "after": _stamp_to_json(delta.after),
+        "layers_added": [_layer_to_json(r) for r in delta.layers_added],
+        "layers_removed": [_layer_to_json(r) for r in delta.layers_removed],
+        "layers_changed": [[_layer_to_json(r) for r in pair] for pair in delta.layers_changed],
+        "links_added": [_link_to_json(r) for r in delta.links_added],
+        "links_removed": [_link_to_json(r) for r in delta.links_removed],
+        "link_keys": [list(key) for key in delta.link_keys],
+    }
+    arrays: dict[str, Array] = {}
+    for side in _SIDES:
+        vertices: VertexRecords = getattr(delta, f"vertices_{side}")
+        edges: EdgeRecords = getattr(delta, f"edges_{side}")
+        arrays |= {f"vertices_{side}.{name}": getattr(vertices, name) for name in VERTEX_DTYPES}
+        arrays |= {f"vertices_{side}.value.{name}": values for name, values in vertices.values.items()}
+        arrays |= {f"edges_{side}.{name}": getattr(edges, name) for name in EDGE_RECORD_DTYPES}
+    for what in _CHANGED:
+        changes: Mapping[str, Change] = getattr(delta, what)
+        for name, change in changes.items():
+            arrays |= {f"{what}.{name}.{part}": getattr(change, part) for part in _PARTS}
+    write_container(path, KIND, VERSION, structure, arrays)
+
+
+def load_delta(path: str | os.PathLike[str]) -> Delta:
+    """Read a delta and check it as a whole.
+
+    Raises:
+        FileFormatError: when the file is damaged, truncated, too new, or does not hold a delta that can be.
+    """
+    structure, arrays = read_container(path, KIND, VERSION, _STRUCTURE)
+    where = repr(os.fspath(path))
+    expect_columns(arrays, _expected(arrays), where)
+    try:
+        delta = _from_columns(structure, arrays)
+        check_delta(delta)
+    except (GraphError, RewriteError) as error:
+        raise FileFormatError(f"{where} does not hold a valid delta: {error}") from error
+    return delta
+
+
+def _expected(arrays: Mapping[str, Array]) -> dict[str, tuple[Any, ...]]:
+    """Dtypes of the columns that a delta has, those for the values that these columns are about included."""
+    expected: dict[str, tuple[Any, ...]] = {}
+    for side in _SIDES:
+        expected |= {f"vertices_{side}.{name}": (dtype,) for name, dtype in VERTEX_DTYPES.items()}
+        expected |= {f"edges_{side}.{name}": (dtype,) for name, dtype in EDGE_RECORD_DTYPES.items()}
+        expected |= {name: WEIGHT_DTYPES for name in arrays if name.startswith(f"vertices_{side}.value.")}
+    for what in _CHANGED:
+        for name in _changed_names(arrays, what):
+            expected |= {f"{what}.{name}.{part}": (np.int64 if part == "id" else np.float64,) for part in _PARTS}
+    return expected
+
+
+def _changed_names(arrays: Mapping[str, Array], what: str) -> list[str]:
+    """Names of the values of which `arrays` hold changes."""
+    prefix = f"{what}."
+    return sorted({name.removeprefix(prefix).rpartition(".")[0] for name in arrays if name.startswith(prefix)})
+
+
+def _from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Delta:
+    def vertices(side: str) -> VertexRecords:
+        prefix = f"vertices_{side}.value."
+        values = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        return VertexRecords(**{n: arrays[f"vertices_{side}.{n}"] for n in VERTEX_DTYPES}, values=values)
+
+    def edges(side: str) -> EdgeRecords:
+        return EdgeRecords(**{n: arrays[f"edges_{side}.{n}"] for n in EDGE_RECORD_DTYPES})
+
+    def changes(what: str) -> dict[str, Change]:
+        return {n: Change(*(arrays[f"{what}.{n}.{p}"] for p in _PARTS)) for n in _changed_names(arrays, what)}
+
+    return Delta(
+        before=_stamp_from_json(structure["before"]),
+        after=_stamp_from_json(structure["after"]),
+        layers_added=tuple(map(_layer_from_json, structure["layers_added"])),
+        layers_removed=tuple(map(_layer_from_json, structure["layers_removed"])),
+        layers_changed=tuple((_layer_from_json(a), _layer_from_json(b)) for a, b in structure["layers_changed"]),
+        links_added=tuple(map(_link_from_json, structure["links_added"])),
+        links_removed=tuple(map(_link_from_json, structure["links_removed"])),
+        link_keys=tuple((int(a), int(b), int(c)) for a, b, c in structure["link_keys"]),
+        vertices_added=vertices("added"),
+        vertices_removed=vertices("removed"),
+        vertices_changed=changes("vertices_changed"),
+        edges_added=edges("added"),
+        edges_removed=edges("removed"),
+        edges_changed=changes("edges_changed"),
+    )
+
+
+def _stamp_to_json(stamp: Stamp) -> dict[str, Any]:
+    return {**stamp._asdict(), "next_ids": list(stamp.next_ids)}
+
+
+def _stamp_from_json(values: Mapping[str, Any]) -> Stamp:
+    return Stamp(**{**values, "next_ids": NextIds(*values["next_ids"])})
+
+
+def _layer_to_json(record: LayerRecord) -> dict[str, Any]:
+    return {"id": record.id, "columns": dict(record.columns), **layer_attributes_to_json(record.attributes)}
+
+
+def _layer_from_json(values: Mapping[str, Any]) -> LayerRecord:
+    return LayerRecord(values["id"], layer_attributes_from_json(values), values["columns"])
+
+
+def _link_to_json(record: LinkRecord) -> dict[str, Any]:
+    return {"key": list(record.key), "kind": kind_to_json(record.kind), "dtype": record.dtype}
+
+
+def _link_from_json(values: Mapping[str, Any]) -> LinkRecord:
+    source, target, port = values["key"]
+    return LinkRecord((source, target, port), kind_from_json(values["kind"]), values["dtype"])

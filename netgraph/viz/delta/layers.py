@@ -1,0 +1,190 @@
+"""What a rewrite did, layer by layer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.graph import Identity, Layer, LinkKey
+from netgraph.markup import shortened
+from netgraph.viz.colors import (
+    ADDED,
+    ADDED_FILL,
+    CHANGED,
+    CHANGED_FILL,
+    FAINT,
+    GRAY,
+    INK,
+    PAPER,
+    QUIET,
+    REMOVED,
+    REMOVED_FILL,
+)
+from netgraph.viz.delta.difference import Difference
+from netgraph.viz.dot import caption
+from netgraph.viz.fold import MOST_ARROWS, Part, fold
+from netgraph.viz.layers import GAP_LOOK, Page, folded, gap_line, group_lines, joined, order_and_kin
+from netgraph.viz.layout import columns, operations
+from netgraph.viz.text import count, literal, plain, visible
+
+_BOXES = {
+    "added": {"fillcolor": ADDED_FILL, "color": ADDED, "penwidth": "2.4"},
+    "removed": {"fillcolor": REMOVED_FILL, "color": REMOVED, "penwidth": "1.6", "style": "rounded,filled,dashed"},
+    "changed": {"fillcolor": CHANGED_FILL, "color": CHANGED, "penwidth": "2"},
+    "kept": {"fillcolor": PAPER, "color": GRAY, "fontcolor": QUIET},
+}
+_LEGEND = "Green: added. Red: removed (dashed: all of it). Amber: changed, or both added and removed. Grey: kept."
+
+Tally = Mapping[str, int]
+
+
+def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[str]) -> str:
+    """Both graphs in one picture, with what came and went written at boxes and arrows."""
+    layers = {**difference.old.layers_by_id, **difference.new.layers_by_id}
+    vertices, links = _vertex_tallies(difference), _link_tallies(difference)
+    order, kin = order_and_kin(columns([difference.old, difference.new]), layers)
+    states = {i: _state(difference, i, vertices[i]) for i in layers}
+    pairs = list(dict.fromkeys((source, target) for source, target, _port in links))
+    parts = fold(order, pairs, {i: (kin[i], states[i]) for i in order}, _touched(layers, vertices, links, states))
+    page = Page(parts, pairs)
+    for part in parts:
+        _box(page, part, layers, vertices, states)
+    kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
+    said = _arrows(page, parts, links, {key for key, link in kinds.items() if isinstance(link.kind, Identity)})
+    caption(page.dot, title, [*facts, _LEGEND, *said, *folded(parts)])
+    return str(page.dot.source)
+
+
+def _vertex_tallies(difference: Difference) -> dict[int, dict[str, int]]:
+    old, new = difference.old.vertices, difference.new.vertices
+    kept = ~difference.vertices_added & ~difference.vertices_changed
+    owners = {"added": new.layer[difference.vertices_added], "changed": new.layer[difference.vertices_changed],
+              "kept": new.layer[kept], "removed": old.layer[difference.vertices_removed]}  # fmt: skip
+    result: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(owners, 0))
+    for name, layer in owners.items():
+        for i, n in zip(*(column.tolist() for column in np.unique(layer, return_counts=True)), strict=True):
+            result[i][name] = n
+    return result
+
+
+def _link_tallies(difference: Difference) -> dict[LinkKey, dict[str, int]]:
+    new, old = difference.new, difference.old
+    masks = {"added": (new, difference.edges_added), "changed": (new, difference.edges_changed),
+             "kept": (new, difference.edges_kept), "removed": (old, difference.edges_removed)}  # fmt: skip
+    result: dict[LinkKey, dict[str, int]] = {
+        key: dict.fromkeys(masks, 0) for key in {**old.links_by_key, **new.links_by_key}
+    }
+    for name, (graph, mask) in masks.items():
+        sums = _sums(mask, graph.edges.offsets)
+        for key, n in zip(graph.links_by_key, sums, strict=True):
+            result[key][name] = n
+    return result
+
+
+def _sums(mask: Array, offsets: Array) -> list[int]:
+    running = np.concatenate([[0], np.cumsum(mask)])
+    return [int(n) for n in np.diff(running[offsets])]
+
+
+def _state(difference: Difference, i: int, tally: Tally) -> str:
+    state = difference.layer_state(i)
+    return "changed" if state == "kept" and _moved(tally) else state
+
+
+def _moved(tally: Tally) -> int:
+    return tally["added"] + tally["removed"] + tally["changed"]
+
+
+def _touched(
+    layers: Mapping[int, Layer],
+    vertices: Mapping[int, Tally],
+    links: Mapping[LinkKey, Tally],
+    states: Mapping[int, str],
+) -> list[int]:
+    """Layers that came, went or changed, or whose links did, those with the most changes first."""
+    changes = {i: _moved(vertices[i]) + (states[i] != "kept") for i in layers}
+    for (source, target, _port), tally in links.items():
+        for i in (source, target):
+            changes[i] += _moved(tally)
+    # Layers that came or went matter more than those that only lost edges to them.
+    rank = {"added": 2, "removed": 2, "changed": 1, "kept": 0}
+    touched = [i for i, n in changes.items() if n]
+    return sorted(touched, key=lambda i: (-rank[states[i]], -changes[i]))
+
+
+# ---- boxes and arrows ----------------------------------------------------------------------------------
+
+
+def _box(
+    page: Page, part: Part, layers: Mapping[int, Layer], tallies: Mapping[int, Tally], states: Mapping[int, str]
+) -> None:
+    own = [layers[i] for i in part.layers]
+    tally = _total([tallies[i] for i in part.layers])
+    lines = _vertex_lines(tally)
+    if part.kind == "gap":
+        page.box(part, [gap_line(part), *lines], 1, (), **GAP_LOOK)
+        return
+    first, state = own[0], states[part.layers[0]]
+    size = tally["kept"] + tally["added"] + tally["changed"] + tally["removed"]
+    if part.kind == "group":
+        page.box(part, [*group_lines(own), *lines], size, operations(first), peripheries="2", **_BOXES[state])
+        return
+    name = shortened(visible(first.name))
+    does = [line for line in operations(first) if line != name]
+    page.box(part, [plain(name), *lines], size, does, tooltip=literal(first.name), **_BOXES[state])
+
+
+def _total(tallies: Sequence[Tally]) -> dict[str, int]:
+    return {name: sum(tally[name] for tally in tallies) for name in ("added", "changed", "kept", "removed")}
+
+
+def _vertex_lines(tally: Tally) -> list[str]:
+    lines = [_came_and_went(tally, "vertex", "vertices")] if tally["added"] or tally["removed"] else []
+    lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
+    lines += [f"{count(tally['kept'], 'vertex', 'vertices')} kept"] if tally["kept"] or not lines else []
+    return lines
+
+
+def _came_and_went(tally: Tally, one: str, many: str) -> str:
+    """`+1,200 / -640 edges`, or only what there is of it."""
+    numbers = [("+", tally["added"]), ("-", tally["removed"])]
+    said = [(sign, n) for sign, n in numbers if n]
+    noun = one if len(said) == 1 and said[0][1] == 1 else many
+    return f"{' / '.join(f'{sign}{n:,}' for sign, n in said)} {noun}"
+
+
+def _arrows(page: Page, parts: Sequence[Part], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
+    keys, tallies = list(links), list(links.values())
+    arrows = joined(parts, links)
+    total = {ends: _total([tallies[at] for at in members]) for ends, members in arrows.items()}
+    drawn = set(sorted(arrows, key=lambda ends: (-_moved(total[ends]), -total[ends]["kept"]))[:MOST_ARROWS])
+    for ends, members in arrows.items():
+        if ends in drawn:
+            source, target, port = ends
+            lines = [f"port {port}"] if port else []
+            for noun, own in (("edge", False), ("wire", True)):
+                of_kind = [tallies[at] for at in members if (keys[at] in wires) is own]
+                lines += _edge_lines(_total(of_kind), noun) if of_kind else []
+            page.arrow(source, target, lines, sum(total[ends].values()), **_arrow_look(total[ends]))
+    missing = len(arrows) - len(drawn)
+    return [f"The {missing:,} arrows with the fewest changes are left out."] if missing else []
+
+
+def _edge_lines(tally: Tally, noun: str) -> list[str]:
+    lines = [_came_and_went(tally, noun, f"{noun}s")] if tally["added"] or tally["removed"] else []
+    lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
+    return lines + ([f"{count(tally['kept'], noun)} kept"] if tally["kept"] or not lines else [])
+
+
+def _arrow_look(tally: Tally) -> dict[str, str]:
+    if tally["removed"] and not tally["added"]:
+        gone = {} if tally["kept"] or tally["changed"] else {"style": "dashed"}
+        return {"color": REMOVED, "fontcolor": REMOVED, **gone}
+    if tally["added"] and not tally["removed"]:
+        return {"color": ADDED, "fontcolor": ADDED}
+    if _moved(tally):
+        return {"color": CHANGED, "fontcolor": INK}
+    return {"color": FAINT}

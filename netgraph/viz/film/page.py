@@ -1,0 +1,189 @@
+"""A film as HTML: data that a small player reads, inside a section that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.errors import OptionError, not_installed
+from netgraph.markup import printable
+from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
+from netgraph.viz.film.film import Edges, Film, Track, Vertices, changes
+from netgraph.viz.film.scene import Scene, make_scene
+
+LIGHT: Mapping[str, str] = {
+    "paper": PAPER,
+    "ink": INK,
+    "quiet": QUIET,
+    "faint": FAINT,
+    "wire": GRAY,
+    "new": ADDED,
+    "going": REMOVED,
+    "positive": POSITIVE[1],
+    "negative": NEGATIVE[1],
+    **{role: fill for role, (fill, _) in ROLES.items()},
+    **{f"{role}-line": line for role, (_, line) in ROLES.items()},
+}
+DARK: Mapping[str, str] = {
+    "paper": "#15181c",
+    "ink": "#e6e9ed",
+    "quiet": "#a3abb5",
+    "faint": "#343a42",
+    "wire": "#6b737d",
+    "new": "#3ddc84",
+    "going": "#ff6b5e",
+    "positive": "#6cb2f5",
+    "negative": "#c79be0",
+    "input": "#1d3a5f",
+    "input-line": "#7fb0ea",
+    "hidden": "#2c3138",
+    "hidden-line": "#a3abb5",
+    "output": "#4d3413",
+    "output-line": "#e9a94b",
+}
+_PLACES = 8  # places are stored in eighths of a unit
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+# Inside a script element only these could end it, or a line of it.
+_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def render_page(film: Film) -> str:
+    """The whole page."""
+    fragment = render_fragment(film, "timeline", alone=True)
+    page = _template("timeline.page.j2")
+    return str(page.render(title=_visible(film.title), fragment=_safe(fragment), light=LIGHT, dark=DARK))
+
+
+def render_fragment(film: Film, key: str, *, alone: bool = False) -> str:
+    """A section with id `key`. With `alone`, keys work wherever on the page the focus is.
+
+    Raises:
+        OptionError: `key` cannot be an id: it must be a letter and then letters, digits, - and _.
+    """
+    if not _KEY.fullmatch(key):
+        raise OptionError(f"key={key!r} cannot name a part of a page; use a letter and then letters, digits, - and _.")
+    text = _template("timeline.fragment.j2").render(
+        key=key,
+        alone=alone,
+        title=_visible(film.title),
+        notes=[_visible(note) for note in film.notes],
+        vertices=film.vertices is not None,
+        wires=film.frozen,
+        light=LIGHT,
+        dark=DARK,
+        css=_safe(_asset("timeline.css")),
+        js=_safe(_asset("timeline.js")),
+        data=_safe(json_script(_data(film))),
+    )
+    return str(text)
+
+
+def json_script(values: Any) -> str:
+    """JSON that can stand inside a script element: nothing in it ends the element or a line."""
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=False).translate(_UNSAFE)
+
+
+def _visible(text: str) -> str:
+    """Text without characters that HTML forbids."""
+    return printable(text, "\n\t")
+
+
+def _data(film: Film) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "steps": [
+            {"heading": _visible(said.heading), "facts": [[_visible(k), _visible(v)] for k, v in said.facts],
+             "edges": said.edges, "vertices": said.vertices, "layers": said.layers,
+             "fresh": int(sum(track.counts[number, 1] for track in film.links))}
+            for number, said in enumerate(film.said)
+        ],
+        "layers": [
+            {"name": _visible(film.label(at)), "full": _visible(layer.name), "role": layer.role,
+             "changes": changes(track.counts)}
+            for at, (layer, track) in enumerate(zip(film.layers, _by_layer(film), strict=True))
+        ],
+        "links": [{"ends": track.ends, "changes": changes(track.counts), "wires": track.wires} for track in film.links],
+        "wires": film.frozen,
+        "scenes": [_scene(make_scene(film, portrait=portrait)) for portrait in (False, True)],
+    }  # fmt: skip
+    if film.vertices is not None and film.edges is not None:
+        data.update(vertices=_vertices(film.vertices), edges=_edges(film.edges),
+                    threshold=film.edges.threshold.tolist())  # fmt: skip
+    return data
+
+
+def _by_layer(film: Film) -> list[Track]:
+    found = {track.ends[0]: track for track in film.widths}
+    return [found[at] for at in range(len(film.layers))]
+
+
+def _scene(scene: Scene) -> dict[str, Any]:
+    return {
+        "portrait": scene.portrait,
+        "width": scene.width,
+        "height": round(scene.height, 1),
+        "boxes": np.round(scene.boxes, 1).tolist(),
+        "rooms": np.round(scene.rooms, 1).tolist(),
+        "base": round(scene.base, 2),
+        "unit": round(scene.unit, 3),
+        "bows": [[a, b, round(crest, 1), between] for a, b, crest, between in scene.bows],
+        "points": _packed(np.rint(scene.points * _PLACES), "<u2"),
+        "radius": round(scene.radius, 2),
+    }
+
+
+def _vertices(own: Vertices) -> dict[str, Any]:
+    return {"id": _packed(own.ids, "<f8"), "layer": _packed(own.layer, "u1"), "first": _packed(own.first, "u1"),
+            "last": _packed(own.last, "u1")}  # fmt: skip
+
+
+def _edges(own: Edges) -> dict[str, Any]:
+    return {
+        "source": _packed(own.source, "<u2"),
+        "target": _packed(own.target, "<u2"),
+        "wire": _packed(own.wire, "u1"),
+        "first": _packed(own.first, "u1"),
+        "last": _packed(own.last, "u1"),
+        "offset": _packed(own.offset, "<u4"),
+        "weights": _packed(own.weights, "i1"),
+        "stride": own.stride,
+    }
+
+
+def _packed(values: Array, dtype: str) -> str:
+    """A column as base64 of little-endian numbers, which is what every browser at hand reads."""
+    return base64.b64encode(np.ascontiguousarray(values).astype(dtype).tobytes()).decode()
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("netgraph.viz.film") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Any:
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+    except ImportError:
+        raise OptionError(not_installed("A timeline page needs", "jinja2", "viz")) from None
+    return Environment(
+        autoescape=True, loader=FunctionLoader(_asset), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)
+
+
+def _safe(text: str) -> Any:
+    """Text that is markup already."""
+    from markupsafe import Markup
+
+    return Markup(text)
