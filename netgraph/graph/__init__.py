@@ -22,10 +22,22 @@ from netgraph.graph.layer import (
     required_columns,
 )
 from netgraph.graph.link import LARGEST_PORT, Conv2d, Dense, Identity, Link, LinkKey, LinkKind, weighted
+from netgraph.graph.plain import (
+    LINK_KINDS,
+    kind_from_json,
+    kind_to_json,
+    layer_attributes_from_json,
+    layer_attributes_to_json,
+)
 from netgraph.graph.validate import validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
+    "LINK_KINDS",
+    "kind_from_json",
+    "kind_to_json",
+    "layer_attributes_from_json",
+    "layer_attributes_to_json",
     "Bounds",
     "Domains",
     "Mode",

@@ -42,16 +42,7 @@ from netgraph.storage.json_values import (
     whole_lines,
 )
 from netgraph.storage.reading import check_size, open_regular, read_file
-from netgraph.storage.structure import (
-    COLUMNS_SHAPE,
-    ID,
-    KIND_SHAPE,
-    LAYER_SHAPES,
-    kind_from_json,
-    kind_to_json,
-    layer_attributes_from_json,
-    layer_attributes_to_json,
-)
+from netgraph.storage.structure import COLUMNS_SHAPE, ID, KIND_SHAPE, LAYER_SHAPES
 
 __all__ = [
     "COLUMNS_SHAPE",
@@ -80,10 +71,6 @@ __all__ = [
     "file_name",
     "from_columns",
     "holds",
-    "kind_from_json",
-    "kind_to_json",
-    "layer_attributes_from_json",
-    "layer_attributes_to_json",
     "load",
     "open_regular",
     "parse_json",

@@ -10,19 +10,21 @@ import numpy as np
 
 from netgraph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, column, concatenate
 from netgraph.errors import FileFormatError, GraphError
-from netgraph.graph import Graph, Layer, Link, NextIds, kept_rows, stations
-from netgraph.storage.container import expect_columns, read_container, write_container
-from netgraph.storage.json_values import Items, Record, Row, Text, Whole
-from netgraph.storage.structure import (
-    COLUMNS_SHAPE,
-    ID,
-    KIND_SHAPE,
-    LAYER_SHAPES,
+from netgraph.graph import (
+    Graph,
+    Layer,
+    Link,
+    NextIds,
+    kept_rows,
     kind_from_json,
     kind_to_json,
     layer_attributes_from_json,
     layer_attributes_to_json,
+    stations,
 )
+from netgraph.storage.container import expect_columns, read_container, write_container
+from netgraph.storage.json_values import Items, Record, Row, Text, Whole
+from netgraph.storage.structure import COLUMNS_SHAPE, ID, KIND_SHAPE, LAYER_SHAPES
 
 KIND = "graph"
 VERSION = 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import WEIGHT_DTYPES, Array
 from netgraph.errors import FileFormatError, GraphError, RewriteError
-from netgraph.graph import NextIds
+from netgraph.graph import NextIds, kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
 from netgraph.rewriting.delta.checks import check_delta
 from netgraph.rewriting.delta.delta import (
     EDGE_RECORD_DTYPES,
@@ -33,10 +33,6 @@ from netgraph.storage import (
     Text,
     Whole,
     expect_columns,
-    kind_from_json,
-    kind_to_json,
-    layer_attributes_from_json,
-    layer_attributes_to_json,
     read_container,
     write_container,
 )
