@@ -77,11 +77,6 @@ class ExpressivenessProfile:
     reasons: tuple[str, ...]
     fell_back: bool
 
-    @property
-    def new_widths(self) -> Array:
-        """Widths after growing."""
-        return np.asarray(self.widths + self.increments)
-
     def table(self) -> str:
         """A line per layer, as text."""
         head = ("layer", "width", "NAGN", "neighbours", "contrast", "s", "grows by", "why")

@@ -5,7 +5,6 @@ from netgraph.schedules.phase import Phase
 from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, Reading, fit_plateau
 from netgraph.schedules.triggers import (
     EveryEpochs,
-    FirstOf,
     History,
     Plateau,
     Stalled,
@@ -18,7 +17,6 @@ from netgraph.schedules.triggers import (
 __all__ = [
     "CURVES",
     "EveryEpochs",
-    "FirstOf",
     "History",
     "Phase",
     "Plateau",

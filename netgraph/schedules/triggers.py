@@ -160,14 +160,3 @@ class Stalled(Trigger):
         sign = 1.0 if is_error(self.metric) else -1.0
         best = min(range(len(recent)), key=lambda i: sign * recent[i])
         return len(recent) - 1 - best >= self.patience
-
-
-@dataclass(frozen=True)
-class FirstOf(Trigger):
-    """Fires as soon as one of its triggers does."""
-
-    triggers: tuple[Trigger, ...]
-
-    def fires(self, history: History, last_action: int) -> bool:
-        """Whether any trigger fires."""
-        return any(trigger.fires(history, last_action) for trigger in self.triggers)

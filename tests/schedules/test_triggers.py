@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netgraph.errors import OptionError
-from netgraph.schedules import EveryEpochs, FirstOf, Plateau, Stalled, WindowGain
+from netgraph.schedules import EveryEpochs, Plateau, Stalled, WindowGain
 
 losses = st.lists(st.integers(0, 40).map(lambda k: k / 8), max_size=14)
 
@@ -62,14 +62,6 @@ def test_plateau_reads_the_metric_it_is_told():
 def test_every_epochs_counts_from_the_last_action(epoch, last, period):
     last = min(last, epoch)
     assert EveryEpochs(period).fires(history(*[0.0] * epoch), last) == (epoch - last >= period)
-
-
-def test_first_of_fires_with_any_of_its_triggers():
-    either = FirstOf((EveryEpochs(3), Plateau(0.1, window=1)))
-    assert not either.fires(history(1.0, 2.0), 0)
-    assert either.fires(history(1.0, 1.0), 0)
-    assert either.fires(history(1.0, 2.0, 3.0), 0)
-    assert not FirstOf(()).fires(history(1.0, 1.0), 0)
 
 
 @pytest.mark.parametrize("make", [lambda: Plateau(0.1, window=0), lambda: Plateau(-0.1), lambda: EveryEpochs(0)])
