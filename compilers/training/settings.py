@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,11 +67,11 @@ class TrainSettings(Checked):
         for name in ("epochs", "batch_size", "score_batches", "watch_batches", "crop_padding"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")
-        for name in ("weight_decay", "patience", "seed"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(f"{name}={getattr(self, name)} is negative or not finite.")
+        for name in ("weight_decay", "patience"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name}={getattr(self, name)} is negative.")
         for name in ("learning_rate", "damping"):
-            if not 0 < getattr(self, name) < math.inf:
+            if getattr(self, name) <= 0:
                 raise OptionError(f"{name}={getattr(self, name)} is not a finite number above 0.")
         if not 0 <= self.label_smoothing < 1:
             raise OptionError(f"label_smoothing={self.label_smoothing} is outside 0..1.")

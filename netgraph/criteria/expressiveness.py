@@ -40,8 +40,8 @@ class GrowthRule(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.threshold < np.inf:
-            raise OptionError(f"threshold={self.threshold} is negative or not finite.")
+        if self.threshold < 0:
+            raise OptionError(f"threshold={self.threshold} is negative.")
         if self.max_increment < 1:
             raise OptionError(f"max_increment={self.max_increment} is below 1 vertex.")
 

@@ -45,11 +45,6 @@ class AbsoluteThreshold(Selection):
 
     threshold: Extended
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if np.isnan(self.threshold):
-            raise OptionError("A threshold of nan selects nothing; give a number.")
-
     def mask(self, scores: Array, groups: Array) -> Array:
         """(rows,) bool, the scores above the threshold."""
         return np.asarray(scores > self.threshold)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import Seed, checked, whole, whole_numbers
+from netgraph.checks import Seed, checked, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
@@ -71,7 +71,6 @@ def vgg(
 
     Cost: O(edges); 15 million for a depth of 16 on CIFAR.
     """
-    depth, width = whole("vgg(): depth", depth), whole("vgg(): width", width, error=GraphError)
     if depth not in VGG_STAGES:
         raise OptionError(f"vgg(depth={depth}) is not in the paper; use one of {', '.join(map(str, VGG_STAGES))}.")
     channels, grid = _channels_and_grid("vgg", input_size)
@@ -209,7 +208,6 @@ def resnet(
 
     Cost: O(edges).
     """
-    depth, width = whole("resnet(): depth", depth), whole("resnet(): width", width, error=GraphError)
     blocks, rest = divmod(depth - 2, 6)
     if rest or blocks < 1:
         near = 6 * max(1, round((depth - 2) / 6)) + 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -60,7 +59,7 @@ class GradMaxOptions(Checked):
                 f"activation={self.activation!r} does not map 0 to 0, or has no slope there, so new vertices would "
                 "never learn; use prelu, gelu, silu or tanh."
             )
-        if not 0 < self.share < math.inf:
+        if self.share <= 0:
             raise OptionError(f"share={self.share} is not a positive share of the widths.")
 
 
@@ -102,7 +101,7 @@ class GradMaxWiden(Checked):
         for name in ("steps", "batches"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")
-        if not 0 < self.scale < math.inf:
+        if self.scale <= 0:
             raise OptionError(
                 f"scale={self.scale} is not a positive number; without outgoing weights nothing is learned."
             )

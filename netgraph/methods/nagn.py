@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -87,8 +86,8 @@ class NagnOptions(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.stages()
-        if not 0 <= self.tau < math.inf:
-            raise OptionError(f"tau={self.tau} is negative or not finite.")
+        if self.tau < 0:
+            raise OptionError(f"tau={self.tau} is negative.")
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 

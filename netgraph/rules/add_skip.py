@@ -39,7 +39,7 @@ class AddSkip(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.spread < np.inf:
+        if self.spread < 0:
             raise OptionError(f"spread={self.spread} is not a number from 0; weights come from U(-spread, spread).")
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")

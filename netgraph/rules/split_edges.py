@@ -67,7 +67,7 @@ class SplitEdges(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not np.isfinite(self.slope) or self.slope == -1:
+        if self.slope == -1:
             raise OptionError(
                 f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."
             )
@@ -77,7 +77,7 @@ class SplitEdges(Rule):
                 f"signed='refuse' of SplitEdges would refuse every edge, since activation={self.activation!r} needs a "
                 f"pair on all of them; use signed='pair', or one of {single}."
             )
-        if not 0 <= self.epsilon < np.inf:
+        if self.epsilon < 0:
             raise OptionError(
                 f"epsilon={self.epsilon} is not a number from 0; crossing weights come from U(0, epsilon)."
             )

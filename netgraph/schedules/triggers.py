@@ -97,8 +97,6 @@ class WindowGain(Trigger):
         super().__post_init__()
         if self.window < 1:
             raise OptionError(f"window={self.window} is below 1 epoch.")
-        if math.isnan(self.threshold):
-            raise OptionError("A threshold that is not a number could never be reached.")
 
     def fires(self, history: History, last_action: int) -> bool:
         """Whether the gain between the last two windows is below the threshold."""
