@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 import netgraph as ng
 from compilers import lift, lower, migrate, parameter_groups
@@ -14,14 +15,19 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(data.images, dtype=torch.float32)[:, None] / 16, torch.tensor(data.target)
 
 
+# region loop
 def train(net, optimizer, x, y, epochs: int) -> float:
+    loader = DataLoader(TensorDataset(x, y), batch_size=128, shuffle=True)
     for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(128):
+        for inputs, targets in loader:
             optimizer.zero_grad()
-            loss = functional.cross_entropy(net(x[rows]), y[rows])
+            loss = functional.cross_entropy(net(inputs), targets)
             loss.backward()
             optimizer.step()
     return float(loss.detach())
+
+
+# endregion loop
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ SELECTIONS: dict[str, Callable[[float], Selection]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SsonnOptions(Checked):
-    """Options of SSONN. The defaults are those of the benchmarks in the README, not those of the paper.
+    """Options of SSONN. The defaults are those of the benchmarks in docs/results.md, not those of the paper.
 
     Attributes:
         criterion: importance of an edge: "g_abs" (mean |gradient|), "g_var" (variance of the gradient), or the

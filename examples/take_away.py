@@ -1,0 +1,101 @@
+"""Take a graph away: to NetworkX and its files, out of its own file without netgraph, and the history of one edge."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+import netgraph as ng
+
+folder = Path(tempfile.mkdtemp())
+
+# region grow
+graph = ng.mlp([6, 4, 3], domain=(0, 1), seed=2)
+journal = ng.Journal.create(folder / "run", graph)
+for rule, limit in [(ng.rules.SplitEdges(), 4), (ng.rules.PruneEdges(below=0.2), None), (ng.rules.WidenLayer(), 1)]:
+    result = ng.apply(rule, graph, limit=limit)
+    journal.append(result, before=graph)
+    graph = result.graph
+print(graph)
+# endregion grow
+
+# region networkx
+g = graph.to_networkx()  # a MultiDiGraph: a node per vertex, an arc per edge, both under their ids
+print(g.nodes[6])
+print(next(iter(g.edges(data=True))))
+print(nx.dag_longest_path_length(g, weight=None), "arcs on the longest path")
+print(sorted(nx.ancestors(g, 10)))  # what the first output reads, by whatever path
+assert ng.Graph.from_networkx(g).equals(graph)
+# endregion networkx
+
+# region files
+nx.write_gexf(g, folder / "graph.gexf")  # for Gephi
+nx.write_graphml(g, folder / "graph.graphml")  # for yEd, Cytoscape, igraph
+assert ng.Graph.from_networkx(nx.read_gexf(folder / "graph.gexf")).equals(graph)
+assert ng.Graph.from_networkx(nx.read_graphml(folder / "graph.graphml")).equals(graph)
+# endregion files
+
+# region plain
+own = nx.DiGraph()
+own.add_weighted_edges_from([("a", "h", 2.0), ("b", "h", -1.0), ("h", "y", 0.5), ("a", "y", 1.0)])
+own.nodes["h"].update(activation="tanh", bias=0.25)
+print(ng.Graph.from_networkx(own))
+# endregion plain
+
+# region safetensors
+ng.save(graph, folder / "graph.safetensors")
+
+arrays = load_file(folder / "graph.safetensors")  # from here on without netgraph
+structure = json.loads(arrays["structure"].tobytes())
+sizes = {layer["id"]: layer["size"] for layer in structure["layers"]}
+matrices = {}
+stop = 0
+for link in structure["links"]:  # all links lie end to end in the columns of edges
+    start, stop = stop, stop + link["size"]
+    source, target, port = link["key"]
+    src, dst, weight = (arrays[f"edge.{name}"][start:stop] for name in ("src", "dst", "weight"))
+    matrices[source, target] = np.zeros((sizes[target], sizes[source]), weight.dtype)
+    matrices[source, target][dst, src] = weight
+print({key: matrix.shape for key, matrix in matrices.items()})
+# endregion safetensors
+assert all(np.count_nonzero(matrices[key[:2]]) == np.count_nonzero(k.weight) for key, k in graph.links_by_key.items())
+
+# region linear
+chain = ng.mlp([6, 4, 3], domain=(0, 1), seed=2)
+modules = []
+for link in chain.links:  # from every layer to the next one
+    source, target = chain.layer(link.source), chain.layer(link.target)
+    matrix = np.zeros((len(target), len(source)), np.float32)
+    matrix[link.dst, link.src] = link.weight
+    linear = torch.nn.Linear(len(source), len(target))
+    linear.weight.data, linear.bias.data = torch.tensor(matrix), torch.tensor(target.bias.copy())
+    modules += [linear, torch.nn.ReLU()] if target.activation == "relu" else [linear]
+plain = torch.nn.Sequential(*modules)  # without netgraph: save it, script it, export it
+# endregion linear
+x = np.random.default_rng(0).random((5, 6))
+with torch.no_grad():
+    assert np.allclose(plain(torch.tensor(x, dtype=torch.float32)).numpy(), ng.interpret(chain, x), atol=1e-6)
+
+
+# region history
+def history(journal, edge):
+    """What happened to an edge, a line per rewrite that made it, changed it or removed it."""
+    if edge in journal.first().edges.id:
+        yield "there from the start"
+    for entry in journal.entries():
+        delta = journal.delta(entry.rewrite)
+        changed = [name for name, change in delta.edges_changed.items() if edge in change.id]
+        events = [("made", edge in delta.edges_added.id), ("removed", edge in delta.edges_removed.id)]
+        for event in [name for name, happened in events if happened] + [f"{name} set" for name in changed]:
+            yield f"rewrite {entry.rewrite}, epoch {entry.epoch}, {entry.rule}: {event}"
+
+
+split, pruned = (journal.delta(number).edges_removed.id[-1] for number in (1, 2))
+for edge in (split, pruned, graph.edges.id[-1]):
+    print(f"edge {edge}:", *history(journal, edge), sep="\n  ")
+ng.viz.draw(graph, edge_color="birth", title="Edges by the rewrite that made them").save("take_away.svg")
+# endregion history
