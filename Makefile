@@ -140,8 +140,9 @@ senn: $(INSTALLED)
 	$(BIN)/python -m benchmarks.senn_regression --sensitivity --seeds 2 --epochs 1000
 	$(if $(DATA),$(BIN)/python -m benchmarks.senn_mnist $(DATA) --steps 3000 --seeds 3)
 
+# Not --quiet, under which no warning is one to --strict.
 docs: $(DOCS_INSTALLED)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 clean:
 	rm -rf $(VENV) $(PEERS) site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

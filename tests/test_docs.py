@@ -164,6 +164,18 @@ def test_the_tutorial_counts_the_checks():
     assert f"runs {number(len(netgraph.testing.RULE_CHECKS))} checks" in (ROOT / "docs" / "tutorial.md").read_text()
 
 
+def test_what_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in re.findall(r"`make ([^`]+)`", text):
+        assert set(command.split()) <= targets, command
+    for module in re.findall(r"`python -m (benchmarks\.\w+)", text):
+        assert importlib.util.find_spec(module), module
+    paths = re.findall(r"`((?:netgraph|compilers|tests|docs|benchmarks)/[\w/.]*)`", text)
+    assert all((ROOT / path).exists() for path in paths), paths
+    assert max(map(len, text.splitlines())) <= 160
+
+
 @pytest.mark.parametrize("word", ["networkx", "export", "onnx", "dataloader", "resume", "safetensors", "install"])
 def test_words_that_are_looked_for_stand_in_headings(word):
     headings = [line for page in PAGES for line in page.read_text().splitlines() if line.startswith("#")]
