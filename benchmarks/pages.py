@@ -10,12 +10,12 @@ The example has the region between the lines `# region build` and `# endregion b
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -101,10 +101,12 @@ def _home(module: ModuleType, name: str, others: list[ModuleType]) -> str | None
 
 
 def _is_hidden(module: ModuleType, name: str) -> bool:
-    """Whether a submodule has the name of an exported function: the reference would show the submodule."""
-    if inspect.ismodule(getattr(module, name)) or not hasattr(module, "__path__"):
+    """True where a module has the name of an exported function: the reference would show the module in its place."""
+    if inspect.ismodule(value := getattr(module, name)):
         return False
-    return importlib.util.find_spec(f"{module.__name__}.{name}") is not None
+    home = getattr(value, "__module__", None) or ""
+    from_namesake = home != module.__name__ and home.rpartition(".")[2] == name
+    return from_namesake or (hasattr(module, "__path__") and find_spec(f"{module.__name__}.{name}") is not None)
 
 
 def _directive(name: str, members: list[str] | None) -> str:
