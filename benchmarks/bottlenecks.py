@@ -23,7 +23,7 @@ from benchmarks.common import Column, Report, arguments_of, grey_images
 from compilers.training import TrainSettings, begin, train_epoch
 from netgraph.app.memory import keep_freed_memory
 from netgraph.criteria import GrowthRule
-from netgraph.methods import TRAINING, WATCHES, layer_profile
+from netgraph.methods import NAGN_REQUESTS, NAGN_TRAINING, layer_profile
 
 Widths = list[list[int]]
 
@@ -48,12 +48,12 @@ def one(data: str, samples: int, epochs: int, name: str, seed: int) -> dict[str,
     keep_freed_memory()
     dataset, training = grey_images(data, samples, seed)
     height, width = dataset.input_shape
-    settings = TrainSettings(**dict(TRAINING, epochs=30, seed=seed))
+    settings = TrainSettings(**dict(NAGN_TRAINING, epochs=30, seed=seed))
     graph = ng.convnet(NETWORKS[name], input_size=(1, height, width), domain=(0, 1), seed=seed)
     state = begin(graph, settings, torch.device("cpu"))
     looks = []
     for _ in range(epochs):
-        metrics, signals = train_epoch(state, training, settings, WATCHES)
+        metrics, signals = train_epoch(state, training, settings, NAGN_REQUESTS)
         state.history.append(metrics)
         assert signals is not None
         profile = layer_profile(state.net.graph, signals, RULE)

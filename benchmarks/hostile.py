@@ -32,9 +32,7 @@ from rich.table import Table
 import netgraph as ng
 from benchmarks.damage import damaged_containers, damages
 from compilers.running import costs_file, tuned_costs
-from compilers.training import KIND as CHECKPOINT
-from compilers.training import VERSION as CHECKPOINT_VERSION
-from compilers.training import load_checkpoint, train
+from compilers.training import CHECKPOINT_KIND, CHECKPOINT_VERSION, load_checkpoint, train
 from netgraph.app.console import Terminal
 from netgraph.app.grow import grow
 from netgraph.app.prepare import GrowRequest, prepare, prepare_again
@@ -43,9 +41,7 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.app.study import RUNS, Job, Outcome, Point, Step, StudyDirectory, StudyReport, StudyRequest, make_study
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import NetgraphError
-from netgraph.rewriting import KIND as DELTA
-from netgraph.rewriting import VERSION as DELTA_VERSION
-from netgraph.rewriting import apply_delta, load_delta, save_delta
+from netgraph.rewriting import DELTA_KIND, DELTA_VERSION, apply_delta, load_delta, save_delta
 from netgraph.storage import read_container
 
 Cases = Iterator[tuple[str, bytes]]
@@ -119,9 +115,9 @@ def deltas(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callab
     def cases() -> Cases:
         for before, result in results:
             save_delta(result.delta, file)
-            content = read_container(file, DELTA, DELTA_VERSION)
+            content = read_container(file, DELTA_KIND, DELTA_VERSION)
             share = -(-number // len(results))
-            for words, data in damaged_containers(DELTA, DELTA_VERSION, *content, share, rng):
+            for words, data in damaged_containers(DELTA_KIND, DELTA_VERSION, *content, share, rng):
                 now[:] = [before, result.graph]
                 yield words, data
 
@@ -140,14 +136,14 @@ def checkpoints(place: Place, number: int, rng: random.Random) -> tuple[Cases, C
     """A checkpoint, from which one more epoch is trained."""
     plan = prepare(place.request)
     file, cpu = place.folder / "checkpoint.safetensors", torch.device("cpu")
-    content = read_container(place.run.checkpoint, CHECKPOINT, CHECKPOINT_VERSION)
+    content = read_container(place.run.checkpoint, CHECKPOINT_KIND, CHECKPOINT_VERSION)
 
     def read(data: bytes) -> None:
         file.write_bytes(data)
         state = load_checkpoint(file, plan.settings, cpu)
         train(state, plan.data, replace(plan.settings, epochs=min(state.epoch, 10) + 1))
 
-    return damaged_containers(CHECKPOINT, CHECKPOINT_VERSION, *content, number, rng), read
+    return damaged_containers(CHECKPOINT_KIND, CHECKPOINT_VERSION, *content, number, rng), read
 
 
 def _of_run(name: str, read: Callable[[Place], object]) -> Sort:

@@ -25,7 +25,7 @@ from compilers import lift
 from compilers.training import Event, Rewritten, TrainSettings, begin, evaluate, train
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import parse_assignments, split_assignments
-from netgraph.methods import TRAINING, NagnOptions, Start, nagn, nagn_start
+from netgraph.methods import NAGN_TRAINING, NagnOptions, Start, nagn, nagn_start
 
 CONFIGURATIONS: dict[str, str] = {
     "rising": "4/8/16",
@@ -44,7 +44,7 @@ def one(data: str, samples: int, epochs: int, options: dict[str, Any], name: str
     keep_freed_memory()
     chosen = NagnOptions(**{"widths": CONFIGURATIONS[name], **options})
     dataset, training = grey_images(data, samples, seed)
-    settings = TrainSettings(**dict(TRAINING, epochs=epochs, seed=seed))
+    settings = TrainSettings(**dict(NAGN_TRAINING, epochs=epochs, seed=seed))
     what = Start(shape=(1, *dataset.input_shape), outputs=dataset.outputs, domain=dataset.domain, seed=seed)
     start = nagn_start(chosen, what)
     growth: list[dict[str, Any]] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from compilers.running import BUFFERS, OWN, PARAMETERS, CompiledNetwork
+from compilers.running import FLAT_BUFFERS, FLAT_PARAMETERS, OWN_ATTRIBUTES, CompiledNetwork
 from netgraph.errors import CompileError
 
 LEFT = frozenset({"_compiled_call_impl"})
@@ -21,15 +21,20 @@ def check_attachments(net: CompiledNetwork) -> None:
             f"migrate takes a compiled network, not {type(net).__name__}; give the network inside of a wrapper (its "
             "`.module` or `._orig_mod`), and wrap the new one again."
         )
-    if missing := [name for name in PARAMETERS if name not in net._parameters]:
+    if missing := [name for name in FLAT_PARAMETERS if name not in net._parameters]:
         raise CompileError(
             f"The network has no parameter {missing[0]!r}: something else takes its place, such as a parametrization "
             "or pruning by torch.nn.utils. Remove it before migrating (remove_parametrizations, prune.remove), and "
             "put it on the new network."
         )
-    shapes = {getattr(net, name).shape for name in (*PARAMETERS, *BUFFERS)}
+    shapes = {getattr(net, name).shape for name in (*FLAT_PARAMETERS, *FLAT_BUFFERS)}
     for name, value in {**net._parameters, **net._buffers, **net.__dict__}.items():
-        if name not in (*PARAMETERS, *BUFFERS) and isinstance(value, Tensor) and value.dim() and value.shape in shapes:
+        if (
+            name not in (*FLAT_PARAMETERS, *FLAT_BUFFERS)
+            and isinstance(value, Tensor)
+            and value.dim()
+            and value.shape in shapes
+        ):
             raise CompileError(
                 f"{name!r}, which was put on the network, has {len(value)} values, one for each entry of one of its "
                 "vectors. Which one is not known: take it off before migrating (del), and put it on the new network "
@@ -45,13 +50,13 @@ def carry_attachments(old: CompiledNetwork, new: CompiledNetwork) -> None:
     if type(old) is not CompiledNetwork:
         new.__class__ = type(old)
     for name, value in old.__dict__.items():
-        if name not in OWN and name not in LEFT:
+        if name not in OWN_ATTRIBUTES and name not in LEFT:
             new.__dict__[name] = _carried(value, old, new)
     new._keep_frozen_weights()
-    for kind, own in (("_parameters", PARAMETERS), ("_buffers", BUFFERS), ("_modules", ())):
+    for kind, own in (("_parameters", FLAT_PARAMETERS), ("_buffers", FLAT_BUFFERS), ("_modules", ())):
         mine, theirs = getattr(old, kind), getattr(new, kind)
         theirs.update({name: value for name, value in mine.items() if name not in own})
-    for name in PARAMETERS:
+    for name in FLAT_PARAMETERS:
         _carry_parameter(getattr(old, name), getattr(new, name))
 
 

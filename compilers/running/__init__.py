@@ -6,18 +6,18 @@ from compilers.running.interface import listed_outputs, named_outputs
 from compilers.running.jacobian import couples_samples, jacobian, jacobian_bytes, output_size
 from compilers.running.linearized import Linearized
 from compilers.running.lower import lower, lower_with
-from compilers.running.module import BUFFERS, OWN, PARAMETERS, Options
+from compilers.running.module import FLAT_BUFFERS, FLAT_PARAMETERS, OWN_ATTRIBUTES, Options
 from compilers.running.network import CompiledNetwork
 from compilers.running.tuning import costs_file, save_costs, tune, tuned_costs
 
 __all__ = [
-    "BUFFERS",
+    "FLAT_BUFFERS",
     "Captured",
     "CompiledNetwork",
     "Linearized",
-    "OWN",
+    "OWN_ATTRIBUTES",
     "Options",
-    "PARAMETERS",
+    "FLAT_PARAMETERS",
     "as_it_is",
     "costs_file",
     "couples_samples",

@@ -23,10 +23,10 @@ from netgraph.markup import escape
 
 DTYPES = (torch.float32, torch.float64)
 
-PARAMETERS = ("weights", "vertex_parameters")
-BUFFERS = ("running", "frozen_weights")
+FLAT_PARAMETERS = ("weights", "vertex_parameters")
+FLAT_BUFFERS = ("running", "frozen_weights")
 
-OWN = frozenset(
+OWN_ATTRIBUTES = frozenset(
     {"_parameters", "_buffers", "_modules", "_executor", "_requests", "graph", "plan", "options", "training"}
 )
 """Attributes that a network makes of its graph, or that change with its mode; others are put on it by users."""
@@ -219,7 +219,7 @@ class FlatModule(nn.Module):
         new = type(self)(self.graph, self.plan, self.options, self.weights.device, self.weights.dtype)
         memo[id(self)] = new
         new.training = self.training
-        for name in (*PARAMETERS, *BUFFERS):
+        for name in (*FLAT_PARAMETERS, *FLAT_BUFFERS):
             mine, theirs = getattr(self, name), getattr(new, name)
             theirs.data.copy_(mine.data)
             memo[id(mine)] = theirs  # an optimizer that is copied along trains the copy
@@ -230,7 +230,7 @@ class FlatModule(nn.Module):
             theirs = new.__dict__[kind]
             theirs.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__[kind].items() if k not in theirs})
         for name, value in self.__dict__.items():
-            if name not in OWN:
+            if name not in OWN_ATTRIBUTES:
                 new.__dict__[name] = copy.deepcopy(value, memo)
         return new
 

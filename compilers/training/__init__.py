@@ -27,9 +27,9 @@ from compilers.training.natural import JACOBIAN_BYTES, MeanLoss, NaturalGradient
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.signals import capture_signals
 from compilers.training.state import (
+    CHECKPOINT_KIND,
+    CHECKPOINT_VERSION,
     FORWARDS_PER_STEP,
-    KIND,
-    VERSION,
     TrainState,
     begin,
     checkpoint_graph,
@@ -45,7 +45,7 @@ __all__ = [
     "Event",
     "FORWARDS_PER_STEP",
     "JACOBIAN_BYTES",
-    "KIND",
+    "CHECKPOINT_KIND",
     "Loss",
     "MeanLoss",
     "NaturalGradient",
@@ -59,7 +59,7 @@ __all__ = [
     "TrainSettings",
     "TrainState",
     "TrainingData",
-    "VERSION",
+    "CHECKPOINT_VERSION",
     "Way",
     "begin",
     "capture_signals",

@@ -49,8 +49,8 @@ from netgraph.storage import (
     write_container,
 )
 
-KIND = "checkpoint"
-VERSION = 3
+CHECKPOINT_KIND = "checkpoint"
+CHECKPOINT_VERSION = 3
 
 FORWARDS_PER_STEP = 3
 """What a training step costs in forwards: a backward is two, for the gradients of the weights and of the values."""
@@ -192,7 +192,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
             os.link(os.path.realpath(target), previous)  # of a symbolic link, the file that is going to be replaced
         except OSError:  # a file system without hard links
             shutil.copyfile(target, previous)
-    write_container(target, KIND, VERSION, structure, columns)
+    write_container(target, CHECKPOINT_KIND, CHECKPOINT_VERSION, structure, columns)
 
 
 def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, device: torch.device) -> TrainState:
@@ -252,7 +252,7 @@ def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The values and arrays of a checkpoint, all of a known kind."""
-    structure, arrays = read_container(path, KIND, VERSION, _STRUCTURE)
+    structure, arrays = read_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION, _STRUCTURE)
     for name in arrays:
         if name.partition(".")[0] not in ("graph", "optimizer", "net"):
             raise FileFormatError(f"{os.fspath(path)!r} is damaged: nothing uses its array {name!r}.")

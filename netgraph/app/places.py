@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from netgraph.app.lock import LOCK
 from netgraph.errors import FileFormatError, OptionError
-from netgraph.rewriting import ARRAYS, FIRST, FOLDER, JOURNAL
+from netgraph.rewriting import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER
 from netgraph.storage import PLAIN, Entries, holds, read_json, temporary_of
 
 Kind = Literal["run", "study"]
@@ -23,7 +23,7 @@ STARTING = ".netgraph-start"
 """A folder with the files of a run until it has begun: while there is one, no run is lost with what lies beside it."""
 
 RUN_FILES = (
-    CONFIG, JOURNAL, "journal.undone.jsonl", "metrics.jsonl",
+    CONFIG, JOURNAL_FILE, "journal.undone.jsonl", "metrics.jsonl",
     "checkpoint.safetensors", "checkpoint.previous", "checkpoint.undone.safetensors",
     "start.safetensors", "graph.safetensors", GROWN, "grown.undone.safetensors",
     "topology.svg", "report.html", "timeline.html",
@@ -40,11 +40,11 @@ def _named(*names: str) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, names)))
 
 
-_JOURNALED = re.compile(f"{re.escape(FIRST)}|{ARRAYS.pattern}")
+_JOURNALED = re.compile(f"{re.escape(FIRST_GRAPH)}|{JOURNAL_ARRAYS.pattern}")
 _FILES: dict[Kind, dict[str, re.Pattern[str]]] = {
     "run": {
-        "": _named(*RUN_FILES), FOLDER: _JOURNALED,
-        STARTING: _named(CONFIG, JOURNAL), f"{STARTING}/{FOLDER}": _JOURNALED,
+        "": _named(*RUN_FILES), JOURNAL_FOLDER: _JOURNALED,
+        STARTING: _named(CONFIG, JOURNAL_FILE), f"{STARTING}/{JOURNAL_FOLDER}": _JOURNALED,
     },
     "study": {"": _named(*STUDY_FILES)},
 }  # fmt: skip
@@ -68,8 +68,8 @@ def kind_of_place(directory: Path) -> Kind | None:
     if values is not None:
         return next((kind for kind in _SCHEMA if _is_config(kind, values)), None)
     # Damaged, or removed: without it the journal decides, which no other program writes.
-    first = directory / FOLDER / FIRST
-    return "run" if (directory / JOURNAL).is_file() and holds(first, "graph") else None
+    first = directory / JOURNAL_FOLDER / FIRST_GRAPH
+    return "run" if (directory / JOURNAL_FILE).is_file() and holds(first, "graph") else None
 
 
 def _config(directory: Path) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from netgraph.app.places import CONFIG, GROWN, STARTING, check_place, clear_temp
 from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
 from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.graph import Graph
-from netgraph.rewriting import FIRST, FOLDER, JOURNAL, Journal
+from netgraph.rewriting import FIRST_GRAPH, JOURNAL_FILE, JOURNAL_FOLDER, Journal
 from netgraph.storage import Shape, append_line, load, read_json, read_json_lines, save, sync_directory, write_text
 
 _REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
@@ -188,7 +188,7 @@ class RunDirectory:
         summary = self.read_summary() or {}
         again = f"bring the file back, or make the run again by `netgraph grow`, in place of {os.fspath(self.path)!r}"
         for name, key, found, remedy in (
-            (JOURNAL, "rewrites", rewrites, f"`netgraph replay` checks a journal: {again}."),
+            (JOURNAL_FILE, "rewrites", rewrites, f"`netgraph replay` checks a journal: {again}."),
             ("metrics.jsonl", "epochs", epochs, f"`--resume` writes it anew from the checkpoint; else {again}."),
         ):
             known = summary.get(key)
@@ -218,13 +218,13 @@ def _stage(starting: Path, config: str, first: Graph) -> None:
 
 def _settle(target: Path) -> None:
     """Move the files of a start to their places, the configuration last, because with one a directory is a run."""
-    folder, starting = target / FOLDER, target / STARTING
+    folder, starting = target / JOURNAL_FOLDER, target / STARTING
     if folder.is_symlink():
         folder.unlink()  # What it points to is not of this run.
     folder.mkdir(exist_ok=True)
-    (starting / FOLDER / FIRST).replace(folder / FIRST)
+    (starting / JOURNAL_FOLDER / FIRST_GRAPH).replace(folder / FIRST_GRAPH)
     sync_directory(folder)
-    for name in (JOURNAL, CONFIG):
+    for name in (JOURNAL_FILE, CONFIG):
         (starting / name).replace(target / name)
         sync_directory(target)
     _take_back(target, all_of_it=False)
@@ -236,11 +236,11 @@ def _take_back(target: Path, *, all_of_it: bool) -> None:
         if all_of_it:
             for file in list(own_files(target, "run")):
                 file.unlink(missing_ok=True)
-            (target / FOLDER).rmdir()
+            (target / JOURNAL_FOLDER).rmdir()
     starting = target / STARTING
     with suppress(OSError):
         _empty(starting)
-        (starting / FOLDER).rmdir()
+        (starting / JOURNAL_FOLDER).rmdir()
     with suppress(OSError):
         starting.rmdir()
 

@@ -3,7 +3,7 @@
 from netgraph.methods.goal import Goal
 from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step, cut
-from netgraph.methods.nagn import TRAINING, WATCHES, NagnOptions, nagn, nagn_start
+from netgraph.methods.nagn import NAGN_REQUESTS, NAGN_TRAINING, NagnOptions, nagn, nagn_start
 from netgraph.methods.prune import PruneBelow, PruneToBudget
 from netgraph.methods.registry import METHODS, MethodSpec, get_method
 from netgraph.methods.senn import (
@@ -91,9 +91,9 @@ __all__ = [
     "SsonnOptions",
     "Start",
     "Step",
-    "TRAINING",
+    "NAGN_TRAINING",
     "Thresholds",
-    "WATCHES",
+    "NAGN_REQUESTS",
     "Widen",
     "cut",
     "fixed",

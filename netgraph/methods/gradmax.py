@@ -20,7 +20,7 @@ from netgraph.rewriting import find
 from netgraph.rules import WidenLayer, tied_layers
 from netgraph.schedules import EveryEpochs
 
-TRAINING: Mapping[str, Any] = {"batch_size": 128}
+GRADMAX_TRAINING: Mapping[str, Any] = {"batch_size": 128}
 """Training as in the paper."""
 
 

@@ -17,10 +17,10 @@ from netgraph.methods.start import Start
 from netgraph.methods.widen import Widen
 from netgraph.schedules import WindowGain
 
-WATCHES: Mapping[str, Mapping[str, Any]] = {"vertex_signals": {"activations": False}}
+NAGN_REQUESTS: Mapping[str, Mapping[str, Any]] = {"vertex_signals": {"activations": False}}
 """What the trainer collects over the last mini-batches of every epoch."""
 
-TRAINING: Mapping[str, Any] = {
+NAGN_TRAINING: Mapping[str, Any] = {
     "epochs": 200,
     "optimizer": "adamw",
     "learning_rate": 1e-3,
@@ -147,4 +147,6 @@ def nagn(start: Graph, options: NagnOptions | None = None) -> Method:
         until=o.until,
     )
     goal = Goal(edges=o.max_edges, asked=f"max_edges={o.max_edges:,}", limit=True) if o.max_edges else None
-    return Method("nagn", (part,), "NAGN: widen under-expressive layers", WATCHES, goal=goal, outlook=outlook_of(goal))
+    return Method(
+        "nagn", (part,), "NAGN: widen under-expressive layers", NAGN_REQUESTS, goal=goal, outlook=outlook_of(goal)
+    )

@@ -10,12 +10,10 @@ from typing import Any
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
 from netgraph.markup import html_table
-from netgraph.methods.gradmax import TRAINING as GRADMAX_TRAINING
-from netgraph.methods.gradmax import GradMaxOptions, gradmax, gradmax_start
+from netgraph.methods.gradmax import GRADMAX_TRAINING, GradMaxOptions, gradmax, gradmax_start
 from netgraph.methods.method import Method
-from netgraph.methods.nagn import TRAINING, NagnOptions, nagn, nagn_start
-from netgraph.methods.senn import TRAINING as SENN_TRAINING
-from netgraph.methods.senn import SennOptions, senn, senn_start
+from netgraph.methods.nagn import NAGN_TRAINING, NagnOptions, nagn, nagn_start
+from netgraph.methods.senn import SENN_TRAINING, SennOptions, senn, senn_start
 from netgraph.methods.sparse import (
     ErkOptions,
     GradientGrowthOptions,
@@ -88,7 +86,7 @@ _SHIPPED = (
         nagn,
         "widen the layers at which larger gradients arrive than at their neighbours",
         resolve=NagnOptions.resolved,
-        training=TRAINING,
+        training=NAGN_TRAINING,
     ),
     MethodSpec(
         "gradmax",

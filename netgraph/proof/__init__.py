@@ -1,6 +1,6 @@
 """Proofs: what a rewrite did to the function, as a statement about every input in the domain."""
 
-from netgraph.proof.certificate import LEVELS, SHAPE, Certificate, Kind, Level, Measurement, rounded_up
+from netgraph.proof.certificate import CERTIFICATE_SHAPE, LEVELS, Certificate, Kind, Level, Measurement, rounded_up
 from netgraph.proof.certify import certify
 from netgraph.proof.exact_sums import sum_groups, two_product, two_sum
 from netgraph.proof.measure import measure, sample_inputs
@@ -12,7 +12,7 @@ __all__ = [
     "LEVELS",
     "Level",
     "Measurement",
-    "SHAPE",
+    "CERTIFICATE_SHAPE",
     "certify",
     "measure",
     "rounded_up",

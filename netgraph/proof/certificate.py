@@ -27,7 +27,7 @@ class _Shape(Record):
             raise ShapeError(None, "a number, since the kind is bounded").at("bound")
 
 
-SHAPE = _Shape(
+CERTIFICATE_SHAPE = _Shape(
     {
         "kind": Text(get_args(Kind)),
         "reason": Text(),
@@ -178,7 +178,7 @@ class Certificate:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Certificate:
-        """The inverse of `to_json`, for values of the shape `SHAPE`."""
+        """The inverse of `to_json`, for values of the shape `CERTIFICATE_SHAPE`."""
         measured = values["measured"]
         bounds = {name: tuple(float(b) for b in own) for name, own in values["bounds"].items()}
         domain = {name: (float(low), float(high)) for name, (low, high) in values["domain"].items()}

@@ -3,8 +3,8 @@
 from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, draft, explain, find
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
-from netgraph.rewriting.delta.file import KIND, VERSION, load_delta, save_delta
-from netgraph.rewriting.journal import ARRAYS, FIRST, FOLDER, JOURNAL, Entry, Journal
+from netgraph.rewriting.delta.file import DELTA_KIND, DELTA_VERSION, load_delta, save_delta
+from netgraph.rewriting.journal import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER, Entry, Journal
 from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.operands import NewVertices
 from netgraph.rewriting.pattern import Pattern, edge, layer, link, missing_edge, missing_link, vertex
@@ -13,18 +13,18 @@ from netgraph.rewriting.rule import Condition, Rule, at_least, require_rule
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
-    "ARRAYS",
+    "JOURNAL_ARRAYS",
     "Change",
     "Condition",
     "Delta",
     "EdgeRows",
     "Entry",
     "Explanation",
-    "FIRST",
-    "FOLDER",
-    "JOURNAL",
+    "FIRST_GRAPH",
+    "JOURNAL_FOLDER",
+    "JOURNAL_FILE",
     "Journal",
-    "KIND",
+    "DELTA_KIND",
     "LayerPairRows",
     "LayerRecord",
     "LayerRows",
@@ -38,7 +38,7 @@ __all__ = [
     "Rewriter",
     "Rule",
     "Stamp",
-    "VERSION",
+    "DELTA_VERSION",
     "VertexRows",
     "apply",
     "apply_delta",

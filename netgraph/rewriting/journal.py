@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netgraph.checks import LARGEST, Natural, Seed, checked, real_numbers
 from netgraph.columns import FrozenDict
 from netgraph.errors import FileFormatError, JournalError, RewriteError
-from netgraph.proof import SHAPE, Certificate
+from netgraph.proof import CERTIFICATE_SHAPE, Certificate
 from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, Stamp, load_delta, save_delta
@@ -36,10 +36,10 @@ from netgraph.storage import (
 if TYPE_CHECKING:
     from netgraph.graph import Graph
 
-FIRST = "first.safetensors"
-JOURNAL = "journal.jsonl"
-FOLDER = "journal"
-ARRAYS = re.compile(r"(\d{6,})\.(?:before|delta)\.safetensors")
+FIRST_GRAPH = "first.safetensors"
+JOURNAL_FILE = "journal.jsonl"
+JOURNAL_FOLDER = "journal"
+JOURNAL_ARRAYS = re.compile(r"(\d{6,})\.(?:before|delta)\.safetensors")
 """Names of the array files, which begin with the number of their rewrite."""
 
 _ENTRY = Record(
@@ -49,7 +49,7 @@ _ENTRY = Record(
         "parameters": Entries(PLAIN),
         "matches": Whole(),
         "summary": Text(),
-        "certificate": SHAPE,
+        "certificate": CERTIFICATE_SHAPE,
         "edges": Whole(),
         "vertices": Whole(),
         "layers": Whole(),
@@ -113,19 +113,21 @@ class Journal:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
-        if not (self.directory / JOURNAL).is_file():
-            raise JournalError(f"There is no journal {os.fspath(self.directory / JOURNAL)!r}; is this a run directory?")
+        if not (self.directory / JOURNAL_FILE).is_file():
+            raise JournalError(
+                f"There is no journal {os.fspath(self.directory / JOURNAL_FILE)!r}; is this a run directory?"
+            )
 
     @classmethod
     def create(cls, directory: str | os.PathLike[str], graph: Graph) -> Journal:
         """Start a journal at `graph`. Raises `JournalError` when the directory has one already."""
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        if (path / JOURNAL).exists():
+        if (path / JOURNAL_FILE).exists():
             raise JournalError(f"{os.fspath(path)!r} has a journal already; choose another directory or resume it.")
-        (path / FOLDER).mkdir(exist_ok=True)
-        save(graph, path / FOLDER / FIRST)
-        write_atomically(path / JOURNAL, b"")
+        (path / JOURNAL_FOLDER).mkdir(exist_ok=True)
+        save(graph, path / JOURNAL_FOLDER / FIRST_GRAPH)
+        write_atomically(path / JOURNAL_FILE, b"")
         return cls(path)
 
     # -- writing ----------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class Journal:
         self._cut_torn_line()
         save(before, self._before_path(number))
         save_delta(result.delta, self._delta_path(number))
-        append_line(self.directory / JOURNAL, line)
+        append_line(self.directory / JOURNAL_FILE, line)
         return entry
 
     def _check_follows(self, number: int, result: Result, before: Graph) -> None:
@@ -196,9 +198,9 @@ class Journal:
 
     def _cut_torn_line(self) -> None:
         """Drop a last line without its end: what comes next must not be glued to it."""
-        data = read_file(self.directory / JOURNAL)
+        data = read_file(self.directory / JOURNAL_FILE)
         if data and not data.endswith(b"\n"):
-            write_atomically(self.directory / JOURNAL, data[: data.rfind(b"\n") + 1])
+            write_atomically(self.directory / JOURNAL_FILE, data[: data.rfind(b"\n") + 1])
 
     def truncate(self, length: int) -> None:
         """Forget all entries after the first `length`; the lines that go are kept in `journal.undone.jsonl`."""
@@ -207,9 +209,9 @@ class Journal:
             raise JournalError(f"The journal has {len(lines)} entries; it cannot be cut to {length}.")
         for line in lines[length:]:
             append_line(self.directory / "journal.undone.jsonl", line.decode(errors="replace"))
-        write_atomically(self.directory / JOURNAL, b"".join(line + b"\n" for line in lines[:length]))
-        for path in (self.directory / FOLDER).iterdir():
-            found = ARRAYS.fullmatch(path.name)
+        write_atomically(self.directory / JOURNAL_FILE, b"".join(line + b"\n" for line in lines[:length]))
+        for path in (self.directory / JOURNAL_FOLDER).iterdir():
+            found = JOURNAL_ARRAYS.fullmatch(path.name)
             if found and int(found[1]) > length:
                 path.unlink()
 
@@ -234,7 +236,7 @@ class Journal:
 
     def first(self) -> Graph:
         """The graph at which the run started, before any training."""
-        return load(self.directory / FOLDER / FIRST)
+        return load(self.directory / JOURNAL_FOLDER / FIRST_GRAPH)
 
     def before(self, number: int) -> Graph:
         """The trained graph just before rewrite `number`."""
@@ -312,18 +314,18 @@ class Journal:
     def _lines(self) -> list[bytes]:
         # A last line without its end was cut off by a crash while it was written: its rewrite does not count.
         try:
-            return list(whole_lines(read_file(self.directory / JOURNAL)))
+            return list(whole_lines(read_file(self.directory / JOURNAL_FILE)))
         except FileFormatError as error:
             raise JournalError(str(error)) from error
 
     def _name(self) -> str:
-        return os.fspath(self.directory / JOURNAL)
+        return os.fspath(self.directory / JOURNAL_FILE)
 
     def _before_path(self, number: int) -> Path:
-        return self.directory / FOLDER / f"{number:06d}.before.safetensors"
+        return self.directory / JOURNAL_FOLDER / f"{number:06d}.before.safetensors"
 
     def _delta_path(self, number: int) -> Path:
-        return self.directory / FOLDER / f"{number:06d}.delta.safetensors"
+        return self.directory / JOURNAL_FOLDER / f"{number:06d}.delta.safetensors"
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.expand import Expand
 from netgraph.methods.senn.fisher import FisherScore
 from netgraph.methods.senn.inputs import InputScores, input_scores
-from netgraph.methods.senn.method import TRAINING, SennOptions, senn, senn_start
+from netgraph.methods.senn.method import SENN_TRAINING, SennOptions, senn, senn_start
 from netgraph.methods.senn.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse, without_tangent
 from netgraph.methods.senn.prune_inputs import PruneInputs
 from netgraph.methods.senn.reads import FedLayer, inputs_of, most_additions, patches, rows_of
@@ -34,7 +34,7 @@ __all__ = [
     "Reader",
     "SearchOptions",
     "SennOptions",
-    "TRAINING",
+    "SENN_TRAINING",
     "TapReader",
     "Thresholds",
     "WidthProposal",

@@ -21,7 +21,7 @@ from netgraph.methods.senn.prune_inputs import PruneInputs
 from netgraph.methods.senn.search import SearchOptions
 from netgraph.methods.start import Start
 
-TRAINING: Mapping[str, Any] = {
+SENN_TRAINING: Mapping[str, Any] = {
     "epochs": 400,
     "optimizer": "natural",
     "learning_rate": 0.1,

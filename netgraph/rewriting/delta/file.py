@@ -37,8 +37,8 @@ from netgraph.storage import (
     write_container,
 )
 
-KIND = "delta"
-VERSION = 1
+DELTA_KIND = "delta"
+DELTA_VERSION = 1
 
 _STAMP = Record(
     {"topology_hash": Text(), "lineage": Text(), "next_ids": Items(ID, 3), "rewrites": Whole(high=2**31 - 1)}
@@ -84,7 +84,7 @@ def save_delta(delta: Delta, path: str | os.PathLike[str]) -> None:
         changes: Mapping[str, Change] = getattr(delta, what)
         for name, change in changes.items():
             arrays |= {f"{what}.{name}.{part}": getattr(change, part) for part in _PARTS}
-    write_container(path, KIND, VERSION, structure, arrays)
+    write_container(path, DELTA_KIND, DELTA_VERSION, structure, arrays)
 
 
 def load_delta(path: str | os.PathLike[str]) -> Delta:
@@ -93,7 +93,7 @@ def load_delta(path: str | os.PathLike[str]) -> Delta:
     Raises:
         FileFormatError: when the file is damaged, truncated, too new, or does not hold a delta that can be.
     """
-    structure, arrays = read_container(path, KIND, VERSION, _STRUCTURE)
+    structure, arrays = read_container(path, DELTA_KIND, DELTA_VERSION, _STRUCTURE)
     where = repr(os.fspath(path))
     expect_columns(arrays, _expected(arrays), where)
     try:

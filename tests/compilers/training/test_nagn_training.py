@@ -16,7 +16,7 @@ from compilers.training import Proposed, Rewritten, Settled, begin, load_checkpo
 from netgraph.criteria import GrowthRule, nagn
 from netgraph.errors import StatisticsError
 from netgraph.methods import Method, Widen
-from netgraph.methods.nagn import WATCHES
+from netgraph.methods.nagn import NAGN_REQUESTS
 from netgraph.schedules import WindowGain
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "nagn.json").read_text())["b2_nagn_values_mlp"]
@@ -27,7 +27,7 @@ def growth(**options):
     """Grows after every epoch but the first and the last."""
     rule = GrowthRule(max_increment=2)
     given = {"trigger": WindowGain(math.inf, window=1), "stop": -math.inf, "rule": rule, "until": 0.99}
-    return Method("nagn", (Widen(**{**given, **options}),), "", WATCHES)
+    return Method("nagn", (Widen(**{**given, **options}),), "", NAGN_REQUESTS)
 
 
 def test_golden_values_of_a_lowered_network():
@@ -46,7 +46,7 @@ def test_golden_values_of_a_lowered_network():
 def test_signals_are_those_of_the_last_mini_batches_and_change_nothing(watch_batches):
     data, options = digit_maps(), settings(batch_size=128, watch_batches=watch_batches)
     watched, plain = (begin(NETWORKS["vgg"](), options, CPU) for _ in range(2))
-    metrics, signals = train_epoch(watched, data, options, WATCHES)
+    metrics, signals = train_epoch(watched, data, options, NAGN_REQUESTS)
     alone, nothing = train_epoch(plain, data, options)
     assert nothing is None
     assert metrics == alone

@@ -29,7 +29,7 @@ from compilers.training import (
     save_checkpoint,
     train,
 )
-from compilers.training.state import KIND, VERSION
+from compilers.training.state import CHECKPOINT_KIND, CHECKPOINT_VERSION
 from netgraph.errors import DivergenceError, TrainingError
 from netgraph.storage.container import read_container, write_container
 
@@ -158,9 +158,9 @@ def test_a_resumed_network_is_lowered_as_it_was(lowering, tmp_path):
 
 
 def rewrite_structure(path, change):
-    structure, arrays = read_container(path, KIND, VERSION)
+    structure, arrays = read_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION)
     change(structure)
-    write_container(path, KIND, VERSION, structure, arrays)
+    write_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION, structure, arrays)
 
 
 @pytest.mark.parametrize(
@@ -366,9 +366,9 @@ def test_a_gradient_that_overflows_ends_the_run_at_the_last_good_checkpoint(tmp_
 def test_a_checkpoint_that_is_not_finite_is_refused_and_the_one_before_it_named(name, value, tmp_path):
     path = tmp_path / "c.safetensors"
     interrupted(path, settings(), 2)
-    structure, arrays = read_container(path, KIND, VERSION)
+    structure, arrays = read_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION)
     arrays = {key: values.copy() for key, values in arrays.items()}
     arrays[name][0] = value
-    write_container(path, KIND, VERSION, structure, arrays)
+    write_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION, structure, arrays)
     with pytest.raises(TrainingError, match=rf"{name.removeprefix('optimizer.')}.*not finite.*c\.previous"):
         load_checkpoint(path, settings(), CPU)

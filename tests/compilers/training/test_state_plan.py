@@ -12,7 +12,7 @@ from tiny_training import digits as rows
 import netgraph as ng
 from compilers import CostTable, lower
 from compilers.training import TrainingData, TrainState, begin, load_checkpoint, make_optimizer, save_checkpoint, train
-from compilers.training.state import KIND, VERSION
+from compilers.training.state import CHECKPOINT_KIND, CHECKPOINT_VERSION
 from netgraph.errors import TrainingError
 from netgraph.graph import Graph, Layer, Link
 from netgraph.graph.link import Dense, edge_columns
@@ -122,10 +122,10 @@ def test_a_chain_of_a_thousand_layers_is_saved_and_loaded(tmp_path, monkeypatch)
 def save_with(path, change):
     """A checkpoint whose rows of choices were changed."""
     save_checkpoint(begin(thinned(tiny_vgg(), 0.3), settings(), CPU), path)
-    structure, arrays = read_container(path, KIND, VERSION)
+    structure, arrays = read_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION)
     lowering = structure["lowering"]
     lowering["choices"] = change(lowering["choices"])
-    write_container(path, KIND, VERSION, structure, arrays)
+    write_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION, structure, arrays)
 
 
 def with_row(layer, *new):
@@ -170,8 +170,8 @@ def test_a_checkpoint_without_the_phase_of_training_is_refused(tmp_path):
     data, options = digit_maps(64, 32), settings(epochs=1)
     state = train(begin(thinned(tiny_vgg(), 0.3), options, CPU), data, options)
     save_checkpoint(state, tmp_path / "c")
-    structure, arrays = read_container(tmp_path / "c", KIND, VERSION)
+    structure, arrays = read_container(tmp_path / "c", CHECKPOINT_KIND, CHECKPOINT_VERSION)
     del structure["phase"]
-    write_container(tmp_path / "c", KIND, 2, structure, arrays)
+    write_container(tmp_path / "c", CHECKPOINT_KIND, 2, structure, arrays)
     with pytest.raises(TrainingError, match=r"cannot be used: .*'phase' is missing"):
         load_checkpoint(tmp_path / "c", options, CPU)
