@@ -14,6 +14,9 @@ When = Literal["start", "local", "typing"]
 PRODUCT = ("netgraph", "compilers")
 """Packages that are shipped."""
 
+PROGRAM = "netgraph.app"
+"""A package without a facade."""
+
 
 @dataclass(frozen=True)
 class Import:
@@ -112,8 +115,11 @@ class Checkout:
         return module if self.is_package(module) else module.rpartition(".")[0]
 
     def is_facade(self, module: str) -> bool:
-        """Whether others may import from a module: it is a folder, or lies at the top of the product."""
-        return self.is_package(module) or module.count(".") == 1
+        """Whether others may import from a module: it is a folder, or lies at the top of the product.
+
+        The application is a program, which loads what one command needs: each of its modules stands for itself.
+        """
+        return self.is_package(module) or module.count(".") == 1 or self.package(module) == PROGRAM
 
     @cached_property
     def imports(self) -> dict[str, list[Import]]:

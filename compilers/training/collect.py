@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compilers import CompiledNetwork
+from compilers.running import CompiledNetwork
 from compilers.training.batches import SCORE, mini_batches
 from compilers.training.evaluate import training_loss
 from compilers.training.settings import TrainingData, TrainSettings

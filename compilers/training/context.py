@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compilers import lift
+from compilers.lifting import lift
 from compilers.training.batches import PROPOSE, stream_seed
 from compilers.training.collect import collect, dense_gradients, edge_statistics
 from compilers.training.settings import TrainingData, TrainSettings

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from compilers import CompiledNetwork
+from compilers.running import CompiledNetwork
 from netgraph.checks import Share, checked, choice
 
 EVALUATION_BATCH = 4096

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from compilers import CompiledNetwork
+from compilers.running import CompiledNetwork
 
 
 def not_finite(net: CompiledNetwork, optimizer: torch.optim.Optimizer) -> list[str]:

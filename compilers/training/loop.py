@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers import migrate, settle_running
+from compilers.lifting import migrate, settle_running
 from compilers.running import lower_with
 from compilers.training.augment import Augment, check_augment
 from compilers.training.batches import AUGMENT, REWRITE, SCORE, SHUFFLE, mini_batches, stream_seed

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from compilers import CompiledNetwork
 from compilers.running import (
+    CompiledNetwork,
     Linearized,
     as_it_is,
     couples_samples,

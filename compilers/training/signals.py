@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from compilers import CompiledNetwork
-from compilers.running import Captured
+from compilers.running import Captured, CompiledNetwork
 from compilers.training.batches import SCORE, mini_batches
 from compilers.training.evaluate import training_loss
 from compilers.training.natural import MeanLoss, along, natural_step

@@ -12,18 +12,9 @@ from typing import Any
 
 import torch
 
-from compilers import (
-    CompiledNetwork,
-    CostTable,
-    lift,
-    load_optimizer_state,
-    lower,
-    optimizer_state_arrays,
-    parameter_groups,
-)
-from compilers.lifting import BORN
-from compilers.plan import Choice, Plan, Site
-from compilers.running import Options, lower_with
+from compilers.lifting import BORN, lift, load_optimizer_state, optimizer_state_arrays, parameter_groups
+from compilers.plan import Choice, CostTable, Plan, Site
+from compilers.running import CompiledNetwork, Options, lower, lower_with
 from compilers.training.finite import not_finite, not_finite_of
 from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainSettings

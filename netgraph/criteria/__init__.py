@@ -10,7 +10,15 @@ from netgraph.criteria.expressiveness import (
     nagn,
     trainable_chain,
 )
-from netgraph.criteria.gradmax import GradMaxRows, gradmax_outgoing, growth_matrix, growth_requests, outgoing_norm
+from netgraph.criteria.gradmax import (
+    GradMaxRows,
+    gradmax_outgoing,
+    growth_matrix,
+    growth_requests,
+    outgoing_by_link,
+    outgoing_norm,
+    outgoing_size,
+)
 from netgraph.criteria.missing import Drawn, MissingScores, Sampler, gradient_scores, path_scores, uniform_scores
 from netgraph.criteria.selection import (
     AbsoluteThreshold,
@@ -57,7 +65,9 @@ __all__ = [
     "kept_edges",
     "minmax_scaled",
     "nagn",
+    "outgoing_by_link",
     "outgoing_norm",
+    "outgoing_size",
     "path_scores",
     "phew_edges",
     "random_edges",

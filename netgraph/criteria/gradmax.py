@@ -81,7 +81,7 @@ def outgoing_size(graph: Graph, layer: int) -> int:
     return sum(_columns(graph, link) for link in weighted(graph.outgoing[layer]))
 
 
-def by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Array]:
+def outgoing_by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Array]:
     """Rows of outgoing weights, (count, columns), as (count, targets, taps) for each link: see `WidenLayer`."""
     links = weighted(graph.outgoing[layer])
     ends = np.cumsum([_columns(graph, link) for link in links])[:-1]

@@ -29,6 +29,7 @@ from netgraph.graph.plain import (
     layer_attributes_from_json,
     layer_attributes_to_json,
 )
+from netgraph.graph.propagation import check_domain
 from netgraph.graph.validate import validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
@@ -71,6 +72,7 @@ __all__ = [
     "VGG_STAGES",
     "VertexTable",
     "VertexView",
+    "check_domain",
     "check_one_history",
     "convnet",
     "earlier",

@@ -11,10 +11,11 @@ import numpy as np
 from netgraph.checks import whole
 from netgraph.columns import Array, FrozenDict, ReadOnly, column, digest
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.bounds.intervals import Bounds, Domains, Mode, bounds
+from netgraph.graph.bounds import Bounds, Domains, Mode
 from netgraph.graph.history import NextIds, Station
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Identity, Link, LinkKey
+from netgraph.graph.propagation import bounds
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
 
 if TYPE_CHECKING:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import Checked
-from netgraph.criteria import gradmax as criterion
+from netgraph.criteria import (
+    gradmax_outgoing,
+    growth_matrix,
+    growth_requests,
+    outgoing_by_link,
+    outgoing_norm,
+    outgoing_size,
+)
 from netgraph.errors import OptionError
 from netgraph.graph import Array, Graph, LinkKey, get_activation
 from netgraph.methods.layered import layered_start, stages_of
@@ -147,7 +154,7 @@ class GradMaxWiden(Checked):
         passes: list[dict[tuple[str, str], Mapping[str, Any]]] = []
         where: dict[int, int] = {}
         for (layer,) in (group for group in groups if len(group) == 1):
-            asked, _ = criterion.growth_requests(graph, layer)
+            asked, _ = growth_requests(graph, layer)
             wanted = {(options["source"], options["target"]): options for options in asked}
             if wanted:
                 fits = [i for i, taken in enumerate(passes) if all(taken.get(k, v) == v for k, v in wanted.items())]
@@ -158,7 +165,7 @@ class GradMaxWiden(Checked):
         for taken in passes:
             stats = context.collect({"cross_moments": list(taken.values())}, self.batches)
             moments.append({ends: stats.cross(*ends) for ends in taken})
-        return {layer: criterion.growth_matrix(graph, layer, moments[i]) for layer, i in where.items()}
+        return {layer: growth_matrix(graph, layer, moments[i]) for layer, i in where.items()}
 
     def _plan(
         self, graph: Graph, group: Sequence[int], growth: Mapping[int, Array], rng: np.random.Generator
@@ -166,15 +173,15 @@ class GradMaxWiden(Checked):
         """The outgoing weights of a group by link, and the reason in words."""
         outgoing: dict[LinkKey, Array] = {}
         count, first = self._count(graph, group), graph.layer(group[0])
-        how = "as asked" if self.random else criterion.growth_requests(graph, group[0])[1]
+        how = "as asked" if self.random else growth_requests(graph, group[0])[1]
         how = f"random outgoing weights: {how}"
         for layer in group:
-            columns = criterion.outgoing_size(graph, layer)
+            columns = outgoing_size(graph, layer)
             if columns:
                 # Where all outgoing weights are 0, a vertex with none either would never learn.
-                norm = self.scale * (criterion.outgoing_norm(graph, layer) or 1.0)
-                rows = criterion.gradmax_outgoing(growth.get(layer), count, norm, columns, rng)
-                outgoing |= criterion.by_link(graph, layer, rows.weights)
+                norm = self.scale * (outgoing_norm(graph, layer) or 1.0)
+                rows = gradmax_outgoing(growth.get(layer), count, norm, columns, rng)
+                outgoing |= outgoing_by_link(graph, layer, rows.weights)
                 if layer in growth:
                     shown = "".join(f" {value:.3g}" for value in rows.values[:3]) + " ..." * (len(rows.values) > 3)
                     how = f"{len(rows.values)} of them along the largest gradients, singular values{shown or ' 0'}"

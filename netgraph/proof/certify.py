@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.bounds import Domains, Mode, check_domain
+from netgraph.graph import check_domain
+from netgraph.graph.bounds import Domains, Mode
 from netgraph.proof.certificate import Certificate
 from netgraph.proof.visit import visit
 from netgraph.proof.walk import Walk

@@ -10,14 +10,13 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Layer, Link, get_activation
+from netgraph.graph import Layer, Link, check_domain, get_activation
 from netgraph.graph.bounds import (
     EPS,
     Domains,
     Mode,
     add,
     add_bias,
-    check_domain,
     link_interval,
     normalise_interval,
     scaled,

@@ -1,7 +1,6 @@
 """Pictures of graphs, of their structure and of how they grew, for notebooks and files."""
 
-from netgraph.viz.delta import draw_delta
-from netgraph.viz.drawing import Drawing, draw
+from netgraph.viz.drawing import Drawing, draw, draw_delta
 from netgraph.viz.film import Timeline, timeline
 from netgraph.viz.notebook import put_pictures_on
 from netgraph.viz.plots import (

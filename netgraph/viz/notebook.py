@@ -30,8 +30,7 @@ from netgraph.rewriting import (
     Result,
     VertexRows,
 )
-from netgraph.viz.delta import draw_delta
-from netgraph.viz.drawing import draw
+from netgraph.viz.drawing import draw, draw_delta
 
 SHOWN = 10
 """Rows of matches that are shown."""

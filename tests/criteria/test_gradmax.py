@@ -8,7 +8,7 @@ import pytest
 
 import netgraph as ng
 from netgraph.criteria import gradmax_outgoing, growth_matrix, growth_requests, outgoing_norm
-from netgraph.criteria.gradmax import by_link, outgoing_size
+from netgraph.criteria.gradmax import outgoing_by_link, outgoing_size
 from netgraph.errors import OptionError
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gradmax.json").read_text())
@@ -93,7 +93,7 @@ def test_all_that_feeds_and_all_that_reads_a_layer_counts():
     assert growth.shape == (5, 7) == (5, outgoing_size(graph, layer))
     np.testing.assert_array_equal(growth[:3, :5], moments["x", "c"])
     np.testing.assert_array_equal(growth[3:, 5:], moments["a", "y"])
-    parts = by_link(graph, layer, np.arange(14.0).reshape(2, 7))
+    parts = outgoing_by_link(graph, layer, np.arange(14.0).reshape(2, 7))
     assert {graph.layer(key[1]).name: part.shape for key, part in parts.items()} == {"c": (2, 5, 1), "y": (2, 2, 1)}
     np.testing.assert_array_equal(parts[graph.links["h", "y"].key][1].ravel(), [12, 13])
 

@@ -1,14 +1,14 @@
-"""Bounds of one graph: the interval of every vertex, and the arithmetic that proofs share with it."""
+"""Intervals of layers and links, and the arithmetic that proofs share with them."""
 
 from netgraph.graph.bounds.intervals import (
     EPS,
+    LARGEST,
     Bounds,
     Domains,
     Mode,
+    Pair,
     add,
     add_bias,
-    bounds,
-    check_domain,
     link_interval,
     normalise_interval,
     operate_interval,
@@ -22,12 +22,12 @@ __all__ = [
     "Bounds",
     "Domains",
     "EPS",
+    "LARGEST",
     "Mode",
+    "Pair",
     "UNIT",
     "add",
     "add_bias",
-    "bounds",
-    "check_domain",
     "down",
     "link_interval",
     "normalise_interval",

@@ -1,7 +1,11 @@
-"""Pictures of a rewrite."""
+"""Differences between two graphs, and their pictures by vertices and by layers."""
 
-from netgraph.viz.delta.draw import draw_delta
+from netgraph.viz.delta.difference import Difference
+from netgraph.viz.delta.layers import layer_delta_dot
+from netgraph.viz.delta.vertices import vertex_delta_dot
 
 __all__ = [
-    "draw_delta",
+    "Difference",
+    "layer_delta_dot",
+    "vertex_delta_dot",
 ]

@@ -10,7 +10,7 @@ import netgraph as ng
 from compilers import lift, lower
 from compilers.training import Rewritten, Settled, begin, load_checkpoint, save_checkpoint, train
 from netgraph.criteria import gradmax_outgoing, growth_matrix, growth_requests
-from netgraph.criteria.gradmax import by_link, outgoing_size
+from netgraph.criteria.gradmax import outgoing_by_link, outgoing_size
 from netgraph.methods import GradMaxOptions, Start, gradmax
 from netgraph.methods.gradmax import gradmax_start
 
@@ -60,7 +60,7 @@ def test_the_gradient_of_new_incoming_weights_is_the_norm_times_the_singular_val
     moments = {(o["source"], o["target"]): stats.cross(o["source"], o["target"]) for o in asked}
     growth = growth_matrix(graph, layer, moments)
     rows = gradmax_outgoing(growth, 2, 0.3, outgoing_size(graph, layer), rng)
-    rule = ng.rules.WidenLayer(count=2, init="incoming zero", outgoing=by_link(graph, layer, rows.weights))
+    rule = ng.rules.WidenLayer(count=2, init="incoming zero", outgoing=outgoing_by_link(graph, layer, rows.weights))
     result = ng.apply(rule, graph, on=np.array([layer]), require="exact")
     new = result.graph
     found = gradients(new, x, y)
@@ -69,7 +69,7 @@ def test_the_gradient_of_new_incoming_weights_is_the_norm_times_the_singular_val
     np.testing.assert_allclose(norms, slope * 0.3 * rows.values, rtol=1e-9)
     # The negative twin: random weights of the same norm have smaller ones.
     other = gradmax_outgoing(None, 2, 0.3, outgoing_size(graph, layer), rng)
-    rule = ng.rules.WidenLayer(count=2, init="incoming zero", outgoing=by_link(graph, layer, other.weights))
+    rule = ng.rules.WidenLayer(count=2, init="incoming zero", outgoing=outgoing_by_link(graph, layer, other.weights))
     new = ng.apply(rule, graph, on=np.array([layer])).graph
     random = gradients(new, x, y)
     assert sum(random[np.isin(new.edges.target, fresh)] ** 2) < sum(np.square(norms))

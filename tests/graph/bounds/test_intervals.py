@@ -12,12 +12,12 @@ from netgraph.errors import InputError, OptionError
 from netgraph.graph import Conv2d
 from netgraph.graph.bounds.intervals import (
     add,
-    bounds,
     link_interval,
     normalise_interval,
     operate_interval,
     padding_states,
 )
+from netgraph.graph.propagation import bounds
 
 INF = np.inf
 

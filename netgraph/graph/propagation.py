@@ -1,0 +1,95 @@
+"""Bounds of a whole graph: the domain of its inputs, propagated layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netgraph.columns import FrozenDict, freeze
+from netgraph.errors import InputError, OptionError, unknown_name
+from netgraph.graph.bounds import LARGEST, Bounds, Domains, Mode, Pair, add, add_bias, link_interval, operate_interval
+from netgraph.graph.layer import DOMAIN_COLUMNS
+
+if TYPE_CHECKING:
+    from netgraph.graph.graph import Graph
+
+
+def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") -> Bounds:
+    """Propagate the domain of the inputs through a graph.
+
+    Args:
+        graph: the network.
+        domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a graph
+            with one input. Layers that are left out keep the domain that they declare.
+        mode: whether batch norm uses its running statistics ("eval"), or perhaps those of any batch ("train").
+
+    Raises:
+        InputError: when a domain does not fit the inputs, is empty or NaN.
+        OptionError: for an unknown mode.
+
+    Cost: O(edges + vertices), in NumPy, with a loop over layers and links only.
+    """
+    if mode not in ("eval", "train"):
+        raise OptionError(unknown_name("mode", mode, ("eval", "train")))
+    given = check_domain(graph, domain)
+    offsets = graph.vertices.offsets
+    places = {
+        layer.name: slice(start, start + len(layer))
+        for layer, start in zip(graph.layers_by_id.values(), offsets[:-1].tolist(), strict=True)
+    }
+    low, high, z_low, z_high = (np.empty(len(graph.vertices)) for _ in range(4))
+    for i in graph.topological_order:
+        layer = graph.layer(i)
+        at = places[layer.name]
+        if layer.role == "input":
+            z = value = given[layer.name]
+        else:
+            arriving: Pair | None = None
+            for link in graph.incoming[i]:
+                source = graph.layer(link.source)
+                s = places[source.name]
+                part = link_interval(link, low[s], high[s], source.output_grid, len(layer), layer.grid)
+                arriving = part if arriving is None else add(*arriving, *part)
+            z = add_bias(layer, arriving)
+            value = operate_interval(layer, *z, mode)
+        z_low[at], z_high[at] = z
+        low[at], high[at] = value
+    return Bounds(freeze(low), freeze(high), freeze(z_low), freeze(z_high), FrozenDict(places))
+
+
+def check_domain(graph: Graph, domain: Domains | None = None) -> dict[str, Pair]:
+    """(low, high) float64 arrays of every input layer by name, `domain` before what is declared. Raises `InputError`.
+
+    The arrays hold finite reals only: a lower bound of inf, and an upper one of -inf, become the largest float.
+    """
+    names = [layer.name for layer in graph.inputs]
+    if domain is not None and not isinstance(domain, Mapping):
+        if len(names) != 1:
+            raise InputError(f"One domain is given for the input layers {names}; give a dict of them by name.")
+        domain = {names[0]: domain}
+    if unknown := set(domain or {}) - set(names):
+        raise InputError(unknown_name("input layer", min(unknown), names))
+    result = {}
+    for layer in graph.inputs:
+        pair = domain[layer.name] if domain and layer.name in domain else [layer.values[n] for n in DOMAIN_COLUMNS]
+        where = f"The domain of input {layer.name!r}"
+        try:
+            low, high = (np.asarray(bound, dtype=np.float64) for bound in pair)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where} is {pair!r}; give a pair (low, high) of numbers or arrays.") from error
+        for bound in (low, high):
+            if bound.shape not in ((), (len(layer),)):
+                raise InputError(
+                    f"{where} has a bound of shape {bound.shape}; give a number or ({len(layer)},) of them."
+                )
+        low, high = (np.broadcast_to(bound, len(layer)) for bound in (low, high))
+        if not (low <= high).all():  # NaN fails as well
+            row = int(np.flatnonzero(~(low <= high))[0])
+            raise InputError(f"{where} is [{low[row]}, {high[row]}] at vertex row {row}; low must be at most high.")
+        result[layer.name] = (np.minimum(low, LARGEST), np.maximum(high, -LARGEST))
+    return result
+
+
+# -- sums -----------------------------------------------------------------------------------------
