@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.graph import Array
+from netgraph.columns import Array
 from netgraph.storage import STRUCTURE, container_bytes
 
 _HOLE, _TWICE = "hole 5f2b7c", "twice 5f2b7c"

@@ -25,8 +25,7 @@ from torch import nn
 import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, training_step
 from compilers import lift, lower
-
-Array = np.ndarray[Any, Any]
+from netgraph.columns import Array
 
 COLUMNS = (
     Column("graph", "graph"),

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import netgraph as ng
+from netgraph.columns import Array
 from netgraph.rules import PruneEdges, SplitEdges
-
-Array = np.ndarray[Any, Any]
 
 # -- graphs -------------------------------------------------------------------------------------------
 

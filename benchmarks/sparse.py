@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 import netgraph as ng
 from benchmarks.common import Column, Report, arguments_of, median, ratio
-from benchmarks.networks import Array, Masked, check_same, copy_weights, dense, matrix
+from benchmarks.networks import Masked, check_same, copy_weights, dense, matrix
 from compilers.training import (
     EVALUATION_BATCH,
     TrainingData,
@@ -41,6 +41,7 @@ from compilers.training import (
     training_loss,
 )
 from netgraph.app.memory import keep_freed_memory
+from netgraph.columns import Array
 
 SIZES = (784, 1024, 1024, 1024, 10)
 DENSITIES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)

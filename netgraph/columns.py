@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from netgraph.checks import Array as Array
 from netgraph.checks import real_numbers, truth_values, whole_numbers
 from netgraph.errors import GraphError
-
-Array = np.ndarray[Any, Any]
 
 EDGE_DTYPES: dict[str, type[np.generic] | None] = {
     "id": np.int64,

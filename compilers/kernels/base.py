@@ -12,7 +12,8 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from compilers.kernels.maps import Maps
-    from compilers.plan import Array, Block
+    from compilers.plan import Block
+    from netgraph.columns import Array
 
 
 @dataclass(eq=False)

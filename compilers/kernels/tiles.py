@@ -22,7 +22,7 @@ from torch import Tensor
 from compilers.kernels.csr import NativeProduct, SparseRows
 
 if TYPE_CHECKING:
-    from compilers.plan import Array
+    from netgraph.columns import Array
 
 _TILE_ENTRIES = {"cpu": 1 << 16, "cuda": 1 << 20}
 """Of a matrix at most, if it has more than one position: enough that what a call costs is little beside them."""

@@ -11,7 +11,8 @@ from torch import Tensor
 from compilers.kernels.base import Gradients, Ports
 
 if TYPE_CHECKING:
-    from compilers.plan import Array, Block
+    from compilers.plan import Block
+    from netgraph.columns import Array
 
 
 class WireKernel:

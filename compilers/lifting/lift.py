@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compilers.plan import Array
+from netgraph.columns import Array
 from netgraph.graph import Graph
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from compilers.lifting.attachments import carry_attachments, check_attachments
 from compilers.lifting.carry import carry_optimizer, check_held, check_newcomers
 from compilers.lifting.lift import lift
 from compilers.lifting.newcomers import Newcomers
-from compilers.plan import Array
 from compilers.running import CompiledNetwork, Options, lower_with
+from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
 

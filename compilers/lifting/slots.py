@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.plan import Array
 from compilers.running import CompiledNetwork
 from netgraph.checks import choice
+from netgraph.columns import Array
 from netgraph.errors import InputError
 
 Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]

@@ -3,10 +3,9 @@
 from compilers.plan.build import build_plan, initial_columns, initial_weights
 from compilers.plan.costs import CostTable
 from compilers.plan.geometry import Geometry, as_maps
-from compilers.plan.plan import Array, Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
 
 __all__ = [
-    "Array",
     "Block",
     "Choice",
     "CostTable",

@@ -21,7 +21,8 @@ from compilers.plan.choose import (
 )
 from compilers.plan.costs import CostTable
 from compilers.plan.geometry import Geometry
-from compilers.plan.plan import Array, Block, Choice, Incidence, Site, stable_order
+from compilers.plan.plan import Block, Choice, Incidence, Site, stable_order
+from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Identity, Layer, Link
 

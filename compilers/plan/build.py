@@ -10,7 +10,8 @@ import numpy as np
 from compilers.kernels import KERNELS
 from compilers.plan.blocks import Lowering
 from compilers.plan.costs import CostTable
-from compilers.plan.plan import Array, Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from netgraph.columns import Array
 from netgraph.errors import CompileError, unknown_name
 from netgraph.graph import Graph, Layer
 

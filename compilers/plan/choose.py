@@ -11,7 +11,8 @@ from compilers.kernels import KERNELS
 from compilers.kernels import available as torch_sparse_is_available
 from compilers.plan.costs import CostTable
 from compilers.plan.geometry import Geometry
-from compilers.plan.plan import Array, Choice
+from compilers.plan.plan import Choice
+from netgraph.columns import Array
 from netgraph.errors import CompileError
 
 

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compilers.plan.geometry import Geometry, as_maps
+from netgraph.columns import Array
 from netgraph.graph import Grid, Pool
 from netgraph.markup import html_table
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.kernels import Gradients
-from compilers.plan import Array, Block, LayerPlan, Plan
+from compilers.plan import Block, LayerPlan, Plan
 from compilers.running.executor import Executor
 from compilers.running.operations import Run
 from compilers.running.workspace import State, Workspace
+from netgraph.columns import Array
 
 
 def output_size(plan: Plan) -> int:

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from compilers.plan import Array, CostTable, Plan, initial_columns, initial_weights
+from compilers.plan import CostTable, Plan, initial_columns, initial_weights
 from compilers.running.executor import Executor
 from compilers.running.tracing import refuse_script
 from compilers.running.workspace import State
 from compilers.statistics import Request, edge_column
 from netgraph.checks import whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import CompileError, InputError, unknown_name
 from netgraph.graph import Graph
 from netgraph.markup import escape

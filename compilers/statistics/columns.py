@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from compilers.plan import Array, Plan
+from compilers.plan import Plan
 from compilers.statistics.collectors import Collector
+from netgraph.columns import Array
 from netgraph.errors import StatisticsError
 from netgraph.graph import Graph
 

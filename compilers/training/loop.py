@@ -32,8 +32,9 @@ from compilers.training.natural import NaturalGradient
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP, TrainState, make_optimizer
 from netgraph.analysis import forward_flops
+from netgraph.columns import Array
 from netgraph.errors import DataError, InputError
-from netgraph.graph import Array, Graph, rewound
+from netgraph.graph import Graph, rewound
 from netgraph.methods import NEW_PHASE, Action, Method, NewPhase, Proposal
 from netgraph.rewriting import apply
 from netgraph.schedules import Stalled, get_curve

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from compilers.lifting import Newcomers
 from netgraph.checks import Checked, Seed, real_numbers, whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import DataError, OptionError, unknown_name
-from netgraph.graph import Array
 from netgraph.schedules import get_curve
 
 

@@ -15,8 +15,8 @@ from compilers.training.natural import MeanLoss, along, natural_step
 from compilers.training.settings import TrainingData, TrainSettings
 from compilers.training.state import FORWARDS_PER_STEP
 from netgraph.analysis import forward_flops
+from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Array
 from netgraph.methods.senn import without_tangent
 from netgraph.statistics import BatchSignals
 

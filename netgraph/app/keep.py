@@ -12,7 +12,7 @@ from compilers import CompiledNetwork
 from compilers.training import predicted_classes, squared_errors
 from netgraph.app.data import Dataset
 from netgraph.app.places import GROWN
-from netgraph.graph import Array
+from netgraph.columns import Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,9 @@ from netgraph.app.losses import loss_note
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import split_assignments
 from netgraph.checks import Checked, Seed
+from netgraph.columns import Array
 from netgraph.errors import DataError, OptionError
-from netgraph.graph import Array, Graph
+from netgraph.graph import Graph
 from netgraph.methods import Method, Start, get_method
 from netgraph.storage import ShapeError, expanded, file_name, shape_of, there
 

@@ -8,6 +8,7 @@ the remedy.
 from netgraph.checks.fields import Bounds, Checked, Count, Extended, Natural, Seed, Share, check_fields, checked
 from netgraph.checks.values import (
     LARGEST,
+    Array,
     choice,
     flag,
     generator,
@@ -22,6 +23,7 @@ from netgraph.checks.values import (
 
 __all__ = [
     "LARGEST",
+    "Array",
     "Bounds",
     "Checked",
     "Count",

@@ -11,6 +11,7 @@ import numpy as np
 from netgraph.errors import NetgraphError, OptionError, nearest
 
 Array = np.ndarray[Any, Any]
+"""An array of any shape and dtype; `netgraph.columns` hands it on to all other packages."""
 ErrorType = type[NetgraphError]
 
 LARGEST = 2**63 - 1

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netgraph.checks import Count, checked, real_numbers
+from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Conv2d, Dense, Graph, Link, LinkKey, LinkKind, weighted
+from netgraph.graph import Conv2d, Dense, Graph, Link, LinkKey, LinkKind, weighted
 
 MOST_ENTRIES = 1 << 24
 """Entries of a growth matrix at most, which is decomposed into singular vectors."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from netgraph.analysis import admissible_edges, lacking
 from netgraph.checks import Natural, Share, checked, mask, number, whole_numbers
+from netgraph.columns import Array
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Array, Conv2d, Graph, LinkKey
+from netgraph.graph import Conv2d, Graph, LinkKey
 
 
 class Erk(NamedTuple):

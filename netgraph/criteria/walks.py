@@ -9,9 +9,10 @@ import numpy as np
 
 from netgraph.analysis import admissible_edges, isolated, vertices_of
 from netgraph.checks import checked, mask
+from netgraph.columns import Array
 from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Array, Graph, Identity, LinkKey
+from netgraph.graph import Graph, Identity, LinkKey
 
 MOST_WALKS = 1_000_000
 """So many walks, and 20 for each edge asked for, are made at most."""

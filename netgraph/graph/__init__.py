@@ -1,6 +1,5 @@
 """The graph value, its parts, and ways to build it."""
 
-from netgraph.columns import Array
 from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
 from netgraph.graph.activations.derivatives import value_and_derivatives
 from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
@@ -44,7 +43,6 @@ __all__ = [
     "Mode",
     "ACTIVATIONS",
     "Activation",
-    "Array",
     "BUFFER_COLUMNS",
     "Conv2d",
     "DOMAIN_COLUMNS",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.checks import Checked
+from netgraph.columns import Array
 from netgraph.criteria import (
     gradmax_outgoing,
     growth_matrix,
@@ -19,7 +20,7 @@ from netgraph.criteria import (
     outgoing_size,
 )
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Graph, LinkKey, get_activation
+from netgraph.graph import Graph, LinkKey, get_activation
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Context, Method, Proposal, actions_of
 from netgraph.methods.start import Start

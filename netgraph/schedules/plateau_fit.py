@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from netgraph.checks import Checked, real_numbers
+from netgraph.columns import Array
 from netgraph.errors import InputError, OptionError, unknown_name
-from netgraph.graph import Array
 
 Reading = Literal["literal", "gain"]
 """What a share of the way up is: of the asymptote itself, or of the gain over density 0."""

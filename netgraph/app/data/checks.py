@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from netgraph.app.data.raw import MISSING_MARKS, Array, RawData, array_name
+from netgraph.app.data.raw import MISSING_MARKS, RawData, array_name
+from netgraph.columns import Array
 from netgraph.errors import DataError
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from netgraph.app.data.raw import Array
+from netgraph.columns import Array
 
 
 @dataclass(frozen=True, eq=False)

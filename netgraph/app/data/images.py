@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.app.data.raw import Array
+from netgraph.columns import Array
 
 _CHANNELS = (1, 3, 4)
 """Numbers of channels by which the axis of channels is told: grey, RGB, and RGB with transparency."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.app.data.images import ImageLayout
-from netgraph.app.data.raw import Array
+from netgraph.columns import Array
 from netgraph.graph import Domain
 
 # Rows that are worked on at a time, in float64: bounds the memory that this takes beside its result.

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netgraph.app.data.raw import Array, RawData, array_name
+from netgraph.app.data.raw import RawData, array_name
 from netgraph.app.data.targets import listing
+from netgraph.columns import Array
 from netgraph.errors import DataError
 
 # Rows that are scaled at a time, in float64: bounds the memory that scaling takes beside its result.

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from netgraph.app.data.dataset import Dataset
-from netgraph.app.data.raw import Array, RawData
+from netgraph.app.data.raw import RawData
 from netgraph.app.data.targets import listing
+from netgraph.columns import Array
 from netgraph.errors import DataError, OptionError
 
 # Keeps the random choices of one seed apart from each other.

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netgraph.app.data.raw import Array, RawData, array_name
+from netgraph.app.data.raw import RawData, array_name
+from netgraph.columns import Array
 from netgraph.errors import DataError
 
 TASKS = ("classification", "regression")

@@ -11,7 +11,7 @@ import torch
 from compilers import CompiledNetwork
 from compilers.training import predicted_classes, squared_errors
 from netgraph.app.data import Dataset
-from netgraph.graph import Array
+from netgraph.columns import Array
 
 MOST_CLASSES = 20
 """Classes up to which every pair of classes is counted; of more, the pairs that are confused most often."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netgraph.checks import Checked
+from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Array, Graph, get_activation
+from netgraph.graph import Graph, get_activation
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
 from netgraph.methods.senn.candidates import Judge, Look, Tangent
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds, steadied

@@ -10,9 +10,10 @@ import numpy as np
 from netgraph.analysis import density as density_of
 from netgraph.analysis import isolated, sparse_links
 from netgraph.checks import Seed, checked
+from netgraph.columns import Array
 from netgraph.criteria import erk_densities, joining_edges, phew_edges, random_edges, walks_through
 from netgraph.errors import GraphError, OptionError, unknown_name
-from netgraph.graph import Array, Graph, LinkKey, thinned
+from netgraph.graph import Graph, LinkKey, thinned
 
 SparseInit = Literal["phew", "erk", "er", "uniform"]
 """How the edges of a sparse start are chosen, see `sparse_start`."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from netgraph.app.data.files.read import read_bytes
-from netgraph.app.data.raw import MISSING_MARKS, Array, RawData
+from netgraph.app.data.raw import MISSING_MARKS, RawData
+from netgraph.columns import Array
 from netgraph.errors import DataError, unknown_name
 
 # More distinct texts than this in a column is a name or an identifier, not a category.

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from netgraph.app.data.files.read import read_bytes
-from netgraph.app.data.raw import Array, RawData
+from netgraph.app.data.raw import RawData
+from netgraph.columns import Array
 from netgraph.errors import DataError
 
 _IMAGES_NAME = re.compile(r"images([-.])idx3")

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from numpy.lib import format as npy
 
 from netgraph.app.data.files.read import DAMAGE, unreadable
-from netgraph.app.data.raw import Array, RawData
+from netgraph.app.data.raw import RawData
+from netgraph.columns import Array
 from netgraph.errors import DataError, FileFormatError
 from netgraph.storage import check_size, open_regular
 
