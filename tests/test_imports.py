@@ -1,6 +1,7 @@
 """The direction of imports, the facades of packages, and what importing netgraph must not load."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -129,6 +130,11 @@ def test_names_that_others_import_are_listed_by_the_facade(checkout, arrows):
         if given.name.startswith("_") and not given.name.startswith("__"):
             wrong.append(where(checkout, arrow))
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_type_of_arrays_is_defined_once(checkout):
+    homes = [m for m, path in checkout.files.items() if re.search(r"^Array\b", path.read_text(), re.MULTILINE)]
+    assert homes == ["netgraph.checks.values"]
 
 
 def test_listed_names_exist():

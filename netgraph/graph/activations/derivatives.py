@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.graph.activations.facts import Array, sigmoid
+from netgraph.columns import Array
+from netgraph.graph.activations.facts import sigmoid
 from netgraph.graph.activations.registry import get_activation
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from netgraph.columns import Array
+
 Parameters = Mapping[str, Array]
 Range = Callable[[Array, Array, Parameters, float], tuple[Array, Array]]
 

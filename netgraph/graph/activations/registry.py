@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import facts, identities
-from netgraph.graph.activations.facts import Array, Parameters, Range, sigmoid
+from netgraph.graph.activations.facts import Parameters, Range, sigmoid
 from netgraph.graph.activations.identities import Mirror
 
 
