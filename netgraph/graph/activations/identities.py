@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.graph.activations.facts import (
     EPS,
     TINY,
