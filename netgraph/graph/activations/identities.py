@@ -13,7 +13,6 @@ from netgraph.columns import Array
 from netgraph.graph.activations.facts import (
     EPS,
     TINY,
-    Array,
     Parameters,
     nearest_and_farthest,
     rational_parameters,
