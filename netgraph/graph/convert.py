@@ -96,7 +96,7 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
         return _from_metadata(g, json.loads(metadata) if isinstance(metadata, str) else metadata, where)
     except GraphError:
         raise
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise GraphError(
             f"The attribute {where} does not fit the nodes and arcs ({error!r}); "
             f"delete {METADATA!r} from the graph and from its nodes to read it as a plain DAG."

@@ -113,7 +113,7 @@ def test_without_metadata_it_is_a_plain_dag_with_its_activations():
     np.testing.assert_array_equal(ng.interpret(ng.Graph.from_networkx(g), x), ng.interpret(graph, x))
 
 
-@pytest.mark.parametrize("text", ["{", "3", "{}", '{"layers": 0}'])
+@pytest.mark.parametrize("text", ["{", "3", "{}", '{"layers": 0}', "[" * 10**6])
 def test_metadata_that_are_damaged_are_refused_with_their_place(text):
     g = ng.mlp([2, 2]).to_networkx()
     del g.graph["netgraph"]
