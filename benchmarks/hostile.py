@@ -38,7 +38,17 @@ from netgraph.app.grow import grow
 from netgraph.app.prepare import GrowRequest, prepare, prepare_again
 from netgraph.app.report import Reporter, RunFacts, grow_command
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.study import RUNS, Job, Outcome, Point, Step, StudyDirectory, StudyReport, StudyRequest, make_study
+from netgraph.app.study import (
+    RUNS,
+    GrowthStep,
+    Job,
+    Outcome,
+    Point,
+    StudyDirectory,
+    StudyReport,
+    StudyRequest,
+    make_study,
+)
 from netgraph.app.summary import RunSummary, render_summary
 from netgraph.errors import NetgraphError
 from netgraph.rewriting import DELTA_KIND, DELTA_VERSION, apply_delta, load_delta, save_delta
@@ -199,7 +209,8 @@ def _study(place: Place) -> tuple[StudyRequest, Outcome]:
         memory=10**6,
     )  # fmt: skip
     steps = tuple(
-        Step(density=k / 5, val=0.5 + k / 20, epochs=k, cost=k / 10, topology={"mean_path": 2.0}) for k in range(1, 4)
+        GrowthStep(density=k / 5, val=0.5 + k / 20, epochs=k, cost=k / 10, topology={"mean_path": 2.0})
+        for k in range(1, 4)
     )
     points = (point, replace(point, target=0.7, density=0.7, test=0.6))
     return request, Outcome(job=Job(method="pwmpr", seed=0), points=points, trajectory=steps, failures=("none",))

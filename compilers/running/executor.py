@@ -15,7 +15,7 @@ from compilers.kernels import Gradients
 from compilers.plan import LayerPlan, Plan, as_maps
 from compilers.running.operations import Run
 from compilers.running.transposing import write_transposed
-from compilers.running.workspace import Pool, State, Workspace
+from compilers.running.workspace import State, Workspace, WorkspacePool
 from compilers.statistics import Collector, Observation
 from netgraph.errors import CompileError
 
@@ -33,7 +33,7 @@ class Executor:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.pool = Pool(plan)
+        self.pool = WorkspacePool(plan)
         self.collectors: dict[tuple[Any, ...], Collector] = {}
         self.collecting = True
         self._bias_runs = _runs(plan.bias_rows)

@@ -31,7 +31,7 @@ class State(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Step:
+class LayerStep:
     """One layer that is not an input, in one workspace.
 
     Attributes:
@@ -83,7 +83,7 @@ class Workspace:
 
     def _step(
         self, place: int, plan: LayerPlan, kernels: Sequence[Kernel], state: State, done: tuple[int, ...]
-    ) -> Step:
+    ) -> LayerStep:
         rows, maps = self.values[plan.start : plan.stop], self.maps.get(place)
         bound: list[BoundKernel] = []
         for block, kernel in zip(plan.blocks, kernels, strict=True):
@@ -92,7 +92,7 @@ class Workspace:
             sums = rows if maps is None else None
             bound.append(kernel.bind(Ports(weights, self.values, sums, source, maps, self.given_to(block))))
         operation = bind_operation(plan, rows, maps, state.vertex_parameters, state.running)
-        return Step(plan, tuple(bound), operation, done)
+        return LayerStep(plan, tuple(bound), operation, done)
 
     def given_to(self, block: Block) -> Given | None:
         """The given input that a block reads, if any."""
@@ -194,7 +194,7 @@ def _last_readers(plan: Plan) -> dict[int, list[int]]:
     return found
 
 
-class Pool:
+class WorkspacePool:
     """Lends workspaces by batch size, and forgets all of them when the network's storage has moved.
 
     Attributes:

@@ -12,9 +12,9 @@ from netgraph.graph import get_activation
 from netgraph.graph.bounds import operate_interval, times, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
 from netgraph.proof.known import (
-    Block,
     Candidates,
     KnownValues,
+    KnownVertices,
     alike,
     exact_factor,
     mirrors,
@@ -368,7 +368,7 @@ class Decision:
         form = self.form.take(firsts)
         bounds = form_interval(form, *space.interval(form))
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
-        block = Block.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
+        block = KnownVertices.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
         self.walk.make_known(operation(self.layer), block)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
         if self.layer.norm == "none":

@@ -42,7 +42,7 @@ def parameters(layer: Layer) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class KnownVertices:
     """Known vertices with one operation: their forms, parameters, symbols, and hashes of the forms and parameters."""
 
     forms: Rows
@@ -54,11 +54,11 @@ class Block:
     layer_salt: Array
 
     @classmethod
-    def of(cls, forms: Rows, own: Array, symbol: Array, layer: Array) -> Block:
+    def of(cls, forms: Rows, own: Array, symbol: Array, layer: Array) -> KnownVertices:
         """Hash forms, parameters and the ids of layers. O(entries)."""
         return cls(forms, own, symbol, *hashes(forms), salts(own), salts(layer[:, None]))
 
-    def rewritten(self, forms: Rows) -> Block:
+    def rewritten(self, forms: Rows) -> KnownVertices:
         """The same vertices with their forms in another notation."""
         return replace(self, forms=forms, **dict(zip(("first", "second"), hashes(forms), strict=True)))
 
@@ -110,9 +110,9 @@ class KnownValues:
     """Blocks of known vertices by operation."""
 
     def __init__(self) -> None:
-        self._blocks: dict[Operation, list[Block]] = {}
+        self._blocks: dict[Operation, list[KnownVertices]] = {}
 
-    def add(self, what: Operation, block: Block) -> None:
+    def add(self, what: Operation, block: KnownVertices) -> None:
         """Remember vertices."""
         self._blocks.setdefault(what, []).append(block)
 
@@ -123,7 +123,7 @@ class KnownValues:
             result._blocks[what] = [b.rewritten(normal(b.forms)) for b in blocks]
         return result
 
-    def blocks(self, what: Operation) -> list[Block]:
+    def blocks(self, what: Operation) -> list[KnownVertices]:
         """Everything known under an operation."""
         return self._blocks.get(what, [])
 

@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval
-from netgraph.proof.known import Block, KnownValues, Operation, operation, parameters
+from netgraph.proof.known import KnownValues, KnownVertices, Operation, operation, parameters
 from netgraph.proof.normal import Normal, shorter
 from netgraph.proof.readings import Edges, Space, Values
 
@@ -328,9 +328,11 @@ class Walk:
         self.search_normal(forms)
         own = np.concatenate([parameters(other) for other, _ in members])
         layer_ids = np.concatenate([np.full(len(symbol), other.id) for other, symbol in members])
-        self.make_known(what, Block.of(forms, own, np.concatenate([symbol for _, symbol in members]), layer_ids))
+        self.make_known(
+            what, KnownVertices.of(forms, own, np.concatenate([symbol for _, symbol in members]), layer_ids)
+        )
 
-    def make_known(self, what: Operation, block: Block) -> None:
+    def make_known(self, what: Operation, block: KnownVertices) -> None:
         """Remember vertices by their forms, as they are and in normal form."""
         self.known.add(what, block)
         if self.normal:

@@ -24,7 +24,7 @@ Kind = Literal["layer", "group", "gap"]
 
 
 @dataclass(frozen=True)
-class Part:
+class Box:
     """One box: a layer, a group of layers that stand side by side and are alike, or a gap of layers left out."""
 
     kind: Kind
@@ -42,7 +42,7 @@ def fold(
     pairs: Collection[tuple[int, int]],
     kin: Mapping[int, Hashable],
     important: Sequence[int] = (),
-) -> list[Part]:
+) -> list[Box]:
     """The boxes of a picture, in order.
 
     Of many layers, those that are alike become groups; where boxes or arrows are still too many, only the first
@@ -55,36 +55,36 @@ def fold(
         important: layers that should be shown by themselves, the most important first.
     """
     first = set(important[:MOST_IMPORTANT])
-    parts = _grouped(order, kin, first) if len(order) > _GROUP_FROM else [Part("layer", (i,)) for i in order]
-    place = {i: at for at, part in enumerate(parts) for i in part.layers}
+    boxes = _grouped(order, kin, first) if len(order) > _GROUP_FROM else [Box("layer", (i,)) for i in order]
+    place = {i: at for at, box in enumerate(boxes) for i in box.layers}
     ends = np.array([(place[source], place[target]) for source, target in pairs], np.int64).reshape(-1, 2)
-    if len(parts) <= MOST_BOXES and _arrows(np.arange(len(parts)), ends) <= MOST_ARROWS:
-        return parts
-    own = np.array([bool(first & set(part.layers)) for part in parts])
+    if len(boxes) <= MOST_BOXES and _arrows(np.arange(len(boxes)), ends) <= MOST_ARROWS:
+        return boxes
+    own = np.array([bool(first & set(box.layers)) for box in boxes])
     for shown_at_end in _BESIDE_IMPORTANT if first else _AT_EACH_END:
         shown = own.copy()
         shown[:shown_at_end] = shown[-shown_at_end:] = True
         if _arrows(_boxes(shown), ends) <= _FOLDED_ARROWS:
             break
-    return _with_gaps(parts, shown)
+    return _with_gaps(boxes, shown)
 
 
-def _grouped(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int]) -> list[Part]:
+def _grouped(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int]) -> list[Box]:
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for i in order:
         groups[("alone", i) if i in alone else ("kin", kin[i])].append(i)
-    parts = []
+    boxes = []
     for i in order:
         members = groups[("alone", i) if i in alone else ("kin", kin[i])]
         if len(members) < _SMALLEST_GROUP:
-            parts.append(Part("layer", (i,)))
+            boxes.append(Box("layer", (i,)))
         elif members[0] == i:
-            parts.append(Part("group", tuple(members)))
-    return parts
+            boxes.append(Box("group", tuple(members)))
+    return boxes
 
 
 def _boxes(shown: Array) -> Array:
-    """Number of the box of each part: its own where it is shown, else that of the run it belongs to."""
+    """Number of the shown box of each box: its own where it is shown, else that of the run it belongs to."""
     starts = shown | np.concatenate([[True], shown[:-1]])
     return np.cumsum(starts) - 1
 
@@ -96,29 +96,29 @@ def _arrows(box: Array, ends: Array) -> int:
     return len(np.unique(moved[:, 0] * (len(box) + 1) + moved[:, 1]))
 
 
-def _with_gaps(parts: Sequence[Part], shown: Array) -> list[Part]:
-    result: list[Part] = []
-    run: list[Part] = []
-    for part, own in zip(parts, shown.tolist(), strict=True):
+def _with_gaps(boxes: Sequence[Box], shown: Array) -> list[Box]:
+    result: list[Box] = []
+    run: list[Box] = []
+    for box, own in zip(boxes, shown.tolist(), strict=True):
         if not own:
-            run.append(part)
+            run.append(box)
             continue
         result += _gap(run)
         run = []
-        result.append(part)
+        result.append(box)
     return [*result, *_gap(run)]
 
 
-def _gap(run: Sequence[Part]) -> list[Part]:
+def _gap(run: Sequence[Box]) -> list[Box]:
     if len(run) < 2:
         return list(run)
-    return [Part("gap", tuple(i for part in run for i in part.layers))]
+    return [Box("gap", tuple(i for box in run for i in box.layers))]
 
 
-def rank_count(parts: Sequence[Part], pairs: Collection[tuple[int, int]]) -> int:
+def rank_count(boxes: Sequence[Box], pairs: Collection[tuple[int, int]]) -> int:
     """How many boxes stand one after another on the longest way forward."""
-    place = {i: at for at, part in enumerate(parts) for i in part.layers}
-    depth = [1] * len(parts)
+    place = {i: at for at, box in enumerate(boxes) for i in box.layers}
+    depth = [1] * len(boxes)
     arrows = {(place[source], place[target]) for source, target in pairs}
     for source, target in sorted(arrows):
         if source < target:

@@ -13,7 +13,7 @@ from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, LinkKind
 from netgraph.markup import shortened
 from netgraph.viz.colors import GRAY, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
-from netgraph.viz.fold import MOST_ARROWS, Part, fold, rank_count
+from netgraph.viz.fold import MOST_ARROWS, Box, fold, rank_count
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import count, label, literal, number, plain, text_width, times, visible
@@ -29,19 +29,19 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
     """
     order, kin = order_and_kin(columns(graph), graph.layers_by_id)
     pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
-    parts = fold(order, pairs, kin)
-    page = Page(parts, pairs)
+    boxes = fold(order, pairs, kin)
+    page = Page(boxes, pairs)
     fills = _Means("Boxes", graph.vertices.offsets, vertex_color)
     lines = _Means("Arrows", graph.edges.offsets, edge_color)
     place = {i: at for at, i in enumerate(graph.layers_by_id)}
-    for part in parts:
-        _box(page, graph, part, fills.fill([place[i] for i in part.layers]))
-    said = _arrows(page, graph, parts, lines)
+    for box in boxes:
+        _box(page, graph, box, fills.fill([place[i] for i in box.layers]))
+    said = _arrows(page, graph, boxes, lines)
     summary = (
         f"{count(graph.num_layers, 'layer')}, {count(graph.num_vertices, 'vertex', 'vertices')}, "
         f"{count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
     )
-    caption(page.dot, title, [summary, *said, *folded(parts), *lines.lines, *fills.lines])
+    caption(page.dot, title, [summary, *said, *folded(boxes), *lines.lines, *fills.lines])
     return str(page.dot.source)
 
 
@@ -58,22 +58,22 @@ def order_and_kin(
 class Page:
     """Boxes and arrows that Graphviz places: across the page, or down it where many stand one after another."""
 
-    def __init__(self, parts: Sequence[Part], pairs: Sequence[tuple[int, int]]) -> None:
-        self._down = rank_count(parts, pairs) > _MOST_ACROSS
+    def __init__(self, boxes: Sequence[Box], pairs: Sequence[tuple[int, int]]) -> None:
+        self._down = rank_count(boxes, pairs) > _MOST_ACROSS
         rank = "0.3" if self._down else "0.5"
         self.dot = digraph(rankdir="TB" if self._down else "LR", nodesep="0.35", ranksep=rank)
         self.dot.attr("node", shape="box", style="rounded,filled", fontsize="11", margin="0.15,0.08", **FONT)
 
-    def box(self, part: Part, lines: Sequence[str], vertices: int, operations: Sequence[str], **look: str) -> None:
+    def box(self, box: Box, lines: Sequence[str], vertices: int, operations: Sequence[str], **look: str) -> None:
         """A box whose height tells its number of vertices: each factor of ten adds as much. Lines need be plain."""
         lines = [*lines, ", ".join(operations)] if self._down and operations else [*lines, *operations]
         size = {
             "height": f"{0.3 + 0.3 * math.log10(vertices + 1):.2f}",
             "width": f"{max(text_width(line, 11.0) for line in lines) / 72 + 0.3:.2f}",
         }
-        self.dot.node(part.key, label(*lines), **size, **look)
+        self.dot.node(box.key, label(*lines), **size, **look)
 
-    def arrow(self, source: Part, target: Part, lines: Sequence[str], edges: int, **look: str) -> None:
+    def arrow(self, source: Box, target: Box, lines: Sequence[str], edges: int, **look: str) -> None:
         """An arrow whose width tells its number of edges: each factor of ten adds as much."""
         # Blanks keep the label off the arrow, and out of other items, where the font at hand is a wide one.
         if self._down:
@@ -88,15 +88,15 @@ def vertices_on(n: int, grid: tuple[int, ...]) -> str:
     return count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
 
 
-def joined(parts: Sequence[Part], links: Iterable[tuple[int, int, int]]) -> dict[tuple[Part, Part, int], list[int]]:
+def joined(boxes: Sequence[Box], links: Iterable[tuple[int, int, int]]) -> dict[tuple[Box, Box, int], list[int]]:
     """Places of the links (source, target, port) that share an arrow; those within a box have none.
 
     Two layers have an arrow for each port, other boxes one for all links between them.
     """
-    box = {i: part for part in parts for i in part.layers}
-    result: dict[tuple[Part, Part, int], list[int]] = defaultdict(list)
+    home = {i: box for box in boxes for i in box.layers}
+    result: dict[tuple[Box, Box, int], list[int]] = defaultdict(list)
     for at, (a, b, port) in enumerate(links):
-        source, target = box[a], box[b]
+        source, target = home[a], home[b]
         if source is not target:
             alone = source.kind == target.kind == "layer"
             result[source, target, port if alone else 0].append(at)
@@ -106,33 +106,31 @@ def joined(parts: Sequence[Part], links: Iterable[tuple[int, int, int]]) -> dict
 # ---- boxes and arrows ----------------------------------------------------------------------------------
 
 
-def _box(page: Page, graph: Graph, part: Part, look: Mapping[str, str]) -> None:
-    layers = [graph.layer(i) for i in part.layers]
+def _box(page: Page, graph: Graph, box: Box, look: Mapping[str, str]) -> None:
+    layers = [graph.layer(i) for i in box.layers]
     vertices = sum(map(len, layers))
-    if part.kind == "gap":
-        inside = _inside(graph, part)
-        page.box(part, [gap_line(part), count(vertices, "vertex", "vertices"), *inside], 1, (), **GAP_LOOK)
+    if box.kind == "gap":
+        inside = _inside(graph, box)
+        page.box(box, [gap_line(box), count(vertices, "vertex", "vertices"), *inside], 1, (), **GAP_LOOK)
         return
     first = layers[0]
     fill, line = ROLES[first.role]
     look = {"fillcolor": fill, "color": line, **look}
-    if part.kind == "group":
+    if box.kind == "group":
         lines = [*group_lines(layers), count(vertices, "vertex", "vertices")]
-        page.box(part, lines, vertices, operations(first), peripheries="2", **look)
+        page.box(box, lines, vertices, operations(first), peripheries="2", **look)
         return
     name = shortened(visible(first.name))
     does = [line for line in operations(first) if line != name]
-    page.box(
-        part, [plain(name), vertices_on(vertices, first.grid)], vertices, does, tooltip=literal(first.name), **look
-    )
+    page.box(box, [plain(name), vertices_on(vertices, first.grid)], vertices, does, tooltip=literal(first.name), **look)
 
 
 GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
 
 
-def gap_line(part: Part) -> str:
+def gap_line(box: Box) -> str:
     """Heading of a box that stands for layers left out."""
-    return f"… {count(len(part.layers), 'layer')} left out …"
+    return f"… {count(len(box.layers), 'layer')} left out …"
 
 
 def group_lines(layers: Sequence[Layer]) -> list[str]:
@@ -141,17 +139,17 @@ def group_lines(layers: Sequence[Layer]) -> list[str]:
     return [f"{len(layers):,} layers side by side", ends]
 
 
-def _inside(graph: Graph, part: Part) -> list[str]:
-    hidden = set(part.layers)
-    inside = [k for i in part.layers for k in graph.outgoing[i] if k.target in hidden]
+def _inside(graph: Graph, box: Box) -> list[str]:
+    hidden = set(box.layers)
+    inside = [k for i in box.layers for k in graph.outgoing[i] if k.target in hidden]
     edges = sum(len(k) - int(np.count_nonzero(k.frozen)) for k in inside)
     return [f"{count(len(inside), 'link')} among them", f"with {count(edges, 'edge')}"]
 
 
-def _arrows(page: Page, graph: Graph, parts: Sequence[Part], means: _Means) -> list[str]:
+def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> list[str]:
     """Draw the arrows, and say what is left out."""
     links = list(graph.links)
-    arrows = joined(parts, graph.links_by_key)
+    arrows = joined(boxes, graph.links_by_key)
     size = {ends: sum(len(links[at]) for at in members) for ends, members in arrows.items()}
     drawn = set(sorted(arrows, key=lambda ends: -size[ends])[:MOST_ARROWS])
     for ends, members in arrows.items():
@@ -238,7 +236,7 @@ def _legend(what: str, scale: Scale) -> str:
     return f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue){missing}."
 
 
-def folded(parts: Sequence[Part]) -> list[str]:
+def folded(boxes: Sequence[Box]) -> list[str]:
     """What a picture says of its groups."""
-    groups = sum(part.kind == "group" for part in parts)
+    groups = sum(box.kind == "group" for box in boxes)
     return [f"{count(groups, 'box')} with a double line: layers that are alike, at the same depth."] if groups else []

@@ -3,7 +3,7 @@
 from netgraph.app.study.directory import RUNS, StudyDirectory
 from netgraph.app.study.pool import compare_methods
 from netgraph.app.study.report import StudyReport
-from netgraph.app.study.request import Job, Outcome, Point, Step, StudyRequest, make_study
+from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, StudyRequest, make_study
 from netgraph.app.study.runs import run_job
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "Outcome",
     "Point",
     "RUNS",
-    "Step",
+    "GrowthStep",
     "StudyDirectory",
     "StudyReport",
     "StudyRequest",

@@ -15,7 +15,7 @@ from netgraph.viz.plots import literal, new_figure
 
 if TYPE_CHECKING:
     from netgraph.app.study.report import Row, StudyReport
-    from netgraph.app.study.request import Step
+    from netgraph.app.study.request import GrowthStep
 
 MARKERS = "osD^vP*Xhd<>p"
 
@@ -136,7 +136,7 @@ def _topology(report: StudyReport) -> Any:
     return figure
 
 
-def _curve(trajectory: tuple[Step, ...], metric: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _curve(trajectory: tuple[GrowthStep, ...], metric: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Densities and values of a metric along a growth, where it is finite."""
     pairs = [(step.density, value) for step in trajectory if (value := step.topology.get(metric)) is not None]
     densities, values = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else (np.zeros(0),) * 2

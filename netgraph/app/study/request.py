@@ -194,7 +194,7 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class GrowthStep:
     """A network on the way of rough growth, just before a step; the last one is where growth ended.
 
     Attributes:
@@ -225,7 +225,7 @@ class Outcome:
 
     job: Job
     points: tuple[Point, ...] = ()
-    trajectory: tuple[Step, ...] = ()
+    trajectory: tuple[GrowthStep, ...] = ()
     failures: tuple[str, ...] = ()
 
     @classmethod
@@ -234,7 +234,7 @@ class Outcome:
         return cls(
             job=Job(**values["job"]),
             points=tuple(Point(**point) for point in values["points"]),
-            trajectory=tuple(Step(**step) for step in values["trajectory"]),
+            trajectory=tuple(GrowthStep(**step) for step in values["trajectory"]),
             failures=tuple(values["failures"]),
         )
 

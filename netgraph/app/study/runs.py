@@ -36,7 +36,7 @@ from netgraph.analysis import (
 from netgraph.app.memory import peak_memory
 from netgraph.app.prepare import Inputs, read_inputs
 from netgraph.app.score import score
-from netgraph.app.study.request import Job, Outcome, Point, Step, Study, kind_of
+from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study, kind_of
 from netgraph.errors import DivergenceError, NetgraphError
 from netgraph.graph import Graph
 from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method
@@ -103,7 +103,7 @@ class _Desk:
         # The first optimizer of a process imports for seconds, which count for no method.
         self.begin(self.first, self.settings)
         self.points: list[Point] = []
-        self.trajectory: list[Step] = []
+        self.trajectory: list[GrowthStep] = []
         self.failures: list[str] = []
 
     def method(self) -> Method:
@@ -274,10 +274,10 @@ def _rough(desk: _Desk, method: Method, steps: int, captured: dict[float, tuple[
         desk.failures.append(f"{desk.job}: growth did not reach density {last:g} in {state.epoch} epochs")
 
 
-def _step(desk: _Desk, graph: Graph, metrics: Mapping[str, float], epochs: int, cost: float) -> Step:
+def _step(desk: _Desk, graph: Graph, metrics: Mapping[str, float], epochs: int, cost: float) -> GrowthStep:
     val = metrics.get("val_accuracy", -metrics["val_rmse"] if "val_rmse" in metrics else None)
     topology = {k: v if math.isfinite(v) else None for k, v in topology_metrics(graph).items()}
-    return Step(density=density(graph, desk.links), val=val, epochs=epochs, cost=cost, topology=topology)
+    return GrowthStep(density=density(graph, desk.links), val=val, epochs=epochs, cost=cost, topology=topology)
 
 
 def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: float) -> int:

@@ -25,7 +25,7 @@ from netgraph.viz.colors import (
 )
 from netgraph.viz.delta.difference import Difference
 from netgraph.viz.dot import caption
-from netgraph.viz.fold import MOST_ARROWS, Part, fold
+from netgraph.viz.fold import MOST_ARROWS, Box, fold
 from netgraph.viz.layers import GAP_LOOK, Page, folded, gap_line, group_lines, joined, order_and_kin
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.text import count, literal, plain, visible
@@ -48,13 +48,13 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     order, kin = order_and_kin(columns([difference.old, difference.new]), layers)
     states = {i: _state(difference, i, vertices[i]) for i in layers}
     pairs = list(dict.fromkeys((source, target) for source, target, _port in links))
-    parts = fold(order, pairs, {i: (kin[i], states[i]) for i in order}, _touched(layers, vertices, links, states))
-    page = Page(parts, pairs)
-    for part in parts:
-        _box(page, part, layers, vertices, states)
+    boxes = fold(order, pairs, {i: (kin[i], states[i]) for i in order}, _touched(layers, vertices, links, states))
+    page = Page(boxes, pairs)
+    for box in boxes:
+        _box(page, box, layers, vertices, states)
     kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
-    said = _arrows(page, parts, links, {key for key, link in kinds.items() if isinstance(link.kind, Identity)})
-    caption(page.dot, title, [*facts, _LEGEND, *said, *folded(parts)])
+    said = _arrows(page, boxes, links, {key for key, link in kinds.items() if isinstance(link.kind, Identity)})
+    caption(page.dot, title, [*facts, _LEGEND, *said, *folded(boxes)])
     return str(page.dot.source)
 
 
@@ -119,22 +119,22 @@ def _touched(
 
 
 def _box(
-    page: Page, part: Part, layers: Mapping[int, Layer], tallies: Mapping[int, Tally], states: Mapping[int, str]
+    page: Page, box: Box, layers: Mapping[int, Layer], tallies: Mapping[int, Tally], states: Mapping[int, str]
 ) -> None:
-    own = [layers[i] for i in part.layers]
-    tally = _total([tallies[i] for i in part.layers])
+    own = [layers[i] for i in box.layers]
+    tally = _total([tallies[i] for i in box.layers])
     lines = _vertex_lines(tally)
-    if part.kind == "gap":
-        page.box(part, [gap_line(part), *lines], 1, (), **GAP_LOOK)
+    if box.kind == "gap":
+        page.box(box, [gap_line(box), *lines], 1, (), **GAP_LOOK)
         return
-    first, state = own[0], states[part.layers[0]]
+    first, state = own[0], states[box.layers[0]]
     size = tally["kept"] + tally["added"] + tally["changed"] + tally["removed"]
-    if part.kind == "group":
-        page.box(part, [*group_lines(own), *lines], size, operations(first), peripheries="2", **_BOXES[state])
+    if box.kind == "group":
+        page.box(box, [*group_lines(own), *lines], size, operations(first), peripheries="2", **_BOXES[state])
         return
     name = shortened(visible(first.name))
     does = [line for line in operations(first) if line != name]
-    page.box(part, [plain(name), *lines], size, does, tooltip=literal(first.name), **_BOXES[state])
+    page.box(box, [plain(name), *lines], size, does, tooltip=literal(first.name), **_BOXES[state])
 
 
 def _total(tallies: Sequence[Tally]) -> dict[str, int]:
@@ -156,9 +156,9 @@ def _came_and_went(tally: Tally, one: str, many: str) -> str:
     return f"{' / '.join(f'{sign}{n:,}' for sign, n in said)} {noun}"
 
 
-def _arrows(page: Page, parts: Sequence[Part], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
+def _arrows(page: Page, boxes: Sequence[Box], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
     keys, tallies = list(links), list(links.values())
-    arrows = joined(parts, links)
+    arrows = joined(boxes, links)
     total = {ends: _total([tallies[at] for at in members]) for ends, members in arrows.items()}
     drawn = set(sorted(arrows, key=lambda ends: (-_moved(total[ends]), -total[ends]["kept"]))[:MOST_ARROWS])
     for ends, members in arrows.items():

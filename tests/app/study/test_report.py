@@ -13,7 +13,7 @@ from compilers.training import TrainSettings
 from netgraph.app.prepare import RunSettings
 from netgraph.app.study.plot import _density_axis, _look, _scores, draw_all
 from netgraph.app.study.report import StudyReport
-from netgraph.app.study.request import Job, Outcome, Point, Step, Study
+from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study
 from netgraph.app.study.stop import equal_score, stops_of
 from netgraph.errors import OptionError
 from netgraph.methods import ImpCOptions, PwmprOptions, RiglOptions, SparseOptions, SsonnOptions
@@ -37,7 +37,7 @@ def point(method, seed, target, test, cost, *, density=None, **values):
 def steps(values):
     """Rough growth: (density, score) with costs that rise by one."""
     return tuple(
-        Step(
+        GrowthStep(
             density=d, val=v, epochs=2 * k, cost=float(k), topology={"log_path_weight": 1.0 + k, "tau_core_ratio": 0.3}
         )
         for k, (d, v) in enumerate(values, start=1)
