@@ -1,7 +1,6 @@
 """The graph value, its parts, and ways to build it."""
 
-from netgraph.graph.activations import ACTIVATIONS, Activation, get_activation
-from netgraph.graph.activations.derivatives import value_and_derivatives
+from netgraph.graph.activations import ACTIVATIONS, Activation, Derivatives, get_activation
 from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
 from netgraph.graph.bounds import Bounds, Domains, Mode
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
@@ -47,6 +46,7 @@ __all__ = [
     "Conv2d",
     "DOMAIN_COLUMNS",
     "Dense",
+    "Derivatives",
     "Domain",
     "EdgeTable",
     "EdgeView",
@@ -85,7 +85,6 @@ __all__ = [
     "stations",
     "thinned",
     "validate_link",
-    "value_and_derivatives",
     "vgg",
     "weighted",
 ]

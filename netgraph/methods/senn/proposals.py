@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import get_activation, value_and_derivatives
+from netgraph.graph import get_activation
 from netgraph.methods.senn.natural import Expansion
 from netgraph.methods.senn.taps import Reader, read_directly
 
@@ -193,7 +193,7 @@ class ProposalSpace:
         z = (kernel.reshape(chains * q, -1) @ self._turned).reshape(chains, q, -1)
         z += bias[:, :, None]
         p = {name: v[:, :, None] for name, v in parameters.items()}
-        f = value_and_derivatives(self.activation, z, p, self.slope)
+        f = get_activation(self.activation).value_and_derivatives(z, p, self.slope)
         score, slope = np.zeros(chains), np.zeros_like(z)
         for target, read in zip(self._targets, self._readers, strict=True):
             columns = read(f.value)

@@ -1,0 +1,97 @@
+"""One activation function with all that is known of it: the record that every part of netgraph reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from netgraph.columns import Array
+
+Parameters = Mapping[str, Array]
+"""Vertex parameters by name, of shapes that broadcast against the argument."""
+
+Range = Callable[[Array, Array, Parameters, float], tuple[Array, Array]]
+"""`(low, high, p, slope) -> (low, high)`, each `(n,)`."""
+
+Mirror = tuple[Any, Any, Any, Any]
+"""`(a, b, c, error)` of `f(-t) = a f(t) + b t + c`: floats or `(n,)` arrays."""
+
+
+class Derivatives(NamedTuple):
+    """An activation function at an argument, with its derivatives there.
+
+    Attributes:
+        value: `f(z)`.
+        argument: `df/dz`; at a kink the derivative that training uses, from the left for ReLU and from the right for
+            its leaky kinds, which count `z = 0` as positive.
+        parameters: `df/dp` by each vertex parameter `p`, of the shape of the value.
+    """
+
+    value: Array
+    argument: Array
+    parameters: Parameters
+
+
+def nowhere_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Facts of a function that is linear on no interval: `alpha` is NaN."""
+    return np.full(len(low), np.nan), np.zeros(len(low))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function `f` with its derivatives, its bounds and its identities.
+
+    `z` has shape `(batch, vertices, *grid)`, and every parameter `(vertices, 1, ...)` so that it broadcasts. Facts
+    (`interval`, `slopes`, `terms`, `affine`) take `(n,)` float64 arrays, one entry per vertex: `low <= t <= high`
+    bounds the argument, either end may be infinite, `p` maps names to `(n,)` parameters, `slope` is the fixed slope of
+    the layer. Facts hold in real arithmetic for the numbers as stored: their results are rounded outward, and never
+    NaN but for `alpha`.
+
+    Attributes:
+        name: key in `ACTIVATIONS`, and the name in files.
+        function: `f(z, p, slope)`, in the precision of `z`.
+        derivatives: `derivatives(z, p, slope) -> (df/dz, {name: df/dp})`, in the precision of `z`.
+        interval: `interval(low, high, p, slope) -> (least, most)`: `least <= f(t) <= most`.
+        slopes: `slopes(low, high, p, slope) -> (least, most)`: `least <= (f(s) - f(t)) / (s - t) <= most` for all `s`
+            and `t` in `[low, high]`; on a point, of the derivative there, from both sides at a kink. The Lipschitz
+            constant on the interval is `max(|least|, |most|)`.
+        terms: `terms(low, high, p, slope) -> (n,)`, a bound of the magnitudes that evaluating `f` in float64 adds or
+            multiplies: `|computed f(t) - f(t)| <= 8 eps terms`, with `eps = 2^-52`.
+        parameters: names of the vertex columns that `f` reads, with the value at which a new vertex starts.
+        affine: `affine(low, high, p, slope) -> (alpha, error)` with `f(t) = alpha t` on `[low, high]`, NaN where `f` is
+            not linear there; `error` bounds the rounding of `alpha`.
+        mirror: `mirror(p, slope) -> (a, b, c, error)` with `f(-t) = a f(t) + b t + c` for every `t`; `error` bounds the
+            rounding of `b`. None where there is no such identity.
+        homogeneous: whether `f(k t) = k f(t)` for every `k > 0`.
+        exact: whether `f` is piecewise linear, so that float64 arithmetic with dyadic numbers rounds nothing. The
+            others are smooth.
+        uses_slope: whether `f` reads the fixed slope of the layer.
+        identity_at: vertex parameters at which `f(t) = t` for every `t`, up to rounding in float32. None where there
+            are none.
+        at_once: `at_once(z, p, slope) -> Derivatives`, for a function that shares work with its derivatives.
+    """
+
+    name: str
+    function: Callable[[Array, Parameters, float], Array]
+    derivatives: Callable[[Array, Parameters, float], tuple[Array, Parameters]]
+    interval: Range
+    slopes: Range
+    terms: Callable[[Array, Array, Parameters, float], Array]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    affine: Range = nowhere_affine
+    mirror: Callable[[Parameters, float], Mirror] | None = None
+    homogeneous: bool = False
+    exact: bool = False
+    uses_slope: bool = False
+    identity_at: Mapping[str, float] | None = None
+    at_once: Callable[[Array, Parameters, float], Derivatives] | None = None
+
+    def value_and_derivatives(self, z: Array, p: Parameters, slope: float) -> Derivatives:
+        """Evaluate the function and its derivatives at `z`, of any shape, in the precision of `z`."""
+        if self.at_once is not None:
+            return self.at_once(z, p, slope)
+        argument, by_name = self.derivatives(z, p, slope)
+        return Derivatives(np.asarray(self.function(z, p, slope), z.dtype), np.asarray(argument, z.dtype), by_name)

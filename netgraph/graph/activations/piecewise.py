@@ -1,0 +1,168 @@
+"""Piecewise linear activations: `f(t) = t` for `t >= 0` and `f(t) = a t` below, with `a` of each activation's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.graph.activations.activation import Activation, Mirror, Parameters
+from netgraph.graph.activations.rounding import less_the_argument, sound
+
+Factor = Callable[[Parameters, float], Any]
+"""`(p, slope) -> a`, the factor below 0."""
+
+
+def _fixed(p: Parameters, slope: float) -> Any:
+    """Factor of leaky ReLU: the slope of the layer."""
+    return np.float64(slope)
+
+
+def _trained(p: Parameters, slope: float) -> Any:
+    """Factor of PReLU: the slope of each vertex."""
+    return np.asarray(p["slope"], dtype=np.float64)
+
+
+# -- facts of the identity and of ReLU, which round nothing -----------------------------------------
+
+
+def _no_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
+    return np.zeros(len(low))
+
+
+def _identity_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return low, high
+
+
+def _identity_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return np.ones(len(low)), np.ones(len(low))
+
+
+def _identity_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return np.ones(len(low)), np.zeros(len(low))
+
+
+def _relu_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return np.maximum(low, 0.0), np.maximum(high, 0.0)
+
+
+def _relu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return _slopes(low, high, np.float64(0.0))
+
+
+def _relu_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return _affine(low, high, np.float64(0.0))
+
+
+# -- facts for a factor `a` -------------------------------------------------------------------------
+
+
+def _interval(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
+    """Hull of the part below 0 times `a`, rounded outward, and the part above 0."""
+    ends = []
+    for end in (np.minimum(low, 0.0), np.minimum(high, 0.0)):
+        product = np.where((a == 0) | (end == 0), 0.0, a * end)
+        rounded = (a != 0) & (np.abs(a) != 1) & (end != 0)
+        down = np.where(rounded, np.nextafter(product, -np.inf), product)
+        ends.append((down, np.where(rounded, np.nextafter(product, np.inf), product)))
+    below = np.minimum(ends[0][0], ends[1][0])
+    above = np.maximum(ends[0][1], ends[1][1])
+    return np.where(low >= 0, low, below), np.where(high > 0, np.maximum(above, high), above)
+
+
+def _slopes(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
+    """`a` below 0 and 1 above; at the point 0 alone both count."""
+    right, left = (high > 0) | (low >= 0), (low < 0) | (high <= 0)
+    least = np.where(right & left, np.minimum(a, 1.0), np.where(right, 1.0, a))
+    return least, np.where(right & left, np.maximum(a, 1.0), np.where(right, 1.0, a))
+
+
+def _affine(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
+    """1 from 0 on, `a` up to 0."""
+    alpha = np.where((low >= 0) | (a == 1), 1.0, np.where(high <= 0, a, np.nan))
+    return alpha, np.zeros(len(low))
+
+
+def _mirror(a: Any) -> Mirror:
+    """`f(-t) = f(t) - (1 + a) t`. The sum `1 + a` is rounded; its error is computed exactly, as in two-sum."""
+    total = 1.0 + a
+    other = total - 1.0
+    error = np.abs((1.0 - (total - other)) + (a - other))
+    return 1.0, -total, 0.0, error
+
+
+def _leaky_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
+    """Terms `|slope| |t|` of the product below 0."""
+    return abs(slope) * np.maximum(-low, 0.0) if slope else np.zeros(len(low))
+
+
+def _prelu_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
+    """Terms `|slope| |t|` of the product below 0."""
+    a = np.abs(_trained(p, slope))
+    return np.where((low >= 0) | (a == 0), 0.0, a * np.where(low >= 0, 0.0, -low))
+
+
+def _leaky(name: str, factor: Factor, **more: Any) -> Activation:
+    """An activation with the facts of a factor below 0."""
+    return Activation(
+        name,
+        interval=sound(lambda low, high, p, slope: _interval(low, high, factor(p, slope))),
+        slopes=lambda low, high, p, slope: _slopes(low, high, factor(p, slope)),
+        affine=lambda low, high, p, slope: _affine(low, high, factor(p, slope)),
+        mirror=lambda p, slope: _mirror(factor(p, slope)),
+        homogeneous=True,
+        exact=True,
+        **more,
+    )
+
+
+IDENTITY = Activation(
+    "identity",
+    function=lambda z, p, slope: z,
+    derivatives=lambda z, p, slope: (np.ones_like(z), {}),
+    interval=_identity_interval,
+    slopes=_identity_slopes,
+    terms=_no_terms,
+    affine=_identity_affine,
+    homogeneous=True,
+    exact=True,
+    identity_at={},
+)
+"""`f(t) = t`. It has no mirror identity, which would say nothing new."""
+
+RELU = Activation(
+    "relu",
+    function=lambda z, p, slope: np.maximum(z, 0),
+    derivatives=lambda z, p, slope: ((z > 0).astype(z.dtype), {}),
+    interval=_relu_interval,
+    slopes=_relu_slopes,
+    terms=_no_terms,
+    affine=_relu_affine,
+    mirror=less_the_argument,
+    homogeneous=True,
+    exact=True,
+)
+"""`f(t) = max(t, 0)`."""
+
+LEAKY_RELU = _leaky(
+    "leaky_relu",
+    _fixed,
+    function=lambda z, p, slope: np.where(z >= 0, z, slope * z),
+    derivatives=lambda z, p, slope: (np.where(z >= 0, z.dtype.type(1), z.dtype.type(slope)), {}),
+    terms=_leaky_terms,
+    uses_slope=True,
+)
+"""`f(t) = t` for `t >= 0`, else `slope t` with the fixed slope of the layer."""
+
+PRELU = _leaky(
+    "prelu",
+    _trained,
+    function=lambda z, p, slope: np.where(z >= 0, z, p["slope"] * z),
+    derivatives=lambda z, p, slope: (np.where(z >= 0, 1.0, p["slope"]), {"slope": np.minimum(z, 0.0)}),
+    terms=_prelu_terms,
+    parameters={"slope": 0.25},
+    identity_at={"slope": 1.0},
+)
+"""`f(t) = t` for `t >= 0`, else `slope t` with a trained slope per vertex."""

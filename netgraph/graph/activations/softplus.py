@@ -1,0 +1,39 @@
+"""Softplus."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.graph.activations.activation import Activation, Parameters
+from netgraph.graph.activations.bounded import sigmoid, sigmoid_interval
+from netgraph.graph.activations.rounding import EPS, less_the_argument, outward, sound
+
+
+@sound
+def _interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Both ends, at least 0."""
+    return outward(np.logaddexp(0.0, low), np.logaddexp(0.0, high), 8 * EPS, 0.0)
+
+
+@sound
+def _slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """The sigmoid, which rises."""
+    return sigmoid_interval(low, high, p, slope)
+
+
+def _terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
+    """The largest value: `logaddexp` is accurate relative to its result."""
+    return _interval(low, high, p, slope)[1]
+
+
+SOFTPLUS = Activation(
+    "softplus",
+    function=lambda z, p, slope: np.logaddexp(0.0, z),
+    derivatives=lambda z, p, slope: (sigmoid(z), {}),
+    interval=_interval,
+    slopes=_slopes,
+    terms=_terms,
+    mirror=less_the_argument,
+)
+"""`f(t) = log(1 + exp(t))`."""
