@@ -144,14 +144,14 @@ def deltas(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callab
 
 def checkpoints(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
     """A checkpoint, from which one more epoch is trained."""
-    plan = prepare(place.request)
+    prepared = prepare(place.request)
     file, cpu = place.folder / "checkpoint.safetensors", torch.device("cpu")
     content = read_container(place.run.checkpoint, CHECKPOINT_KIND, CHECKPOINT_VERSION)
 
     def read(data: bytes) -> None:
         file.write_bytes(data)
-        state = load_checkpoint(file, plan.settings, cpu)
-        train(state, plan.data, replace(plan.settings, epochs=min(state.epoch, 10) + 1))
+        state = load_checkpoint(file, prepared.settings, cpu)
+        train(state, prepared.data, replace(prepared.settings, epochs=min(state.epoch, 10) + 1))
 
     return damaged_containers(CHECKPOINT_KIND, CHECKPOINT_VERSION, *content, number, rng), read
 

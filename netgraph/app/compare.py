@@ -13,7 +13,7 @@ from rich.table import Table
 
 from compilers.training import begin, train
 from netgraph.app.lock import sole_writer
-from netgraph.app.prepare import Plan, prepare_again
+from netgraph.app.prepare import PreparedRun, prepare_again
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import score
@@ -164,26 +164,26 @@ def compare_static(run: RunDirectory, console: Console, *, overwrite: bool = Fal
 def _compared(run: RunDirectory, console: Console) -> StaticComparison:
     config, final = run.whole_config, run.grown
     grown = _grown(run, config)
-    plan = prepare_again(config)
-    if plan.config["fingerprint"] != config["fingerprint"]:
+    prepared = prepare_again(config)
+    if prepared.config["fingerprint"] != config["fingerprint"]:
         raise DataError(
             f"{config['data']!r} has changed since the run in {os.fspath(run.path)!r}: its fingerprint is "
-            f"{plan.config['fingerprint']} and was {config['fingerprint']}. Bring back the data of the run."
+            f"{prepared.config['fingerprint']} and was {config['fingerprint']}. Bring back the data of the run."
         )
-    init, thin = drawn_by(plan.first, config["seed"])
+    init, thin = drawn_by(prepared.first, config["seed"])
     first = reinitialised(final, seed=config["seed"], init=init, thin=thin)
     console.print(
-        f"{plan.dataset.name}: training {first!r} from scratch for {plan.settings.epochs} epochs",
+        f"{prepared.dataset.name}: training {first!r} from scratch for {prepared.settings.epochs} epochs",
         highlight=False, markup=False,
     )  # fmt: skip
     comparison = StaticComparison(
-        data=plan.dataset.name,
+        data=prepared.dataset.name,
         method=config["method"],
-        metric="accuracy" if plan.dataset.task == "classification" else "rmse",
+        metric="accuracy" if prepared.dataset.task == "classification" else "rmse",
         seed=config["seed"],
         init=init,
         grown=grown,
-        static=_static(plan, first, console),
+        static=_static(prepared, first, console),
     )
     run.write_text("static.md", comparison.to_markdown())
     run.write_text("static.json", comparison.to_json() + "\n")
@@ -239,17 +239,17 @@ def _grown(run: RunDirectory, config: Mapping[str, Any]) -> Trained:
     )
 
 
-def _static(plan: Plan, first: Graph, console: Console) -> Trained:
+def _static(prepared: PreparedRun, first: Graph, console: Console) -> Trained:
     """Train a graph as it is."""
-    state = begin(first, plan.settings, plan.data.device, costs=plan.costs)
-    with ProgressDisplay(console, plan.settings.epochs, label="training") as display:
-        train(state, plan.data, plan.settings, None, [display])
+    state = begin(first, prepared.settings, prepared.data.device, costs=prepared.costs)
+    with ProgressDisplay(console, prepared.settings.epochs, label="training") as display:
+        train(state, prepared.data, prepared.settings, None, [display])
     return Trained(
-        test=score(state.net, plan.test, plan.dataset),
+        test=score(state.net, prepared.test, prepared.dataset),
         edges=first.num_edges,
         epochs=state.epoch,
         seconds=sum(entry["seconds"] for entry in state.history) + state.rewriting,
         flops=sum(entry["flops"] for entry in state.history),
-        hardware=plan.config["machine"],
+        hardware=prepared.config["machine"],
         stopped=state.stopped,
     )

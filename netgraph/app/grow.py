@@ -28,7 +28,7 @@ from netgraph.app.keep import harm_of_growth
 from netgraph.app.lock import sole_writer
 from netgraph.app.option_texts import as_typed
 from netgraph.app.places import check_place, was_cut_off
-from netgraph.app.prepare import GrowRequest, Plan, RunSettings, prepare
+from netgraph.app.prepare import GrowRequest, PreparedRun, RunSettings, prepare
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
 from netgraph.app.run_directory import RunDirectory
@@ -54,28 +54,27 @@ def grow(request: GrowRequest, console: Console) -> RunSummary:
     started = time.perf_counter()
     directory = request.directory
     if not request.resume or was_cut_off(directory):
-        plan = prepare(request)
+        prepared = prepare(request)
         check_place(directory, "run", overwrite=request.overwrite)
     else:
-        plan = prepare(request, RunDirectory(directory).config)
+        prepared = prepare(request, RunDirectory(directory).config)
     with sole_writer(directory, make=not request.resume):
-        return _grown(request, plan, console, started)
+        return _grown(request, prepared, console, started)
 
 
-def _grown(request: GrowRequest, plan: Plan, console: Console, started: float) -> RunSummary:
-    run, state = _open(request, plan)
-    for note in plan.notes:
+def _grown(request: GrowRequest, prepared: PreparedRun, console: Console, started: float) -> RunSummary:
+    run, state = _open(request, prepared)
+    for note in prepared.notes:
         console.print(f"data: {note}", highlight=False, markup=False)
-    sizes = (
-        f"{len(plan.data.x_train):,} training, {len(plan.data.x_valid):,} validation, {len(plan.dataset.x_test):,} test"
-    )
-    console.print(f"{plan.dataset.name}: {sizes} samples; start {plan.first!r}", highlight=False, markup=False)
-    for sentence in plan.outlook:
+    data, test = prepared.data, prepared.dataset.x_test
+    sizes = f"{len(data.x_train):,} training, {len(data.x_valid):,} validation, {len(test):,} test"
+    console.print(f"{prepared.dataset.name}: {sizes} samples; start {prepared.first!r}", highlight=False, markup=False)
+    for sentence in prepared.outlook:
         console.print(sentence, style="yellow", highlight=False, markup=False)
     console.print(f"writing {run.path}", highlight=False, markup=False)
-    console.print(plan.loss_note, highlight=False, markup=False)
+    console.print(prepared.loss_note, highlight=False, markup=False)
     before = state.elapsed
-    with ProgressDisplay(console, plan.settings.epochs, state.epoch) as display:
+    with ProgressDisplay(console, prepared.settings.epochs, state.epoch) as display:
 
         def record(event: Event) -> None:
             if isinstance(event, Rewritten):
@@ -89,30 +88,30 @@ def _grown(request: GrowRequest, plan: Plan, console: Console, started: float) -
                 save_checkpoint(state, run.checkpoint)
 
         try:
-            train(state, plan.data, plan.settings, plan.method, [display, record])
+            train(state, prepared.data, prepared.settings, prepared.method, [display, record])
         except DivergenceError as error:
             raise DivergenceError(f"{error} {run.standing(state.epoch)}") from error
     state.elapsed = before + time.perf_counter() - started
-    return _finish(run, plan, state, console)
+    return _finish(run, prepared, state, console)
 
 
-def _open(request: GrowRequest, plan: Plan) -> tuple[RunDirectory, TrainState]:
+def _open(request: GrowRequest, prepared: PreparedRun) -> tuple[RunDirectory, TrainState]:
     directory = request.directory
     if not request.resume or was_cut_off(directory):
-        run = RunDirectory.create(directory, plan.config, plan.first, overwrite=request.overwrite)
-        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+        run = RunDirectory.create(directory, prepared.config, prepared.first, overwrite=request.overwrite)
+        state = begin(prepared.first, prepared.settings, prepared.data.device, costs=prepared.costs)
         return run, state
     run = RunDirectory(directory)
-    _same_run(run.config, plan.config, directory)
+    _same_run(run.config, prepared.config, directory)
     if not run.checkpoint.exists() and run.undone_checkpoint.is_file():
         raise OptionError(
             f"Rewrites of the run in {os.fspath(directory)!r} were undone, so it has no checkpoint to go on from; "
             "start a new run with another --out."
         )
     if run.checkpoint.exists():
-        state = load_checkpoint(run.checkpoint, plan.settings, plan.data.device)
+        state = load_checkpoint(run.checkpoint, prepared.settings, prepared.data.device)
     else:  # killed before the first epoch was saved
-        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+        state = begin(prepared.first, prepared.settings, prepared.data.device, costs=prepared.costs)
     run.clear_temporary()
     run.journal.truncate(state.net.graph.rewrites)
     reached = [graph for _entry, graph in run.journal.replay()]  # a damaged journal is noticed before training on
@@ -161,24 +160,24 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
                 )
 
 
-def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) -> RunSummary:
+def _finish(run: RunDirectory, prepared: PreparedRun, state: TrainState, console: Console) -> RunSummary:
     """Read the test set, for the first time, for the two kept graphs, and write the results."""
     console.print("training the start alone, for comparison", highlight=False)
-    alone, diverged = _alone(plan)
-    samples = {"test": plan.test, "val": (plan.data.x_valid, plan.data.y_valid)}
-    harm = None if diverged else harm_of_growth(state.net, alone.net, samples["val"], plan.dataset)
+    alone, diverged = _alone(prepared)
+    samples = {"test": prepared.test, "val": (prepared.data.x_valid, prepared.data.y_valid)}
+    harm = None if diverged else harm_of_growth(state.net, alone.net, samples["val"], prepared.dataset)
     kept: Kept = "start" if harm and harm.kept else "grown"
     save(lift(alone.net), run.start_file)
     run.save_graphs(lift(state.net), kept=lift(alone.net) if kept == "start" else None)
     found = {
-        f"{name}{suffix}": scores(one.net, pair, plan.dataset)
+        f"{name}{suffix}": scores(one.net, pair, prepared.dataset)
         for suffix, one in (("", state), ("_start", alone))
         for name, pair in samples.items()
     }
-    found["train"] = scores(state.net, (plan.data.x_train, plan.data.y_train), plan.dataset)
-    missed = plan.method.goal.missed_by(state.net.graph) if plan.method.goal else ""
+    found["train"] = scores(state.net, (prepared.data.x_train, prepared.data.y_train), prepared.dataset)
+    missed = prepared.method.goal.missed_by(state.net.graph) if prepared.method.goal else ""
     remarks = [remark for remark in (missed, diverged, harm.sentence if harm else "") if remark]
-    summary = RunSummary.collect(run, plan.dataset, state, alone, found, kept=kept, remarks=remarks)
+    summary = RunSummary.collect(run, prepared.dataset, state, alone, found, kept=kept, remarks=remarks)
     run.write_text("summary.json", summary.to_json() + "\n")
     run.write_text("summary.md", render_summary(run, summary))
     # Last: the results are there already, and a picture that fails takes none of them away.
@@ -186,17 +185,17 @@ def _finish(run: RunDirectory, plan: Plan, state: TrainState, console: Console) 
     return summary
 
 
-def _alone(plan: Plan) -> tuple[TrainState, str]:
-    """The start of a plan trained alone, and a sentence when that failed: the start as it was drawn then stands for it.
+def _alone(prepared: PreparedRun) -> tuple[TrainState, str]:
+    """The start trained alone, and a sentence when that failed: the start as it was drawn then stands for it.
 
     Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
     """
     began, remark = time.perf_counter(), ""
-    state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+    state = begin(prepared.first, prepared.settings, prepared.data.device, costs=prepared.costs)
     try:
-        train(state, plan.data, plan.settings)
+        train(state, prepared.data, prepared.settings)
     except DivergenceError as error:
         remark = f"The start alone could not be trained, so its scores are those before training: {error}"
-        state = begin(plan.first, plan.settings, plan.data.device, costs=plan.costs)
+        state = begin(prepared.first, prepared.settings, prepared.data.device, costs=prepared.costs)
     state.elapsed = time.perf_counter() - began
     return state, remark

@@ -107,7 +107,7 @@ class GrowRequest(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class PreparedRun:
     """Everything that a run is made of before it starts.
 
     Attributes:
@@ -172,7 +172,7 @@ def default_training(samples: int) -> dict[str, Any]:
     return dict(SMALL_TRAINING) if samples < SMALL else {}
 
 
-def prepare(request: GrowRequest, recorded: Mapping[str, Any] | None = None) -> Plan:
+def prepare(request: GrowRequest, recorded: Mapping[str, Any] | None = None) -> PreparedRun:
     """Read data and options of a request, and make the graph at which it starts.
 
     Args:
@@ -193,9 +193,9 @@ def prepare(request: GrowRequest, recorded: Mapping[str, Any] | None = None) -> 
     if request.epochs is not None:
         train_values["epochs"] = request.epochs
     if recorded is None:
-        return _plan(request, run_values, train_values, method_values)
+        return _prepared(request, run_values, train_values, method_values)
     known = _known_options(recorded, request.method)
-    return _plan(
+    return _prepared(
         replace(request, task=request.task or recorded.get("task")),
         {**known["run"], **run_values},
         {**known["training"], **train_values},
@@ -236,7 +236,7 @@ def _made(name: str, kind: type[Any], values: Mapping[str, Any]) -> None:
         ) from error
 
 
-def prepare_again(config: Mapping[str, Any]) -> Plan:
+def prepare_again(config: Mapping[str, Any]) -> PreparedRun:
     """What `prepare` made for a run, from its configuration; only data that have changed give another fingerprint.
 
     Args:
@@ -251,7 +251,7 @@ def prepare_again(config: Mapping[str, Any]) -> Plan:
     for name, kind in _parts_of(request.method):
         _made(name, kind, config[name])
     values = config["run"], config["training"], config["options"]
-    return _plan(request, *values)
+    return _prepared(request, *values)
 
 
 def _absolute(data: str) -> str | None:
@@ -266,15 +266,15 @@ def _found(config: Mapping[str, Any]) -> str:
     return file_name(path if isinstance(path, str) and there(file_name(path)) else config["data"])
 
 
-def _plan(
+def _prepared(
     request: GrowRequest,
     run_values: Mapping[str, Any],
     train_values: Mapping[str, Any],
     method_values: Mapping[str, Any],
     *,
     filled: Mapping[str, Any] | None = None,
-) -> Plan:
-    """The plan of a request with options; `filled` has what was filled in before for values that stand for others."""
+) -> PreparedRun:
+    """A request with its options; `filled` has what was filled in before for values that stand for others."""
     spec = get_method(request.method)
     options = RunSettings(**run_values)
     device = _device(request.device)
@@ -298,7 +298,7 @@ def _plan(
         "training": asdict(settings),
         "options": asdict(method_options), "seed": request.seed,
     }  # fmt: skip
-    return Plan(
+    return PreparedRun(
         dataset=dataset,
         data=data,
         settings=settings,

@@ -45,16 +45,16 @@ def test_only_two_files_are_added(compared):
 def test_the_static_network_is_the_final_one_trained_under_the_conditions_of_the_run(compared):
     run, _before, _comparison, _out = compared
     values, directory = results(run), RunDirectory(run)
-    plan = prepare_again(directory.config)
-    assert plan.settings == TrainSettings(**directory.config["training"])
+    prepared = prepare_again(directory.config)
+    assert prepared.settings == TrainSettings(**directory.config["training"])
     first = ng.reinitialised(directory.grown, seed=0, init="uniform")
     assert first.same_topology(directory.grown)
-    state = train(begin(first, plan.settings, plan.data.device), plan.data, plan.settings)
-    output = ng.interpret(lift(state.net), plan.dataset.x_test)
-    accuracy = np.mean(output.argmax(axis=1) == plan.dataset.y_test)
-    assert values["static"]["test"] == pytest.approx(accuracy, abs=1 / len(plan.dataset.y_test))
+    state = train(begin(first, prepared.settings, prepared.data.device), prepared.data, prepared.settings)
+    output = ng.interpret(lift(state.net), prepared.dataset.x_test)
+    accuracy = np.mean(output.argmax(axis=1) == prepared.dataset.y_test)
+    assert values["static"]["test"] == pytest.approx(accuracy, abs=1 / len(prepared.dataset.y_test))
     assert values["static"]["edges"] == values["grown"]["edges"] == directory.grown.num_edges
-    assert values["static"]["flops"] == EPOCHS * 3 * 2 * len(plan.data.x_train) * directory.grown.num_edges
+    assert values["static"]["flops"] == EPOCHS * 3 * 2 * len(prepared.data.x_train) * directory.grown.num_edges
     assert (values["init"], values["metric"], values["seed"]) == ("uniform", "accuracy", 0)
 
 

@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Density(Checked):
+class LogDensity(Checked):
     """log p(theta) = score / temperature - |theta|^2 / 2, but for a constant."""
 
     temperature: float = 1.0
@@ -63,7 +63,7 @@ class Density(Checked):
 
 
 def mala_step(
-    state: Array, score: Array, gradient: Array, noise: Array, rate: Array, density: Density, evaluate: Evaluate
+    state: Array, score: Array, gradient: Array, noise: Array, rate: Array, density: LogDensity, evaluate: Evaluate
 ) -> MalaStep:
     """Propose theta + rate * grad log p + sqrt(2 rate) * noise, and say how to accept it in detailed balance.
 
@@ -96,7 +96,7 @@ def sample(
     The step size of a chain is multiplied by 1.3 after a burst of which it accepted more than .9, and divided by it
     after one of which it accepted less than .3.
     """
-    density, state = Density(temperature), start.copy()
+    density, state = LogDensity(temperature), start.copy()
     score, gradient = space.evaluate(state)
     best, best_score = state.copy(), score.copy()
     rates: Array = np.full(len(state), rate)

@@ -46,19 +46,19 @@ def test_a_start_with_a_grid_is_trained_on_maps(maps, tmp_path, call):
     assert config["training"]["epochs"] == 2
     assert config["training"]["weight_decay"] == 0.25
     assert config["training"]["learning_rate"] == 4e-3  # of small data
-    plan = prepare(GrowRequest(data="digits", method="maps", assignments={}))
-    assert plan.test[0].shape == (359, 1, 8, 8)
-    assert plan.data.x_valid.shape[1:] == (1, 8, 8)
-    output = ng.interpret(ng.load(tmp_path / "run" / "graph.safetensors"), plan.test[0].numpy())
-    accuracy = np.mean(output.argmax(axis=1) == plan.dataset.y_test)
+    prepared = prepare(GrowRequest(data="digits", method="maps", assignments={}))
+    assert prepared.test[0].shape == (359, 1, 8, 8)
+    assert prepared.data.x_valid.shape[1:] == (1, 8, 8)
+    output = ng.interpret(ng.load(tmp_path / "run" / "graph.safetensors"), prepared.test[0].numpy())
+    accuracy = np.mean(output.argmax(axis=1) == prepared.dataset.y_test)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["test_accuracy"] == pytest.approx(accuracy, abs=1 / 359)
     assert summary["test_accuracy_start"] == summary["test_accuracy"]
 
 
 def test_set_and_epochs_overrule_what_suits_the_method(maps):
-    plan = prepare(GrowRequest(data="digits", method="maps", epochs=3, assignments={"weight_decay": "0.5"}))
-    assert (plan.settings.epochs, plan.settings.weight_decay) == (3, 0.5)
+    prepared = prepare(GrowRequest(data="digits", method="maps", epochs=3, assignments={"weight_decay": "0.5"}))
+    assert (prepared.settings.epochs, prepared.settings.weight_decay) == (3, 0.5)
 
 
 def test_a_table_is_refused_where_maps_are_asked_for(maps, tmp_path, call):
@@ -79,7 +79,7 @@ def test_colour_images_are_fed_flat_in_the_order_of_the_file(tmp_path):
     x = rng.random((60, 6, 5, 3))
     np.savez(tmp_path / "data.npz", x=x, y=np.arange(60) % 2)
     request = GrowRequest(data=str(tmp_path / "data.npz"), assignments={})
-    plan = prepare(request)
-    assert plan.maps is None
-    assert plan.first.inputs[0].grid == ()
-    assert np.array_equal(plan.test[0].numpy(), plan.dataset.x_test)
+    prepared = prepare(request)
+    assert prepared.maps is None
+    assert prepared.first.inputs[0].grid == ()
+    assert np.array_equal(prepared.test[0].numpy(), prepared.dataset.x_test)

@@ -92,9 +92,9 @@ def test_training_samples_alone_tell_mean_and_deviation():
 def test_colour_images_fed_flat_have_the_bounds_of_their_channels(tmp_path):
     x = np.random.default_rng(0).random((90, 6, 5, 3)) * [1.0, 0.5, 0.25]
     np.savez(tmp_path / "data.npz", x=x, y=np.arange(90) % 2)
-    plan = prepare(request(tmp_path / "data.npz"))
-    layer = plan.first.inputs[0]
-    low, high = plan.normalisation.domain((0.0, 1.0))
+    prepared = prepare(request(tmp_path / "data.npz"))
+    layer = prepared.first.inputs[0]
+    low, high = prepared.normalisation.domain((0.0, 1.0))
     assert np.array_equal(layer.values["low"].reshape(6, 5, 3), np.broadcast_to(low, (6, 5, 3)))
     assert np.array_equal(layer.values["high"].reshape(6, 5, 3), np.broadcast_to(high, (6, 5, 3)))
     assert len(set(low)) == 3
@@ -109,10 +109,10 @@ def test_colour_images_as_maps_have_the_bounds_of_their_channels(maps, tmp_path,
     assert "Each channel was normalised by mean 0.5" in out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert len(config["normalisation"]["mean"]) == len(config["normalisation"]["std"]) == 3
-    plan = prepare(request(tmp_path / "data.npz", method="maps"))
-    assert config["normalisation"] == plan.normalisation.to_json()
+    prepared = prepare(request(tmp_path / "data.npz", method="maps"))
+    assert config["normalisation"] == prepared.normalisation.to_json()
     layer = ng.load(tmp_path / "run" / "graph.safetensors").inputs[0]
-    for bound, name in zip(plan.normalisation.domain((0.0, 1.0)), ("low", "high"), strict=True):
+    for bound, name in zip(prepared.normalisation.domain((0.0, 1.0)), ("low", "high"), strict=True):
         assert np.array_equal(layer.values[name], bound)
 
 

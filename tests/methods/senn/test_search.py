@@ -19,7 +19,7 @@ from netgraph.methods.senn import (
     search_width,
 )
 from netgraph.methods.senn.proposals import ProposalSpace, frame
-from netgraph.methods.senn.samplers import Density, mala_step, sample
+from netgraph.methods.senn.samplers import LogDensity, mala_step, sample
 
 X = np.array(CASE["X"])
 H = np.array(EXPECTED["forward"]["h"])
@@ -55,7 +55,7 @@ def test_the_golden_step():
     np.testing.assert_allclose(score, STEP["score_normalised"], rtol=1e-9)
     np.testing.assert_allclose(gradient[0], STEP["grad_score_normalised"], rtol=1e-9)
     move = mala_step(state, score, gradient, np.array([STEP["noise"]]), np.array([STEP["lr"]]),
-                     Density(STEP["temperature"]), space.evaluate)  # fmt: skip
+                     LogDensity(STEP["temperature"]), space.evaluate)  # fmt: skip
     np.testing.assert_allclose(move.proposed[0], STEP["standard_mala"]["proposed_state"], rtol=1e-9)
     np.testing.assert_allclose(move.log_accept, STEP["standard_mala"]["log_accept"], rtol=1e-9)
     assert abs(np.exp(move.log_accept[0]) - STEP["standard_mala"]["accept_prob"]) < 1e-9
@@ -64,7 +64,7 @@ def test_the_golden_step():
 def test_steps_there_and_back_are_in_detailed_balance():
     space = ProposalSpace([golden()], X, "rational", scale=ETA)
     rng = np.random.default_rng(0)
-    density, rate = Density(0.3), np.full(5, 0.07)
+    density, rate = LogDensity(0.3), np.full(5, 0.07)
     state, noise = rng.normal(size=(2, 5, space.size))
     score, gradient = space.evaluate(state)
     there = mala_step(state, score, gradient, noise, rate, density, space.evaluate)
@@ -103,7 +103,7 @@ def test_the_normal_law_is_left_as_it_is():
 
     for _ in range(5):
         score, gradient = evaluate(state)
-        move = mala_step(state, score, gradient, rng.normal(size=state.shape), rate, Density(), evaluate)
+        move = mala_step(state, score, gradient, rng.normal(size=state.shape), rate, LogDensity(), evaluate)
         taken = np.log(rng.random(chains)) < move.log_accept
         state = np.where(taken[:, None], move.proposed, state)
         assert 0.4 < taken.mean() < 0.95
