@@ -1,5 +1,6 @@
 """Lower graphs to batched tensors, train them, and lift weights and statistics back onto edges and vertices."""
 
+from compilers.kernels import register_kernel
 from compilers.lifting import (
     SlotMoves,
     carry_optimizer,
@@ -13,12 +14,13 @@ from compilers.lifting import (
     register_state,
     settle_running,
 )
-from compilers.plan import CostTable, Plan
+from compilers.plan import CostTable, KernelKind, Plan
 from compilers.running import CompiledNetwork, lower, save_costs, tune, tuned_costs
 
 __all__ = [
     "CompiledNetwork",
     "CostTable",
+    "KernelKind",
     "Plan",
     "SlotMoves",
     "carry_optimizer",
@@ -30,6 +32,7 @@ __all__ = [
     "migrate",
     "optimizer_state_arrays",
     "parameter_groups",
+    "register_kernel",
     "register_state",
     "save_costs",
     "settle_running",

@@ -1,10 +1,10 @@
-"""What every kernel does, and how a block's parents are read from the buffer."""
+"""The interface of kernels, and the rows that a block reads from the buffer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -102,19 +102,8 @@ class Kernel(Protocol):
         """Attach to weights and values."""
 
 
-@dataclass(frozen=True)
-class KernelKind:
-    """How to build a kernel, and how its block lays out weights.
-
-    Attributes:
-        reads: "rows" of the buffer, or "maps".
-        layout: "cells", one slot per cell of the matrix; "edges", one per edge; "none", no weights.
-        build: called with the block, the number of input rows of the buffer, device and dtype.
-    """
-
-    reads: Literal["rows", "maps"]
-    layout: Literal["cells", "edges", "none"]
-    build: Callable[[Block, int, torch.device, torch.dtype], Kernel]
+Build = Callable[["Block", int, torch.device, torch.dtype], Kernel]
+"""Makes a kernel of a block, the number of input rows of the buffer, device and dtype."""
 
 
 class ParentRows:

@@ -17,8 +17,8 @@ from compilers.kernels.tiles import (
     by_position,
     chunks,
     from_positions,
-    reach,
 )
+from compilers.plan import reach
 
 if TYPE_CHECKING:
     from compilers.plan import Block

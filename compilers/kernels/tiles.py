@@ -28,12 +28,6 @@ _TILE_ENTRIES = {"cpu": 1 << 16, "cuda": 1 << 20}
 """Of a matrix at most, if it has more than one position: enough that what a call costs is little beside them."""
 
 
-def reach(size: int, source: int, taps: int, stride: int, padding: int) -> Array:
-    """(size, taps) coordinate that each tap reads for each coordinate of the target, -1 in the padding."""
-    at = np.arange(size)[:, None] * stride + np.arange(taps) - padding
-    return np.where((at >= 0) & (at < source), at, -1)
-
-
 def reversed_reach(forward: Array, source: int) -> Array:
     """(source, taps) coordinate of the target for which each tap reads each coordinate of the source, -1 for none."""
     result = np.full((source, forward.shape[1]), -1)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.machinery import PathFinder
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
 from compilers.kernels.csr import SparseRows
+from compilers.plan import torch_sparse_library
 from netgraph.errors import CompileError
 
 
@@ -21,7 +20,7 @@ class TorchSparseProduct:
     """
 
     def __init__(self, rows: SparseRows, values: Tensor) -> None:
-        if not available():
+        if not load():
             raise CompileError(
                 "The kernel 'torch-sparse' needs the packages torch-scatter and torch-sparse, built for this torch: "
                 "pip install --no-build-isolation torch-scatter torch-sparse (make torch-sparse in a clone)."
@@ -43,17 +42,12 @@ class TorchSparseProduct:
 
 
 @cache
-def available() -> bool:
-    """Load the library of the package that holds the product; False when the package is not installed.
+def load() -> bool:
+    """Load the library of the package that has the product; False when the package is not installed.
 
     Importing the package would compile a dozen TorchScript functions that are not needed.
     """
-    package = find_spec("torch_sparse")
-    if package is None or package.submodule_search_locations is None:
-        return False
-    places = list(package.submodule_search_locations)
-    found = [PathFinder().find_spec(f"_spmm_{device}", places) for device in ("cuda", "cpu")]
-    origins = [spec.origin for spec in found if spec is not None and spec.origin is not None]
-    for origin in origins[:1]:
-        torch.ops.load_library(origin)  # type: ignore[no-untyped-call]
-    return bool(origins)
+    library = torch_sparse_library()
+    if library:
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+    return bool(library)

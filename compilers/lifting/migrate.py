@@ -11,13 +11,11 @@ from compilers.lifting.attachments import carry_attachments, check_attachments
 from compilers.lifting.carry import carry_optimizer, check_held, check_newcomers
 from compilers.lifting.lift import lift
 from compilers.lifting.newcomers import Newcomers
+from compilers.plan import KINDS
 from compilers.running import CompiledNetwork, Options, lower_with
 from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
-
-PADDED = {"dense": "padded-dense", "convolution": "padded-convolution"}
-"""Kernels that need every edge, and those that do not."""
 
 
 class RewriteResult(Protocol):
@@ -108,7 +106,7 @@ def _lower_alike(net: CompiledNetwork, graph: Graph) -> CompiledNetwork:
         new = lower_with(graph, Options(net.options.costs, kernels), *place, previous=net.plan)
     except CompileError:
         # A layer that the caller wanted dense may have lost an edge.
-        padded = {name: PADDED.get(kernel, kernel) for name, kernel in kernels.items()}
+        padded = {name: KINDS[kernel].padded or kernel for name, kernel in kernels.items()}
         new = lower_with(graph, Options(net.options.costs, padded), *place, previous=net.plan)
     new.train(net.training)
     for request in net.requested:

@@ -2,7 +2,9 @@
 
 from compilers.plan.build import build_plan, initial_columns, initial_weights
 from compilers.plan.costs import CostTable
-from compilers.plan.geometry import Geometry, as_maps
+from compilers.plan.fan_in import MapFanIn, RowFanIn
+from compilers.plan.geometry import Geometry, as_maps, reach
+from compilers.plan.kinds import KINDS, KernelKind, register_kind, torch_sparse_library
 from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
 
 __all__ = [
@@ -10,12 +12,19 @@ __all__ = [
     "Choice",
     "CostTable",
     "Geometry",
+    "KINDS",
+    "KernelKind",
     "LayerPlan",
+    "MapFanIn",
     "Plan",
+    "RowFanIn",
     "Site",
     "VertexSlots",
     "as_maps",
     "build_plan",
     "initial_columns",
     "initial_weights",
+    "reach",
+    "register_kind",
+    "torch_sparse_library",
 ]

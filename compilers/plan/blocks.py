@@ -7,35 +7,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compilers.kernels import KERNELS
-from compilers.plan.choose import (
-    RowFan,
-    check_maps,
-    check_rows,
-    choose_maps,
-    choose_rows,
-    map_cost,
-    not_full,
-    overruled,
-    row_cost,
-)
-from compilers.plan.costs import CostTable
+from compilers.plan.choose import Chooser
+from compilers.plan.fan_in import MapFanIn, RowFanIn
 from compilers.plan.geometry import Geometry
+from compilers.plan.kinds import DENSE, KINDS
 from compilers.plan.plan import Block, Choice, Incidence, Site, stable_order
 from netgraph.columns import Array
-from netgraph.errors import CompileError
 from netgraph.graph import Graph, Identity, Layer, Link
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """One block without its place: what plans of two graphs share when a rewrite left the links alone.
+class BlockPattern:
+    """One block without its place, shared by the plans before and after a rewrite that left the links alone.
 
     Attributes:
         kernel: name of the kernel.
         incidence: pattern of the edges.
         order: (edges,) int32 place of each edge among those of all links of the site, or None for all in order.
-        columns: what the columns of the incidence are: places among the parents, or pairs of map and tap.
+        columns: places among the parents that the columns of the incidence stand for, or pairs of map and tap.
     """
 
     kernel: str
@@ -45,54 +34,50 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern:
-    """Everything about the edges of one site that costs more than their number of columns to find.
+class SiteEdges:
+    """The edges of one site in the order of its blocks: all that takes a pass over them to find.
 
     Attributes:
         signature: hashes of the links.
         used: per link, the rows of the source layer that have an edge.
         counts: (parents,) edges of each of them, over all links.
-        parts: by choice, and by the rows between the parents where those are read as well.
+        blocks: by choice, and by the rows between the parents where those are read as well.
     """
 
     signature: tuple[bytes, ...]
     used: tuple[Array, ...]
     counts: Array
-    parts: dict[tuple[Choice, bytes], list[Part]] = field(default_factory=dict)
+    blocks: dict[tuple[Choice, bytes], list[BlockPattern]] = field(default_factory=dict)
 
-    def keep(self, key: tuple[Choice, bytes], parts: list[Part]) -> None:
-        """Remember the parts of one choice, and no others: a long history must not pile them up."""
-        self.parts.clear()
-        self.parts[key] = parts
+    def keep(self, key: tuple[Choice, bytes], blocks: list[BlockPattern]) -> None:
+        """Remember the blocks of one choice, and no others: a long history must not pile them up."""
+        self.blocks.clear()
+        self.blocks[key] = blocks
 
 
 @dataclass(eq=False)
 class Lowering:
-    """One lowering under way: where layers lie, how to choose, and how many slots are taken.
+    """One lowering under way: where layers lie, who picks kernels, and the number of slots that are taken.
 
     Attributes:
         graph: the network.
         layers: in topological order.
         starts: buffer row at which each layer starts, by layer id.
         input_rows: number of buffer rows that are inputs.
-        costs: by which kernels are picked.
-        kernels: kernel by layer name, as the caller wants it.
-        settled: choices of an earlier lowering of the same topology, by site.
-        known: patterns of an earlier plan, by site.
+        chooser: picks the kernel of every site.
+        known: edges of the sites of an earlier plan.
+        site_edges: edges of the sites of this one.
+        slots: number of weights so far, frozen ones by True.
     """
 
     graph: Graph
     layers: Sequence[Layer]
     starts: Mapping[int, int]
     input_rows: int
-    costs: CostTable
-    kernels: Mapping[str, str]
-    settled: Mapping[Site, Choice]
-    known: Mapping[Site, Pattern]
-    choices: dict[Site, Choice] = field(default_factory=dict)
-    patterns: dict[Site, Pattern] = field(default_factory=dict)
+    chooser: Chooser
+    known: Mapping[Site, SiteEdges]
+    site_edges: dict[Site, SiteEdges] = field(default_factory=dict)
     slots: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
-    obeyed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.place = {layer.id: i for i, layer in enumerate(self.layers)}
@@ -119,28 +104,21 @@ class Lowering:
         if all(mask is not None and not mask.any() for mask in masks):
             return
         site = Site(layer.name, "", frozen)
-        pattern = self._pattern(site, links, masks)
-        parents = np.concatenate([self.starts[k.source] + u for k, u in zip(links, pattern.used, strict=True)])
-        fan = RowFan(len(layer), parents, pattern.counts, self.input_rows)
-        choice = self.settled.get(site)
-        if choice is not None:
-            check_rows(choice, fan, layer.name)
-        kernel = self._override(layer, "rows")
-        if choice is None and kernel is not None:
-            choice = overruled(kernel, fan, self.costs, layer.name)
-        cost, choice = choose_rows(fan, self.costs) if choice is None else (row_cost(fan, choice, self.costs), choice)
-        self.choices[site] = choice
+        edges = self._row_edges(site, links, masks)
+        parents = np.concatenate([self.starts[k.source] + u for k, u in zip(links, edges.used, strict=True)])
+        fan = RowFanIn(len(layer), parents, edges.counts, self.input_rows)
+        choice, cost = self.chooser.choose(site, fan)
         # Which rows lie between the parents may change when a layer comes between them.
         hull = parents - parents[0] if choice.hull else np.empty(0, np.int64)
         key = (choice, hull.tobytes())
-        if key not in pattern.parts:
-            pattern.keep(key, list(_row_parts(links, masks, pattern, parents, choice, len(layer))))
-        for part in pattern.parts[key]:
-            rows = parents[part.columns] if not choice.hull else np.arange(parents[0], parents[-1] + 1)
-            share = cost * len(part.incidence) / fan.edges
-            yield self._block(part, links, frozen, share, parents=rows)
+        if key not in edges.blocks:
+            edges.keep(key, list(_row_blocks(links, masks, edges, parents, choice, len(layer))))
+        for block in edges.blocks[key]:
+            rows = parents[block.columns] if not choice.hull else np.arange(parents[0], parents[-1] + 1)
+            share = cost * len(block.incidence) / fan.edges
+            yield self._block(block, links, frozen, share, parents=rows)
 
-    def _pattern(self, site: Site, links: Sequence[Link], masks: Sequence[Array | None]) -> Pattern:
+    def _row_edges(self, site: Site, links: Sequence[Link], masks: Sequence[Array | None]) -> SiteEdges:
         signature = tuple(link.topology_digest for link in links)
         found = self.known.get(site)
         if found is None or found.signature != signature:
@@ -149,8 +127,8 @@ class Lowering:
                 for k, mask in zip(links, masks, strict=True)
             ]
             used = tuple(np.flatnonzero(counts) for counts in every)
-            found = Pattern(signature, used, np.concatenate([c[u] for c, u in zip(every, used, strict=True)]))
-        self.patterns[site] = found
+            found = SiteEdges(signature, used, np.concatenate([c[u] for c, u in zip(every, used, strict=True)]))
+        self.site_edges[site] = found
         return found
 
     # -- edges that read maps -------------------------------------------------------------------------
@@ -162,73 +140,41 @@ class Lowering:
         source = self.graph.layer(link.source)
         site = Site(layer.name, source.name, frozen)
         geometry = Geometry.of(link.kind, source.output_grid, layer.grid)
-        found = self.known.get(site)
-        signature = (link.topology_digest,)
-        if found is None or found.signature != signature:
-            keys = _taken(link.tap, mask).astype(np.int64) * len(source) + _taken(link.src, mask)
-            counts = np.bincount(keys, minlength=len(source) * geometry.taps)
-            used = np.flatnonzero(counts)
-            found = Pattern(signature, (used,), counts[used])
-        self.patterns[site] = pattern = found
-        edges = int(pattern.counts.sum())
-        cells = len(layer) * len(source) * geometry.taps
-        trained = source.role != "input"
-        choice = self.settled.get(site)
-        if choice is not None:
-            check_maps(choice, edges, cells, layer.name)
-        kernel = self._override(layer, "maps")
-        if choice is None and kernel is not None:
-            choice = Choice(kernel)
-            if kernel == "convolution" and edges < cells:
-                raise CompileError(not_full(layer.name, kernel, edges, cells))
-        sizes = (edges, len(layer), geometry, self.costs)
-        if choice is None:
-            cost, choice = choose_maps(*sizes, trained=trained, cells=cells)
-        else:
-            cost = map_cost(choice, *sizes, trained=trained, cells=cells)
-        self.choices[site] = choice
+        edges = self._map_edges(site, link, mask, len(source), geometry.taps)
+        number = int(edges.counts.sum())
+        fan = MapFanIn(len(layer), len(source), number, geometry, trained=source.role != "input")
+        choice, cost = self.chooser.choose(site, fan)
         key = (choice, b"")
-        if key not in pattern.parts:
-            pattern.keep(key, [_map_part(link, mask, pattern, choice, geometry, len(source), len(layer))])
-        for part in pattern.parts[key]:
-            taps, channels = np.divmod(part.columns, len(source))
+        if key not in edges.blocks:
+            edges.keep(key, [_map_block(link, mask, edges, choice, geometry, len(source), len(layer))])
+        for block in edges.blocks[key]:
+            taps, channels = np.divmod(block.columns, len(source))
             place = self.place[source.id]
             yield self._block(
-                part, [link], frozen, cost, source=place, geometry=geometry,
+                block, [link], frozen, cost, source=place, geometry=geometry,
                 taps=taps.astype(np.int32), channels=channels.astype(np.int32),
             )  # fmt: skip
 
+    def _map_edges(self, site: Site, link: Link, mask: Array | None, sources: int, taps: int) -> SiteEdges:
+        signature = (link.topology_digest,)
+        found = self.known.get(site)
+        if found is None or found.signature != signature:
+            keys = _taken(link.tap, mask).astype(np.int64) * sources + _taken(link.src, mask)
+            counts = np.bincount(keys, minlength=sources * taps)
+            used = np.flatnonzero(counts)
+            found = SiteEdges(signature, (used,), counts[used])
+        self.site_edges[site] = found
+        return found
+
     # -- both -----------------------------------------------------------------------------------------
 
-    def _override(self, layer: Layer, reads: str) -> str | None:
-        """The kernel that the caller wants for the edges of a layer that read rows, or maps."""
-        kernel = self.kernels.get(layer.name)
-        if kernel is None or KERNELS[kernel].reads != reads:
-            return None
-        self.obeyed.add(layer.name)
-        return kernel
-
-    def check_overrides(self) -> None:
-        """Raise `CompileError` for a kernel that was asked for where nothing is that it could run."""
-        for name in self.kernels.keys() - self.obeyed:
-            kernel = self.kernels[name]
-            found = {"maps" if site.source else "rows" for site in self.choices if site.layer == name}
-            if not found:  # nothing there has weights
-                continue
-            reads = " and ".join(sorted(found))
-            fitting = sorted(k for k, v in KERNELS.items() if v.reads in reads and v.layout != "none")
-            raise CompileError(
-                f"kernels[{name!r}]: {kernel!r} reads {KERNELS[kernel].reads}, but the layer reads {reads}; "
-                f"use one of {fitting}."
-            )
-
-    def _block(self, part: Part, links: Sequence[Link], frozen: bool, cost: float, **place: object) -> Block:
+    def _block(self, pattern: BlockPattern, links: Sequence[Link], frozen: bool, cost: float, **place: object) -> Block:
         start = self.slots[frozen]
-        weights = part.incidence.cells if KERNELS[part.kernel].layout == "cells" else len(part.incidence)
+        weights = pattern.incidence.cells if KINDS[pattern.kernel].layout == "cells" else len(pattern.incidence)
         self.slots[frozen] = start + weights
-        edges = _edge_rows(self.graph, links, part.order)
+        edges = _edge_rows(self.graph, links, pattern.order)
         return Block(
-            part.kernel, part.incidence, edges, start, start + weights, frozen=frozen, cost=cost, **place  # type: ignore[arg-type]
+            pattern.kernel, pattern.incidence, edges, start, start + weights, frozen=frozen, cost=cost, **place  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _wires(self, layer: Layer, link: Link) -> Block:
@@ -256,30 +202,35 @@ def _taken(column: Array, mask: Array | None) -> Array:
     return column if mask is None else column[mask]
 
 
-def _row_parts(
-    links: Sequence[Link], masks: Sequence[Array | None], pattern: Pattern, parents: Array, choice: Choice, targets: int
-) -> Iterator[Part]:
+def _row_blocks(
+    links: Sequence[Link],
+    masks: Sequence[Array | None],
+    edges: SiteEdges,
+    parents: Array,
+    choice: Choice,
+    targets: int,
+) -> Iterator[BlockPattern]:
     """The blocks of a choice: one, or the dense core and the sparse rest."""
     everything = np.arange(len(parents))
     if not choice.core:
-        yield _row_part(links, masks, pattern, parents, choice.kernel, choice.hull, everything, targets)
+        yield _row_block(links, masks, edges, parents, choice.kernel, choice.hull, everything, targets)
         return
-    dense = pattern.counts >= choice.core
-    kernel = "dense" if (pattern.counts[dense] == targets).all() else "padded-dense"
-    yield _row_part(links, masks, pattern, parents, kernel, False, everything[dense], targets)
-    yield _row_part(links, masks, pattern, parents, choice.kernel, False, everything[~dense], targets)
+    core = edges.counts >= choice.core
+    kernel = DENSE.name if (edges.counts[core] == targets).all() else DENSE.padded
+    yield _row_block(links, masks, edges, parents, kernel, False, everything[core], targets)
+    yield _row_block(links, masks, edges, parents, choice.kernel, False, everything[~core], targets)
 
 
-def _row_part(
+def _row_block(
     links: Sequence[Link],
     masks: Sequence[Array | None],
-    pattern: Pattern,
+    edges: SiteEdges,
     parents: Array,
     kernel: str,
     hull: bool,
     columns: Array,
     targets: int,
-) -> Part:
+) -> BlockPattern:
     # Column of each parent in the matrix, -1 for those of another part.
     column_of = np.full(len(parents), -1, dtype=np.int32)
     column_of[columns] = parents - parents[0] if hull else np.arange(len(columns))
@@ -288,7 +239,7 @@ def _row_part(
     dst: list[Array] = []
     order: list[Array] = []
     base = first = 0
-    for link, mask, used in zip(links, masks, pattern.used, strict=True):
+    for link, mask, used in zip(links, masks, edges.used, strict=True):
         mine = column_of[first : first + len(used)]
         first += len(used)
         kept = mask
@@ -306,14 +257,14 @@ def _row_part(
         base += len(link)
     if len(links) == 1:
         alone = None if len(dst[0]) == len(links[0]) else order[0]
-        return Part(kernel, Incidence(dst[0], src[0], targets, width), alone, columns)
+        return BlockPattern(kernel, Incidence(dst[0], src[0], targets, width), alone, columns)
     places = np.concatenate(order)
     incidence = Incidence(np.concatenate(dst), np.concatenate(src), targets, width)
-    if KERNELS[kernel].layout == "edges":
+    if KINDS[kernel].layout == "edges":
         by_target = stable_order(incidence.dst, targets)
         incidence = Incidence(incidence.dst[by_target], incidence.src[by_target], targets, width)
         places = places[by_target]
-    return Part(kernel, incidence, places, columns)
+    return BlockPattern(kernel, incidence, places, columns)
 
 
 def _is_range_from_zero(columns: Array, used: Array) -> bool:
@@ -321,24 +272,24 @@ def _is_range_from_zero(columns: Array, used: Array) -> bool:
     return int(columns[0]) == 0 and int(used[0]) == 0 and len(used) == int(used[-1]) + 1 == int(columns[-1]) + 1
 
 
-def _map_part(
-    link: Link, mask: Array | None, pattern: Pattern, choice: Choice, geometry: Geometry, sources: int, targets: int
-) -> Part:
+def _map_block(
+    link: Link, mask: Array | None, edges: SiteEdges, choice: Choice, geometry: Geometry, sources: int, targets: int
+) -> BlockPattern:
     dst, src, tap = (_taken(column, mask) for column in (link.dst, link.src, link.tap))
     order = None if mask is None else np.flatnonzero(mask).astype(np.int32)
-    if KERNELS[choice.kernel].layout == "cells":
+    if KINDS[choice.kernel].layout == "cells":
         columns = src if geometry.taps == 1 else src * np.int32(geometry.taps) + tap
-        return Part(
+        return BlockPattern(
             choice.kernel, Incidence(dst, columns, targets, sources * geometry.taps), order, np.empty(0, np.int64)
         )
-    used = pattern.used[0]
+    used = edges.used[0]
     lookup = np.zeros(sources * geometry.taps, dtype=np.int32)
     lookup[used] = np.arange(len(used))
     columns = lookup[tap.astype(np.int64) * sources + src]
     by_column = stable_order(columns, len(used))
     canonical = by_column[stable_order(dst[by_column], targets)]
     places = canonical if order is None else order[canonical]
-    return Part(choice.kernel, Incidence(dst[canonical], columns[canonical], targets, len(used)), places, used)
+    return BlockPattern(choice.kernel, Incidence(dst[canonical], columns[canonical], targets, len(used)), places, used)
 
 
 def _edge_rows(graph: Graph, links: Sequence[Link], order: Array | None) -> Array:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compilers.kernels import KERNELS
 from compilers.plan.blocks import Lowering
+from compilers.plan.choose import Chooser
 from compilers.plan.costs import CostTable
 from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
 from netgraph.columns import Array
-from netgraph.errors import CompileError, unknown_name
+from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
 
@@ -31,8 +31,8 @@ def build_plan(
         costs: by which kernels are picked.
         kernels: kernel name by layer name, for layers whose kernel is not to be picked.
         settled: choices of an earlier plan of the same graph, taken instead of being made again.
-        previous: the plan of the graph before a rewrite; what it found out about links that are still the same is
-            taken from it.
+        previous: the plan of the graph before a rewrite; edges of links that are still the same are taken from it in
+            the order of their blocks.
 
     Raises:
         CompileError: for what this compiler does not handle, and for unknown names.
@@ -40,7 +40,8 @@ def build_plan(
     Cost: O(edges).
     """
     _check_supported(graph)
-    _check_overrides(graph, kernels)
+    chooser = Chooser(costs, kernels, settled or {})
+    chooser.check_names({layer.name for layer in graph.layers_by_id.values()})
     layers = [graph.layer(i) for i in graph.topological_order]
     widths = [0 if layer.output_grid else len(layer) for layer in layers]
     starts = np.cumsum([0, *widths], dtype=np.int64).tolist()
@@ -50,14 +51,12 @@ def build_plan(
         layers,
         dict(zip((layer.id for layer in layers), starts, strict=False)),
         inputs,
-        costs,
-        kernels,
-        settled or {},
-        previous.patterns if previous is not None else {},
+        chooser,
+        previous.site_edges if previous is not None else {},
     )
     slots = _vertex_layout(graph, layers, starts)
     plans = [_layer_plan(layer, starts[i], lowering.blocks(layer), slots) for i, layer in enumerate(layers)]
-    lowering.check_overrides()
+    chooser.check_obeyed()
     return Plan(
         topology_hash=graph.topology_hash,
         layers=tuple(plans),
@@ -70,8 +69,8 @@ def build_plan(
         bias_rows=slots.bias_rows,
         edge_slots=_edge_slots(graph, plans, lowering.slots[False]),
         vertex_slots=slots.columns,
-        choices=lowering.choices,
-        patterns=lowering.patterns,
+        choices=chooser.choices,
+        site_edges=lowering.site_edges,
     )
 
 
@@ -92,16 +91,6 @@ def _check_supported(graph: Graph) -> None:
         if link.port:
             where = f"Link {graph.layer(link.source).name!r} -> {graph.layer(link.target).name!r}"
             raise CompileError(f"{where} ends at port {link.port}; ports need attention layers. Use port 0.")
-
-
-def _check_overrides(graph: Graph, kernels: Mapping[str, str]) -> None:
-    known = [name for name, kind in KERNELS.items() if kind.layout != "none"]
-    names = {layer.name for layer in graph.layers_by_id.values()}
-    for layer, kernel in kernels.items():
-        if layer not in names:
-            raise CompileError("kernels: " + unknown_name("layer", layer, names))
-        if kernel not in known:
-            raise CompileError(f"kernels[{layer!r}]: " + unknown_name("kernel", kernel, known))
 
 
 # -- vertices -----------------------------------------------------------------------------------------

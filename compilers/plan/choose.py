@@ -1,199 +1,152 @@
-"""Pick the kernels of a layer by what they are predicted to cost."""
+"""Pick the kernel of every site: the one that the caller wants, the one of an earlier plan, or the cheapest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
 
-import numpy as np
-
-from compilers.kernels import KERNELS
-from compilers.kernels import available as torch_sparse_is_available
 from compilers.plan.costs import CostTable
-from compilers.plan.geometry import Geometry
-from compilers.plan.plan import Choice
-from netgraph.columns import Array
-from netgraph.errors import CompileError
+from compilers.plan.fan_in import FanIn, RowFanIn
+from compilers.plan.kinds import DENSE, KINDS, KernelKind
+from compilers.plan.plan import Choice, Site
+from netgraph.errors import CompileError, unknown_name
+
+UNREGISTERED = "A kernel of your own is registered by compilers.register_kernel before it is used."
 
 
-@dataclass(frozen=True, eq=False)
-class RowFan:
-    """What a choice for edges that read rows depends on.
+@dataclass(eq=False)
+class Chooser:
+    """Picks kernels while one graph is lowered.
 
     Attributes:
-        targets: width of the layer.
-        parents: (parents,) sorted buffer rows that have an edge.
-        counts: (parents,) edges of each.
-        first_trained: buffer rows below it are inputs, which need no gradient.
+        costs: by which kernels are picked.
+        wanted: kernel by layer name, as the caller wants it.
+        settled: choices of an earlier lowering of the same topology, by site.
+        choices: what was picked so far.
     """
 
-    targets: int
-    parents: Array
-    counts: Array
-    first_trained: int
+    costs: CostTable
+    wanted: Mapping[str, str]
+    settled: Mapping[Site, Choice]
+    choices: dict[Site, Choice] = field(default_factory=dict)
+    _obeyed: set[str] = field(default_factory=set)
 
-    @property
-    def hull(self) -> int:
-        """Rows from the first parent to the last."""
-        return int(self.parents[-1]) - int(self.parents[0]) + 1
+    def choose(self, site: Site, fan: FanIn) -> tuple[Choice, float]:
+        """The way to run the edges of a site, and what it is predicted to cost.
 
-    @property
-    def edges(self) -> int:
-        """Number of edges."""
-        return int(self.counts.sum())
+        Raises:
+            CompileError: for a wanted kernel that needs edges that are missing, and for a settled choice that does
+                not fit the edges.
+        """
+        kind = self._wanted(site.layer, fan)
+        choice = self.settled.get(site)
+        if choice is not None:
+            _check_settled(choice, fan, site.layer)
+            cost = cost_of(choice, fan, self.costs)
+        else:
+            candidates = list(_candidates(fan, self.costs) if kind is None else _ways(kind, fan, self.costs))
+            if not candidates:
+                assert kind is not None
+                raise CompileError(_not_full(site.layer, kind, fan))
+            choice, cost = min(candidates, key=itemgetter(1))
+        self.choices[site] = choice
+        return choice, cost
+
+    def _wanted(self, layer: str, fan: FanIn) -> KernelKind | None:
+        """The kernel that the caller wants for a layer, if it reads what these edges read."""
+        kernel = self.wanted.get(layer)
+        if kernel is None or KINDS[kernel].reads != fan.reads:
+            return None
+        self._obeyed.add(layer)
+        return KINDS[kernel]
+
+    def check_names(self, layers: set[str]) -> None:
+        """Raise `CompileError` for wanted kernels of unknown layers or unknown names."""
+        known = [name for name, kind in KINDS.items() if kind.layout != "none"]
+        for layer, kernel in self.wanted.items():
+            if layer not in layers:
+                raise CompileError("kernels: " + unknown_name("layer", layer, layers))
+            if kernel not in known:
+                raise CompileError(f"kernels[{layer!r}]: {unknown_name('kernel', kernel, known)} {UNREGISTERED}")
+
+    def check_obeyed(self) -> None:
+        """Raise `CompileError` for a kernel that was asked for where nothing is that it could run."""
+        for name in self.wanted.keys() - self._obeyed:
+            kernel = self.wanted[name]
+            found = {"maps" if site.source else "rows" for site in self.choices if site.layer == name}
+            if not found:  # nothing there has weights
+                continue
+            reads = " and ".join(sorted(found))
+            fitting = sorted(k for k, v in KINDS.items() if v.reads in reads and v.layout != "none")
+            raise CompileError(
+                f"kernels[{name!r}]: {kernel!r} reads {KINDS[kernel].reads}, but the layer reads {reads}; "
+                f"use one of {fitting}."
+            )
 
 
-def choose_rows(fan: RowFan, costs: CostTable) -> tuple[float, Choice]:
-    """The cheapest way to run edges that read rows, and its cost."""
-    return min(_row_choices(fan, costs), key=lambda found: found[0])
+def cost_of(choice: Choice, fan: FanIn, costs: CostTable) -> float:
+    """Predicted cost of a choice, in nanoseconds of a training step."""
+    kind = KINDS[choice.kernel]
+    if not isinstance(fan, RowFanIn):
+        return kind.cost(fan, costs)
+    parts = fan.split(choice.core) if choice.core else None
+    if parts is None:
+        return kind.cost(fan.with_hull(choice.hull), costs)
+    return DENSE.cost(parts[0], costs) + kind.cost(parts[1], costs)
 
 
-def row_cost(fan: RowFan, choice: Choice, costs: CostTable) -> float:
-    """Predicted cost of a choice."""
-    if KERNELS[choice.kernel].layout == "cells":
-        return _dense_cost(fan, costs, hull=choice.hull)
-    if not choice.core:
-        return _sparse_cost(fan, costs, choice.kernel)
-    return _split_cost(fan, costs, choice.core)
+def _candidates(fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
+    """All choices for the edges with their costs, the first of equals first."""
+    for kind in KINDS.values():
+        if kind.reads != fan.reads or kind.layout == "none" or not kind.available():
+            continue
+        # Where every cell has an edge, an index of the edges only costs.
+        if kind.layout == "edges" and fan.full:
+            continue
+        yield from _ways(kind, fan, costs)
+        if kind.core_density is not None and isinstance(fan, RowFanIn):
+            # Parents above the density at which a cell costs as much as an edge, and two others about it.
+            level = kind.core_density(costs) * fan.targets
+            for factor in (0.7, 1.0, 1.5):
+                core = max(1, round(min(level * factor, fan.targets + 1)))
+                parts = fan.split(core)
+                if parts is not None:
+                    yield Choice(kind.name, False, core), DENSE.cost(parts[0], costs) + kind.cost(parts[1], costs)
 
 
-def _row_choices(fan: RowFan, costs: CostTable) -> Iterator[tuple[float, Choice]]:
-    whole = fan.hull == len(fan.parents)
-    full = fan.edges == fan.targets * len(fan.parents)
-    yield _dense_cost(fan, costs, hull=whole), Choice("dense" if full else "padded-dense", whole)
-    if not whole:
-        yield _dense_cost(fan, costs, hull=True), Choice("padded-dense", True)
-    if full:
+def _ways(kind: KernelKind, fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
+    """The choices in which one kernel runs all the edges, with their costs."""
+    if kind.layout == "edges":
+        yield Choice(kind.name), kind.cost(fan, costs)
         return
-    yield _sparse_cost(fan, costs), Choice("csr")
-    if torch_sparse_is_available():
-        yield _sparse_cost(fan, costs, "torch-sparse"), Choice("torch-sparse")
-    # Parents above the density at which a cell costs as much as an edge, and two others about it.
-    edge = max(2 * costs.sparse_edge + costs.sampled_edge, 1e-9)
-    level = costs.dense_cell * 3 / edge * fan.targets
-    for factor in (0.7, 1.0, 1.5):
-        core = max(1, round(min(level * factor, fan.targets + 1)))
-        dense = fan.counts >= core
-        if dense.any() and not dense.all():
-            yield _split_cost(fan, costs, core), Choice("csr", False, core)
+    for way in fan.ways:
+        if way.full or not kind.padded:
+            yield Choice(kind.name, way.hull), kind.cost(way, costs)
 
 
-def _part(fan: RowFan, chosen: Array) -> RowFan:
-    return RowFan(fan.targets, fan.parents[chosen], fan.counts[chosen], fan.first_trained)
-
-
-def _dense_cost(fan: RowFan, costs: CostTable, *, hull: bool) -> float:
-    low, high = int(fan.parents[0]), int(fan.parents[-1]) + 1
-    if hull:
-        trained = max(0, high - max(low, fan.first_trained))
-        return costs.dense(fan.edges, fan.targets, high - low, trained, gathered=False)
-    trained = len(fan.parents) - int(np.searchsorted(fan.parents, fan.first_trained))
-    gathered = fan.hull > len(fan.parents)
-    return costs.dense(fan.edges, fan.targets, len(fan.parents), trained, gathered=gathered)
-
-
-def _sparse_cost(fan: RowFan, costs: CostTable, kernel: str = "csr") -> float:
-    edge = costs.torch_sparse_edge if kernel == "torch-sparse" else costs.sparse_edge
-    skip = int(np.searchsorted(fan.parents, fan.first_trained))
-    trained = len(fan.parents) - skip
-    scattered = trained > 0 and int(fan.parents[-1]) - int(fan.parents[skip]) + 1 > trained
-    return costs.sparse(fan.edges, fan.targets, trained, int(fan.counts[skip:].sum()), scattered=scattered, edge=edge)
-
-
-def _split_cost(fan: RowFan, costs: CostTable, core: int) -> float:
-    dense = fan.counts >= core
-    part = _part(fan, dense)
-    whole = part.hull == len(part.parents)
-    return _dense_cost(part, costs, hull=whole) + _sparse_cost(_part(fan, ~dense), costs)
-
-
-def choose_maps(
-    edges: int, targets: int, geometry: Geometry, costs: CostTable, *, trained: bool, cells: int
-) -> tuple[float, Choice]:
-    """The cheapest way to run edges that read maps, and its cost.
-
-    Args:
-        edges: number of edges.
-        targets: width of the layer.
-        geometry: of the link.
-        costs: the table.
-        trained: whether the maps need gradients.
-        cells: entries of the full kernel.
-    """
-    full = Choice("convolution" if edges == cells else "padded-convolution")
-    sparse = Choice("sparse-convolution")
-    return min(
-        (map_cost(choice, edges, targets, geometry, costs, trained=trained, cells=cells), choice)
-        for choice in ([full] if edges == cells else [full, sparse])
-    )
-
-
-def map_cost(
-    choice: Choice,
-    edges: int,
-    targets: int,
-    geometry: Geometry,
-    costs: CostTable,
-    *,
-    trained: bool,
-    cells: int,
-) -> float:
-    """Predicted cost of a choice; arguments as of `choose_maps`."""
-    sources = cells // (targets * geometry.taps)
-    source, target = sources * geometry.source[0] * geometry.source[1], targets * geometry.positions
-    if KERNELS[choice.kernel].layout == "edges":
-        reads = edges * geometry.reads / geometry.taps
-        return costs.sparse_convolution(edges, reads, source, target, trained=trained)
-    if geometry.whole:
-        return costs.dense(edges, targets, source, source if trained else 0, gathered=False)
-    return costs.convolution(edges, cells, source + target, geometry.positions, trained=trained)
-
-
-def overruled(kernel: str, fan: RowFan, costs: CostTable, layer: str) -> Choice:
-    """The choice for edges that read rows when the caller names the kernel; raises `CompileError` if it cannot."""
-    whole = fan.hull == len(fan.parents)
-    if KERNELS[kernel].layout == "edges":
-        return Choice(kernel)
-    if kernel == "dense" and fan.edges != fan.targets * len(fan.parents):
-        raise CompileError(not_full(layer, kernel, fan.edges, fan.targets * len(fan.parents)))
-    hull = whole or (kernel != "dense" and _dense_cost(fan, costs, hull=True) < _dense_cost(fan, costs, hull=False))
-    return Choice(kernel, hull)
-
-
-def not_full(layer: str, kernel: str, edges: int, cells: int) -> str:
-    """Why a kernel that needs all edges is refused."""
+def _not_full(layer: str, kind: KernelKind, fan: FanIn) -> str:
     return (
-        f"kernels[{layer!r}]: {kernel!r} needs every pair of parent and target, the layer has {edges:,} "
-        f"edges for {cells:,} pairs. Use 'padded-{kernel}'."
+        f"kernels[{layer!r}]: {kind.name!r} needs every pair of parent and target, the layer has {fan.edges:,} "
+        f"edges for {fan.cells:,} pairs. Use {kind.padded!r}."
     )
 
 
-def check_rows(choice: Choice, fan: RowFan, layer: str) -> None:
-    """Raise `CompileError` for a settled choice that cannot be one of edges that read rows."""
-    _check_kernel(choice, "rows", layer)
-    cells = KERNELS[choice.kernel].layout == "cells"
-    dense = fan.counts >= choice.core
-    fits = not choice.core or bool(dense.any() and not dense.all())
-    if choice.kernel == "dense":
-        fits = fan.edges == fan.targets * (fan.hull if choice.hull else len(fan.parents))
-    if choice.core < 0 or (choice.core and cells) or (choice.hull and not cells) or not fits:
-        raise CompileError(_unfit(choice, layer))
-
-
-def check_maps(choice: Choice, edges: int, cells: int, layer: str) -> None:
-    """Raise `CompileError` for a settled choice that cannot be one of edges that read maps."""
-    _check_kernel(choice, "maps", layer)
-    if choice.hull or choice.core or (choice.kernel == "convolution" and edges < cells):
-        raise CompileError(_unfit(choice, layer))
-
-
-def _check_kernel(choice: Choice, reads: str, layer: str) -> None:
-    kind = KERNELS.get(choice.kernel)
+def _check_settled(choice: Choice, fan: FanIn, layer: str) -> None:
+    """Raise `CompileError` for a choice that cannot have been made for these edges."""
+    kind = KINDS.get(choice.kernel)
     if kind is None:
-        raise CompileError(f"Layer {layer!r} was lowered with the kernel {choice.kernel!r}, unknown here.")
-    if kind.reads != reads or kind.layout == "none":
-        raise CompileError(_unfit(choice, layer))
-
-
-def _unfit(choice: Choice, layer: str) -> str:
-    return f"Layer {layer!r} cannot have been lowered with {choice}, which does not fit its edges."
+        raise CompileError(
+            f"Layer {layer!r} was lowered with the kernel {choice.kernel!r}, unknown here. {UNREGISTERED}"
+        )
+    fits = kind.reads == fan.reads and kind.layout != "none"
+    if isinstance(fan, RowFanIn):
+        fits = fits and not (choice.hull and kind.layout != "cells")
+        if choice.core:
+            fits = fits and kind.layout == "edges" and choice.core > 0 and fan.split(choice.core) is not None
+        way: FanIn = fan.with_hull(choice.hull)
+    else:
+        fits = fits and not choice.hull and not choice.core
+        way = fan
+    if not fits or (kind.padded and not way.full):
+        raise CompileError(f"Layer {layer!r} cannot have been lowered with {choice}, which does not fit its edges.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compilers.kernels import reach
+import numpy as np
+
+from netgraph.columns import Array
 from netgraph.graph import Conv2d, Grid, Identity, LinkKind
 
 Pair = tuple[int, int]
@@ -69,3 +71,9 @@ def as_maps(grid: Grid) -> Pair:
     if len(grid) == 2:
         return grid[0], grid[1]
     return (1, grid[0]) if grid else (1, 1)
+
+
+def reach(size: int, source: int, taps: int, stride: int, padding: int) -> Array:
+    """(size, taps) coordinate that each tap reads for each coordinate of the target, -1 in the padding."""
+    at = np.arange(size)[:, None] * stride + np.arange(taps) - padding
+    return np.where((at >= 0) & (at < source), at, -1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compilers.plan.geometry import Geometry, as_maps
+from compilers.plan.kinds import KINDS
 from netgraph.columns import Array
 from netgraph.graph import Grid, Pool
 from netgraph.markup import html_table
@@ -63,7 +64,7 @@ class Choice(NamedTuple):
     """How the edges of one layer, or of one link that reads maps, are run.
 
     Attributes:
-        kernel: name in `compilers.kernels.KERNELS`.
+        kernel: name of its kind, see `KernelKind`.
         hull: whether every row from the first parent to the last is read, as one view, or the parents alone.
         core: parents with at least so many edges are run by a dense kernel beside it; 0 for none.
     """
@@ -86,7 +87,7 @@ class Block:
     """Edges into one layer that one kernel runs.
 
     Attributes:
-        kernel: name in `compilers.kernels.KERNELS`.
+        kernel: name of its kind, see `KernelKind`.
         incidence: the pattern of the edges; in the order of (target, column) where slots follow edges.
         edges: (edges,) rows in `graph.edges`.
         start: first slot of the block in the vector that holds its weights.
@@ -251,7 +252,7 @@ class Plan:
         edge_slots: (edges,) slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
         vertex_slots: of each vertex column, by name; domains of inputs are none.
         choices: how everything that has weights is run. They, and the graph, determine the plan.
-        patterns: what was found out about the edges, for the plan after the next rewrite.
+        site_edges: the edges of every site in the order of its blocks, for the plan after the next rewrite.
     """
 
     topology_hash: str
@@ -266,7 +267,7 @@ class Plan:
     edge_slots: Array
     vertex_slots: Mapping[str, VertexSlots]
     choices: Mapping[Site, Choice]
-    patterns: Mapping[Site, Any] = field(default_factory=dict, repr=False)
+    site_edges: Mapping[Site, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def inputs(self) -> tuple[LayerPlan, ...]:
@@ -285,16 +286,16 @@ class Plan:
 
     @cached_property
     def given_inputs(self) -> tuple[int, ...]:
-        """Places of the input layers that only products with a dense matrix read, each of rows of that layer alone.
+        """Places of the input layers that need no copy in the buffer, be they feature-major or not.
 
-        They need no copy in the buffer, be they feature-major or not.
+        Only kernels that read in place read them, each of rows of that layer alone, and without gaps.
         """
         inputs = {i: p for i, p in enumerate(self.layers) if p.role == "input" and not p.grid}
         for layer in self.layers:
             for block in layer.blocks:
                 if block.source < 0 and block.parents[0] < self.input_rows:
                     low, high = int(block.parents[0]), int(block.parents[-1]) + 1
-                    fits = block.kernel in ("dense", "padded-dense") and high - low == len(block.parents)
+                    fits = KINDS[block.kernel].in_place and high - low == len(block.parents)
                     for i, p in list(inputs.items()):
                         if low < p.stop and high > p.start and not (fits and p.start <= low and high <= p.stop):
                             del inputs[i]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from compilers.kernels import NativeProduct, SparseRows, TorchSparseProduct, available, by_position, from_positions
-from compilers.plan import CostTable
+from compilers.kernels import NativeProduct, SparseRows, TorchSparseProduct, by_position, from_positions
+from compilers.plan import CostTable, torch_sparse_library
 from netgraph.errors import CompileError, FileFormatError
 from netgraph.storage import Number, Record, read_json, write_text
 
@@ -130,7 +130,7 @@ def _sparse(bench: _Bench) -> dict[str, float]:
         "sampled_edge": bench.time(lambda: torch.sparse.sampled_addmm(matrix, g, x.t(), beta=0.0, out=out)) / len(dst),
         "permuted_edge": bench.time(lambda: torch.index_select(values, 0, order, out=permuted)) / len(dst),
     }
-    if available():
+    if torch_sparse_library():
         other = TorchSparseProduct(rows, values)
         found["torch_sparse_edge"] = bench.time(lambda: other(x)) / len(dst)
     return found

@@ -223,8 +223,7 @@ class WorkspacePool:
         if place != self._place:
             inputs = self._plan.input_rows
             self.kernels = [
-                [KERNELS[block.kernel].build(block, inputs, *place) for block in layer.blocks]
-                for layer in self._plan.layers
+                [KERNELS[block.kernel](block, inputs, *place) for block in layer.blocks] for layer in self._plan.layers
             ]
         # A new dict, not a cleared one: what is still lent goes back into the old one and is dropped with it.
         self._free = {}

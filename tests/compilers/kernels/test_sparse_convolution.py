@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional
 
 from compilers import lower
-from compilers.kernels.tiles import reach, reversed_reach
+from compilers.kernels.tiles import reversed_reach
+from compilers.plan import reach
 from compilers.plan.geometry import Geometry
 from netgraph.graph import GraphBuilder
 

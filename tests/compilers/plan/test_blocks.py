@@ -9,7 +9,7 @@ import torch
 import netgraph as ng
 from compilers import CostTable, lift, lower, migrate
 from compilers.plan import Plan
-from compilers.plan.blocks import Pattern
+from compilers.plan.blocks import SiteEdges
 from netgraph.interpret import interpret
 from netgraph.rules import PruneVertices, SplitEdges, WidenLayer
 
@@ -71,7 +71,7 @@ def test_the_next_plan_shares_what_a_rewrite_left_alone():
     result = ng.apply(SplitEdges(), graph, on=into[:3])
     new, _ = migrate(net, optimizer, result)
     before, after = net.plan, new.plan
-    same = {site.layer for site in after.patterns if after.patterns[site] is before.patterns.get(site)}
+    same = {site.layer for site in after.site_edges if after.site_edges[site] is before.site_edges.get(site)}
     assert same == {"hidden1", "hidden2"}
     for name in same:
         (old,), (kept,) = (plan.layers[plan.position[name]].blocks for plan in (before, after))
@@ -121,7 +121,7 @@ def test_a_long_history_piles_nothing_up():
         net, optimizer = migrate(net, optimizer, ng.apply(rule, graph, on=on, rng=k, probe=None))
         if k % 40 == 39:
             gc.collect()
-            live = [o for o in gc.get_objects() if type(o) in (Plan, Pattern)]
-            counts.append((len(live), sum(len(o.parts) for o in live if isinstance(o, Pattern))))
+            live = [o for o in gc.get_objects() if type(o) in (Plan, SiteEdges)]
+            counts.append((len(live), sum(len(o.blocks) for o in live if isinstance(o, SiteEdges))))
             del live  # else the next look would find these plans again
     assert counts[0] == counts[1] == counts[2]
