@@ -109,7 +109,7 @@ def grow(
 def add_choices(parser: argparse.ArgumentParser, options: SennOptions) -> None:
     """Arguments for how to search and to judge, by default as in the options."""
     parser.add_argument("--sampler", choices=("ascent", "mala"), default=options.sampler)
-    parser.add_argument("--judge", choices=("fresh", "pooled", "best"), default=options.judge)
+    parser.add_argument("--judge", choices=("fresh", "pooled"), default=options.judge)
     parser.add_argument("--significance", type=float, default=options.significance)
 
 

@@ -111,7 +111,7 @@ class PruneBelow(Checked):
         get_criterion(self.criterion)
         if self.delay < 1 or self.duration < 1:
             raise OptionError(f"delay={self.delay} and duration={self.duration} must be at least one epoch.")
-        if math.isnan(self.threshold) or (self.scaled and not 0 <= self.threshold <= 1):
+        if self.scaled and not 0 <= self.threshold <= 1:
             raise OptionError(f"threshold={self.threshold} is not a score; scaled scores lie in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:

@@ -2,8 +2,6 @@
 
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.expand import Expand
-from netgraph.methods.senn.fisher import FisherScore
-from netgraph.methods.senn.inputs import InputScores, input_scores
 from netgraph.methods.senn.method import SENN_TRAINING, SennOptions, senn, senn_start
 from netgraph.methods.senn.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse, without_tangent
 from netgraph.methods.senn.prune_inputs import PruneInputs
@@ -26,8 +24,6 @@ __all__ = [
     "Expand",
     "Expansion",
     "FedLayer",
-    "FisherScore",
-    "InputScores",
     "LayerFactors",
     "Limits",
     "PruneInputs",
@@ -38,7 +34,6 @@ __all__ = [
     "TapReader",
     "Thresholds",
     "WidthProposal",
-    "input_scores",
     "inputs_of",
     "layer_residual",
     "most_additions",

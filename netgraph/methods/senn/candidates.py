@@ -22,7 +22,7 @@ from netgraph.rules import InsertLayer, WidenLayer, tied_layers
 from netgraph.statistics import BatchSignals
 
 Tangent = Literal["depth", "all", "none"]
-Judge = Literal["pooled", "best", "fresh"]
+Judge = Literal["fresh", "pooled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,8 @@ class Look:
         rng: random numbers of the search.
         activation: of layers to come.
         tangent: for what additions the gradients are taken without what a step along the natural gradient takes away.
-        judge: whether a place is judged by the scores of all chains, pooled, by the best, or by what the best is worth
-            on samples on which it was not searched for.
+        judge: whether a place is judged by the scores of all chains, pooled, or by what the best is worth on samples on
+            which it was not searched for.
         bias: whether biases count among what a layer reads.
     """
 
@@ -262,9 +262,7 @@ class Look:
     def _judged(self, found: WidthProposal | DepthProposal) -> float:
         """The score that decides; scores of chains have the damping of the search, which the best tells."""
         top = float(found.scores.max())
-        if self.judge == "best" or top <= 0:
-            return found.score
-        return found.pooled * found.score / top
+        return found.pooled * found.score / top if top > 0 else found.score
 
     def _search(self, layer: Layer) -> SearchOptions:
         """The options, with the fixed slope of a layer."""

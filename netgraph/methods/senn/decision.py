@@ -42,9 +42,9 @@ class Thresholds(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("tau", "alpha", "significance"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(f"{name}={getattr(self, name)} is negative or not finite.")
-        if not 0 < self.layer_cost < math.inf:
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name}={getattr(self, name)} is negative.")
+        if self.layer_cost <= 0:
             raise OptionError(f"layer_cost={self.layer_cost} is not a positive number.")
 
 

@@ -57,8 +57,8 @@ class Expand(Checked):
             takes away: "depth", "all" or "none".
         judge: "fresh": a place is judged by what the best proposal is worth on the second half of the samples, when it
             was searched for on the first; "pooled": by the scores of all chains of its search, each weighted by
-            exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little;
-            "best": by the best. What is added is the best.
+            exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little.
+            What is added is the best.
         bias: whether biases count among what a layer reads.
     """
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,11 @@ from netgraph.graph import Graph, GraphBuilder, get_activation
 from netgraph.methods.goal import Goal, outlook_of
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Method, Part
+from netgraph.methods.senn.candidates import Judge, Tangent
 from netgraph.methods.senn.decision import Limits, Thresholds
 from netgraph.methods.senn.expand import Expand
 from netgraph.methods.senn.prune_inputs import PruneInputs
-from netgraph.methods.senn.search import SearchOptions
+from netgraph.methods.senn.search import Sampler, SearchOptions
 from netgraph.methods.start import Start
 
 SENN_TRAINING: Mapping[str, Any] = {
@@ -58,10 +58,10 @@ class SennOptions(Checked):
         tangent: additions for which output gradients are taken without what a step along the natural gradient takes
             away: new layers ("depth"), "all" or "none".
         judge: how a place is judged: by what the best proposal is worth on samples on which it was not searched for
-            ("fresh"), by the scores of all chains, as in the paper ("pooled"), or by the largest of them ("best").
+            ("fresh"), or by the scores of all chains, as in the paper ("pooled").
         sampler: how proposals are searched for: "ascent", or "mala", which the paper has with judge=pooled and
-            significance=0 (see `netgraph.criteria.SearchOptions`).
-        chains: number of searches at a time; 0 stands for the default of `netgraph.criteria.SearchOptions`.
+            significance=0 (see `netgraph.methods.senn.SearchOptions`).
+        chains: number of searches at a time; 0 stands for the default of `netgraph.methods.senn.SearchOptions`.
         steps: steps of each search; 0 lets `work` decide.
         work: multiplications after which a search should end; larger is slower and finds more.
         temperature: temperature of "mala" and of the pooled score.
@@ -89,9 +89,9 @@ class SennOptions(Checked):
     width: bool = True
     depth: bool = True
     score_samples: int = 1024
-    tangent: Literal["depth", "all", "none"] = "depth"
-    judge: Literal["fresh", "pooled", "best"] = "fresh"
-    sampler: Literal["ascent", "mala"] = "ascent"
+    tangent: Tangent = "depth"
+    judge: Judge = "fresh"
+    sampler: Sampler = "ascent"
     chains: int = 0
     steps: int = 0
     work: float = 1e9
@@ -112,8 +112,8 @@ class SennOptions(Checked):
         for name in ("chains", "steps", "max_width", "max_layers", "max_edges", "max_inputs", "at_once", "first"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
-        if not 0 <= self.prune < math.inf:
-            raise OptionError(f"prune={self.prune} is negative or not finite.")
+        if self.prune < 0:
+            raise OptionError(f"prune={self.prune} is negative.")
 
 
 def senn_start(options: SennOptions, start: Start) -> Graph:

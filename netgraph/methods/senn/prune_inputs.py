@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,8 +30,7 @@ def losses_of_groups(fed: FedLayer, weights: Array, groups: Sequence[Array]) -> 
 
     Returns:
         (groups,) freeze: how much of eta_c goes exactly with the inputs. (groups,) prune: the same when their weights
-        go as well, and the others move to make up for it. For single inputs they are those of
-        `netgraph.criteria.input_scores`.
+        go as well, and the others move to make up for it.
     """
     factors = fed.factors
     values, axes = np.linalg.eigh(factors.gradients)
@@ -78,7 +76,7 @@ class PruneInputs(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.threshold < math.inf:
+        if self.threshold <= 0:
             raise OptionError(f"threshold={self.threshold} is not a positive number.")
         for name in ("cooldown", "fewest"):
             if getattr(self, name) < 1:

@@ -63,7 +63,7 @@ class GrowEdges(Checked):
         super().__post_init__()
         if self.power not in (1, 2):
             raise OptionError(f"power={self.power} is not 1 or 2.")
-        if not 0 < self.ratio < math.inf:
+        if self.ratio <= 0:
             raise OptionError(f"ratio={self.ratio} is not a finite number above 0.")
         for name in ("until", "rough"):
             if not 0 < getattr(self, name) <= 1:

@@ -60,8 +60,6 @@ class PwmprOptions(SparseOptions):
         super().__post_init__()
         check_density("start_density", self.start_density)
         check_density("density", self.density)
-        if self.stop not in ("gain", "literal", "none"):
-            raise OptionError(f"stop={self.stop!r} is not 'gain', 'literal' or 'none'.")
         if self.stall < 0:
             raise OptionError(f"stall={self.stall} is negative.")
 

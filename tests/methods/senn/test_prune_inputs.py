@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from input_scores import input_scores
 from tiny_training import CPU, digits, settings
 
 import netgraph as ng
@@ -9,7 +10,7 @@ from compilers import lift
 from compilers.training import NothingSelected, Rewritten, begin, train
 from netgraph.errors import OptionError
 from netgraph.methods import Method, PruneInputs
-from netgraph.methods.senn import FedLayer, input_scores
+from netgraph.methods.senn import FedLayer
 from netgraph.methods.senn.prune_inputs import losses_of_groups
 from netgraph.rules import WidenLayer
 

@@ -1,4 +1,4 @@
-"""What the natural expansion score of a layer loses or gains with each of its inputs."""
+"""Losses and gains of the natural expansion score of a layer with each of its inputs, one by one: an oracle."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.errors import OptionError
-from netgraph.methods.senn.natural import pseudo_inverse
+from netgraph.methods.senn import pseudo_inverse
 
 _DEPENDENT = 1e-6
 
@@ -41,17 +40,9 @@ def input_scores(inputs: Array, present: Array, gradient: Array, weights: Array)
     Returns:
         `InputScores`.
 
-    Raises:
-        OptionError: when the shapes do not fit.
-
     Source: Mitchell et al., reference code of SENN for convolutional networks. Cost: O(n^3 + n^2 m).
     """
     n = len(inputs)
-    if inputs.shape != (n, n) or present.shape != (n,) or gradient.shape[0] != n or weights.shape != gradient.shape:
-        raise OptionError(
-            f"Moments {inputs.shape}, present {present.shape}, gradient {gradient.shape} and weights {weights.shape} "
-            "do not fit: they are of (n, n), (n,), (n, m) and (n, m)."
-        )
     chosen = np.flatnonzero(present)
     inverse = pseudo_inverse(inputs[np.ix_(chosen, chosen)])
     natural = np.zeros(gradient.shape)
