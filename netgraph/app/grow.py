@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +130,13 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
     data may also differ because another version read them otherwise.
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
-    groups = {"run": RunSettings, "training": TrainSettings, "options": get_method(asked["method"]).options}
+    usual = {"run": RunSettings(), "training": TrainSettings(), "options": get_method(asked["method"]).make_options()}
     for key in sorted(asked, key=READ_OFF.__contains__):  # what follows from the seed or a method is named last
         old, value = recorded.get(key), asked[key]
         if key == "data" and isinstance(old, str):
             old = file_name(old)
-        if key in groups and isinstance(old, dict):
-            defaults = {f.name: f.default for f in fields(groups[key]) if f.default is not MISSING}
+        if key in usual and isinstance(old, dict):
+            defaults = vars(usual[key])
             old = {**{name: defaults[name] for name in value.keys() & defaults.keys()}, **old}
             pairs = [(f"{key}.{name}", old.get(name), value.get(name)) for name in {**value, **old}]
         else:
@@ -151,7 +150,7 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
                         f"{shortened(repr(given), 60)}); bring them back, or start a new run."
                     )
                 again = "with the same command"
-                if key in groups and name not in ("training.epochs", "training.seed"):
+                if key in usual and name not in ("training.epochs", "training.seed"):
                     again += f" and --set {name.partition('.')[2]}={as_typed(was)}"
                 raise DataError(
                     f"The run in {os.fspath(directory)!r} was made with other settings ({name}: recorded "

@@ -40,7 +40,7 @@ def print_method(name: str, console: Console) -> None:
         raise OptionError(unknown_name("method", name, METHODS))
     spec = METHODS[name]
     _say(console, f"{spec.name}: {spec.description}. Every option is set by --set NAME=VALUE.")
-    _options(console, f"Options of {spec.name}", option_texts(spec.options))
+    _options(console, f"Options of {spec.name}", option_texts(spec.options, spec.defaults))
     _options(console, "Options of training", option_texts(TrainSettings, spec.training))
     if spec.training:
         _say(console, f"With {spec.name}: {_values(spec.training)}.")

@@ -279,7 +279,7 @@ def _prepared(
     options = RunSettings(**run_values)
     device = _device(request.device)
     inputs = read_inputs(request.data, options, request.seed, target=request.target, task=request.task)
-    method_options = spec.options(**method_values)
+    method_options = spec.make_options(**method_values)
     first = spec.start(method_options, inputs.start)
     data = inputs.training(first, device)
     suitable = {**default_training(len(data.x_train)), **spec.training}

@@ -15,15 +15,9 @@ from netgraph.methods.method import Method
 from netgraph.methods.nagn import NAGN_TRAINING, NagnOptions, nagn, nagn_start
 from netgraph.methods.senn import SENN_TRAINING, SennOptions, senn, senn_start
 from netgraph.methods.sparse import (
-    ErkOptions,
-    GradientGrowthOptions,
-    ImpCOptions,
     ImpOptions,
-    PathHybridOptions,
     PhewOptions,
-    PwmpOptions,
     PwmprOptions,
-    RandomGrowthOptions,
     RiglOptions,
     SetOptions,
     fixed,
@@ -53,6 +47,7 @@ class MethodSpec:
         description: what it does, in one line.
         resolve: fills in options that depend on the graph at which growth starts.
         training: training settings that suit the method; they overrule those that suit the size of the data.
+        defaults: values of options in which the method differs from another one with the same options.
     """
 
     name: str
@@ -62,10 +57,15 @@ class MethodSpec:
     description: str
     resolve: Callable[[Any, Graph], Any] = lambda options, start: options
     training: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_options(self, **given: Any) -> Any:
+        """Return the options with the values given, and with the method's own defaults elsewhere."""
+        return self.options(**{**self.defaults, **given})
 
     def _repr_html_(self) -> str:
         """What it does, and its options with their defaults."""
-        defaults = vars(self.options())
+        defaults = vars(self.make_options())
         rows = [(name, str(value)) for name, value in defaults.items()]
         return html_table(["option", "default"], rows, f"{self.name}: {self.description}")
 
@@ -106,28 +106,36 @@ _SHIPPED = (
     ),
     MethodSpec("pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network"),
     MethodSpec(
-        "pwmp", PwmpOptions, pwmpr_start, partial(pwmpr, name="pwmp"), "add the edges that join the strongest paths"
+        "pwmp",
+        PwmprOptions,
+        pwmpr_start,
+        partial(pwmpr, name="pwmp"),
+        "add the edges that join the strongest paths",
+        defaults={"draw": "top"},
     ),
     MethodSpec(
         "pwmpr-prune",
-        PathHybridOptions,
+        PwmprOptions,
         pwmpr_start,
         partial(pwmpr, name="pwmpr-prune"),
         "add edges that join strong paths, and give up weak ones",
+        defaults={"prune": 0.1},
     ),
     MethodSpec(
         "random-growth",
-        RandomGrowthOptions,
+        PwmprOptions,
         pwmpr_start,
         partial(pwmpr, name="random-growth"),
         "add edges to a sparse network at random",
+        defaults={"where": "random"},
     ),
     MethodSpec(
         "gradient-growth",
-        GradientGrowthOptions,
+        PwmprOptions,
         pwmpr_start,
         partial(pwmpr, name="gradient-growth"),
         "add the edges with the largest gradients to a sparse network",
+        defaults={"where": "gradient", "draw": "top"},
     ),
     MethodSpec("rigl", RiglOptions, rigl_start, rigl, "exchange weak edges for missing ones with large gradients"),
     MethodSpec("set", SetOptions, set_start, sparse_evolution, "exchange weak edges for missing ones at random"),
@@ -141,14 +149,22 @@ _SHIPPED = (
     ),
     MethodSpec(
         "imp-c",
-        ImpCOptions,
+        ImpOptions,
         imp_start,
         partial(imp, name="imp-c"),
         "prune by magnitude, level by level, going on from the weights",
         training={"epochs": 120},
+        defaults={"rewind": False},
     ),
     MethodSpec("phew", PhewOptions, fixed_start, fixed, "train a sparse network of walks along large weights"),
-    MethodSpec("erk", ErkOptions, fixed_start, partial(fixed, name="erk"), "train a sparse network of random edges"),
+    MethodSpec(
+        "erk",
+        PhewOptions,
+        fixed_start,
+        partial(fixed, name="erk"),
+        "train a sparse network of random edges",
+        defaults={"start": "erk"},
+    ),
 )
 
 METHODS: Mapping[str, MethodSpec] = {spec.name: spec for spec in _SHIPPED}

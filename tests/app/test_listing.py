@@ -66,8 +66,7 @@ def test_curves_are_all_named():
 def test_a_method_is_listed_with_all_its_options_and_those_of_training_and_machine(name):
     spec, text = METHODS[name], printed(print_method, name)
     flat = " ".join(text.split())
-    for options in (spec.options, TrainSettings, RunSettings):
-        suited = spec.training if options is TrainSettings else {}
+    for options, suited in ((spec.options, spec.defaults), (TrainSettings, spec.training), (RunSettings, {})):
         for option in option_texts(options, suited):
             default = f"; default {option.default}" if option.default else ""
             assert f"{option.name} ({option.values}{default}) {option.meaning}" in flat

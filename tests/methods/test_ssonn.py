@@ -225,7 +225,7 @@ def test_methods_by_name():
     spec = get_method("ssonn")
     assert spec is METHODS["ssonn"]
     start = ng.mlp([4, 2])
-    method = spec.build(start, spec.resolve(spec.options(), start))
+    method = spec.build(start, spec.resolve(spec.make_options(), start))
     assert method.name == "ssonn"
     with pytest.raises(OptionError, match="Did you mean 'ssonn'"):
         get_method("sson")

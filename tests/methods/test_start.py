@@ -12,7 +12,7 @@ from netgraph.methods import METHODS, Start, get_method
 def test_ssonn_starts_at_a_linear_graph_of_all_features(shape):
     spec = get_method("ssonn")
     start = Start(shape=shape, outputs=3, domain=(0.0, 1.0), seed=5)
-    assert spec.start(spec.options(), start).equals(ng.mlp([64, 3], domain=(0.0, 1.0), seed=5))
+    assert spec.start(spec.make_options(), start).equals(ng.mlp([64, 3], domain=(0.0, 1.0), seed=5))
     assert dict(spec.training) == {}
 
 

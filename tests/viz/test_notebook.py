@@ -235,8 +235,8 @@ def test_methods_show_their_options_and_parts(name):
     spec = get_method(name)
     rows, captions = parsed(spec)
     assert captions == [f"{name}: {spec.description}"]
-    assert rows[1:] == [[option, str(value)] for option, value in vars(spec.options()).items()]
-    method = spec.build(ng.mlp([8, 6, 4], domain=(0, 1)), spec.options()) if name == "ssonn" else None
+    assert rows[1:] == [[option, str(value)] for option, value in vars(spec.make_options()).items()]
+    method = spec.build(ng.mlp([8, 6, 4], domain=(0, 1)), spec.make_options()) if name == "ssonn" else None
     if method is not None:
         rows, captions = parsed(method)
         assert captions[0].startswith("ssonn: ")

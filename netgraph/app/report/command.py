@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from compilers.training import TrainSettings
@@ -48,15 +47,15 @@ def _chosen(config: Mapping[str, Any]) -> dict[str, Any]:
     spec = METHODS.get(config["method"])
     # These follow the size of the data or the method, not the defaults.
     suited = {*SMALL_TRAINING, *(spec.training if spec else ())}
-    chosen = _unlike(config["run"], RunSettings) | _unlike(config["options"], spec.options if spec else None)
+    chosen = _unlike(config["run"], RunSettings()) | _unlike(config["options"], spec.make_options() if spec else None)
     training = {k: v for k, v in config["training"].items() if k not in ("epochs", "seed")}
-    unlike = _unlike(training, TrainSettings)
+    unlike = _unlike(training, TrainSettings())
     return {**chosen, **{k: v for k, v in training.items() if k in suited or k in unlike}}
 
 
-def _unlike(values: Mapping[str, Any], kind: type[Any] | None) -> dict[str, Any]:
-    """Values that are not the defaults of a dataclass; all of them without one."""
-    defaults = {} if kind is None else {field.name: field.default for field in fields(kind)}
+def _unlike(values: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """Values that are not those of the usual options; all of them where there are none."""
+    defaults = {} if options is None else vars(options)
     return {key: value for key, value in values.items() if key not in defaults or defaults[key] != value}
 
 

@@ -15,7 +15,7 @@ from netgraph.app.options import split_assignments
 from netgraph.app.prepare import RunSettings, default_training, read_inputs
 from netgraph.checks import Checked
 from netgraph.errors import OptionError, unknown_name
-from netgraph.methods import ImpOptions, PwmprOptions, SparseOptions, Start, get_method
+from netgraph.methods import ImpOptions, MethodSpec, PwmprOptions, SparseOptions, Start, get_method
 from netgraph.methods.sparse import dense_network
 
 Kind = Literal["growth", "pruning", "fixed", "single"]
@@ -259,7 +259,7 @@ def make_study(request: StudyRequest) -> Study:
         NetgraphError: for options that do not exist or do not fit, and for data that cannot be used.
     """
     common, own = _by_method(request)
-    targets = {name: get_method(name).options for name in request.methods}
+    specs = {name: get_method(name) for name in request.methods}
     run = RunSettings(**_pick(common, RunSettings))
     dense = SparseOptions(**_pick({"model": request.model, **common}, SparseOptions))
     inputs = read_inputs(request.data, run, 0, target=request.target, task=request.task)
@@ -268,8 +268,8 @@ def make_study(request: StudyRequest) -> Study:
         given["epochs"] = request.budget
     training = TrainSettings(**given)
     options = {
-        name: _settled(kind, {**common, "model": request.model, **own[name]}, request, training.epochs)
-        for name, kind in targets.items()
+        name: _settled(spec, {**common, "model": request.model, **own[name]}, request, training.epochs)
+        for name, spec in specs.items()
     }
     _check_methods(options, dense, training, inputs.start)
     return Study(
@@ -331,9 +331,9 @@ def _pick(values: Mapping[str, str], target: type[Any]) -> dict[str, Any]:
     return split_assignments({key: text for key, text in values.items() if key in names}, target)[0]
 
 
-def _settled(target: type[Any], values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
+def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
     """Options of a method as a study uses them; the density of fixed ones is that of the job."""
-    options = target(**_pick(values, target))
+    options = spec.make_options(**_pick(values, spec.options))
     low, high = min(request.densities), max(request.densities)
     kind = kind_of(options)
     if kind == "growth":

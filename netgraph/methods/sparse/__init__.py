@@ -1,17 +1,13 @@
 """Methods of sparse training, and their parts."""
 
 from netgraph.methods.sparse.exchange_edges import ExchangeEdges
-from netgraph.methods.sparse.fixed import ErkOptions, PhewOptions, fixed, fixed_start
+from netgraph.methods.sparse.fixed import PhewOptions, fixed, fixed_start
 from netgraph.methods.sparse.grow_edges import GrowEdges
-from netgraph.methods.sparse.imp import ImpCOptions, ImpOptions, imp, imp_start
+from netgraph.methods.sparse.imp import ImpOptions, imp, imp_start
 from netgraph.methods.sparse.options import SparseOptions, dense_network
 from netgraph.methods.sparse.prune_levels import PruneLevels
 from netgraph.methods.sparse.pwmpr import (
-    GradientGrowthOptions,
-    PathHybridOptions,
-    PwmpOptions,
     PwmprOptions,
-    RandomGrowthOptions,
     pwmpr,
     pwmpr_start,
 )
@@ -20,18 +16,12 @@ from netgraph.methods.sparse.sparse_evolution import SetOptions, set_start, spar
 from netgraph.methods.sparse.start import SparseInit, SparseStart, sparse_start
 
 __all__ = [
-    "ErkOptions",
     "ExchangeEdges",
-    "GradientGrowthOptions",
     "GrowEdges",
-    "ImpCOptions",
     "ImpOptions",
-    "PathHybridOptions",
     "PhewOptions",
     "PruneLevels",
-    "PwmpOptions",
     "PwmprOptions",
-    "RandomGrowthOptions",
     "RiglOptions",
     "SetOptions",
     "SparseInit",

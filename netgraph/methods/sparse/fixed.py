@@ -31,13 +31,6 @@ class PhewOptions(SparseOptions):
         check_density("density", self.density)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ErkOptions(PhewOptions):
-    """Options of a fixed random network, with the densities of Erdos-Renyi-Kernel (`start`)."""
-
-    start: SparseInit = "erk"
-
-
 def fixed_start(options: PhewOptions, start: Start) -> Graph:
     """The network thinned out to its density."""
     return thin_start(options, start, options.density, options.start)

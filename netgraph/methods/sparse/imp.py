@@ -39,13 +39,6 @@ class ImpOptions(SparseOptions):
             raise OptionError("density=1.0 prunes nothing.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImpCOptions(ImpOptions):
-    """Options of IMP-C: as IMP, but training goes on from the weights as they are (`rewind`)."""
-
-    rewind: bool = False
-
-
 def imp_start(options: ImpOptions, start: Start) -> Graph:
     """The network with all its edges."""
     return dense_network(options, start)

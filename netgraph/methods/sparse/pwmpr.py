@@ -64,35 +64,6 @@ class PwmprOptions(SparseOptions):
             raise OptionError(f"stall={self.stall} is negative.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PwmpOptions(PwmprOptions):
-    """Options of PWMP: as PWMPR, but the edges of largest score are taken (`draw`): the ablation of the paper."""
-
-    draw: Literal["sample", "top"] = "top"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomGrowthOptions(PwmprOptions):
-    """Options of random growth: as PWMPR, but every missing edge is as likely as any other (`where`)."""
-
-    where: Where = "random"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GradientGrowthOptions(PwmprOptions):
-    """Options of gradient growth: as PWMPR, but the edges with the largest |gradient| are taken (`where`, `draw`)."""
-
-    where: Where = "gradient"
-    draw: Literal["sample", "top"] = "top"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PathHybridOptions(PwmprOptions):
-    """Options of the hybrid: as PWMPR, but the weakest edges make way before every step (`prune`)."""
-
-    prune: float = 0.1
-
-
 def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
     """The network thinned out to the starting density."""
     if start.task == "regression" and options.stop == "literal":

@@ -16,12 +16,14 @@ from netgraph.app.study.report import StudyReport
 from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study
 from netgraph.app.study.stop import equal_score, stops_of
 from netgraph.errors import OptionError
-from netgraph.methods import ImpCOptions, PwmprOptions, RiglOptions, SparseOptions, SsonnOptions
+from netgraph.methods import ImpOptions, PwmprOptions, RiglOptions, SparseOptions, SsonnOptions
 
 STUDY = Study(
     data="shapes.npz", target=None, task=None, name="shapes", metric="accuracy", fingerprint="00", densities=(0.1, 0.4),
     run=RunSettings(), training=TrainSettings(epochs=10), dense=SparseOptions(),
-    options={"rigl": RiglOptions(), "pwmpr": PwmprOptions(), "imp-c": ImpCOptions(), "ssonn": SsonnOptions()},
+    options={
+        "rigl": RiglOptions(), "pwmpr": PwmprOptions(), "imp-c": ImpOptions(rewind=False), "ssonn": SsonnOptions()
+    },
 )  # fmt: skip
 
 

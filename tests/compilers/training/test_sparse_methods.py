@@ -25,7 +25,7 @@ OPTIONS = {
 
 def parts(name, **options):
     spec = get_method(name)
-    chosen = spec.options(**{**SMALL, **OPTIONS[name], **options})
+    chosen = spec.make_options(**{**SMALL, **OPTIONS[name], **options})
     first = spec.start(chosen, START)
     return first, spec.build(first, chosen)
 
@@ -61,13 +61,13 @@ def test_growth_ends_at_its_density_and_every_addition_is_exact(name):
 def test_growth_with_its_plateau_takes_regression_too(name):
     spec, data = get_method(name), diabetes()
     kind = Start(shape=data.x_train.shape[1:], outputs=1, domain=(0.0, 1.0), seed=0, task="regression")
-    chosen = spec.options(widths="24,16", every=1)
+    chosen = spec.make_options(widths="24,16", every=1)
     first = spec.start(chosen, kind)
     wanted = settings(epochs=4)
     state = train(begin(first, wanted, CPU), data, wanted, spec.build(first, chosen))
     assert state.net.graph.num_edges > first.num_edges
     with pytest.raises(OptionError, match=r"stop='literal'.*gain"):
-        spec.start(spec.options(stop="literal"), kind)
+        spec.start(spec.make_options(stop="literal"), kind)
 
 
 @pytest.mark.parametrize("name", KEEPING)
@@ -147,13 +147,13 @@ def test_moments_of_edges_that_stay_survive_growth_by_id():
 def test_options_of_other_models_are_refused(name):
     spec = METHODS[name]
     with pytest.raises(OptionError, match="resnet20 needs images"):
-        spec.start(spec.options(**OPTIONS[name], model="resnet20"), START)
+        spec.start(spec.make_options(**OPTIONS[name], model="resnet20"), START)
     with pytest.raises(OptionError, match="density"):
-        spec.options(density=0.0)
+        spec.make_options(density=0.0)
     with pytest.raises(OptionError, match="vgg"):
-        spec.options(model="vgg16")
+        spec.make_options(model="vgg16")
 
 
 def test_a_residual_network_takes_one_width():
     with pytest.raises(OptionError, match="resnet20 takes that of its first stage"):
-        get_method("rigl").options(model="resnet20", widths="8,16")
+        get_method("rigl").make_options(model="resnet20", widths="8,16")
