@@ -19,38 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 import netgraph as ng
-from netgraph.rules import (
-    AddEdges,
-    AddSkip,
-    InsertLayer,
-    MergeVertices,
-    PruneEdges,
-    PruneVertices,
-    SplitEdges,
-    SplitVertices,
-    WidenLayer,
-)
+from netgraph.rules import variants
 from netgraph.testing import assert_same_function, graphs, graphs_matching, inputs
 
-RULES: tuple[ng.Rule, ...] = (
-    SplitEdges(),
-    SplitEdges(cross="none"),
-    SplitEdges(activation="prelu"),
-    SplitEdges(activation="leaky_relu", slope=-0.5),
-    AddEdges(),
-    AddSkip(),
-    WidenLayer(count=2),
-    WidenLayer(count=2, init="incoming zero"),
-    WidenLayer(init="duplicate"),
-    SplitVertices(),
-    MergeVertices(),
-    InsertLayer(),
-    InsertLayer(activation="relu"),
-    InsertLayer(activation="prelu"),
-    PruneEdges(),
-    PruneVertices(),
-)
-"""Rules that are exact by their docstrings; new weights are of few bits too, or meet a 0."""
+RULES: tuple[ng.Rule, ...] = tuple({repr(rule): rule for variant, rule in variants() if variant.bitwise}.values())
+"""Rules whose outputs are to stay the same bit for bit; new weights are of few bits too, or meet a 0."""
 
 
 @dataclass

@@ -1,10 +1,11 @@
-"""Write into the pages of the docs what is derived: code of the examples, and pages and navigation of the API.
+"""Write into the pages of the docs what is derived: code of examples, tables of rules, pages and navigation of the API.
 
 `python -m benchmarks.pages`. A page shows a region of an example in a block of code under a comment that names both:
 
     <!-- code: examples/tutorial.py build -->
 
-The example has the region between the lines `# region build` and `# endregion build`.
+The example has the region between the lines `# region build` and `# endregion build`. A table stands between the
+comments `<!-- table: proofs -->` and `<!-- end -->`; its name is one of `TABLES`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+
+from netgraph.app import rule_table
+from netgraph.rules import RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PACKAGES = ("netgraph", "compilers")
 MARK = re.compile(r"^<!-- code: (\S+) (\w+) -->\n```python\n.*?^```$", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"^<!-- table: (\w+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 NAVIGATION = "  - API:\n"
 
 
@@ -46,6 +51,25 @@ def with_code(text: str) -> str:
         return f"<!-- code: {path} {name} -->\n```python\n{region(ROOT / path, name)}```"
 
     return MARK.sub(block, text)
+
+
+def rule_list() -> str:
+    """A table of the rules by name, each with the beginning of its docstring and its promise."""
+    lines = ["| rule | what it does | promise |", "| --- | --- | --- |"]
+    for name, rule in sorted(RULES.items()):
+        text = re.sub(r"\s\([^()]*\)", "", inspect.getdoc(rule) or "")  # without references to papers
+        does = re.split(r"[.:](?:\s|$)", text)[0].replace("\n", " ")
+        lines.append(f"| `{rule.__name__}` (`{name}`) | {does} | {rule.promise} |")
+    return "\n".join(lines) + "\n"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {"proofs": rule_table.markdown, "rules": rule_list}
+"""Tables in markdown by the names in the comments around them."""
+
+
+def with_tables(text: str) -> str:
+    """A page with the tables that its comments name."""
+    return TABLE.sub(lambda found: f"<!-- table: {found[1]} -->\n{TABLES[found[1]]()}<!-- end -->", text)
 
 
 def public_modules() -> Iterator[ModuleType]:
@@ -138,7 +162,9 @@ def navigation(text: str) -> str:
 
 def derived() -> dict[Path, str]:
     """The text of every file that has something derived, by its path."""
-    texts = {path: with_code(path.read_text()) for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]}
+    texts = {
+        path: with_tables(with_code(path.read_text())) for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    }
     texts |= {DOCS / "api" / name: text for name, text in api_pages().items()}
     settings = ROOT / "mkdocs.yml"
     return {**texts, settings: navigation(settings.read_text())}

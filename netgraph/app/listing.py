@@ -62,7 +62,8 @@ def print_rule(name: str, console: Console) -> None:
         raise OptionError(unknown_name("rule", name, RULES))
     rule = RULES[name]
     text = inspect.cleandoc(rule.__doc__ or "").split("\nAttributes:")[0].replace("**", "")
-    _say(console, f"{name} (`netgraph.rules.{rule.__name__}`)")
+    home = "netgraph.rules" if rule.__module__.startswith("netgraph.rules.") else rule.__module__
+    _say(console, f"{name} (`{home}.{rule.__name__}`)")
     for paragraph in text.strip().split("\n\n"):
         # Lists keep their lines.
         lines = paragraph.split("\n") if paragraph.lstrip().startswith("* ") else [" ".join(paragraph.split("\n"))]

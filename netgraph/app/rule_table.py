@@ -11,20 +11,8 @@ from rich.table import Table
 
 from netgraph.graph import Graph, GraphBuilder, Pool
 from netgraph.proof import Level
-from netgraph.rewriting import Rule, apply
-from netgraph.rules import (
-    AddEdges,
-    AddSkip,
-    InsertLayer,
-    MergeVertices,
-    PruneEdges,
-    PruneVertices,
-    SplitEdges,
-    SplitVertices,
-    WidenLayer,
-)
-
-Prepare = Callable[[Graph], Graph]
+from netgraph.rewriting import Rule, Variant, apply
+from netgraph.rules import variants
 
 
 def dense(domain: tuple[float, float], activation: str = "relu") -> Graph:
@@ -72,69 +60,6 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
 """The kinds of graphs on which the table is made."""
 
 
-def _as_is(graph: Graph) -> Graph:
-    return graph
-
-
-def _with_zeros(graph: Graph) -> Graph:
-    return graph.with_weights(np.where(np.arange(len(graph.edges)) % 3, graph.edges.weight, 0.0))
-
-
-def _with_dead(graph: Graph) -> Graph:
-    """One vertex of each hidden layer is no longer read."""
-    edges, hidden = graph.edges, [layer for layer in graph.layers if layer.role == "hidden"]
-    gone = edges.id[np.isin(edges.source, [layer.vertex_ids[0] for layer in hidden])]
-    return apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
-
-
-def _with_copies(graph: Graph) -> Graph:
-    return apply(SplitVertices(), graph, probe=None).graph
-
-
-def _with_thirds(graph: Graph) -> Graph:
-    return apply(SplitVertices(parts=3, noise=0.5), graph, probe=None).graph
-
-
-_K = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
-_S = np.array([0.25, -0.5, 1.0])
-
-CASES: tuple[tuple[str, Rule, Prepare], ...] = (
-    ("split edges", SplitEdges(), _as_is),
-    ("split edges, without crossing edges", SplitEdges(cross="none"), _as_is),
-    ("split edges by GELU", SplitEdges(activation="gelu"), _as_is),
-    ("split edges by SiLU", SplitEdges(activation="silu"), _as_is),
-    ("split edges by softplus", SplitEdges(activation="softplus"), _as_is),
-    ("split edges by leaky ReLU", SplitEdges(activation="leaky_relu"), _as_is),
-    ("split edges by PReLU", SplitEdges(activation="prelu"), _as_is),
-    ("split edges, crossing weights U(0, 1e-8)", SplitEdges(epsilon=1e-8), _as_is),
-    ("add edges of weight 0", AddEdges(), _as_is),
-    ("add edges of weight U(-0.1, 0.1)", AddEdges(spread=0.1), _as_is),
-    ("add skip links", AddSkip(), _as_is),
-    ("widen layers, outgoing weights 0", WidenLayer(count=2), _as_is),
-    ("widen layers, given biases", WidenLayer(count=2, values={"bias": _S[:2]}), _as_is),
-    ("widen layers, incoming weights 0", WidenLayer(count=2, init="incoming zero"), _as_is),
-    ("widen layers by copies", WidenLayer(count=2, init="duplicate"), _as_is),
-    ("split vertices in two", SplitVertices(), _as_is),
-    ("split vertices in three", SplitVertices(parts=3, noise=0.5), _as_is),
-    ("insert identity layers", InsertLayer(), _as_is),
-    ("insert ReLU layers", InsertLayer(activation="relu"), _as_is),
-    ("insert PReLU layers", InsertLayer(activation="prelu"), _as_is),
-    ("insert rational layers", InsertLayer(activation="rational"), _as_is),
-    ("insert layers of K and its inverse", InsertLayer(mix="orthogonal"), _as_is),
-    ("insert layers of a given K, with a shift", InsertLayer(matrix=_K, shift=_S), _as_is),
-    ("prune edges of weight 0", PruneEdges(), _with_zeros),
-    ("prune edges", PruneEdges(below=0.2), _as_is),
-    ("remove dead vertices", PruneVertices(), _with_dead),
-    ("prune vertices", PruneVertices(only_dead=False), _as_is),
-    ("merge halves", MergeVertices(), _with_copies),
-    ("merge unequal thirds", MergeVertices(), _with_thirds),
-)
-"""What stands in each row: a name, the rule, and what is done to the graph before."""
-
-LIMITS = {"prune vertices": 2}
-"""Cases with so many matches only, so that something is left."""
-
-
 @dataclass(frozen=True)
 class Cell:
     """What is proved in one case: the level promised and the level proved, None where nothing matched."""
@@ -154,15 +79,14 @@ class Cell:
 
 @cache
 def rows() -> tuple[tuple[str, dict[str, Cell]], ...]:
-    """The name of each case, and what is proved of it on every kind of graph; worked out once."""
-    return tuple((name, _cells(name, rule, prepare)) for name, rule, prepare in CASES)
+    """The title of each variant of a rule, and what is proved of it on every kind of graph; worked out once."""
+    return tuple((variant.title, _cells(variant, rule)) for variant, rule in variants() if variant.title)
 
 
-def _cells(name: str, rule: Rule, prepare: Prepare) -> dict[str, Cell]:
+def _cells(variant: Variant, rule: Rule) -> dict[str, Cell]:
     cells = {}
     for kind, make in GRAPHS.items():
-        graph = prepare(make())
-        result = apply(rule, graph, limit=LIMITS.get(name), rng=0, probe=None)
+        result = apply(rule, variant.prepare(make()), limit=variant.limit, rng=0, probe=None)
         if not result.changed:
             cells[kind] = Cell(None, None)
             continue

@@ -9,7 +9,7 @@ from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRow
 from netgraph.rewriting.operands import NewVertices
 from netgraph.rewriting.pattern import Pattern, edge, layer, link, missing_edge, missing_link, vertex
 from netgraph.rewriting.rewriter import Rewriter
-from netgraph.rewriting.rule import Condition, Rule, at_least, require_rule
+from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, require_rule
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Rule",
     "Stamp",
     "DELTA_VERSION",
+    "Variant",
     "VertexRows",
     "apply",
     "apply_delta",

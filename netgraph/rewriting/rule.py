@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from netgraph.checks import check_fields, number
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
+from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting.match import Matches
 from netgraph.rewriting.operands import told
@@ -34,6 +35,29 @@ def at_least(values: Array, threshold: float) -> Condition:
     return Condition(values >= threshold, values - threshold)
 
 
+def _as_it_is(graph: Graph) -> Graph:
+    return graph
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way to use a rule, which tables and suites of tests go through.
+
+    Attributes:
+        title: Words for it in the table of `netgraph rules`; "" where only tests use it.
+        options: Values of fields of the rule; the others keep their defaults.
+        prepare: Function that turns a graph into one on which the variant has matches.
+        limit: Largest number of matches that the table rewrites; None for all.
+        bitwise: Whether outputs stay the same bit for bit on dyadic values, so that a benchmark compares them so.
+    """
+
+    title: str
+    options: Mapping[str, Any] = field(default_factory=FrozenDict)
+    prepare: Callable[[Graph], Graph] = _as_it_is
+    limit: int | None = None
+    bitwise: bool = False
+
+
 Where = Array | Mapping[str, Array | Condition]
 
 
@@ -47,10 +71,17 @@ class Rule(ABC):
         pattern: what to look for.
         exclusive: names of the pattern of which each row may occur in one applied match only; of
             overlapping matches the first in the given order wins.
+        promise: Effect on the function in a few words, for the table of rules in the documentation.
+        variants: Ways to use it that are shown and tested; one with all defaults when there are none.
+        choices: Values of fields that tests draw from, the usual one first. Of other fields they draw either truth
+            value, any value of a `Literal`, or else the default.
     """
 
     pattern: ClassVar[Pattern]
     exclusive: ClassVar[tuple[str, ...]] = ()
+    promise: ClassVar[str] = ""
+    variants: ClassVar[tuple[Variant, ...]] = ()
+    choices: ClassVar[Mapping[str, Sequence[Any]]] = FrozenDict()
 
     def where(self, m: Matches, stats: Statistics | None) -> Where:
         """Which matches to rewrite: one boolean each, or named conditions that must all hold."""

@@ -1,6 +1,5 @@
 """Rewrite rules, one per file. Each states in its docstring what it does to the function."""
 
-from netgraph.rewriting import Rule
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip
 from netgraph.rules.fold_vertex import FoldVertex
@@ -8,23 +7,11 @@ from netgraph.rules.insert_layer import InsertLayer
 from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.prune_vertices import PruneVertices
+from netgraph.rules.registry import RULES, register, variants
 from netgraph.rules.residual import tied_layers
 from netgraph.rules.split_edges import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.rules.split_vertices import SplitVertices
 from netgraph.rules.widen_layer import WidenLayer
-
-RULES: dict[str, type[Rule]] = {
-    "add-edges": AddEdges,
-    "add-skip": AddSkip,
-    "insert-layer": InsertLayer,
-    "merge-vertices": MergeVertices,
-    "prune-edges": PruneEdges,
-    "prune-vertices": PruneVertices,
-    "split-edges": SplitEdges,
-    "split-vertices": SplitVertices,
-    "widen-layer": WidenLayer,
-}
-"""The shipped rules by the name that the command line uses."""
 
 __all__ = [
     "MAX_CROSSING",
@@ -40,5 +27,7 @@ __all__ = [
     "SplitEdges",
     "SplitVertices",
     "WidenLayer",
+    "register",
     "tied_layers",
+    "variants",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.columns import FrozenDict
 from netgraph.errors import OptionError
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, missing_edge, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, missing_edge, vertex
 from netgraph.rules.influence import influential
+from netgraph.rules.registry import register
 
 
+@register("add-edges")
 @dataclass(frozen=True, kw_only=True)
 class AddEdges(Rule):
     """Add every matched missing edge.
@@ -29,6 +32,12 @@ class AddEdges(Rule):
     spread: float = 0.0
 
     pattern = missing_edge("e", src=vertex("p"), dst=vertex("c"))
+    promise = "exact at weight 0; `spread` bounded"
+    variants = (
+        Variant("add edges of weight 0", bitwise=True),
+        Variant("add edges of weight U(-0.1, 0.1)", {"spread": 0.1}),
+    )
+    choices = FrozenDict({"spread": (0.0, 0.5, 1.0)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Dense, Grid, LinkKind
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, layer, missing_link
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer, missing_link
 from netgraph.rules.influence import influential
+from netgraph.rules.registry import register
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
 
 
+@register("add-skip")
 @dataclass(frozen=True, kw_only=True)
 class AddSkip(Rule):
     """Open a link from every matched layer to a later one, with all edges between them.
@@ -36,6 +38,9 @@ class AddSkip(Rule):
     max_edges: int = MAX_CROSSING
 
     pattern = missing_link("k", src=layer("p"), dst=layer("c"))
+    promise = "exact at weight 0; `spread` bounded"
+    variants = (Variant("add skip links", bitwise=True),)
+    choices = FrozenDict({"spread": (0.0, 0.5)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

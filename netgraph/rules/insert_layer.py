@@ -11,7 +11,8 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Identity, Layer, Link
 from netgraph.proof import Level
-from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, VertexRows, layer, link
+from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
+from netgraph.rules.registry import register
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
 
@@ -22,6 +23,11 @@ STARTS = {"relu": {}, "identity": {}, "prelu": {"slope": 1.0}, "rational": {"v":
 """Activations of an inserted layer, with the vertex parameters at which they keep the values that they see."""
 
 
+_MATRIX = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
+_SHIFT = np.array([0.25, -0.5, 1.0])
+
+
+@register("insert-layer")
 @dataclass(frozen=True, kw_only=True)
 class InsertLayer(Rule):
     """Put a new layer on every matched link (the depth proposal of SENN, section 3; Net2DeeperNet with ReLU).
@@ -62,6 +68,15 @@ class InsertLayer(Rule):
     max_edges: int = MAX_CROSSING
 
     pattern = link("k", src=layer("p"), dst=layer("c"))
+    promise = "exact; a mix up to rounding; rational see below"
+    variants = (
+        Variant("insert identity layers", bitwise=True),
+        Variant("insert ReLU layers", {"activation": "relu"}, bitwise=True),
+        Variant("insert PReLU layers", {"activation": "prelu"}, bitwise=True),
+        Variant("insert rational layers", {"activation": "rational"}),
+        Variant("insert layers of K and its inverse", {"mix": "orthogonal"}),
+        Variant("insert layers of a given K, with a shift", {"matrix": _MATRIX, "shift": _SHIFT}),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

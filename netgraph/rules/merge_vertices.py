@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.graph import Graph
 from netgraph.proof import Level, sum_groups
-from netgraph.rewriting import Matches, Rewriter, Rule, at_wires, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, at_wires, vertex
 from netgraph.rules.duplicates import first_alike
 from netgraph.rules.influence import under_layer_norm
+from netgraph.rules.registry import register
+from netgraph.rules.split_vertices import SplitVertices
 from netgraph.statistics import Statistics
 
 
@@ -33,6 +36,15 @@ class Merged(NamedTuple):
     exact: Array
 
 
+def _halved(graph: Graph) -> Graph:
+    return apply(SplitVertices(), graph, probe=None).graph
+
+
+def _in_thirds(graph: Graph) -> Graph:
+    return apply(SplitVertices(parts=3, noise=0.5), graph, probe=None).graph
+
+
+@register("merge-vertices")
 @dataclass(frozen=True, kw_only=True)
 class MergeVertices(Rule):
     """Merge hidden vertices that compute the same: the first of them stays, the others are matched and go.
@@ -47,6 +59,11 @@ class MergeVertices(Rule):
     """
 
     pattern = vertex("v", role="hidden")
+    promise = "exact where sums of weights can be stored, else up to rounding"
+    variants = (
+        Variant("merge halves", prepare=_halved, bitwise=True),
+        Variant("merge unequal thirds", prepare=_in_thirds),
+    )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """No layer norm, no identity wires, and an earlier vertex that is the same."""

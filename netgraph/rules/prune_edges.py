@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError
+from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting import Condition, Matches, Rewriter, Rule, edge, vertex
+from netgraph.rewriting import Condition, Matches, Rewriter, Rule, Variant, edge, vertex
 from netgraph.rules.influence import influential
+from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
 
 
+def _with_zeros(graph: Graph) -> Graph:
+    """The graph with weight 0 at every third edge."""
+    return graph.with_weights(np.where(np.arange(len(graph.edges)) % 3, graph.edges.weight, 0.0))
+
+
+@register("prune-edges")
 @dataclass(frozen=True, kw_only=True)
 class PruneEdges(Rule):
     """Remove every matched edge.
@@ -28,6 +36,12 @@ class PruneEdges(Rule):
     below: float | None = 0.0
 
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
+    promise = "exact at weight 0; else bounded"
+    variants = (
+        Variant("prune edges of weight 0", prepare=_with_zeros, bitwise=True),
+        Variant("prune edges", {"below": 0.2}),
+    )
+    choices = FrozenDict({"below": (0.0, 0.5, 1.0, None)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,12 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, vertex
 from netgraph.rules.influence import influential, serving_only, under_layer_norm
+from netgraph.rules.prune_edges import PruneEdges
+from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
 
 
+def _with_dead(graph: Graph) -> Graph:
+    """The graph without the edges that leave the first vertex of each hidden layer."""
+    edges, hidden = graph.edges, [layer for layer in graph.layers if layer.role == "hidden"]
+    gone = edges.id[np.isin(edges.source, [layer.vertex_ids[0] for layer in hidden])]
+    return apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
+
+
+@register("prune-vertices")
 @dataclass(frozen=True, kw_only=True)
 class PruneVertices(Rule):
     """Remove hidden vertices with all their edges, and every vertex all of whose readers go.
@@ -29,6 +40,11 @@ class PruneVertices(Rule):
     only_dead: bool = True
 
     pattern = vertex("v", role="hidden")
+    promise = "exact for the dead; else bounded"
+    variants = (
+        Variant("remove dead vertices", prepare=_with_dead, bitwise=True),
+        Variant("prune vertices", {"only_dead": False}, limit=2),
+    )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """No layer norm, and dead when so asked."""

@@ -7,12 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Layer
 from netgraph.proof import Level, two_product, two_sum
-from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, VertexRows, edge, vertex
+from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, edge, vertex
 from netgraph.rules.influence import influential
+from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
 
 MAX_CROSSING = 5_000_000
@@ -29,6 +30,7 @@ PAIRED: dict[str, Literal["signed", "always", "never"]] = {
 """On which sources each activation needs a pair of vertices: those that may be negative, all, or none."""
 
 
+@register("split-edges")
 @dataclass(frozen=True, kw_only=True)
 class SplitEdges(Rule):
     """Put a vertex on every matched edge (SSONN, section 3.2, with ReLU).
@@ -64,6 +66,19 @@ class SplitEdges(Rule):
     max_vertices: int = MAX_VERTICES
 
     pattern = edge("e", src=vertex("p"), dst=vertex("c"))
+    promise = "exact; leaky pairs up to rounding; `epsilon` bounded"
+    variants = (
+        Variant("split edges", bitwise=True),
+        Variant("split edges, without crossing edges", {"cross": "none"}, bitwise=True),
+        Variant("split edges by GELU", {"activation": "gelu"}),
+        Variant("split edges by SiLU", {"activation": "silu"}),
+        Variant("split edges by softplus", {"activation": "softplus"}),
+        Variant("split edges by leaky ReLU", {"activation": "leaky_relu"}),
+        Variant("", {"activation": "leaky_relu", "slope": -0.5}, bitwise=True),
+        Variant("split edges by PReLU", {"activation": "prelu"}, bitwise=True),
+        Variant("split edges, crossing weights U(0, 1e-8)", {"epsilon": 1e-8}),
+    )
+    choices = FrozenDict({"slope": (0.01, 0.0, 0.25, 1.0, 3.0), "epsilon": (0.0, 0.125)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

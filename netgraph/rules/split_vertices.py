@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, at_wires, vertex
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, at_wires, vertex
 from netgraph.rules.influence import under_layer_norm
+from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
 
 MAX_COPIED = 50_000_000
 
 
+@register("split-vertices")
 @dataclass(frozen=True, kw_only=True)
 class SplitVertices(Rule):
     """Split every matched hidden vertex into `parts`, itself and copies (Net2WiderNet, Chen et al. 2016, section 3.1).
@@ -37,6 +39,12 @@ class SplitVertices(Rule):
     max_edges: int = MAX_COPIED
 
     pattern = vertex("v", role="hidden")
+    promise = "exact"
+    variants = (
+        Variant("split vertices in two", bitwise=True),
+        Variant("split vertices in three", {"parts": 3, "noise": 0.5}),
+    )
+    choices = FrozenDict({"parts": (2, 3, 4), "noise": (0.0, 0.5)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,15 +8,17 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Graph, Identity, Layer, Link, LinkKey, get_activation, required_columns
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Rewriter, Rule, layer
+from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer
+from netgraph.rules.registry import register
 from netgraph.rules.residual import tied_layers, ties
 from netgraph.statistics import Statistics
 
 
+@register("widen-layer")
 @dataclass(frozen=True, kw_only=True)
 class WidenLayer(Rule):
     """Add `count` vertices to every matched hidden layer, without changing the function: **exact**.
@@ -70,6 +72,15 @@ class WidenLayer(Rule):
     since: int | None = None
 
     pattern = layer("l", role="hidden")
+    promise = "exact"
+    variants = (
+        Variant("widen layers, outgoing weights 0", {"count": 2}, bitwise=True),
+        Variant("widen layers, given biases", {"count": 2, "values": {"bias": np.array([0.25, -0.5])}}),
+        Variant("widen layers, incoming weights 0", {"count": 2, "init": "incoming zero"}, bitwise=True),
+        Variant("widen layers by copies", {"count": 2, "init": "duplicate"}),
+        Variant("", {"init": "duplicate"}, bitwise=True),
+    )
+    choices = FrozenDict({"count": (1, 2, 5), "noise": (0.0, 0.5)})
 
     def __post_init__(self) -> None:
         super().__post_init__()

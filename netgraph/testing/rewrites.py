@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
@@ -33,19 +33,11 @@ from netgraph.testing.draft import Draw
 from netgraph.testing.strategies import EXACT_ACTIVATIONS
 from netgraph.testing.values import BIAS_VALUES, VARIANCE_VALUES, WEIGHT_VALUES
 
-OPTIONS: Mapping[str, Mapping[str, Sequence[Any]]] = {
-    "AddEdges": {"spread": (0.0, 1.0)},
-    "PruneEdges": {"below": (0.0, 1.0, None)},
-    "SplitEdges": {"epsilon": (0.0, 0.125)},
-    "WidenLayer": {"count": (1, 2)},
-}
-"""Values of fields of shipped rules, the usual one first, by the name of the class."""
-
 
 def rules(*, names: Sequence[str] | None = None) -> st.SearchStrategy[Rule]:
-    """Instances of the shipped rules with drawn parameters.
+    """Instances of the registered rules with drawn parameters.
 
-    A field gets one of the values known to be useful, any member of a `Literal`, either of `bool`, or its default.
+    A field gets one of the `choices` of its rule, any member of a `Literal`, either truth value, or its default.
 
     Args:
         names: which rules, by their names in `netgraph.rules.RULES`; by default all.
@@ -71,7 +63,7 @@ def instances(draw: Draw, rule: type[Rule]) -> Rule:
 
 
 def _values(rule: type[Rule], f: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[Any] | None:
-    known = OPTIONS.get(rule.__name__, {}).get(f.name)
+    known = rule.choices.get(f.name)
     if known is None and hint is bool:
         known = (False, True)
     if known is None and get_origin(hint) is Literal:
@@ -174,7 +166,7 @@ def _of_any(draw: Draw, graph: Graph) -> Result:
 
 
 def rewrites(graph: Graph, *, rules: st.SearchStrategy[Rule] | None = None) -> st.SearchStrategy[Result]:
-    """Rewrites of a graph: results of the shipped rules, and of edits that set one thing, right or wrong.
+    """Rewrites of a graph: results of the registered rules, and of edits that set one thing, right or wrong.
 
     Args:
         graph: what to rewrite.

@@ -239,7 +239,7 @@ def _rules(arguments: argparse.Namespace, console: Console) -> None:
         from netgraph.rules import RULES
 
         print_table(console, table())
-        console.print(f"`netgraph rules RULE` explains one: {', '.join(RULES)}.", highlight=False, markup=False)
+        console.print(f"`netgraph rules RULE` explains one: {', '.join(sorted(RULES))}.", highlight=False, markup=False)
 
 
 def _add_tune(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from grow_runs import entries, grow, refused, snapshot
 from rich.console import Console
+from toy_rule import FreezeSmall
 
 import netgraph as ng
 from netgraph.app.inspect import show
@@ -128,6 +129,14 @@ def test_explain_counts_what_is_left_after_each_condition(rule, finished, call):
     for condition, count in explanation.stages:
         assert f"{condition} {count:,}" in out
     assert " ".join(str(explanation).split()) == out
+
+
+def test_a_registered_rule_is_listed_and_explained_by_name(finished, call, monkeypatch):
+    monkeypatch.setitem(ng.rules.RULES, "freeze-small", FreezeSmall)
+    code, out, _err = call("explain", finished, "freeze-small", "--set", "below=0.5")
+    assert code == 0
+    assert out.startswith("FreezeSmall: ")
+    assert "freeze-small (`toy_rule.FreezeSmall`)" in call("rules", "freeze-small")[1]
 
 
 def test_explain_takes_parameters_of_the_rule(finished, call):

@@ -1,0 +1,69 @@
+"""Rules by name: what the command line, strategies and suites of tests go through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from typing import TypeVar
+
+from netgraph.errors import OptionError
+from netgraph.rewriting import Rule, Variant
+
+R = TypeVar("R", bound=type[Rule])
+
+RULES: dict[str, type[Rule]] = {}
+"""Rules by the name that the command line uses: the shipped ones, and those that were registered since."""
+
+
+def register(name: str) -> Callable[[R], R]:
+    """Enter a class of rules under a name, as a decorator above `@dataclass`.
+
+    The rule is then known to `netgraph rules` and `netgraph explain`, drawn by the strategies `rules` and `rewrites` of
+    `netgraph.testing`, and held to the checks that go through `RULES`. They make it without arguments.
+
+    Raises:
+        OptionError: when another class has the name, or the class is no rule that can be made without arguments.
+
+    Example:
+        >>> import netgraph as ng
+        >>> from dataclasses import dataclass
+        >>> @ng.rules.register("halve")
+        ... @dataclass(frozen=True)
+        ... class Halve(ng.Rule):
+        ...     pattern = ng.edge("e")
+        ...     def rewrite(self, m, rw):
+        ...         rw.set_weight(m.e, m.e.weight / 2)
+        >>> ng.rules.RULES.pop("halve").__name__
+        'Halve'
+    """
+
+    def enter(rule: R) -> R:
+        if not (isinstance(rule, type) and issubclass(rule, Rule)):
+            raise OptionError(f"{rule!r} cannot be registered as {name!r}; give a class of rules, a subclass of Rule.")
+        needed: list[str] = [f.name for f in fields(rule) if _is_needed(f)] if is_dataclass(rule) else []
+        if needed:
+            raise OptionError(
+                f"{rule.__name__} cannot be registered as {name!r}, since it needs {', '.join(needed)}; give every "
+                "field a default."
+            )
+        if RULES.get(name, rule) is not rule:
+            raise OptionError(
+                f"The name {name!r} belongs to the rule {RULES[name].__name__}; choose another one for {rule.__name__}."
+            )
+        RULES[name] = rule
+        return rule
+
+    return enter
+
+
+def _is_needed(field: object) -> bool:
+    """Whether a field of a dataclass has to be given."""
+    default, factory = getattr(field, "default", MISSING), getattr(field, "default_factory", MISSING)
+    return bool(getattr(field, "init", False)) and default is MISSING and factory is MISSING
+
+
+def variants() -> Iterator[tuple[Variant, Rule]]:
+    """Variants of all rules in `RULES`, each with the rule that it makes, in the order of the rules' names."""
+    for name, rule in sorted(RULES.items()):
+        for variant in rule.variants or (Variant(name),):
+            yield variant, rule(**variant.options)
