@@ -41,7 +41,7 @@ class _Decays(NamedTuple):
         return first, second
 
 
-class _Cohort(NamedTuple):
+class _StepCohort(NamedTuple):
     """Entries that came at the same step count: 1 in `mask`, where others have 0."""
 
     born: float
@@ -109,7 +109,7 @@ class ScaledSteps(Easing):
 
     def __init__(self, optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor], steps: int) -> None:
         self._steps = steps
-        self._cohorts: dict[Tensor, list[_Cohort]] = {}
+        self._cohorts: dict[Tensor, list[_StepCohort]] = {}
         self._before: dict[Tensor, Tensor] = {}
         for parameter in parameters:
             self._cohorts[parameter] = _cohorts(optimizer.state[parameter][BORN])
@@ -153,12 +153,12 @@ class ScaledSteps(Easing):
         self._cohorts[parameter] = young
 
 
-def _cohorts(born: Tensor) -> list[_Cohort]:
+def _cohorts(born: Tensor) -> list[_StepCohort]:
     """The entries by birth, the latest first; there are few, and sorting would take longer."""
     cohorts = []
     while born.numel() and (latest := float(born.max())) >= 0:
         mask = born == latest
-        cohorts.append(_Cohort(latest, mask.to(born.dtype)))
+        cohorts.append(_StepCohort(latest, mask.to(born.dtype)))
         born = born.masked_fill(mask, -1.0)
     return cohorts
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from compilers.statistics.moments import CrossMoments, SecondMoments
-from compilers.statistics.observation import Found, Observation, Request
+from compilers.statistics.observation import Collected, Observation, Request
 from netgraph.errors import StatisticsError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Collector(Protocol):
     def update(self, seen: Observation) -> None:
         """Take one backward pass."""
 
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """The statistic of what was seen so far."""
 
 
@@ -106,12 +106,12 @@ class EdgeGradients:
         self._signed.zero_()
         self._recent = 0
 
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """Mean of the gradient, and mean and population variance of its absolute value."""
         assert self._first is not None
         self._flush()
         mean, shifted, squared = self._total / self.batches
-        return Found(
+        return Collected(
             edges={
                 "mean_gradient": mean,
                 "mean_abs_gradient": self._first.double() + shifted,
@@ -179,7 +179,7 @@ class VertexSignals:
             var = (1 - share) * all_var + share * (var + (1 - share) * step**2)
         self._moments[place] = var, mean
 
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """RMS of the gradients of sums, and mean and variance of the values, over samples and positions."""
         columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
         for place, layer in enumerate(self._plan.layers):
@@ -193,7 +193,7 @@ class VertexSignals:
                 if not layer.output_grid:
                     var, mean = var[rows], mean[rows]
                 columns["mean_activation"][place], columns["variance_activation"][place] = mean, var
-        return Found(vertices={name: column for name, column in columns.items() if column})
+        return Collected(vertices={name: column for name, column in columns.items() if column})
 
 
 def _norms(values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.plan import Geometry, as_maps
-from compilers.statistics.observation import Found, Observation
+from compilers.statistics.observation import Collected, Observation
 from netgraph.errors import GraphError, StatisticsError, unknown_name
 from netgraph.graph import Conv2d, Dense
 
@@ -81,12 +81,12 @@ class CrossMoments:
             part = gradients[:, samples].reshape(len(gradients), -1)
             self._sums.addmm_(part, columns.t(), alpha=seen.batch)
 
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """(sources, targets) matrix, or (sources, targets, taps) for maps."""
         assert self._sums is not None
         mean = self._sums / self.samples
         by_tap = mean if self._geometry is None else mean.view(len(mean), -1, self._geometry.taps)
-        return Found(moments={("cross", *self._names): by_tap.transpose(0, 1)})
+        return Collected(moments={("cross", *self._names): by_tap.transpose(0, 1)})
 
 
 class SecondMoments:
@@ -156,10 +156,10 @@ class SecondMoments:
         self._sums[n, :n] += sums
         self._sums[n, n] += values.shape[1]
 
-    def found(self) -> Found:
+    def found(self) -> Collected:
         """The square matrix."""
         assert self._sums is not None
-        return Found(moments={(self._of, self._name): self._sums / (self.samples * self._positions)})
+        return Collected(moments={(self._of, self._name): self._sums / (self.samples * self._positions)})
 
 
 def unfolded(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:

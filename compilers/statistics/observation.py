@@ -21,7 +21,7 @@ class Request:
 
 
 @dataclass
-class Found:
+class Collected:
     """What a statistic has to say.
 
     Attributes:

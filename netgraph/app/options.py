@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, TypeVar
 
-from netgraph.checks import Bounds
+from netgraph.checks import FieldLimits
 from netgraph.errors import OptionError, unknown_name
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def convert(key: str, text: str, hint: Any, *, infinite: bool = False) -> Any:
     origin = typing.get_origin(hint)
     if origin is Annotated:
         kind, *extras = typing.get_args(hint)
-        return convert(key, text, kind, infinite=any(isinstance(e, Bounds) and e.infinite for e in extras))
+        return convert(key, text, kind, infinite=any(isinstance(e, FieldLimits) and e.infinite for e in extras))
     if origin in (types.UnionType, typing.Union):
         if text.lower() == "none":
             return None

@@ -5,7 +5,7 @@ and so is a truth value. Nothing is cut, wrapped or rounded on the way. Each mes
 the remedy.
 """
 
-from netgraph.checks.fields import Bounds, Checked, Count, Extended, Natural, Seed, Share, check_fields, checked
+from netgraph.checks.fields import Checked, Count, Extended, FieldLimits, Natural, Seed, Share, check_fields, checked
 from netgraph.checks.values import (
     LARGEST,
     Array,
@@ -24,7 +24,7 @@ from netgraph.checks.values import (
 __all__ = [
     "LARGEST",
     "Array",
-    "Bounds",
+    "FieldLimits",
     "Checked",
     "Count",
     "Extended",

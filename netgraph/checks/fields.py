@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """Limits of a field, as in `Annotated[int, Bounds(least=1)]`."""
+class FieldLimits:
+    """Limits of a field, as in `Annotated[int, FieldLimits(least=1)]`."""
 
     least: float | None = None
     most: float | None = None
@@ -30,19 +30,19 @@ class Bounds:
     infinite: bool = False
 
 
-Count = Annotated[int, Bounds(least=1)]
+Count = Annotated[int, FieldLimits(least=1)]
 """A whole number of at least 1."""
 
-Natural = Annotated[int, Bounds(least=0)]
+Natural = Annotated[int, FieldLimits(least=0)]
 """A whole number of at least 0."""
 
-Seed = Annotated[int, Bounds(least=0, most=math.inf)]
+Seed = Annotated[int, FieldLimits(least=0, most=math.inf)]
 """A whole number of at least 0, however large."""
 
-Share = Annotated[float, Bounds(least=0.0, most=1.0)]
+Share = Annotated[float, FieldLimits(least=0.0, most=1.0)]
 """A number from 0 to 1."""
 
-Extended = Annotated[float, Bounds(infinite=True)]
+Extended = Annotated[float, FieldLimits(infinite=True)]
 """A number that may be infinite."""
 
 
@@ -50,7 +50,7 @@ class Checked:
     """A dataclass whose fields are checked by their annotations as soon as it is made.
 
     int is a whole number within 64 bits; float a finite number, or an int; bool a truth value; Literal one of its
-    values; a tuple has its items checked; a union with None may be None. `Annotated` with `Bounds` limits a number.
+    values; a tuple has its items checked; a union with None may be None. `FieldLimits` in `Annotated` limit a number.
     NumPy's numbers become plain ones. Fields of other types, and defaults, are taken as they are. A class with further
     conditions begins its `__post_init__` by `super().__post_init__()`.
 
@@ -74,7 +74,7 @@ def check_fields(options: Any, *, infinite: bool = False) -> None:
 
     Args:
         options: the instance; NumPy's numbers in its fields become plain ones.
-        infinite: whether floats may be infinite where no `Bounds` say so.
+        infinite: whether floats may be infinite where no `FieldLimits` say so.
 
     Raises:
         OptionError: naming the field, the value and the remedy.
@@ -192,7 +192,7 @@ def _checked(name: str, value: Any, hint: Any, infinite: bool) -> Any:
     """A value as its annotation wants it; as it is where the annotation says nothing about numbers."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        bounds = next((extra for extra in args[1:] if isinstance(extra, Bounds)), None)
+        bounds = next((extra for extra in args[1:] if isinstance(extra, FieldLimits)), None)
         return _checked(name, value, args[0], infinite) if bounds is None else _bounded(name, value, args[0], bounds)
     if origin in (types.UnionType, typing.Union):
         return _checked_union(name, value, args, infinite)
@@ -201,11 +201,11 @@ def _checked(name: str, value: Any, hint: Any, infinite: bool) -> Any:
     if origin is tuple:
         return _checked_tuple(name, value, args, infinite)
     if hint in (int, float):
-        return _bounded(name, value, hint, Bounds(infinite=infinite))
+        return _bounded(name, value, hint, FieldLimits(infinite=infinite))
     return flag(name, value) if hint is bool else value
 
 
-def _bounded(name: str, value: Any, kind: Any, bounds: Bounds) -> Any:
+def _bounded(name: str, value: Any, kind: Any, bounds: FieldLimits) -> Any:
     if kind is int:
         most = LARGEST if bounds.most is None else None if bounds.most == math.inf else int(bounds.most)
         return whole(name, value, least=None if bounds.least is None else int(bounds.least), most=most)

@@ -19,7 +19,7 @@ RELATIVE = 1e-9
 
 
 @dataclass(frozen=True)
-class Difference:
+class OutputDifference:
     """The largest difference of two graphs on a batch.
 
     Attributes:
@@ -53,7 +53,7 @@ def outputs(graph: Graph, x: Any, *, train: bool = False) -> dict[str, Array]:
 
 
 def difference(old: Graph, new: Graph, x: Mapping[str, Array], *, train: bool = False, relative: float = 0.0,
-               allowed: Mapping[str, Array] | None = None) -> Difference | None:  # fmt: skip
+               allowed: Mapping[str, Array] | None = None) -> OutputDifference | None:  # fmt: skip
     """The largest difference of the outputs, or None.
 
     Args:
@@ -66,7 +66,7 @@ def difference(old: Graph, new: Graph, x: Mapping[str, Array], *, train: bool = 
     one, two = outputs(old, x, train=train), outputs(new, x, train=train)
     if one.keys() != two.keys():
         raise AssertionError(f"The outputs were {sorted(one)} and are {sorted(two)}.")
-    worst: tuple[float, Difference] | None = None
+    worst: tuple[float, OutputDifference] | None = None
     for name, a in one.items():
         b = two[name]
         if a.shape != b.shape:
@@ -78,7 +78,7 @@ def difference(old: Graph, new: Graph, x: Mapping[str, Array], *, train: bool = 
         if gap.max(initial=0.0) > 0 and (worst is None or gap.max() > worst[0]):
             at = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
             sample = {key: values[at[0]] for key, values in x.items()}
-            worst = (float(gap.max()), Difference(name, at, float(a[at]), float(b[at]), sample))
+            worst = (float(gap.max()), OutputDifference(name, at, float(a[at]), float(b[at]), sample))
     return worst[1] if worst else None
 
 

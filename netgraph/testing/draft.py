@@ -17,7 +17,7 @@ from netgraph.testing.values import BIAS_VALUES, COLUMN_VALUES, TAPE, Weights, o
 T = TypeVar("T")
 
 
-class Draw(Protocol):
+class DrawFunction(Protocol):
     """What a composite strategy is handed."""
 
     def __call__(self, strategy: st.SearchStrategy[T], label: object = None) -> T:
@@ -25,7 +25,7 @@ class Draw(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Checked):
+class GraphOptions(Checked):
     """What may occur in a drawn graph; see `graphs`."""
 
     activations: tuple[str, ...]
@@ -43,14 +43,14 @@ class Options(Checked):
     bias: bool | None
 
 
-class Draft:
+class GraphDraft:
     """A graph under construction.
 
     Attributes:
         grids: what each layer hands on, by name, in the order in which they were added.
     """
 
-    def __init__(self, draw: Draw, options: Options) -> None:
+    def __init__(self, draw: DrawFunction, options: GraphOptions) -> None:
         self.draw = draw
         self.options = options
         self.weights = self.one_of(options.weights)
@@ -160,4 +160,4 @@ class Draft:
         return graph.with_weights(vertices=columns)
 
 
-Recipe = Callable[[Draft], None]
+Recipe = Callable[[GraphDraft], None]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from netgraph.graph import Graph
 from netgraph.rewriting import Rule, explain, find, require_rule
 from netgraph.statistics import Statistics
-from netgraph.testing.draft import Draw
+from netgraph.testing.draft import DrawFunction
 from netgraph.testing.plants import OPERATIONS, PLANTS, Plant
 from netgraph.testing.strategies import graphs as any_graphs
 
@@ -174,7 +174,7 @@ def _collected(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
 
 
 @st.composite
-def _matching(draw: Draw, scout: _Scout) -> Graph:
+def _matching(draw: DrawFunction, scout: _Scout) -> Graph:
     steps = scout.steps
     graph = draw(scout.start)
     first = draw(st.integers(0, len(PLANTS)))

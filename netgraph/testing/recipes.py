@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from netgraph.graph import Conv2d, Dense, Grid, Pool
-from netgraph.testing.draft import Draft, Recipe
+from netgraph.testing.draft import GraphDraft, Recipe
 
 
-def dense(d: Draft) -> None:
+def dense(d: GraphDraft) -> None:
     """A chain of dense layers, from one input to one output."""
     name = d.input(d.one_of(d.options.domains))
 
@@ -23,7 +23,7 @@ def dense(d: Draft) -> None:
     d.join(name, d.output())
 
 
-def skip(d: Draft) -> None:
+def skip(d: GraphDraft) -> None:
     """Dense layers, each fed by the one before and by any of the earlier ones; several inputs and outputs."""
     names = [d.input(d.one_of(d.options.domains)) for _ in range(d.number(1, d.options.max_inputs))]
     for _ in range(d.number(max(1, d.options.min_layers), max(1, d.options.max_layers))):
@@ -32,7 +32,7 @@ def skip(d: Draft) -> None:
         d.group(partial(_join_some, d, names, d.output))
 
 
-def _join_some(d: Draft, earlier: list[str], make: Callable[[], str]) -> str:
+def _join_some(d: GraphDraft, earlier: list[str], make: Callable[[], str]) -> str:
     target = make()
     for source in earlier[:-1]:
         if d.coin():
@@ -41,7 +41,7 @@ def _join_some(d: Draft, earlier: list[str], make: Callable[[], str]) -> str:
     return target
 
 
-def conv(d: Draft) -> None:
+def conv(d: GraphDraft) -> None:
     """A chain of convolutions with padding, strides, missing taps and pools, then maps or a dense head."""
     name = d.input(d.one_of(d.options.domains), _maps(d))
 
@@ -60,7 +60,7 @@ def conv(d: Draft) -> None:
     d.join(name, d.output(grid), kind)
 
 
-def residual(d: Draft) -> None:
+def residual(d: GraphDraft) -> None:
     """Blocks of a layer and a shortcut of wires around it, over scalars or maps; wires may stride."""
     name = d.input(d.one_of(d.options.domains), _maps(d) if d.coin() else ())
     for _ in range(d.number(1, max(1, d.options.max_layers - 1))):
@@ -68,7 +68,7 @@ def residual(d: Draft) -> None:
     d.join(name, d.output(d.grids[name]), Conv2d((1, 1)) if d.grids[name] else Dense())
 
 
-def _block(d: Draft, source: str) -> str:
+def _block(d: GraphDraft, source: str) -> str:
     grid = d.grids[source]
     stride = 2 if grid and d.coin() else 1
     kernel = 3 if grid and d.coin() else 1
@@ -87,11 +87,11 @@ KINDS: dict[str, Recipe] = {"dense": dense, "skip": skip, "conv": conv, "residua
 """The recipes by name, the simplest first."""
 
 
-def _maps(d: Draft) -> Grid:
+def _maps(d: GraphDraft) -> Grid:
     return (d.number(1, d.options.max_side), d.number(1, d.options.max_side))
 
 
-def _step(d: Draft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
+def _step(d: GraphDraft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
     """A link that fits on a grid, and the grid that it gives."""
     if not grid:
         return Dense(), ()
@@ -102,7 +102,7 @@ def _step(d: Draft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
     return kind, kind.output_grid(grid)
 
 
-def _pool(d: Draft, grid: Grid) -> Pool | None:
+def _pool(d: GraphDraft, grid: Grid) -> Pool | None:
     """A pool that fits on a grid; its area is a power of two, so that averages of dyadic values are dyadic."""
     if not grid or not d.options.pools or not d.coin():
         return None

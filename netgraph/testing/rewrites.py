@@ -29,7 +29,7 @@ from netgraph.rewriting import (
     vertex,
 )
 from netgraph.rules import RULES
-from netgraph.testing.draft import Draw
+from netgraph.testing.draft import DrawFunction
 from netgraph.testing.strategies import EXACT_ACTIVATIONS
 from netgraph.testing.values import BIAS_VALUES, VARIANCE_VALUES, WEIGHT_VALUES
 
@@ -46,7 +46,7 @@ def rules(*, names: Sequence[str] | None = None) -> st.SearchStrategy[Rule]:
 
 
 @st.composite
-def instances(draw: Draw, rule: type[Rule]) -> Rule:
+def instances(draw: DrawFunction, rule: type[Rule]) -> Rule:
     """Instances of one class of rules; combinations of parameters that it refuses are left out."""
     given: dict[str, Any] = {}
     if dataclasses.is_dataclass(rule):
@@ -121,7 +121,7 @@ def meddleable(graph: Graph, row: int) -> tuple[str, ...]:
 
 
 @st.composite
-def meddling(draw: Draw, graph: Graph) -> Result:
+def meddling(draw: DrawFunction, graph: Graph) -> Result:
     """Rewrites of a graph that set a weight, a bias, an activation or a norm parameter, whatever that does."""
     rows = [row for row in range(graph.num_vertices) if meddleable(graph, row)]
     assume(rows)
@@ -133,7 +133,7 @@ def meddling(draw: Draw, graph: Graph) -> Result:
     return apply(Meddle(what=what, value=value), graph, on=chosen.id, probe=None)
 
 
-def _applied(draw: Draw, graph: Graph, rule: Rule) -> Result | None:
+def _applied(draw: DrawFunction, graph: Graph, rule: Rule) -> Result | None:
     """The rule on all, the first few or a chosen few of its matches; None when it matches nothing or refuses."""
     m = find(rule, graph)
     if not len(m):
@@ -147,7 +147,7 @@ def _applied(draw: Draw, graph: Graph, rule: Rule) -> Result | None:
 
 
 @st.composite
-def _of_rules(draw: Draw, graph: Graph, rules: st.SearchStrategy[Rule]) -> Result:
+def _of_rules(draw: DrawFunction, graph: Graph, rules: st.SearchStrategy[Rule]) -> Result:
     result = _applied(draw, graph, draw(rules))
     if result is None:
         reject()
@@ -155,7 +155,7 @@ def _of_rules(draw: Draw, graph: Graph, rules: st.SearchStrategy[Rule]) -> Resul
 
 
 @st.composite
-def _of_any(draw: Draw, graph: Graph) -> Result:
+def _of_any(draw: DrawFunction, graph: Graph) -> Result:
     names = sorted(RULES)
     first = draw(st.integers(0, len(names)))
     for name in (names * 2)[first : first + len(names)] if first < len(names) else ():
@@ -175,7 +175,7 @@ def rewrites(graph: Graph, *, rules: st.SearchStrategy[Rule] | None = None) -> s
     return _of_any(graph) if rules is None else _of_rules(graph, rules)
 
 
-def _some(draw: Draw, m: Matches) -> Any:
+def _some(draw: DrawFunction, m: Matches) -> Any:
     """One to three of the matches, as `on` names them."""
     rows = np.unique(draw(st.lists(st.integers(0, len(m) - 1), min_size=1, max_size=3)))
     return named(m.take(rows))

@@ -15,7 +15,7 @@ from netgraph.rewriting import Rule
 from netgraph.statistics import Statistics
 from netgraph.testing.cases import Claimed
 from netgraph.testing.checks import RULE_CHECKS, check_function_preserved, check_valid_graph_after
-from netgraph.testing.search import RuleCheck, RuleCheckError, Run
+from netgraph.testing.search import CheckRun, RuleCheck, RuleCheckError
 
 Stats = Callable[[Graph], Statistics]
 
@@ -55,7 +55,7 @@ def check_rule(
     """
     if max_examples < 1:
         raise OptionError(f"max_examples={max_examples} is below 1.")
-    run = Run(rule, graphs, max_examples, seed, claim, None, stats)
+    run = CheckRun(rule, graphs, max_examples, seed, claim, None, stats)
     if failures := run.failures(tuple(checks)):
         raise RuleCheckError(rule, failures)
 
@@ -83,7 +83,7 @@ def assert_preserves(
     Raises:
         RuleCheckError: with the smallest counterexample as code, and the difference there; it is an `AssertionError`.
     """
-    run = Run(rule, graphs, max_examples, seed, "exact", tolerance, stats)
+    run = CheckRun(rule, graphs, max_examples, seed, "exact", tolerance, stats)
     if failures := run.failures((check_valid_graph_after, check_function_preserved)):
         raise RuleCheckError(rule, failures)
 

@@ -16,7 +16,7 @@ from netgraph.graph import Graph
 from netgraph.rewriting import Rule
 from netgraph.statistics import Statistics
 from netgraph.testing.cases import Case, Claimed, Failure, Irrelevant
-from netgraph.testing.draft import Draw
+from netgraph.testing.draft import DrawFunction
 from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
 from netgraph.testing.reduce import reduced
 from netgraph.testing.strategies import inputs
@@ -74,7 +74,7 @@ class RuleCheck:
         Raises:
             RuleCheckError: with the smallest counterexample found.
         """
-        run = Run(rule, graphs, max_examples, seed, claim, tolerance, stats)
+        run = CheckRun(rule, graphs, max_examples, seed, claim, tolerance, stats)
         failures = run.failures((self,))
         if failures:
             raise RuleCheckError(rule, failures)
@@ -86,7 +86,7 @@ def rule_check(function: Callable[[Case], None]) -> RuleCheck:
 
 
 @dataclass(frozen=True)
-class Run:
+class CheckRun:
     """How checks are run; see `check_rule`."""
 
     rule: Rule
@@ -194,13 +194,13 @@ def _unsteady(check: RuleCheck, case: Case) -> Failure:
     return Failure(check.__name__, "It failed once, and passed when it was run again.", case.graph)
 
 
-def cases(run: Run) -> st.SearchStrategy[Case]:
+def cases(run: CheckRun) -> st.SearchStrategy[Case]:
     """Cases of a rule: a graph with a match, inputs, and how to apply the rule."""
     return _cases(run, graphs_matching(run.rule, graphs=run.graphs, stats=run.stats))
 
 
 @st.composite
-def _cases(draw: Draw, run: Run, matching: st.SearchStrategy[Graph]) -> Case:
+def _cases(draw: DrawFunction, run: CheckRun, matching: st.SearchStrategy[Graph]) -> Case:
     graph = draw(matching)
     return Case(
         rule=run.rule,

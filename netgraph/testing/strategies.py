@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import ACTIVATIONS, NORM_COLUMNS, Graph, Layer, get_activation
-from netgraph.testing.draft import Draft, Draw, Options
+from netgraph.testing.draft import DrawFunction, GraphDraft, GraphOptions
 from netgraph.testing.recipes import KINDS
 from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, is_dyadic, levels, pick, spread
 
@@ -74,7 +74,7 @@ def graphs(
             f"min_layers={min_layers}, max_layers={max_layers}, max_width={max_width}, max_inputs={max_inputs}, "
             f"max_outputs={max_outputs}, max_side={max_side} admit no graph; widths, numbers and sides start at 1."
         )
-    options = Options(
+    options = GraphOptions(
         activations=as_tuple(activations or (EXACT_ACTIVATIONS if exact else _simplest_first(ACTIVATIONS))),
         norms=as_tuple(norms or (("none",) if exact else ("none", "batch", "layer"))),
         pools=as_tuple(("max", "average") if pools is None else pools),
@@ -111,14 +111,14 @@ def _simplest_first(names: Any) -> tuple[str, ...]:
 
 
 @st.composite
-def _graphs(draw: Draw, kinds: tuple[str, ...], options: Options) -> Graph:
-    draft = Draft(draw, options)
+def _graphs(draw: DrawFunction, kinds: tuple[str, ...], options: GraphOptions) -> Graph:
+    draft = GraphDraft(draw, options)
     KINDS[draft.one_of(kinds)](draft)
     return draft.finish()
 
 
 @st.composite
-def _inputs(draw: Draw, graph: Graph, samples: int, dyadic: bool) -> dict[str, Array]:
+def _inputs(draw: DrawFunction, graph: Graph, samples: int, dyadic: bool) -> dict[str, Array]:
     return {
         layer.name: _batch(layer, samples, draw(INPUT_TAPE), b"" if dyadic else draw(INPUT_TAPE))
         for layer in graph.inputs

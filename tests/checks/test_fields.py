@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pytest
 
-from netgraph.checks import Bounds, Checked, Count, Extended, Natural, Seed, Share
+from netgraph.checks import Checked, Count, Extended, FieldLimits, Natural, Seed, Share
 from netgraph.errors import OptionError
 
 
@@ -21,7 +21,7 @@ class Options(Checked):
     plain: int = 0
     rate: float = 0.5
     part: Share = 0.5
-    above: Annotated[float, Bounds(above=0)] = 1.0
+    above: Annotated[float, FieldLimits(above=0)] = 1.0
     limit: Extended = math.inf
     most: int | None = None
     on: bool = False

@@ -14,7 +14,7 @@ import pytest
 
 import compilers
 import netgraph as ng
-from netgraph.checks import Bounds, Checked
+from netgraph.checks import Checked, FieldLimits
 from netgraph.errors import NetgraphError
 from netgraph.methods import METHODS
 from netgraph.rewriting import Rule
@@ -51,8 +51,8 @@ def plain(hint):
         return plain(others[0]) if len(others) == 1 else (None, None)
     if typing.get_origin(hint) is Annotated:
         inner, *extras = typing.get_args(hint)
-        return inner, next((extra for extra in extras if isinstance(extra, Bounds)), Bounds())
-    return (hint, Bounds()) if hint in (int, float, bool) else (None, None)
+        return inner, next((extra for extra in extras if isinstance(extra, FieldLimits)), FieldLimits())
+    return (hint, FieldLimits()) if hint in (int, float, bool) else (None, None)
 
 
 def wrong_values(kind, hint):

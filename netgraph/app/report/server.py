@@ -42,7 +42,7 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True)
-class Page:
+class Snapshot:
     """What is shown at a moment.
 
     Attributes:
@@ -74,12 +74,12 @@ class LivePage:
         self.directory = directory
         self._lock = Lock()
         self._reporter = Reporter(patience=_PATIENCE)
-        self._page: Page | None = None
+        self._page: Snapshot | None = None
         self._files = ""
         self._count = 0
         self._good: tuple[Section, ...] = ()
 
-    def now(self) -> Page:
+    def now(self) -> Snapshot:
         """The page of this moment."""
         with self._lock:
             # Read before the files are: what changes meanwhile is noticed next time.
@@ -89,7 +89,7 @@ class LivePage:
                 self._page = self._made(f"{files}-{self._count}", changed)
             return self._page
 
-    def last(self) -> Page:
+    def last(self) -> Snapshot:
         """The page as `now` gave it last, so that parts asked for one by one fit together."""
         return self._page or self.now()
 
@@ -106,21 +106,23 @@ class LivePage:
         changed = max(stat[3] for stat in stats) / 1e9
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16], changed
 
-    def _made(self, version: str, changed: float) -> Page:
+    def _made(self, version: str, changed: float) -> Snapshot:
         title = self.directory.name
         if not (self.directory / CONFIG).is_file():
-            return Page(version, changed, title, (self._missing(), *self._good))
+            return Snapshot(version, changed, title, (self._missing(), *self._good))
         try:
             facts = RunFacts.read(RunDirectory(self.directory))
             self._good = tuple(self._reporter.sections(facts))
-            return Page(version, changed, page_title(facts), self._good)
+            return Snapshot(version, changed, page_title(facts), self._good)
         except FileNotFoundError:
             # Replaced or removed while it was read: nothing is known of the new one yet.
-            return Page(version, changed, title, (self._missing(), *self._good))
+            return Snapshot(version, changed, title, (self._missing(), *self._good))
         except (NetgraphError, OSError) as error:
-            return Page(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
+            return Snapshot(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
         except Exception as error:  # whatever a run in the making holds: the server outlives it
-            return Page(version, changed, title, (notice("The run cannot be shown", _unforeseen(error)), *self._good))
+            return Snapshot(
+                version, changed, title, (notice("The run cannot be shown", _unforeseen(error)), *self._good)
+            )
 
     def _missing(self) -> Section:
         if not self._good:

@@ -14,7 +14,7 @@ from netgraph.storage import write_atomically
 from netgraph.viz.plots import literal, new_figure
 
 if TYPE_CHECKING:
-    from netgraph.app.study.report import Row, StudyReport
+    from netgraph.app.study.report import StudyReport, StudyRow
     from netgraph.app.study.request import GrowthStep
 
 MARKERS = "osD^vP*Xhd<>p"
@@ -57,7 +57,7 @@ def _figure(width: float, height: float) -> Any:
         raise OptionError(f"{error} Then the same command draws them, and trains nothing again.") from None
 
 
-def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Row], float]]) -> Any:
+def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[StudyRow], float]]) -> Any:
     """Test scores with standard deviations, a line per method; methods with a density of their own are points."""
     figure = _figure(8.4, 4.6)
     axes = figure.subplots()
@@ -82,13 +82,13 @@ def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[Ro
     return figure
 
 
-def _density_axis(axes: Any, report: StudyReport) -> Callable[[Row], float]:
+def _density_axis(axes: Any, report: StudyReport) -> Callable[[StudyRow], float]:
     axes.set_xlabel("density")
     _log_axis(axes, [row.density for row in report.rows], [t for t in report.targets if t < 1])
     return lambda row: row.density
 
 
-def _cost_axis(axes: Any, report: StudyReport) -> Callable[[Row], float]:
+def _cost_axis(axes: Any, report: StudyReport) -> Callable[[StudyRow], float]:
     axes.set_xlabel("cost, all that led to the network included (dense trainings)")
     _log_axis(axes, [row.cost for row in report.rows], [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
     return lambda row: row.cost

@@ -33,7 +33,7 @@ NEAR = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class StudyRow:
     """A method at a density, over seeds.
 
     Attributes:
@@ -106,11 +106,11 @@ class StudyReport:
         """Whether a method begins with the dense network, at the first of its levels."""
         return kind_of(self.study.options[method]) == "pruning"
 
-    def row(self, method: str, target: float | None) -> Row | None:
+    def row(self, method: str, target: float | None) -> StudyRow | None:
         """A method at a density, or None where no network is there."""
         return next((row for row in self.rows if (row.method, row.target) == (method, target)), None)
 
-    def _rows(self) -> tuple[Row, ...]:
+    def _rows(self) -> tuple[StudyRow, ...]:
         groups: dict[tuple[str, float | None], list[Point]] = {}
         for point in self.points:
             groups.setdefault((point.method, point.target), []).append(point)
@@ -178,7 +178,7 @@ class StudyReport:
             grids.append(self._grid(title, _difference))
         return [grid for grid in grids if grid[2]]
 
-    def _grid(self, title: str, cell: Callable[[Row], str]) -> tuple[str, list[str], list[list[str]]]:
+    def _grid(self, title: str, cell: Callable[[StudyRow], str]) -> tuple[str, list[str], list[list[str]]]:
         """Methods by densities."""
         lines = []
         for method in self.methods:
@@ -286,13 +286,13 @@ class StudyReport:
 
 def _row(
     method: str, target: float | None, points: Sequence[Point], reference: Mapping[tuple[float | None, int], float]
-) -> Row:
+) -> StudyRow:
     def mean(name: str) -> float:
         return fmean(getattr(point, name) for point in points)
 
     kinds = {kind: None for point in points for kind in point.costs}
     pairs = [p.test - reference[target, p.seed] for p in points if (target, p.seed) in reference]
-    return Row(
+    return StudyRow(
         method=method,
         target=target,
         seeds=len(points),
@@ -317,7 +317,7 @@ def _plus(mean: float, spread: float | None, sign: str = "") -> str:
     return f"{mean:{sign}.4f}" + ("" if spread is None else f" ± {spread:.4f}")
 
 
-def _difference(row: Row) -> str:
+def _difference(row: StudyRow) -> str:
     return "" if row.difference is None else _plus(row.difference, row.difference_error, "+")
 
 

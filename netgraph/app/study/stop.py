@@ -15,7 +15,7 @@ from netgraph.errors import InputError
 from netgraph.schedules import PlateauStop, Reading, fit_plateau
 
 if TYPE_CHECKING:
-    from netgraph.app.study.report import Row
+    from netgraph.app.study.report import StudyRow
 
 When = Literal["complete", "online"]
 """Whether the plateau is fitted to all of growth afterwards, or after every step."""
@@ -154,7 +154,7 @@ class EqualScore:
     matched_test: float | None
 
 
-def equal_score(grown: Sequence[Row], pruned: Sequence[Row], *, higher: bool) -> EqualScore | None:
+def equal_score(grown: Sequence[StudyRow], pruned: Sequence[StudyRow], *, higher: bool) -> EqualScore | None:
     """Compare the cost of two methods at a score that both reach, on their mean curves over density.
 
     Between neighbouring densities score, cost and the logarithm of the density are interpolated linearly.
@@ -187,7 +187,7 @@ def equal_score(grown: Sequence[Row], pruned: Sequence[Row], *, higher: bool) ->
     )
 
 
-def _at_density(rows: Sequence[Row], density: float) -> tuple[float | None, float | None]:
+def _at_density(rows: Sequence[StudyRow], density: float) -> tuple[float | None, float | None]:
     """Cost and score at a density, on the curve through these rows; None outside it."""
     logs = [math.log(row.density) for row in rows]
     # Densities of the same target differ by rounding of starts, which is no reason to have nothing to say.
@@ -200,7 +200,7 @@ def _at_density(rows: Sequence[Row], density: float) -> tuple[float | None, floa
     return cost, test
 
 
-def _side(rows: Sequence[Row], best: float, level: float, sign: float) -> Side:
+def _side(rows: Sequence[StudyRow], best: float, level: float, sign: float) -> Side:
     """Where the curve through these rows is at the level or better; its ends and crossings are all that counts."""
     reached = [(row.cost, row.density) for row in rows if sign * (row.test - level) >= 0]
     for low, high in pairwise(rows):

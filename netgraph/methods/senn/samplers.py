@@ -33,7 +33,7 @@ class MalaStep(NamedTuple):
     gradient: Array
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search ends with.
 
     Attributes:
@@ -90,7 +90,7 @@ def mala_step(
 
 def sample(
     space: ProposalSpace, start: Array, steps: int, rng: np.random.Generator, *, temperature: float, rate: float
-) -> Found:
+) -> SearchResult:
     """Sample proposals in proportion to exp(score / temperature) times a normal prior.
 
     The step size of a chain is multiplied by 1.3 after a burst of which it accepted more than .9, and divided by it
@@ -114,7 +114,7 @@ def sample(
         if (step + 1) % BURST == 0:
             rates *= np.where(accepted > 0.9 * BURST, 1.3, np.where(accepted < 0.3 * BURST, 1 / 1.3, 1.0))
             accepted[:] = 0
-    return Found(best, best_score, total / max(steps * len(state), 1))
+    return SearchResult(best, best_score, total / max(steps * len(state), 1))
 
 
 Objective = Callable[[Array], tuple[Array, Array, Array]]
@@ -122,7 +122,7 @@ Objective = Callable[[Array], tuple[Array, Array, Array]]
 
 def ascend(
     objective: Objective, start: Array, steps: int, draw: Callable[[int], Array], *, rate: float, stale: float
-) -> Found:
+) -> SearchResult:
     """Climb by the gradient, every chain with its own step size, and begin anew where nothing is gained any more.
 
     A step goes along a conjugate direction by the step size times the length of the state. It is taken if the objective
@@ -160,7 +160,7 @@ def ascend(
         if (step + 1) % BURST == 0 and step + BURST < steps:
             fresh = height - since < stale
             since = height.copy()
-    return Found(best, best_score, total / max(steps * len(state), 1))
+    return SearchResult(best, best_score, total / max(steps * len(state), 1))
 
 
 def _conjugate(direction: Array, gradient: Array, new: Array, fresh: Array) -> Array:

@@ -13,7 +13,7 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.methods.senn.natural import Expansion
 from netgraph.methods.senn.proposals import Coordinates, ProposalSpace
-from netgraph.methods.senn.samplers import Found, ascend, sample
+from netgraph.methods.senn.samplers import SearchResult, ascend, sample
 from netgraph.methods.senn.taps import Reader
 
 Sampler = Literal["ascent", "mala"]
@@ -229,7 +229,7 @@ def _space(
     )  # fmt: skip
 
 
-def _search(space: ProposalSpace, options: SearchOptions, rng: np.random.Generator) -> tuple[Found, int]:
+def _search(space: ProposalSpace, options: SearchOptions, rng: np.random.Generator) -> tuple[SearchResult, int]:
     """The best of every chain, and the number of steps."""
     chains, steps = options.size(space.work)
 
@@ -268,7 +268,7 @@ def _conditioning(kernel: Array) -> tuple[Array, Array]:
     return 0.5 * size**2, (size[:, None] * 2 / n * slope.reshape(len(kernel), -1))
 
 
-def _told(space: ProposalSpace, found: Found, best: Array, steps: int, options: SearchOptions) -> dict[str, Any]:
+def _told(space: ProposalSpace, found: SearchResult, best: Array, steps: int, options: SearchOptions) -> dict[str, Any]:
     score = space.exact_score(best)
     scores = found.score * space.scale
     return {
