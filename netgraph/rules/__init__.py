@@ -2,7 +2,7 @@
 
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip
-from netgraph.rules.fold_vertex import FoldVertex
+from netgraph.rules.influence import serving_only, under_layer_norm
 from netgraph.rules.insert_layer import InsertLayer
 from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
@@ -19,7 +19,6 @@ __all__ = [
     "RULES",
     "AddEdges",
     "AddSkip",
-    "FoldVertex",
     "InsertLayer",
     "MergeVertices",
     "PruneEdges",
@@ -28,6 +27,8 @@ __all__ = [
     "SplitVertices",
     "WidenLayer",
     "register",
+    "serving_only",
     "tied_layers",
+    "under_layer_norm",
     "variants",
 ]

@@ -75,7 +75,7 @@ def required(kind, hints):
 def test_all_options_of_methods_rules_and_triggers_are_checked():
     options = {entry.options for entry in METHODS.values()}
     triggers = {kind for kind in vars(ng.schedules).values() if inspect.isclass(kind) and issubclass(kind, Trigger)}
-    rules = set(ng.rules.RULES.values()) | {ng.rules.FoldVertex}
+    rules = set(ng.rules.RULES.values())
     wanted = options | rules | triggers | {compilers.training.TrainSettings, ng.schedules.Phase}
     assert wanted - {Trigger} <= set(CLASSES)
     assert len(CLASSES) > 40

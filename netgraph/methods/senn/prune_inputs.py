@@ -12,8 +12,8 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Identity, Layer, Link, weighted
 from netgraph.methods.method import Context, Proposal, epochs_done
+from netgraph.methods.senn.fold_vertex import FoldVertex
 from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
-from netgraph.rules import FoldVertex
 from netgraph.statistics import BatchSignals
 
 RIDGE = 1e-9

@@ -1,4 +1,8 @@
-"""Remove a vertex, and let the others of its layer do what they can of what it did."""
+"""Remove a vertex, and approximate its output by a linear combination of the others of its layer: a rule of SENN.
+
+It is not among the shipped rules: the shares are those of one vertex, so that it has no defaults with a match and
+takes one match at a time.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netgraph.checks import number, real_numbers
+from netgraph.checks import real_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Identity, Link
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, vertex
-from netgraph.rules.influence import serving_only, under_layer_norm
+from netgraph.rules import serving_only, under_layer_norm
 from netgraph.statistics import Statistics
 
 
@@ -39,7 +43,6 @@ class FoldVertex(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("constant", self.constant)
         if real_numbers("shares", self.shares).ndim != 1:
             raise OptionError(f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer.")
 
@@ -101,5 +104,5 @@ class FoldVertex(Rule):
         )  # fmt: skip
 
     def claim(self, m: Matches) -> Level | None:
-        """Nothing is the same, but for how far apart the outputs can be."""
+        """Bounded: the certificate limits the change of the outputs."""
         return "bounded"

@@ -1,14 +1,21 @@
 """Folding a vertex into the others of its layer."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from map_graphs import random_map_graph
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, GraphBuilder
 from netgraph.interpret import interpret_layers
-from netgraph.rules import FoldVertex, WidenLayer
+from netgraph.methods.senn.fold_vertex import FoldVertex
+from netgraph.rules import WidenLayer
+from netgraph.testing import RULE_CHECKS, Case, Irrelevant, graphs, inputs
 
 
 def redundant(dtype=np.float64):
@@ -89,6 +96,20 @@ def test_what_is_left_is_a_graph(seed):
             result = ng.apply(FoldVertex(shares=np.ones(len(layer))), graph, on=layer.vertex_ids[:1], probe=None)
             wired = any(k.frozen[k.src == 0].any() for k in graph.outgoing[layer.id])
             assert bool(result.changed) == (layer.norm != "layer" and not wired)
+
+
+@settings(max_examples=10)
+@given(st.data())
+def test_the_laws_of_rules_hold_for_one_vertex(data):
+    graph = data.draw(graphs(exact=False, min_layers=1))
+    size = data.draw(st.sampled_from([len(x) for x in graph.layers.values() if x.role == "hidden"]))
+    shares = data.draw(st.lists(st.integers(-16, 16), min_size=size, max_size=size))
+    rule = FoldVertex(shares=np.array(shares) / 8, constant=data.draw(st.integers(-8, 8)) / 8)
+    assume(len(ng.find(rule, graph)))
+    case = Case(rule, graph, data.draw(inputs(graph)), limit=1)
+    for check in RULE_CHECKS:
+        with suppress(Irrelevant):
+            check.on_case(replace(case))
 
 
 def test_refusals():
