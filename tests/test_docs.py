@@ -1,10 +1,12 @@
 """Code in the docs is that of examples, which the tests run; what the docs show is what the code prints."""
 
+import ast
 import importlib
 import importlib.util
 import re
 import sys
 import types
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,12 +147,27 @@ TERMS = {
 }  # fmt: skip
 
 
+def glossary():
+    """(term, explanation) of every entry."""
+    return re.findall(r"^\*\*(.+)\*\*\n:   (.+)", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+
+
 def test_the_glossary_has_every_term_once_with_an_explanation():
-    entries = re.findall(r"^\*\*(.+)\*\*\n:   (.+)", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    entries = glossary()
     names = [name.lower() for name, _ in entries]
     assert len(set(names)) == len(names)
     assert set(names) >= TERMS
     assert all(text.endswith(".") or len(text) > 60 for _, text in entries)
+
+
+def test_a_word_of_the_glossary_names_one_class():
+    words = {word.lower() for term, _ in glossary() for word in term.split(", ")} | {"block", "pool", "step"}
+    found = defaultdict(list)
+    for path in sorted(path for package in ("netgraph", "compilers") for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name.lower().strip("_") in words:
+                found[node.name.lower().strip("_")].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not {word: places for word, places in found.items() if len(places) > 1}
 
 
 def test_the_pages_use_the_words_of_the_glossary():

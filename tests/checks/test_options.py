@@ -69,7 +69,13 @@ def wrong_values(kind, hint):
 def required(kind, hints):
     """Some value for every field that has to be given, or None where it will not be looked at."""
     needed = [f for f in dataclasses.fields(kind) if f.init and f.default is f.default_factory is dataclasses.MISSING]
-    return {f.name: GIVEN.get(plain(hints[f.name])[0], GIVEN.get(f.name)) for f in needed}
+    return {f.name: given(f.name, hints[f.name]) for f in needed}
+
+
+def given(name, hint):
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)[0]
+    return GIVEN.get(plain(hint)[0], GIVEN.get(name))
 
 
 def test_all_options_of_methods_rules_and_triggers_are_checked():
@@ -84,25 +90,25 @@ def test_all_options_of_methods_rules_and_triggers_are_checked():
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__qualname__)
 def test_no_field_takes_a_number_of_another_kind(kind):
     hints = typing.get_type_hints(kind, include_extras=True)
-    given = required(kind, hints)
+    values = required(kind, hints)
     for field in dataclasses.fields(kind):
         for value in wrong_values(kind, hints[field.name]) if field.init else []:
             with pytest.raises(NetgraphError, match=rf"(?s)\b{field.name}\b"):
-                kind(**{**given, field.name: value})
+                kind(**{**values, field.name: value})
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__qualname__)
 def test_a_default_can_be_given_as_a_number_of_numpy(kind):
     hints = typing.get_type_hints(kind, include_extras=True)
-    given = required(kind, hints)
-    if None in given.values():
+    values = required(kind, hints)
+    if None in values.values():
         return
     for field in dataclasses.fields(kind):
         number, value = plain(hints[field.name])[0], field.default
         if number is None or not field.init or not isinstance(value, int | float):
             continue
         array = {int: np.int64, float: np.float64, bool: np.bool_}[number](value)
-        taken = getattr(kind(**{**given, field.name: array}), field.name)
+        taken = getattr(kind(**{**values, field.name: array}), field.name)
         assert taken == value
         assert type(taken) is number
 
