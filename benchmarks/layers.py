@@ -46,7 +46,7 @@ def one_convolution(maps: int, side: int, density: float) -> ng.Graph:
 
 def _masked(graph: ng.Graph) -> nn.Module:
     (link,) = graph.links_by_key.values()
-    padding = 1 if isinstance(link.kind, ng.Conv2d) else 0
+    padding = 1 if link.kind.tap_axes else 0
     return Masked(*matrix(graph, link), graph.outputs[0].values["bias"], padding)
 
 

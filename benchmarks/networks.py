@@ -65,7 +65,7 @@ def pruned(graph: ng.Graph, edges: int) -> ng.Graph:
 
 def matrix(graph: ng.Graph, link: ng.Link) -> tuple[Array, Array]:
     """(targets, sources, *kernel) weights of a link, 0 where there is no edge, and whether there is one."""
-    kernel = link.kind.kernel if isinstance(link.kind, ng.Conv2d) else ()
+    kernel = link.kind.tap_axes
     targets, sources = (len(graph.layer(key).vertex_ids) for key in (link.target, link.source))
     weight = np.zeros((targets, sources, int(np.prod(kernel))), np.float32)
     mask = np.zeros(weight.shape, bool)
@@ -185,7 +185,7 @@ class TorchSparsePackage(nn.Module):
 def copy_weights(graph: ng.Graph, net: nn.Module) -> None:
     """Give the layers of a network in torch, in the order in which they were made, the weights of those of a graph."""
     modules = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d | Masked)]
-    links = [link for link in graph.links_by_key.values() if not isinstance(link.kind, ng.Identity)]
+    links = [link for link in graph.links_by_key.values() if not link.kind.wires]
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     normed = [layer for layer in graph.layers_by_id.values() if layer.norm == "batch"]
     with torch.no_grad():

@@ -194,7 +194,7 @@ def features(graph: ng.Graph) -> set[str]:
     found |= {f"{layer.pool.kind} pool" for layer in layers if layer.pool}
     kinds = [k.kind for k in graph.links]
     found |= {type(k).__name__ for k in kinds}
-    found |= {"padding" for k in kinds if isinstance(k, ng.Conv2d) and any(k.padding)}
+    found |= {"padding" for k in kinds if k.padded}
     infinite = any(np.isinf(layer.values["low"]).any() for layer in graph.inputs)
     return found | ({"unbounded domain"} if infinite else set())
 

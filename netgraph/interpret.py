@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.checks import checked
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, LinkKind, Pool, get_activation
+from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation
 
 Inputs = Mapping[str, Any] | Any
 
@@ -112,32 +112,25 @@ def check_in_domain(layer: Layer, values: Array) -> None:
 
 def _contribution(link: Link, source: Array, target: Layer) -> Array:
     """(batch, targets, *grid) sum over the edges of one link."""
-    if isinstance(link.kind, Conv2d):
+    if link.kind.tap_axes:
         mixed = _convolve(link, link.kind, source, len(target))
     else:
-        mixed = _mix(link, slice(None), _strided(link.kind, source), len(target))
+        (read,) = link.kind.read(source)
+        mixed = _mix(link, slice(None), read, len(target))
     return mixed.reshape(len(source), len(target), *target.grid)  # a grid of one position is no grid
 
 
-def _strided(kind: LinkKind, source: Array) -> Array:
-    if isinstance(kind, Identity) and kind.stride != (1, 1):
-        return source[:, :, :: kind.stride[0], :: kind.stride[1]]
-    return source
-
-
-def _convolve(link: Link, kind: Conv2d, source: Array, targets: int) -> Array:
-    (ph, pw), (sh, sw) = kind.padding, kind.stride
-    padded = np.pad(source, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    h, w = kind.output_grid(source.shape[2:])
+def _convolve(link: Link, kind: LinkKind, source: Array, targets: int) -> Array:
+    (sh, sw), (h, w) = kind.stride, kind.output_grid(source.shape[2:])
     out = np.zeros((len(source), targets, h, w))
     if len(link) * len(source) * h * w >= MANY_PRODUCTS:
+        padded = kind.pad(source)
         windows = np.lib.stride_tricks.sliding_window_view(padded, kind.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
         _sum_windows(link, windows, out)
         return out
+    read = list(kind.read(source))
     for tap in np.unique(link.tap):
-        y, x = divmod(int(tap), kind.kernel[1])
-        window = padded[:, :, y : y + sh * (h - 1) + 1 : sh, x : x + sw * (w - 1) + 1 : sw]
-        out += _mix(link, link.tap == tap, window, targets)
+        out += _mix(link, link.tap == tap, read[tap], targets)
     return out
 
 

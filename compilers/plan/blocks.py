@@ -13,7 +13,7 @@ from compilers.plan.geometry import Geometry
 from compilers.plan.kinds import DENSE, KINDS
 from compilers.plan.plan import Block, Choice, Incidence, Site, stable_order
 from netgraph.columns import Array
-from netgraph.graph import Graph, Identity, Layer, Link
+from netgraph.graph import Graph, Layer, Link
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ class Lowering:
     def blocks(self, layer: Layer) -> tuple[Block, ...]:
         """The blocks of one layer: convolutions, rows, and wires last."""
         links = sorted(self.graph.incoming[layer.id], key=lambda k: self.place[k.source])
-        wires = [k for k in links if isinstance(k.kind, Identity) and len(k)]
-        weighted = [k for k in links if not isinstance(k.kind, Identity) and len(k)]
+        wires = [k for k in links if k.kind.wires and len(k)]
+        weighted = [k for k in links if not k.kind.wires and len(k)]
         rows = [k for k in weighted if not self.graph.layer(k.source).output_grid]
         maps = [k for k in weighted if self.graph.layer(k.source).output_grid]
         found: list[Block] = []

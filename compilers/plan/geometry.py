@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Grid, Identity, LinkKind
+from netgraph.graph import Grid, LinkKind
 
 Pair = tuple[int, int]
 
@@ -31,10 +31,7 @@ class Geometry:
     @classmethod
     def of(cls, kind: LinkKind, source: Grid, target: Grid) -> Geometry:
         """The geometry of a link of this kind between layers with these grids."""
-        sizes = as_maps(source), as_maps(target)
-        if isinstance(kind, Conv2d):
-            return cls(*sizes, kind.kernel, kind.stride, kind.padding)
-        return cls(*sizes, stride=kind.stride) if isinstance(kind, Identity) else cls(*sizes)
+        return cls(as_maps(source), as_maps(target), kind.kernel, kind.stride, kind.padding)
 
     @property
     def taps(self) -> int:

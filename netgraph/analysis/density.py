@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from netgraph.checks import checked
 from netgraph.errors import GraphError
-from netgraph.graph import Graph, Identity, LinkKey
+from netgraph.graph import Graph, LinkKey
 
 
 @checked
@@ -25,7 +25,7 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     """
     lowest: dict[tuple[int, int], LinkKey] = {}
     for key, link in graph.links_by_key.items():  # lower ports first
-        if not isinstance(link.kind, Identity):
+        if not link.kind.wires:
             lowest.setdefault(key[:2], key)
     weighted = [key for key in lowest.values() if not len(graph.links_by_key[key]) or not _frozen(graph, key)]
     inner = [key for key in weighted if graph.layer(key[1]).role != "output"]
@@ -34,7 +34,7 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
 
 @checked
 def admissible_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
-    """How many edges these links could hold: width times width times kernel positions."""
+    """Largest number of edges that these links could hold: width times width times kernel positions, no wires."""
     return sum(_cells(graph, key) for key in links)
 
 
@@ -64,4 +64,4 @@ def _cells(graph: Graph, key: LinkKey) -> int:
     link = graph.link(key)
     if link is None:
         raise GraphError(f"There is no link {key}, (source, target, port); ids change with rewrites.")
-    return len(graph.layer(link.source)) * len(graph.layer(link.target)) * link.kind.taps
+    return link.kind.admissible_edges(len(graph.layer(link.source)), len(graph.layer(link.target)))

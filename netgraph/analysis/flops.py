@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from netgraph.analysis.density import admissible_edges
 from netgraph.checks import checked
-from netgraph.graph import Graph, Identity, LinkKey
+from netgraph.graph import Graph, LinkKey
 
 
 @checked
@@ -31,5 +31,5 @@ def forward_flops(graph: Graph, *, dense: Iterable[LinkKey] = ()) -> int:
     return 2 * sum(
         (admissible_edges(graph, [key]) if key in full else len(link)) * math.prod(layers[link.target].grid)
         for key, link in graph.links_by_key.items()
-        if not isinstance(link.kind, Identity)
+        if not link.kind.wires
     )

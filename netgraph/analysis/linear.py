@@ -7,13 +7,13 @@ most 1 and the logarithm of their scale, so that depth and wild weights neither 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Dense, Graph, Grid, Identity, Layer, Link, LinkKey, LinkKind, Pool
+from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, LinkKind, Pool, windows
 
 DENSE_FROM = 0.2
 """From this share of its cells on, a link at many positions is multiplied as a dense matrix."""
@@ -174,15 +174,11 @@ def columns_of(link: Link) -> Array:
 
 def patches(kind: LinkKind, values: Array) -> Array:
     """(sources * taps, positions) what every tap of a link reads at each position of the target."""
-    if isinstance(kind, Identity):
-        read = values if kind.stride == (1, 1) else values[:, :: kind.stride[0], :: kind.stride[1]]
-        return read.reshape(len(values), -1)
-    if isinstance(kind, Dense) or _covers(kind, values.shape[1:]):
+    grid = values.shape[1:]
+    if _reads_all(kind, grid):
         return values.reshape(len(values) * kind.taps, -1)
-    (ph, pw), grid = kind.padding, kind.output_grid(values.shape[1:])
-    padded = np.pad(values, ((0, 0), (ph, ph), (pw, pw))) if ph or pw else values
-    read = np.empty((len(values), kind.taps, *grid))
-    for tap, window in enumerate(windows(padded, kind.kernel, kind.stride, grid)):
+    read = np.empty((len(values), kind.taps, *kind.output_grid(grid)))
+    for tap, window in enumerate(kind.read(values)):
         read[:, tap] = window
     return read.reshape(len(values) * kind.taps, -1)
 
@@ -190,36 +186,15 @@ def patches(kind: LinkKind, values: Array) -> Array:
 def folded(kind: LinkKind, columns: Array, source: Layer) -> Array:
     """(sources, *output grid): the transpose of `patches`, which adds up what is read more than once."""
     n, grid = len(source), source.output_grid
-    if isinstance(kind, Identity):
-        if kind.stride == (1, 1):
-            return columns.reshape(n, *grid)
-        spread = np.zeros((n, *grid))
-        strided = spread[:, :: kind.stride[0], :: kind.stride[1]]
-        strided[...] = columns.reshape(strided.shape)
-        return spread
-    if isinstance(kind, Dense) or _covers(kind, grid):
+    if _reads_all(kind, grid):
         return columns.reshape(n, *grid)
-    (ph, pw), out = kind.padding, kind.output_grid(grid)
-    by_tap = columns.reshape(n, kind.taps, *out)
-    padded = np.zeros((n, grid[0] + 2 * ph, grid[1] + 2 * pw))
-    for tap, window in enumerate(windows(padded, kind.kernel, kind.stride, out)):
-        window += by_tap[:, tap]
-    return padded[:, ph : ph + grid[0], pw : pw + grid[1]]
+    by_tap = columns.reshape(n, kind.taps, *kind.output_grid(grid))
+    return kind.spread(np.moveaxis(by_tap, 1, 0), grid)
 
 
-def windows(values: Array, kernel: Sequence[int], stride: Sequence[int], grid: Sequence[int]) -> Iterator[Array]:
-    """For every tap of a kernel, row by row, a view of the (vertices, *grid) values that it reads."""
-    (sh, sw), (h, w) = stride, grid
-    for y in range(kernel[0]):
-        for x in range(kernel[1]):
-            yield values[:, y : y + sh * (h - 1) + 1 : sh, x : x + sw * (w - 1) + 1 : sw]
-
-
-def _covers(kind: Conv2d, grid: Grid) -> bool:
-    """Whether the taps of a kernel are the positions of the grid, or its only tap reads all of them as they are."""
-    if kind.padding != (0, 0):
-        return False
-    return kind.kernel == tuple(grid) or (kind.taps == 1 and kind.stride == (1, 1))
+def _reads_all(kind: LinkKind, grid: Grid) -> bool:
+    """Whether the taps of a link are the positions of the grid, or its only tap reads all of them as they are."""
+    return kind.pointwise or (kind.kernel == tuple(grid) and not kind.padded)
 
 
 def _stride(pool: Pool) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import Count, checked, real_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Dense, Graph, Link, LinkKey, LinkKind, weighted
+from netgraph.graph import Conv2d, Graph, Link, LinkKey, LinkKind, weighted
 
 MOST_ENTRIES = 1 << 24
 """Entries of a growth matrix at most, which is decomposed into singular vectors."""
@@ -150,9 +150,7 @@ def _block(first: LinkKind, second: LinkKind, cross: Array) -> Array:
     """(sources * taps, targets * taps) from the moments of the two links taken as one."""
     if cross.ndim == 2:
         return cross
-    a, b = _as_convolution(first), _as_convolution(second)
-    whole = _through(a, b)
-    assert isinstance(whole, Conv2d)
+    a, b, whole = first, second, _through(first, second)
     maps = cross.reshape(*cross.shape[:2], *whole.kernel)
     # Position u of the first kernel under position v of the second is position stride * v + u of both together.
     rows, columns = (
@@ -162,18 +160,13 @@ def _block(first: LinkKind, second: LinkKind, cross: Array) -> Array:
     return found.transpose(0, 2, 3, 1, 4, 5).reshape(cross.shape[0] * a.taps, cross.shape[1] * b.taps)
 
 
-def _through(first: LinkKind, second: LinkKind) -> Conv2d | Dense:
+def _through(first: LinkKind, second: LinkKind) -> LinkKind:
     """One link that reads what two in a row read."""
-    if isinstance(first, Dense) and isinstance(second, Dense):
+    if not (first.tap_axes or second.tap_axes):
         return first
-    a, b = _as_convolution(first), _as_convolution(second)
-    stride, second_kernel, second_padding = np.array([a.stride, b.kernel, b.padding])
-    kernel, padding = stride * (second_kernel - 1) + a.kernel, stride * second_padding + a.padding
-    return Conv2d(*(tuple(pair.tolist()) for pair in (kernel, stride * b.stride, padding)))
-
-
-def _as_convolution(kind: LinkKind) -> Conv2d:
-    return kind if isinstance(kind, Conv2d) else Conv2d((1, 1))
+    stride, second_kernel, second_padding = np.array([first.stride, second.kernel, second.padding])
+    kernel, padding = stride * (second_kernel - 1) + first.kernel, stride * second_padding + first.padding
+    return Conv2d(*(tuple(pair.tolist()) for pair in (kernel, stride * second.stride, padding)))
 
 
 def _columns(graph: Graph, link: Link) -> int:

@@ -16,7 +16,7 @@ from netgraph.columns import Array
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Identity, LinkKey
+from netgraph.graph import Graph, LinkKey
 from netgraph.statistics import Statistics
 
 Sampler = Literal["auto", "race", "rejection"]
@@ -296,12 +296,12 @@ def _checked_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...
         raise OptionError(f"Links are given twice in {keys}; every missing edge is one candidate.")
     lowest: dict[tuple[int, int], int] = {}
     for (source, target, port), link in graph.links_by_key.items():  # ascending ports
-        if not isinstance(link.kind, Identity):
+        if not link.kind.wires:
             lowest.setdefault((source, target), port)
     for key in keys:
         link = graph.links_by_key[key]
         where = f"The link {graph.layer(key[0]).name!r} -> {graph.layer(key[1]).name!r}"
-        if isinstance(link.kind, Identity) or (len(link) and link.frozen.all()):
+        if link.kind.wires or (len(link) and link.frozen.all()):
             raise OptionError(f"{where} has wires or frozen edges only and takes no others; leave it out.")
         if lowest[key[:2]] != key[2]:
             raise OptionError(

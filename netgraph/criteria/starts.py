@@ -12,7 +12,7 @@ from netgraph.analysis import admissible_edges, lacking
 from netgraph.checks import Natural, Share, checked, mask, number, whole_numbers
 from netgraph.columns import Array
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Conv2d, Graph, LinkKey
+from netgraph.graph import Graph, LinkKey
 
 
 class Erk(NamedTuple):
@@ -88,8 +88,7 @@ def erk_densities(
 
 def _shape(graph: Graph, key: LinkKey) -> tuple[int, ...]:
     kind = graph.links_by_key[key].kind
-    kernel = kind.kernel if isinstance(kind, Conv2d) else ()
-    return (*kernel, len(graph.layer(key[0])), len(graph.layer(key[1])))
+    return (*kind.tap_axes, len(graph.layer(key[0])), len(graph.layer(key[1])))
 
 
 @checked

@@ -12,7 +12,7 @@ from netgraph.checks import checked, mask
 from netgraph.columns import Array
 from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import Graph, Identity, LinkKey
+from netgraph.graph import Graph, LinkKey, weighted
 
 MOST_WALKS = 1_000_000
 """So many walks, and 20 for each edge asked for, are made at most."""
@@ -99,14 +99,13 @@ class Walker:
 def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: bool) -> Array:
     """(edges,) what each edge is drawn by, 0 for edges that are not walked; layers that are walked to come first."""
     edges = graph.edges
-    wired = np.array([isinstance(kind, Identity) for kind in edges.link_kinds], dtype=bool)
-    mass = np.where(wired[edges.link], 0.0, np.abs(edges.weight.astype(np.float64)))
+    mass = np.where(edges.wired, 0.0, np.abs(edges.weight.astype(np.float64)))
     behind = np.bincount(here, mass, graph.num_vertices)
     behind[is_end] = np.maximum(behind[is_end], 1.0)  # a wire from or to an end is as good as any
-    branching = {key[0] for key, wire in zip(graph.links_by_key, wired, strict=True) if not wire}
+    branching = {k.source for k in weighted(graph.links)}
     order = graph.topological_order
     for i in reversed(order) if forward else order:
-        wires = [k for k in (graph.outgoing if forward else graph.incoming)[i] if isinstance(k.kind, Identity)]
+        wires = [k for k in (graph.outgoing if forward else graph.incoming)[i] if k.kind.wires]
         for shortcut in (False, True) if wires else ():
             spans = [edges.offset(k.key) + np.arange(len(k)) for k in wires if (k.source in branching) == shortcut]
             rows = np.concatenate([np.empty(0, np.int64), *spans])

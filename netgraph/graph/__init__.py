@@ -7,6 +7,17 @@ from netgraph.graph.builder import Domain, GraphBuilder, mlp
 from netgraph.graph.graph import Graph
 from netgraph.graph.history import NextIds, Station, check_one_history, earlier, kept_rows, stations
 from netgraph.graph.initialise import Init, reinitialised, rewound, thinned
+from netgraph.graph.kinds import (
+    KIND_FIELDS,
+    LINK_KINDS,
+    Conv2d,
+    Dense,
+    Identity,
+    LinkKind,
+    kind_from_json,
+    kind_to_json,
+    windows,
+)
 from netgraph.graph.layer import (
     BUFFER_COLUMNS,
     DOMAIN_COLUMNS,
@@ -19,19 +30,14 @@ from netgraph.graph.layer import (
     full_columns,
     required_columns,
 )
-from netgraph.graph.link import LARGEST_PORT, Conv2d, Dense, Identity, Link, LinkKey, LinkKind, weighted
-from netgraph.graph.plain import (
-    LINK_KINDS,
-    kind_from_json,
-    kind_to_json,
-    layer_attributes_from_json,
-    layer_attributes_to_json,
-)
+from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, weighted
+from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
 from netgraph.graph.propagation import check_domain
 from netgraph.graph.validate import validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 
 __all__ = [
+    "KIND_FIELDS",
     "LINK_KINDS",
     "kind_from_json",
     "kind_to_json",
@@ -87,4 +93,5 @@ __all__ = [
     "validate_link",
     "vgg",
     "weighted",
+    "windows",
 ]

@@ -11,8 +11,8 @@ from netgraph.checks import Seed, checked, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
+from netgraph.graph.kinds import Conv2d
 from netgraph.graph.layer import Grid, Pool
-from netgraph.graph.link import Conv2d
 
 VGG_STAGES: Mapping[int, tuple[int, ...]] = {
     11: (1, 1, 2, 2, 2),

@@ -14,8 +14,9 @@ from netgraph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
+from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind
 from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, int_pair, required_columns
-from netgraph.graph.link import LARGEST_PORT, Conv2d, Dense, Identity, Link, LinkKey, LinkKind, edge_columns
+from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, edge_columns
 
 Domain = tuple[Any, Any]
 

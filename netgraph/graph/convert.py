@@ -15,9 +15,10 @@ from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.graph import Graph
 from netgraph.graph.history import NextIds, kept_rows, stations
+from netgraph.graph.kinds import Dense, kind_from_json, kind_to_json
 from netgraph.graph.layer import Layer, Role, full_columns
-from netgraph.graph.link import Dense, Link, edge_columns
-from netgraph.graph.plain import kind_from_json, kind_to_json, layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.link import Link, edge_columns
+from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
 
 if TYPE_CHECKING:
     import networkx

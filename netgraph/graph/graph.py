@@ -14,7 +14,7 @@ from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.bounds import Bounds, Domains, Mode
 from netgraph.graph.history import NextIds, Station
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
-from netgraph.graph.link import Identity, Link, LinkKey
+from netgraph.graph.link import Link, LinkKey
 from netgraph.graph.propagation import bounds
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
 
@@ -217,12 +217,9 @@ class Graph(ReadOnly):
 
     @cached_property
     def admissible_edges(self) -> int:
-        """How many edges the links could hold: width times width times kernel positions, wires left out."""
-        return sum(
-            len(self._layers[k.source]) * len(self._layers[k.target]) * k.kind.taps
-            for k in self._links.values()
-            if not isinstance(k.kind, Identity)
-        )
+        """Largest number of edges that the links could hold: width times width times kernel positions, no wires."""
+        layers = self._layers
+        return sum(k.kind.admissible_edges(len(layers[k.source]), len(layers[k.target])) for k in self._links.values())
 
     @property
     def density(self) -> float:
@@ -271,8 +268,7 @@ class Graph(ReadOnly):
             flat = self._checked("weight", weight, len(self.edges))
             with np.errstate(over="ignore"):
                 flat = column(flat.astype(self.edges.weight.dtype), None)
-            wires = np.array([isinstance(k.kind, Identity) for k in links.values()], dtype=bool)
-            bad = ~np.isfinite(flat) & ~np.repeat(wires, np.diff(self.edges.offsets))
+            bad = ~(np.isfinite(flat) | self.edges.wired)
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
                 raise GraphError(
@@ -280,7 +276,7 @@ class Graph(ReadOnly):
                     f"it must be a finite {flat.dtype}."
                 )
             for (key, link), start in zip(self._links.items(), self.edges.offsets[:-1].tolist(), strict=True):
-                if not isinstance(link.kind, Identity):
+                if not link.kind.wires:
                     links[key] = link.with_weight(column(flat[start : start + len(link)], link.weight.dtype))
         layers = dict(self._layers)
         for name, values in (vertices or {}).items():

@@ -12,81 +12,13 @@ import numpy as np
 from netgraph.checks import whole
 from netgraph.columns import EDGE_DTYPES, WEIGHT_DTYPES, Array, FrozenDict, column, converted, digest
 from netgraph.errors import GraphError
-from netgraph.graph.layer import Grid, int_pair
+from netgraph.graph.kinds import LinkKind
 
 LinkKey = tuple[int, int, int]
 """(source layer id, target layer id, port)."""
 
 LARGEST_PORT = 2**31 - 1
 """Ports are numbered in 32 bits."""
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Every source vertex may feed every target vertex, at each position of their common grid."""
-
-    taps = 1
-
-    def output_grid(self, grid: Grid) -> Grid:
-        """The grid of the target: that of the source."""
-        return grid
-
-
-@dataclass(frozen=True)
-class Conv2d:
-    """A two-dimensional convolution (cross-correlation, as in PyTorch) over maps.
-
-    Tap `t` of an edge is its kernel position, `t = row * kernel_width + column`. A kernel that gives a
-    single position may feed a layer with grid `()`: that is a dense layer after feature maps.
-    """
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-
-    def __post_init__(self) -> None:
-        for name in ("kernel", "stride", "padding"):
-            object.__setattr__(self, name, int_pair(name, getattr(self, name)))
-
-    @property
-    def taps(self) -> int:
-        """Number of kernel positions."""
-        return self.kernel[0] * self.kernel[1]
-
-    def output_grid(self, grid: Grid) -> Grid:
-        """Grid of the target for a source grid; raises `GraphError` when the kernel does not fit."""
-        if len(grid) != 2:
-            raise GraphError(f"A convolution reads maps (height, width), not a grid {grid}.")
-        if min(*self.kernel, *self.stride) < 1 or min(self.padding) < 0:
-            raise GraphError(f"{self} needs a kernel and a stride of at least 1 and a padding of at least 0.")
-        out = tuple(
-            (g + 2 * p - k) // s + 1 for g, k, s, p in zip(grid, self.kernel, self.stride, self.padding, strict=True)
-        )
-        if min(out) < 1:
-            raise GraphError(f"{self} does not fit on the grid {grid}; use a smaller kernel or more padding.")
-        return out
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Frozen wires of weight 1, vertex to vertex: residual shortcuts. May stride; may leave targets unfed."""
-
-    stride: tuple[int, int] = (1, 1)
-    taps = 1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stride", int_pair("stride", self.stride))
-
-    def output_grid(self, grid: Grid) -> Grid:
-        """Grid of the target: every `stride`-th position of the source."""
-        if self.stride == (1, 1):
-            return grid
-        if len(grid) != 2 or min(self.stride) < 1:
-            raise GraphError(f"{self} needs maps (height, width) and a stride of at least 1, not a grid {grid}.")
-        return tuple(-(-g // s) for g, s in zip(grid, self.stride, strict=True))
-
-
-LinkKind = Dense | Conv2d | Identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +113,7 @@ class Link:
             raise GraphError(f"{where}: edge {self.id[row]} has weight {self.weight[row]}; it must be finite.")
         if not in_order(self.dst, self.src, self.tap):
             self._raise_order(where)
-        if isinstance(self.kind, Identity) and not (self.frozen.all() and (self.weight == 1).all()):
+        if self.kind.wires and not (self.frozen.all() and (self.weight == 1).all()):
             raise GraphError(f"{where} is an Identity link: its edges must be frozen with weight 1.")
 
     def _raise_order(self, where: str) -> None:
@@ -198,7 +130,7 @@ class Link:
 
 def weighted(links: Iterable[Link]) -> tuple[Link, ...]:
     """Those that have weights: wires have none."""
-    return tuple(link for link in links if not isinstance(link.kind, Identity))
+    return tuple(link for link in links if not link.kind.wires)
 
 
 def _order(dst: Array, src: Array, tap: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.columns import WEIGHT_DTYPES, concatenate
 from netgraph.errors import GraphError
 from netgraph.graph.layer import Layer
-from netgraph.graph.link import Conv2d, Dense, Link, in_order
+from netgraph.graph.link import Link, in_order
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -52,10 +52,11 @@ def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
     if edges:
         link.validate(len(source), len(target), where)
     try:
-        grid = link.kind.output_grid(source.output_grid)
+        fits = link.kind.fits(source.output_grid, target.grid)
     except GraphError as error:
         raise GraphError(f"{where}: {error}") from None
-    if grid != target.grid and not (grid == (1, 1) and target.grid == ()):
+    if not fits:
+        grid = link.kind.output_grid(source.output_grid)
         raise GraphError(f"{where} ({link.kind}) gives the grid {grid}, but the target has the grid {target.grid}.")
 
 
@@ -67,7 +68,7 @@ def _edges_are_sound(graph: Graph, links: Sequence[Link]) -> bool:
     layers = graph.layers_by_id
     for k in links:
         shape = (len(k),)
-        plain = isinstance(k.kind, Dense | Conv2d) and k.weight.dtype in WEIGHT_DTYPES
+        plain = not k.kind.wires and k.weight.dtype in WEIGHT_DTYPES
         if not plain or k.source not in layers or k.target not in layers:
             return False
         if not k.src.shape == k.dst.shape == k.tap.shape == k.weight.shape == k.birth.shape == k.frozen.shape == shape:

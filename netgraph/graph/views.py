@@ -11,8 +11,9 @@ import numpy as np
 
 from netgraph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze
 from netgraph.errors import GraphError, unknown_name
+from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Layer
-from netgraph.graph.link import Link, LinkKey, LinkKind
+from netgraph.graph.link import Link, LinkKey
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -254,8 +255,10 @@ class EdgeTable(ReadOnly):
     def __repr__(self) -> str:
         return f"EdgeTable({len(self):,} edges in {len(self._links)} links)"
 
-    def _take(self, values: Array) -> Array:
-        return freeze(values if self._rows is None else values[self._rows])
+    def _per_link(self, name: str, values: Any, dtype: Any) -> Array:
+        if self._rows is not None:
+            return freeze(getattr(self._graph.edges, name)[self._rows])
+        return freeze(np.repeat(np.asarray(values, dtype=dtype), np.diff(self.offsets)))
 
     def _column(self, name: str, dtype: Any) -> Array:
         if self._rows is not None:
@@ -306,14 +309,24 @@ class EdgeTable(ReadOnly):
         return self._column("frozen", np.bool_)
 
     @cached_property
+    def wired(self) -> Array:
+        """Whether the edge is a wire: its link is of a kind that has wires only."""
+        return self._per_link("wired", [k.kind.wires for k in self._links], np.bool_)
+
+    @cached_property
+    def narrow(self) -> Array:
+        """Whether the weight is stored in float32."""
+        return self._per_link("narrow", [k.weight.dtype == np.float32 for k in self._links], np.bool_)
+
+    @cached_property
     def link(self) -> Array:
         """Position of the edge's link among `graph.links_by_key`."""
-        return self._take(np.repeat(np.arange(len(self._links)), np.diff(self.offsets)))
+        return self._per_link("link", np.arange(len(self._links)), np.int64)
 
     @cached_property
     def port(self) -> Array:
         """Port of the target layer at which each edge arrives."""
-        return self._take(np.repeat([k.port for k in self._links], np.diff(self.offsets)).astype(np.int64))
+        return self._per_link("port", [k.port for k in self._links], np.int64)
 
     @cached_property
     def link_kinds(self) -> tuple[LinkKind, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Grid, Identity, LinkKind
+from netgraph.graph import Grid, LinkKind
 
 POINTWISE = 0
 ZERO = -2
@@ -41,21 +41,13 @@ class Operators:
         """(taps,) number of each tap's operator; `ZERO` where a tap reads nothing but zeros."""
         key = (kind, source, target)
         if key not in self._links:
-            if isinstance(kind, Conv2d):
-                numbers = [self._conv_tap(kind, tap, source) for tap in range(kind.taps)]
-            elif isinstance(kind, Identity) and kind.stride != (1, 1):
-                out = kind.output_grid(source)
-                numbers = [self._number(tuple((s, 0, g, t) for s, g, t in zip(kind.stride, source, out, strict=True)))]
-            else:
-                numbers = [POINTWISE]
+            numbers = [self._of_tap(kind, tap, source) for tap in range(kind.taps)]
             self._links[key] = np.array(numbers, dtype=np.int64)
         return self._links[key]
 
-    def _conv_tap(self, kind: Conv2d, tap: int, source: Grid) -> int:
-        at = divmod(tap, kind.kernel[1])
-        out = kind.output_grid(source)
-        parts = zip(kind.stride, at, kind.padding, source, out, strict=True)
-        return self._number(tuple((s, k - p, g, t) for s, k, p, g, t in parts))
+    def _of_tap(self, kind: LinkKind, tap: int, source: Grid) -> int:
+        axes = zip(kind.shifts(tap, source), source, kind.output_grid(source), strict=True)
+        return self._number(tuple((*shift, size, target) for shift, size, target in axes))
 
     def _number(self, axes: tuple[Axis, ...]) -> int:
         canonical = []

@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import whole_numbers
 from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph import Identity, Role
+from netgraph.graph import Role
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.layer_patterns import (
     MAX_ENUMERATED_PAIRS,
@@ -239,11 +239,7 @@ def _check_taps(graph: Graph, tap: Array) -> None:
 
 def _list_missing(graph: Graph) -> Array:
     """(4, pairs) flat source and target row, tap and port of every edge that a link could still take."""
-    links = [
-        k
-        for k in graph.links_by_key.values()
-        if not isinstance(k.kind, Identity) and (not k.frozen.all() or not len(k))
-    ]
+    links = [k for k in graph.links_by_key.values() if not k.kind.wires and (not k.frozen.all() or not len(k))]
     width = {i: len(layer) for i, layer in graph.layers_by_id.items()}
     total = sum(width[k.source] * width[k.target] * k.kind.taps - len(k) for k in links)
     if total > MAX_ENUMERATED_PAIRS:
@@ -273,8 +269,7 @@ def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array,
     for position, link in enumerate(graph.links_by_key.values()):  # ascending ports
         pair = (link.source, link.target)
         if places.get(pair, (ONLY_WIRES, 0))[0] == ONLY_WIRES:
-            wires = isinstance(link.kind, Identity)
-            places[pair] = (ONLY_WIRES, 0) if wires else (position, link.port)
+            places[pair] = (ONLY_WIRES, 0) if link.kind.wires else (position, link.port)
     layers = np.stack([graph.vertices.layer[source], graph.vertices.layer[target]])
     starts = np.flatnonzero(np.r_[True, (np.diff(layers, axis=1) != 0).any(axis=0)][: len(source)])
     found = [places.get((s, t), (NOT_LINKED, 0)) for s, t in layers[:, starts].T.tolist()]

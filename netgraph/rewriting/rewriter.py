@@ -14,7 +14,6 @@ from netgraph.graph import (
     LARGEST_PORT,
     Dense,
     Grid,
-    Identity,
     Layer,
     Link,
     LinkKey,
@@ -353,7 +352,7 @@ class Rewriter:
     def set_weight(self, edges: EdgeRows, weight: Any) -> None:
         """Give edges other weights, one value or one per row."""
         check_edges("set_weight", "edges", edges, self.graph)
-        if any(isinstance(self.graph.edges.link_kinds[k], Identity) for k in np.unique(edges.link)):
+        if self.graph.edges.wired[edges.rows].any():
             raise RewriteError("Wires of an Identity link have weight 1; their weight cannot be set.")
         self._buffer.change_edges("weight", edges, self._draw(weight, len(edges)))
 

@@ -10,7 +10,6 @@ import numpy as np
 from netgraph.checks import number
 from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.graph import Identity
 from netgraph.rewriting.match import VertexRows
 
 
@@ -58,8 +57,7 @@ def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[
     # One piece per copy of the target, and in each of them one share per copy of the source.
     piece, which = np.repeat(touched, targets), _within(targets)
     sources = count[edges.source_row[piece]]
-    narrow = np.array([k.weight.dtype == np.float32 for k in graph.links_by_key.values()], dtype=bool)
-    weight = split_weights(edges.weight[piece], sources, narrow[edges.link[piece]], draw(int(sources.sum())))
+    weight = split_weights(edges.weight[piece], sources, edges.narrow[piece], draw(int(sources.sum())))
     edge, target, among = (np.repeat(values, sources) for values in (piece, which, sources))
     return EdgeShares(edge, _within(sources), target, among, weight)
 
@@ -90,8 +88,7 @@ def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
 def at_wires(vertices: VertexRows) -> Array:
     """(rows,) whether identity wires reach or leave each vertex."""
     edges = vertices.graph.edges
-    kinds = np.array([isinstance(kind, Identity) for kind in edges.link_kinds], dtype=bool)
-    wires = np.flatnonzero(kinds[edges.link]) if kinds.any() else np.empty(0, np.int64)
+    wires = np.flatnonzero(edges.wired)
     ends = np.concatenate([edges.source_row[wires], edges.target_row[wires]])
     return np.isin(vertices.rows, ends)
 

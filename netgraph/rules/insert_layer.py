@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Conv2d, Identity, Layer, Link
+from netgraph.graph import Layer, Link
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
 from netgraph.rules.registry import register
@@ -117,7 +117,7 @@ class InsertLayer(Rule):
         """Links that can be taken over, and for ReLU sources that are never negative."""
         graph, edges = m.graph, m.graph.edges
         named = {
-            "link is not of wires": np.array([not isinstance(k.kind, Identity) for k in m.k], dtype=bool),
+            "link is not of wires": np.array([not k.kind.wires for k in m.k], dtype=bool),
             "link has edges": m.k.size > 0,
         }
         if self.activation == "relu":
@@ -129,7 +129,7 @@ class InsertLayer(Rule):
             )
         if self._shifts:
             named["target of a shift has a bias"] = np.array(["bias" in x.values for x in m.c], dtype=bool)
-            named["link of a shift has no padding"] = np.array([not _padded(k) for k in m.k], dtype=bool)
+            named["link of a shift has no padding"] = np.array([not k.kind.padded for k in m.k], dtype=bool)
         if self._mixes:
             frozen = np.bincount(edges.link[edges.frozen], minlength=len(graph.links))
             named["link has no frozen edges"] = frozen[m.k.rows] == 0
@@ -232,8 +232,3 @@ class InsertLayer(Rule):
 def _cells(k: Link) -> Array:
     """Target row and tap of every edge, as one number."""
     return np.asarray(k.dst.astype(np.int64) * k.kind.taps + k.tap)
-
-
-def _padded(k: Link) -> bool:
-    """Whether the link reads zeros from outside the grid, where a shift of its source does not arrive."""
-    return isinstance(k.kind, Conv2d) and k.kind.padding != (0, 0)

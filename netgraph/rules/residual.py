@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.graph import Graph, Identity, Link
+from netgraph.graph import Graph, Link
 
 
 def tied_layers(graph: Graph) -> list[tuple[int, ...]]:
@@ -47,6 +47,6 @@ def ties(graph: Graph, link: Link) -> bool:
     Wires that stride, or that leave vertices out on either side, such as a shortcut to more maps, tie nothing.
     """
     width = len(graph.layer(link.source))
-    if not isinstance(link.kind, Identity) or link.kind.stride != (1, 1) or len(graph.layer(link.target)) != width:
+    if not (link.kind.wires and link.kind.pointwise) or len(graph.layer(link.target)) != width:
         return False
     return len(link) == width and all(len(np.unique(rows)) == width for rows in (link.src, link.dst))

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Graph, Identity, Layer, Link, LinkKey, get_activation, required_columns
+from netgraph.graph import Graph, Layer, Link, LinkKey, get_activation, required_columns, weighted
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer
 from netgraph.rules.registry import register
@@ -112,7 +112,7 @@ class WidenLayer(Rule):
         if self.init == "incoming zero":
             named["activation maps 0 to 0"] = _all_of_group(m, _keeps_zero)
         if self.init == "duplicate":
-            wires = {end for k in m.graph.links if isinstance(k.kind, Identity) for end in (k.source, k.target)}
+            wires = {end for k in m.graph.links if k.kind.wires for end in (k.source, k.target)}
             named["layer has no identity wires"] = ~np.isin(m.l.id, list(wires))
         if self.values:
             alone = [group[0] for group in tied_layers(m.graph) if len(group) == 1]
@@ -134,7 +134,7 @@ class WidenLayer(Rule):
         added = {i: rw.add_vertices(graph.layer(i), self.count, **values) for i in layers}
         for i, new in added.items():
             for k in graph.incoming[i]:
-                if isinstance(k.kind, Identity):
+                if k.kind.wires:
                     if ties(graph, k):
                         rw.connect(added[k.source], new, weight=1.0, kind=k.kind, port=k.port, frozen=True)
                     continue
@@ -143,7 +143,7 @@ class WidenLayer(Rule):
                 if k.source in groups[i]:
                     rw.connect_all(added[k.source], new, weight=0.0, kind=k.kind, port=k.port)
             for k in graph.outgoing[i]:
-                if isinstance(k.kind, Identity):
+                if k.kind.wires:
                     continue
                 weight = self._outgoing(rw, k) if self.init == "incoming zero" else 0.0
                 rw.connect_all(new, rw.vertices(graph.layer(k.target)), weight=weight, kind=k.kind, port=k.port)
@@ -173,7 +173,7 @@ class WidenLayer(Rule):
             ("outgoing", "out of", graph.outgoing, 1),
             ("incoming", "into", graph.incoming, 0),
         ):
-            known = {k.key: k for i in layers for k in links[i] if not isinstance(k.kind, Identity)}
+            known = {k.key: k for i in layers for k in weighted(links[i])}
             for key, given in (getattr(self, name) or {}).items():
                 if key not in known:
                     raise RewriteError(f"{name} names {key}, no link with weights {way} a layer that is widened.")
@@ -187,8 +187,8 @@ class WidenLayer(Rule):
 
     def _draw(self, rw: Rewriter, link: Link, size: int) -> Array:
         graph = rw.graph
-        weighted = (k for k in graph.incoming[link.target] if not isinstance(k.kind, Identity))
-        fan_in = sum(int(self._old(graph.layer(k.source)).sum()) * k.kind.taps for k in weighted)
+        fed_by = weighted(graph.incoming[link.target])
+        fan_in = sum(int(self._old(graph.layer(k.source)).sum()) * k.kind.taps for k in fed_by)
         return rw.rng.normal(0.0, np.sqrt(2.0 / max(fan_in, 1)), size)
 
     def _duplicate(self, m: Matches, rw: Rewriter) -> None:

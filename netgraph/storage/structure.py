@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from netgraph.columns import WEIGHT_DTYPES
-from netgraph.graph import LINK_KINDS, Norm, Role
+from netgraph.graph import KIND_FIELDS, LINK_KINDS, Norm, Role
 from netgraph.storage.json_values import Entries, Items, Maybe, Number, Record, Shape, Text, Whole
 
 MOST = 2**31 - 1
@@ -16,8 +16,8 @@ PAIR = Items(Whole(high=MOST), 2)
 ID = Whole(high=2**62)
 
 KIND_SHAPE = Record(
-    {"type": Text(tuple(LINK_KINDS)), "kernel": PAIR, "stride": PAIR, "padding": PAIR},
-    optional=frozenset(["kernel", "stride", "padding"]),
+    {"type": Text(tuple(LINK_KINDS)), **dict.fromkeys(KIND_FIELDS, PAIR)},
+    optional=frozenset(KIND_FIELDS),
 )
 """Shape of the values of `kind_to_json`."""
 

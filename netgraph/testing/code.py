@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import DOMAIN_COLUMNS, Dense, Graph, Identity, Layer, Link, NextIds
+from netgraph.graph import DOMAIN_COLUMNS, Dense, Graph, Layer, Link, NextIds
 
 MAX_VERTICES = 200
 MAX_EDGES = 2_000
@@ -209,7 +209,7 @@ def _layer(layer: Layer) -> str:
 
 def _link(graph: Graph, link: Link, dtype: np.dtype[Any]) -> str:
     ends = f"{graph.layer(link.source).name!r}, {graph.layer(link.target).name!r}"
-    if isinstance(link.kind, Identity) and _is_full(graph, link):
+    if link.kind.wires and _is_full(graph, link):
         words = [ends]
         if link.kind.stride != (1, 1):
             words.append(f"stride={link.kind.stride}")
@@ -218,7 +218,7 @@ def _link(graph: Graph, link: Link, dtype: np.dtype[Any]) -> str:
     words.append(f"weight={_all(link.weight, dtype)}")
     if link.tap.any():
         words.append(f"tap={link.tap.tolist()}")
-    if not isinstance(link.kind, Dense):
+    if link.kind != Dense():
         words.append(f"kind={link.kind!r}")
     if link.frozen.any():
         words.append("frozen=True" if link.frozen.all() else f"frozen={link.frozen.tolist()}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array, column
-from netgraph.graph import NORM_COLUMNS, Graph, Identity, Layer, Link, full_columns, get_activation, required_columns
+from netgraph.graph import NORM_COLUMNS, Graph, Layer, Link, full_columns, get_activation, required_columns
 
 TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
 SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "rational")
@@ -193,7 +193,7 @@ def _dtype(graph: Graph) -> Any:
 
 
 def _with_twin(graph: Graph, at: int, change: Callable[[Array], Array]) -> Graph | None:
-    wired = {end for k in graph.links_by_key.values() if isinstance(k.kind, Identity) for end in (k.source, k.target)}
+    wired = {end for k in graph.links_by_key.values() if k.kind.wires for end in (k.source, k.target)}
     hidden = [r for r in _hidden(graph).tolist() if int(graph.vertices.layer[r]) not in wired]
     if not hidden:
         return None

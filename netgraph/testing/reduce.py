@@ -15,7 +15,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import GraphError, NetgraphError
-from netgraph.graph import DOMAIN_COLUMNS, NORM_COLUMNS, Conv2d, Dense, Graph, Identity, Layer, Link, full_columns
+from netgraph.graph import DOMAIN_COLUMNS, NORM_COLUMNS, Dense, Graph, Identity, Layer, Link, LinkKind, full_columns
 from netgraph.interpret import interpret
 from netgraph.testing.cases import Case
 from netgraph.testing.code import compact
@@ -165,7 +165,7 @@ def flattened(case: Case) -> Iterator[Case]:
         pairs = np.stack([k.dst, k.src])
         first = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
         columns = {name: v[first] for name, v in k.columns.items()}
-        kind = Identity() if isinstance(k.kind, Identity) else Dense()
+        kind = Identity() if k.kind.wires else Dense()
         plain.append(with_columns(k, {**columns, "tap": np.zeros(len(first), np.int32)}, kind=kind))
     x = {name: v.reshape(*v.shape[:2], -1)[:, :, 0] for name, v in case.x.items()}
     yield from _rebuilt(case, narrow, plain, x)
@@ -180,26 +180,19 @@ def smaller_maps(case: Case) -> Iterator[Case]:
             x = {name: v[cut] if v.ndim == 4 and v.shape[2 + axis] > 1 else v for name, v in case.x.items()}
             yield from _regridded(case, links, axis, x)
     for place, link in enumerate(links):
-        kind = link.kind
-        if not isinstance(kind, Conv2d):
-            continue
-        others = [_cropped(link, kind, axis) for axis in (0, 1) if kind.kernel[axis] > 1]
-        others += [replace(link, kind=replace(kind, stride=(1, 1)))] if kind.stride != (1, 1) else []
-        others += [replace(link, kind=replace(kind, padding=(0, 0)))] if kind.padding != (0, 0) else []
-        for other in others:
-            changed = [*links[:place], other, *links[place + 1 :]]
+        for kind in link.kind.simpler():
+            changed = [*links[:place], _cropped(link, kind), *links[place + 1 :]]
             yield from _regridded(case, changed, None, case.x)
             yield from _rebuilt(case, layers, changed)
 
 
-def _cropped(link: Link, kind: Conv2d, axis: int) -> Link:
-    """The link with a kernel one smaller along an axis, without the edges at its last positions."""
-    kernel = (kind.kernel[0] - (axis == 0), kind.kernel[1] - (axis == 1))
-    row, column = np.divmod(link.tap, kind.kernel[1])
-    keep = (row < kernel[0]) & (column < kernel[1])
+def _cropped(link: Link, kind: LinkKind) -> Link:
+    """The link as another kind, without the edges at positions that its kernel lacks."""
+    row, column = np.divmod(link.tap, link.kind.kernel[1])
+    keep = (row < kind.kernel[0]) & (column < kind.kernel[1])
     columns = {name: v[keep] for name, v in link.columns.items()}
-    columns["tap"] = (row * kernel[1] + column)[keep]
-    return with_columns(link, columns, kind=replace(kind, kernel=kernel))
+    columns["tap"] = (row * kind.kernel[1] + column)[keep]
+    return with_columns(link, columns, kind=kind)
 
 
 def _regridded(case: Case, links: list[Link], axis: int | None, x: Inputs) -> Iterator[Case]:
@@ -212,7 +205,7 @@ def _regridded(case: Case, links: list[Link], axis: int | None, x: Inputs) -> It
             if layer.role == "input" and len(grid) == 2 and axis is not None:
                 grid = tuple(g - (g > 1 and k == axis) for k, g in enumerate(grid))
             for k in links:
-                if k.target == i and k.source in layers and (layer.grid or isinstance(k.kind, Conv2d)):
+                if k.target == i and k.source in layers and (layer.grid or k.kind.tap_axes):
                     grid = k.kind.output_grid(layers[k.source].output_grid) if layer.grid else ()
             layers[i] = replace(layer, grid=grid)
     except GraphError:
@@ -254,9 +247,8 @@ def _simpler_layers(layer: Layer) -> Iterator[Layer]:
 def simpler_values(case: Case) -> Iterator[Case]:
     """Weights of 1, all at once or one by one; vertex columns at their starting values."""
     graph = case.graph
-    fixed = np.array([isinstance(k, Identity) for k in graph.edges.link_kinds], dtype=bool)[graph.edges.link]
     weight = graph.edges.weight
-    other = np.flatnonzero((weight != 1) & ~fixed)
+    other = np.flatnonzero((weight != 1) & ~graph.edges.wired)
     for chosen in ([other] if len(other) > 1 else []) + [other[k : k + 1] for k in range(len(other))]:
         changed = weight.copy()
         changed[chosen] = 1

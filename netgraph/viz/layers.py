@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Graph, Identity, Layer, Link, LinkKind
+from netgraph.graph import Graph, Layer, Link
 from netgraph.markup import shortened
 from netgraph.viz.colors import GRAY, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
@@ -158,7 +158,7 @@ def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> li
             look = means.line(members)
             if source.kind == target.kind == "layer":
                 link = links[members[0]]
-                look |= {"style": "dashed"} if isinstance(link.kind, Identity) else {}
+                look |= {"style": "dashed"} if link.kind.wires else {}
                 lines = _link_lines(graph, link)
             else:
                 wires = sum(int(np.count_nonzero(links[at].frozen)) for at in members)
@@ -172,19 +172,12 @@ def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> li
 def _link_lines(graph: Graph, link: Link) -> list[str]:
     kind, n = link.kind, len(link)
     port = [] if link.port == 0 else [f"port {link.port}"]
-    if isinstance(kind, Identity):
-        return [*port, count(n, "wire")] + ([f"stride {times(kind.stride)}"] if kind.stride != (1, 1) else [])
-    admissible = len(graph.layer(link.source)) * len(graph.layer(link.target)) * kind.taps
+    if kind.wires:
+        return [*port, count(n, "wire"), *kind.words]
+    admissible = kind.admissible_edges(len(graph.layer(link.source)), len(graph.layer(link.target)))
     frozen = int(np.count_nonzero(link.frozen))
-    lines = [*port, *kind_lines(kind), count(n, "edge"), f"density {n / admissible:.3g}"]
+    lines = [*port, *kind.words, count(n, "edge"), f"density {n / admissible:.3g}"]
     return lines + ([f"{frozen:,} frozen"] if frozen else [])
-
-
-def kind_lines(kind: LinkKind) -> list[str]:
-    """`3x3 convolution`, with its stride if it has one; nothing for other kinds."""
-    if not isinstance(kind, Conv2d):
-        return []
-    return [f"{times(kind.kernel)} convolution"] + ([f"stride {times(kind.stride)}"] if kind.stride != (1, 1) else [])
 
 
 # ---- columns -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Graph, Layer
+from netgraph.graph import Graph, Layer
 from netgraph.viz.arrows import Way, courses, link_ends, most_important, pairs_of, room_for, ways
 from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
 from netgraph.viz.dot import FONT, Notes, at, digraph
@@ -229,7 +229,7 @@ def _legend(notes: Notes, graph: Graph, look: Look, drawn: int, said: str | None
     _missing(notes, look, graph.num_edges > 0)
     if any(link.frozen.any() for link in graph.links):
         notes.line("Dashed: wires, which are not trained.")
-    if any(isinstance(link.kind, Conv2d) and link.kind.taps > 1 for link in graph.links):
+    if any(link.kind.taps > 1 for link in graph.links):
         notes.line("An arrow is all kernel positions between two maps, drawn as the largest (4/9: 4 of 9).")
 
 

@@ -101,6 +101,32 @@ def test_edge_columns(graph):
             values[0] = 1
 
 
+def test_wired_edges_are_those_of_kinds_with_wires():
+    b = ng.GraphBuilder()
+    b.input("x", 2)
+    b.layer("h", 2)
+    b.output("y", 2)
+    b.dense("x", "h")
+    b.identity("h", "y")
+    b.edges("h", "y", [0], [1], weight=1.0, frozen=True, port=1)
+    edges = b.build().edges
+    np.testing.assert_array_equal(edges.wired, [0, 0, 0, 0, 1, 1, 0])
+    np.testing.assert_array_equal(edges.where(edges.frozen).wired, [1, 1, 0])
+    assert edges.wired is edges.wired
+    assert edges.wired.dtype == np.bool_
+    with pytest.raises(ValueError, match="read-only"):
+        edges.wired[0] = True
+
+
+def test_narrow_edges_are_stored_in_float32(graph):
+    links = [k if k.source else k.with_weight(k.weight.astype(np.float64)) for k in graph.links]
+    mixed = ng.Graph(graph.layers_by_id.values(), links).edges
+    np.testing.assert_array_equal(mixed.narrow, [0] * 7 + [1] * 2)
+    assert graph.edges.narrow.all()
+    empty = ng.Graph([graph.layers["x"], graph.layers["y"]]).edges
+    assert len(empty.wired) == len(empty.narrow) == 0
+
+
 def test_edges_where(graph):
     big = graph.edges.where(np.abs(graph.edges.weight) >= 3)
     np.testing.assert_array_equal(big.id, [2, 3, 4, 5])

@@ -1,4 +1,4 @@
-"""Links: canonical order, kinds, and every way in which one can be wrong."""
+"""Links: canonical order, and every way in which one can be wrong."""
 
 import numpy as np
 import pytest
@@ -91,38 +91,6 @@ def test_in_order(rows, expected):
     assert in_order(*columns) is expected
 
 
-def test_kinds_give_the_grid_of_the_target():
-    assert Dense().output_grid((3, 4)) == (3, 4)
-    assert Conv2d((3, 3)).output_grid((5, 4)) == (3, 2)
-    assert Conv2d((3, 3), (2, 1), (1, 1)).output_grid((5, 4)) == (3, 4)
-    assert Identity().output_grid((5, 4)) == (5, 4)
-    assert Identity((2, 2)).output_grid((5, 4)) == (3, 2)
-    assert Conv2d((3, 2)).taps == 6
-
-
-@pytest.mark.parametrize(
-    ("kind", "grid", "words"),
-    [
-        (Conv2d((3, 3)), (), "reads maps"),
-        (Conv2d((3, 3)), (2, 5), "does not fit"),
-        (Conv2d((0, 3)), (5, 5), "at least 1"),
-        (Conv2d((3, 3), (1, 0)), (5, 5), "at least 1"),
-        (Conv2d((3, 3), (1, 1), (-1, 0)), (5, 5), "at least 0"),
-        (Identity((2, 2)), (5,), "needs maps"),
-        (Identity((0, 2)), (5, 5), "at least 1"),
-    ],
-)
-def test_kinds_refuse_grids_that_do_not_fit(kind, grid, words):
-    with pytest.raises(GraphError, match=words):
-        kind.output_grid(grid)
-
-
-def test_kind_sizes_are_plain_pairs():
-    assert Conv2d([3, 3], np.array([1, 1])) == Conv2d((3, 3))
-    with pytest.raises(GraphError, match=r"kernel=.*two numbers"):
-        Conv2d((3, 3, 3))
-
-
 def test_columns_are_copies_that_cannot_be_written():
     src = np.array([0, 1], np.int32)
     got = link(src=src)
@@ -148,9 +116,3 @@ def test_digest_changes_with_everything_but_weight_and_birth():
 
 def test_repr():
     assert repr(link()) == "Link(0 -> 1, port 0, Dense(), 2 edges)"
-
-
-@pytest.mark.parametrize("kernel", [3, (3,), (3, 3, 3), "33"])
-def test_kernels_are_pairs(kernel):
-    with pytest.raises(GraphError, match="needs two numbers"):
-        Conv2d(kernel)

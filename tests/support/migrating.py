@@ -7,7 +7,8 @@ import torch
 
 from compilers import lift, lower, migrate
 from netgraph.graph import Graph, GraphBuilder, Layer, Link
-from netgraph.graph.link import Dense, edge_columns
+from netgraph.graph.kinds import Dense
+from netgraph.graph.link import edge_columns
 
 OPTIMIZERS = {
     "adam": lambda groups: torch.optim.Adam(groups, lr=1e-2),

@@ -15,8 +15,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import unknown_name
 from netgraph.graph.activations import get_activation
+from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Grid, Layer
-from netgraph.graph.link import Conv2d, Identity, Link
+from netgraph.graph.link import Link
 
 Mode = Literal["eval", "train"]
 """What batch norm does. In "train" nothing is known of a normalised value, but where its scale is 0 or its sum the same
@@ -79,13 +80,13 @@ def link_interval(
     """
     z_low, z_high = np.zeros(targets), np.zeros(targets)
     dst = link.dst
-    if isinstance(link.kind, Identity) and not (dst[1:] == dst[:-1]).any():
+    if link.kind.wires and not (dst[1:] == dst[:-1]).any():
         z_low[dst], z_high[dst] = low[link.src], high[link.src]
         return z_low, z_high
     src, dst, weight, tap = used_edges(link)
     if not len(weight):
         return z_low, z_high
-    if isinstance(link.kind, Conv2d) and max(link.kind.padding) > 0:
+    if link.kind.padded:
         low, high, src = _with_padding(link.kind, source_grid, low, high, src, tap)
     with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` takes what is not finite for no bound
         a, b = low[src], high[src]
@@ -151,23 +152,12 @@ def segments(dst: Array) -> tuple[Array, Array, Array]:
     return starts, dst[starts], ends - starts
 
 
-def _with_padding(kind: Conv2d, grid: Grid, low: Array, high: Array, src: Array, tap: Array) -> Any:
+def _with_padding(kind: LinkKind, grid: Grid, low: Array, high: Array, src: Array, tap: Array) -> Any:
     """Ranges of (state, source), and the row of each edge in them: state 0 never reads padding, 1 may, 2 only does."""
-    state = padding_states(kind, grid)
+    state = kind.padding_states(grid)
     zeros = np.zeros(len(low))
     low, high = (np.concatenate([v, limit(v, 0.0), zeros]) for v, limit in ((low, np.minimum), (high, np.maximum)))
     return low, high, src + state[tap] * (len(zeros))
-
-
-def padding_states(kind: Conv2d, grid: Grid) -> Array:
-    """(taps,) 0 where a tap never reads padding, 1 where it does at some positions of the target, 2 where at all."""
-    inside = []
-    for size, k, s, p, n in zip(grid, kind.kernel, kind.stride, kind.padding, kind.output_grid(grid), strict=True):
-        at = np.arange(n) * s - p + np.arange(k)[:, None]
-        inside.append((at >= 0) & (at < size))
-    always = np.logical_and.outer(*(axis.all(axis=1) for axis in inside)).ravel()
-    ever = np.logical_and.outer(*(axis.any(axis=1) for axis in inside)).ravel()
-    return np.where(always, 0, np.where(ever, 1, 2))
 
 
 def add(low: Array, high: Array, more_low: Array, more_high: Array) -> Pair:

@@ -12,7 +12,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Graph, Grid, Identity, Layer, Link, LinkKey, Pool, get_activation, weighted
+from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, Pool, get_activation, weighted
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.natural import Expansion
 from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
@@ -182,8 +182,7 @@ class Look:
         if refused := no_layer or self._no_layer(link, source):
             return Candidate("depth", place, verdict=refused)
         cost, scout, bench = self.thresholds.layer_cost, self._scout, self._bench
-        padded = isinstance(link.kind, Conv2d) and link.kind.padding != (0, 0)
-        shifts = target.bias is not None and not padded
+        shifts = target.bias is not None and not link.kind.padded
         found = search_depth(
             scout.expansion(link.target, "depth"), rows_of(scout.signals.activations[source.name]), self.activation,
             self.search, self.rng, scale=_scale(scout.fed(link.target).score),
@@ -276,7 +275,7 @@ def _scale(score: float) -> float:
 
 def _reader(link: Link, grid: Grid, pool: Pool | None) -> Reader:
     """How a link reads a new vertex on a grid."""
-    if isinstance(link.kind, Identity) or not grid:
+    if link.kind.wires or not grid:
         return read_directly
     return TapReader(link.kind, grid, pool)
 

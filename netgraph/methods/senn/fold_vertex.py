@@ -13,7 +13,7 @@ import numpy as np
 from netgraph.checks import real_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Identity, Link
+from netgraph.graph import Link
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, vertex
 from netgraph.rules import serving_only, under_layer_norm
@@ -49,8 +49,7 @@ class FoldVertex(Rule):
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Layers of as many vertices as there are shares, whose readers can be changed."""
         edges, graph = m.graph.edges, m.graph
-        wires = np.array([isinstance(k, Identity) for k in edges.link_kinds], dtype=bool)
-        fixed = edges.frozen | wires[edges.link]
+        fixed = edges.frozen | edges.wired
         sizes = np.array([len(graph.layer(int(i))) for i in m.v.layer], dtype=np.int64)
         return {
             "layer has no layer norm": ~under_layer_norm(graph, m.v.layer),

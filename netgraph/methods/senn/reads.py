@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.checks import checked
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Graph, LinkKind, weighted
+from netgraph.graph import Graph, LinkKind, weighted
 from netgraph.methods.senn.natural import Expansion, LayerFactors, layer_residual, pseudo_inverse
 
 
@@ -27,12 +27,8 @@ def patches(values: Array, kind: LinkKind) -> Array:
         (samples, positions, vertices, taps); a layer without a grid has one position. Padding reads 0.
     """
     samples, vertices = values.shape[:2]
-    if not isinstance(kind, Conv2d):
-        return np.moveaxis(values.reshape(samples, vertices, -1), 1, 2)[..., None]
-    (ph, pw), (sh, sw) = kind.padding, kind.stride
-    padded = np.pad(values, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kind.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
-    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(samples, -1, vertices, kind.taps)
+    by_tap = [np.moveaxis(read.reshape(samples, vertices, -1), 1, 2) for read in kind.read(values)]
+    return np.stack(by_tap, axis=-1) if kind.taps > 1 else by_tap[0][..., None]
 
 
 @dataclass(frozen=True, eq=False)

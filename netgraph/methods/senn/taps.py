@@ -11,7 +11,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Dense, Grid, Pool
+from netgraph.graph import Conv2d, Grid, LinkKind, Pool
 
 
 class Columns(NamedTuple):
@@ -54,7 +54,7 @@ class TapReader:
         OptionError: when values do not fit the grid. `GraphError` when the link or the pool does not.
     """
 
-    kind: Conv2d | Dense
+    kind: LinkKind
     grid: Grid
     pool: Pool | None = None
 
@@ -75,46 +75,22 @@ class TapReader:
             raise OptionError(f"{values.shape[-1]} rows are no number of examples on the grid {self.grid}.")
         lead, examples = values.shape[:-1], values.shape[-1] // size
         seen, unpool = self._pooled(values.reshape(-1, examples, *self.grid))
-        if isinstance(self.kind, Dense):
+        if self.kind.pointwise:
             flat = seen.reshape(*lead, 1, -1)
             return Columns(flat, lambda s: unpool(s.reshape(seen.shape)).reshape(values.shape))
-        taps, untap = self._taps(self.kind, seen)
+        taps, untap = _taps(self.kind, seen)
 
         def adjoint(slopes: Array) -> Array:
             return unpool(untap(slopes.reshape(taps.shape))).reshape(values.shape)
 
         return Columns(taps.reshape(*lead, self.kind.taps, -1), adjoint)
 
-    def _taps(self, kind: Conv2d, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """(chains, taps, examples, height, width) of (chains, examples, height, width); loops over taps only."""
-        (ph, pw), (sh, sw), (kh, kw) = kind.padding, kind.stride, kind.kernel
-        out = kind.output_grid(self._seen)
-        chains, examples, height, width = maps.shape
-        padded = np.zeros((chains, examples, height + 2 * ph, width + 2 * pw), maps.dtype)
-        inside = (..., slice(ph, ph + height), slice(pw, pw + width))
-        padded[inside] = maps
-        spans = [
-            (..., slice(r, r + sh * (out[0] - 1) + 1, sh), slice(c, c + sw * (out[1] - 1) + 1, sw))
-            for r in range(kh)
-            for c in range(kw)
-        ]
-        taps = np.stack([padded[span] for span in spans], axis=1)
-
-        def untap(slopes: Array) -> Array:
-            back = np.zeros_like(padded)
-            for tap, span in enumerate(spans):
-                back[span] += slopes[:, tap]
-            return back[inside]
-
-        return taps, untap
-
     def _pooled(self, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Maps after the pool; of a maximum that several reach, the first gets the gradient."""
         if self.pool is None:
             return maps, lambda slopes: slopes
         pool = self.pool
-        windows = Conv2d(pool.size, pool.stride or pool.size)
-        taps, untap = TapReader(windows, self.grid)._taps(windows, maps)
+        taps, untap = _taps(Conv2d(pool.size, pool.stride or pool.size), maps)
         seen = taps.shape[:1] + taps.shape[2:]
         if pool.kind == "average":
             return taps.mean(axis=1), lambda s: untap(np.broadcast_to(s[:, None] / taps.shape[1], taps.shape))
@@ -126,3 +102,9 @@ class TapReader:
             return untap(spread)
 
         return np.take_along_axis(taps, first, axis=1)[:, 0], unpool
+
+
+def _taps(kind: LinkKind, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """(chains, taps, examples, height, width) of (chains, examples, height, width), and the transpose of that."""
+    grid = maps.shape[-2:]
+    return np.stack(list(kind.read(maps)), axis=1), lambda slopes: kind.spread(np.moveaxis(slopes, 1, 0), grid)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Identity, Layer, LinkKey
+from netgraph.graph import Layer, LinkKey
 from netgraph.markup import shortened
 from netgraph.viz.colors import (
     ADDED,
@@ -53,7 +53,7 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     for box in boxes:
         _box(page, box, layers, vertices, states)
     kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
-    said = _arrows(page, boxes, links, {key for key, link in kinds.items() if isinstance(link.kind, Identity)})
+    said = _arrows(page, boxes, links, {key for key, link in kinds.items() if link.kind.wires})
     caption(page.dot, title, [*facts, _LEGEND, *said, *folded(boxes)])
     return str(page.dot.source)
 

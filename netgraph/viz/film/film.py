@@ -11,7 +11,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Identity, Layer
+from netgraph.graph import Graph, Layer, weighted
 from netgraph.markup import shortened
 from netgraph.viz.film.steps import Step
 from netgraph.viz.layout import Layout, Pixels, layout
@@ -163,7 +163,7 @@ def make_film(
             layers.update((i, graph.layer(i)) for i in graph.topological_order)
             members.add(number, {(i,): [layer.vertex_ids] for i, layer in graph.layers_by_id.items()})
             links.add(number, _edges_by_pair(graph))
-            trainable.update(key[:2] for key, link in graph.links_by_key.items() if not isinstance(link.kind, Identity))
+            trainable.update(link.key[:2] for link in weighted(graph.links))
             frozen = frozen or any(bool(link.frozen.any()) for link in graph.links)
             if crowd is not None:
                 crowd.add(number, graph, len(layers))

@@ -12,7 +12,7 @@ from netgraph.analysis import layer_tau_cores, path_analysis
 from netgraph.checks import checked
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.graph import Graph, Identity
+from netgraph.graph import Graph
 from netgraph.rewriting import Journal
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph, check_history
@@ -207,11 +207,7 @@ def _per_layer(graph: Graph, value: str, tau: float) -> dict[int, float]:
         return {i: core.ratio for i, core in zip(graph.topological_order, cores, strict=True)}
     found = {}
     for i, links in graph.incoming.items():
-        cells = sum(
-            len(graph.layer(k.source)) * len(graph.layer(i)) * k.kind.taps
-            for k in links
-            if not isinstance(k.kind, Identity)
-        )
+        cells = sum(k.kind.admissible_edges(len(graph.layer(k.source)), len(graph.layer(i))) for k in links)
         edges = sum(len(k) - int(np.count_nonzero(k.frozen)) for k in links)
         if cells:
             found[i] = edges / cells if value == "density" else float(edges)

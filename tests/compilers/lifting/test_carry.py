@@ -15,7 +15,8 @@ from compilers.lifting import slots
 from compilers.lifting.newcomers import BORN, OWN_STEPS
 from netgraph.errors import OptionError, TrainingError
 from netgraph.graph import Graph, GraphBuilder, Link
-from netgraph.graph.link import Dense, edge_columns
+from netgraph.graph.kinds import Dense
+from netgraph.graph.link import edge_columns
 
 ADAMS = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-3),

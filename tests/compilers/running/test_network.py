@@ -14,7 +14,8 @@ from compilers import CostTable, lift, lower
 from netgraph.errors import CompileError, InputError
 from netgraph.graph import ACTIVATIONS, GraphBuilder, Layer, Link, mlp
 from netgraph.graph.graph import Graph
-from netgraph.graph.link import Dense, edge_columns
+from netgraph.graph.kinds import Dense
+from netgraph.graph.link import edge_columns
 from netgraph.interpret import interpret
 
 KERNELS = ("csr", "padded-dense")

@@ -15,7 +15,8 @@ from compilers.training import TrainingData, TrainState, begin, load_checkpoint,
 from compilers.training.state import CHECKPOINT_KIND, CHECKPOINT_VERSION
 from netgraph.errors import TrainingError
 from netgraph.graph import Graph, Layer, Link
-from netgraph.graph.link import Dense, edge_columns
+from netgraph.graph.kinds import Dense
+from netgraph.graph.link import edge_columns
 from netgraph.storage.container import read_container, write_container
 
 

@@ -15,7 +15,6 @@ from netgraph.graph.bounds.intervals import (
     link_interval,
     normalise_interval,
     operate_interval,
-    padding_states,
 )
 from netgraph.graph.propagation import bounds
 
@@ -207,17 +206,6 @@ def test_rows_of_a_layer():
 
 
 # -- convolutions, wires, pools -------------------------------------------------------------------
-
-
-def test_which_taps_read_padding():
-    # Rows 0..2 with a padding of 2: the first tap never leaves the padding at one position, and so on.
-    states = padding_states(Conv2d((3, 1), padding=(1, 0)), (4, 4))
-    np.testing.assert_array_equal(states, [1, 0, 1])
-    states = padding_states(Conv2d((3, 3), padding=(1, 1)), (1, 1))
-    np.testing.assert_array_equal(states, [2, 2, 2, 2, 0, 2, 2, 2, 2])
-    states = padding_states(Conv2d((2, 1), stride=(2, 1), padding=(1, 0)), (3, 1))
-    np.testing.assert_array_equal(states, [1, 0])
-    assert not padding_states(Conv2d((3, 3)), (5, 5)).any()
 
 
 def conv(size, kind, weights, domain):

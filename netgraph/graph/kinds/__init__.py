@@ -1,0 +1,19 @@
+"""Kinds of links, one a file: how edges read their sources, and what a link of the kind may hold."""
+
+from netgraph.graph.kinds.convolution import Conv2d
+from netgraph.graph.kinds.dense import Dense
+from netgraph.graph.kinds.identity import Identity
+from netgraph.graph.kinds.kind import LinkKind, windows
+from netgraph.graph.kinds.registry import KIND_FIELDS, LINK_KINDS, kind_from_json, kind_to_json
+
+__all__ = [
+    "KIND_FIELDS",
+    "LINK_KINDS",
+    "Conv2d",
+    "Dense",
+    "Identity",
+    "LinkKind",
+    "kind_from_json",
+    "kind_to_json",
+    "windows",
+]

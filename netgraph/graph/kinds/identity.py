@@ -1,0 +1,30 @@
+"""Identity links: wires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netgraph.errors import GraphError
+from netgraph.graph.kinds.kind import LinkKind
+from netgraph.graph.layer import Grid, int_pair
+
+
+@dataclass(frozen=True)
+class Identity(LinkKind):
+    """Frozen wires of weight 1, vertex to vertex: residual shortcuts. May stride; may leave targets unfed."""
+
+    name = "identity"
+    wires = True
+
+    stride: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", int_pair("stride", self.stride))
+
+    def output_grid(self, grid: Grid) -> Grid:
+        """Grid of the target: every `stride`-th position of the source."""
+        if self.stride == (1, 1):
+            return grid
+        if len(grid) != 2 or min(self.stride) < 1:
+            raise GraphError(f"{self} needs maps (height, width) and a stride of at least 1, not a grid {grid}.")
+        return tuple(-(-g // s) for g, s in zip(grid, self.stride, strict=True))
