@@ -17,7 +17,7 @@ from compilers.running.module import FlatModule
 from compilers.running.module import Options as Options  # networks that were pickled name it here
 from compilers.running.tracing import outside_dynamo, refuse_tracing
 from compilers.running.workspace import State
-from compilers.statistics import COLLECTORS, Request, found_columns, make_collector, place_of
+from compilers.statistics import COLLECTORS, Request, collected_columns, make_collector, place_of
 from netgraph.errors import InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
 from netgraph.statistics import Statistics
@@ -238,14 +238,8 @@ class CompiledNetwork(FlatModule):
         of the batch; what is said of samples is rescaled by their number, and does not depend on it.
 
         Args:
-            name: what to collect:
-                "edge_gradients": mean of the gradient of every edge, mean and variance of its absolute value.
-                "vertex_signals": RMS of the gradient of every sum over samples and positions, and (unless
-                    `activations=False`) mean and variance of the values.
-                "cross_moments": mean of h_s * dL/dz_t for `source` and `target`, tap by tap for maps (of one `kind`
-                    at a time).
-                "second_moments": Kronecker factors of a `layer`, `of` its "activations" (1 appended; for maps of the
-                    columns that a link of some `kind` reads) or "gradients".
+            name: "edge_gradients", "vertex_signals", "cross_moments" or "second_moments". Their collectors in
+                `compilers.statistics.COLLECTORS` describe them, columns and options included.
             options: of the statistic; layers by name.
 
         Raises:
@@ -269,12 +263,10 @@ class CompiledNetwork(FlatModule):
         return tuple(self._requests.values())
 
     def statistics(self, graph: Graph | None = None) -> Statistics:
-        """What was collected since the requests, in the rows of `graph.edges` and `graph.vertices`.
+        """Columns and moments collected since the requests, in the rows of `graph.edges` and `graph.vertices`.
 
-        Columns of edges, 0 for frozen ones: `mean_abs_gradient`, `variance_abs_gradient` (population variance over
-        mini-batches), `mean_gradient`, and the present `magnitude`. Columns of vertices, NaN for inputs where they
-        have none: `rms_gradient`, `mean_activation`, `variance_activation`. Moments: see `Statistics.cross` and
-        `Statistics.second`.
+        Columns of edges are 0 for frozen ones, and come with the present `magnitude`; columns of vertices are NaN
+        where a layer has none.
 
         Args:
             graph: a graph with the same topology to check against.
@@ -285,7 +277,7 @@ class CompiledNetwork(FlatModule):
         collectors = self._executor.collectors
         if not collectors:
             raise StatisticsError("No statistics are collected; call request('edge_gradients') before training.")
-        edges, vertices, moments = found_columns(collectors, self.plan, self.graph)
+        edges, vertices, moments = collected_columns(collectors, self.plan, self.graph)
         if edges:
             edges["magnitude"] = self.edge_column(self.weights.detach().abs())
         batches = max(collector.batches for collector in collectors.values())

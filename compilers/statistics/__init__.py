@@ -1,17 +1,21 @@
 """Statistics that are collected while a network runs."""
 
-from compilers.statistics.collectors import COLLECTORS, Collector, make_collector
-from compilers.statistics.columns import edge_column, found_columns
-from compilers.statistics.moments import place_of
+from compilers.statistics.collectors import COLLECTORS, Collector, EdgeGradients, VertexSignals, make_collector
+from compilers.statistics.columns import collected_columns, edge_column
+from compilers.statistics.moments import CrossMoments, SecondMoments, place_of
 from compilers.statistics.observation import Observation, Request
 
 __all__ = [
     "COLLECTORS",
     "Collector",
+    "CrossMoments",
+    "EdgeGradients",
     "Observation",
     "Request",
+    "SecondMoments",
+    "VertexSignals",
+    "collected_columns",
     "edge_column",
-    "found_columns",
     "make_collector",
     "place_of",
 ]

@@ -20,7 +20,7 @@ class Collector(Protocol):
     """One statistic of a network.
 
     Attributes:
-        key: of what it finds; another collector with this key takes its place.
+        key: of its statistic; another collector with this key takes its place.
         batches: number of backward passes that it has seen.
         samples: number of samples in them.
     """
@@ -36,20 +36,32 @@ class Collector(Protocol):
     def update(self, seen: Observation) -> None:
         """Take one backward pass."""
 
-    def found(self) -> Collected:
-        """The statistic of what was seen so far."""
+    def collected(self) -> Collected:
+        """The statistic over all backward passes so far."""
 
 
 class EdgeGradients:
-    """First and second moments of every edge's gradient over mini-batches.
+    """First and second moments of every edge's gradient g over mini-batches, as columns of edges.
 
-    Absolute values are counted from those of the first batch on, which they resemble: then their variance does not
-    suffer from taking the difference of two large numbers, and means over some batches fit the precision of the
-    network. They are added up in float64.
+    `mean_gradient` is `E[g]`, `mean_abs_gradient` is `E[|g|]`, and `variance_abs_gradient` is the population variance
+    `E[|g|^2] - E[|g|]^2`.
 
-    One fused pass of Adam, at a learning rate of 0, keeps both means: what it takes for a gradient is |g|, less what
-    it takes for a parameter, |g| of the first batch, by a weight decay of -1; its averages are running means when
-    they forget at the rate 1 / n. That is half of what the plain operations cost.
+    Absolute values are counted from `f`, those of the first batch, which they resemble: `d = |g| - f`. Then
+    `E[|g|] = f + E[d]`, and the variance `E[d^2] - E[d]^2` is no difference of two large numbers. The means over a
+    window of batches fit the precision of the network; windows are added up in float64.
+
+    Both means of a window come from one fused pass of Adam, at half the cost of the plain operations. With parameter
+    `p`, gradient `a`, weight decay `w` and `beta1 = beta2 = b` it computes
+
+        d = a + w * p
+        m = b * m + (1 - b) * d
+        v = b * v + (1 - b) * d^2
+        p = p - lr * (a ratio of m and v)
+
+    For `p = f`, `a = |g|` and `w = -1`, `d` is the difference above. For `b = 1 - 1/n` at the n-th batch of the
+    window, `m` and `v` are the means of `d` and `d^2` over its n batches: `m_n = ((n - 1) * m_(n-1) + d_n) / n`, and
+    the first batch, with `b = 0`, overwrites those of the window before. For `lr = 0`, `f` stays; `eps = 1` keeps
+    the ratio, which is multiplied by 0, finite.
 
     Args:
         plan: of the network.
@@ -106,8 +118,8 @@ class EdgeGradients:
         self._signed.zero_()
         self._recent = 0
 
-    def found(self) -> Collected:
-        """Mean of the gradient, and mean and population variance of its absolute value."""
+    def collected(self) -> Collected:
+        """The three columns, from the sums over all windows."""
         assert self._first is not None
         self._flush()
         mean, shifted, squared = self._total / self.batches
@@ -121,7 +133,10 @@ class EdgeGradients:
 
 
 class VertexSignals:
-    """Size of the gradients that arrive at every vertex, and moments of its values.
+    """Size of the gradients that arrive at every vertex, and moments of its values, as columns of vertices.
+
+    `rms_gradient` is the root mean square of the gradient of every sum over samples and positions,
+    `mean_activation` and `variance_activation` are those of every value.
 
     Variances of batches are merged in float64 (Chan, Golub and LeVeque 1983, equation 2.1), so that a mean that is
     large beside them does not hide them.
@@ -179,8 +194,8 @@ class VertexSignals:
             var = (1 - share) * all_var + share * (var + (1 - share) * step**2)
         self._moments[place] = var, mean
 
-    def found(self) -> Collected:
-        """RMS of the gradients of sums, and mean and variance of the values, over samples and positions."""
+    def collected(self) -> Collected:
+        """The columns, of each layer apart."""
         columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
         for place, layer in enumerate(self._plan.layers):
             rows = slice(layer.start, layer.stop)

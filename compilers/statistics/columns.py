@@ -24,10 +24,10 @@ def edge_column(plan: Plan, values: Tensor) -> Array:
     return column
 
 
-def found_columns(
+def collected_columns(
     collectors: Mapping[tuple[Any, ...], Collector], plan: Plan, graph: Graph
 ) -> tuple[dict[str, Array], dict[str, Array], dict[tuple[str, ...], Array]]:
-    """What collectors found: columns of edges, columns of vertices with NaN where a layer has none, and moments.
+    """The results of collectors: columns of edges, columns of vertices with NaN where a layer has none, and moments.
 
     Raises:
         StatisticsError: when a collector has seen no mini-batch.
@@ -38,7 +38,7 @@ def found_columns(
     for key, collector in collectors.items():
         if not collector.samples:
             raise StatisticsError(f"{key[0]!r} has seen no mini-batch; run a backward after the request.")
-        found = collector.found()
+        found = collector.collected()
         edges |= {name: edge_column(plan, values) for name, values in found.edges.items()}
         vertices |= {name: _vertex_column(plan, graph, parts) for name, parts in found.vertices.items()}
         moments |= {name: values.detach().cpu().numpy() for name, values in found.moments.items()}

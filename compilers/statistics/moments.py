@@ -81,7 +81,7 @@ class CrossMoments:
             part = gradients[:, samples].reshape(len(gradients), -1)
             self._sums.addmm_(part, columns.t(), alpha=seen.batch)
 
-    def found(self) -> Collected:
+    def collected(self) -> Collected:
         """(sources, targets) matrix, or (sources, targets, taps) for maps."""
         assert self._sums is not None
         mean = self._sums / self.samples
@@ -156,7 +156,7 @@ class SecondMoments:
         self._sums[n, :n] += sums
         self._sums[n, n] += values.shape[1]
 
-    def found(self) -> Collected:
+    def collected(self) -> Collected:
         """The square matrix."""
         assert self._sums is not None
         return Collected(moments={(self._of, self._name): self._sums / (self.samples * self._positions)})

@@ -1,4 +1,4 @@
-"""What is asked of a statistic, what it sees of one backward pass, and what it has to say."""
+"""A request for a statistic, one backward pass as collectors see it, and the result of collecting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compilers.plan import Plan
 
 @dataclass(frozen=True)
 class Request:
-    """What to collect: the name of a statistic and its options."""
+    """The name of a statistic to collect, and its options."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -22,12 +22,12 @@ class Request:
 
 @dataclass
 class Collected:
-    """What a statistic has to say.
+    """The columns and moments that a collector hands over.
 
     Attributes:
         edges: (slots,) tensors by name.
         vertices: by name, (width,) tensors by the place of their layer in the plan; other layers have none.
-        moments: arrays by what they are of.
+        moments: arrays by kind and names of layers, as keys of `Statistics.moments`.
     """
 
     edges: dict[str, Tensor] = field(default_factory=dict)
