@@ -77,9 +77,14 @@ class House:
     @cached_property
     def floors(self) -> list[list[str]]:
         """Rooms by floor, the lowest first, which use none."""
+        return [sorted(floor) for floor in nx.topological_generations(self.downward.reverse())]
+
+    @cached_property
+    def downward(self) -> nx.DiGraph:
+        """Arrows but those that run back up."""
         graph = self._graph.copy()
         graph.remove_edges_from(self.back)
-        return [sorted(floor) for floor in nx.topological_generations(graph.reverse())]
+        return graph
 
     @cached_property
     def _graph(self) -> nx.DiGraph:
@@ -232,25 +237,29 @@ def _size(house: House, room: str) -> str:
 
 # -- picture --------------------------------------------------------------------------------------------
 
-UP, PLAIN = "#a8162a", "#8a9099"
+UP, PLAIN = "#a8162a", "#57606a"
 
 
 def picture(house: House) -> str:
-    """An SVG: rooms on their floors, arrows as wide as they have names; red ones run back up."""
-    dot = Digraph(graph_attr={"ranksep": "0.9", "nodesep": "0.2", "fontname": "Helvetica", "bgcolor": "white"})
+    """An SVG: rooms on their floors, arrows with their number of names; red ones run back up.
+
+    Arrows between rooms that are joined by way of others as well are left to the table: there are too many.
+    """
+    dot = Digraph(graph_attr={"ranksep": "0.5", "nodesep": "0.25", "bgcolor": "white"})
     dot.attr("node", shape="box", style="filled", fillcolor="#f1f3f5", color="#868e96", fontname="Helvetica")
     dot.attr("edge", fontname="Helvetica", fontsize="9", arrowsize="0.6")
     for floor in house.floors:
         with dot.subgraph(graph_attr={"rank": "same"}) as level:
             for room in floor:
                 level.node(room, f"{room.removeprefix('netgraph.')}\n{_size(house, room)}")
-    for way in sorted(house.arrows):
+    direct = {*nx.transitive_reduction(house.downward).edges, *house.back}
+    for way in sorted(direct):
         counts, up = house.arrows[way], way in house.back
         style = "solid" if counts["start"] else "dashed" if counts["local"] else "dotted"
         size = sum(counts.values())
         dot.edge(
             *way, style=style, color=UP if up else PLAIN, penwidth=f"{min(0.6 + size / 20, 5):.1f}",
-            xlabel=str(size) if up else "", tooltip=_way(house, way), constraint="false" if up else "true",
+            label=str(size), tooltip=_way(house, way), constraint="false" if up else "true",
         )  # fmt: skip
     return render_svg(dot.source)
 
