@@ -1,4 +1,4 @@
-"""What a run was carried out on."""
+"""The machine of a run: processor, threads of torch, and memory of the process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from netgraph.app.memory import keep_freed_memory
 from netgraph.errors import OptionError
 
 
@@ -36,3 +37,9 @@ def hardware(device: torch.device) -> str:
         name = models[0] if models else name
     line = f"{name}, {os.cpu_count()} cores"
     return f"{line}, {torch.cuda.get_device_name(device)}" if device.type == "cuda" else line
+
+
+def set_up_process(threads: int) -> None:
+    """Set the number of torch's threads, and let the process keep the memory that it frees."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()

@@ -33,7 +33,8 @@ def print_method(name: str, console: Console) -> None:
         OptionError: for a method that does not exist, with the nearest.
     """
     from compilers.training import TrainSettings
-    from netgraph.app.prepare import SMALL, SMALL_TRAINING, RunSettings
+    from netgraph.app.inputs import RunSettings
+    from netgraph.app.prepare import SMALL, SMALL_TRAINING
     from netgraph.methods import METHODS
 
     if name not in METHODS:

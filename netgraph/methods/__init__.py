@@ -5,7 +5,7 @@ from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
 from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step, cut
 from netgraph.methods.nagn import NAGN_REQUESTS, NAGN_TRAINING, NagnOptions, nagn, nagn_start
 from netgraph.methods.prune import PruneBelow, PruneToBudget
-from netgraph.methods.registry import METHODS, MethodSpec, get_method
+from netgraph.methods.registry import METHODS, MethodKind, MethodSpec, get_method
 from netgraph.methods.senn import (
     Candidate,
     Check,
@@ -56,6 +56,7 @@ __all__ = [
     "Limits",
     "METHODS",
     "Method",
+    "MethodKind",
     "MethodSpec",
     "NEW_PHASE",
     "NagnOptions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
@@ -34,6 +34,13 @@ from netgraph.methods.sparse import (
 from netgraph.methods.ssonn import SsonnOptions, ssonn, ssonn_start
 from netgraph.methods.start import Start
 
+MethodKind = Literal["growth", "pruning", "fixed", "single"]
+"""Way in which a method gives networks of several densities.
+
+"growth": one rough run through all of them, then a training of each; "pruning": one run of levels that hits them;
+"fixed": a training of its own for each; "single": one run, which finds its own density.
+"""
+
 
 @dataclass(frozen=True)
 class MethodSpec:
@@ -45,6 +52,7 @@ class MethodSpec:
         start: makes the graph at which growth starts, from such options and what the data are.
         build: makes the method from that graph and such options.
         description: what it does, in one line.
+        kind: the way in which it gives networks of several densities, see `MethodKind`.
         resolve: fills in options that depend on the graph at which growth starts.
         training: training settings that suit the method; they overrule those that suit the size of the data.
         defaults: values of options in which the method differs from another one with the same options.
@@ -55,6 +63,7 @@ class MethodSpec:
     start: Callable[[Any, Start], Graph]
     build: Callable[[Graph, Any], Method]
     description: str
+    kind: MethodKind = "single"
     resolve: Callable[[Any, Graph], Any] = lambda options, start: options
     training: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -104,13 +113,16 @@ _SHIPPED = (
         "add vertices and layers where the natural gradient says that it pays",
         training=SENN_TRAINING,
     ),
-    MethodSpec("pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network"),
+    MethodSpec(
+        "pwmpr", PwmprOptions, pwmpr_start, pwmpr, "add edges that join strong paths to a sparse network", kind="growth"
+    ),
     MethodSpec(
         "pwmp",
         PwmprOptions,
         pwmpr_start,
         partial(pwmpr, name="pwmp"),
         "add the edges that join the strongest paths",
+        kind="growth",
         defaults={"draw": "top"},
     ),
     MethodSpec(
@@ -119,6 +131,7 @@ _SHIPPED = (
         pwmpr_start,
         partial(pwmpr, name="pwmpr-prune"),
         "add edges that join strong paths, and give up weak ones",
+        kind="growth",
         defaults={"prune": 0.1},
     ),
     MethodSpec(
@@ -127,6 +140,7 @@ _SHIPPED = (
         pwmpr_start,
         partial(pwmpr, name="random-growth"),
         "add edges to a sparse network at random",
+        kind="growth",
         defaults={"where": "random"},
     ),
     MethodSpec(
@@ -135,16 +149,22 @@ _SHIPPED = (
         pwmpr_start,
         partial(pwmpr, name="gradient-growth"),
         "add the edges with the largest gradients to a sparse network",
+        kind="growth",
         defaults={"where": "gradient", "draw": "top"},
     ),
-    MethodSpec("rigl", RiglOptions, rigl_start, rigl, "exchange weak edges for missing ones with large gradients"),
-    MethodSpec("set", SetOptions, set_start, sparse_evolution, "exchange weak edges for missing ones at random"),
+    MethodSpec(
+        "rigl", RiglOptions, rigl_start, rigl, "exchange weak edges for missing ones with large gradients", kind="fixed"
+    ),
+    MethodSpec(
+        "set", SetOptions, set_start, sparse_evolution, "exchange weak edges for missing ones at random", kind="fixed"
+    ),
     MethodSpec(
         "imp",
         ImpOptions,
         imp_start,
         imp,
         "prune by magnitude, level by level, rewinding the weights",
+        kind="pruning",
         training={"epochs": 120},
     ),
     MethodSpec(
@@ -153,16 +173,20 @@ _SHIPPED = (
         imp_start,
         partial(imp, name="imp-c"),
         "prune by magnitude, level by level, going on from the weights",
+        kind="pruning",
         training={"epochs": 120},
         defaults={"rewind": False},
     ),
-    MethodSpec("phew", PhewOptions, fixed_start, fixed, "train a sparse network of walks along large weights"),
+    MethodSpec(
+        "phew", PhewOptions, fixed_start, fixed, "train a sparse network of walks along large weights", kind="fixed"
+    ),
     MethodSpec(
         "erk",
         PhewOptions,
         fixed_start,
         partial(fixed, name="erk"),
         "train a sparse network of random edges",
+        kind="fixed",
         defaults={"start": "erk"},
     ),
 )

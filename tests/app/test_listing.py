@@ -10,10 +10,10 @@ from grow_runs import refused
 from rich.console import Console
 
 from compilers.training import TrainSettings
+from netgraph.app.inputs import RunSettings
 from netgraph.app.listing import print_method, print_methods, print_rule
 from netgraph.app.option_texts import as_typed, explained, option_texts, values_of
 from netgraph.app.options import split_assignments
-from netgraph.app.prepare import RunSettings
 from netgraph.methods import METHODS
 from netgraph.rules import RULES
 from netgraph.schedules import CURVES

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compilers.training import TrainSettings
+from netgraph.app.inputs import RunSettings
 from netgraph.app.options import convert, parse_assignments, split_assignments
-from netgraph.app.prepare import RunSettings
 from netgraph.errors import OptionError
 from netgraph.methods import METHODS, NagnOptions
 

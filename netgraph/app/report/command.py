@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from compilers.training import TrainSettings
-from netgraph.app.prepare import SMALL_TRAINING, RunSettings
+from netgraph.app.inputs import RunSettings
+from netgraph.app.prepare import SMALL_TRAINING
 from netgraph.app.report.data import RunFacts
 from netgraph.methods import METHODS
 

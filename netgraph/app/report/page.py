@@ -178,7 +178,7 @@ def _plan(facts: RunFacts) -> str:
 
 
 def notice(heading: str, text: str) -> Section:
-    """A part that tells in place of a report, or above it, why there is none."""
+    """Section that explains why the report, or a part of it, is missing."""
     return Section("notice", "", _render("report_notice.html.j2", heading=heading, text=text).strip())
 
 
@@ -210,18 +210,18 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
     while True:
         try:
             with sole_writer(run.path):
-                return _write_pages(run)
+                return _write_pages(run, RunFacts.read(run))
         except BusyError:  # The run trains, or is changed, and is going to write its report.
             ended = run.ended
-            target = _write_pages(run)
+            target = _write_pages(run, RunFacts.read(run))
             if run.ended == ended:
                 return target
             # Its report may have been there already when this older one took its place.
 
 
-def _write_pages(run: RunDirectory) -> Path:
+def _write_pages(run: RunDirectory, facts: RunFacts) -> Path:
     """Write the two pages of a run into its directory."""
-    facts, reporter = RunFacts.read(run), Reporter()
+    reporter = Reporter()
     page = render_page(reporter.sections(facts), page_title(facts))
     write_text(run.path / TIMELINE, reporter.timeline(facts).html)
     write_text(run.path / REPORT, page)
@@ -251,7 +251,7 @@ def write_pictures(run: RunDirectory, console: Console) -> None:
     try:
         facts = RunFacts.read(run)
         draw(facts.graph, title=page_title(facts)).save(run.path / "topology.svg")
-        _write_pages(run)
+        _write_pages(run, facts)
     except NetgraphError as error:
         again = shlex.join(["netgraph", "report", os.fspath(run.path)])
         text = f"The results are complete, but not all pictures are: {error} After that, `{again}` writes the report."

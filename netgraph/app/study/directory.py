@@ -1,4 +1,4 @@
-"""Where a study keeps its settings and what its jobs have come to, so that an interrupted one goes on."""
+"""Files of a study: its settings and the outcomes of its jobs, so that an interrupted one goes on."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class StudyDirectory:
         self._cut_off()
 
     def outcomes(self) -> list[Outcome]:
-        """What all finished jobs of the methods of the study have come to."""
+        """Outcomes of all finished jobs of the methods of the study."""
         found = []
         for number, line in enumerate(self._lines(), start=1):
             try:
@@ -111,7 +111,7 @@ class StudyDirectory:
         return found
 
     def append(self, outcome: Outcome) -> None:
-        """Keep what a job has come to."""
+        """Add the outcome of a job to the file."""
         line = json.dumps({"settings": self._study.key(outcome.job.method), **asdict(outcome)})
         append_line(self.path / RUNS, line)
 

@@ -1,4 +1,4 @@
-"""`netgraph compare DATA --methods ...`: run the jobs of a study, and report what has come of them."""
+"""`netgraph compare DATA --methods ...`: run the jobs of a study, and report their outcomes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_the_study() -> None:
-    """A job has nothing to say about Ctrl-C, which reaches every process, and ends when its study is killed.
+    """Leave Ctrl-C, which reaches every process, to the study, and end when the study is killed.
 
     A study in the background, which the shell has made ignore Ctrl-C, has jobs that ignore it too.
     """

@@ -11,9 +11,10 @@ from typing import Any
 from rich.table import Table
 
 from netgraph.app.prepare import versions
-from netgraph.app.study.request import Outcome, Point, Study, kind_of
+from netgraph.app.study.request import Outcome, Point, Study
 from netgraph.app.study.stop import EqualScore, Stop, equal_score, stops_of
 from netgraph.markup import markdown, markdown_row
+from netgraph.methods import get_method
 
 COUNTED = (
     "One unit of cost is the training of the dense network: three forwards of every sample in every epoch, at two "
@@ -86,7 +87,7 @@ class StudyReport:
         self.points = tuple(point for outcome in outcomes for point in outcome.points)
         self.failures = tuple(failure for outcome in outcomes for failure in outcome.failures)
         self.rows = self._rows()
-        growth = [o for o in outcomes if kind_of(study.options[o.job.method]) == "growth"]
+        growth = [o for o in outcomes if get_method(o.job.method).kind == "growth"]
         self.stops: tuple[Stop, ...] = tuple(
             stop for outcome in growth for stop in stops_of(outcome, higher=self.higher)
         )
@@ -104,7 +105,7 @@ class StudyReport:
 
     def prunes(self, method: str) -> bool:
         """Whether a method begins with the dense network, at the first of its levels."""
-        return kind_of(self.study.options[method]) == "pruning"
+        return get_method(method).kind == "pruning"
 
     def row(self, method: str, target: float | None) -> StudyRow | None:
         """A method at a density, or None where no network is there."""
@@ -120,7 +121,7 @@ class StudyReport:
 
     def _equal(self) -> tuple[EqualScore, ...]:
         """Every growth method against every pruning one."""
-        kinds = {method: kind_of(options) for method, options in self.study.options.items()}
+        kinds = {method: get_method(method).kind for method in self.methods}
         curves = {
             method: [r for r in self.rows if r.method == method and r.target is not None and r.target < 1]
             for method in self.methods

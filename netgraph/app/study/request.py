@@ -1,4 +1,4 @@
-"""What `netgraph compare DATA --methods ...` is made of: its options, its jobs, and what comes of them."""
+"""A study, `netgraph compare DATA --methods ...`: its options, its jobs and their outcomes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from compilers.training import TrainSettings, check_augment
+from netgraph.app.hardware import set_up_process
+from netgraph.app.inputs import RunSettings, read_inputs
 from netgraph.app.options import split_assignments
-from netgraph.app.prepare import RunSettings, default_training, read_inputs
+from netgraph.app.prepare import default_training
 from netgraph.checks import Checked
 from netgraph.errors import OptionError, unknown_name
-from netgraph.methods import ImpOptions, MethodSpec, PwmprOptions, SparseOptions, Start, get_method
+from netgraph.methods import MethodSpec, SparseOptions, Start, get_method
 from netgraph.methods.sparse import dense_network
-
-Kind = Literal["growth", "pruning", "fixed", "single"]
-"""How a method comes by networks of several densities: see `kind_of`."""
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Densities of a study unless others are asked for."""
@@ -41,7 +40,7 @@ SHARED = ("widths", "head")
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRequest(Checked):
-    """What was asked for on the command line.
+    """A study as the command line asks for it.
 
     Attributes:
         data: name of a data set, a path, or openml:NAME.
@@ -99,7 +98,7 @@ class StudyRequest(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What all jobs of a study share, with every option settled.
+    """Settings that all jobs of a study share, with every option settled.
 
     Attributes:
         data, target, task: what is learned.
@@ -135,7 +134,7 @@ class Study:
         return {**kept, "densities": list(self.densities)}
 
     def key(self, method: str) -> str:
-        """What tells the settings of a method's jobs from all others."""
+        """A hash of the settings of a method's jobs, unlike that of all others."""
         text = json.dumps([self.common, method, asdict(self.options[method])], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -214,7 +213,7 @@ class GrowthStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a job.
+    """The networks of a job, and the failures to make some.
 
     Attributes:
         job: which.
@@ -239,19 +238,6 @@ class Outcome:
         )
 
 
-def kind_of(options: Any) -> Kind:
-    """How a method with such options comes by networks of several densities.
-
-    "growth": one rough run through all of them, then a training of each; "pruning": one run of levels that hits
-    them; "fixed": a training of its own for each; "single": one run, which finds its own density.
-    """
-    if isinstance(options, PwmprOptions):
-        return "growth"
-    if isinstance(options, ImpOptions):
-        return "pruning"
-    return "fixed" if isinstance(options, SparseOptions) and hasattr(options, "density") else "single"
-
-
 def make_study(request: StudyRequest) -> Study:
     """Settle every option of a request, and look at its data.
 
@@ -262,6 +248,7 @@ def make_study(request: StudyRequest) -> Study:
     specs = {name: get_method(name) for name in request.methods}
     run = RunSettings(**_pick(common, RunSettings))
     dense = SparseOptions(**_pick({"model": request.model, **common}, SparseOptions))
+    set_up_process(run.threads)
     inputs = read_inputs(request.data, run, 0, target=request.target, task=request.task)
     given = {**default_training(len(inputs.parts[0])), **_pick(common, TrainSettings), "seed": 0}
     if request.budget is not None:
@@ -335,8 +322,7 @@ def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest,
     """Options of a method as a study uses them; the density of fixed ones is that of the job."""
     options = spec.make_options(**_pick(values, spec.options))
     low, high = min(request.densities), max(request.densities)
-    kind = kind_of(options)
-    if kind == "growth":
+    if spec.kind == "growth":
         if options.start_density > high:
             raise OptionError(
                 f"start_density={options.start_density} is above all --densities; there is nothing to grow. Give a "
@@ -344,7 +330,7 @@ def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest,
             )
         every = options.every if request.every is None else request.every
         return replace(options, density=high, stop="none", rough=1.0, every=every)
-    if kind == "pruning":
+    if spec.kind == "pruning":
         return replace(options, density=low, level_epochs=epochs)
     return options
 
@@ -353,16 +339,16 @@ def jobs_of(study: Study, seeds: Sequence[int]) -> list[Job]:
     """All jobs of a study, those that take longest first."""
     jobs: list[Job] = []
     for seed in seeds:
-        for method, options in study.options.items():
-            densities = study.densities if kind_of(options) == "fixed" else (None,)
+        for method in study.options:
+            densities = study.densities if get_method(method).kind == "fixed" else (None,)
             jobs += [Job(method=method, seed=seed, density=density) for density in densities]
-    return sorted(jobs, key=lambda job: (-_expected(study, job), job.seed))
+    return sorted(jobs, key=lambda job: (-_expected_cost(study, job), job.seed))
 
 
-def _expected(study: Study, job: Job) -> float:
-    """About how long a job takes, in dense trainings, of which a sparse one takes more than its density tells."""
+def _expected_cost(study: Study, job: Job) -> float:
+    """Rough cost of a job in dense trainings. A sparse training costs more than in proportion to its density."""
     options = study.options[job.method]
-    kind = kind_of(options)
+    kind = get_method(job.method).kind
     if kind == "growth":
         steps = math.log(max(1.0, options.density / options.start_density)) / math.log1p(options.ratio)
         rough: float = steps * options.every / study.training.epochs

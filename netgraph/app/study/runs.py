@@ -1,4 +1,4 @@
-"""One job of a study: train what a method makes of one seed."""
+"""One job of a study: the networks that a method makes from one seed."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ from netgraph.analysis import (
     sparse_links,
     topology_metrics,
 )
+from netgraph.app.hardware import set_up_process
+from netgraph.app.inputs import Inputs, read_inputs
 from netgraph.app.memory import peak_memory
-from netgraph.app.prepare import Inputs, read_inputs
 from netgraph.app.score import score
-from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study, kind_of
+from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study
 from netgraph.errors import DivergenceError, NetgraphError
 from netgraph.graph import Graph
 from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method
@@ -49,24 +50,29 @@ CPU = torch.device("cpu")
 def run_job(study: Study, job: Job) -> Outcome:
     """Train the networks of one job.
 
-    What cannot be made or trained at one density is told in the outcome, and does not end a study.
+    A network that cannot be made or trained is a failure in the outcome, and does not end the study.
     """
-    work: dict[str, Callable[[_Desk], None]] = {"growth": _grow, "pruning": _prune, "fixed": _fixed, "single": _single}
-    desk: _Desk | None = None
+    work: dict[str, Callable[[_JobRun], None]] = {
+        "growth": _grow,
+        "pruning": _prune,
+        "fixed": _fixed,
+        "single": _single,
+    }
+    run: _JobRun | None = None
     try:
-        desk = _Desk(study, job)
-        work[kind_of(desk.options)](desk)
+        run = _JobRun(study, job)
+        work[run.spec.kind](run)
     except NetgraphError as error:
-        points = tuple(desk.points) if desk else ()
-        trajectory = tuple(desk.trajectory) if desk else ()
-        failures = (*(desk.failures if desk else ()), f"{job}: {error}")
+        points = tuple(run.points) if run else ()
+        trajectory = tuple(run.trajectory) if run else ()
+        failures = (*(run.failures if run else ()), f"{job}: {error}")
         return Outcome(job=job, points=points, trajectory=trajectory, failures=failures)
-    return Outcome(job=job, points=tuple(desk.points), trajectory=tuple(desk.trajectory), failures=tuple(desk.failures))
+    return Outcome(job=job, points=tuple(run.points), trajectory=tuple(run.trajectory), failures=tuple(run.failures))
 
 
 @dataclass
 class Spent:
-    """What went into a network before its last training.
+    """Epochs, operations and time that a network took so far.
 
     Attributes:
         epochs, costs: of training so far.
@@ -79,11 +85,12 @@ class Spent:
     rewriting: float = 0.0
 
 
-class _Desk:
-    """Data and settings of one job, and what has come of it so far."""
+class _JobRun:
+    """A job while it runs: its data and settings, and its networks and failures so far."""
 
     def __init__(self, study: Study, job: Job) -> None:
         self.study, self.job = study, job
+        set_up_process(study.run.threads)
         self.inputs: Inputs = read_inputs(study.data, study.run, job.seed, target=study.target, task=study.task)
         self.spec = get_method(job.method)
         self.options: Any = study.options[job.method]
@@ -116,8 +123,8 @@ class _Desk:
         """Edges of the links that may be sparse."""
         return sum(len(graph.links_by_key[key]) for key in self.links)
 
-    def hit(self, graph: Graph) -> float | None:
-        """The density of the study that a graph has, to half an edge."""
+    def matching_density(self, graph: Graph) -> float | None:
+        """The density of the study that the graph has, up to half an edge, or None."""
         edges = self.edges(graph)
         return next((d for d in self.study.densities if round(d * self.cells) == edges), None)
 
@@ -125,7 +132,7 @@ class _Desk:
         """Operations in trainings of the dense network."""
         return sum(costs.values()) / self.unit
 
-    def finished(self, state: TrainState, target: float | None, before: Spent, spent: Spent) -> None:
+    def keep(self, state: TrainState, target: float | None, before: Spent, spent: Spent) -> None:
         """Keep a network that has been trained.
 
         Args:
@@ -158,7 +165,7 @@ class _Desk:
             )
         )
 
-    def extensive(self, graph: Graph, target: float | None, before: Spent, method: Method | None = None) -> None:
+    def train_and_keep(self, graph: Graph, target: float | None, before: Spent, method: Method | None = None) -> None:
         """Train a graph for the budget, and keep it."""
         began = time.perf_counter()
         try:
@@ -176,129 +183,129 @@ class _Desk:
             before.seconds + time.perf_counter() - began,
             before.rewriting + state.rewriting,
         )
-        self.finished(state, target, before, spent)
+        self.keep(state, target, before, spent)
 
 
-def _fixed(desk: _Desk) -> None:
-    desk.extensive(desk.first, desk.job.density, Spent(), desk.method())
+def _fixed(run: _JobRun) -> None:
+    run.train_and_keep(run.first, run.job.density, Spent(), run.method())
 
 
-def _single(desk: _Desk) -> None:
-    desk.extensive(desk.first, None, Spent(), desk.method())
+def _single(run: _JobRun) -> None:
+    run.train_and_keep(run.first, None, Spent(), run.method())
 
 
 class _Clock:
-    """Wall time of a run, without what is only done to look at it."""
+    """Wall time of a run, without the time of measurements that a study makes on the way."""
 
     def __init__(self, state: TrainState) -> None:
         self._state = state
         self._began = self._ended = time.perf_counter()
-        self._looking = 0.0
+        self._left_out = 0.0
 
     def epoch_ended(self) -> None:
-        """Rewrites follow."""
+        """Note the end of an epoch; rewrites follow."""
         self._ended = time.perf_counter()
 
-    def looked(self, since: float) -> None:
-        """Leave out the time from then to now."""
+    def leave_out(self, since: float) -> None:
+        """Leave out the seconds from `since` to now."""
         seconds = time.perf_counter() - since
-        self._looking += seconds
+        self._left_out += seconds
         self._state.rewriting -= seconds  # The loop is going to add it, with all that happens between epochs.
 
     def spent(self, now: float) -> Spent:
-        """What was spent, told between the end of an epoch and the end of its rewrites."""
+        """Epochs, operations and time until `now`, between the end of an epoch and that of its rewrites."""
         state = self._state
         rewriting = state.rewriting + now - self._ended
-        return Spent(state.epoch, dict(state.costs), now - self._began - self._looking, rewriting)
+        return Spent(state.epoch, dict(state.costs), now - self._began - self._left_out, rewriting)
 
 
-def _grow(desk: _Desk) -> None:
-    """One rough run through all densities, then a training of what it had at each."""
-    method, options = desk.method(), desk.options
-    densities = desk.study.densities
+def _grow(run: _JobRun) -> None:
+    """Grow in one rough run through all densities, then train the network of each density."""
+    method, options = run.method(), run.options
+    densities = run.study.densities
     method = replace(
         method,
         parts=tuple(replace(p, through=densities) if isinstance(p, GrowEdges) else p for p in method.parts),
     )
     captured: dict[float, tuple[Graph, Spent]] = {}
-    edges = desk.edges(desk.first)
-    too_low = [d for d in densities if round(d * desk.cells) < edges]
-    at_start = desk.hit(desk.first)
+    edges = run.edges(run.first)
+    too_low = [d for d in densities if round(d * run.cells) < edges]
+    at_start = run.matching_density(run.first)
     if at_start is None:  # A start that joined vertices counts as what was asked for, as those of fixed densities do.
         at_start = max((d for d in too_low if d >= options.start_density), default=None)
     if at_start is not None:
-        captured[at_start] = (desk.first, Spent())
+        captured[at_start] = (run.first, Spent())
     for target in too_low:
         if target not in captured:
-            desk.failures.append(
-                f"{desk.job}: no network of density {target:g}, since the start has {edges / desk.cells:.4g} already"
+            run.failures.append(
+                f"{run.job}: no network of density {target:g}, since the start has {edges / run.cells:.4g} already"
             )
-    steps = growth_steps(edges, desk.cells, densities, options.ratio)
+    steps = growth_steps(edges, run.cells, densities, options.ratio)
     if steps:
-        _rough(desk, method, steps, captured)
+        _rough(run, method, steps, captured)
     for target, (graph, before) in captured.items():
-        desk.extensive(graph, target, before)
+        run.train_and_keep(graph, target, before)
 
 
-def _rough(desk: _Desk, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
-    """Grow through all densities at a constant learning rate; keep the graph at each, and what it took."""
-    options = desk.options
-    each = max(desk.settings.epochs, options.stall) if options.stall else options.every
+def _rough(run: _JobRun, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
+    """Grow through all densities at a constant learning rate; keep the graph at each, and its cost."""
+    options = run.options
+    each = max(run.settings.epochs, options.stall) if options.stall else options.every
     # The loop asks for no rewrite after the last epoch.
-    settings = replace(desk.settings, epochs=steps * each + 1, patience=0)
-    state = desk.begin(desk.first, settings)
+    settings = replace(run.settings, epochs=steps * each + 1, patience=0)
+    state = run.begin(run.first, settings)
     clock = _Clock(state)
     seen: list[float] = []  # cost after the last epoch, before scores
-    last = max(desk.study.densities)
+    last = max(run.study.densities)
 
     def watch(event: Event) -> None:
         if isinstance(event, EpochEnded):
             clock.epoch_ended()
-            seen[:] = [desk.cost(state.costs)]
+            seen[:] = [run.cost(state.costs)]
         if not isinstance(event, Rewritten) or event.proposal.part != GrowEdges.name:
             return
         now = time.perf_counter()
-        if not desk.trajectory or desk.trajectory[-1].epochs != event.epoch:
-            desk.trajectory.append(_step(desk, event.before, event.metrics, event.epoch, seen[0]))
-        target = desk.hit(event.result.graph)
+        if not run.trajectory or run.trajectory[-1].epochs != event.epoch:
+            run.trajectory.append(_step(run, event.before, event.metrics, event.epoch, seen[0]))
+        target = run.matching_density(event.result.graph)
         # The hybrid also prunes on the way, which may pass by a density.
         if target is not None and isinstance(event.proposal.rule, AddEdges):
             captured[target] = (event.result.graph, clock.spent(now))
             if target == last:
-                desk.trajectory.append(_step(desk, event.result.graph, {}, event.epoch, desk.cost(state.costs)))
+                run.trajectory.append(_step(run, event.result.graph, {}, event.epoch, run.cost(state.costs)))
                 state.stopped = f"density {target:g} is reached"
-        clock.looked(now)
+        clock.leave_out(now)
 
-    train(state, desk.data, settings, method, [watch])
+    train(state, run.data, settings, method, [watch])
     if last not in captured:
-        desk.failures.append(f"{desk.job}: growth did not reach density {last:g} in {state.epoch} epochs")
+        run.failures.append(f"{run.job}: growth did not reach density {last:g} in {state.epoch} epochs")
 
 
-def _step(desk: _Desk, graph: Graph, metrics: Mapping[str, float], epochs: int, cost: float) -> GrowthStep:
+def _step(run: _JobRun, graph: Graph, metrics: Mapping[str, float], epochs: int, cost: float) -> GrowthStep:
     val = metrics.get("val_accuracy", -metrics["val_rmse"] if "val_rmse" in metrics else None)
     topology = {k: v if math.isfinite(v) else None for k, v in topology_metrics(graph).items()}
-    return GrowthStep(density=density(graph, desk.links), val=val, epochs=epochs, cost=cost, topology=topology)
+    return GrowthStep(density=density(graph, run.links), val=val, epochs=epochs, cost=cost, topology=topology)
 
 
 def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: float) -> int:
-    """How many steps `GrowEdges` takes from so many edges through all densities."""
+    """Number of steps that `GrowEdges` takes from `edges` edges through all densities."""
     goals, steps = [round(d * cells) for d in densities], 0
     while any(goal > edges for goal in goals):
         edges, steps = edges + cut(max(1, math.floor(ratio * edges)), (goal - edges for goal in goals)), steps + 1
     return steps
 
 
-def _prune(desk: _Desk) -> None:
-    """One run of levels from the dense network; the network at the end of a level counts where its density does."""
-    options, densities = desk.options, desk.study.densities
-    method = desk.method()
+def _prune(run: _JobRun) -> None:
+    """Prune the dense network level by level; keep the networks of the densities of the study."""
+    options, densities = run.options, run.study.densities
+    method = run.method()
     method = replace(
         method,
         parts=tuple(replace(p, through=densities) if isinstance(p, PruneLevels) else p for p in method.parts),
     )
-    levels = 1 + pruning_steps(desk.cells, densities, options.share)
-    settings = replace(desk.settings, epochs=levels * options.level_epochs)
-    state = desk.begin(desk.first, settings)
+    levels = 1 + pruning_steps(run.cells, densities, options.share)
+    settings = replace(run.settings, epochs=levels * options.level_epochs)
+    state = run.begin(run.first, settings)
     clock = _Clock(state)
     before = [Spent()]
 
@@ -306,11 +313,11 @@ def _prune(desk: _Desk) -> None:
         now = time.perf_counter()
         spent = clock.spent(now)
         graph = state.net.graph
-        target = 1.0 if desk.edges(graph) == desk.cells else desk.hit(graph)
+        target = 1.0 if run.edges(graph) == run.cells else run.matching_density(graph)
         if target is not None:
-            desk.finished(state, target, before[0], spent)
+            run.keep(state, target, before[0], spent)
         before[0] = spent
-        clock.looked(now)
+        clock.leave_out(now)
 
     def watch(event: Event) -> None:
         if isinstance(event, EpochEnded):
@@ -318,13 +325,13 @@ def _prune(desk: _Desk) -> None:
         elif isinstance(event, Proposed) and event.proposal.part == PruneLevels.name:
             level_ended()
 
-    train(state, desk.data, settings, method, [watch])
+    train(state, run.data, settings, method, [watch])
     clock.epoch_ended()
     level_ended()
 
 
 def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int:
-    """How many times `PruneLevels` prunes a dense network until it has had all densities."""
+    """Number of times that `PruneLevels` prunes a dense network until it has had all densities."""
     goals, edges, steps = [round(d * cells) for d in densities], cells, 0
     while any(goal < edges for goal in goals):
         edges, steps = edges - cut(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1

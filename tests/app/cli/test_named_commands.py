@@ -10,7 +10,7 @@ import pytest
 
 from compilers.training import TrainSettings
 from netgraph.app.cli import COMMANDS, build_parser
-from netgraph.app.prepare import RunSettings
+from netgraph.app.inputs import RunSettings
 from netgraph.methods import METHODS
 from netgraph.rules import RULES
 

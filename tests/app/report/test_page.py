@@ -9,6 +9,7 @@ import sys
 import pytest
 from grow_runs import refused, snapshot
 from html_pages import Page
+from rich.console import Console
 
 import netgraph as ng
 from compilers import lower
@@ -19,7 +20,7 @@ from netgraph.app.report import curves
 from netgraph.app.report import page as report_page
 from netgraph.app.report.command import grow_command
 from netgraph.app.report.data import MOST_MARKS, RunFacts
-from netgraph.app.report.page import SECTIONS, write_report
+from netgraph.app.report.page import SECTIONS, write_pictures, write_report
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import evidence
 from netgraph.app.verdicts import in_words
@@ -380,3 +381,10 @@ def test_a_damaged_graph_is_named_with_a_remedy(name, run, call):
 def test_what_is_no_run_gets_no_report(tmp_path, call):
     assert refused(call("report", tmp_path), "holds no run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_and_report_share_one_reading_of_the_run(run, monkeypatch):
+    read, facts = [], RunFacts.read
+    monkeypatch.setattr(RunFacts, "read", lambda directory: (read.append(directory), facts(directory))[1])
+    write_pictures(RunDirectory(run), Console())
+    assert len(read) == 1

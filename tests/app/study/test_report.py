@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from compilers.training import TrainSettings
-from netgraph.app.prepare import RunSettings
+from netgraph.app.inputs import RunSettings
 from netgraph.app.study.plot import _density_axis, _look, _scores, draw_all
 from netgraph.app.study.report import StudyReport
 from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study

@@ -18,7 +18,7 @@ from netgraph.app.cli import main
 from netgraph.app.options import parse_assignments
 from netgraph.app.study import pool
 from netgraph.app.study.request import Job, Outcome, StudyRequest, jobs_of, make_study
-from netgraph.app.study.runs import _Desk, growth_steps, peak_memory, pruning_steps, run_job
+from netgraph.app.study.runs import _JobRun, growth_steps, peak_memory, pruning_steps, run_job
 from netgraph.errors import OptionError
 
 DENSITIES = (0.15, 0.4)
@@ -69,7 +69,7 @@ def study(outcomes):
 
 
 def cells_of(study):
-    dense = _Desk(study, Job(method="imp", seed=3)).first
+    dense = _JobRun(study, Job(method="imp", seed=3)).first
     links = sparse_links(dense)
     return dense, admissible_edges(dense, links), dense.num_edges - admissible_edges(dense, links)
 
@@ -144,14 +144,14 @@ def test_rough_growth_is_kept_with_its_topology(outcomes):
 
 
 def test_all_methods_start_from_the_same_weights_and_data(study):
-    desks = [_Desk(study, Job(method=m, seed=3, density=0.4 if m in ("rigl", "erk") else None)) for m in KINDS[:6]]
-    dense = desks[-1].first
-    for desk in desks:
-        assert desk.settings == desks[0].settings
-        assert desk.unit == desks[0].unit
+    runs = [_JobRun(study, Job(method=m, seed=3, density=0.4 if m in ("rigl", "erk") else None)) for m in KINDS[:6]]
+    dense = runs[-1].first
+    for run in runs:
+        assert run.settings == runs[0].settings
+        assert run.unit == runs[0].unit
         for name in ("x_train", "y_train", "x_valid", "y_valid"):
-            assert getattr(desk.data, name).equal(getattr(desks[0].data, name))
-        for key, link in desk.first.links_by_key.items():
+            assert getattr(run.data, name).equal(getattr(runs[0].data, name))
+        for key, link in run.first.links_by_key.items():
             whole = dense.links_by_key[key]
             at = {pair: k for k, pair in enumerate(zip(whole.src.tolist(), whole.dst.tolist(), strict=True))}
             rows = [at[pair] for pair in zip(link.src.tolist(), link.dst.tolist(), strict=True)]

@@ -12,7 +12,7 @@ from tiny_training import CPU, assert_same_state, diabetes, digits, killed_and_r
 import netgraph as ng
 from compilers import lift
 from compilers.training import NothingSelected, Rewritten, TrainSettings, begin, train
-from netgraph.app.prepare import RunSettings
+from netgraph.app.inputs import RunSettings
 from netgraph.errors import OptionError
 from netgraph.graph import GraphBuilder
 from netgraph.methods import (
