@@ -36,11 +36,11 @@ def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings,
         return
     epoch = state.epoch + 1
     verb = "is" if len(bad) == 1 and bad[0] in metrics else "are"
-    text = f"{', '.join(bad)} {verb} not finite after epoch {epoch}. {_cause(state, data, settings)}"
+    text = f"{', '.join(bad)} {verb} not finite after epoch {epoch}. {_cause(data, settings)}"
     raise DivergenceError(f"{text} {_history(state)}")
 
 
-def _cause(state: TrainState, data: TrainingData, settings: TrainSettings) -> str:
+def _cause(data: TrainingData, settings: TrainSettings) -> str:
     """The likely causes, the likeliest first, with their remedies."""
     tensors = {name: getattr(data, name) for name in ("x_train", "y_train", "x_valid", "y_valid")}
     for name, values in tensors.items():

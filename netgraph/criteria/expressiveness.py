@@ -218,10 +218,9 @@ def expressiveness(
     own = more.copy()
     more = _tied_and_ordered(more, n, free, group, rule)
     reasons = tuple(
-        _reason(i, free=free[i], near=near[i], r=r[i], own=int(own[i]), more=int(more[i]), rule=rule,
-                chosen=i == chosen)
+        _reason(free=free[i], near=near[i], r=r[i], own=int(own[i]), more=int(more[i]), rule=rule, chosen=i == chosen)
         for i in range(len(g))
-    )  # fmt: skip
+    )
     return ExpressivenessProfile(titles, g, n, free, near, r, p, s, more, reasons, fell_back)
 
 
@@ -248,7 +247,7 @@ def _tied_and_ordered(more: Array, widths: Array, free: Array, group: Array, rul
         more = raised
 
 
-def _reason(i: int, *, free: bool, near: float, r: float, own: int, more: int, rule: GrowthRule, chosen: bool) -> str:
+def _reason(*, free: bool, near: float, r: float, own: int, more: int, rule: GrowthRule, chosen: bool) -> str:
     if not free:
         return "cannot grow"
     if chosen:

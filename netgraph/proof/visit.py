@@ -49,7 +49,7 @@ def visit(walk: Walk, layer: Layer) -> None:
     else:
         walk.settle(layer.id, Values.known(known))
         if layer.role == "output":
-            _note_outputs(walk, layer, equal, None, None)
+            _note_outputs(walk, layer, None, None)
 
 
 def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:
@@ -99,7 +99,7 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
     values = decision.values(equal, twin)
     walk.settle(layer.id, values, decision.tied(values))
     if layer.role == "output":
-        _note_outputs(walk, layer, equal, shift, sums)
+        _note_outputs(walk, layer, shift, sums)
 
 
 def _note_stops(walk: Walk, layer: Layer, sums: Sums) -> None:
@@ -114,7 +114,7 @@ def _note_stops(walk: Walk, layer: Layer, sums: Sums) -> None:
     walk.stopped.append(f"vertex {first}{others} of layer {layer.name!r}")
 
 
-def _note_outputs(walk: Walk, layer: Layer, equal: Array, shift: Shift | None, sums: Sums | None) -> None:
+def _note_outputs(walk: Walk, layer: Layer, shift: Shift | None, sums: Sums | None) -> None:
     low, high, soft = np.zeros(len(layer)), np.zeros(len(layer)), np.ones(len(layer), dtype=bool)
     if shift is not None and sums is not None:
         low[sums.rows], high[sums.rows], soft[sums.rows] = shift.low, shift.high, shift.soft

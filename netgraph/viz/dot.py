@@ -70,11 +70,11 @@ class Notes:
             x = self._text(text, x + _SWATCH / 2 + 4.0, self._y, TEXT_SIZE) + 12.0
         self._y += _LINE
 
-    def strokes(self, heading: str, samples: Sequence[tuple[float, str]], color: str = GRAY) -> None:
+    def strokes(self, heading: str, samples: Sequence[tuple[float, str]]) -> None:
         """A line of strokes of different widths, each with the text that it stands for."""
         x = self._text(f"{heading}:", 0.0, self._y, TEXT_SIZE) + 8.0
         for width, text in samples:
-            self._field(color, x, _SWATCH, width)
+            self._field(GRAY, x, _SWATCH, width)
             x = self._text(text, x + _SWATCH + 4.0, self._y, TEXT_SIZE) + 12.0
         self._y += _LINE
 

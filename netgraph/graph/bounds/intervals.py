@@ -61,9 +61,7 @@ class Bounds:
         return f"Bounds({len(self.low):,} vertices, {finite:,} bounded, {nonnegative:,} never negative)"
 
 
-def link_interval(
-    link: Link, low: Array, high: Array, source_grid: Grid, targets: int, target_grid: Grid = ()
-) -> tuple[Array, Array]:
+def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, targets: int) -> tuple[Array, Array]:
     """Range of the sum over the edges of one link, at each of its target vertices.
 
     A tap of a convolution that may read padding has 0 in its range, one that reads nothing else has only 0.
@@ -73,7 +71,6 @@ def link_interval(
         low, high: (sources,) ranges of the source layer.
         source_grid: grid of what the source hands out, after its pool.
         targets: number of target vertices.
-        target_grid: grid of the target, which the kind of the link gives already; kept for symmetry.
 
     Returns:
         Two (targets,) arrays; 0 where nothing arrives. Cost: O(edges + sources + targets).
