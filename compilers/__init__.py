@@ -15,7 +15,7 @@ from compilers.lifting import (
     settle_running,
 )
 from compilers.plan import CostTable, KernelKind, Plan
-from compilers.running import CompiledNetwork, lower, save_costs, tune, tuned_costs
+from compilers.running import CompiledNetwork, lower, register_activation, save_costs, tune, tuned_costs
 
 __all__ = [
     "CompiledNetwork",
@@ -33,6 +33,7 @@ __all__ = [
     "optimizer_state_arrays",
     "parameter_groups",
     "register_kernel",
+    "register_activation",
     "register_state",
     "save_costs",
     "settle_running",

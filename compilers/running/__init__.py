@@ -1,5 +1,6 @@
 """Networks that run: a plan with its tensors, forward and backward."""
 
+from compilers.running.activations import TensorActivation, register_activation
 from compilers.running.derivatives import Captured
 from compilers.running.executor import as_it_is
 from compilers.running.interface import listed_outputs, named_outputs
@@ -18,6 +19,7 @@ __all__ = [
     "OWN_ATTRIBUTES",
     "Options",
     "FLAT_PARAMETERS",
+    "TensorActivation",
     "as_it_is",
     "costs_file",
     "couples_samples",
@@ -28,6 +30,7 @@ __all__ = [
     "lower_with",
     "named_outputs",
     "output_size",
+    "register_activation",
     "save_costs",
     "tune",
     "tuned_costs",

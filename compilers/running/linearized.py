@@ -11,6 +11,7 @@ from torch import Tensor
 
 from compilers.kernels import Ports
 from compilers.plan import LayerPlan
+from compilers.running.activations import tensor_activation
 from compilers.running.derivatives import tangent_operation, tangent_state
 from compilers.running.executor import Executor
 from compilers.running.operations import Arithmetic, Run
@@ -122,9 +123,9 @@ class Linearized:
             if target is None:
                 return []
             tangent = _same
-        elif elementwise and plan.activation == "relu":
-            mask = ((rows if maps is None else _of(maps.values)) > 0).to(rows.dtype)
-            tangent = mask.mul
+        elif elementwise and (backward := tensor_activation(plan.activation).backward) is not None:
+            values = rows if maps is None else _of(maps.values)
+            tangent = backward(torch.ones_like(values), values, None).mul
         else:
             z = self._run.graphs[plan.id][0].detach()
             running = self._state.running.clone()  # batch norm writes to it

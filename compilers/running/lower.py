@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from compilers.plan import Choice, CostTable, Plan, Site, build_plan
+from compilers.running.activations import check_activations
 from compilers.running.module import DTYPES, Options
 from compilers.running.network import CompiledNetwork
 from netgraph.errors import CompileError
@@ -60,4 +61,5 @@ def lower_with(
     if dtype not in DTYPES:
         raise CompileError(f"dtype {dtype} is not supported; use torch.float32 or torch.float64.")
     plan = build_plan(graph, options.costs, options.kernels, settled=settled, previous=previous)
+    check_activations((layer.name, layer.activation) for layer in plan.layers)
     return CompiledNetwork(graph, plan, options, device, dtype)

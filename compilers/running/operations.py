@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,10 +11,9 @@ from torch.nn import functional
 
 from compilers.kernels import Gradients, Maps
 from compilers.plan import LayerPlan
+from compilers.running.activations import Parameters, TensorActivation, tensor_activation
 from compilers.running.transposing import write_transposed
 from netgraph.errors import InputError
-
-Parameters = Mapping[str, Tensor]
 
 
 @dataclass
@@ -50,23 +48,27 @@ class Operation(Protocol):
         """Turn the gradients of values into those of pre-activations; write those of trained columns."""
 
 
-class Relu:
-    """ReLU of rows without norm: its derivative follows from its values."""
+class ByValue:
+    """An activation in place on rows without norm, whose derivative follows from its values, such as ReLU."""
 
-    def __init__(self, rows: Tensor, start: int, stop: int) -> None:
+    def __init__(self, activation: TensorActivation, rows: Tensor, start: int, stop: int) -> None:
+        assert activation.in_place is not None
+        assert activation.backward is not None
+        self._in_place, self._backward = activation.in_place, activation.backward
         self._rows, self._start, self._stop = rows, start, stop
         self._gradients: Tensor | None = None
         self._of: Gradients | None = None
 
     def forward(self, run: Run) -> None:
-        """Rows below 0 become 0."""
-        self._rows.relu_()
+        """Sums become values."""
+        self._in_place(self._rows)
 
     def backward(self, run: Run, gradients: Gradients) -> None:
-        """Gradients become 0 where the value is."""
+        """Gradients of values become those of sums."""
         if self._of is not gradients:
             self._of, self._gradients = gradients, gradients.values[self._start : self._stop]
-        torch.ops.aten.threshold_backward.grad_input(self._gradients, self._rows, 0, grad_input=self._gradients)
+        assert self._gradients is not None
+        self._backward(self._gradients, self._rows, self._gradients)
 
 
 class Arithmetic:
@@ -77,6 +79,8 @@ class Arithmetic:
         shape = (1, -1, 1, 1) if plan.grid else (-1, 1)
         self.parameters = {name: vertex_parameters[a:b].view(shape) for name, (a, b) in plan.parameters.items()}
         self._running = {name: running[a:b] for name, (a, b) in plan.running.items()}
+        self.activation = tensor_activation(plan.activation)
+        self._function = self.activation.function
 
     def __call__(self, z: Tensor, parameters: Parameters, training: bool, momentum: float | None = None) -> Tensor:
         """Values of (vertices, batch) rows or (batch, vertices, height, width) maps; pooled away to (..., 1, 1)."""
@@ -88,7 +92,7 @@ class Arithmetic:
                 var, mean = torch.var_mean(z, dim=1 if plan.grid else 0, correction=0, keepdim=True)
                 z = (z - mean) * torch.rsqrt(var + plan.norm_epsilon)
             z = z * parameters["scale"] + parameters["shift"]
-        h = ACTIVATIONS[plan.activation](z, parameters, plan.slope)
+        h = self._function(z, parameters, plan.slope)
         if plan.pool is None:
             return h
         pool = functional.max_pool2d if plan.pool.kind == "max" else functional.avg_pool2d
@@ -146,15 +150,16 @@ class MapOperation:
         self._plan = plan = arithmetic.plan
         plain = plan.norm == "none" and plan.pool is None
         self._identity = plain and plan.activation == "identity"
-        self._relu = plain and plan.activation == "relu"
+        self._in_place = arithmetic.activation.in_place if plain else None
+        self._backward = arithmetic.activation.backward if plain else None
 
     def forward(self, run: Run) -> None:
         """From sums to values."""
         maps, z = self._maps, self._maps.sums
         if self._identity:
             maps.values = z
-        elif self._relu:
-            maps.values = z.relu_()
+        elif self._in_place is not None:
+            maps.values = self._in_place(z)
         else:
             maps.values = evaluate(self._arithmetic, z, run, copy=False)
         if self._rows is not None:
@@ -168,8 +173,8 @@ class MapOperation:
             found = gradients.values[plan.start : plan.stop].t().reshape(maps.values.shape)
         else:
             found = maps.taken_gradient()
-        if self._relu:
-            found = torch.ops.aten.threshold_backward(found, maps.values, 0)
+        if self._backward is not None:
+            found = self._backward(found, maps.values, None)
         elif not self._identity:
             found = differentiate(plan, run, found, gradients)
         maps.sum_gradients = found
@@ -215,28 +220,6 @@ def differentiate(plan: LayerPlan, run: Run, gradient: Tensor, gradients: Gradie
     return found[0]
 
 
-def _rational(z: Tensor, p: Parameters, slope: float) -> Tensor:
-    v, c, l = p["v"], p["c"], p["l"]  # noqa: E741 (the paper's names)
-    scale = torch.rsqrt(v**2 + c**2 + l**2 + 1e-8)
-    return ((2 * v * z + c) / (1 + z**2) + l * z) * scale
-
-
-ACTIVATIONS: Mapping[str, Callable[[Tensor, Parameters, float], Tensor]] = {
-    "identity": lambda z, p, s: z,
-    "relu": lambda z, p, s: torch.relu(z),
-    "leaky_relu": lambda z, p, s: functional.leaky_relu(z, s),
-    "prelu": lambda z, p, s: torch.where(z >= 0, z, p["slope"] * z),
-    "tanh": lambda z, p, s: torch.tanh(z),
-    "sigmoid": lambda z, p, s: torch.sigmoid(z),
-    # Not functional.softplus, which is linear above 20.
-    "softplus": lambda z, p, s: torch.logaddexp(z, z.new_zeros(())),
-    "gelu": lambda z, p, s: functional.gelu(z),
-    "silu": lambda z, p, s: functional.silu(z),
-    "rational": _rational,
-}
-"""Tensor versions of `netgraph.graph.ACTIVATIONS`, of (z, vertex parameters, fixed slope)."""
-
-
 def bind_operation(
     plan: LayerPlan, rows: Tensor, maps: Maps | None, vertex_parameters: Tensor, running: Tensor
 ) -> Operation | None:
@@ -254,6 +237,7 @@ def bind_operation(
         return MapOperation(arithmetic, maps, None if plan.output_grid else rows)
     if plan.norm == "none" and plan.activation == "identity":
         return None
-    if plan.norm == "none" and plan.activation == "relu":
-        return Relu(rows, plan.start, plan.stop)
+    activation = tensor_activation(plan.activation)
+    if plan.norm == "none" and activation.in_place is not None:
+        return ByValue(activation, rows, plan.start, plan.stop)
     return Differentiated(Arithmetic(plan, vertex_parameters, running), rows)

@@ -1,6 +1,13 @@
 """The graph value, its parts, and ways to build it."""
 
-from netgraph.graph.activations import ACTIVATIONS, Activation, Derivatives, get_activation
+from netgraph.graph.activations import (
+    ACTIVATIONS,
+    Activation,
+    Derivatives,
+    Expression,
+    get_activation,
+    register_activation,
+)
 from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
 from netgraph.graph.bounds import Bounds, Domains, Mode
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
@@ -56,6 +63,7 @@ __all__ = [
     "Domain",
     "EdgeTable",
     "EdgeView",
+    "Expression",
     "Graph",
     "GraphBuilder",
     "Grid",
@@ -84,6 +92,7 @@ __all__ = [
     "get_activation",
     "kept_rows",
     "mlp",
+    "register_activation",
     "reinitialised",
     "required_columns",
     "resnet",

@@ -20,7 +20,7 @@ from netgraph.criteria import (
     outgoing_size,
 )
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, LinkKey, get_activation
+from netgraph.graph import ACTIVATIONS, Graph, LinkKey, get_activation
 from netgraph.methods.layered import layered_start, stages_of
 from netgraph.methods.method import Context, Method, Proposal, actions_of
 from netgraph.methods.start import Start
@@ -65,7 +65,7 @@ class GradMaxOptions(Checked):
         if not slope_at_0(self.activation):
             raise OptionError(
                 f"activation={self.activation!r} does not map 0 to 0, or has no slope there, so new vertices would "
-                "never learn; use prelu, gelu, silu or tanh."
+                f"never learn; use one of {', '.join(name for name in ACTIVATIONS if slope_at_0(name))}."
             )
         if self.share <= 0:
             raise OptionError(f"share={self.share} is not a positive share of the widths.")

@@ -29,7 +29,7 @@ Operation = tuple[object, ...]
 
 def operation(layer: Layer) -> Operation:
     """The attributes on which the value of a vertex depends."""
-    slope = layer.slope if layer.activation == "leaky_relu" else None
+    slope = layer.slope if get_activation(layer.activation).uses_slope else None
     epsilon = layer.norm_epsilon if layer.norm != "none" else None
     return (layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -73,15 +73,15 @@ class Rule(ABC):
             overlapping matches the first in the given order wins.
         promise: Effect on the function in a few words, for the table of rules in the documentation.
         variants: Ways to use it that are shown and tested; one with all defaults when there are none.
-        choices: Values of fields that tests draw from, the usual one first. Of other fields they draw either truth
-            value, any value of a `Literal`, or else the default.
+        choices: Values of fields that tests draw from, the usual one first, or a function that lists them. Of other
+            fields they draw either truth value, any value of a `Literal`, or else the default.
     """
 
     pattern: ClassVar[Pattern]
     exclusive: ClassVar[tuple[str, ...]] = ()
     promise: ClassVar[str] = ""
     variants: ClassVar[tuple[Variant, ...]] = ()
-    choices: ClassVar[Mapping[str, Sequence[Any]]] = FrozenDict()
+    choices: ClassVar[Mapping[str, Sequence[Any] | Callable[[], Iterable[Any]]]] = FrozenDict()
 
     def where(self, m: Matches, stats: Statistics | None) -> Where:
         """Which matches to rewrite: one boolean each, or named conditions that must all hold."""

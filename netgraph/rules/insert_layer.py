@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.checks import choice
+from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Layer, Link
+from netgraph.graph import ACTIVATIONS, Layer, Link, get_activation
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
 from netgraph.rules.registry import register
@@ -19,8 +20,14 @@ from netgraph.statistics import Statistics
 FLOOR_DOUBLE, FLOOR_SINGLE = 1e-3, 1e-1
 """Part of the mean singular value below which those of a given matrix are raised, by how weights are stored."""
 
-STARTS = {"relu": {}, "identity": {}, "prelu": {"slope": 1.0}, "rational": {"v": 0.0, "c": 0.0, "l": 1.0}}
-"""Activations of an inserted layer, with the vertex parameters at which they keep the values that they see."""
+
+def insertable() -> list[str]:
+    """Return the activations that keep the values that they see, or at least those that are not negative."""
+    return [
+        name
+        for name, activation in ACTIVATIONS.items()
+        if activation.identity_at is not None or activation.keeps(Layer.slope) != "nothing"
+    ]
 
 
 _MATRIX = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
@@ -47,7 +54,8 @@ class InsertLayer(Rule):
     many vertices as K has rows; a shift is for targets with a bias, and not for padded links, behind which it is 0.
 
     Attributes:
-        activation: "identity", "relu" (for sources that are never negative), "prelu" or "rational".
+        activation: "identity", "prelu" or "rational", or for sources that are never negative "relu" or "leaky_relu"; or
+            one of your own whose record says so.
         mix: "none" for K = 1, "orthogonal" for a random rotation, "random" for normal entries, their singular values
             clipped from below to a tenth of their mean.
         matrix: K, (vertices of the source, vertices of the new layer), instead of a mix.
@@ -59,7 +67,7 @@ class InsertLayer(Rule):
         max_edges: refuse a rewrite that would make more edges than this.
     """
 
-    activation: Literal["identity", "relu", "prelu", "rational"] = "identity"
+    activation: str = "identity"
     mix: Literal["none", "orthogonal", "random"] = "none"
     matrix: Array | None = field(default=None, compare=False)
     shift: Array | None = field(default=None, compare=False)
@@ -70,19 +78,24 @@ class InsertLayer(Rule):
     pattern = link("k", src=layer("p"), dst=layer("c"))
     promise = "exact; a mix up to rounding; rational see below"
     variants = (
-        Variant("insert identity layers", bitwise=True),
-        Variant("insert ReLU layers", {"activation": "relu"}, bitwise=True),
-        Variant("insert PReLU layers", {"activation": "prelu"}, bitwise=True),
-        Variant("insert rational layers", {"activation": "rational"}),
+        *(
+            Variant(f"insert {name} layers", {"activation": name}, bitwise=get_activation(name).exact)
+            for name in insertable()
+        ),
         Variant("insert layers of K and its inverse", {"mix": "orthogonal"}),
         Variant("insert layers of a given K, with a shift", {"matrix": _MATRIX, "shift": _SHIFT}),
     )
 
+    choices = FrozenDict({"activation": insertable})
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self._mixes and self.activation == "relu":
+        choice("activation", self.activation, insertable())
+        if self._mixes and self._needs_nonnegative:
             told = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
-            raise OptionError(f"{told} makes negative values, which relu cuts off; use another activation.")
+            raise OptionError(
+                f"{told} makes negative values, which {self.activation} does not keep; use another activation."
+            )
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
         self._check_given()
@@ -110,17 +123,21 @@ class InsertLayer(Rule):
         return self.mix != "none" or self.matrix is not None
 
     @property
+    def _needs_nonnegative(self) -> bool:
+        return get_activation(self.activation).keeps(Layer.slope) == "what is not negative"
+
+    @property
     def _shifts(self) -> bool:
         return self.shift is not None and bool(np.any(self.shift))
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Links that can be taken over, and for ReLU sources that are never negative."""
+        """Links that can be taken over, and for ReLU and its like sources that are never negative."""
         graph, edges = m.graph, m.graph.edges
         named = {
             "link is not of wires": np.array([not k.kind.wires for k in m.k], dtype=bool),
             "link has edges": m.k.size > 0,
         }
-        if self.activation == "relu":
+        if self._needs_nonnegative:
             signed = np.bincount(edges.link[~graph.vertices.nonnegative[edges.source_row]], minlength=len(graph.links))
             named["sources are never negative"] = signed[m.k.rows] == 0
         if self.matrix is not None:
@@ -143,12 +160,13 @@ class InsertLayer(Rule):
                 "select fewer links or raise the cap."
             )
         moved: dict[int, Array] = {}
+        start = get_activation(self.activation).identity_at or {}
         for row, k, source in zip(m.k.rows, m.k, m.p, strict=True):
             old = LinkRows(m.graph, np.array([row])).edges
             offset = m.graph.vertices.offset(k.source)
             used, which = self._used(k, source)
             parents = rw.vertices(rows=offset + used)
-            values = STARTS[self.activation] | ({} if self.shift is None else {"bias": self.shift})
+            values = dict(start) | ({} if self.shift is None else {"bias": self.shift})
             n = rw.add_layer(
                 len(used), activation=self.activation, name="insert", grid=source.output_grid,
                 dtype=old.weight.dtype, values=values,
@@ -221,7 +239,7 @@ class InsertLayer(Rule):
 
     def claim(self, m: Matches) -> Level | None:
         """Exact, unless a mix is rounded or the activation is not quite the identity."""
-        if self.activation == "rational":
+        if get_activation(self.activation).keeps(Layer.slope) == "nothing":
             double = any(k.weight.dtype == np.float64 for k in m.graph.links)
             return "bounded" if double else "exact up to rounding"
         # A rotation of one vertex is a sign.

@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.checks import choice
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Layer
-from netgraph.proof import Level, two_product, two_sum
+from netgraph.graph import ACTIVATIONS, Layer, get_activation
+from netgraph.proof import Level, two_product
 from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, edge, vertex
 from netgraph.rules.influence import influential
 from netgraph.rules.registry import register
@@ -19,15 +20,21 @@ from netgraph.statistics import Statistics
 MAX_CROSSING = 5_000_000
 MAX_VERTICES = 100_000
 
-PAIRED: dict[str, Literal["signed", "always", "never"]] = {
-    "relu": "signed",
-    "leaky_relu": "signed",
-    "prelu": "never",
-    "gelu": "always",
-    "silu": "always",
-    "softplus": "always",
+Pairing = Literal["never", "signed", "always"]
+"""Sources on which a split takes a pair of vertices: none, those that may be negative, or all."""
+
+
+PAIRING_BY_KEPT: dict[str, Pairing] = {
+    "everything": "never",
+    "what is not negative": "signed",
+    "nothing": "always",
 }
-"""On which sources each activation needs a pair of vertices: those that may be negative, all, or none."""
+
+
+def pairings() -> dict[str, Pairing]:
+    """Return the activations that can split edges, those with `f(x) - f(-x) = k x`, and their pairings."""
+    known = [a for a in ACTIVATIONS.values() if a.stretch(Layer.slope) is not None]
+    return {a.name: PAIRING_BY_KEPT[a.keeps(Layer.slope)] for a in known}
 
 
 @register("split-edges")
@@ -37,16 +44,17 @@ class SplitEdges(Rule):
 
     The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w where the activation f keeps
     the values of p: relu and leaky_relu on a source that is never negative, prelu, which starts at slope 1, on any
-    source. Elsewhere the edge gets a pair of vertices, or is refused: f(x) - f(-x) is x for relu, gelu, silu and
-    softplus, and (1 + slope) x for leaky_relu, whose outgoing weights are therefore w / (1 + slope). The function
-    stays: **exact**; for pairs of leaky_relu **exact up to rounding** where the storage of the weights rounds that
-    quotient; with an epsilon the change is **bounded**. All new vertices of one target layer form one new layer (one
+    source. Elsewhere the edge gets a pair of vertices, or is refused: f(x) - f(-x) is k x, with k = 1 for relu, gelu,
+    silu and softplus, and k = 1 + slope for leaky_relu; outgoing weights are w / k. The function stays: **exact**; for
+    pairs **exact up to rounding** where the storage of the weights rounds that quotient; with an epsilon the change is
+    **bounded**. All new vertices of one target layer form one new layer (one
     per port, kind of link and grid of the source), which lies between the target and everything before it: acyclic
     by construction.
 
     Attributes:
-        activation: activation of the new vertices: relu, leaky_relu, prelu, gelu, silu or softplus.
-        slope: negative slope of leaky_relu, not -1; other activations have none.
+        activation: activation of the new vertices, with f(x) - f(-x) = k x: relu, leaky_relu, prelu, gelu, silu,
+            softplus, or one of your own whose record has that mirror identity.
+        slope: fixed slope of activations that have one: of leaky_relu, not -1.
         cross: "selected" joins every parent of the group to every new vertex, and every new vertex to
             every child, as the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path
             that replaces the edge.
@@ -57,7 +65,7 @@ class SplitEdges(Rule):
         max_vertices: refuse a rewrite that would make more vertices than this.
     """
 
-    activation: Literal["relu", "leaky_relu", "prelu", "gelu", "silu", "softplus"] = "relu"
+    activation: str = "relu"
     slope: float = 0.01
     cross: Literal["selected", "none"] = "selected"
     epsilon: float = 0.0
@@ -70,24 +78,26 @@ class SplitEdges(Rule):
     variants = (
         Variant("split edges", bitwise=True),
         Variant("split edges, without crossing edges", {"cross": "none"}, bitwise=True),
-        Variant("split edges by GELU", {"activation": "gelu"}),
-        Variant("split edges by SiLU", {"activation": "silu"}),
-        Variant("split edges by softplus", {"activation": "softplus"}),
-        Variant("split edges by leaky ReLU", {"activation": "leaky_relu"}),
+        *(
+            Variant(f"split edges by {name}", {"activation": name}, bitwise=pairing == "never")
+            for name, pairing in pairings().items()
+            if name != "relu"
+        ),
         Variant("", {"activation": "leaky_relu", "slope": -0.5}, bitwise=True),
-        Variant("split edges by PReLU", {"activation": "prelu"}, bitwise=True),
         Variant("split edges, crossing weights U(0, 1e-8)", {"epsilon": 1e-8}),
     )
-    choices = FrozenDict({"slope": (0.01, 0.0, 0.25, 1.0, 3.0), "epsilon": (0.0, 0.125)})
+    choices = FrozenDict({"activation": pairings, "slope": (0.01, 0.0, 0.25, 1.0, 3.0), "epsilon": (0.0, 0.125)})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.slope == -1:
+        known = pairings()
+        choice("activation", self.activation, known)
+        if get_activation(self.activation).stretch(self.slope) is None or self.slope == -1:
             raise OptionError(
                 f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."
             )
-        if self.signed == "refuse" and PAIRED[self.activation] == "always":
-            single = ", ".join(name for name, pair in PAIRED.items() if pair != "always")
+        if self.signed == "refuse" and known[self.activation] == "always":
+            single = ", ".join(name for name, pair in known.items() if pair != "always")
             raise OptionError(
                 f"signed='refuse' of SplitEdges would refuse every edge, since activation={self.activation!r} needs a "
                 f"pair on all of them; use signed='pair', or one of {single}."
@@ -102,15 +112,19 @@ class SplitEdges(Rule):
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
         """Refuse what would need a pair, when asked to."""
-        if self.signed == "pair" or PAIRED[self.activation] == "never":
+        if self.signed == "pair" or self._pairing == "never":
             return {}
         return {"source is never negative": ~self._needs_pair(m)}
 
     def _needs_pair(self, m: Matches) -> Array:
         """(matches,) whether a single vertex would not do."""
-        if PAIRED[self.activation] == "signed":
+        if self._pairing == "signed":
             return ~np.asarray(m.p.nonnegative)
-        return np.full(len(m), PAIRED[self.activation] == "always")
+        return np.full(len(m), self._pairing == "always")
+
+    @property
+    def _pairing(self) -> Pairing:
+        return PAIRING_BY_KEPT[get_activation(self.activation).keeps(Layer.slope)]
 
     def count_crossing(self, m: Matches) -> int:
         """How many crossing edges splitting these matches would make, at most."""
@@ -141,12 +155,12 @@ class SplitEdges(Rule):
                 f"Splitting {len(m):,} edges would make {crossing:,} crossing edges, more than max_crossing="
                 f"{self.max_crossing:,}; select fewer edges, raise the cap, or use cross='none'."
             )
+        activation = get_activation(self.activation)
         for g in _groups(m):
             sign, copy = _signs(self._needs_pair(g))
             n = rw.add_layer(
                 len(sign), activation=self.activation, name="split", grid=g.p.grid, dtype=g.e.weight.dtype,
-                values={"slope": 1.0} if self.activation == "prelu" else None,
-                slope=self.slope if self.activation == "leaky_relu" else Layer.slope,
+                values=activation.identity_at, slope=self.slope if activation.uses_slope else Layer.slope,
             )  # fmt: skip
             parent, child, w = g.p.take(copy), g.c.take(copy), self._weights(g)[copy]
             rw.connect(parent, n, weight=sign)
@@ -162,24 +176,30 @@ class SplitEdges(Rule):
         rw.connect_all(n, g.c.unique(), weight=draw, kind=g.e.kind, port=int(g.e.port[0]))
 
     def _weights(self, m: Matches) -> Array:
-        """(matches,) size of the outgoing weights, before the storage rounds them."""
+        """(matches,) size of the outgoing weights, before the storage rounds them: `w / k` for pairs, else `w`."""
         w = m.e.weight.astype(np.float64)
-        scaled = self._needs_pair(m) & (self.activation == "leaky_relu")
-        return np.asarray(np.where(scaled, w / (1.0 + self.slope), w))
+        return np.asarray(np.where(self._needs_pair(m), w / self._stretch[0], w))
+
+    @property
+    def _stretch(self) -> tuple[float, float]:
+        """`k` of `f(x) - f(-x) = k x`, and a bound of its rounding."""
+        found = get_activation(self.activation).stretch(self.slope)
+        assert found is not None
+        return found
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact, unless epsilon changes something or the weights of leaky pairs are rounded."""
+        """Exact, unless epsilon changes something or the weights of pairs are rounded."""
         if self.epsilon > 0 and self.count_crossing(m) and influential(m.graph)[m.c.rows].any():
             return "bounded"
-        if self.activation != "leaky_relu":
+        factor, error = self._stretch
+        if (factor, error) == (1, 0):
             return "exact"
         pairs = m.take(self._needs_pair(m))
         w = pairs.e.weight
         quotient = self._weights(pairs).astype(w.dtype).astype(np.float64)
-        # quotient * (1 + slope) = w, as quotient * slope = w - quotient: two sums of two floats, compared in full.
-        product, low, missing = two_product(quotient, np.full(len(w), self.slope))
-        rest, rest_low = two_sum(w.astype(np.float64), -quotient)
-        same = (product == rest) & (low == rest_low) & (missing == 0)
+        # quotient * k = w, compared in full. A k that needs more digits than a float gives a float only for w = 0.
+        product, low, missing = two_product(quotient, np.full(len(w), factor))
+        same = (product == w) & (low == 0) & (missing == 0) & ((error == 0) | (w == 0))
         return "exact" if same.all() else "exact up to rounding"
 
 

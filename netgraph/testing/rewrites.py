@@ -64,6 +64,8 @@ def instances(draw: DrawFunction, rule: type[Rule]) -> Rule:
 
 def _values(rule: type[Rule], f: dataclasses.Field[Any], hint: Any) -> st.SearchStrategy[Any] | None:
     known = rule.choices.get(f.name)
+    if callable(known):
+        known = list(known())
     if known is None and hint is bool:
         known = (False, True)
     if known is None and get_origin(hint) is Literal:

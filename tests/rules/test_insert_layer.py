@@ -180,7 +180,7 @@ def test_twice_and_a_deep_chain():
         ({"activation": "tanh"}, "activation='tanh' is none of"),
         ({"mix": "some"}, "mix='some' is none of"),
         ({"max_edges": -1}, "max_edges=-1 is negative"),
-        ({"activation": "relu", "mix": "random"}, "negative values, which relu cuts off"),
+        ({"activation": "relu", "mix": "random"}, "negative values, which relu does not keep"),
     ],
 )
 def test_options_are_checked(options, words):

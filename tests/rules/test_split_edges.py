@@ -9,7 +9,7 @@ from random_graphs import assert_same_function
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
 from netgraph.rules import SplitEdges
-from netgraph.rules.split_edges import PAIRED
+from netgraph.rules.split_edges import pairings
 
 
 def net(domain, **changes):
@@ -231,7 +231,7 @@ def test_smooth_activations_always_take_a_pair(activation, domain):
         SplitEdges(activation=activation, signed="refuse")
 
 
-@pytest.mark.parametrize("activation", [name for name, pair in PAIRED.items() if pair != "always"])
+@pytest.mark.parametrize("activation", [name for name, pair in pairings().items() if pair != "always"])
 def test_what_may_be_refused_is_not_all(activation):
     assert ng.apply(SplitEdges(activation=activation, signed="refuse"), net((0, 1)), require="exact").changed
     changed = ng.apply(SplitEdges(activation=activation, signed="refuse"), net((-1, 1))).changed

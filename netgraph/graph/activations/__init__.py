@@ -1,11 +1,30 @@
 """Activations: a record each, one family a file, with function, derivatives, bounds and identities together."""
 
-from netgraph.graph.activations.activation import Activation, Derivatives
-from netgraph.graph.activations.registry import ACTIVATIONS, get_activation
+from netgraph.graph.activations.activation import Activation, Derivatives, Expression, nowhere_affine
+from netgraph.graph.activations.contradictions import contradiction
+from netgraph.graph.activations.registry import ACTIVATIONS, get_activation, register_activation
+from netgraph.graph.activations.rounding import (
+    EPS,
+    argument_terms,
+    less_the_argument,
+    nearest_and_farthest,
+    outward,
+    sound,
+)
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
     "Derivatives",
+    "EPS",
+    "Expression",
+    "argument_terms",
+    "contradiction",
     "get_activation",
+    "less_the_argument",
+    "nearest_and_farthest",
+    "nowhere_affine",
+    "outward",
+    "register_activation",
+    "sound",
 ]

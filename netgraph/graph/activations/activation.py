@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 
 Parameters = Mapping[str, Array]
 """Vertex parameters by name, of shapes that broadcast against the argument."""
@@ -41,6 +41,30 @@ def nowhere_affine(low: Array, high: Array, p: Parameters, slope: float) -> tupl
 
 
 @dataclass(frozen=True)
+class Expression:
+    """A function of an activation written for any array library, so that the compiler needs no function of its own.
+
+    `Expression(lambda xp, z, p, slope: (z + xp.sqrt(z * z + 4)) / 2)` is the function of `squareplus` for NumPy, and
+    for torch, which also differentiates it.
+
+    Attributes:
+        expression: `expression(xp, z, p, slope)` with the array library `xp`, NumPy or torch: operators, and functions
+            that both have under one name and signature, such as `xp.exp`, `xp.where`, `xp.abs`, `xp.sqrt`, `xp.clip`.
+    """
+
+    expression: Callable[[Any, Any, Mapping[str, Any], float], Any]
+
+    def __call__(self, z: Array, p: Parameters, slope: float) -> Array:
+        """Evaluate the expression in NumPy."""
+        result: Array = self.expression(np, z, p, slope)
+        return result
+
+
+Keeps = Literal["everything", "what is not negative", "nothing"]
+"""The values `t` for which `f(t) = t`."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Activation:
     """An activation function `f` with its derivatives, its bounds and its identities.
 
@@ -52,7 +76,7 @@ class Activation:
 
     Attributes:
         name: key in `ACTIVATIONS`, and the name in files.
-        function: `f(z, p, slope)`, in the precision of `z`.
+        function: `f(z, p, slope)`, in the precision of `z`; an `Expression` serves the compiler as well.
         derivatives: `derivatives(z, p, slope) -> (df/dz, {name: df/dp})`, in the precision of `z`.
         interval: `interval(low, high, p, slope) -> (least, most)`: `least <= f(t) <= most`.
         slopes: `slopes(low, high, p, slope) -> (least, most)`: `least <= (f(s) - f(t)) / (s - t) <= most` for all `s`
@@ -69,8 +93,8 @@ class Activation:
         exact: whether `f` is piecewise linear, so that float64 arithmetic with dyadic numbers rounds nothing. The
             others are smooth.
         uses_slope: whether `f` reads the fixed slope of the layer.
-        identity_at: vertex parameters at which `f(t) = t` for every `t`, up to rounding in float32. None where there
-            are none.
+        identity_at: vertex parameters at which `f(t) = t` for every `t`, exactly or up to rounding in float32. None
+            where there are none.
         at_once: `at_once(z, p, slope) -> Derivatives`, for a function that shares work with its derivatives.
     """
 
@@ -89,9 +113,42 @@ class Activation:
     identity_at: Mapping[str, float] | None = None
     at_once: Callable[[Array, Parameters, float], Derivatives] | None = None
 
+    def __post_init__(self) -> None:
+        own = self.__dict__  # a frozen dataclass is filled through its dictionary
+        own["parameters"] = FrozenDict({name: float(value) for name, value in self.parameters.items()})
+        if self.identity_at is not None:
+            own["identity_at"] = FrozenDict({name: float(value) for name, value in self.identity_at.items()})
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name!r}, parameters {sorted(self.parameters)})"
+
     def value_and_derivatives(self, z: Array, p: Parameters, slope: float) -> Derivatives:
         """Evaluate the function and its derivatives at `z`, of any shape, in the precision of `z`."""
         if self.at_once is not None:
             return self.at_once(z, p, slope)
         argument, by_name = self.derivatives(z, p, slope)
         return Derivatives(np.asarray(self.function(z, p, slope), z.dtype), np.asarray(argument, z.dtype), by_name)
+
+    def start(self) -> dict[str, Array]:
+        """`(1,)` vertex parameters nearest to the identity: those of `identity_at`, or else the usual start."""
+        start = self.parameters if self.identity_at is None else self.identity_at
+        return {name: np.array([value]) for name, value in start.items()}
+
+    def keeps(self, slope: float) -> Keeps:
+        """The values that the function hands on exactly, `f(t) = t`, with the vertex parameters of `start`."""
+        low, high = np.array([-np.inf, 0.0]), np.full(2, np.inf)
+        p = {name: np.repeat(values, 2) for name, values in self.start().items()}
+        alpha, error = self.affine(low, high, p, slope)
+        everything, nonnegative = (alpha == 1) & (error == 0)
+        return "everything" if everything else "what is not negative" if nonnegative else "nothing"
+
+    def stretch(self, slope: float) -> tuple[float, float] | None:
+        """`(k, error)` with `f(t) - f(-t) = k t` for every `t`, with the vertex parameters of `start`.
+
+        It follows from the mirror identity with `a = 1` and `c = 0`, where `k = -b`; `error` bounds the rounding of
+        `k`. None where there is no such `k`.
+        """
+        if self.mirror is None:
+            return None
+        a, b, c, error = (float(np.ravel(part)[0]) for part in self.mirror(self.start(), slope))
+        return (-b, error) if (a, c) == (1, 0) and b != 0 else None

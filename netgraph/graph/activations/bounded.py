@@ -53,7 +53,7 @@ def _tanh_mirror(p: Parameters, slope: float) -> Mirror:
 
 
 TANH = Activation(
-    "tanh",
+    name="tanh",
     function=lambda z, p, slope: np.tanh(z),
     derivatives=lambda z, p, slope: (1 - np.tanh(z) ** 2, {}),
     interval=_tanh_interval,
@@ -90,7 +90,7 @@ def _sigmoid_derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, 
 
 
 SIGMOID = Activation(
-    "sigmoid",
+    name="sigmoid",
     function=lambda z, p, slope: sigmoid(z),
     derivatives=_sigmoid_derivatives,
     interval=sigmoid_interval,

@@ -82,7 +82,7 @@ def _gelu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[
 
 
 GELU = Activation(
-    "gelu",
+    name="gelu",
     function=_gelu,
     derivatives=_gelu_derivatives,
     interval=_gelu_interval,
@@ -130,7 +130,7 @@ def _silu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[
 
 
 SILU = Activation(
-    "silu",
+    name="silu",
     function=lambda z, p, slope: z * sigmoid(z),
     derivatives=_silu_derivatives,
     interval=_silu_interval,

@@ -107,7 +107,7 @@ def _prelu_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
 def _leaky(name: str, factor: Factor, **more: Any) -> Activation:
     """An activation with the facts of a factor below 0."""
     return Activation(
-        name,
+        name=name,
         interval=sound(lambda low, high, p, slope: _interval(low, high, factor(p, slope))),
         slopes=lambda low, high, p, slope: _slopes(low, high, factor(p, slope)),
         affine=lambda low, high, p, slope: _affine(low, high, factor(p, slope)),
@@ -119,7 +119,7 @@ def _leaky(name: str, factor: Factor, **more: Any) -> Activation:
 
 
 IDENTITY = Activation(
-    "identity",
+    name="identity",
     function=lambda z, p, slope: z,
     derivatives=lambda z, p, slope: (np.ones_like(z), {}),
     interval=_identity_interval,
@@ -133,7 +133,7 @@ IDENTITY = Activation(
 """`f(t) = t`. It has no mirror identity, which would say nothing new."""
 
 RELU = Activation(
-    "relu",
+    name="relu",
     function=lambda z, p, slope: np.maximum(z, 0),
     derivatives=lambda z, p, slope: ((z > 0).astype(z.dtype), {}),
     interval=_relu_interval,

@@ -140,7 +140,7 @@ def _terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
 
 
 RATIONAL = Activation(
-    "rational",
+    name="rational",
     function=_function,
     derivatives=_derivatives,
     interval=_interval,

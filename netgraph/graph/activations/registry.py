@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netgraph.errors import GraphError, unknown_name
+from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.activations.activation import Activation
 from netgraph.graph.activations.bounded import SIGMOID, TANH
+from netgraph.graph.activations.contradictions import contradiction
 from netgraph.graph.activations.gated import GELU, SILU
 from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RELU
 from netgraph.graph.activations.rational import RATIONAL
 from netgraph.graph.activations.softplus import SOFTPLUS
+
+RESERVED = frozenset({"bias", "low", "high", "scale", "shift", "mean", "var"})
+"""Names of vertex columns that belong to every layer, to inputs, or to norms."""
+
+REMEDY = "One of your own is registered first, with netgraph.graph.register_activation."
 
 _registered: dict[str, Activation] = {
     activation.name: activation
@@ -30,7 +37,7 @@ _registered: dict[str, Activation] = {
 }
 
 ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(_registered)
-"""Every known activation by name, in the order of registration."""
+"""All activations by name; `register_activation` adds to them."""
 
 
 def get_activation(name: str) -> Activation:
@@ -38,4 +45,48 @@ def get_activation(name: str) -> Activation:
     try:
         return _registered[name]
     except KeyError:
-        raise GraphError(unknown_name("activation", name, ACTIVATIONS)) from None
+        raise GraphError(f"{unknown_name('activation', name, ACTIVATIONS)} {REMEDY}") from None
+
+
+def register_activation(activation: Activation) -> None:
+    """Add an activation, which layers can then name; files and hashes hold the name alone.
+
+    A program that reads a file with such a layer registers the activation first. The compiler takes the function from
+    an `Expression`; another one is given to it on tensors: `compilers.register_activation`.
+
+    Args:
+        activation: its record.
+
+    Raises:
+        OptionError: when the name is taken, a parameter belongs to something else, or the record contradicts itself:
+            it is tried on a few numbers.
+    """
+    if not isinstance(activation, Activation):
+        raise OptionError(f"register_activation takes an Activation, not {activation!r}.")
+    name = activation.name
+    if not isinstance(name, str) or not name.isidentifier():
+        raise OptionError(f"An activation cannot be called {name!r}; its name is letters, digits and underscores.")
+    if name in _registered:
+        raise OptionError(f"There is an activation {name!r} already; give this one another name.")
+    if reason := _refused_parameters(activation) or _contradiction(activation):
+        raise OptionError(f"Activation {name!r}: {reason}")
+    _registered[name] = activation
+
+
+def _contradiction(activation: Activation) -> str:
+    try:
+        return contradiction(activation)
+    except Exception as error:
+        raise OptionError(f"Activation {activation.name!r} fails on a few numbers: {error!r}") from error
+
+
+def _refused_parameters(activation: Activation) -> str:
+    """The reason why a parameter cannot be a vertex column, or ''."""
+    for name, start in activation.parameters.items():
+        if name in RESERVED:
+            return f"parameter {name!r} is a vertex column with a meaning of its own; give it another name."
+        if not name.isidentifier() or not math.isfinite(start):
+            return (
+                f"parameter {name!r} starts at {start}; its name is letters, digits and underscores, its start finite."
+            )
+    return ""

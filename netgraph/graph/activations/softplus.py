@@ -28,7 +28,7 @@ def _terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
 
 
 SOFTPLUS = Activation(
-    "softplus",
+    name="softplus",
     function=lambda z, p, slope: np.logaddexp(0.0, z),
     derivatives=lambda z, p, slope: (sigmoid(z), {}),
     interval=_interval,

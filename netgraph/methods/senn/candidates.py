@@ -189,7 +189,7 @@ class Look:
             reader=_reader(link, source.output_grid, None), bias=shifts,
         )  # fmt: skip
         shift = found.shift if shifts else None
-        inserted: Literal["rational", "prelu"] = "rational" if self.activation == "rational" else "prelu"
+        inserted = "rational" if self.activation == "rational" else "prelu"
         rule = InsertLayer(activation=inserted, matrix=found.matrix, shift=shift)
         score = self._judged(found)
         if self.judge == "fresh":
