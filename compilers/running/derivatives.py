@@ -15,7 +15,7 @@ from compilers.kernels import BoundKernel, Maps, Ports
 from compilers.plan import LayerPlan
 from compilers.running.executor import Executor
 from compilers.running.operations import Arithmetic, Run
-from compilers.running.workspace import State, Workspace
+from compilers.running.workspace import FlatTensors, Workspace
 from netgraph.errors import CompileError
 
 
@@ -33,7 +33,13 @@ class Captured:
 
 
 def capture(
-    executor: Executor, state: State, inputs: Sequence[Tensor], places: Sequence[int], pull: object, *, training: bool
+    executor: Executor,
+    state: FlatTensors,
+    inputs: Sequence[Tensor],
+    places: Sequence[int],
+    pull: object,
+    *,
+    training: bool,
 ) -> list[Captured]:
     """Run forward, and backward from cotangents, and copy what chosen layers see.
 
@@ -72,7 +78,7 @@ def capture(
         executor.pool.release(workspace)
 
 
-def batch_statistics(executor: Executor, state: State, inputs: Sequence[Tensor]) -> Tensor:
+def batch_statistics(executor: Executor, state: FlatTensors, inputs: Sequence[Tensor]) -> Tensor:
     """What batch norm records of one batch, in the layout of the running statistics, which stay as they are."""
     running = state.running.clone()
     workspace = executor.pool.acquire(state, len(inputs[0]))
@@ -109,7 +115,9 @@ class TangentPass:
         training: mode of batch norm, whose running statistics stay as they are.
     """
 
-    def __init__(self, executor: Executor, state: State, tangents: State, batch: int, *, training: bool) -> None:
+    def __init__(
+        self, executor: Executor, state: FlatTensors, tangents: FlatTensors, batch: int, *, training: bool
+    ) -> None:
         self._executor, self._state, self._tangents, self._training = executor, state, tangents, training
         self._primal = executor.pool.acquire(state, batch)
         with torch.no_grad():
@@ -200,10 +208,10 @@ def _dual(value: Tensor, tangent: Tensor) -> Tensor:
     return dual
 
 
-def tangent_state(state: State, tangents: State) -> State:
+def tangent_state(state: FlatTensors, tangents: FlatTensors) -> FlatTensors:
     """The weights as they are, for tangents of values; biases are summed as tangents of biases."""
     weights, frozen = state.weights.detach(), state.frozen_weights.detach()
-    return State(weights, tangents.vertex_parameters, state.running.detach().clone(), frozen)
+    return FlatTensors(weights, tangents.vertex_parameters, state.running.detach().clone(), frozen)
 
 
 def like(name: str, given: Tensor | None, vector: Tensor) -> Tensor:

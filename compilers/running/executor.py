@@ -15,7 +15,7 @@ from compilers.kernels import Gradients
 from compilers.plan import LayerPlan, Plan, as_maps
 from compilers.running.operations import Run
 from compilers.running.transposing import write_transposed
-from compilers.running.workspace import State, Workspace, WorkspacePool
+from compilers.running.workspace import FlatTensors, Workspace, WorkspacePool
 from compilers.statistics import Collector, Observation
 from netgraph.errors import CompileError
 
@@ -42,7 +42,7 @@ class Executor:
         self._unbiased = len(plan.bias_rows) < summed
         self._bias_rows: Tensor | None = None
 
-    def run(self, state: State, inputs: Sequence[Tensor], *, training: bool) -> tuple[Tensor, ...]:
+    def run(self, state: FlatTensors, inputs: Sequence[Tensor], *, training: bool) -> tuple[Tensor, ...]:
         """Forward of (batch, vertices, *grid) inputs to outputs, differentiable when gradients are on."""
         if torch.is_grad_enabled() and any(t.requires_grad for t in (*state[:2], *inputs)):
             outputs: tuple[Tensor, ...] = _Network.apply(self, training, *state, *inputs)  # type: ignore[no-untyped-call]
@@ -54,13 +54,15 @@ class Executor:
         finally:
             self.pool.release(workspace)
 
-    def forward(self, workspace: Workspace, state: State, inputs: Sequence[Tensor], run: Run) -> tuple[Tensor, ...]:
+    def forward(
+        self, workspace: Workspace, state: FlatTensors, inputs: Sequence[Tensor], run: Run
+    ) -> tuple[Tensor, ...]:
         """Fill a workspace and copy the outputs out of it."""
         self.begin(workspace, state, inputs)
         workspace.forward(run)
         return self.outputs(workspace)
 
-    def begin(self, workspace: Workspace, state: State, inputs: Sequence[Tensor]) -> None:
+    def begin(self, workspace: Workspace, state: FlatTensors, inputs: Sequence[Tensor]) -> None:
         """Write inputs and biases."""
         plan = self.plan
         for layer, x in zip(plan.inputs, inputs, strict=True):
@@ -198,7 +200,7 @@ class _Network(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, executor: Executor, training: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
-        state, inputs = State(*tensors[:4]), tensors[4:]
+        state, inputs = FlatTensors(*tensors[:4]), tensors[4:]
         run = Run(training, record=True)
         workspace = executor.pool.acquire(state, len(inputs[0]))
         token = executor.pool.lease(workspace, run)

@@ -13,7 +13,7 @@ from compilers.kernels import Gradients
 from compilers.plan import Block, LayerPlan, Plan
 from compilers.running.executor import Executor
 from compilers.running.operations import Run
-from compilers.running.workspace import State, Workspace
+from compilers.running.workspace import FlatTensors, Workspace
 from netgraph.columns import Array
 
 
@@ -40,7 +40,7 @@ def jacobian_bytes(plan: Plan, samples: int, size: int) -> int:
     return samples * output_size(plan) * each
 
 
-def jacobian(executor: Executor, state: State, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+def jacobian(executor: Executor, state: FlatTensors, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
     """Outputs, and (parameters, outputs * samples) derivatives of them, where batch norm takes running statistics.
 
     Rows are weight slots, then vertex parameters; pads have 0. Columns are the first number that the network gives for

@@ -15,7 +15,7 @@ from compilers.running.activations import tensor_activation
 from compilers.running.derivatives import tangent_operation, tangent_state
 from compilers.running.executor import Executor
 from compilers.running.operations import Arithmetic, Run
-from compilers.running.workspace import State, Workspace
+from compilers.running.workspace import FlatTensors, Workspace
 
 Call = Callable[[], object]
 
@@ -35,9 +35,9 @@ class Linearized:
         outputs: of the batch.
     """
 
-    def __init__(self, executor: Executor, state: State, inputs: Sequence[Tensor], *, training: bool) -> None:
+    def __init__(self, executor: Executor, state: FlatTensors, inputs: Sequence[Tensor], *, training: bool) -> None:
         self._executor, self._training = executor, training
-        self._state = State(*(tensor.detach() for tensor in state))
+        self._state = FlatTensors(*(tensor.detach() for tensor in state))
         self._weights, self._vertices = torch.zeros_like(self._state.weights), torch.zeros_like(self._state[1])
         self._primal = executor.pool.acquire(state, len(inputs[0]))
         self._run = Run(training, record=True)
@@ -45,7 +45,7 @@ class Linearized:
         try:
             with torch.no_grad():
                 self.outputs = executor.forward(self._primal, state, inputs, self._run)
-                tangents = State(self._weights, self._vertices, *self._state[2:])
+                tangents = FlatTensors(self._weights, self._vertices, *self._state[2:])
                 self._tangent = Workspace(
                     executor.plan, executor.pool.kernels, tangent_state(self._state, tangents), len(inputs[0])
                 )

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from compilers.running.executor import Executor
 from compilers.running.operations import Run
-from compilers.running.workspace import State, Workspace
+from compilers.running.workspace import FlatTensors, Workspace
 
 
 def measure_blocks(
-    executor: Executor, state: State, inputs: Sequence[Tensor], *, repeats: int
+    executor: Executor, state: FlatTensors, inputs: Sequence[Tensor], *, repeats: int
 ) -> dict[tuple[str, int], float]:
     """Median seconds of one step, forward and backward, of each block, by layer name and number of the block.
 
     Norms and activations are not counted, and running statistics stay as they are.
     """
     with torch.no_grad():
-        detached = State(*(tensor.detach() for tensor in state))
+        detached = FlatTensors(*(tensor.detach() for tensor in state))
         detached = detached._replace(running=detached.running.clone())
         executor.pool.release(executor.pool.acquire(state, len(inputs[0])))  # makes the kernels
         workspace = Workspace(executor.plan, executor.pool.kernels, detached, len(inputs[0]))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from compilers.plan import CostTable, Plan, initial_columns, initial_weights
 from compilers.running.executor import Executor
 from compilers.running.tracing import refuse_script
-from compilers.running.workspace import State
+from compilers.running.workspace import FlatTensors
 from compilers.statistics import Request, edge_column
 from netgraph.checks import whole_numbers
 from netgraph.columns import Array
@@ -87,8 +87,8 @@ class FlatModule(nn.Module):
         """Topology hash of the graph; training does not change it."""
         return self.plan.topology_hash
 
-    def _state(self) -> State:
-        return State(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
+    def _state(self) -> FlatTensors:
+        return FlatTensors(self.weights, self.vertex_parameters, self.running, self.frozen_weights)
 
     # -- slots ----------------------------------------------------------------------------------------
 

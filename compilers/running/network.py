@@ -16,7 +16,7 @@ from compilers.running.measuring import measure_blocks
 from compilers.running.module import FlatModule
 from compilers.running.module import Options as Options  # networks that were pickled name it here
 from compilers.running.tracing import outside_dynamo, refuse_tracing
-from compilers.running.workspace import State
+from compilers.running.workspace import FlatTensors
 from compilers.statistics import COLLECTORS, Request, collected_columns, make_collector, place_of
 from netgraph.errors import InputError, StatisticsError, unknown_name
 from netgraph.graph import Graph
@@ -91,7 +91,7 @@ class CompiledNetwork(FlatModule):
         slots = like("weights", weights, self.weights)
         if weights is not None:
             slots = slots * self._edge_mask()
-        tangents = State(slots, like("vertex_parameters", vertex_parameters, self.vertex_parameters), *state[2:])
+        tangents = FlatTensors(slots, like("vertex_parameters", vertex_parameters, self.vertex_parameters), *state[2:])
         tangent_pass = TangentPass(self._executor, state, tangents, len(given[0]), training=self.training)
         found = tangent_pass.run([value.detach() for value in given], [value.detach() for value in along])
         return self._named([value for value, _ in found]), self._named([tangent for _, tangent in found])
@@ -112,7 +112,7 @@ class CompiledNetwork(FlatModule):
         parameters = (self.weights, self.vertex_parameters)
         with torch.enable_grad():
             leaves = [p.detach().requires_grad_() for p in parameters]
-            state = State(leaves[0], leaves[1], self.running, self.frozen_weights)
+            state = FlatTensors(leaves[0], leaves[1], self.running, self.frozen_weights)
             outputs = self._executor.run(state, self._checked(x), training=self.training)
 
         def pull(cotangents: Any) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ _BATCH_SIZES = 4
 Call = Callable[[], object]
 
 
-class State(NamedTuple):
+class FlatTensors(NamedTuple):
     """The flat tensors of a network that a run reads, detached."""
 
     weights: Tensor
@@ -60,7 +60,7 @@ class Workspace:
         number: how often it was lent; a backward knows by it whether the buffer still is its own.
     """
 
-    def __init__(self, plan: Plan, kernels: Sequence[Sequence[Kernel]], state: State, batch: int) -> None:
+    def __init__(self, plan: Plan, kernels: Sequence[Sequence[Kernel]], state: FlatTensors, batch: int) -> None:
         self.plan, self.batch = plan, batch
         self.values = state.weights.new_zeros((plan.rows, batch))
         self.number = 0
@@ -77,12 +77,12 @@ class Workspace:
             if p.role != "input"
         ]
 
-    def _maps(self, plan: LayerPlan, state: State) -> Maps:
+    def _maps(self, plan: LayerPlan, state: FlatTensors) -> Maps:
         bias = None if plan.bias is None else state.vertex_parameters[plan.bias[0] : plan.bias[1]]
         return Maps(self.batch, plan.width, as_maps(plan.grid), bias, self.values)
 
     def _step(
-        self, place: int, plan: LayerPlan, kernels: Sequence[Kernel], state: State, done: tuple[int, ...]
+        self, place: int, plan: LayerPlan, kernels: Sequence[Kernel], state: FlatTensors, done: tuple[int, ...]
     ) -> LayerStep:
         rows, maps = self.values[plan.start : plan.stop], self.maps.get(place)
         bound: list[BoundKernel] = []
@@ -208,7 +208,7 @@ class WorkspacePool:
         self.kernels: list[list[Kernel]] = []
         self._free: dict[int, list[Workspace]] = {}
 
-    def acquire(self, state: State, batch: int) -> Workspace:
+    def acquire(self, state: FlatTensors, batch: int) -> Workspace:
         """A workspace for `batch` samples that nobody uses."""
         storage = tuple([tensor.data_ptr() for tensor in state])
         place = (state.weights.device, state.weights.dtype)
@@ -229,10 +229,10 @@ class WorkspacePool:
         self._free = {}
         self._storage, self._place = storage, place
 
-    def _make(self, state: State, batch: int) -> Workspace:
+    def _make(self, state: FlatTensors, batch: int) -> Workspace:
         # Tensors made in inference mode could not be written outside of it later.
         with torch.inference_mode(False), torch.no_grad():
-            detached = State(*[tensor.detach() for tensor in state])
+            detached = FlatTensors(*[tensor.detach() for tensor in state])
             return Workspace(self._plan, self.kernels, detached, batch)
 
     def lease(self, workspace: Workspace, run: Run) -> Tensor:

@@ -19,7 +19,7 @@ LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknow
 _BOUND, _END = Number(finite=False, low=0, words=True), Number(finite=False, words=True)
 
 
-class _Shape(Record):
+class _CertificateShape(Record):
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape, and has a bound where it is bounded."""
         super().check(value)
@@ -27,7 +27,7 @@ class _Shape(Record):
             raise ShapeError(None, "a number, since the kind is bounded").at("bound")
 
 
-CERTIFICATE_SHAPE = _Shape(
+CERTIFICATE_SHAPE = _CertificateShape(
     {
         "kind": Text(get_args(Kind)),
         "reason": Text(),

@@ -10,7 +10,7 @@ from netgraph.columns import Array
 from netgraph.errors import RewriteError
 
 
-class Values(NamedTuple):
+class ColumnChange(NamedTuple):
     """Values of a vertex column, before and after; `chosen` by the rule, or those at which an activation starts."""
 
     id: Array

@@ -13,7 +13,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import RewriteError
 from netgraph.graph import Dense, Layer, Link, LinkKey, LinkKind, NextIds
-from netgraph.rewriting.changes import Values, as_stored, check_once, differ, last_wins
+from netgraph.rewriting.changes import ColumnChange, as_stored, check_once, differ, last_wins
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.match import EdgeRows, VertexRows
@@ -40,7 +40,7 @@ class EditBuffer:
         self._links_gone: set[LinkKey] = set()
         self._layers_gone: set[int] = set()
         self._edge_changes: dict[str, list[tuple[Array, Array]]] = {}
-        self._vertex_changes: dict[str, list[Values]] = {}
+        self._vertex_changes: dict[str, list[ColumnChange]] = {}
         self._used: list[tuple[str, Array]] = []
         self._next = list(graph.next_ids)
         self._grown: dict[int, int] = {}
@@ -184,7 +184,7 @@ class EditBuffer:
         check_once("vertex", column, vertices.id, values)
         self.use_vertices(f"gets another {column}", vertices.rows)
         old = self.graph.vertices.column(column)[vertices.rows].astype(np.float64)
-        self._vertex_changes.setdefault(column, []).append(Values(vertices.id, old, values, True))
+        self._vertex_changes.setdefault(column, []).append(ColumnChange(vertices.id, old, values, True))
 
     def change_layer(
         self, layer: Layer, attributes: Mapping[str, Any], gone: Mapping[str, float], new: Mapping[str, float]
@@ -206,7 +206,7 @@ class EditBuffer:
         for name, value in {**dict.fromkeys(gone, np.nan), **new}.items():
             before = layer.values.get(name, absent)
             values = np.full(len(layer), value)
-            self._vertex_changes.setdefault(name, []).append(Values(layer.vertex_ids, before, values, False))
+            self._vertex_changes.setdefault(name, []).append(ColumnChange(layer.vertex_ids, before, values, False))
         for k, added in enumerate(self._vertices):
             if added.layer[0] == layer.id:
                 kept = {name: values for name, values in added.values.items() if name not in gone}

@@ -21,7 +21,7 @@ from netgraph.viz.layout import Pixels
 from netgraph.viz.render import render_svg
 from netgraph.viz.scales import Choice, edge_scale, vertex_scale
 from netgraph.viz.text import count
-from netgraph.viz.vertices import Look, vertex_dot
+from netgraph.viz.vertices import Style, vertex_dot
 
 Detail = Literal["auto", "vertices", "layers"]
 
@@ -139,7 +139,7 @@ def draw(
     widths = edge_scale(graph, edge_width, stats, "edge_width")
     fills = vertex_scale(graph, vertex_color, stats)
     if as_vertices(detail, graph.num_vertices, len(graph.edges), graph.num_layers):
-        dot = vertex_dot(graph, Look(colors, widths, fills), title, pixels)
+        dot = vertex_dot(graph, Style(colors, widths, fills), title, pixels)
     else:
         plain = isinstance(edge_color, str) and edge_color == "weight"
         dot = layer_dot(graph, None if plain else colors, fills, title)

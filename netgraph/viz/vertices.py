@@ -27,7 +27,7 @@ _MOST_LABELS = 40
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """What colours and widths of a picture show; None for the colours of roles, and for one width or colour."""
 
     edge_color: Scale | None
@@ -52,7 +52,7 @@ class Arrows:
     attributes: Sequence[dict[str, str]]
 
 
-def vertex_dot(graph: Graph, look: Look, title: str | None, pixels: Pixels | None) -> str:
+def vertex_dot(graph: Graph, style: Style, title: str | None, pixels: Pixels | None) -> str:
     """One circle per vertex in one frame per layer, and an arrow per edge, or for the most important of them.
 
     The edges of a convolution between two vertices share an arrow, which says how many they are and has the
@@ -62,12 +62,12 @@ def vertex_dot(graph: Graph, look: Look, title: str | None, pixels: Pixels | Non
     dot = start(places)
     for layer in graph.layers_by_id.values():
         frame(dot, places, layer)
-    circles(dot, places, graph, look.vertex_color)
-    drawn, said = _arrows(graph, look, room_for(places.height))
+    circles(dot, places, graph, style.vertex_color)
+    drawn, said = _arrows(graph, style, room_for(places.height))
     top, bottom = draw_arrows(dot, places, drawn)
     notes = Notes(dot, top, bottom)
     notes.title(title)
-    _legend(notes, graph, look, len(drawn.source), said)
+    _legend(notes, graph, style, len(drawn.source), said)
     return str(dot.source)
 
 
@@ -110,11 +110,11 @@ def circles(dot: Any, places: Layout, graph: Graph, scale: Scale | None) -> None
         layer = graph.layer(own)
         fill, line = ROLES[layer.role]
         tooltip = f"vertex {i}, row {int(vertices.row[row])} of {layer.name}"
-        look = {"fillcolor": fill, "color": line}
+        style = {"fillcolor": fill, "color": line}
         if scale and colors:
-            look |= {"fillcolor": colors[row], "fontcolor": text_on(colors[row])}
+            style |= {"fillcolor": colors[row], "fontcolor": text_on(colors[row])}
             tooltip += f", {scale.name} {_value(float(scale.values[row]))}"
-        circle(dot, places, i, where[row], tooltip, **look)
+        circle(dot, places, i, where[row], tooltip, **style)
 
 
 def circle(dot: Any, places: Layout, vertex: int, where: Sequence[float], tooltip: str, **attributes: str) -> None:
@@ -154,10 +154,10 @@ def _label_place(first: Array, last: Array, way: Way | None, turn: int) -> tuple
 # ---- which edges, and how ------------------------------------------------------------------------------
 
 
-def _arrows(graph: Graph, look: Look, most: int) -> tuple[Arrows, str | None]:
+def _arrows(graph: Graph, style: Style, most: int) -> tuple[Arrows, str | None]:
     """The arrows to draw, the most important on top, and what to say of those left out."""
     edges = graph.edges
-    ranking = look.edge_width or look.edge_color
+    ranking = style.edge_width or style.edge_color
     importance = np.nan_to_num(np.abs(ranking.values if ranking else edges.weight.astype(np.float64)), nan=-1.0)
     pairs = pairs_of(edges, importance)
     links = edges.link[pairs.row]
@@ -172,14 +172,14 @@ def _arrows(graph: Graph, look: Look, most: int) -> tuple[Arrows, str | None]:
     chosen = chosen[np.argsort(importance[pairs.row[chosen]], kind="stable")]
     rows, counts = pairs.row[chosen], pairs.count[chosen]
     keys = link_ends(graph)[links[chosen]]
-    looks = _looks(graph, look, rows, counts)
+    looks = _looks(graph, style, rows, counts)
     return Arrows(edges.source[rows], edges.target[rows], keys[:, 0], keys[:, 1], looks), said
 
 
-def _looks(graph: Graph, look: Look, rows: Array, counts: Array) -> list[dict[str, str]]:
+def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[str, str]]:
     edges = graph.edges
     n = len(rows)
-    color, width = look.edge_color, look.edge_width
+    color, width = style.edge_color, style.edge_width
     colors = color.colors(color.values[rows]) if color else [GRAY] * n
     thin = 1.0 if n <= MOST_HEADS else _THIN
     widths = (thin * width.widths(width.values[rows])).tolist() if width else [thin] * n
@@ -210,12 +210,12 @@ def _value(value: float) -> str:
 # ---- legend --------------------------------------------------------------------------------------------
 
 
-def _legend(notes: Notes, graph: Graph, look: Look, drawn: int, said: str | None) -> None:
+def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, said: str | None) -> None:
     notes.line(f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
                f"{count(len(graph.links), 'link')}, left to right.")  # fmt: skip
     if said:
         notes.line(said)
-    color, width = look.edge_color, look.edge_width
+    color, width = style.edge_color, style.edge_width
     if graph.num_edges:
         if color:
             notes.scale("Edge colour", color)
@@ -224,18 +224,18 @@ def _legend(notes: Notes, graph: Graph, look: Look, drawn: int, said: str | None
             values = np.array([width.largest / 4, width.largest / 2, width.largest])
             samples = [(thin * float(w), number(v)) for w, v in zip(width.widths(values), values.tolist(), strict=True)]
             notes.strokes(f"Edge width: |{width.name}|", samples)
-    if look.vertex_color:
-        notes.scale("Vertex colour", look.vertex_color)
-    _missing(notes, look, graph.num_edges > 0)
+    if style.vertex_color:
+        notes.scale("Vertex colour", style.vertex_color)
+    _missing(notes, style, graph.num_edges > 0)
     if any(link.frozen.any() for link in graph.links):
         notes.line("Dashed: wires, which are not trained.")
     if any(link.kind.taps > 1 for link in graph.links):
         notes.line("An arrow is all kernel positions between two maps, drawn as the largest (4/9: 4 of 9).")
 
 
-def _missing(notes: Notes, look: Look, edges: bool) -> None:
-    scales = [(scale, "edge", "edges") for scale in (look.edge_color, look.edge_width) if edges and scale]
-    scales += [(look.vertex_color, "vertex", "vertices")] if look.vertex_color else []
+def _missing(notes: Notes, style: Style, edges: bool) -> None:
+    scales = [(scale, "edge", "edges") for scale in (style.edge_color, style.edge_width) if edges and scale]
+    scales += [(style.vertex_color, "vertex", "vertices")] if style.vertex_color else []
     told = dict.fromkeys(f"{count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing)
     for text in told:
         notes.colors("Grey", [(MISSING, text)])

@@ -71,15 +71,15 @@ class Lives:
 
 
 @dataclass(frozen=True, eq=False)
-class Vertices(Lives):
+class VertexLives(Lives):
     """Vertices by life; `layer` is a place in `Film.layers`."""
 
     layer: Array
 
 
 @dataclass(frozen=True, eq=False)
-class Edges(Lives):
-    """Edges by life. `source` and `target` are rows of `Vertices`, `wire` marks those that are not trained.
+class EdgeLives(Lives):
+    """Edges by life. `source` and `target` are rows of `VertexLives`, `wire` marks those that are not trained.
 
     `weights` has levels from -127 to 127 for every `stride`-th step of each life, from `offset` on; `threshold` has for
     each step the smallest level, without its sign, at which an edge that stays is drawn. `largest` is the weight of the
@@ -116,8 +116,8 @@ class Film:
     places: Layout
     frozen: bool = False
     pixels: Pixels | None = None
-    vertices: Vertices | None = None
-    edges: Edges | None = None
+    vertices: VertexLives | None = None
+    edges: EdgeLives | None = None
 
     @property
     def final(self) -> int:
@@ -300,7 +300,7 @@ class _Crowd:
                     f"were {n:,}. Use detail='layers'."
                 )
 
-    def finish(self, place: dict[int, int]) -> tuple[Vertices, Edges]:
+    def finish(self, place: dict[int, int]) -> tuple[VertexLives, EdgeLives]:
         lives, v = self._edges, self._vertices
         layer = np.array([place[i] for i in np.concatenate(self._layer).tolist()], np.int64)
         source, target, wire = np.concatenate(self._ends, axis=1)
@@ -314,11 +314,11 @@ class _Crowd:
             at, rest = np.divmod(step - lives.first[rows], stride)
             due = rest == 0
             levels[offset[rows[due]] + at[due]] = _level(weights[due], largest)
-        edges = Edges(lives.ids, lives.first, lives.last, source, target, wire.astype(bool), levels, offset, stride,
+        edges = EdgeLives(lives.ids, lives.first, lives.last, source, target, wire.astype(bool), levels, offset, stride,
                       np.zeros(len(self._weights), np.int64), largest)  # fmt: skip
         for step in range(len(self._weights)):
             edges.threshold[step] = _threshold(edges, step, len(self._weights) - 1)
-        return Vertices(v.ids, v.first, v.last, layer), edges
+        return VertexLives(v.ids, v.first, v.last, layer), edges
 
     def _largest(self, wire: Array) -> float:
         """The weight that counts as large: some outliers must not make all others look like nothing."""
@@ -334,7 +334,7 @@ def _level(weights: Array, largest: float) -> Array:
     return np.asarray(np.sign(weights) * size, dtype=np.int8)
 
 
-def _threshold(edges: Edges, step: int, final: int) -> int:
+def _threshold(edges: EdgeLives, step: int, final: int) -> int:
     rows = edges.alive(step)
     new, going = edges.states(rows, step, final)
     sizes = np.abs(edges.levels(rows[~new & ~going], step).astype(np.int64))

@@ -16,7 +16,7 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, not_installed
 from netgraph.markup import printable
 from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
-from netgraph.viz.film.film import Edges, Film, Track, Vertices, changes
+from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives, changes
 from netgraph.viz.film.scene import Scene, make_scene
 
 LIGHT: Mapping[str, str] = {
@@ -139,12 +139,12 @@ def _scene(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _vertices(own: Vertices) -> dict[str, Any]:
+def _vertices(own: VertexLives) -> dict[str, Any]:
     return {"id": _packed(own.ids, "<f8"), "layer": _packed(own.layer, "u1"), "first": _packed(own.first, "u1"),
             "last": _packed(own.last, "u1")}  # fmt: skip
 
 
-def _edges(own: Edges) -> dict[str, Any]:
+def _edges(own: EdgeLives) -> dict[str, Any]:
     return {
         "source": _packed(own.source, "<u2"),
         "target": _packed(own.target, "<u2"),

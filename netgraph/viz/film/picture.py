@@ -13,7 +13,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import OptionError, not_installed
 from netgraph.markup import printable
-from netgraph.viz.film.film import Edges, Film, Track, Vertices
+from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives
 from netgraph.viz.film.page import LIGHT
 from netgraph.viz.film.scene import Scene, make_scene
 
@@ -137,7 +137,7 @@ def _line(text: str) -> str:
 # ---- vertices one by one -------------------------------------------------------------------------------
 
 
-def _paint_vertices(brush: _Brush, film: Film, vertices: Vertices, edges: Edges, step: int) -> None:
+def _paint_vertices(brush: _Brush, film: Film, vertices: VertexLives, edges: EdgeLives, step: int) -> None:
     scene, crests = brush.scene, brush.scene.crests(film, step)
     rows = edges.alive(step)
     new, going = edges.states(rows, step, film.final)
@@ -185,7 +185,7 @@ def _paint_frame(brush: _Brush, film: Film, place: int, count: int, fresh: bool)
     )
 
 
-def _paint_dots(brush: _Brush, film: Film, vertices: Vertices, step: int) -> None:
+def _paint_dots(brush: _Brush, film: Film, vertices: VertexLives, step: int) -> None:
     rows = vertices.alive(step)
     new, going = vertices.states(rows, step, film.final)
     for row, fresh, leaving in zip(rows.tolist(), new.tolist(), going.tolist(), strict=True):
