@@ -15,7 +15,7 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +70,17 @@ def places(root: Path = ROOT) -> list[Place]:
     for package in PRODUCT:
         for path in sorted((root / package).rglob("*.py")):
             code, file = path.read_text(encoding="utf-8"), path.relative_to(root).as_posix()
-            for line, text in (*docstrings(code), *comments(code)):
+            nodes = list(ast.walk(ast.parse(code)))
+            for line, text in (*docstrings(nodes), *comments(code)):
                 if phrases := tuple(name for name, pattern in _PATTERNS.items() if pattern.search(text)):
                     found.append(Place(file, line, text, phrases))
-            found += [Place(file, line, name, (NAMES,)) for line, name in names(code) if _TOLD.search(name)]
+            found += [Place(file, line, name, (NAMES,)) for line, name in names(nodes) if _TOLD.search(name)]
     return sorted(found, key=lambda place: (place.file, place.line))
 
 
-def docstrings(code: str) -> Iterator[tuple[int, str]]:
+def docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """First lines of all docstrings, of modules, classes, functions and values, with their line numbers."""
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes:
         for statement in getattr(node, "body", ()) if not isinstance(node, ast.Lambda | ast.IfExp) else ():
             value = statement.value if isinstance(statement, ast.Expr) else None
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
@@ -93,9 +94,9 @@ def comments(code: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string.lstrip("#: ").strip()
 
 
-def names(code: str) -> Iterator[tuple[int, str]]:
+def names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Names of functions, classes, arguments and assigned values, with their line numbers."""
-    for node in ast.walk(ast.parse(code)):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):

@@ -1,10 +1,11 @@
 """Docstrings and comments name their subject: words that hide it may only become fewer."""
 
+import ast
 from itertools import groupby
 
 from benchmarks.words import NAMES, Place, comments, docstrings, names, places
 
-CEILING = 525
+CEILING = 490
 """Places of the product with banned words; never raise it."""
 
 
@@ -37,6 +38,9 @@ class Sum:
 '''
 
 
+NODES = list(ast.walk(ast.parse(CODE)))
+
+
 def test_first_lines_of_docstrings_comments_and_names_are_searched(tmp_path):
     (tmp_path / "netgraph").mkdir()
     (tmp_path / "netgraph" / "a.py").write_text(CODE)
@@ -55,7 +59,7 @@ def test_first_lines_of_docstrings_comments_and_names_are_searched(tmp_path):
 
 
 def test_code_and_texts_in_it_are_not_searched():
-    assert [text for _line, text in docstrings(CODE)] == [
+    assert [text for _line, text in docstrings(NODES)] == [
         "What a module is made of,",
         "As of 3, a line says what it is.",
         "A sum of numbers.",
@@ -66,4 +70,5 @@ def test_code_and_texts_in_it_are_not_searched():
         "Those that are counted by what they hold.",
         "untold",
     ]
-    assert {name for _line, name in names(CODE)} == {"LIMIT", "Sum", "total", "_told", "self", "tell", "bold", "x_told"}
+    known = {"LIMIT", "Sum", "total", "_told", "self", "tell", "bold", "x_told"}
+    assert {name for _line, name in names(NODES)} == known
