@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from netgraph.checks import Checked, Extended
 from netgraph.columns import Array
-from netgraph.graph import BUFFER_COLUMNS, DOMAIN_COLUMNS, Conv2d, Dense, Graph, GraphBuilder, Grid, Pool
+from netgraph.graph import (
+    BUFFER_COLUMNS,
+    DOMAIN_COLUMNS,
+    Conv2d,
+    Dense,
+    Graph,
+    GraphBuilder,
+    Grid,
+    Pool,
+    get_activation,
+)
 from netgraph.testing.values import BIAS_VALUES, COLUMN_VALUES, TAPE, Weights, off_grid, pick, some_of, weights_of
 
 T = TypeVar("T")
@@ -102,7 +112,7 @@ class GraphDraft:
         """Add a hidden layer, its operation drawn where it is not given."""
         name = self._name("h")
         activation = activation or self.one_of(self.options.activations)
-        slope = {"slope": 0.25} if activation == "leaky_relu" else {}  # the usual one is not dyadic
+        slope = {"slope": 0.25} if get_activation(activation).uses_slope else {}  # the usual one is not dyadic
         self.builder.layer(
             name, size or self.width(), grid=grid, pool=pool, bias=self._bias(), activation=activation,
             norm=self.one_of(self.options.norms), **slope,  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from netgraph.graph import Graph
 from netgraph.rewriting import Rule, explain, find, require_rule
 from netgraph.statistics import Statistics
 from netgraph.testing.draft import DrawFunction
-from netgraph.testing.plants import OPERATIONS, PLANTS, Plant
+from netgraph.testing.plants import PLANTS, Plant, operation_plants
 from netgraph.testing.strategies import graphs as any_graphs
 
 SCOUTED = 60
@@ -85,7 +85,7 @@ class _Scout:
         self.rule = rule
         self.stats = stats
         self.start = start
-        self.kinds = list(OPERATIONS.values()) if operations else []
+        self.kinds = list(operation_plants().values()) if operations else []
         self.trials = 0
 
     @cached_property

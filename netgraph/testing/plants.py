@@ -13,9 +13,9 @@ import numpy as np
 
 from netgraph.columns import Array, column
 from netgraph.graph import NORM_COLUMNS, Graph, Layer, Link, full_columns, get_activation, required_columns
+from netgraph.testing.strategies import all_activations, exact_activations
 
 TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
-SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "silu", "rational")
 Plant = Callable[[Graph, int], Graph | None]
 
 
@@ -121,17 +121,19 @@ PLANTS: Mapping[str, Plant] = {
 }
 """Plants that leave the operations of the layers alone."""
 
-OPERATIONS: Mapping[str, Plant] = {
-    p.__name__: p
-    for p in (
+
+def operation_plants() -> dict[str, Plant]:
+    """Return plants that change the operations of all hidden layers, or the domain of the inputs; simple ones first."""
+    exact = exact_activations()
+    smooth = [name for name in all_activations() if name not in exact]
+    plants = (
         nonnegative_inputs,
         bounded_inputs,
-        *(operation(activation=name, norm="none") for name in ("relu", "identity", "leaky_relu", "prelu")),
+        *(operation(activation=name, norm="none") for name in exact),
         *(operation(norm=name) for name in ("batch", "layer")),
-        *(operation(activation=name, norm="none") for name in SMOOTH),
+        *(operation(activation=name, norm="none") for name in smooth),
     )
-}
-"""Plants that change the operations of all hidden layers, or the domain of the inputs."""
+    return {p.__name__: p for p in plants}
 
 
 def _hidden(graph: Graph) -> Array:
@@ -178,7 +180,7 @@ def _operated(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Layer:
     needed = required_columns("hidden", attributes["norm"], attributes["activation"])
     kept = {name: v for name, v in layer.values.items() if name not in gone or name in needed}
     values = {**full_columns({**needed, **_telling(needed)}, len(layer), dtype), **kept}
-    slope = 0.25 if attributes["activation"] == "leaky_relu" else layer.slope
+    slope = 0.25 if get_activation(attributes["activation"]).uses_slope else layer.slope
     return replace(layer, values=values, slope=slope, **attributes)
 
 

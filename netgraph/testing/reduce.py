@@ -15,7 +15,18 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import GraphError, NetgraphError
-from netgraph.graph import DOMAIN_COLUMNS, NORM_COLUMNS, Dense, Graph, Identity, Layer, Link, LinkKind, full_columns
+from netgraph.graph import (
+    DOMAIN_COLUMNS,
+    NORM_COLUMNS,
+    Dense,
+    Graph,
+    Identity,
+    Layer,
+    Link,
+    LinkKind,
+    full_columns,
+    get_activation,
+)
 from netgraph.interpret import interpret
 from netgraph.testing.cases import Case
 from netgraph.testing.code import compact
@@ -237,8 +248,8 @@ def _simpler_layers(layer: Layer) -> Iterator[Layer]:
         yield replace(layer, norm="none", values={k: v for k, v in values.items() if k not in NORM_COLUMNS[layer.norm]})
     if layer.pool is not None:
         yield replace(layer, pool=None)
-    if layer.activation in ("leaky_relu", "gelu", "silu", "softplus", "sigmoid", "tanh"):
-        yield replace(layer, activation="relu", slope=0.01)
+    if layer.activation not in ("identity", "relu") and not get_activation(layer.activation).parameters:
+        yield replace(layer, activation="relu", slope=Layer.slope)
     if "bias" in values and not values["bias"].any():
         del values["bias"]
         yield replace(layer, values=values)

@@ -30,7 +30,7 @@ from netgraph.rewriting import (
 )
 from netgraph.rules import RULES
 from netgraph.testing.draft import DrawFunction
-from netgraph.testing.strategies import EXACT_ACTIVATIONS
+from netgraph.testing.strategies import exact_activations
 from netgraph.testing.values import BIAS_VALUES, VARIANCE_VALUES, WEIGHT_VALUES
 
 
@@ -130,7 +130,7 @@ def meddling(draw: DrawFunction, graph: Graph) -> Result:
     row = draw(st.sampled_from(rows))
     what = draw(st.sampled_from(meddleable(graph, row)))
     numbers = {"weights": WEIGHT_VALUES, "var": VARIANCE_VALUES}.get(what, BIAS_VALUES).tolist()
-    value = draw(st.sampled_from(list(EXACT_ACTIVATIONS) if what == "activation" else numbers))
+    value = draw(st.sampled_from(list(exact_activations()) if what == "activation" else numbers))
     chosen = VertexRows(graph, np.array([row]))
     return apply(Meddle(what=what, value=value), graph, on=chosen.id, probe=None)
 

@@ -19,9 +19,6 @@ Domain = tuple[float, float]
 DOMAINS: tuple[Domain, ...] = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
 """Domains of inputs, the simplest first."""
 
-EXACT_ACTIVATIONS = ("relu", "identity", "leaky_relu", "prelu")
-"""Piecewise-linear activations, the simplest first: dyadic values stay dyadic."""
-
 INPUT_TAPE = st.binary(min_size=0, max_size=48)
 
 
@@ -75,7 +72,7 @@ def graphs(
             f"max_outputs={max_outputs}, max_side={max_side} admit no graph; widths, numbers and sides start at 1."
         )
     options = GraphOptions(
-        activations=as_tuple(activations or (EXACT_ACTIVATIONS if exact else _simplest_first(ACTIVATIONS))),
+        activations=as_tuple(activations or (exact_activations() if exact else all_activations())),
         norms=as_tuple(norms or (("none",) if exact else ("none", "batch", "layer"))),
         pools=as_tuple(("max", "average") if pools is None else pools),
         min_layers=min_layers,
@@ -106,8 +103,14 @@ def _check_names(what: str, names: Sequence[str], known: Any) -> None:
             raise OptionError(unknown_name(what, name, known))
 
 
-def _simplest_first(names: Any) -> tuple[str, ...]:
-    return (*EXACT_ACTIVATIONS, *(name for name in names if name not in EXACT_ACTIVATIONS))
+def exact_activations() -> tuple[str, ...]:
+    """Return the piecewise linear activations, the simplest first: dyadic values stay dyadic."""
+    return tuple(sorted((a.name for a in ACTIVATIONS.values() if a.exact), key=lambda name: name != "relu"))
+
+
+def all_activations() -> tuple[str, ...]:
+    """Return all activations, the piecewise linear ones first."""
+    return (*exact_activations(), *(a.name for a in ACTIVATIONS.values() if not a.exact))
 
 
 @st.composite
@@ -170,8 +173,9 @@ def _finite_bounds(layer: Layer) -> tuple[Array, Array]:
 def is_exact(graph: Graph) -> bool:
     """Whether a float64 evaluation on dyadic inputs rounds nothing: piecewise linear, no norm, dyadic values."""
     for layer in graph.layers_by_id.values():
-        steep = layer.activation == "leaky_relu" and (layer.slope * 8) % 1
-        if layer.norm != "none" or not get_activation(layer.activation).exact or steep:
+        activation = get_activation(layer.activation)
+        steep = activation.uses_slope and (layer.slope * 8) % 1
+        if layer.norm != "none" or not activation.exact or steep:
             return False
         if layer.pool and layer.pool.kind == "average" and layer.pool.size[0] * layer.pool.size[1] not in (1, 2, 4, 8):
             return False
@@ -180,4 +184,4 @@ def is_exact(graph: Graph) -> bool:
     return is_dyadic(graph.edges.weight)
 
 
-st.register_type_strategy(Graph, graphs())
+st.register_type_strategy(Graph, lambda _type: graphs())

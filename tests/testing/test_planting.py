@@ -13,7 +13,7 @@ from netgraph.rewriting import Rule
 from netgraph.rules import RULES
 from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
 from netgraph.testing.planting import with_plant_in_turn
-from netgraph.testing.plants import OPERATIONS, PLANTS
+from netgraph.testing.plants import PLANTS, operation_plants
 
 QUICK = settings(max_examples=8)
 
@@ -42,7 +42,7 @@ def test_what_is_planted_has_the_dtype_of_the_weights(dtype):
     for pair in (("x", "h"), ("h", "g"), ("g", "y")):
         b.dense(*pair)
     graph = b.build()
-    planted = [plant(graph, 0) for plant in (*PLANTS.values(), *OPERATIONS.values())]
+    planted = [plant(graph, 0) for plant in (*PLANTS.values(), *operation_plants().values())]
     dtypes = {
         values.dtype
         for new in planted if new is not None
@@ -118,9 +118,9 @@ def test_given_graphs_keep_their_operations():
 
 
 @QUICK
-@given(graphs(exact=False, min_layers=1), st.sampled_from([*PLANTS, *OPERATIONS]), st.integers(0, 9))
+@given(graphs(exact=False, min_layers=1), st.sampled_from([*PLANTS, *operation_plants()]), st.integers(0, 9))
 def test_plants_give_valid_fresh_graphs(graph, name, at):
-    planted = {**PLANTS, **OPERATIONS}[name](graph, at)
+    planted = {**PLANTS, **operation_plants()}[name](graph, at)
     if planted is not None:
         assert planted.rewrites == 0
         assert [len(x) for x in planted.inputs] == [len(x) for x in graph.inputs]
