@@ -5,9 +5,23 @@ from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
 from netgraph.rewriting.delta.file import DELTA_KIND, DELTA_VERSION, load_delta, save_delta
 from netgraph.rewriting.journal import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER, Entry, Journal
-from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 from netgraph.rewriting.operands import NewVertices
-from netgraph.rewriting.pattern import Pattern, edge, layer, link, missing_edge, missing_link, vertex
+from netgraph.rewriting.patterns import (
+    EdgeRows,
+    LayerPairRows,
+    LayerRows,
+    LinkRows,
+    Matches,
+    PairRows,
+    Pattern,
+    VertexRows,
+    edge,
+    layer,
+    link,
+    missing_edge,
+    missing_link,
+    vertex,
+)
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, require_rule
 from netgraph.rewriting.splitting import at_wires

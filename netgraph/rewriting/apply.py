@@ -17,9 +17,8 @@ from netgraph.markup import printable
 from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
-from netgraph.rewriting.match import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.operands import told
-from netgraph.rewriting.pattern import match_pattern
+from netgraph.rewriting.patterns import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
@@ -243,7 +242,7 @@ def _filtered(
 ) -> tuple[Matches, list[tuple[str, int]], dict[str, Condition]]:
     """Matches of the pattern, the funnel of counts, and the rule's conditions on the matches."""
     _check_given(rule, graph, stats)
-    m, stages = match_pattern(rule.pattern, graph, on)
+    m, stages = rule.pattern.match(graph, on)
     with blaming(rule, "where", m):
         named = conditions(rule, m, stats)
     holds = np.ones(len(m), dtype=bool)

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import NetgraphError
-from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.patterns import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
 
 if TYPE_CHECKING:
     from netgraph.rewriting.rule import Rule

@@ -16,7 +16,7 @@ from netgraph.graph import Dense, Layer, Link, LinkKey, LinkKind, NextIds
 from netgraph.rewriting.changes import ColumnChange, as_stored, check_once, differ, last_wins
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
 from netgraph.rewriting.grouping import by_value
-from netgraph.rewriting.match import EdgeRows, VertexRows
+from netgraph.rewriting.patterns import EdgeRows, VertexRows
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph

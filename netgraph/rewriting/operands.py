@@ -13,7 +13,16 @@ from netgraph.columns import Array, column
 from netgraph.errors import RewriteError
 from netgraph.graph import Grid, Layer, Link, LinkKind
 from netgraph.rewriting.grouping import by_value
-from netgraph.rewriting.match import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, Rows, VertexRows
+from netgraph.rewriting.patterns import (
+    EdgeRows,
+    LayerPairRows,
+    LayerRows,
+    LinkRows,
+    Matches,
+    PairRows,
+    Rows,
+    VertexRows,
+)
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph

@@ -27,7 +27,6 @@ from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord
 from netgraph.rewriting.edits import EditBuffer
 from netgraph.rewriting.grouping import by_value
-from netgraph.rewriting.match import EdgeRows, VertexRows
 from netgraph.rewriting.operands import (
     Draw,
     NewVertices,
@@ -44,6 +43,7 @@ from netgraph.rewriting.operands import (
     rows_given,
     vertices_in,
 )
+from netgraph.rewriting.patterns import EdgeRows, VertexRows
 from netgraph.rewriting.splitting import check_split, share_edges
 from netgraph.statistics import Statistics
 

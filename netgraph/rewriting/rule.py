@@ -14,9 +14,8 @@ from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
 from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting.match import Matches
 from netgraph.rewriting.operands import told
-from netgraph.rewriting.pattern import Pattern
+from netgraph.rewriting.patterns import Matches, Pattern
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.statistics import Statistics
 
@@ -133,11 +132,10 @@ def require_rule(rule: Any) -> None:
     if not isinstance(pattern, Pattern):
         has = "has no pattern" if pattern is None else f"has the pattern {pattern!r}, which is none"
         raise RewriteError(f"{rule.name} {has}; say what it looks for, such as pattern = ng.vertex('v').")
-    ends = (getattr(pattern, end, None) for end in ("src", "dst"))
-    names = [pattern.name, *(end.name for end in ends if end is not None)]
-    if isinstance(rule.exclusive, str) or not set(rule.exclusive) <= set(names):
+    if isinstance(rule.exclusive, str) or not set(rule.exclusive) <= set(pattern.names):
         raise RewriteError(
-            f"{rule.name}.exclusive is {rule.exclusive!r}; it is a tuple of names that the pattern binds: {names}."
+            f"{rule.name}.exclusive is {rule.exclusive!r}; it is a tuple of names that the pattern binds: "
+            f"{list(pattern.names)}."
         )
 
 

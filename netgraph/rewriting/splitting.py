@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import number
 from netgraph.columns import Array
 from netgraph.errors import RewriteError
-from netgraph.rewriting.match import VertexRows
+from netgraph.rewriting.patterns import VertexRows
 
 
 @dataclass(frozen=True)

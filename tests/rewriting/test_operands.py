@@ -9,7 +9,6 @@ from rows_by_id import edges, vertices
 import netgraph as ng
 from netgraph.errors import GraphError, RewriteError
 from netgraph.rewriting import EdgeRows, Rewriter, VertexRows, find
-from netgraph.rewriting.pattern import match_pattern
 from netgraph.rules import AddEdges, AddSkip, InsertLayer, PruneEdges, WidenLayer
 
 
@@ -170,7 +169,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("edit", "words"), WRONG)
 def test_what_edits_do_not_take_is_named_with_what_to_give(graph, rw, edit, words):
-    m, _ = match_pattern(ng.vertex("v", role="hidden"), graph)
+    m, _ = ng.vertex("v", role="hidden").match(graph)
     assert m.v.id.tolist() == [3, 4, 5, 6]
     with pytest.raises(RewriteError, match=re.escape(words)):
         edit(rw, m)

@@ -1,35 +1,19 @@
-"""Matches as columns, patterns, and grouping."""
+"""Patterns of vertices, edges and missing edges."""
 
 import numpy as np
 import pytest
 
 import netgraph as ng
-from netgraph.errors import GraphError, OptionError, RewriteError
-from netgraph.rewriting.pattern import match_pattern
+from netgraph.errors import GraphError, RewriteError
 from netgraph.rules import SplitEdges
 
 
-@pytest.fixture
-def graph():
-    """x(2) on 3x3 maps -> a (conv) -> b (wires) ; b -> y flattens; ids of edges count up."""
-    b = ng.GraphBuilder()
-    b.input("x", 2, grid=(3, 3), domain=(0, 1))
-    b.layer("a", 2, grid=(3, 3), activation="tanh")
-    b.layer("b", 3, grid=(3, 3), norm="batch")
-    b.output("y", 1)
-    b.edges("x", "a", [0, 0, 1], [0, 1, 1], weight=[1, 2, 3], tap=[4, 0, 8], kind=ng.Conv2d((3, 3), padding=(1, 1)))
-    b.identity("a", "b")
-    b.edges("a", "b", [0, 1], [2, 2], weight=[4, 5], port=1)
-    b.edges("b", "y", [0, 2], [0, 0], weight=[6, 7], tap=[0, 5], kind=ng.Conv2d((3, 3)))
-    return b.build()
-
-
 def match(pattern, graph, on=None):
-    return match_pattern(pattern, graph, on)
+    return pattern.match(graph, on)
 
 
-def test_edges_and_their_ends(graph):
-    m, funnel = match(ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), graph)
+def test_edges_and_their_ends(maps):
+    m, funnel = match(ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), maps)
     assert funnel == [("edges", 9), ("e is trainable", 7)]
     assert m.e.id.tolist() == [0, 1, 2, 5, 6, 7, 8]
     np.testing.assert_array_equal(m.e.weight, [1, 2, 3, 4, 5, 6, 7])
@@ -38,9 +22,7 @@ def test_edges_and_their_ends(graph):
     np.testing.assert_array_equal(m.p.id, [0, 0, 1, 2, 3, 4, 6])
     np.testing.assert_array_equal(m.c.id, [2, 3, 3, 6, 6, 7, 7])
     assert m.p.nonnegative.all()
-    signed, _funnel = match(
-        ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), graph.with_weights(-graph.edges.weight)
-    )
+    signed, _funnel = match(ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), maps.with_weights(-maps.edges.weight))
     np.testing.assert_array_equal(signed.p.nonnegative, [True] * 3 + [False] * 2 + [True] * 2)
     assert m.root is m.e
     assert not m.e.birth.any()
@@ -49,17 +31,17 @@ def test_edges_and_their_ends(graph):
     assert taken.c.id.tolist() == [7, 7]
 
 
-def test_roles(graph):
-    m, funnel = match(ng.edge("e", src=ng.vertex("p", role="input"), dst=ng.vertex("c", role="hidden")), graph)
+def test_roles(maps):
+    m, funnel = match(ng.edge("e", src=ng.vertex("p", role="input"), dst=ng.vertex("c", role="hidden")), maps)
     assert funnel[2:] == [("p is in an input layer", 3), ("c is hidden", 3)]
     assert m.e.id.tolist() == [0, 1, 2]
-    m, funnel = match(ng.vertex("v", role="output"), graph)
+    m, funnel = match(ng.vertex("v", role="output"), maps)
     assert m.v.id.tolist() == [7]
     assert funnel == [("vertices", 8), ("v is output", 1)]
 
 
-def test_vertices(graph):
-    m, _ = match(ng.vertex("v"), graph, on=[6, 2, 6])
+def test_vertices(maps):
+    m, _ = match(ng.vertex("v"), maps, on=[6, 2, 6])
     assert m.v.id.tolist() == [2, 6]
     assert m.v.layer.tolist() == [1, 2]
     assert m.v.in_degree.tolist() == [1, 2]
@@ -67,27 +49,15 @@ def test_vertices(graph):
     np.testing.assert_array_equal(m.v.column("scale"), [np.nan, 1])
     assert m.v.grid == (3, 3)
     assert m.v.birth.tolist() == [0, 0]
-    everything, _ = match(ng.vertex("v"), graph)
+    everything, _ = match(ng.vertex("v"), maps)
     with pytest.raises(RewriteError, match="different grids"):
         _ = everything.v.grid
     with pytest.raises(GraphError, match="no vertex with id 70"):
-        match(ng.vertex("v"), graph, on=[70])
+        match(ng.vertex("v"), maps, on=[70])
 
 
-def test_layers(graph):
-    m, funnel = match(ng.layer("l", role="hidden"), graph)
-    assert funnel == [("layers", 4), ("l is hidden", 2)]
-    assert m.l.id.tolist() == [1, 2]
-    assert m.l.size.tolist() == [2, 3]
-    assert [x.name for x in m.l] == ["a", "b"]
-    for on in ("b", 2, np.int64(2), ["b", 2], np.array([2])):
-        assert match(ng.layer("l"), graph, on)[0].l.id.tolist() == [2]
-    with pytest.raises(GraphError, match="Unknown layer 'c'"):
-        match(ng.layer("l"), graph, on="c")
-
-
-def test_missing_edges_are_listed_tap_by_tap(graph):
-    m, funnel = match(ng.missing_edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), graph)
+def test_missing_edges_are_listed_tap_by_tap(maps):
+    m, funnel = match(ng.missing_edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), maps)
     # conv: 36 - 3; the link of wires is left out; a -> b at port 1: 6 - 2; b -> y: 27 - 2
     assert funnel == [("missing edges of existing links", 33 + 4 + 25)]
     first = list(zip(m.e.source[:6].tolist(), m.e.target[:6].tolist(), m.e.tap[:6].tolist(), strict=True))
@@ -177,80 +147,18 @@ def test_missing_edges_on_request_belong_to_the_lowest_port_without_wires(ports)
     assert listed(m) == []
 
 
-def test_attributes_of_links_are_not_collected_again(graph, monkeypatch):
-    m, _ = match(ng.edge("e"), graph)
+def test_attributes_of_links_are_not_collected_again(maps, monkeypatch):
+    m, _ = match(ng.edge("e"), maps)
     first = next(iter(m.by("link")))
     ports, kind = first.e.port, first.e.kind
-    monkeypatch.setattr(type(graph), "links_by_key", property(lambda self: pytest.fail("collected again")))
+    monkeypatch.setattr(type(maps), "links_by_key", property(lambda self: pytest.fail("collected again")))
     np.testing.assert_array_equal(first.e.port, ports)
     assert first.e.kind == kind
 
 
 def test_too_many_missing_edges_are_not_listed(monkeypatch):
-    monkeypatch.setattr("netgraph.rewriting.pattern.MAX_ENUMERATED_PAIRS", 10)
+    monkeypatch.setattr("netgraph.rewriting.patterns.edges.MAX_ENUMERATED_PAIRS", 10)
     graph = ng.mlp([5, 5], density=0.5)
     with pytest.raises(RewriteError, match=r"13 edges are missing, more than the 10.*on=pairs"):
         match(ng.missing_edge("e"), graph)
     assert len(match(ng.missing_edge("e"), graph, on=[(0, 5)])[0]) <= 1
-
-
-def groups(m, *keys):
-    return [g.e.id.tolist() for g in m.by(*keys)]
-
-
-def test_groups_come_in_the_order_of_their_keys(graph):
-    m, _ = match(ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c")), graph)
-    assert groups(m, "target layer") == [[0, 1, 2], [5, 6], [7, 8]]
-    assert groups(m, "source layer") == [[0, 1, 2], [5, 6], [7, 8]]
-    assert groups(m, "link") == [[0, 1, 2], [5, 6], [7, 8]]
-    assert groups(m, "port") == [[0, 1, 2, 7, 8], [5, 6]]
-    assert groups(m, "link kind") == [[7, 8], [0, 1, 2], [5, 6]]
-    assert groups(m, "source grid") == [[0, 1, 2, 5, 6, 7, 8]]
-    assert groups(m, "port", "target layer") == [[0, 1, 2], [7, 8], [5, 6]]
-    assert groups(m.take(np.array([6, 0, 1])), "target layer") == [[0, 1], [8]]
-    assert groups(m.take(np.array([], dtype=int)), "target layer") == []
-    assert next(iter(m.by("link"))).e.kind == ng.Conv2d((3, 3), padding=(1, 1))
-    with pytest.raises(RewriteError, match="links of different kinds"):
-        _ = m.e.kind
-
-
-def test_groups_of_vertices(graph):
-    m, _ = match(ng.vertex("v"), graph)
-    assert [g.v.id.tolist() for g in m.by("layer")] == [[0, 1], [2, 3], [4, 5, 6], [7]]
-
-
-def test_unknown_groups(graph):
-    m, _ = match(ng.vertex("v"), graph)
-    for key in ("leyer", "target layer", "link", "port"):
-        with pytest.raises(RewriteError, match="Unknown group key"):
-            next(m.by(key))
-
-
-# -- patterns that match nothing by a slip -------------------------------------------------------------
-
-
-@pytest.mark.parametrize("maker", [ng.vertex, ng.layer])
-def test_an_unknown_role_is_refused_with_the_nearest(maker):
-    with pytest.raises(OptionError, match=r"Unknown role 'hiden'\. Did you mean 'hidden'"):
-        maker("v", role="hiden")
-
-
-@pytest.mark.parametrize("name", [3, "", "two words", "graph", "take", "by", "root", "bound", "_v"])
-@pytest.mark.parametrize("maker", [ng.vertex, ng.layer, ng.edge, ng.missing_edge, ng.link, ng.missing_link])
-def test_names_that_a_rule_could_not_read_are_refused(maker, name):
-    with pytest.raises(OptionError, match=f"cannot bind the name {name!r}"):
-        maker(name)
-
-
-@pytest.mark.parametrize("maker", [ng.edge, ng.missing_edge, ng.link, ng.missing_link])
-def test_ends_that_do_not_fit_are_refused(maker):
-    right, wrong = (ng.vertex, ng.layer) if maker in (ng.edge, ng.missing_edge) else (ng.layer, ng.vertex)
-    with pytest.raises(
-        OptionError, match=rf"src='p' of 'e' is no pattern that fits; give src={right.__name__}\('name'\)"
-    ):
-        maker("e", src="p")
-    with pytest.raises(OptionError, match=r"dst=.*is no pattern that fits"):
-        maker("e", dst=wrong("c"))
-    for ends in ({"src": right("e")}, {"src": right("p"), "dst": right("p")}, {"src": right("dst")}):
-        with pytest.raises(OptionError, match="not all different"):
-            maker("e", **ends)

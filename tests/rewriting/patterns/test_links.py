@@ -1,11 +1,10 @@
-"""Patterns of links and of missing links: what they bind, how they are asked for, how they are grouped."""
+"""Patterns of layers, links and missing links: what they bind, how they are asked for, how they are grouped."""
 
 import numpy as np
 import pytest
 
 import netgraph as ng
 from netgraph.errors import GraphError, RewriteError
-from netgraph.rewriting.pattern import match_pattern
 
 
 @pytest.fixture
@@ -22,8 +21,20 @@ def graph():
     return b.build()
 
 
+def test_layers(maps):
+    m, funnel = ng.layer("l", role="hidden").match(maps)
+    assert funnel == [("layers", 4), ("l is hidden", 2)]
+    assert m.l.id.tolist() == [1, 2]
+    assert m.l.size.tolist() == [2, 3]
+    assert [x.name for x in m.l] == ["a", "b"]
+    for on in ("b", 2, np.int64(2), ["b", 2], np.array([2])):
+        assert ng.layer("l").match(maps, on)[0].l.id.tolist() == [2]
+    with pytest.raises(GraphError, match="Unknown layer 'c'"):
+        ng.layer("l").match(maps, on="c")
+
+
 def test_links_bind_their_layers(graph):
-    m, funnel = match_pattern(ng.link("k", src=ng.layer("p"), dst=ng.layer("c")), graph)
+    m, funnel = ng.link("k", src=ng.layer("p"), dst=ng.layer("c")).match(graph)
     assert m.k.key == [(0, 1, 0), (0, 2, 0), (1, 2, 0), (1, 2, 2)] == [k.key for k in graph.links]
     assert [k.key for k in m.k] == m.k.key
     np.testing.assert_array_equal(m.p.id, [0, 0, 1, 1])
@@ -39,7 +50,7 @@ def test_links_bind_their_layers(graph):
 
 def test_roles_restrict_the_ends(graph):
     pattern = ng.link("k", src=ng.layer("p", role="hidden"), dst=ng.layer("c", role="output"))
-    m, funnel = match_pattern(pattern, graph)
+    m, funnel = pattern.match(graph)
     assert m.k.key == [(1, 2, 0), (1, 2, 2)]
     assert funnel == [("links", 4), ("p is hidden", 2), ("c is output", 2)]
 
@@ -56,7 +67,7 @@ def test_roles_restrict_the_ends(graph):
     ],
 )
 def test_links_are_asked_for_by_their_layers(graph, on, keys):
-    m, funnel = match_pattern(ng.link("k"), graph, on)
+    m, funnel = ng.link("k").match(graph, on)
     assert m.k.key == keys
     assert funnel == [("links asked for", len(keys))]
     assert len(m.k.edges) == sum(m.k.size)
@@ -65,21 +76,21 @@ def test_links_are_asked_for_by_their_layers(graph, on, keys):
 def test_links_are_asked_for_by_themselves(graph):
     one = graph.links["a", "y", 2]
     for on in (one, [one]):
-        assert match_pattern(ng.link("k"), graph, on)[0].k.key == [(1, 2, 2)]
+        assert ng.link("k").match(graph, on)[0].k.key == [(1, 2, 2)]
 
 
 def test_what_is_not_there_is_refused(graph):
     pattern = ng.link("k")
     with pytest.raises(GraphError, match="layer 'b'"):
-        match_pattern(pattern, graph, ("x", "b"))
+        pattern.match(graph, ("x", "b"))
     with pytest.raises(RewriteError, match="no link from 'y' to 'x'"):
-        match_pattern(pattern, graph, ("y", "x"))
+        pattern.match(graph, ("y", "x"))
     with pytest.raises(RewriteError, match="links are given by"):
-        match_pattern(pattern, graph, ["xa", ("x", "a")])
+        pattern.match(graph, ["xa", ("x", "a")])
 
 
 def test_groups_of_links(graph):
-    m, _ = match_pattern(ng.link("k", src=ng.layer("p"), dst=ng.layer("c")), graph)
+    m, _ = ng.link("k", src=ng.layer("p"), dst=ng.layer("c")).match(graph)
     assert [g.k.key for g in m.by("target layer", "port")] == [[(0, 1, 0)], [(0, 2, 0), (1, 2, 0)], [(1, 2, 2)]]
     assert [len(g) for g in m.by("link")] == [1, 1, 1, 1]
     assert [len(g) for g in m.by("source layer")] == [2, 2]
@@ -87,7 +98,7 @@ def test_groups_of_links(graph):
 
 def test_missing_links(graph):
     chain = ng.mlp([1, 1, 1, 1])
-    m, funnel = match_pattern(ng.missing_link("k", src=ng.layer("p"), dst=ng.layer("c", role="output")), chain)
+    m, funnel = ng.missing_link("k", src=ng.layer("p"), dst=ng.layer("c", role="output")).match(chain)
     assert list(zip(m.k.source.tolist(), m.k.target.tolist(), strict=True)) == [(0, 3), (1, 3)]
     np.testing.assert_array_equal(m.c.id, [3, 3])
     assert funnel == [
@@ -96,7 +107,7 @@ def test_missing_links(graph):
     ]  # fmt: skip
     assert len(np.unique(m.k.rows)) == 2
     assert len(m.k.take(np.array([1]))) == 1
-    assert not match_pattern(ng.missing_link("k"), graph)[0]
+    assert not ng.missing_link("k").match(graph)[0]
 
 
 def test_order_and_limit_of_links(graph):

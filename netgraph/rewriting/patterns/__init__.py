@@ -1,0 +1,24 @@
+"""What rules look for: patterns, and matches of them as columns."""
+
+from netgraph.rewriting.patterns.edges import EdgeRows, PairRows, VertexRows, edge, missing_edge, vertex
+from netgraph.rewriting.patterns.links import LayerPairRows, LayerRows, LinkRows, layer, link, missing_link
+from netgraph.rewriting.patterns.matches import Funnel, Matches, Pattern, Rows
+
+__all__ = [
+    "EdgeRows",
+    "Funnel",
+    "LayerPairRows",
+    "LayerRows",
+    "LinkRows",
+    "Matches",
+    "PairRows",
+    "Pattern",
+    "Rows",
+    "VertexRows",
+    "edge",
+    "layer",
+    "link",
+    "missing_edge",
+    "missing_link",
+    "vertex",
+]

@@ -1,0 +1,248 @@
+"""Patterns of layers, links and missing links: what they bind, and how they are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netgraph.checks import whole
+from netgraph.columns import Array, column, freeze
+from netgraph.errors import RewriteError
+from netgraph.graph import Layer, Link, LinkKey, Role
+from netgraph.rewriting.patterns.edges import EdgeRows
+from netgraph.rewriting.patterns.matches import (
+    MAX_ENUMERATED_PAIRS,
+    Funnel,
+    JoinPattern,
+    Matches,
+    PartPattern,
+    Rows,
+    TableRows,
+)
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+
+class LayerRows(Rows):
+    """Layers of a graph, one per row; `id` are layer ids."""
+
+    graph: Graph
+    id: Array
+
+    def __init__(self, graph: Graph, ids: Array) -> None:
+        self.__dict__.update(graph=graph, id=column(ids, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return (self.graph.layer(int(i)) for i in self.id)
+
+    def take(self, chosen: Array) -> LayerRows:
+        """The layers at the given positions or mask."""
+        return LayerRows(self.graph, self.id[chosen])
+
+    @property
+    def rows(self) -> Array:
+        """Layer ids, which tell the rows apart."""
+        return self.id
+
+    @property
+    def layer(self) -> Array:
+        """Layer ids."""
+        return self.id
+
+    @property
+    def size(self) -> Array:
+        """Number of vertices of each layer."""
+        return freeze(np.array([len(layer) for layer in self], dtype=np.int64))
+
+
+class LinkRows(TableRows):
+    """Links of a graph, one per row: `rows` are their positions in `graph.links_by_key`."""
+
+    def __iter__(self) -> Iterator[Link]:
+        links = self.graph.links_by_key
+        return (links[key] for key in self.key)
+
+    @property
+    def key(self) -> list[LinkKey]:
+        """(source layer id, target layer id, port) of each link."""
+        keys = list(self.graph.links_by_key)
+        return [keys[row] for row in self.rows.tolist()]
+
+    @property
+    def port(self) -> Array:
+        """Port of the target layer at which each link arrives."""
+        return freeze(np.array([key[2] for key in self.key], dtype=np.int64))
+
+    @property
+    def size(self) -> Array:
+        """Number of edges, frozen ones included, of each link."""
+        return freeze(np.diff(self.graph.edges.offsets)[self.rows])
+
+    @property
+    def edges(self) -> EdgeRows:
+        """All edges of these links, link after link."""
+        start, size = self.graph.edges.offsets[self.rows], self.size
+        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+        return EdgeRows(self.graph, np.repeat(start, size) + within)
+
+    def group_key(self, name: str) -> Array | None:
+        """See `Rows`."""
+        return self.rows if name == "link" else self.port if name == "port" else None
+
+
+class LayerPairRows(Rows):
+    """Pairs of layers that no link joins, one per row; `source` and `target` are layer ids."""
+
+    graph: Graph
+    source: Array
+    target: Array
+
+    def __init__(self, graph: Graph, source: Array, target: Array) -> None:
+        self.__dict__.update(graph=graph, source=column(source, np.int64), target=column(target, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, chosen: Array) -> LayerPairRows:
+        """The pairs at the given positions or mask."""
+        return LayerPairRows(self.graph, self.source[chosen], self.target[chosen])
+
+    @property
+    def rows(self) -> Array:
+        """A number per pair that tells it from all others."""
+        return freeze(self.source * self.graph.next_ids.layer + self.target)
+
+
+@dataclass(frozen=True)
+class LayerPattern(PartPattern):
+    """A layer bound to `name`, of a given role or any."""
+
+    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+        """See `Pattern`."""
+        if on is None:
+            layers = list(graph.layers_by_id.values())
+            funnel = [("layers", len(layers))]
+        else:
+            asked = [on] if isinstance(on, str) or np.ndim(on) == 0 else list(on)
+            layers = [graph.layer(key) for key in asked]
+            funnel = [("layers asked for", len(layers))]
+        if self.role is not None:
+            layers = [x for x in layers if x.role == self.role]
+            funnel.append((self.describe(), len(layers)))
+        ids = np.unique(np.array([x.id for x in layers], dtype=np.int64))
+        return Matches(graph, {self.name: LayerRows(graph, ids)}), funnel
+
+    def describe(self) -> str:
+        """Readable name of the condition."""
+        return f"{self.name} is {self.role}"
+
+
+class _BetweenLayers(JoinPattern[LayerPattern]):
+    end = (LayerPattern, "layer")
+
+
+class LinkPattern(_BetweenLayers):
+    """A link bound to `name`, with the two layers that it joins bound as `src` and `dst` say."""
+
+    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+        """See `Pattern`."""
+        keys = list(graph.links_by_key)
+        if on is not None:
+            keys = sorted({key for asked in _layer_tuples(on) for key in _links_asked_for(graph, asked)})
+        funnel = [("links" if on is None else "links asked for", len(keys))]
+        for which, end in enumerate((self.src, self.dst)):
+            if end.role is not None:
+                keys = [key for key in keys if graph.layer(key[which]).role == end.role]
+                funnel.append((end.describe(), len(keys)))
+        place = {key: row for row, key in enumerate(graph.links_by_key)}
+        source, target, _port = np.array(keys, dtype=np.int64).reshape(-1, 3).T
+        links = LinkRows(graph, np.array([place[key] for key in keys], dtype=np.int64))
+        return self.bind(graph, links, LayerRows(graph, source), LayerRows(graph, target)), funnel
+
+
+class MissingLinkPattern(_BetweenLayers):
+    """A layer and a later one that no link joins, the pair bound to `name`, the layers as `src` and `dst` say."""
+
+    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+        """See `Pattern`."""
+        order = np.array(graph.topological_order, dtype=np.int64)
+        place = np.zeros(graph.next_ids.layer, dtype=np.int64)
+        place[order] = np.arange(len(order))
+        if on is None:
+            if (total := len(order) * (len(order) - 1) // 2) > MAX_ENUMERATED_PAIRS:
+                raise RewriteError(
+                    f"{total:,} pairs of layers may lack a link, more than the {MAX_ENUMERATED_PAIRS:,} that are "
+                    "listed; say which ones to look at with on=pairs."
+                )
+            source, target = (order[k] for k in np.triu_indices(len(order), 1))
+            funnel = [("pairs of layers", len(source))]
+        else:
+            asked = [[graph.layer(x).id for x in pair[:2]] for pair in _layer_tuples(on)]
+            source, target = np.unique(np.array(asked, dtype=np.int64).reshape(-1, 2), axis=0).T
+            funnel = [("pairs of layers asked for", len(source))]
+
+        def keep(name: str, holds: Array) -> None:
+            nonlocal source, target
+            source, target = source[holds], target[holds]
+            funnel.append((name, len(source)))
+
+        keep(f"{self.src.name} comes before {self.dst.name}", place[source] < place[target])
+        keep(f"{self.dst.name} is no input", ~np.isin(target, [x.id for x in graph.inputs]))
+        linked = np.array([key[:2] for key in graph.links_by_key], dtype=np.int64).reshape(-1, 2)
+        keep("no link joins them", ~np.isin(source * len(place) + target, linked[:, 0] * len(place) + linked[:, 1]))
+        for which, end in enumerate((self.src, self.dst)):
+            if end.role is not None:
+                of_role = [x.id for x in graph.layers_by_id.values() if x.role == end.role]
+                keep(end.describe(), np.isin((source, target)[which], of_role))
+        by_id = np.lexsort((target, source))
+        source, target = source[by_id], target[by_id]
+        pairs = LayerPairRows(graph, source, target)
+        return self.bind(graph, pairs, LayerRows(graph, source), LayerRows(graph, target)), funnel
+
+
+def layer(name: str, *, role: Role | None = None) -> LayerPattern:
+    """Match layers, bound to `name`; only those of `role` when it is given."""
+    return LayerPattern(name, role)
+
+
+def link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> LinkPattern:
+    """Match links, wires included, bound to `name`; `src` and `dst` bind and restrict the layers that they join."""
+    return LinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+
+
+def missing_link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> MissingLinkPattern:
+    """Match pairs of layers that no link joins, the target later in `graph.topological_order` and not an input.
+
+    Links between any of these pairs, or all of them, close no cycle.
+    """
+    return MissingLinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+
+
+def _layer_tuples(on: Any) -> list[tuple[Any, ...]]:
+    """`on` as tuples of layer names or ids; one link, or one pair, may be given without a list around it."""
+    if isinstance(on, Link):
+        return [on.key]
+    rows = [row.key if isinstance(row, Link) else row for row in on]
+    if rows and all(isinstance(row, str | int | np.integer) for row in rows):
+        rows = [rows]
+    if bad := [row for row in rows if isinstance(row, str) or np.ndim(row) != 1 or len(row) not in (2, 3)]:
+        raise RewriteError(f"`on` has {bad[0]!r}; links are given by (source, target), names or ids of their layers.")
+    return [tuple(row if isinstance(row, tuple | list) else np.asarray(row).tolist()) for row in rows]
+
+
+def _links_asked_for(graph: Graph, asked: tuple[Any, ...]) -> list[LinkKey]:
+    """Keys of the links from one layer to another, at all ports unless one is named."""
+    source, target = (graph.layer(x) for x in asked[:2])
+    ports = [whole("port", port, error=RewriteError) for port in asked[2:]]
+    keys = [k.key for k in graph.outgoing[source.id] if k.target == target.id and k.port in (ports or [k.port])]
+    if not keys:
+        port = f" at port {ports[0]}" if ports else ""
+        raise RewriteError(f"There is no link from {source.name!r} to {target.name!r}{port} in this graph.")
+    return keys

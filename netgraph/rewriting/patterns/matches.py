@@ -1,0 +1,214 @@
+"""What all patterns share: names that they bind, rows as columns, and matches, which hold rows by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, get_args
+
+import numpy as np
+
+from netgraph.columns import Array, FrozenDict, ReadOnly, column
+from netgraph.errors import OptionError, RewriteError, unknown_name
+from netgraph.graph import Role
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph
+
+MAX_ENUMERATED_PAIRS = 50_000_000
+"""Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
+
+TAKEN = ("bound", "by", "graph", "root", "take")
+"""What `Matches` has under these names is no binding."""
+
+GROUP_KEYS = ("target layer", "source layer", "layer", "link", "link kind", "port", "source grid")
+"""Names by which `Matches.by` groups."""
+
+Funnel = list[tuple[str, int]]
+"""(condition, matches left), in order."""
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+
+class Rows(ReadOnly, ABC):
+    """Base of what a name is bound to: parts of one graph as columns, one row for each match."""
+
+    graph: Graph
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def take(self, chosen: Array) -> Self:
+        """The rows at the given positions or mask."""
+
+    def group_key(self, name: str) -> Array | None:
+        """One number a row by which matches rooted in these rows are grouped, or None for a name that does not fit."""
+        return None
+
+
+class TableRows(Rows):
+    """Rows of a table of the graph: `rows` are places in it, not ids."""
+
+    rows: Array
+
+    def __init__(self, graph: Graph, rows: Array) -> None:
+        self.__dict__.update(graph=graph, rows=column(rows, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: Array) -> Self:
+        """The rows at the given positions or mask."""
+        return type(self)(self.graph, self.rows[chosen])
+
+
+class Matches(ReadOnly):
+    """Matches of a pattern: `m.e`, `m.p`, ... are the rows bound to these names, one per match."""
+
+    graph: Graph
+    bound: FrozenDict[str, Any]
+
+    def __init__(self, graph: Graph, bound: Mapping[str, Any]) -> None:
+        self.__dict__.update(graph=graph, bound=FrozenDict(bound))
+
+    def __len__(self) -> int:
+        return len(next(iter(self.bound.values())))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "bound" not in self.__dict__:
+            raise AttributeError(name)
+        if name not in self.bound:
+            raise AttributeError(unknown_name("bound name", name, self.bound))
+        return self.bound[name]
+
+    def __repr__(self) -> str:
+        return f"Matches({len(self):,} of {', '.join(self.bound)})"
+
+    @property
+    def root(self) -> Any:
+        """The rows of the pattern's own name: the edge, the missing edge, the vertex, the link."""
+        return next(iter(self.bound.values()))
+
+    def take(self, chosen: Array) -> Matches:
+        """The matches at the given positions or mask."""
+        return Matches(self.graph, {name: rows.take(chosen) for name, rows in self.bound.items()})
+
+    def by(self, *keys: str) -> Iterator[Matches]:
+        """Group matches: by "target layer", "source layer", "layer", "link", "link kind", "port" or "source grid".
+
+        Groups come in the order of their keys, matches in a group in their own order.
+        """
+        if not len(self):
+            return
+        codes = np.stack([self._key(key) for key in keys])
+        order = np.lexsort(codes[::-1])
+        change = np.flatnonzero((np.diff(codes[:, order], axis=1) != 0).any(axis=0)) + 1
+        for part in np.split(order, change):
+            yield self.take(part)
+
+    def _key(self, key: str) -> Array:
+        root, *ends = self.bound.values()
+        if ends and key == "target layer":
+            return np.asarray(ends[1].layer)
+        if ends and key == "source layer":
+            return np.asarray(ends[0].layer)
+        if ends and key == "source grid":
+            ids = list(self.graph.layers_by_id)
+            grids = [repr(self.graph.layer(i).output_grid) for i in ids]
+            code = np.unique(grids, return_inverse=True)[1]
+            return np.asarray(code[np.searchsorted(ids, ends[0].layer)])
+        found: Array | None = root.group_key(key)
+        if found is None:
+            raise RewriteError(
+                unknown_name("group key", key, GROUP_KEYS) + " Some need an edge pattern, some a vertex pattern."
+            )
+        return found
+
+
+# -- patterns --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pattern(ABC):
+    """Base of what a rule looks for, as data: parts of a graph, bound to `name` and to the names of ends."""
+
+    name: str
+
+    @abstractmethod
+    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+        """All matches, in the order of the graph, and a funnel of counts. A few operations on whole columns.
+
+        Args:
+            graph: where.
+            on: only these: vertex ids, edge ids, layer names or ids, for missing edges (pairs, 2 or 3) source id,
+                target id, tap, for links and missing links pairs of layer names or ids (links: and a port).
+
+        Raises:
+            RewriteError: when `on` names what is not there, or there are too many missing pairs to list.
+        """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it binds, its own first."""
+        return (self.name,)
+
+
+@dataclass(frozen=True)
+class PartPattern(Pattern):
+    """Base of patterns of one part, of a given role or any."""
+
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        check_bound(self.name)
+        if self.role is not None and self.role not in get_args(Role):
+            raise OptionError(unknown_name("role", self.role, get_args(Role)))
+
+
+End = TypeVar("End", bound=PartPattern)
+
+
+@dataclass(frozen=True)
+class JoinPattern(Pattern, Generic[End]):
+    """Base of patterns of what joins two parts, or might: the two are bound as `src` and `dst` say."""
+
+    src: End
+    dst: End
+
+    end: ClassVar[tuple[type[PartPattern], str]]
+    """Type of the ends, and the function that makes one."""
+
+    def __post_init__(self) -> None:
+        check_bound(self.name)
+        kind, maker = self.end
+        for which, end in (("src", self.src), ("dst", self.dst)):
+            if not isinstance(end, kind):
+                raise OptionError(
+                    f"{which}={end!r} of {self.name!r} is no pattern that fits; give {which}={maker}('name')."
+                )
+        if len(set(self.names)) < 3:
+            raise OptionError(
+                f"The names {self.name!r}, {self.src.name!r} and {self.dst.name!r} of a pattern and its ends are not "
+                "all different."
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it binds, its own first."""
+        return (self.name, self.src.name, self.dst.name)
+
+    def bind(self, graph: Graph, joins: Rows, sources: Rows, targets: Rows) -> Matches:
+        """Matches from the rows of each of the three names."""
+        return Matches(graph, dict(zip(self.names, (joins, sources, targets), strict=True)))
+
+
+def check_bound(name: Any) -> None:
+    """Raise `OptionError` unless `name` can be bound."""
+    if not isinstance(name, str) or not name.isidentifier() or name in TAKEN or name.startswith("_"):
+        raise OptionError(
+            f"A pattern cannot bind the name {name!r}; rules read it as m.{name if isinstance(name, str) else 'name'}, "
+            f"so it is an identifier without _ in front, and none of {', '.join(TAKEN)}."
+        )
