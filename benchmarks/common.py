@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
 from compilers.training import TrainingData, TrainSettings, training_loss
 from netgraph.app.data import Dataset, load_dataset, split_validation
 from netgraph.app.hardware import hardware
+from netgraph.tables import Table
 
 
 def machine() -> str:
@@ -133,13 +133,9 @@ class Report:
 
     def add(self, title: str, columns: Sequence[Column], records: Sequence[Mapping[str, Any]]) -> None:
         """Print a table with one row per record; a value that is None or absent is a dash."""
-        table = Table(title=title)
-        for column in columns:
-            text = any(isinstance(record.get(column.key), str) for record in records)
-            table.add_column(column.heading, justify="left" if text else "right")
-        for record in records:
-            table.add_row(*(_written(record.get(column.key), column.form) for column in columns))
-        self.console.print(table)
+        words = [at for at, column in enumerate(columns) if any(isinstance(r.get(column.key), str) for r in records)]
+        rows = [[_written(record.get(column.key), column.form) for column in columns] for record in records]
+        self.console.print(Table(title, [column.heading for column in columns], rows, left=words).rich())
         self.tables[title] = [dict(record) for record in records]
 
     def note(self, text: str) -> None:

@@ -50,6 +50,7 @@ from netgraph.app.study import (
     make_study,
 )
 from netgraph.app.summary import RunSummary, render_summary
+from netgraph.app.tables import print_table
 from netgraph.errors import NetgraphError
 from netgraph.rewriting import DELTA_KIND, DELTA_VERSION, apply_delta, load_delta, save_delta
 from netgraph.storage import read_container
@@ -187,7 +188,7 @@ def _summary(place: Place) -> None:
     values = place.run.read_summary()
     assert values is not None
     summary = RunSummary.from_json(values, place.run.path / "summary.json")
-    place.console.print(summary.table())
+    print_table(place.console, summary.table())
     render_summary(place.run, summary)
     summary.to_json()
 
@@ -230,7 +231,7 @@ def _of_study(name: str) -> Sort:
             report.to_markdown()
             report.to_json()
             for table in report.tables():
-                place.console.print(table)
+                print_table(place.console, table)
 
         return damages(json.loads(kept[path / name]), number, rng), use
 

@@ -53,17 +53,22 @@ def with_code(text: str) -> str:
     return MARK.sub(block, text)
 
 
+def proofs() -> str:
+    """A table of what each variant of a rule is proved to do."""
+    return "\n".join(rule_table.table().markdown()) + "\n"
+
+
 def rule_list() -> str:
     """A table of the rules by name, each with the beginning of its docstring and its promise."""
-    lines = ["| rule | what it does | promise |", "| --- | --- | --- |"]
+    rows = []
     for name, rule in sorted(RULES.items()):
         text = re.sub(r"\s\([^()]*\)", "", inspect.getdoc(rule) or "")  # without references to papers
         does = re.split(r"[.:](?:\s|$)", text)[0].replace("\n", " ")
-        lines.append(f"| `{rule.__name__}` (`{name}`) | {does} | {rule.promise} |")
-    return "\n".join(lines) + "\n"
+        rows.append(f"| `{rule.__name__}` (`{name}`) | {does} | {rule.promise} |\n")
+    return "| rule | what it does | promise |\n| --- | --- | --- |\n" + "".join(rows)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"proofs": rule_table.markdown, "rules": rule_list}
+TABLES: Mapping[str, Callable[[], str]] = {"proofs": proofs, "rules": rule_list}
 """Tables in markdown by the names in the comments around them."""
 
 

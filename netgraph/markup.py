@@ -1,15 +1,13 @@
-"""Texts that may hold anything, as they are shown, and small pieces of HTML, in which every text is escaped."""
+"""Texts that may hold anything, as they are shown, in HTML and in markdown."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
 
 LONGEST_NAME = 28
 """Letters of a name in a picture."""
-_CELL = "padding:2px 10px 2px 0"
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -53,30 +51,3 @@ def markdown(text: object) -> str:
     What does not print becomes U+FFFD, as in HTML.
     """
     return _MARKS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", printable(str(text)))
-
-
-def markdown_row(cells: Iterable[object]) -> str:
-    """A line of a table in markdown."""
-    return "| " + " | ".join(map(markdown, cells)) + " |"
-
-
-def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str | None = None) -> str:
-    """A table that stands alone, for `_repr_html_`; colours are those of the page around it.
-
-    Args:
-        columns: headings.
-        rows: cells, as many as headings in each row. Numbers stand to the right.
-        caption: a line above the table.
-    """
-    heading = (
-        "" if caption is None else f'<caption style="text-align:left;white-space:nowrap">{escape(caption)}</caption>'
-    )
-    head = "".join(f'<th style="text-align:left;{_CELL}">{escape(name)}</th>' for name in columns)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"<table>{heading}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: object) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    text = f"{value:,}" if isinstance(value, int) and number else f"{value:.4g}" if number else value
-    return f'<td style="text-align:{"right" if number else "left"};{_CELL}">{escape(text)}</td>'

@@ -14,7 +14,7 @@ from netgraph.checks import whole
 from netgraph.columns import Array, column
 from netgraph.errors import StatisticsError, unknown_name
 from netgraph.graph import Graph
-from netgraph.markup import html_table
+from netgraph.tables import Table
 
 
 class Topology(Protocol):
@@ -103,7 +103,7 @@ class Statistics:
             f"Statistics of topology {self.topology_hash[:8]}, over {self.batches:,} batches and "
             f"{self.samples:,} samples"
         )
-        return html_table(["of", "name", "shape", "min", "mean", "max", "NaN"], rows, caption)
+        return Table(caption, ["of", "name", "shape", "min", "mean", "max", "NaN"], rows).html()
 
     def check(self, graph: Graph) -> None:
         """Raise `StatisticsError` unless they belong to the topology of `graph` and fit its sizes."""

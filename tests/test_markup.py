@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgraph.markup import escape, html_table, printable, shortened
+from netgraph.markup import escape, printable, shortened
 
 
 @given(st.text())
@@ -21,13 +21,6 @@ def test_any_text_is_taken_literally(text):
 
 def test_control_characters_are_replaced():
     assert escape("a\x00<&\"'\n") == "a\ufffd&lt;&amp;&quot;&#x27;\n"
-
-
-def test_a_table_has_its_rows_and_right_aligned_numbers():
-    root = ET.fromstring(html_table(["name", "n"], [["<b>", 12345], ["x", 0.123456]], caption="a & b"))
-    assert [cell.text for cell in root.iter("td")] == ["<b>", "12,345", "x", "0.1235"]
-    assert root.find("caption").text == "a & b"
-    assert ["right" in cell.get("style") for cell in root.iter("td")] == [False, True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from compilers.plan.geometry import Geometry, as_maps
 from compilers.plan.kinds import KINDS
 from netgraph.columns import Array
 from netgraph.graph import Grid, Pool
-from netgraph.markup import html_table
+from netgraph.tables import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,15 +350,13 @@ class Plan:
             measured: seconds of a step by (layer name, number of the block), as `net.measure(x)` gives them; they
                 come beside the predicted ones.
         """
-        table = [_HEADINGS + (("measured ms",) if measured is not None else ())]
+        rows = []
         for layer in self.layers:
             for i, block in enumerate(layer.blocks):
                 taken = () if measured is None else (f"{1e3 * measured[layer.name, i]:.3f}",)
-                table.append((layer.name, *_told(block), *taken))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
-        lines.insert(1, "  ".join("-" * w for w in widths))
-        return "\n".join([*lines, self._sizes()])
+                rows.append((layer.name, *_told(block), *taken))
+        columns = (*_HEADINGS, "measured ms") if measured is not None else _HEADINGS
+        return f"{Table.of_words('', columns, rows).text(rule=True)}\n{self._sizes()}"
 
     def _sizes(self) -> str:
         maps = sum(layer.width for layer in self.layers if layer.output_grid)
@@ -371,7 +369,7 @@ class Plan:
         rows = [(name, *_told(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
         count = sum(len(layer.blocks) for layer in self.layers)
         shown = f"the first {_SHOWN_BLOCKS} of {count:,} blocks; " if count > _SHOWN_BLOCKS else ""
-        return html_table(_HEADINGS, rows, shown + self._sizes())
+        return Table(shown + self._sizes(), _HEADINGS, rows).html()
 
 
 _HEADINGS = ("layer", "kernel", "edges", "parents x targets", "density", "predicted ms")

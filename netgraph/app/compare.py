@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from rich.console import Console
-from rich.table import Table
 
 from compilers.training import begin, train
 from netgraph.app.lock import sole_writer
@@ -20,7 +19,8 @@ from netgraph.app.score import score
 from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, OptionError
 from netgraph.graph import Graph, Init, reinitialised
-from netgraph.markup import markdown, markdown_row
+from netgraph.markup import markdown
+from netgraph.tables import Table
 
 FILES = ("static.json", "static.md")
 
@@ -34,7 +34,7 @@ COUNTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What became of one of the two networks.
+    """Results of one of the two networks.
 
     Attributes:
         test: accuracy, or root mean squared error, on the test set.
@@ -83,18 +83,6 @@ class StaticComparison:
         """All results and ratios, for programs."""
         return json.dumps({**asdict(self), "ratios": self.ratios, "counted": COUNTED}, indent=2)
 
-    def columns(self) -> list[str]:
-        """Names of the columns of `rows`."""
-        return ["", f"test {self.metric}", "edges", "epochs", "seconds", "FLOPs"]
-
-    def rows(self) -> list[list[str]]:
-        """Both networks and the ratios, as cells."""
-        sides = [
-            [label, f"{t.test:.4f}", f"{t.edges:,}", str(t.epochs), f"{t.seconds:.2f}", f"{t.flops:.2e}"]
-            for label, t in (("grown", self.grown), ("static", self.static))
-        ]
-        return [*sides, ["grown / static", *("" if r is None else f"{r:.3f}" for r in self.ratios.values())]]
-
     def remarks(self) -> list[str]:
         """What has to be known to read the numbers."""
         remarks = [COUNTED]
@@ -109,13 +97,14 @@ class StaticComparison:
         return remarks
 
     def table(self) -> Table:
-        """Both side by side."""
-        table = Table(title=f"{self.data}: grown by {self.method} and trained from scratch (seed {self.seed})")
-        for name in self.columns():
-            table.add_column(name, justify="right" if name else "left")
-        for row in self.rows():
-            table.add_row(*row)
-        return table
+        """Both networks side by side, and the ratios."""
+        sides = [
+            [label, f"{t.test:.4f}", f"{t.edges:,}", str(t.epochs), f"{t.seconds:.2f}", f"{t.flops:.2e}"]
+            for label, t in (("grown", self.grown), ("static", self.static))
+        ]
+        ratios = ["grown / static", *("" if r is None else f"{r:.3f}" for r in self.ratios.values())]
+        title = f"{self.data}: grown by {self.method} and trained from scratch (seed {self.seed})"
+        return Table(title, ["", f"test {self.metric}", "edges", "epochs", "seconds", "FLOPs"], [*sides, ratios])
 
     def to_markdown(self) -> str:
         """The text of `static.md`."""
@@ -123,9 +112,7 @@ class StaticComparison:
             f"# {markdown(self.data)}: grown by {markdown(self.method)}, and the same architecture trained from "
             "scratch",
             "",
-            markdown_row(self.columns()),
-            "| --- | ---: | ---: | ---: | ---: | ---: |",
-            *map(markdown_row, self.rows()),
+            *self.table().markdown(),
             "",
             f"Seed {self.seed}; weights of the static network were drawn by {self.init!r}, as those of the start.",
         ]

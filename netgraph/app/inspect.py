@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 
 from netgraph.app.lock import sole_writer
 from netgraph.app.options import split_assignments
@@ -19,6 +18,7 @@ from netgraph.errors import JournalError, OptionError, unknown_name
 from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import RULES
 from netgraph.storage import save
+from netgraph.tables import Table
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -38,28 +38,26 @@ def show(run: RunDirectory, console: Console) -> None:
         print_table(console, summary.table())
         for sentence in summary.warnings:
             console.print(sentence, style="yellow", highlight=False, markup=False)
-        for grid in summary.grids:
-            print_table(console, grid.table())
-    layers = Table(title="layers")
-    for name in ("layer", "role", "vertices", "activation", "edges in", "density in"):
-        layers.add_column(name, justify="left" if name in ("layer", "role", "activation") else "right")
+        for table in summary.score_tables:
+            print_table(console, table)
+    rows = []
     for layer in graph.layers:
         links = [k for k in graph.incoming[layer.id] if not k.frozen.all()]
         edges = sum(len(k) for k in links)
         cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)
-        layers.add_row(layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}",
-                       f"{edges / cells:.3f}" if cells else "")  # fmt: skip
-    print_table(console, layers)
+        share = f"{edges / cells:.3f}" if cells else ""
+        rows.append((layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}", share))
+    columns = ("layer", "role", "vertices", "activation", "edges in", "density in")
+    print_table(console, Table("layers", columns, rows, left=(0, 1, 3)))
     if (run.path / REPORT).is_file():
         console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
     if entries:
-        rewrites = Table(title="rewrites")
-        for name in ("#", "epoch", "rule", "matches", "what changed", "edges", "function"):
-            rewrites.add_column(name, justify="right" if name in ("#", "epoch", "matches", "edges") else "left")
-        for e in entries:
-            rewrites.add_row(str(e.rewrite), str(e.epoch), e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}",
-                             e.certificate.brief())  # fmt: skip
-        print_table(console, rewrites)
+        headings = ("#", "epoch", "rule", "matches", "what changed", "edges", "function")
+        changes = [
+            (e.rewrite, e.epoch, e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}", e.certificate.brief())
+            for e in entries
+        ]
+        print_table(console, Table("rewrites", headings, changes, left=(2, 4, 6)))
 
 
 def replay(run: RunDirectory, console: Console) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from rich.table import Table
 
 from netgraph.graph import Graph, GraphBuilder, Pool
 from netgraph.proof import Level
 from netgraph.rewriting import Rule, Variant, apply
 from netgraph.rules import variants
+from netgraph.tables import Table
 
 
 def dense(domain: tuple[float, float], activation: str = "relu") -> Graph:
@@ -96,17 +96,6 @@ def _cells(variant: Variant, rule: Rule) -> dict[str, Cell]:
 
 
 def table() -> Table:
-    """The table for a terminal."""
-    result = Table(title="what the shipped rules are proved to do")
-    for name in ("rule", *GRAPHS):
-        result.add_column(name)
-    for name, cells in rows():
-        result.add_row(name, *map(str, cells.values()))
-    return result
-
-
-def markdown() -> str:
-    """The table for the documentation."""
-    lines = ["| rule | " + " | ".join(GRAPHS) + " |", "| --- " * (len(GRAPHS) + 1) + "|"]
-    lines += [f"| {name} | " + " | ".join(map(str, cells.values())) + " |" for name, cells in rows()]
-    return "\n".join(lines) + "\n"
+    """What is proved of each variant on each kind of graph."""
+    cells = [(title, *row.values()) for title, row in rows()]
+    return Table.of_words("what the shipped rules are proved to do", ("rule", *GRAPHS), cells)

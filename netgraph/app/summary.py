@@ -10,19 +10,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from rich.table import Table
-
 from netgraph.analysis import density, forward_flops, isolated_vertices, sparse_links
 from netgraph.app.data import Dataset
 from netgraph.app.losses import loss_note
 from netgraph.app.memory import peak_memory
 from netgraph.app.run_directory import RunDirectory
-from netgraph.app.score import ClassScores, Grid, Scores, TargetScores, score_grids
+from netgraph.app.score import ClassScores, Scores, ScoreTable, TargetScores, score_tables
 from netgraph.app.verdicts import Verdicts, in_words, verdicts
 from netgraph.errors import DataError
-from netgraph.markup import markdown, markdown_row
+from netgraph.markup import markdown
 from netgraph.proof import LEVELS, Certificate, rounded_up
+from netgraph.rewriting import Entry
 from netgraph.storage import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
+from netgraph.tables import Table
 from netgraph.viz import count
 
 if TYPE_CHECKING:
@@ -234,9 +234,9 @@ class RunSummary:
         return [*self.remarks, *next((sentences for sentences in found if sentences), [])]
 
     @property
-    def grids(self) -> list[Grid]:
+    def score_tables(self) -> list[ScoreTable]:
         """Tables of all scores."""
-        return score_grids(self.scores, self.classes)
+        return score_tables(self.scores, self.classes)
 
     @property
     def counted(self) -> str:
@@ -244,38 +244,31 @@ class RunSummary:
         kinds = in_words(self.verdicts)
         return f"{count(self.rewrites, 'rewrite')}{': ' if kinds else ''}{kinds}"
 
-    def columns(self) -> list[str]:
-        """Names of the columns of `rows`."""
-        return ["", f"test {self.metric}", *self._second, "edges", "layers", "seconds", "FLOPs"]
-
     @property
     def _second(self) -> list[str]:
         """Name of the score beside the first, where there is one."""
         return (["balanced"] if self.metric == "accuracy" else ["R²"]) if self.scores else []
 
-    def rows(self) -> list[list[str]]:
-        """Before and after growth, as cells."""
+    def table(self) -> Table:
+        """Before and after growth, side by side."""
         sides = (
             ("start alone", "test_start", self.test_start, self.edges_start, self.layers_start, self.seconds_start,
              self.flops_start),
             ("grown", "test", self.test, self.edges, self.layers, self.seconds, self.flops),
         )  # fmt: skip
-        return [
+        rows = [
             [label, _score(test), *([_second(self.scores[key])] if self._second else []), f"{edges:,}", str(layers),
              f"{seconds:.1f}", f"{flops:.2e}"]
             for label, key, test, edges, layers, seconds, flops in sides
         ]  # fmt: skip
 
-    def table(self) -> Table:
-        """Before and after growth, side by side."""
-        table = Table(title=f"{self.data}: before and after growth ({self.method}, seed {self.seed})")
-        for name in self.columns():
-            table.add_column(name, justify="left" if not name else "right")
-        for row in self.rows():
-            table.add_row(*row)
         units = "rmse in the units of the target; " if self.metric == "rmse" else ""
-        table.caption = f"{units}peak {self.edges_peak:,} edges; {self.counted}; {self.proof}"
-        return table
+        return Table(
+            f"{self.data}: before and after growth ({self.method}, seed {self.seed})",
+            ["", f"test {self.metric}", *self._second, "edges", "layers", "seconds", "FLOPs"],
+            rows,
+            note=f"{units}peak {self.edges_peak:,} edges; {self.counted}; {self.proof}",
+        )
 
 
 @cache
@@ -299,9 +292,7 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
     lines = [
         f"# {markdown(summary.data)}, grown by {markdown(summary.method)}",
         "",
-        markdown_row(summary.columns()),
-        "| --- " + "| ---: " * (len(summary.columns()) - 1) + "|",
-        *map(markdown_row, summary.rows()),
+        *summary.table().markdown(),
         "",
         *(line for sentence in summary.warnings for line in (f"**{markdown(sentence)}**", "")),
         f"{summary.epochs} epochs, seed {summary.seed}, at most {summary.edges_peak:,} edges, "
@@ -320,17 +311,8 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
         "![The final topology](topology.svg)",
         "",
-        *(line for grid in summary.grids for line in (*grid.markdown(), "")),
-        "## Rewrites",
-        "",
-        "| # | epoch | rule | matches | what changed | edges | proved | at most | measured |",
-        "| ---: | ---: | --- | ---: | --- | ---: | --- | ---: | ---: |",
-    ]
-    for e in run.journal.entries():
-        bound, measured = evidence(e.certificate)
-        cells = (e.rewrite, e.epoch, e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}", e.certificate.level)
-        lines.append(markdown_row((*cells, bound, measured)))
-    lines += [
+        *(line for table in summary.score_tables for line in (*table.markdown("###"), "")),
+        *_rewrites(run.journal.entries()).markdown("##"),
         "",
         EVIDENCE,
         "",
@@ -345,6 +327,17 @@ def render_summary(run: RunDirectory, summary: RunSummary) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _rewrites(entries: Sequence[Entry]) -> Table:
+    """The rewrites of a run, with the evidence for each."""
+    columns = ("#", "epoch", "rule", "matches", "what changed", "edges", "proved", "at most", "measured")
+    rows = [
+        (e.rewrite, e.epoch, e.rule, f"{e.matches:,}", e.summary, f"{e.edges:,}", e.certificate.level,
+         *evidence(e.certificate))
+        for e in entries
+    ]  # fmt: skip
+    return Table("Rewrites", columns, rows, left=(2, 4, 6))
 
 
 def _sentence(clause: str) -> str:

@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from compilers import CostTable, save_costs, tune
 from netgraph.app.hardware import check_threads
 from netgraph.app.tables import print_table
 from netgraph.errors import OptionError
+from netgraph.tables import Table
 
 
 def tune_device(device: str, threads: int, console: Console) -> None:
@@ -28,9 +28,8 @@ def tune_device(device: str, threads: int, console: Console) -> None:
     finally:
         torch.set_num_threads(before)
     path = save_costs(costs, device)
-    table = Table("cost", "built in", "measured", title=f"nanoseconds on {device}, {threads} threads")
     built_in = asdict(CostTable())
-    for name, value in asdict(costs).items():
-        table.add_row(name, f"{built_in[name]:,.1f}", f"{value:,.1f}")
-    print_table(console, table)
+    rows = [(name, f"{built_in[name]:,.1f}", f"{value:,.1f}") for name, value in asdict(costs).items()]
+    title = f"nanoseconds on {device}, {threads} threads"
+    print_table(console, Table.of_words(title, ("cost", "built in", "measured"), rows))
     console.print(f"kept in {path}; used by runs with --set costs=tuned", highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.graph import Graph
 from netgraph.statistics import Statistics
+from netgraph.tables import Table
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer
@@ -79,7 +80,7 @@ class ExpressivenessProfile:
 
     def table(self) -> str:
         """A line per layer, as text."""
-        head = ("layer", "width", "NAGN", "neighbours", "contrast", "s", "grows by", "why")
+        columns = ("layer", "width", "NAGN", "neighbours", "contrast", "s", "grows by", "why")
         rows = [
             (name, f"{width}", f"{value:.3g}", f"{near:.3g}" if near == near else "-", f"{r:+.3f}", f"{s:.2f}",
              f"{more}" if more else "-", why)
@@ -88,15 +89,7 @@ class ExpressivenessProfile:
                 self.reasons, strict=True,
             )
         ]  # fmt: skip
-        sizes = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-        lines = [
-            "  ".join(
-                cell.ljust(size) if k in (0, len(head) - 1) else cell.rjust(size)
-                for k, (cell, size) in enumerate(zip(row, sizes, strict=True))
-            ).rstrip()
-            for row in (head, *rows)
-        ]
-        return "\n".join(lines)
+        return Table("", columns, rows, left=(0, len(columns) - 1)).text()
 
     __str__ = table
 

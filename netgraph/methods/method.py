@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from netgraph.graph import Graph, LinkKey
-from netgraph.markup import html_table
 from netgraph.methods.goal import Goal, Outlook, outlook_of
 from netgraph.rewriting import Rule
 from netgraph.schedules import History, Phase
 from netgraph.statistics import BatchSignals, Statistics
+from netgraph.tables import Table
 
 Requests = Mapping[str, Sequence[Mapping[str, Any]]]
 """Options of requests of statistics by name, see `Context.collect`."""
@@ -199,7 +199,7 @@ class Method:
         rows = [(i, type(part).__name__, name, str(value)) for i, part in enumerate(self.parts, start=1)
                 for name, value in _settings(part)]  # fmt: skip
         caption = f"{self.name}: {self.source}" if self.source else self.name
-        return html_table(["part", "kind", "setting", "value"], rows, caption)
+        return Table(caption, ["part", "kind", "setting", "value"], rows).html()
 
     def propose(self, context: Context) -> Iterator[Step]:
         """Yield what all parts ask for, in order."""

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph
-from netgraph.markup import html_table
 from netgraph.methods.gradmax import GRADMAX_TRAINING, GradMaxOptions, gradmax, gradmax_start
 from netgraph.methods.method import Method
 from netgraph.methods.nagn import NAGN_TRAINING, NagnOptions, nagn, nagn_start
@@ -33,6 +32,7 @@ from netgraph.methods.sparse import (
 )
 from netgraph.methods.ssonn import SsonnOptions, ssonn, ssonn_start
 from netgraph.methods.start import Start
+from netgraph.tables import Table
 
 MethodKind = Literal["growth", "pruning", "fixed", "single"]
 """Way in which a method gives networks of several densities.
@@ -76,7 +76,7 @@ class MethodSpec:
         """What it does, and its options with their defaults."""
         defaults = vars(self.make_options())
         rows = [(name, str(value)) for name, value in defaults.items()]
-        return html_table(["option", "default"], rows, f"{self.name}: {self.description}")
+        return Table(f"{self.name}: {self.description}", ["option", "default"], rows).html()
 
 
 _SHIPPED = (

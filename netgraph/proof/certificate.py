@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from netgraph.columns import FrozenDict
-from netgraph.markup import html_table
 from netgraph.storage import Entries, Flag, Items, Maybe, Number, Record, Row, ShapeError, Text, Whole
+from netgraph.tables import Table
 
 Kind = Literal["exact", "bounded", "unknown"]
 Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]
@@ -142,7 +142,7 @@ class Certificate:
         if (m := self.measured) is not None:
             evidence = f"{m.change:.2g} ({m.relative:.2g} of an output's range) on {m.samples:,} samples"
             rows.append(("measured", evidence))
-        return html_table(["certificate", self.level], rows)
+        return Table("", ["certificate", self.level], rows).html()
 
     def brief(self) -> str:
         """The statement and the evidence in a few words, relative to the range of the outputs where that is known."""

@@ -14,7 +14,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.markup import escape, html_table
+from netgraph.markup import escape
 from netgraph.rewriting import (
     Change,
     Delta,
@@ -30,6 +30,7 @@ from netgraph.rewriting import (
     Result,
     VertexRows,
 )
+from netgraph.tables import Table
 from netgraph.viz.drawing import draw, draw_delta
 
 SHOWN = 10
@@ -47,7 +48,8 @@ def matches_html(m: Matches) -> str:
     shown = m.take(np.arange(min(len(m), SHOWN)))
     columns = [column for name, rows in shown.bound.items() for column in _columns(name, rows)]
     caption = f"{len(m):,} {_plural('match', len(m), 'es')}" + (f", the first {SHOWN}" if len(m) > SHOWN else "")
-    return html_table([name for name, _ in columns], zip(*(values for _, values in columns), strict=True), caption)
+    rows = list(zip(*(values for _, values in columns), strict=True))
+    return Table(caption, [name for name, _ in columns], rows).html()
 
 
 def _columns(name: str, rows: Any) -> Columns:
@@ -78,7 +80,7 @@ def _layer_names(graph: Graph, ids: Any) -> list[str]:
 
 def explanation_html(explanation: Explanation) -> str:
     """The funnel: matches left after every condition, and the nearest miss."""
-    funnel = html_table(["condition", "matches left"], explanation.stages, caption=explanation.rule)
+    funnel = Table(explanation.rule, ["condition", "matches left"], explanation.stages).html()
     miss = f"nearest miss: {escape(explanation.nearest_miss)}" if explanation.nearest_miss else ""
     return f"<div>{funnel}{miss}</div>"
 
@@ -92,8 +94,8 @@ def delta_html(delta: Delta) -> str:
         ["vertices", len(delta.vertices_added), len(delta.vertices_removed), *_changes(delta.vertices_changed)],
         ["edges", len(delta.edges_added), len(delta.edges_removed), *_changes(delta.edges_changed)],
     ]
-    caption = f"rewrite {delta.after.rewrites}" if delta.after.rewrites > delta.before.rewrites else None
-    return html_table(["", "added", "removed", "changed", "which"], rows, caption)
+    caption = f"rewrite {delta.after.rewrites}" if delta.after.rewrites > delta.before.rewrites else ""
+    return Table(caption, ["", "added", "removed", "changed", "which"], rows).html()
 
 
 def _names(layers: Sequence[Sequence[LayerRecord]]) -> str:
@@ -125,7 +127,8 @@ def result_html(result: Result) -> str:
         ["edges", old.num_edges, new.num_edges],
         ["density", old.density, new.density],
     ]
-    sizes = html_table(["", "before", "after"], rows, f"{result.rule.name}: {n:,} {_plural('match', n, 'es')}{skipped}")
+    title = f"{result.rule.name}: {n:,} {_plural('match', n, 'es')}{skipped}"
+    sizes = Table(title, ["", "before", "after"], rows).html()
     return f"<div>{sizes}{delta_html(result.delta)}{result.certificate._repr_html_()}{_picture(result)}</div>"
 
 
@@ -150,7 +153,7 @@ def journal_html(journal: Journal) -> str:
     columns = ["rewrite", "epoch", "rule", "matches", "delta", "layers", "vertices", "edges", "certificate"]
     shown = f", the last {SHOWN_REWRITES}" if len(entries) > SHOWN_REWRITES else ""
     caption = f"{len(entries):,} {_plural('rewrite', len(entries), 's')} in {journal.directory}{shown}"
-    return html_table(columns, rows, caption)
+    return Table(caption, columns, rows).html()
 
 
 def _plural(word: str, count: int, ending: str) -> str:

@@ -79,7 +79,7 @@ def test_it_is_printed_and_written_side_by_side(compared, finished, tmp_path, ca
     text = (run / "static.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in rows}) == 1
-    for row in comparison.rows():
+    for row in comparison.table().rows:
         assert "| " + " | ".join(row) + " |" in rows
     assert "Seconds are those of" in text
     assert "not comparable" not in text

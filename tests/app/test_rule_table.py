@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from netgraph.app import rule_table
-from netgraph.app.rule_table import GRAPHS, Cell, markdown
+from netgraph.app.rule_table import GRAPHS, Cell, table
 from netgraph.proof import LEVELS
 from netgraph.rules import RULES, variants
 
@@ -60,7 +60,7 @@ def test_a_promise_that_is_not_kept_is_told(level):
 
 
 def test_markdown_has_one_line_per_variant(rows):
-    lines = markdown().splitlines()
+    lines = table().markdown()
     assert len(lines) == len(rows) + 2
     assert len({line.count("|") for line in lines}) == 1
     assert lines[0] == "| rule | " + " | ".join(GRAPHS) + " |"
@@ -82,4 +82,4 @@ def test_the_command_prints_markdown_and_loads_no_torch():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == markdown() + "0 []\n"
+    assert done.stdout == "\n".join([*table().markdown(), "0 []\n"])

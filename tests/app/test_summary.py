@@ -16,6 +16,7 @@ from netgraph.app.report.page import write_report
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score.scores import ClassScores, TargetScores
 from netgraph.app.summary import RunSummary, render_summary
+from netgraph.app.tables import print_table
 from netgraph.app.verdicts import in_words, verdicts
 from netgraph.proof import Certificate, Measurement
 
@@ -117,7 +118,7 @@ def test_growth_is_as_good_as_its_weakest_rewrite(certificates, proof, bound, ch
         entries[i] = dataclasses.replace(entries[i], certificate=certificate)
     summary = collected(directory, entries, monkeypatch)
     assert (summary.growth_proof, summary.growth_bound, summary.growth_change) == (proof, bound, change)
-    assert told in summary.table().caption
+    assert told in summary.table().note
     # What pruning does to the function is no part of it.
     for i, entry in enumerate(entries):
         if entry.rule == "PruneEdges":
@@ -130,7 +131,7 @@ def test_without_growth_nothing_is_proved_of_it(run, monkeypatch):
     summary = collected(directory, [], monkeypatch)
     assert (summary.growth_proof, summary.growth_bound, summary.growth_change) == (None, 0.0, 0.0)
     assert summary.grown_at is None
-    assert "nothing grew" in summary.table().caption
+    assert "nothing grew" in summary.table().note
 
 
 def collected(directory, entries, monkeypatch):
@@ -170,7 +171,7 @@ def test_an_early_end_is_told(finished, values):
 
 def test_the_table_shows_before_and_after(values):
     console = Console(width=120, record=True, quiet=False, file=__import__("io").StringIO())
-    console.print(from_json(values).table())
+    print_table(console, from_json(values).table())
     text = " ".join(console.export_text().split())
     for word in (
         "start alone",

@@ -4,10 +4,10 @@ import io
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from netgraph.app.cli import main
 from netgraph.app.tables import print_table
+from netgraph.tables import Table
 
 
 def printed(table, width):
@@ -18,12 +18,10 @@ def printed(table, width):
 
 @pytest.fixture
 def table():
-    result = Table(title="All that there is", caption="one sentence below it")
-    for name in ("layer", "edges", "what changed"):
-        result.add_column(name)
-    result.add_row("input-of-many-letters", "1,234", "plus 3 vertices")
-    result.add_row("output", "", "nothing")
-    return result
+    rows = [("input-of-many-letters", "1,234", "plus 3 vertices"), ("output", "", "nothing")]
+    return Table(
+        "All that there is", ("layer", "edges", "what changed"), rows, left=(0, 2), note="one sentence below it"
+    )
 
 
 @pytest.mark.parametrize("width", [12, 25, 40, 60, 120])

@@ -227,14 +227,14 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def _rules(arguments: argparse.Namespace, console: Console) -> None:
-    from netgraph.app.rule_table import markdown, table
+    from netgraph.app.rule_table import table
 
     if arguments.name is not None:
         from netgraph.app.listing import print_rule
 
         print_rule(arguments.name, console)
     elif arguments.markdown:
-        print(markdown(), end="")
+        print(*table().markdown(), sep="\n")
     else:
         from netgraph.rules import RULES
 

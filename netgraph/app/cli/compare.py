@@ -102,7 +102,7 @@ def _compare_methods(arguments: argparse.Namespace, console: Console) -> None:
     arguments.directory = request.directory
     report = compare_methods(request, console)
     for table in report.tables():
-        print_table(console, table)
+        print_table(console, table, title_justify="left")
     for remark in report.remarks():
         console.print(remark, highlight=False, markup=False)
     console.print(f"results in {request.directory}: study.md, study.json", highlight=False, markup=False)

@@ -1,14 +1,14 @@
 """Scores of a network on a set of samples, and their tables."""
 
 from netgraph.app.score.scores import ClassScores, Scores, TargetScores, score, scores
-from netgraph.app.score.tables import Grid, score_grids
+from netgraph.app.score.tables import ScoreTable, score_tables
 
 __all__ = [
     "ClassScores",
-    "Grid",
+    "ScoreTable",
     "Scores",
     "TargetScores",
     "score",
-    "score_grids",
+    "score_tables",
     "scores",
 ]

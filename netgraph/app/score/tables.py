@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
-from rich.text import Text
-
 from netgraph.app.score.scores import MOST_CLASSES, ClassScores, Scores, TargetScores
-from netgraph.markup import markdown_row, printable, shortened
+from netgraph.markup import shortened
+from netgraph.tables import Table
 
 ROWS = {
     "test": "grown, test", "val": "grown, validation", "train": "grown, training", "test_start": "start alone, test",
@@ -18,46 +16,18 @@ ROWS = {
 """The networks and samples that are scored, as tables name them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """A table of texts: the first column names its row, the others are numbers.
+@dataclass(frozen=True)
+class ScoreTable(Table):
+    """A table of scores: the first column names the row, the others are numbers.
 
     Attributes:
         key: unique on a page, letters only.
-        title: what it shows.
-        columns: headings.
-        rows: as many cells as headings in each.
-        note: a sentence below it, or nothing.
     """
 
-    key: str
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-    def table(self) -> Table:
-        """The table for a terminal; names are taken literally."""
-        table = Table(title=self.title, caption=self.note or None)
-        for at, name in enumerate(self.columns):
-            table.add_column(Text(printable(name)), justify="right" if at else "left")
-        for row in self.rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        return table
-
-    def markdown(self) -> list[str]:
-        """Lines of markdown, with the title above them."""
-        lines = [
-            f"### {self.title}",
-            "",
-            markdown_row(self.columns),
-            "| --- " + "| ---: " * (len(self.columns) - 1) + "|",
-            *map(markdown_row, self.rows),
-        ]
-        return [*lines, "", self.note] if self.note else lines
+    key: str = ""
 
 
-def score_grids(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[Grid]:
+def score_tables(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[ScoreTable]:
     """Tables about the scores of a run: all of them, and of classes also recall and confusion.
 
     Args:
@@ -67,15 +37,15 @@ def score_grids(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[Gr
     present = {key: scores[key] for key in ROWS if key in scores}
     if not present:
         return []
-    grids = [_overview(present)]
+    tables = [_overview(present)]
     test, val = present.get("test"), present.get("val")
     if isinstance(test, ClassScores):
         names = [shortened(name) for name in classes]
-        grids += [_recall(test, val if isinstance(val, ClassScores) else None, names), _confusion(test, names)]
-    return grids
+        tables += [_recall(test, val if isinstance(val, ClassScores) else None, names), _confusion(test, names)]
+    return tables
 
 
-def _overview(scores: Mapping[str, Scores]) -> Grid:
+def _overview(scores: Mapping[str, Scores]) -> ScoreTable:
     rows, columns = [], ["", "loss", "accuracy", "balanced accuracy", "commonest class"]
     note = (
         "All are of the network at the end, in eval mode, so that losses can be compared: without label smoothing or "
@@ -95,10 +65,10 @@ def _overview(scores: Mapping[str, Scores]) -> Grid:
             rows.append([ROWS[key], loss, f"{one.rmse:.4g}", r2, f"{one.baseline:.4g}"])
         else:
             rows.append([ROWS[key], loss, f"{one.accuracy:.4f}", f"{one.balanced_accuracy:.4f}", f"{one.majority:.4f}"])
-    return Grid(key="scores", title="Scores", columns=columns, rows=rows, note=note)
+    return ScoreTable(key="scores", title="Scores", columns=columns, rows=rows, note=note)
 
 
-def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) -> Grid:
+def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) -> ScoreTable:
     """Recall class by class; of very many classes, those that are found least."""
     shown, note = list(range(len(names))), ""
     if len(shown) > MOST_CLASSES:
@@ -110,20 +80,22 @@ def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) ->
         for at in shown
     ]  # fmt: skip
     columns = ["class", "test samples", "predicted", "test recall", *(["validation recall"] if val else [])]
-    return Grid(key="recall", title="Recall of every class", columns=columns, rows=rows, note=note)
+    return ScoreTable(key="recall", title="Recall of every class", columns=columns, rows=rows, note=note)
 
 
-def _confusion(test: ClassScores, names: Sequence[str]) -> Grid:
+def _confusion(test: ClassScores, names: Sequence[str]) -> ScoreTable:
     """Test samples by class and predicted class, or the pairs that are confused most often."""
     if test.confusion is None:
         rows = [[f"{names[true]} as {names[given]}", f"{count:,}"] for true, given, count in test.confused]
-        return Grid(key="confusion", title="Confused most often", columns=["class", "test samples"], rows=rows)
+        return ScoreTable(key="confusion", title="Confused most often", columns=["class", "test samples"], rows=rows)
     rows = [
         [name, *(f"{count:,}" if count else "·" for count in row)]
         for name, row in zip(names, test.confusion, strict=True)
     ]
     note = "A row for every class, a column for every predicted class."
-    return Grid(key="confusion", title="Confusion of the test samples", columns=["", *names], rows=rows, note=note)
+    return ScoreTable(
+        key="confusion", title="Confusion of the test samples", columns=["", *names], rows=rows, note=note
+    )
 
 
 def _share(value: float | None) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from rich.table import Table
-
 from netgraph.app.prepare import versions
 from netgraph.app.study.request import Outcome, Point, Study
 from netgraph.app.study.stop import EqualScore, Stop, equal_score, stops_of
-from netgraph.markup import markdown, markdown_row
+from netgraph.markup import markdown
 from netgraph.methods import get_method
+from netgraph.tables import Table
 
 COUNTED = (
     "One unit of cost is the training of the dense network: three forwards of every sample in every epoch, at two "
@@ -156,39 +155,39 @@ class StudyReport:
         }
         return json.dumps(values, indent=1) + "\n"
 
-    def grids(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """Tables as (title, columns, rows of cells)."""
+    def tables(self) -> list[Table]:
+        """Scores and costs by density, methods with a density of their own, stopping, and cost at equal score."""
         return [*self._by_density(), *self._found(), *self._stopping(), *self._equal_table()]
 
-    def _by_density(self) -> list[tuple[str, list[str], list[list[str]]]]:
+    def _by_density(self) -> list[Table]:
         metric = self.study.metric
-        grids = [
-            self._grid(f"Test {metric}, mean ± standard deviation over seeds", lambda r: _plus(r.test, r.test_std)),
-            self._grid("Cost in dense trainings", lambda r: f"{r.cost:.2f}"),
-            self._grid("Epochs of training, those that led to it included", lambda r: f"{r.epochs:.0f}"),
-            self._grid("Seconds (of them in rewrites)", lambda r: f"{r.seconds:.1f} ({r.seconds_rewriting:.1f})"),
-            self._grid("Most memory, MiB", lambda r: f"{r.memory / 2**20:.0f}"),
+        tables = [
+            self._table(f"Test {metric}, mean ± standard deviation over seeds", lambda r: _plus(r.test, r.test_std)),
+            self._table("Cost in dense trainings", lambda r: f"{r.cost:.2f}"),
+            self._table("Epochs of training, those that led to it included", lambda r: f"{r.epochs:.0f}"),
+            self._table("Seconds (of them in rewrites)", lambda r: f"{r.seconds:.1f} ({r.seconds_rewriting:.1f})"),
+            self._table("Most memory, MiB", lambda r: f"{r.memory / 2**20:.0f}"),
         ]
         if any(row.target is not None and abs(row.density / row.target - 1) > NEAR for row in self.rows):
             title = "Density that came out, higher where a start had to join isolated vertices"
-            grids.append(self._grid(title, lambda r: f"{r.density:.3g}"))
+            tables.append(self._table(title, lambda r: f"{r.density:.3g}"))
         if any(row.isolated for row in self.rows):
-            grids.append(self._grid("Isolated hidden vertices, the most of any seed", lambda r: str(r.isolated)))
+            tables.append(self._table("Isolated hidden vertices, the most of any seed", lambda r: str(r.isolated)))
         if any(row.pairs for row in self.rows):
             title = f"Test {metric} minus that of {self.reference}, mean ± standard error of paired seeds"
-            grids.append(self._grid(title, _difference))
-        return [grid for grid in grids if grid[2]]
+            tables.append(self._table(title, _difference))
+        return [table for table in tables if table.rows]
 
-    def _grid(self, title: str, cell: Callable[[StudyRow], str]) -> tuple[str, list[str], list[list[str]]]:
+    def _table(self, title: str, cell: Callable[[StudyRow], str]) -> Table:
         """Methods by densities."""
         lines = []
         for method in self.methods:
             cells = [cell(row) if (row := self.row(method, target)) else "" for target in self.targets]
             if any(cells):
                 lines.append([method, *cells])
-        return title, ["method", *(f"{target:g}" for target in self.targets)], lines
+        return Table(title, ["method", *(f"{target:g}" for target in self.targets)], lines)
 
-    def _found(self) -> list[tuple[str, list[str], list[list[str]]]]:
+    def _found(self) -> list[Table]:
         """Methods that find a density of their own."""
         own = [row for row in self.rows if row.target is None]
         lines = [
@@ -197,9 +196,9 @@ class StudyReport:
             for r in own
         ]  # fmt: skip
         columns = ["method", "edges / dense", f"test {self.study.metric}", "cost", "seconds", "MiB"]
-        return [("Methods with a density of their own", columns, lines)] if lines else []
+        return [Table("Methods with a density of their own", columns, lines)] if lines else []
 
-    def _stopping(self) -> list[tuple[str, list[str], list[list[str]]]]:
+    def _stopping(self) -> list[Table]:
         groups: dict[tuple[str, str, str], list[Stop]] = {}
         for stop in self.stops:
             groups.setdefault((stop.method, stop.reading, stop.when), []).append(stop)
@@ -213,9 +212,9 @@ class StudyReport:
             lines.append([*key, f"{len(ended)} of {len(stops)}", *(cells if ended else [stops[0].reason, "", "", ""])])
         columns = ["method", "reading", "fitted", "stop", "at density", "score", "best score", "cost"]
         title = "Where the plateau of rough validation scores would end growth, means over the seeds that stop"
-        return [(title, columns, lines)] if lines else []
+        return [Table(title, columns, lines)] if lines else []
 
-    def _equal_table(self) -> list[tuple[str, list[str], list[list[str]]]]:
+    def _equal_table(self) -> list[Table]:
         lines = []
         for one in self.equal:
             for side in (one.grown, one.pruned):
@@ -227,7 +226,7 @@ class StudyReport:
                 lines.append([side.method, f"{one.level:.4f}", *cells])
         columns = ["method", "level", "least cost", "at density", "least density", "its cost", "at density",
                    "cost there", "score there"]  # fmt: skip
-        return [("Cost at equal score", columns, lines)] if lines else []
+        return [Table("Cost at equal score", columns, lines)] if lines else []
 
     def remarks(self) -> list[str]:
         """What has to be known to read the tables."""
@@ -249,16 +248,6 @@ class StudyReport:
             )
         return remarks + [f"Missing: {failure}" for failure in self.failures]
 
-    def tables(self) -> Iterable[Table]:
-        """The same for the console."""
-        for title, columns, lines in self.grids():
-            table = Table(title=title, title_justify="left")
-            for name in columns:
-                table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
-            for line in lines:
-                table.add_row(*line)
-            yield table
-
     def to_markdown(self, plots: Sequence[str] = ()) -> str:
         """The text of `study.md`.
 
@@ -271,10 +260,8 @@ class StudyReport:
             f"# {markdown(study.name)}: {', '.join(self.methods)}", "",
             f"{seeds} seeds; every network was trained for {study.training.epochs} epochs.", "",
         ]  # fmt: skip
-        for title, columns, rows in self.grids():
-            lines += [f"## {title}", "", markdown_row(columns)]
-            lines += ["| --- |" + " ---: |" * (len(columns) - 1)]
-            lines += [*map(markdown_row, rows), ""]
+        for table in self.tables():
+            lines += [*table.markdown("##"), ""]
         for name in plots:
             lines += [f"![{name.split('.')[0]}]({name})", ""]
         for remark in self.remarks():

@@ -13,6 +13,7 @@ from netgraph.graph import Graph
 from netgraph.methods.senn.reads import most_additions
 from netgraph.rewriting import Rule, apply
 from netgraph.rules import InsertLayer
+from netgraph.tables import Table
 
 FLOORS = (None, 0.2, 0.5, 1.0)
 """Parts of the mean singular value of the matrix of a new layer to which the others are raised, None as usual."""
@@ -148,16 +149,13 @@ class Check:
 
     def table(self) -> str:
         """All candidates and why each passes or does not, line by line."""
-        width = max([len(c.place) for c in self.candidates] + [len("where")])
-        heads = "  ".join(f"{name:>9}" for name in ("score", "eta_c", "ratio", "share", "chance"))
-        lines = [f"{'kind':5}  {'where':{width}}  {heads}  verdict"]
+        rows = []
         for c in self.candidates:
-            shown = [
-                " " * 9 if math.isnan(value) else f"{value:9.3g}"
-                for value in (c.score, c.layer_score, c.ratio if c.score == c.score else math.nan, c.share, c.chance)
-            ]
-            lines.append(f"{c.kind:5}  {c.place:{width}}  {'  '.join(shown)}  {c.verdict}")
-        return "\n".join(lines)
+            ratio = math.nan if math.isnan(c.score) else c.ratio
+            shown = ("" if math.isnan(v) else f"{v:.3g}" for v in (c.score, c.layer_score, ratio, c.share, c.chance))
+            rows.append((c.kind, c.place, *shown, c.verdict))
+        columns = ("kind", "where", "score", "eta_c", "ratio", "share", "chance", "verdict")
+        return Table("", columns, rows, left=(0, 1, len(columns) - 1)).text()
 
 
 @dataclass(frozen=True, kw_only=True)
