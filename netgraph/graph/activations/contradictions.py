@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def contradiction(activation: Activation) -> str:
     with np.errstate(all="ignore"):
         for slope in (0.25, 0.01) if activation.uses_slope else (0.01,):
             for p in _parameters(activation):
-                trial = _Trial(activation, p, slope)
+                trial = _ActivationTrial(activation, p, slope)
                 for check in CHECKS:
                     if reason := check(trial):
                         return reason
@@ -42,7 +41,7 @@ def _parameters(activation: Activation) -> Iterator[dict[str, float]]:
         yield dict(activation.identity_at)
 
 
-class _Trial:
+class _ActivationTrial:
     """An activation at vertex parameters that all vertices share."""
 
     def __init__(self, activation: Activation, p: dict[str, float], slope: float) -> None:
@@ -69,17 +68,17 @@ class _Trial:
             yield k, POINTS[(low <= POINTS) & (high >= POINTS)]
 
 
-def _function(t: _Trial) -> str:
+def _function(t: _ActivationTrial) -> str:
     z = POINTS[:, None].repeat(2, axis=1)
     found = t.activation.function(z.copy(), t.columns(2), t.slope)
-    if np.shape(found) != z.shape or not np.isfinite(found).all():
-        return (
-            f"function gives {_short(found)} at finite arguments of shape {z.shape}; it gives finite values, one each."
-        )
+    if np.shape(found) != z.shape:
+        return f"function gives an array of shape {np.shape(found)} for one of shape {z.shape}; it keeps the shape."
+    if not np.isfinite(found).all():
+        return "function gives NaN or inf for finite arguments; it gives finite values."
     return ""
 
 
-def _derivatives(t: _Trial) -> str:
+def _derivatives(t: _ActivationTrial) -> str:
     p = t.columns(len(POINTS))
     found = t.activation.value_and_derivatives(POINTS.copy(), p, t.slope)
     argument, by_name = t.activation.derivatives(POINTS.copy(), p, t.slope)
@@ -98,7 +97,9 @@ def _derivatives(t: _Trial) -> str:
     if set(by_name) != set(t.activation.parameters):
         return f"derivatives gives {sorted(by_name)} by parameters, expected {sorted(t.activation.parameters)}."
     for name, derivative in by_name.items():
-        ends = [_Trial(t.activation, {**t.p, name: t.p[name] + h}, t.slope).value(POINTS) for h in (STEP, -STEP)]
+        ends = [
+            _ActivationTrial(t.activation, {**t.p, name: t.p[name] + h}, t.slope).value(POINTS) for h in (STEP, -STEP)
+        ]
         if not _near(derivative, (ends[0] - ends[1]) / (2 * STEP), CLOSE):
             return (
                 f"derivatives by the parameter {name!r} differ from differences of the function; correct one of them."
@@ -106,7 +107,7 @@ def _derivatives(t: _Trial) -> str:
     return ""
 
 
-def _interval(t: _Trial) -> str:
+def _interval(t: _ActivationTrial) -> str:
     low, high = t.intervals()
     least, most = t.activation.interval(low, high, t.columns(len(low)), t.slope)
     if reason := _bounds("interval", low, least, most):
@@ -122,7 +123,7 @@ def _interval(t: _Trial) -> str:
     return ""
 
 
-def _slopes(t: _Trial) -> str:
+def _slopes(t: _ActivationTrial) -> str:
     low, high = t.intervals()
     least, most = t.activation.slopes(low, high, t.columns(len(low)), t.slope)
     if reason := _bounds("slopes", low, least, most):
@@ -139,33 +140,33 @@ def _slopes(t: _Trial) -> str:
 
 
 def _bounds(name: str, low: Array, least: Array, most: Array) -> str:
-    if np.shape(least) != low.shape or np.shape(most) != low.shape or np.isnan([least, most]).any():
-        return (
-            f"{name} gives {_short(least)} and {_short(most)}, expected two ends per interval, infinite where unknown."
-        )
+    if np.shape(least) != low.shape or np.shape(most) != low.shape:
+        return f"{name} gives ends of shapes {np.shape(least)} and {np.shape(most)}, expected {low.shape} both."
+    if np.isnan([least, most]).any():
+        return f"{name} gives NaN; an end of which nothing is known is infinite."
     return ""
 
 
-def _terms(t: _Trial) -> str:
+def _terms(t: _ActivationTrial) -> str:
     low, high = t.intervals()
     terms = t.activation.terms(low, high, t.columns(len(low)), t.slope)
     if np.shape(terms) != low.shape or not (np.asarray(terms) >= 0).all():
-        return f"terms gives {_short(terms)}, expected a number from 0 per interval."
+        return "terms gives no (n,) numbers of at least 0."
     return ""
 
 
-def _affine(t: _Trial) -> str:
+def _affine(t: _ActivationTrial) -> str:
     low, high = t.intervals()
     alpha, error = t.activation.affine(low, high, t.columns(len(low)), t.slope)
     if np.shape(alpha) != low.shape or np.shape(error) != low.shape or not (np.asarray(error) >= 0).all():
-        return f"affine gives {_short(alpha)} and {_short(error)}, expected alpha and an error from 0 per interval."
+        return "affine gives no (n,) numbers alpha, and errors of at least 0."
     for k, points in t.inside():
         if not np.isnan(alpha[k]) and not _near(t.value(points), alpha[k] * points):
             return f"affine says f(t) = {alpha[k]:.6g} t on [{low[k]:g}, {high[k]:g}], which is not so; give NaN there."
     return ""
 
 
-def _mirror(t: _Trial) -> str:
+def _mirror(t: _ActivationTrial) -> str:
     if t.activation.mirror is None:
         return ""
     a, b, c, _error = (np.ravel(part)[0] for part in t.activation.mirror(t.columns(1), t.slope))
@@ -174,13 +175,13 @@ def _mirror(t: _Trial) -> str:
     return ""
 
 
-def _flags(t: _Trial) -> str:
+def _flags(t: _ActivationTrial) -> str:
     activation = t.activation
     if activation.homogeneous and not _near(t.value(4 * POINTS), 4 * t.value(POINTS)):
         return "it says homogeneous=True, but f(4 t) is not 4 f(t); leave homogeneous out."
     if activation.exact and (t.slope == 0.25 or not activation.uses_slope) and not _dyadic(t.value(POINTS)):
         return "it says exact=True, but dyadic arguments do not give dyadic values; leave exact out."
-    if not activation.uses_slope and not _near(_Trial(activation, t.p, 0.5).value(POINTS), t.value(POINTS)):
+    if not activation.uses_slope and not _near(_ActivationTrial(activation, t.p, 0.5).value(POINTS), t.value(POINTS)):
         return "its values depend on the slope of the layer; say uses_slope=True."
     at = activation.identity_at
     if at is not None and set(at) != set(activation.parameters):
@@ -190,7 +191,7 @@ def _flags(t: _Trial) -> str:
     return ""
 
 
-CHECKS: tuple[Callable[[_Trial], str], ...] = (
+CHECKS: tuple[Callable[[_ActivationTrial], str], ...] = (
     _function, _derivatives, _interval, _slopes, _terms, _affine, _mirror, _flags,
 )  # fmt: skip
 
@@ -201,9 +202,3 @@ def _dyadic(values: Array) -> bool:
 
 def _near(one: Array, two: Array, relative: float = NEAR) -> bool:
     return bool(np.allclose(one, two, rtol=relative, atol=relative))
-
-
-def _short(values: Any) -> str:
-    """The shape of some numbers, and whether any of them is NaN or infinite."""
-    shape = np.shape(values)
-    return f"numbers of shape {shape}" if np.isfinite(values).all() else f"NaN or inf among numbers of shape {shape}"
