@@ -1,8 +1,8 @@
-"""What training tells its callbacks. A callback is a plain function of one event."""
+"""Events of training. A callback is a plain function of one event."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netgraph.checks import checked
@@ -10,6 +10,7 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods import NewPhase, Proposal
 from netgraph.rewriting import Result
+from netgraph.schedules import StopReason
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,21 @@ class Stopped:
 
     Attributes:
         epoch: number of finished epochs.
-        reason: why.
+        reason: why, and how to train on.
     """
 
     epoch: int
-    reason: str
+    reason: StopReason
 
 
 Event = EpochEnded | Proposed | Rewritten | NothingSelected | PhaseBegan | Stopped | Settled
 Callback = Callable[[Event], None]
+
+
+def notify(callbacks: Sequence[Callback], event: Event) -> None:
+    """Call every callback with the event, in order."""
+    for callback in callbacks:
+        callback(event)
 
 
 @checked

@@ -21,7 +21,7 @@ from compilers.training.settings import TrainSettings
 from netgraph.errors import DivergenceError, FileFormatError, NetgraphError, TrainingError
 from netgraph.graph import Graph
 from netgraph.methods import Action
-from netgraph.schedules import Phase
+from netgraph.schedules import STOP_REASON_SHAPE, Phase, StopReason
 from netgraph.storage import (
     GRAPH_SHAPE,
     Entries,
@@ -67,7 +67,7 @@ _STRUCTURE = Record(
         ),
         "history": Items(Record(dict.fromkeys(METRICS, Number()), others=Number())),
         "actions": Items(shape_of(Action)),
-        "stopped": Maybe(Text()),
+        "stopped": STOP_REASON_SHAPE,
         "elapsed": Number(),
         "rewriting": Number(),
         "phase": Record({"start": Whole(), "epochs": Maybe(Whole(1)), "curve": Maybe(Text())}),
@@ -99,7 +99,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     history: list[dict[str, float]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
-    stopped: str | None = None
+    stopped: StopReason | None = None
     elapsed: float = 0.0
     rewriting: float = 0.0
     phase: Phase = field(default_factory=Phase)
@@ -168,7 +168,7 @@ def save_checkpoint(state: TrainState, path: str | os.PathLike[str]) -> None:
         },
         "history": state.history,
         "actions": [asdict(action) for action in state.actions],
-        "stopped": state.stopped,
+        "stopped": None if state.stopped is None else asdict(state.stopped),
         "elapsed": state.elapsed,
         "rewriting": state.rewriting,
         "phase": {"start": state.phase_start, **asdict(state.phase)},
@@ -220,9 +220,17 @@ def load_checkpoint(path: str | os.PathLike[str], settings: TrainSettings, devic
         raise _unusable(path, f"{', '.join(bad)} are not finite.")
     load_optimizer_state(optimizer, tensors)
     return TrainState(
-        net, optimizer, history, actions, structure["stopped"], structure["elapsed"], structure["rewriting"], phase,
-        start, structure["costs"],
-    )  # fmt: skip
+        net,
+        optimizer,
+        history=history,
+        actions=actions,
+        stopped=StopReason.from_json(structure["stopped"]),
+        elapsed=structure["elapsed"],
+        rewriting=structure["rewriting"],
+        phase=phase,
+        phase_start=start,
+        costs=structure["costs"],
+    )
 
 
 def _unusable(path: str | os.PathLike[str], what: str) -> TrainingError:

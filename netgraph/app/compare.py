@@ -20,6 +20,7 @@ from netgraph.app.summary import RunSummary
 from netgraph.errors import DataError, OptionError
 from netgraph.graph import Graph, Init, reinitialised
 from netgraph.markup import markdown
+from netgraph.schedules import StopReason
 from netgraph.tables import Table
 
 FILES = ("static.json", "static.md")
@@ -52,7 +53,7 @@ class Trained:
     seconds: float
     flops: float
     hardware: str
-    stopped: str | None
+    stopped: StopReason | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from netgraph.errors import DataError
 from netgraph.markup import markdown
 from netgraph.proof import LEVELS, Certificate, rounded_up
 from netgraph.rewriting import Entry
+from netgraph.schedules import STOP_REASON_SHAPE, StopReason
 from netgraph.storage import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
 from netgraph.tables import Table
 from netgraph.viz import count
@@ -103,7 +104,7 @@ class RunSummary:
     isolated: int
     epochs: int
     seed: int
-    stopped: str | None
+    stopped: StopReason | None
     verdicts: Verdicts = field(default_factory=dict)
     classes: Sequence[str] = ()
     kept: Kept = "grown"
@@ -190,6 +191,7 @@ class RunSummary:
             for key in ("test", "test_start"):
                 if known.get("scores") and key not in known["scores"]:
                     raise ShapeError(MISSING, "").at(key).at("scores")
+            known["stopped"] = StopReason.from_json(known["stopped"])
             summary = cls(**{**known, "scores": {key: scores(**one) for key, one in known.get("scores", {}).items()}})
             for key, one in summary.scores.items():
                 if isinstance(one, ClassScores) and not one.fits(len(summary.classes)):
@@ -276,14 +278,15 @@ def _shape(scores: Any) -> Record:
     """The shape of a summary by the names of its fields, with scores of a kind."""
     types = get_type_hints(RunSummary)
     shapes = {f.name: shape_of(types[f.name]) for f in fields(RunSummary) if f.name != "scores"}
-    unbounded: dict[str, Shape] = {
+    special: dict[str, Shape] = {
         "growth_bound": Maybe(Number(finite=False, low=0)),
         "growth_change": Number(finite=False, low=0),
+        "stopped": STOP_REASON_SHAPE,
     }
     optional = frozenset(
         f.name for f in fields(RunSummary) if f.default is not MISSING or f.default_factory is not MISSING
     )
-    return Record({**shapes, **unbounded, "scores": Entries(shape_of(scores))}, optional)
+    return Record({**shapes, **special, "scores": Entries(shape_of(scores))}, optional)
 
 
 def render_summary(run: RunDirectory, summary: RunSummary) -> str:

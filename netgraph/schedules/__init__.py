@@ -3,6 +3,7 @@
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
 from netgraph.schedules.phase import Phase
 from netgraph.schedules.plateau_fit import PlateauFit, PlateauStop, Reading, fit_plateau
+from netgraph.schedules.stop_reason import STOP_REASON_SHAPE, StopReason
 from netgraph.schedules.triggers import (
     EveryEpochs,
     History,
@@ -23,7 +24,9 @@ __all__ = [
     "PlateauFit",
     "PlateauStop",
     "Reading",
+    "STOP_REASON_SHAPE",
     "Stalled",
+    "StopReason",
     "Trigger",
     "WindowGain",
     "cubic_target",

@@ -23,6 +23,7 @@ from netgraph.storage.files import (
 from netgraph.storage.graphs import GRAPH_SHAPE, from_columns, load, save, to_columns
 from netgraph.storage.json_values import (
     PLAIN,
+    Either,
     Entries,
     Flag,
     Items,
@@ -46,6 +47,7 @@ from netgraph.storage.structure import COLUMNS_SHAPE, ID, KIND_SHAPE, LAYER_SHAP
 
 __all__ = [
     "COLUMNS_SHAPE",
+    "Either",
     "Entries",
     "Flag",
     "ID",

@@ -129,6 +129,22 @@ class Maybe:
 
 
 @dataclass(frozen=True)
+class Either:
+    """A value of one of several shapes; a value of none is refused by the words of the last."""
+
+    shapes: tuple[Shape, ...]
+
+    def check(self, value: Any) -> None:
+        """Raise `ShapeError` unless the value is of one of the shapes."""
+        for shape in self.shapes[:-1]:
+            try:
+                return shape.check(value)
+            except ShapeError:
+                continue
+        self.shapes[-1].check(value)
+
+
+@dataclass(frozen=True)
 class Items:
     """A list of values of one shape, `length` of them if that is given."""
 

@@ -9,7 +9,7 @@ from compilers.training import EpochEnded, NothingSelected, PhaseBegan, Rewritte
 from netgraph.app.progress import ProgressDisplay, places, rewrite_line
 from netgraph.methods import NewPhase, Proposal
 from netgraph.rules import AddEdges, PruneEdges, PruneVertices, SplitEdges
-from netgraph.schedules import Phase
+from netgraph.schedules import Phase, StopReason
 
 METRICS = {"train_loss": 0.5, "val_loss": 0.25, "val_accuracy": 0.875, "edges": 1234, "seconds": 1.5}
 
@@ -58,7 +58,8 @@ def test_a_rewrite_says_what_where_how_often_and_why(shown):
 def test_what_selects_nothing_and_what_stops_is_told(shown):
     proposal = Proposal("split", SplitEdges(), np.empty(0), "0 of 6 edges selected")
     assert "split: nothing to rewrite (0 of 6 edges selected)" in shown(NothingSelected(2, proposal))
-    assert "stopped: [enough]" in shown(Stopped(4, "[enough]"))
+    reason = StopReason("other", "[enough]", "add some")
+    assert "stopped: [enough]; add some" in shown(Stopped(4, reason))
 
 
 def test_settling_prints_nothing(shown):

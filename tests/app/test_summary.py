@@ -19,6 +19,7 @@ from netgraph.app.summary import RunSummary, render_summary
 from netgraph.app.tables import print_table
 from netgraph.app.verdicts import in_words, verdicts
 from netgraph.proof import Certificate, Measurement
+from netgraph.schedules import StopReason
 
 
 @pytest.fixture
@@ -165,7 +166,16 @@ def test_the_text_has_what_is_proved_of_every_rewrite(finished):
 
 
 def test_an_early_end_is_told(finished, values):
-    stopped = dataclasses.replace(from_json(values), stopped="the loss rose")
+    stopped = from_json({**values, "stopped": dataclasses.asdict(StopReason.no_improvement(4))})
+    assert stopped.stopped == StopReason.no_improvement(4)
+    text = render_summary(RunDirectory(finished), stopped)
+    assert "Ended early: the validation loss has not improved for 4 epochs; a larger patience trains longer" in text
+    assert from_json(json.loads(stopped.to_json())) == stopped
+
+
+def test_an_early_end_is_read_as_the_text_that_earlier_versions_wrote(finished, values):
+    stopped = from_json({**values, "stopped": "the loss rose"})
+    assert stopped.stopped == StopReason("other", "the loss rose")
     assert "Ended early: the loss rose." in render_summary(RunDirectory(finished), stopped)
 
 

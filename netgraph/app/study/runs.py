@@ -43,6 +43,7 @@ from netgraph.graph import Graph
 from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method
 from netgraph.methods.sparse import dense_network
 from netgraph.rules import AddEdges
+from netgraph.schedules import StopReason
 
 CPU = torch.device("cpu")
 
@@ -273,7 +274,7 @@ def _rough(run: _JobRun, method: Method, steps: int, captured: dict[float, tuple
             captured[target] = (event.result.graph, clock.spent(now))
             if target == last:
                 run.trajectory.append(_step(run, event.result.graph, {}, event.epoch, run.cost(state.costs)))
-                state.stopped = f"density {target:g} is reached"
+                state.stopped = StopReason.density_reached(target)
         clock.leave_out(now)
 
     train(state, run.data, settings, method, [watch])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from grow_runs import EPOCHS, FILES, assert_same_run, entries, grow, lines, refu
 
 import netgraph as ng
 from netgraph.app.cli import main
+from netgraph.schedules import StopReason
 
 
 def table(path, y, x=None):
@@ -136,8 +138,9 @@ def test_a_run_stops_early_with_patience(tmp_path, capsys):
     assert main(grow(tmp_path / "run", "--json", epochs=30, patience=1, learning_rate=3.0)) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["epochs"] < 30
-    assert "not improved for 1" in values["stopped"]
-    assert "Ended early" in (tmp_path / "run" / "summary.md").read_text()
+    assert values["stopped"] == dataclasses.asdict(StopReason.no_improvement(1))
+    text = (tmp_path / "run" / "summary.md").read_text()
+    assert "Ended early: the validation loss has not improved for 1 epochs; a larger patience trains longer" in text
 
 
 # -- directories -------------------------------------------------------------------------------------

@@ -32,12 +32,12 @@ from compilers.training import (
     every,
     train,
 )
-from compilers.training.loop import stream_seed
+from compilers.training.batches import stream_seed
 from netgraph.criteria import AbsoluteThreshold, TopK
 from netgraph.errors import DataError, InputError, OptionError, TrainingError
 from netgraph.methods import Method, Split
 from netgraph.rules import SplitEdges
-from netgraph.schedules import EveryEpochs
+from netgraph.schedules import EveryEpochs, StopReason
 
 # -- what training does -----------------------------------------------------------------------------
 
@@ -286,7 +286,7 @@ def test_patience_stops_when_the_validation_loss_no_longer_improves():
     losses = [entry["val_loss"] for entry in state.history]
     best = int(np.argmin(losses))
     assert state.epoch == best + 1 + 3 < 20
-    assert "3 epochs" in state.stopped
+    assert state.stopped == StopReason.no_improvement(3)
     (stopped,) = [e for e in events if isinstance(e, Stopped)]
     assert (stopped.epoch, stopped.reason) == (state.epoch, state.stopped)
     assert isinstance(events[-1], Settled)

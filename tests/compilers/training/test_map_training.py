@@ -205,9 +205,9 @@ def test_changes_are_measured_on_fewer_samples_where_evaluating_takes_long(monke
     assert probed(data, tiny_vgg(), options) == [256]
     positions = {"conv1_1": 64, "conv1_2": 64, "conv2_1": 16, "conv2_2": 16, "dense": 1, "output": 1}
     products = sum(len(link) * positions[tiny_vgg().layer(link.target).name] for link in tiny_vgg().links)
-    monkeypatch.setattr("compilers.training.loop.PROBE_PRODUCTS", 20 * products + 1)
+    monkeypatch.setattr("compilers.training.rewriting.PROBE_PRODUCTS", 20 * products + 1)
     assert probed(data, tiny_vgg(), options) == [20]
-    monkeypatch.setattr("compilers.training.loop.PROBE_PRODUCTS", 1)
+    monkeypatch.setattr("compilers.training.rewriting.PROBE_PRODUCTS", 1)
     assert probed(data, tiny_vgg(), options) == [8]
 
 

@@ -1,6 +1,6 @@
 import errno
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -31,6 +31,7 @@ from compilers.training import (
 )
 from compilers.training.state import CHECKPOINT_KIND, CHECKPOINT_VERSION
 from netgraph.errors import DivergenceError, TrainingError
+from netgraph.schedules import StopReason
 from netgraph.storage.container import read_container, write_container
 
 
@@ -83,13 +84,44 @@ def test_what_is_loaded_is_what_was_saved(norm, tmp_path):
     data, options = digits(), settings(epochs=2)
     state = begin(start_graph(data, hidden=(6,), norm=norm), options, CPU)
     train(state, data, options)
-    state.elapsed, state.stopped = 12.5, "because"
+    reason = StopReason("other", "because", "so")
+    state.elapsed, state.stopped = 12.5, reason
     save_checkpoint(state, tmp_path / "c")
     loaded = load_checkpoint(tmp_path / "c", options, CPU)
     assert_same_state(loaded, state)
-    assert (loaded.elapsed, loaded.stopped, loaded.epoch) == (12.5, "because", 2)
+    assert (loaded.elapsed, loaded.stopped, loaded.epoch) == (12.5, reason, 2)
     assert loaded.history == state.history
     assert torch.equal(loaded.net.running, state.net.running)
+
+
+STOPPED = {
+    "text of an earlier version": ("because", StopReason("other", "because")),
+    "none": (None, None),
+    "reason": (asdict(StopReason.no_improvement(3)), StopReason.no_improvement(3)),
+}
+
+
+def with_stopped(path, value):
+    structure, arrays = read_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION)
+    write_container(path, CHECKPOINT_KIND, CHECKPOINT_VERSION, {**structure, "stopped": value}, arrays)
+
+
+@pytest.mark.parametrize(("written", "read"), STOPPED.values(), ids=STOPPED)
+def test_reasons_to_stop_are_read_in_the_form_of_every_version(written, read, tmp_path):
+    save_checkpoint(begin(start_graph(digits()), settings(), CPU), tmp_path / "c")
+    with_stopped(tmp_path / "c", written)
+    state = load_checkpoint(tmp_path / "c", settings(), CPU)
+    assert state.stopped == read
+    save_checkpoint(state, tmp_path / "again")
+    assert load_checkpoint(tmp_path / "again", settings(), CPU).stopped == read
+
+
+@pytest.mark.parametrize("value", [3, {"kind": "bored", "text": "so"}, {"kind": "other"}, ["because"]])
+def test_reasons_to_stop_of_no_version_are_refused(value, tmp_path):
+    save_checkpoint(begin(start_graph(digits()), settings(), CPU), tmp_path / "c")
+    with_stopped(tmp_path / "c", value)
+    with pytest.raises(TrainingError, match=r"cannot be used: .*'stopped"):
+        load_checkpoint(tmp_path / "c", settings(), CPU)
 
 
 def test_resuming_does_not_depend_on_global_random_state(tmp_path):
