@@ -1,6 +1,6 @@
 """Rewriting: rules, matches, the rewriter, deltas and the journal."""
 
-from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, draft, explain, find
+from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, explain, find
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
 from netgraph.rewriting.delta.file import DELTA_KIND, DELTA_VERSION, load_delta, save_delta
@@ -59,7 +59,6 @@ __all__ = [
     "apply_delta",
     "at_least",
     "at_wires",
-    "draft",
     "edge",
     "explain",
     "find",

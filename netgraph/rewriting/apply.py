@@ -87,17 +87,6 @@ class Result:
         return f"Result({self.rule.name}: {len(self.matches):,} matches{skipped}; {self.delta.summary()})"
 
 
-@dataclass(frozen=True, eq=False)
-class Draft:
-    """A rewrite of which nothing is proved yet: a `Result` without its certificate."""
-
-    graph: Graph
-    delta: Delta
-    matches: Matches
-    skipped: Matches
-    explanation: Explanation
-
-
 def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:
     """Matches of a rule that pass its conditions, without rewriting anything.
 
@@ -132,6 +121,7 @@ def apply(
     rng: np.random.Generator | int | None = None,
     require: Level | float | None = None,
     probe: Any = PROBE_SAMPLES,
+    prove: bool = True,
 ) -> Result:
     """Apply a rule to all its matches at once; the graph itself never changes.
 
@@ -150,6 +140,8 @@ def apply(
             number that no output may change by more.
         probe: number of random inputs on which the change of the output is measured, a batch of inputs as
             `interpret` takes them, or None not to measure.
+        prove: whether to prove what the rewrite does to the function, and to measure; the certificate says "unknown"
+            otherwise.
 
     Returns:
         A `Result`. No match is a normal outcome, and so is a rewrite that finds all as it should be: the graph is then
@@ -158,32 +150,8 @@ def apply(
     Raises:
         RewriteError: when the rewrite is refused or not valid; the old graph is untouched.
 
-    Costs O(edges log edges) plus two float64 evaluations of the probe.
+    Cost: O(E log E) plus two float64 evaluations of the probe.
     """
-    made = draft(rule, graph, stats, on=on, limit=limit, order_by=order_by, rng=rng)
-    if made.graph is graph:
-        proof = Certificate("exact", "nothing changed" if len(made.matches) else "nothing matched", bound=0.0)
-    else:
-        proof = certify(graph, made.graph)
-        _enforce(rule, proof, require)
-        if probe is not None:
-            inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
-            bounds = proof.bounds if proof.kind != "unknown" else None
-            proof = replace(proof, measured=measure(graph, made.graph, inputs, bounds))
-    return Result(made.graph, made.delta, proof, made.matches, made.skipped, made.explanation, rule)
-
-
-def draft(
-    rule: Rule,
-    graph: Graph,
-    stats: Statistics | None = None,
-    *,
-    on: Any = None,
-    limit: int | None = None,
-    order_by: OrderBy = None,
-    rng: np.random.Generator | int | None = None,
-) -> Draft:
-    """Rewrite as `apply` does, and prove nothing. Arguments and errors as there."""
     m, stages, named = _filtered(rule, graph, stats, on)
     explanation = _explanation(rule, m, stages, named)
     passing = m.take(np.flatnonzero(_all_hold(m, named)))
@@ -196,15 +164,39 @@ def draft(
         order_of_winners = order[wins[order]]
         wins = np.zeros_like(wins)
         wins[order_of_winners[:limit]] = True
-    chosen = passing.take(order[wins[order]])
-    skipped = passing.take(order[~wins[order]])
+    chosen, skipped = passing.take(order[wins[order]]), passing.take(order[~wins[order]])
+    new, delta = _rewritten(rule, graph, stats, chosen, source)
+    if new is graph:
+        proof = Certificate("exact", "nothing changed" if len(chosen) else "nothing matched", bound=0.0)
+    elif prove:
+        proof = _proved(rule, graph, new, require, probe)
+    else:
+        proof = Certificate("unknown", "no proof was asked for")
+        _enforce(rule, proof, require)
+    return Result(new, delta, proof, chosen, skipped, explanation, rule)
+
+
+def _rewritten(
+    rule: Rule, graph: Graph, stats: Statistics | None, chosen: Matches, rng: np.random.Generator
+) -> tuple[Graph, Delta]:
+    """The new graph and what changed; the old one, the very object, when nothing did."""
     if not len(chosen):
-        return Draft(graph, Delta.nothing(graph), chosen, skipped, explanation)
-    rewriter = Rewriter(graph, source, stats)
+        return graph, Delta.nothing(graph)
+    rewriter = Rewriter(graph, rng, stats)
     with blaming(rule, "rewrite", chosen):
         rule.rewrite(chosen, rewriter)
-        new, delta = rewriter.commit()
-    return Draft(new, delta, chosen, skipped, explanation)
+        return rewriter.commit()
+
+
+def _proved(rule: Rule, graph: Graph, new: Graph, require: Level | float | None, probe: Any) -> Certificate:
+    """The certificate of a rewrite, with the change that was measured; raises where it falls short of `require`."""
+    proof = certify(graph, new)
+    _enforce(rule, proof, require)
+    if probe is None:
+        return proof
+    inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
+    bounds = proof.bounds if proof.kind != "unknown" else None
+    return replace(proof, measured=measure(graph, new, inputs, bounds))
 
 
 def _is_count(probe: Any) -> bool:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.checks import whole_numbers
+from netgraph.checks import whole, whole_numbers
 from netgraph.columns import Array, column
 from netgraph.errors import RewriteError
-from netgraph.graph import Grid, Layer, Link, LinkKind
+from netgraph.graph import LARGEST_PORT, Grid, Layer, Link, LinkKind
 from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.patterns import (
     EdgeRows,
     LayerPairRows,
     LayerRows,
     LinkRows,
+    MatchedRows,
     Matches,
     PairRows,
-    Rows,
     VertexRows,
 )
 
@@ -83,6 +83,31 @@ def ids_by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
 # -- choosing ----------------------------------------------------------------------------------------
 
 
+def vertices_given(graph: Graph, layers: Any, ids: Any, rows: Any) -> VertexRows:
+    """Vertices by one of the three: whole layers, ids, or flat rows."""
+    if (layers is not None) + (ids is not None) + (rows is not None) != 1:
+        raise RewriteError("vertices() needs one of: layers, such as vertices('output'), or ids=, or rows=.")
+    if layers is not None:
+        return vertices_in(graph, layers)
+    table = graph.vertices
+    chosen = table.rows(ids_given("vertices", ids)) if rows is None else rows_given("vertices", len(table), rows)
+    return VertexRows(graph, chosen)
+
+
+def edges_given(graph: Graph, ids: Any, rows: Any) -> EdgeRows:
+    """Edges by one of the two: ids, or rows."""
+    if (ids is None) == (rows is None):
+        raise RewriteError("edges() needs ids=, or rows= such as rows=graph.edges.weight == 0.")
+    table = graph.edges
+    if ids is None:
+        return EdgeRows(graph, rows_given("edges", len(table), rows))
+    asked = ids_given("edges", ids)
+    found = table.find(asked)
+    if (found < 0).any():
+        raise RewriteError(f"There is no edge with id {asked[found < 0].min()} in this graph.")
+    return EdgeRows(graph, found)
+
+
 def vertices_in(graph: Graph, layers: Any) -> VertexRows:
     """All vertices of a layer or of several, given by name, as `Layer` or as the rows of a match."""
     if isinstance(layers, str | Layer):
@@ -133,6 +158,11 @@ def one_or_per_row(name: str, values: Array, n: int) -> Array:
     if values.shape not in ((), (n,)):
         raise RewriteError(f"A {name} of shape {values.shape} does not fit {n} rows; give one, or one per row.")
     return np.broadcast_to(values, (n,))
+
+
+def port_given(edit: str, port: Any) -> int:
+    """A port as an integer."""
+    return whole(f"{edit}(): port", port, least=0, most=LARGEST_PORT, error=RewriteError)
 
 
 # -- refusing ----------------------------------------------------------------------------------------
@@ -242,5 +272,5 @@ def told(value: Any) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     name = type(value).__name__
-    sized = isinstance(value, Rows | NewVertices | Matches)
+    sized = isinstance(value, MatchedRows | NewVertices | Matches)
     return f"{len(value):,} {name}" if sized else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

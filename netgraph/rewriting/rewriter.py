@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
-from netgraph.columns import Array, column
+from netgraph.columns import Array, IdIndex, column
 from netgraph.errors import RewriteError
 from netgraph.graph import (
-    LARGEST_PORT,
     Dense,
     Grid,
     Layer,
@@ -36,11 +35,12 @@ from netgraph.rewriting.operands import (
     check_layer,
     check_removable,
     check_vertices,
+    edges_given,
     ids_by_layer,
-    ids_given,
     layers_of,
     one_or_per_row,
-    rows_given,
+    port_given,
+    vertices_given,
     vertices_in,
 )
 from netgraph.rewriting.patterns import EdgeRows, VertexRows
@@ -95,13 +95,7 @@ class Rewriter:
             RewriteError: when there is no such row, or something else is given.
             GraphError: naming the layer or the id that is not in the graph.
         """
-        if (layers is not None) + (ids is not None) + (rows is not None) != 1:
-            raise RewriteError("vertices() needs one of: layers, such as vertices('output'), or ids=, or rows=.")
-        if layers is not None:
-            return vertices_in(self.graph, layers)
-        table = self.graph.vertices
-        chosen = table.rows(ids_given("vertices", ids)) if rows is None else rows_given("vertices", len(table), rows)
-        return VertexRows(self.graph, chosen)
+        return vertices_given(self.graph, layers, ids, rows)
 
     def edges(self, *, ids: Any = None, rows: Any = None) -> EdgeRows:
         """Edges of the graph, in the match or not, wires included, to be changed or removed.
@@ -113,16 +107,7 @@ class Rewriter:
         Raises:
             RewriteError: when an id or a row is not in the graph, or not exactly one of the two is given.
         """
-        if (ids is None) == (rows is None):
-            raise RewriteError("edges() needs ids=, or rows= such as rows=graph.edges.weight == 0.")
-        table = self.graph.edges
-        if ids is None:
-            return EdgeRows(self.graph, rows_given("edges", len(table), rows))
-        asked = ids_given("edges", ids)
-        found = table.find(asked)
-        if (found < 0).any():
-            raise RewriteError(f"There is no edge with id {asked[found < 0].min()} in this graph.")
-        return EdgeRows(self.graph, found)
+        return edges_given(self.graph, ids, rows)
 
     # -- adding -----------------------------------------------------------------------------------
 
@@ -272,7 +257,7 @@ class Rewriter:
         taps = one_or_per_row("tap", whole_numbers("connect(): tap", tap, dtype=np.int32, error=RewriteError), n)
         self._buffer.add_edges(
             source=src.id, source_layer=layers_of(src), target=dst.id, target_layer=layers_of(dst),
-            tap=taps, weight=self._draw(weight, n), kind=kind, port=_port("connect", port),
+            tap=taps, weight=self._draw(weight, n), kind=kind, port=port_given("connect", port),
             frozen=one_or_per_row("frozen", truth_values("connect(): frozen", frozen, error=RewriteError), n),
         )  # fmt: skip
 
@@ -287,7 +272,7 @@ class Rewriter:
     ) -> int:
         """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
         self._check_ends("connect_all", src, dst, kind)
-        count, port = 0, _port("connect_all", port)
+        count, port = 0, port_given("connect_all", port)
         for s_ids, s_layer in ids_by_layer(src):
             for d_ids, d_layer in ids_by_layer(dst):
                 link = self.graph.link((s_layer, d_layer, port))
@@ -308,12 +293,10 @@ class Rewriter:
     def _missing(self, src: Array, dst: Array, key: LinkKey, taps: int) -> tuple[Array, Array, Array]:
         """Source id, target id and tap of the absent edges between two sets of vertices of one link."""
         absent = np.ones((len(dst), len(src), taps), dtype=bool)
-        s_order, d_order = np.argsort(src), np.argsort(dst)
+        sources, targets = IdIndex(src), IdIndex(dst)
         for have_src, have_dst, have_tap in self._buffer.edges_between(key):
-            s = np.minimum(np.searchsorted(src[s_order], have_src), len(src) - 1)
-            d = np.minimum(np.searchsorted(dst[d_order], have_dst), len(dst) - 1)
-            s, d = s_order[s], d_order[d]
-            inside = (src[s] == have_src) & (dst[d] == have_dst)
+            s, d = sources.find(have_src), targets.find(have_dst)
+            inside = (s >= 0) & (d >= 0)
             absent[d[inside], s[inside], have_tap[inside]] = False
         d, s, t = np.nonzero(absent)
         return src[s], dst[d], t
@@ -413,7 +396,3 @@ class Rewriter:
         """
         delta = self.delta()
         return (self.graph, Delta.nothing(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
-
-
-def _port(edit: str, port: Any) -> int:
-    return whole(f"{edit}(): port", port, least=0, most=LARGEST_PORT, error=RewriteError)

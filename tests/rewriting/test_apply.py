@@ -251,6 +251,15 @@ def test_require_refuses_and_leaves_the_graph(graph):
             ng.apply(Scale(), graph, require=wrong)
 
 
+def test_a_rewrite_without_a_proof_gives_the_same_graph_and_satisfies_nothing(graph):
+    proved, bare = ng.apply(Scale(), graph), ng.apply(Scale(), graph, prove=False)
+    assert bare.graph.equals(proved.graph)
+    assert (bare.certificate.kind, bare.certificate.measured) == ("unknown", None)
+    assert ng.apply(Scale(), graph, on=[], prove=False).certificate.kind == "exact"  # nothing matched
+    with pytest.raises(RewriteError, match=r"refused: bounded was required.*no proof was asked for"):
+        ng.apply(Scale(), graph, require="bounded", prove=False)
+
+
 def test_require_takes_the_largest_change_allowed(graph):
     bound = ng.apply(Scale(factor=1.5), graph).certificate.bound
     assert ng.apply(Scale(factor=1.5), graph, require=bound).certificate.bound == bound

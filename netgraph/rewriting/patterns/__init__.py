@@ -2,7 +2,7 @@
 
 from netgraph.rewriting.patterns.edges import EdgeRows, PairRows, VertexRows, edge, missing_edge, vertex
 from netgraph.rewriting.patterns.links import LayerPairRows, LayerRows, LinkRows, layer, link, missing_link
-from netgraph.rewriting.patterns.matches import Funnel, Matches, Pattern, Rows
+from netgraph.rewriting.patterns.matches import Funnel, MatchedRows, Matches, Pattern
 
 __all__ = [
     "EdgeRows",
@@ -13,7 +13,7 @@ __all__ = [
     "Matches",
     "PairRows",
     "Pattern",
-    "Rows",
+    "MatchedRows",
     "VertexRows",
     "edge",
     "layer",

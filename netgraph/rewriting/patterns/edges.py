@@ -17,9 +17,9 @@ from netgraph.rewriting.patterns.matches import (
     MAX_ENUMERATED_PAIRS,
     Funnel,
     JoinPattern,
+    MatchedRows,
     Matches,
     PartPattern,
-    Rows,
     TableRows,
 )
 
@@ -83,7 +83,7 @@ class VertexRows(TableRows):
         return freeze(np.bincount(self.graph.edges.source_row, minlength=len(self.graph.vertices))[self.rows])
 
     def group_key(self, name: str) -> Array | None:
-        """See `Rows`."""
+        """See `MatchedRows`."""
         return self.layer if name == "layer" else None
 
 
@@ -133,14 +133,14 @@ class EdgeRows(TableRows):
         return kind
 
     def group_key(self, name: str) -> Array | None:
-        """See `Rows`."""
+        """See `MatchedRows`."""
         if name == "link kind":
             kinds = [repr(kind) for kind in self.graph.edges.link_kinds]
             return np.asarray(np.unique(kinds, return_inverse=True)[1][self.link])
         return self.link if name == "link" else self.port if name == "port" else None
 
 
-class PairRows(Rows):
+class PairRows(MatchedRows):
     """Pairs of vertices without an edge at a tap and port, one per row; `source` and `target` are vertex ids."""
 
     graph: Graph
@@ -178,7 +178,7 @@ class PairRows(Rows):
         return freeze((pair * ports + self.port) * taps + self.tap)
 
     def group_key(self, name: str) -> Array | None:
-        """See `Rows`."""
+        """See `MatchedRows`."""
         return self.port if name == "port" else None
 
 

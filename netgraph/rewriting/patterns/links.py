@@ -17,9 +17,9 @@ from netgraph.rewriting.patterns.matches import (
     MAX_ENUMERATED_PAIRS,
     Funnel,
     JoinPattern,
+    MatchedRows,
     Matches,
     PartPattern,
-    Rows,
     TableRows,
 )
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 
-class LayerRows(Rows):
+class LayerRows(MatchedRows):
     """Layers of a graph, one per row; `id` are layer ids."""
 
     graph: Graph
@@ -93,11 +93,11 @@ class LinkRows(TableRows):
         return EdgeRows(self.graph, np.repeat(start, size) + within)
 
     def group_key(self, name: str) -> Array | None:
-        """See `Rows`."""
+        """See `MatchedRows`."""
         return self.rows if name == "link" else self.port if name == "port" else None
 
 
-class LayerPairRows(Rows):
+class LayerPairRows(MatchedRows):
     """Pairs of layers that no link joins, one per row; `source` and `target` are layer ids."""
 
     graph: Graph

@@ -32,7 +32,7 @@ Funnel = list[tuple[str, int]]
 # -- rows ------------------------------------------------------------------------------------------
 
 
-class Rows(ReadOnly, ABC):
+class MatchedRows(ReadOnly, ABC):
     """Base of what a name is bound to: parts of one graph as columns, one row for each match."""
 
     graph: Graph
@@ -49,7 +49,7 @@ class Rows(ReadOnly, ABC):
         return None
 
 
-class TableRows(Rows):
+class TableRows(MatchedRows):
     """Rows of a table of the graph: `rows` are places in it, not ids."""
 
     rows: Array
@@ -200,7 +200,7 @@ class JoinPattern(Pattern, Generic[End]):
         """The names that it binds, its own first."""
         return (self.name, self.src.name, self.dst.name)
 
-    def bind(self, graph: Graph, joins: Rows, sources: Rows, targets: Rows) -> Matches:
+    def bind(self, graph: Graph, joins: MatchedRows, sources: MatchedRows, targets: MatchedRows) -> Matches:
         """Matches from the rows of each of the three names."""
         return Matches(graph, dict(zip(self.names, (joins, sources, targets), strict=True)))
 
