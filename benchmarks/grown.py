@@ -19,7 +19,7 @@ from compilers.training import TrainingData, TrainSettings
 from netgraph.app.data import load_dataset, split_validation
 from netgraph.app.grow import grow
 from netgraph.app.options import parse_assignments
-from netgraph.app.prepare import GrowRequest
+from netgraph.app.requests import GrowRequest
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 

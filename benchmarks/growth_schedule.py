@@ -21,7 +21,8 @@ import torch
 from benchmarks.common import Column, Report, arguments_of, mean_and_error
 from netgraph.app.memory import keep_freed_memory
 from netgraph.app.options import parse_assignments
-from netgraph.app.study import Job, Outcome, StudyRequest, make_study, run_job
+from netgraph.app.requests import StudyRequest
+from netgraph.app.study import Job, Outcome, make_study, run_job
 
 TIMING: dict[str, dict[str, str]] = {
     "every epoch": {"every": "1"},

@@ -35,8 +35,9 @@ from compilers.running import costs_file, tuned_costs
 from compilers.training import CHECKPOINT_KIND, CHECKPOINT_VERSION, load_checkpoint, train
 from netgraph.app.console import Terminal
 from netgraph.app.grow import grow
-from netgraph.app.prepare import GrowRequest, prepare, prepare_again
+from netgraph.app.prepare import prepare, prepare_again
 from netgraph.app.report import Reporter, RunFacts, grow_command
+from netgraph.app.requests import GrowRequest, StudyRequest
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.study import (
     RUNS,
@@ -46,7 +47,6 @@ from netgraph.app.study import (
     Point,
     StudyDirectory,
     StudyReport,
-    StudyRequest,
     make_study,
 )
 from netgraph.app.summary import RunSummary, render_summary
@@ -201,8 +201,8 @@ def _journal(place: Place) -> None:
 
 def _study(place: Place) -> tuple[StudyRequest, Outcome]:
     request = StudyRequest(
-        data=str(place.data), methods=("pwmpr", "erk"), model="mlp", seeds=1, budget=2, densities=(0.4, 0.7), every=1,
-        target="label", assignments={"widths": "8,4"},
+        data=str(place.data), methods=("pwmpr", "erk"), model="mlp", seeds=1, budget=2, densities=(0.4, 0.7),
+        epochs_per_step=1, target="label", assignments={"widths": "8,4"},
     )  # fmt: skip
     point = Point(
         method="pwmpr", seed=0, target=0.4, density=0.4, density_all=0.4, edges=20, isolated=1, test=0.5, val=0.5,

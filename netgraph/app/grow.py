@@ -28,9 +28,10 @@ from netgraph.app.keep import harm_of_growth
 from netgraph.app.lock import sole_writer
 from netgraph.app.option_texts import as_typed
 from netgraph.app.places import check_place, was_cut_off
-from netgraph.app.prepare import GrowRequest, PreparedRun, prepare
+from netgraph.app.prepare import PreparedRun, prepare
 from netgraph.app.progress import ProgressDisplay
 from netgraph.app.report import write_pictures
+from netgraph.app.requests import GrowRequest
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.score import scores
 from netgraph.app.summary import Kept, RunSummary, render_summary

@@ -49,6 +49,11 @@ def option_texts(options: type[Any], suited: Mapping[str, Any] | None = None) ->
 
 def explained(options: type[Any]) -> dict[str, str]:
     """Sentences about every field from the docstrings of a class and its bases; a class comes before its bases."""
+    return {name: _sentence(text) for name, text in attribute_texts(options).items()}
+
+
+def attribute_texts(options: type[Any]) -> dict[str, str]:
+    """Texts about every field as they stand in the docstrings of a class and its bases."""
     result: dict[str, str] = {}
     for cls in options.__mro__:
         for name, text in _attributes(cls):
@@ -57,7 +62,7 @@ def explained(options: type[Any]) -> dict[str, str]:
 
 
 def _attributes(cls: type[Any]) -> Iterator[tuple[str, str]]:
-    """Names and sentences below "Attributes:" of one docstring."""
+    """Names and texts below "Attributes:" of one docstring."""
     lines = inspect.cleandoc(cls.__doc__ or "").split("\n")
     if "Attributes:" not in lines:
         return
@@ -65,7 +70,7 @@ def _attributes(cls: type[Any]) -> Iterator[tuple[str, str]]:
     for line in [*lines[lines.index("Attributes:") + 1 :], "end"]:
         entry = _ENTRY.fullmatch(line[4:]) if line.startswith("    ") else None
         if entry or (line and not line.startswith("    ")):
-            yield from ((name, _sentence(" ".join(words))) for name in names.split(", ") if name)
+            yield from ((name, " ".join(words)) for name in names.split(", ") if name)
             names, words = (entry[1], [entry[2]]) if entry else ("", [])
             if not entry:
                 return

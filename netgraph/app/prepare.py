@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,50 +19,11 @@ from netgraph.app.hardware import hardware, set_up_process
 from netgraph.app.inputs import Inputs, RunSettings, read_inputs
 from netgraph.app.losses import loss_note
 from netgraph.app.options import split_assignments
-from netgraph.checks import Checked, Seed
+from netgraph.app.requests import GrowRequest
 from netgraph.errors import DataError, OptionError
 from netgraph.graph import Graph
 from netgraph.methods import Method, get_method
 from netgraph.storage import ShapeError, expanded, file_name, shape_of, there
-
-
-@dataclass(frozen=True, kw_only=True)
-class GrowRequest(Checked):
-    """A run as the command line asks for it.
-
-    Attributes:
-        data: name of a data set, a path, or openml:NAME.
-        method: name of the method.
-        out: run directory; None makes one below `runs`.
-        seed: of data split, initial weights, batch order and rewrites.
-        epochs: epochs, or None for the default.
-        device: torch device.
-        target: target column of a CSV file.
-        task: "classification" or "regression"; None infers it from the targets.
-        assignments: further options by name.
-        resume: go on with the run in `out`.
-        overwrite: replace the run in `out`.
-    """
-
-    data: str
-    method: str = "ssonn"
-    out: Path | None = None
-    seed: Seed = 0
-    epochs: int | None = None
-    device: str = "cpu"
-    target: str | None = None
-    task: str | None = None
-    assignments: Mapping[str, str]
-    resume: bool = False
-    overwrite: bool = False
-
-    @property
-    def directory(self) -> Path:
-        """The run directory."""
-        if self.out is not None:
-            return self.out
-        stem = Path(self.data.replace("openml:", "openml-")).name.split(".")[0] or "data"
-        return Path("runs") / f"{stem}-{self.method}-seed{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True)

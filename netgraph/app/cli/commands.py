@@ -16,10 +16,11 @@ except ModuleNotFoundError:
     sys.exit(f"error: {not_installed('The command line needs', 'rich', 'app')}")
 
 from netgraph import __version__
-from netgraph.app.cli.arguments import add_set, path_argument, run_of
+from netgraph.app.cli.arguments import add_request, add_set, given, path_argument, run_of
 from netgraph.app.cli.compare import add_compare
 from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
+from netgraph.app.requests import GrowRequest
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
 from netgraph.errors import DivergenceError, NetgraphError, not_installed, unknown_name
@@ -94,33 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_grow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "data", metavar="DATA", help="a bundled name (see `netgraph data`), a .npz, IDX or CSV file, or openml:NAME"
-    )
-    parser.add_argument(
-        "--method", default="ssonn", help="growth method; `netgraph methods` lists them, and the default is ssonn"
-    )
-    parser.add_argument("--out", type=path_argument, help="run directory; by default one below runs/")
-    parser.add_argument(
-        "--epochs",
-        type=int,
-        help="passes over the training data; by default those that suit the method and the size of the data",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of data split, weights, batch order and rewrites (default 0)"
-    )
-    parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
-    parser.add_argument("--target", help="target column of a CSV file or OpenML data set")
-    parser.add_argument(
-        "--task", choices=("classification", "regression"), help="what the targets are; by default it is seen from them"
-    )
-    add_set(parser)
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with an interrupted run from its last finished epoch, exactly; needs the command that began it",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the directory")
+    add_request(parser, GrowRequest, positional=("data",))
     parser.add_argument(
         "--json",
         action="store_true",
@@ -142,21 +117,8 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 def _grow(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.grow import grow
-    from netgraph.app.prepare import GrowRequest
 
-    request = GrowRequest(
-        data=arguments.data,
-        method=arguments.method,
-        out=arguments.out,
-        seed=arguments.seed,
-        epochs=arguments.epochs,
-        device=arguments.device,
-        target=arguments.target,
-        task=arguments.task,
-        assignments=parse_assignments(arguments.assignments),
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
-    )
+    request = GrowRequest(**given(arguments, GrowRequest))
     arguments.directory = request.directory
     summary = grow(request, console)
     print_table(console, summary.table())

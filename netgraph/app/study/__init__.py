@@ -1,9 +1,9 @@
 """Studies: several methods, densities and seeds on one data set."""
 
 from netgraph.app.study.directory import RUNS, StudyDirectory
+from netgraph.app.study.jobs import GrowthStep, Job, Outcome, Point, make_study
 from netgraph.app.study.pool import compare_methods
 from netgraph.app.study.report import StudyReport
-from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, StudyRequest, make_study
 from netgraph.app.study.runs import run_job
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "GrowthStep",
     "StudyDirectory",
     "StudyReport",
-    "StudyRequest",
     "compare_methods",
     "make_study",
     "run_job",

@@ -12,7 +12,7 @@ import torch
 
 from netgraph.app.places import CONFIG, check_place, clear_temporary, marked, own_files
 from netgraph.app.prepare import versions
-from netgraph.app.study.request import Job, Outcome, Study
+from netgraph.app.study.jobs import Job, Outcome, Study
 from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.markup import shortened
 from netgraph.storage import (

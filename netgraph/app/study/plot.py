@@ -14,8 +14,8 @@ from netgraph.storage import write_atomically
 from netgraph.viz.plots import literal, new_figure
 
 if TYPE_CHECKING:
+    from netgraph.app.study.jobs import GrowthStep
     from netgraph.app.study.report import StudyReport, StudyRow
-    from netgraph.app.study.request import GrowthStep
 
 MARKERS = "osD^vP*Xhd<>p"
 

@@ -15,10 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from netgraph.app.lock import sole_writer
 from netgraph.app.places import check_place
+from netgraph.app.requests import StudyRequest
 from netgraph.app.study.directory import StudyDirectory, missing
+from netgraph.app.study.jobs import Job, Outcome, Study, jobs_of, make_study
 from netgraph.app.study.plot import draw_all
 from netgraph.app.study.report import StudyReport
-from netgraph.app.study.request import Job, Outcome, Study, StudyRequest, jobs_of, make_study
 from netgraph.app.study.runs import run_job
 from netgraph.errors import DataError, OptionError, TrainingError
 

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from netgraph.app.prepare import versions
-from netgraph.app.study.request import Outcome, Point, Study
+from netgraph.app.study.jobs import Outcome, Point, Study
 from netgraph.app.study.stop import EqualScore, Stop, equal_score, stops_of
 from netgraph.markup import markdown
 from netgraph.methods import get_method

@@ -37,7 +37,7 @@ from netgraph.app.hardware import set_up_process
 from netgraph.app.inputs import Inputs, read_inputs
 from netgraph.app.memory import peak_memory
 from netgraph.app.score import score
-from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study
+from netgraph.app.study.jobs import GrowthStep, Job, Outcome, Point, Study
 from netgraph.errors import DivergenceError, NetgraphError
 from netgraph.graph import Graph
 from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from netgraph.app.study.request import Outcome, Point
+from netgraph.app.study.jobs import Outcome, Point
 from netgraph.errors import InputError
 from netgraph.schedules import PlateauStop, Reading, fit_plateau
 

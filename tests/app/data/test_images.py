@@ -8,7 +8,8 @@ from grow_runs import refused
 
 import netgraph as ng
 from netgraph.app.data.images import ImageLayout, image_layout
-from netgraph.app.prepare import GrowRequest, prepare
+from netgraph.app.prepare import prepare
+from netgraph.app.requests import GrowRequest
 from netgraph.methods import registry
 
 

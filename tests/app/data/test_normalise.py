@@ -9,7 +9,8 @@ from grow_runs import grow
 import netgraph as ng
 from netgraph.app.data.images import image_layout
 from netgraph.app.data.normalise import _ROWS, Normalisation
-from netgraph.app.prepare import GrowRequest, prepare
+from netgraph.app.prepare import prepare
+from netgraph.app.requests import GrowRequest
 
 
 def request(data, **options):

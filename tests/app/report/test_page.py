@@ -14,13 +14,14 @@ from rich.console import Console
 import netgraph as ng
 from compilers import lower
 from netgraph.app.cli import build_parser
-from netgraph.app.options import parse_assignments
-from netgraph.app.prepare import GrowRequest, prepare
+from netgraph.app.cli.arguments import given
+from netgraph.app.prepare import prepare
 from netgraph.app.report import curves
 from netgraph.app.report import page as report_page
 from netgraph.app.report.command import grow_command
 from netgraph.app.report.data import MOST_MARKS, RunFacts
 from netgraph.app.report.page import SECTIONS, write_pictures, write_report
+from netgraph.app.requests import GrowRequest
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import evidence
 from netgraph.app.verdicts import in_words
@@ -247,9 +248,7 @@ def test_a_report_that_fails_leaves_the_results(package, run, call, monkeypatch)
 )
 def test_the_command_leads_to_the_same_run(data, extra, tmp_path):
     def request(words):
-        a = build_parser().parse_args(words)
-        return GrowRequest(data=a.data, method=a.method, seed=a.seed, epochs=a.epochs, device=a.device, target=a.target,
-                           task=a.task, assignments=parse_assignments(a.assignments), out=a.out)  # fmt: skip
+        return GrowRequest(**given(build_parser().parse_args(words), GrowRequest))
 
     config = prepare(request(["grow", data, *extra])).config
     command = grow_command(json.loads(json.dumps(config)), str(tmp_path / "it's <new>"))

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from compilers.training import TrainSettings
 from netgraph.app.inputs import RunSettings
+from netgraph.app.study.jobs import GrowthStep, Job, Outcome, Point, Study
 from netgraph.app.study.plot import _density_axis, _look, _scores, draw_all
 from netgraph.app.study.report import StudyReport
-from netgraph.app.study.request import GrowthStep, Job, Outcome, Point, Study
 from netgraph.app.study.stop import equal_score, stops_of
 from netgraph.errors import OptionError
 from netgraph.methods import ImpOptions, PwmprOptions, RiglOptions, SparseOptions, SsonnOptions

@@ -16,8 +16,9 @@ import compilers.training.loop as loop
 from netgraph.analysis import admissible_edges, forward_flops, sparse_links
 from netgraph.app.cli import main
 from netgraph.app.options import parse_assignments
+from netgraph.app.requests import StudyRequest
 from netgraph.app.study import pool
-from netgraph.app.study.request import Job, Outcome, StudyRequest, jobs_of, make_study
+from netgraph.app.study.jobs import Job, Outcome, jobs_of, make_study
 from netgraph.app.study.runs import _JobRun, growth_steps, peak_memory, pruning_steps, run_job
 from netgraph.errors import OptionError
 
@@ -29,7 +30,7 @@ def request(*methods, **values):
     assignments = ["widths=16,8", "samples=300", *values.pop("set", ())]
     return StudyRequest(
         data="digits", methods=methods, model="mlp", densities=DENSITIES, assignments=parse_assignments(assignments),
-        **{"seeds": 1, "budget": 2, "every": 1, **values},
+        **{"seeds": 1, "budget": 2, "epochs_per_step": 1, **values},
     )  # fmt: skip
 
 
@@ -301,7 +302,7 @@ def test_jobs_end_by_ctrl_c_unless_their_study_ignores_it(of_the_study, of_the_j
 STUDY_OF_SLEEP = """
 import sys, time
 from pathlib import Path
-from netgraph.app.study.request import Job
+from netgraph.app.study.jobs import Job
 from netgraph.app.study import pool
 
 def asleep(directory, _job):
@@ -383,7 +384,7 @@ def test_directories_that_hold_something_else_are_left_alone(tmp_path, call):
 def test_options_go_to_the_methods_that_have_them():
     study = make_study(
         request("pwmpr", "rigl", "set", "imp-c", set=("share=0.25", "set.share=0.1", "imp-c.share=0.5", "every=2"),
-                every=None, budget=7)
+                epochs_per_step=None, budget=7)
     )  # fmt: skip
     options = study.options
     assert [options[name].share for name in ("rigl", "set", "imp-c")] == [0.25, 0.1, 0.5]

@@ -1,4 +1,4 @@
-"""A study, `netgraph compare DATA --methods ...`: its options, its jobs and their outcomes."""
+"""A study with every option settled, its jobs and their outcomes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from compilers.training import TrainSettings, check_augment
@@ -15,13 +14,10 @@ from netgraph.app.hardware import set_up_process
 from netgraph.app.inputs import RunSettings, read_inputs
 from netgraph.app.options import split_assignments
 from netgraph.app.prepare import default_training
-from netgraph.checks import Checked
+from netgraph.app.requests import StudyRequest
 from netgraph.errors import OptionError, unknown_name
 from netgraph.methods import MethodSpec, SparseOptions, Start, get_method
 from netgraph.methods.sparse import dense_network
-
-DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-"""Densities of a study unless others are asked for."""
 
 ELSEWHERE = {
     "epochs": "every network is trained for --budget epochs",
@@ -36,64 +32,6 @@ ELSEWHERE = {
 
 SHARED = ("widths", "head")
 """Options of sparse methods that have to be the same for all."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyRequest(Checked):
-    """A study as the command line asks for it.
-
-    Attributes:
-        data: name of a data set, a path, or openml:NAME.
-        methods: names of methods.
-        model: network of all sparse methods, see `SparseOptions`.
-        seeds: how many, from 0.
-        budget: epochs of the training of every network; None for those that suit the data.
-        densities: of the networks.
-        every: epochs between two steps of growth; None for the default.
-        out: directory of the study; None makes one below `runs`.
-        jobs: how many run at a time.
-        target: target column of a CSV file.
-        task: "classification" or "regression"; None infers it from the targets.
-        assignments: further options by name, or by method and name, as in `rigl.share`.
-        overwrite: replace the study in `out`.
-    """
-
-    data: str
-    methods: tuple[str, ...]
-    model: str = "auto"
-    seeds: int = 3
-    budget: int | None = None
-    densities: tuple[float, ...] = DENSITIES
-    every: int | None = None
-    out: Path | None = None
-    jobs: int = 1
-    target: str | None = None
-    task: str | None = None
-    assignments: Mapping[str, str]
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in self.methods:
-            get_method(name)
-        for what, values in (("methods", self.methods), ("densities", self.densities)):
-            if not values or len(set(values)) < len(values):
-                raise OptionError(f"--{what} {','.join(map(str, values))!r} is empty or names something twice.")
-        for name in ("seeds", "jobs", "budget", "every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"--{'epochs-per-step' if name == 'every' else name} {value} is below 1.")
-        for density in self.densities:
-            if not 0 < density <= 1:
-                raise OptionError(f"--densities has {density}, which is not above 0 and at most 1.")
-
-    @property
-    def directory(self) -> Path:
-        """The directory of the study."""
-        if self.out is not None:
-            return self.out
-        stem = Path(self.data.replace("openml:", "openml-")).name.split(".")[0] or "data"
-        return Path("runs") / f"{stem}-study"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,7 +266,7 @@ def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest,
                 f"start_density={options.start_density} is above all --densities; there is nothing to grow. Give a "
                 "lower one by --set start_density=..."
             )
-        every = options.every if request.every is None else request.every
+        every = options.every if request.epochs_per_step is None else request.epochs_per_step
         return replace(options, density=high, stop="none", rough=1.0, every=every)
     if spec.kind == "pruning":
         return replace(options, density=low, level_epochs=epochs)

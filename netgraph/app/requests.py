@@ -1,0 +1,113 @@
+"""Runs and studies as the command line asks for them: each field is an argument, and its line below explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from netgraph.checks import Checked, Seed
+from netgraph.errors import OptionError
+from netgraph.methods import get_method
+
+Task = Literal["classification", "regression"]
+
+DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Densities of a study unless others are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowRequest(Checked):
+    """A run, as `netgraph grow` takes it.
+
+    Attributes:
+        data: a bundled name (see `netgraph data`), a .npz, IDX or CSV file, or openml:NAME
+        method: growth method; `netgraph methods` lists them, and the default is ssonn
+        out: run directory; by default one below runs/
+        epochs: passes over the training data; by default those that suit the method and the size of the data
+        seed: seed of data split, weights, batch order and rewrites (default 0)
+        device: torch device, such as cpu (the default) or cuda
+        target: target column of a CSV file or OpenML data set
+        task: kind of the targets; by default it is seen from them
+        assignments: further options as texts, by name
+        resume: go on with an interrupted run from its last finished epoch, exactly; needs the command that began it
+        overwrite: replace the run that is in the directory
+    """
+
+    data: str
+    method: str = "ssonn"
+    out: Path | None = None
+    epochs: int | None = None
+    seed: Seed = 0
+    device: str = "cpu"
+    target: str | None = None
+    task: Task | None = None
+    assignments: Mapping[str, str]
+    resume: bool = False
+    overwrite: bool = False
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.out or Path("runs") / f"{_stem(self.data)}-{self.method}-seed{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRequest(Checked):
+    """A study, as `netgraph compare DATA --methods ...` takes it.
+
+    Attributes:
+        data: a bundled name (see `netgraph data`), a .npz, IDX or CSV file, or openml:NAME
+        methods: names, separated by commas (see `netgraph methods`)
+        model: kind of network of all sparse methods: auto, mlp, vgg or resnet20
+        seeds: number of seeds, 0, 1 and so on (default 3)
+        budget: epochs of the training of every network; by default those that suit the size of the data
+        densities: densities of the networks, separated by commas, such as .05,.1,.2
+        epochs_per_step: epochs between two steps of growth
+        jobs: number of trainings at a time (default 1)
+        out: directory of the study; by default one below runs/
+        target: target column of a CSV file or OpenML data set
+        task: kind of the targets; by default it is seen from them
+        assignments: further options as texts, by name, or by method and name, as in `rigl.share`
+        overwrite: replace the comparison in the directory
+    """
+
+    data: str
+    methods: tuple[str, ...]
+    model: str = "auto"
+    seeds: int = 3
+    budget: int | None = field(default=None, metadata={"metavar": "EPOCHS"})
+    densities: tuple[float, ...] = DENSITIES
+    epochs_per_step: int | None = field(default=None, metadata={"metavar": "E"})
+    jobs: int = 1
+    out: Path | None = None
+    target: str | None = None
+    task: Task | None = None
+    assignments: Mapping[str, str]
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.methods:
+            get_method(name)
+        for what, values in (("methods", self.methods), ("densities", self.densities)):
+            if not values or len(set(values)) < len(values):
+                raise OptionError(f"--{what} {','.join(map(str, values))!r} is empty or names something twice.")
+        for name in ("seeds", "jobs", "budget", "epochs_per_step"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"--{name.replace('_', '-')} {value} is below 1.")
+        for density in self.densities:
+            if not 0 < density <= 1:
+                raise OptionError(f"--densities has {density}, which is not above 0 and at most 1.")
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the study."""
+        return self.out or Path("runs") / f"{_stem(self.data)}-study"
+
+
+def _stem(data: str) -> str:
+    """The beginning of a directory's name, from a name or a path of data."""
+    return Path(data.replace("openml:", "openml-")).name.split(".")[0] or "data"
