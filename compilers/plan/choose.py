@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -45,7 +45,7 @@ class Chooser:
             _check_settled(choice, fan, site.layer)
             cost = cost_of(choice, fan, self.costs)
         else:
-            candidates = list(_candidates(fan, self.costs) if kind is None else _ways(kind, fan, self.costs))
+            candidates = list(_candidates(fan, self.costs) if kind is None else _ways(kind, fan.ways, self.costs))
             if not candidates:
                 assert kind is not None
                 raise CompileError(_not_full(site.layer, kind, fan))
@@ -98,13 +98,14 @@ def cost_of(choice: Choice, fan: FanIn, costs: CostTable) -> float:
 
 def _candidates(fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
     """All choices for the edges with their costs, the first of equals first."""
+    ways, full = fan.ways, fan.full
     for kind in KINDS.values():
         if kind.reads != fan.reads or kind.layout == "none" or not kind.available():
             continue
         # Where every cell has an edge, an index of the edges only costs.
-        if kind.layout == "edges" and fan.full:
+        if kind.layout == "edges" and full:
             continue
-        yield from _ways(kind, fan, costs)
+        yield from _ways(kind, ways, costs)
         if kind.core_density is not None and isinstance(fan, RowFanIn):
             # Parents above the density at which a cell costs as much as an edge, and two others about it.
             level = kind.core_density(costs) * fan.targets
@@ -115,12 +116,12 @@ def _candidates(fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
                     yield Choice(kind.name, False, core), DENSE.cost(parts[0], costs) + kind.cost(parts[1], costs)
 
 
-def _ways(kind: KernelKind, fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
+def _ways(kind: KernelKind, ways: Sequence[FanIn], costs: CostTable) -> Iterator[tuple[Choice, float]]:
     """The choices in which one kernel runs all the edges, with their costs."""
     if kind.layout == "edges":
-        yield Choice(kind.name), kind.cost(fan, costs)
+        yield Choice(kind.name), kind.cost(ways[0], costs)
         return
-    for way in fan.ways:
+    for way in ways:
         if way.full or not kind.padded:
             yield Choice(kind.name, way.hull), kind.cost(way, costs)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,36 +11,51 @@ from compilers.plan.geometry import Geometry
 from netgraph.columns import Array
 
 
-@dataclass(frozen=True, eq=False)
 class RowFanIn:
     """Edges into one layer that read rows of the buffer, as a matrix of targets by rows that are read.
 
-    Attributes:
+    Lowering makes some of these for every layer, so sizes are found once and shared by all ways to read.
+
+    Args:
         targets: width of the layer.
         parents: (parents,) sorted buffer rows that have an edge.
         counts: (parents,) edges of each.
         first_trained: buffer rows below it are inputs, which need no gradient.
+
+    Attributes:
         hull: whether every row from the first parent to the last is read, as one view, or the parents alone.
+        edges: number of edges.
+        columns: number of rows that are read.
+        trained: number of these that need gradients, since they are not inputs.
     """
 
-    reads: ClassVar[str] = "rows"
+    reads = "rows"
+    __slots__ = ("_inputs", "columns", "counts", "edges", "first_trained", "hull", "parents", "targets", "trained")
 
-    targets: int
-    parents: Array
-    counts: Array
-    first_trained: int
-    hull: bool = False
+    def __init__(self, targets: int, parents: Array, counts: Array, first_trained: int) -> None:
+        self.targets, self.parents, self.counts, self.first_trained = targets, parents, counts, first_trained
+        self.hull, self.edges, self.columns = False, int(counts.sum()), len(parents)
+        self._inputs = int(np.searchsorted(parents, first_trained))
+        self.trained = self.columns - self._inputs
 
     @property
     def ways(self) -> tuple[RowFanIn, ...]:
         """The ways to read: as one view where the parents are contiguous, else the parents alone, or all between."""
-        if self._span == len(self.parents):
-            return (self.with_hull(True),)
-        return self.with_hull(False), self.with_hull(True)
+        whole = self.with_hull(True)
+        return (whole,) if whole.columns == len(self.parents) else (self.with_hull(False), whole)
 
     def with_hull(self, hull: bool) -> RowFanIn:
         """The same edges, with or without the rows between the parents."""
-        return self if hull == self.hull else replace(self, hull=hull)
+        if hull == self.hull:
+            return self
+        other = RowFanIn.__new__(RowFanIn)
+        other.targets, other.parents, other.counts = self.targets, self.parents, self.counts
+        other.first_trained, other.edges, other._inputs = self.first_trained, self.edges, self._inputs
+        other.hull, other.columns, other.trained = hull, len(self.parents), len(self.parents) - self._inputs
+        if hull:
+            low, high = int(self.parents[0]), int(self.parents[-1]) + 1
+            other.columns, other.trained = high - low, max(0, high - max(low, self.first_trained))
+        return other
 
     def split(self, core: int) -> tuple[RowFanIn, RowFanIn] | None:
         """The edges of parents with at least `core` edges, and the others; None where either has none."""
@@ -53,16 +67,6 @@ class RowFanIn:
     def _part(self, chosen: Array) -> RowFanIn:
         return RowFanIn(self.targets, self.parents[chosen], self.counts[chosen], self.first_trained)
 
-    @cached_property
-    def edges(self) -> int:
-        """Number of edges."""
-        return int(self.counts.sum())
-
-    @property
-    def columns(self) -> int:
-        """Rows that are read."""
-        return self._span if self.hull else len(self.parents)
-
     @property
     def cells(self) -> int:
         """Pairs of a row that is read and a target."""
@@ -71,38 +75,23 @@ class RowFanIn:
     @property
     def full(self) -> bool:
         """Whether every cell has an edge."""
-        return self.edges == self.cells
-
-    @property
-    def trained(self) -> int:
-        """Rows that are read and need gradients, since they are not inputs."""
-        if self.hull:
-            return max(0, int(self.parents[-1]) + 1 - max(int(self.parents[0]), self.first_trained))
-        return len(self.parents) - self._inputs
-
-    @property
-    def trained_edges(self) -> int:
-        """Edges from rows that need gradients."""
-        return int(self.counts[self._inputs :].sum())
+        return self.edges == self.targets * self.columns
 
     @property
     def gathered(self) -> bool:
         """Whether the rows are gathered, since they are not contiguous."""
-        return not self.hull and self._span > len(self.parents)
+        return not self.hull and int(self.parents[-1]) - int(self.parents[0]) + 1 > len(self.parents)
+
+    @property
+    def trained_edges(self) -> int:
+        """Edges from rows that need gradients."""
+        return int(self.counts[self._inputs :].sum()) if self._inputs else self.edges
 
     @property
     def scattered(self) -> bool:
-        """Whether the rows that need gradients are not contiguous."""
+        """Whether the parents that need gradients are not contiguous."""
         trained = len(self.parents) - self._inputs
         return trained > 0 and int(self.parents[-1]) - int(self.parents[self._inputs]) + 1 > trained
-
-    @cached_property
-    def _inputs(self) -> int:
-        return int(np.searchsorted(self.parents, self.first_trained))
-
-    @property
-    def _span(self) -> int:
-        return int(self.parents[-1]) - int(self.parents[0]) + 1
 
 
 @dataclass(frozen=True, eq=False)
