@@ -23,6 +23,7 @@ from rich.table import Table
 
 import netgraph as ng
 from netgraph.errors import RewriteError
+from netgraph.graph import get_norm
 from netgraph.proof import rounding_allowance
 from netgraph.rewriting import EdgeRows, VertexRows
 from netgraph.testing import graphs, inputs, rewrites
@@ -59,7 +60,7 @@ class MoveBias(ng.Rule):
         """Layers that hand their sum on, to readers with biases."""
         graph = m.graph
         return np.array([
-            x.activation == "identity" and x.norm == "none" and x.pool is None and x.bias is not None
+            x.activation == "identity" and get_norm(x.norm).identity and x.pool is None and x.bias is not None
             and all(graph.layer(k.target).bias is not None for k in graph.outgoing[x.id])
             for x in m.l
         ], dtype=bool)  # fmt: skip
@@ -189,7 +190,7 @@ def by_name(graph: ng.Graph, values: Any) -> dict[str, Any]:
 def features(graph: ng.Graph) -> set[str]:
     """What a graph has that a proof could stumble over."""
     layers = list(graph.layers)
-    found = {f"{layer.norm} norm" for layer in layers if layer.norm != "none"}
+    found = {get_norm(layer.norm).label for layer in layers} - {""}
     found |= {layer.activation for layer in layers if layer.role == "hidden"}
     found |= {f"{layer.pool.kind} pool" for layer in layers if layer.pool}
     kinds = [k.kind for k in graph.links]

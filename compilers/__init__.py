@@ -15,7 +15,7 @@ from compilers.lifting import (
     settle_running,
 )
 from compilers.plan import CostTable, KernelKind, Plan
-from compilers.running import CompiledNetwork, lower, register_activation, save_costs, tune, tuned_costs
+from compilers.running import CompiledNetwork, lower, register_activation, register_norm, save_costs, tune, tuned_costs
 
 __all__ = [
     "CompiledNetwork",
@@ -34,6 +34,7 @@ __all__ = [
     "parameter_groups",
     "register_kernel",
     "register_activation",
+    "register_norm",
     "register_state",
     "save_costs",
     "settle_running",

@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.checks import checked
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation
+from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation, get_norm
 
 Inputs = Mapping[str, Any] | Any
 
@@ -29,7 +29,7 @@ def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: boo
     Args:
         graph: the network.
         x: (batch, vertices, *grid) values of the input layer, or a dict of such arrays by layer name.
-        train: normalise batch-norm layers by the statistics of the batch instead of the running ones.
+        train: norms that couple samples, such as batch norm, take the statistics of the batch, not the running ones.
         check_domain: refuse values outside the declared domain of an input.
 
     Returns:
@@ -180,24 +180,9 @@ def _operate(layer: Layer, z: Array, train: bool) -> Array:
     p = {name: column.astype(np.float64).reshape(shape) for name, column in layer.values.items()}
     if "bias" in p:
         z += p["bias"]
-    if layer.norm == "batch":
-        axes = (0, *range(2, z.ndim))
-        mean = z.mean(axis=axes, keepdims=True)[0] if train else p["mean"]
-        var = z.var(axis=axes, keepdims=True)[0] if train else p["var"]
-        _normalise(z, mean, var, layer, p)
-    elif layer.norm == "layer":
-        # Over the vertices, at each position by itself, as transformers do.
-        mean, var = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
-        _normalise(z, mean, var, layer, p)
+    z = get_norm(layer.norm).function(z, p, layer.norm_epsilon, train)
     h = get_activation(layer.activation).function(z, p, layer.slope)
     return _pool(h, layer.pool) if layer.pool else h
-
-
-def _normalise(z: Array, mean: Array, var: Array, layer: Layer, p: Mapping[str, Array]) -> None:
-    z -= mean
-    z /= np.sqrt(var + layer.norm_epsilon)
-    z *= p["scale"]
-    z += p["shift"]
 
 
 def _pool(h: Array, pool: Pool) -> Array:

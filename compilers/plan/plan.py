@@ -198,6 +198,11 @@ class LayerPlan:
         return (self.width, *self.output_grid)
 
     @property
+    def vertex_axis(self) -> int:
+        """Axis of the vertices in a tensor of its sums: 0 for rows, 1 for maps."""
+        return 1 if self.grid else 0
+
+    @property
     def sum_positions(self) -> int:
         """Positions of the sums."""
         height, width = as_maps(self.grid)

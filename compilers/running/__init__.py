@@ -9,6 +9,7 @@ from compilers.running.linearized import Linearized
 from compilers.running.lower import lower, lower_with
 from compilers.running.module import FLAT_BUFFERS, FLAT_PARAMETERS, OWN_ATTRIBUTES, Options
 from compilers.running.network import CompiledNetwork
+from compilers.running.norms import Normalise, register_norm
 from compilers.running.tuning import costs_file, save_costs, tune, tuned_costs
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Captured",
     "CompiledNetwork",
     "Linearized",
+    "Normalise",
     "OWN_ATTRIBUTES",
     "Options",
     "FLAT_PARAMETERS",
@@ -31,6 +33,7 @@ __all__ = [
     "named_outputs",
     "output_size",
     "register_activation",
+    "register_norm",
     "save_costs",
     "tune",
     "tuned_costs",

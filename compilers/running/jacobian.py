@@ -15,6 +15,7 @@ from compilers.running.executor import Executor
 from compilers.running.operations import Run
 from compilers.running.workspace import FlatTensors, Workspace
 from netgraph.columns import Array
+from netgraph.graph import get_norm
 
 
 def output_size(plan: Plan) -> int:
@@ -24,7 +25,7 @@ def output_size(plan: Plan) -> int:
 
 def couples_samples(plan: Plan, *, training: bool) -> bool:
     """Whether the outputs of a sample depend on the others of its batch, so that it has no Jacobian of its own."""
-    return training and any(layer.norm == "batch" for layer in plan.layers)
+    return training and any(get_norm(layer.norm).couples_samples for layer in plan.layers)
 
 
 def jacobian_bytes(plan: Plan, samples: int, size: int) -> int:

@@ -16,6 +16,7 @@ from compilers.running.derivatives import tangent_operation, tangent_state
 from compilers.running.executor import Executor
 from compilers.running.operations import Arithmetic, Run
 from compilers.running.workspace import FlatTensors, Workspace
+from netgraph.graph import get_norm
 
 Call = Callable[[], object]
 
@@ -117,7 +118,7 @@ class Linearized:
         maps, target = self._primal.maps.get(place), self._tangent.maps.get(place)
         rows, moved = (space.values[plan.start : plan.stop] for space in (self._primal, self._tangent))
         along = Arithmetic(plan, self._vertices, self._state.running).parameters
-        elementwise = plan.norm == "none" and plan.pool is None
+        elementwise = get_norm(plan.norm).identity and plan.pool is None
         tangent: Callable[[Tensor], Tensor]
         if elementwise and plan.activation == "identity":
             if target is None:

@@ -10,6 +10,7 @@ from compilers.plan import Choice, CostTable, Plan, Site, build_plan
 from compilers.running.activations import check_activations
 from compilers.running.module import DTYPES, Options
 from compilers.running.network import CompiledNetwork
+from compilers.running.norms import check_norms
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
 
@@ -62,4 +63,5 @@ def lower_with(
         raise CompileError(f"dtype {dtype} is not supported; use torch.float32 or torch.float64.")
     plan = build_plan(graph, options.costs, options.kernels, settled=settled, previous=previous)
     check_activations((layer.name, layer.activation) for layer in plan.layers)
+    check_norms(plan)
     return CompiledNetwork(graph, plan, options, device, dtype)

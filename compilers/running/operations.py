@@ -12,8 +12,9 @@ from torch.nn import functional
 from compilers.kernels import Gradients, Maps
 from compilers.plan import LayerPlan
 from compilers.running.activations import Parameters, TensorActivation, tensor_activation
+from compilers.running.norms import bind_norm
 from compilers.running.transposing import write_transposed
-from netgraph.errors import InputError
+from netgraph.graph import get_norm
 
 
 @dataclass
@@ -78,45 +79,20 @@ class Arithmetic:
         self.plan = plan
         shape = (1, -1, 1, 1) if plan.grid else (-1, 1)
         self.parameters = {name: vertex_parameters[a:b].view(shape) for name, (a, b) in plan.parameters.items()}
-        self._running = {name: running[a:b] for name, (a, b) in plan.running.items()}
+        self._normalise = bind_norm(plan, {name: running[a:b] for name, (a, b) in plan.running.items()})
         self.activation = tensor_activation(plan.activation)
         self._function = self.activation.function
 
     def __call__(self, z: Tensor, parameters: Parameters, training: bool, momentum: float | None = None) -> Tensor:
         """Values of (vertices, batch) rows or (batch, vertices, height, width) maps; pooled away to (..., 1, 1)."""
         plan = self.plan
-        if plan.norm == "batch":
-            z = self._batch_norm(z, parameters, training, plan.norm_momentum if momentum is None else momentum)
-        elif plan.norm == "layer":
-            if z.numel():  # torch warns of the variance of nothing
-                var, mean = torch.var_mean(z, dim=1 if plan.grid else 0, correction=0, keepdim=True)
-                z = (z - mean) * torch.rsqrt(var + plan.norm_epsilon)
-            z = z * parameters["scale"] + parameters["shift"]
+        if self._normalise is not None:
+            z = self._normalise(z, parameters, training, plan.norm_momentum if momentum is None else momentum)
         h = self._function(z, parameters, plan.slope)
         if plan.pool is None:
             return h
         pool = functional.max_pool2d if plan.pool.kind == "max" else functional.avg_pool2d
         return pool(h, plan.pool.size, plan.pool.stride)
-
-    def _batch_norm(self, z: Tensor, parameters: Parameters, training: bool, momentum: float) -> Tensor:
-        plan = self.plan
-        # (1, vertices, batch) is (N, C, L): statistics per vertex without a transposed copy.
-        maps = z if plan.grid else z.unsqueeze(0)
-        if training and maps.numel() < 2 * plan.width:
-            raise InputError(
-                f"Layer {plan.name!r} normalises over the batch, which has {maps.numel() // plan.width} samples in "
-                "training; give at least 2, or call .eval()."
-            )
-        scale, shift = parameters["scale"], parameters["shift"]
-        statistics = (self._running["mean"], self._running["var"])
-        if scale.numel() == plan.width:
-            result = functional.batch_norm(
-                maps, *statistics, scale.reshape(-1), shift.reshape(-1), training, momentum, plan.norm_epsilon
-            )
-            return result if plan.grid else result.squeeze(0)
-        # Columns with a value for every sample.
-        result = functional.batch_norm(maps, *statistics, None, None, training, momentum, plan.norm_epsilon)
-        return (result if plan.grid else result.squeeze(0)) * scale + shift
 
 
 class Differentiated:
@@ -148,7 +124,7 @@ class MapOperation:
     def __init__(self, arithmetic: Arithmetic, maps: Maps, rows: Tensor | None) -> None:
         self._arithmetic, self._maps, self._rows = arithmetic, maps, rows
         self._plan = plan = arithmetic.plan
-        plain = plan.norm == "none" and plan.pool is None
+        plain = get_norm(plan.norm).identity and plan.pool is None
         self._identity = plain and plan.activation == "identity"
         self._in_place = arithmetic.activation.in_place if plain else None
         self._backward = arithmetic.activation.backward if plain else None
@@ -235,9 +211,10 @@ def bind_operation(
     if maps is not None:
         arithmetic = Arithmetic(plan, vertex_parameters, running)
         return MapOperation(arithmetic, maps, None if plan.output_grid else rows)
-    if plan.norm == "none" and plan.activation == "identity":
+    plain = get_norm(plan.norm).identity
+    if plain and plan.activation == "identity":
         return None
     activation = tensor_activation(plan.activation)
-    if plan.norm == "none" and activation.in_place is not None:
+    if plain and activation.in_place is not None:
         return ByValue(activation, rows, plan.start, plan.stop)
     return Differentiated(Arithmetic(plan, vertex_parameters, running), rows)

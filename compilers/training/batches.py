@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from compilers.training.settings import TrainingData, TrainSettings
-from netgraph.graph import Graph
+from netgraph.graph import Graph, get_norm
 
 SHUFFLE, SCORE, PROPOSE, REWRITE, AUGMENT = range(5)
 """What random numbers are for; each use has its own stream for each epoch or rewrite, so nothing needs to be stored."""
@@ -16,14 +16,18 @@ SHUFFLE, SCORE, PROPOSE, REWRITE, AUGMENT = range(5)
 def mini_batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int, graph: Graph) -> tuple[Tensor, ...]:
     """Row numbers of the mini-batches of one shuffled pass over the training data.
 
-    A single sample at the end joins the batch before it where batch norm could not normalise it.
+    A single sample at the end joins the batch before it where a norm that couples samples could not normalise it.
     """
     generator = torch.Generator().manual_seed(stream_seed(settings.seed, epoch, use))
     order = torch.randperm(len(data.x_train), generator=generator).to(data.device)
     batches = torch.split(order, settings.batch_size)
-    if len(batches) > 1 and len(batches[-1]) == 1 and any(la.norm == "batch" for la in graph.layers_by_id.values()):
+    if len(batches) > 1 and len(batches[-1]) == 1 and _couples_samples(graph):
         return (*batches[:-2], torch.cat(batches[-2:]))
     return batches
+
+
+def _couples_samples(graph: Graph) -> bool:
+    return any(get_norm(layer.norm).couples_samples for layer in graph.layers_by_id.values())
 
 
 def stream_seed(seed: int, epoch: int, use: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from netgraph.checks import checked, mask
 from netgraph.columns import Array
-from netgraph.graph import Graph
+from netgraph.graph import Graph, get_norm
 
 
 def isolated(graph: Graph, keep: Array | None = None) -> Array:
@@ -52,7 +52,7 @@ def isolated_vertices(graph: Graph) -> Array:
 def leading_out(graph: Graph, keep: Array) -> Array:
     """(vertices,) whether a path of edges, wires among them, leads from a vertex to an output.
 
-    Under layer norm a vertex acts on all others of its layer.
+    Under a norm that couples vertices, as layer norm does, a vertex acts on all others of its layer.
 
     Args:
         graph: the graph.
@@ -69,7 +69,7 @@ def leading_out(graph: Graph, keep: Array) -> Array:
         for link in graph.outgoing[i]:
             first, target = graph.edges.offset(link.key), vertices.offset(link.target)
             own[link.src[keep[first : first + len(link)] & result[target + link.dst]]] = True
-        if layer.norm == "layer":
+        if get_norm(layer.norm).couples_vertices:
             own[:] = own.any()
     return result
 

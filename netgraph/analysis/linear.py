@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, LinkKind, Pool, windows
+from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, LinkKind, Pool, get_norm, windows
+from netgraph.graph.bounds import norm_setting
 
 DENSE_FROM = 0.2
 """From this share of its cells on, a link at many positions is multiplied as a dense matrix."""
@@ -154,12 +155,11 @@ class LinearModel:
         return -self.power * math.log(math.prod(pool.size))
 
     def _normed(self, layer: Layer, array: Scaled) -> Scaled:
-        if layer.norm == "none" or self.norm == "ignore" or array.log == -math.inf:
+        norm = get_norm(layer.norm)
+        if norm.factor is None or self.norm == "ignore" or array.log == -math.inf:
             return array
-        factor = layer.values["scale"].astype(np.float64)
-        if layer.norm == "batch":
-            factor = factor / np.sqrt(layer.values["var"].astype(np.float64) + layer.norm_epsilon)
-        size, log = self._factors(factor)
+        setting = norm_setting(layer, "eval")
+        size, log = self._factors(norm.factor(setting.columns, setting.epsilon))
         if log == -math.inf:
             return Scaled(np.zeros_like(array.values), log)
         # A product of its own: the array may be that of a neighbour, seen through a wire.

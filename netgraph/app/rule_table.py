@@ -33,8 +33,8 @@ def convolution(norm: str) -> Graph:
     """Padded and strided convolutions, a pool and a dense layer over the whole grid; missing taps."""
     b = GraphBuilder(seed=1)
     b.input("x", 2, grid=(6, 6), domain=(0, 1))
-    b.layer("a", 3, grid=(6, 6), activation="relu", norm=norm)  # type: ignore[arg-type]
-    b.layer("b", 3, grid=(3, 3), activation="relu", norm=norm, pool=Pool("max", (2, 2), (1, 1)))  # type: ignore[arg-type]
+    b.layer("a", 3, grid=(6, 6), activation="relu", norm=norm)
+    b.layer("b", 3, grid=(3, 3), activation="relu", norm=norm, pool=Pool("max", (2, 2), (1, 1)))
     b.output("y", 3)
     b.conv2d("x", "a", kernel=3, padding=1, density=0.8)
     b.conv2d("a", "b", kernel=3, padding=1, stride=2, density=0.8)

@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import Count, checked, real_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Graph, Link, LinkKey, LinkKind, weighted
+from netgraph.graph import Conv2d, Graph, Link, LinkKey, LinkKind, get_norm, weighted
 
 MOST_ENTRIES = 1 << 24
 """Entries of a growth matrix at most, which is decomposed into singular vectors."""
@@ -108,8 +108,8 @@ def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], 
         reads or is read through wires, or the matrix would be too large.
     """
     own, into, out = graph.layer(layer), graph.incoming[layer], graph.outgoing[layer]
-    if own.norm != "none":
-        return [], f"{own.norm} norm lies between"
+    if label := get_norm(own.norm).label:
+        return [], f"{label} lies between"
     if own.pool is not None:
         return [], "a pool lies between"
     if not into or not out or len(weighted(into)) < len(into) or len(weighted(out)) < len(out):

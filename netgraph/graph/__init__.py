@@ -9,7 +9,7 @@ from netgraph.graph.activations import (
     register_activation,
 )
 from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
-from netgraph.graph.bounds import Bounds, Domains, Mode
+from netgraph.graph.bounds import Bounds, Domains
 from netgraph.graph.builder import Domain, GraphBuilder, mlp
 from netgraph.graph.graph import Graph
 from netgraph.graph.history import NextIds, Station, check_one_history, earlier, kept_rows, stations
@@ -26,18 +26,16 @@ from netgraph.graph.kinds import (
     windows,
 )
 from netgraph.graph.layer import (
-    BUFFER_COLUMNS,
     DOMAIN_COLUMNS,
-    NORM_COLUMNS,
     Grid,
     Layer,
-    Norm,
     Pool,
     Role,
     full_columns,
     required_columns,
 )
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, weighted
+from netgraph.graph.norms import NORMS, Change, Columns, Mode, Norm, Setting, get_norm, register_norm, variance_columns
 from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
 from netgraph.graph.propagation import check_domain
 from netgraph.graph.validate import validate_link
@@ -55,7 +53,8 @@ __all__ = [
     "Mode",
     "ACTIVATIONS",
     "Activation",
-    "BUFFER_COLUMNS",
+    "Change",
+    "Columns",
     "Conv2d",
     "DOMAIN_COLUMNS",
     "Dense",
@@ -74,11 +73,12 @@ __all__ = [
     "Link",
     "LinkKey",
     "LinkKind",
-    "NORM_COLUMNS",
+    "NORMS",
     "NextIds",
     "Norm",
     "Pool",
     "Role",
+    "Setting",
     "Station",
     "VGG_SCALES",
     "VGG_STAGES",
@@ -90,9 +90,11 @@ __all__ = [
     "earlier",
     "full_columns",
     "get_activation",
+    "get_norm",
     "kept_rows",
     "mlp",
     "register_activation",
+    "register_norm",
     "reinitialised",
     "required_columns",
     "resnet",
@@ -100,6 +102,7 @@ __all__ = [
     "stations",
     "thinned",
     "validate_link",
+    "variance_columns",
     "vgg",
     "weighted",
     "windows",

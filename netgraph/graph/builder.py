@@ -15,8 +15,9 @@ from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
 from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind
-from netgraph.graph.layer import Grid, Layer, Norm, Pool, Role, full_columns, int_pair, required_columns
+from netgraph.graph.layer import Grid, Layer, Pool, Role, full_columns, int_pair, required_columns
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, edge_columns
+from netgraph.graph.norms import variance_columns
 
 Domain = tuple[Any, Any]
 
@@ -86,7 +87,7 @@ class GraphBuilder:
         bias: Any = True,
         values: Mapping[str, Any] | None = None,
         grid: Grid = (),
-        norm: Norm = "none",
+        norm: str = "none",
         pool: Pool | None = None,
         role: Role = "hidden",
         **attributes: Any,
@@ -139,7 +140,7 @@ class GraphBuilder:
         if numbers.shape not in ((), (size,)):
             raise GraphError(f"{where} has shape {numbers.shape}, expected one number, or ({size},): one per vertex.")
         numbers = np.array(np.broadcast_to(numbers, (size,)))
-        if name == "var" and (numbers < 0).any():
+        if name in variance_columns() and (numbers < 0).any():
             row = int(np.flatnonzero(numbers < 0)[0])
             raise GraphError(f"{where} is {numbers[row]} at vertex row {row}; a variance is at least 0.")
         return numbers
@@ -259,7 +260,7 @@ def mlp(
     *,
     domain: Domain = (-np.inf, np.inf),
     activation: str = "relu",
-    norm: Norm = "none",
+    norm: str = "none",
     bias: bool = True,
     density: float = 1.0,
     seed: Seed | None = 0,
@@ -271,7 +272,7 @@ def mlp(
         sizes: widths from inputs to outputs, at least two.
         domain: (low, high) of the inputs, numbers or one per input. Growth by exact splits needs to know it.
         activation: of the hidden layers.
-        norm: of the hidden layers, "none", "batch" or "layer".
+        norm: of the hidden layers, such as "none", "batch" or "layer".
         bias: whether layers have biases.
         density: share of the edges of every link that exist, drawn at random.
         seed: of the initial weights, uniform in plus or minus 1/sqrt(fan-in).

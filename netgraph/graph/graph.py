@@ -11,10 +11,11 @@ import numpy as np
 from netgraph.checks import whole
 from netgraph.columns import Array, FrozenDict, ReadOnly, column, digest
 from netgraph.errors import GraphError, unknown_name
-from netgraph.graph.bounds import Bounds, Domains, Mode
+from netgraph.graph.bounds import Bounds, Domains
 from netgraph.graph.history import NextIds, Station
 from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Link, LinkKey
+from netgraph.graph.norms import Mode, variance_columns
 from netgraph.graph.propagation import bounds
 from netgraph.graph.views import EdgeTable, LayersView, LinksView, VertexTable, VertexView
 
@@ -278,7 +279,7 @@ class Graph(ReadOnly):
             for (key, link), start in zip(self._links.items(), self.edges.offsets[:-1].tolist(), strict=True):
                 if not link.kind.wires:
                     links[key] = link.with_weight(column(flat[start : start + len(link)], link.weight.dtype))
-        layers = dict(self._layers)
+        layers, variances = dict(self._layers), variance_columns()
         for name, values in (vertices or {}).items():
             if name in DOMAIN_COLUMNS:
                 raise GraphError(
@@ -289,7 +290,7 @@ class Graph(ReadOnly):
                 if name in layer.values:
                     with np.errstate(over="ignore"):
                         part = flat[start : start + len(layer)].astype(layer.values[name].dtype)
-                    if not np.isfinite(part).all() or (name == "var" and (part < 0).any()):
+                    if not np.isfinite(part).all() or (name in variances and (part < 0).any()):
                         raise GraphError(
                             f"Column {name!r} of layer {layer.name!r} has values that are not finite, or a negative "
                             "variance; restore the last good ones."

@@ -15,20 +15,10 @@ from netgraph.checks import number, whole
 from netgraph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.activations import get_activation
+from netgraph.graph.norms import get_norm
 
 Role = Literal["input", "hidden", "output"]
-Norm = Literal["none", "batch", "layer"]
 Grid = tuple[int, ...]
-
-NORM_COLUMNS: Mapping[str, Mapping[str, float]] = {
-    "none": {},
-    "batch": {"scale": 1.0, "shift": 0.0, "mean": 0.0, "var": 1.0},
-    "layer": {"scale": 1.0, "shift": 0.0},
-}
-"""Vertex columns that each norm needs, with the value at which a new vertex starts."""
-
-BUFFER_COLUMNS = frozenset({"mean", "var"})
-"""Vertex columns that training updates without gradients."""
 
 _LARGEST_SIDE = 2**15
 """Largest side of a kernel, a window, a stride or a padding; the taps of a link are numbered in 32 bits."""
@@ -95,7 +85,7 @@ class Layer:
     grid: Grid = ()
     activation: str = "identity"
     slope: float = 0.01
-    norm: Norm = "none"
+    norm: str = "none"
     norm_epsilon: float = 1e-5
     norm_momentum: float = 0.1
     pool: Pool | None = None
@@ -174,7 +164,8 @@ class Layer:
         """Names of the vertex columns that gradients train, in storage order."""
         if self.role == "input":
             return ()
-        return tuple(sorted(name for name in self.values if name not in BUFFER_COLUMNS))
+        buffers = get_norm(self.norm).buffers
+        return tuple(sorted(name for name in self.values if name not in buffers))
 
     @cached_property
     def topology_digest(self) -> bytes:
@@ -198,8 +189,10 @@ class Layer:
             raise GraphError(f"{where} has no vertices; a layer needs at least one. Remove the layer instead.")
         if self.role not in ("input", "hidden", "output"):
             raise GraphError(f"{where}: " + unknown_name("role", self.role, ("input", "hidden", "output")))
-        if self.norm not in NORM_COLUMNS:
-            raise GraphError(f"{where}: " + unknown_name("norm", self.norm, NORM_COLUMNS))
+        try:
+            norm = get_norm(self.norm)
+        except GraphError as error:
+            raise GraphError(f"{where}: {error}") from None
         get_activation(self.activation)
         if not (math.isfinite(self.slope) and 0 < self.norm_epsilon < math.inf and 0 <= self.norm_momentum <= 1):
             raise GraphError(
@@ -208,7 +201,7 @@ class Layer:
             )
         if len(self.grid) > 2 or any(g < 1 for g in self.grid):
             raise GraphError(f"{where}: the grid {self.grid} must have at most two axes, each at least 1.")
-        if self.role == "input" and (self.activation != "identity" or self.norm != "none" or self.pool):
+        if self.role == "input" and (self.activation != "identity" or not norm.identity or self.pool):
             raise GraphError(f"{where} is an input: it takes no activation, norm or pool. Put them on a hidden layer.")
         self.output_grid  # noqa: B018 (raises when the pool does not fit)
         self._validate_columns(where, n)
@@ -235,15 +228,15 @@ class Layer:
             if not (low <= high).all():  # NaN fails as well
                 row = int(np.flatnonzero(~(low <= high))[0])
                 raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
-        if "var" in self.values and (self.values["var"] < 0).any():
+        if any((self.values[name] < 0).any() for name in get_norm(self.norm).variances):
             raise GraphError(f"{where}: a running variance is negative.")
 
 
 def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
-    """Vertex columns that such a layer needs, with their starting values; an unknown norm needs none."""
+    """Vertex columns that such a layer needs, with their starting values."""
     if role == "input":
         return {"low": -np.inf, "high": np.inf}
-    return {**NORM_COLUMNS.get(norm, {}), **get_activation(activation).parameters}
+    return {**get_norm(norm).columns, **get_activation(activation).parameters}
 
 
 def int_pair(name: str, values: Any) -> tuple[int, int]:

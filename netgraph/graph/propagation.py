@@ -9,8 +9,10 @@ import numpy as np
 
 from netgraph.columns import FrozenDict, freeze
 from netgraph.errors import InputError, OptionError, unknown_name
-from netgraph.graph.bounds import LARGEST, Bounds, Domains, Mode, Pair, add, add_bias, link_interval, operate_interval
+from netgraph.graph.bounds import Bounds, Domains, add_bias, link_interval, operate_interval
 from netgraph.graph.layer import DOMAIN_COLUMNS
+from netgraph.graph.norms import Mode
+from netgraph.graph.outward import LARGEST, Pair, add
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph

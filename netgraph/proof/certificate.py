@@ -19,6 +19,10 @@ LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknow
 _BOUND, _END = Number(finite=False, low=0, words=True), Number(finite=False, words=True)
 
 
+EVAL_MODE = " in eval mode"
+"""The end of an assumption, behind the name of a norm that couples samples in train mode."""
+
+
 class _CertificateShape(Record):
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape, and has a bound where it is bounded."""
@@ -100,6 +104,11 @@ class Certificate:
     def level(self) -> Level:
         """The kind, with bounds of the size of rounding named as such."""
         return "exact up to rounding" if self.kind == "bounded" and self.rounding else self.kind
+
+    @property
+    def eval_only(self) -> bool:
+        """Whether nothing is stated of train mode, in which some norm couples the samples of a batch."""
+        return any(text.endswith(EVAL_MODE) for text in self.assumptions)
 
     def satisfies(self, required: Level | float | None) -> bool:
         """Whether this is at least as strong as a level, or as a bound given as a number."""

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import check_domain
+from netgraph.graph import check_domain, get_norm
 from netgraph.graph.bounds import Domains, Mode
-from netgraph.proof.certificate import Certificate
+from netgraph.proof.certificate import EVAL_MODE, Certificate
 from netgraph.proof.visit import visit
 from netgraph.proof.walk import Walk
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
-
-EVAL_MODE = "batch norm in eval mode"
 
 
 def certify(old: Graph, new: Graph, domain: Domains | None = None) -> Certificate:
@@ -46,14 +44,15 @@ def certify(old: Graph, new: Graph, domain: Domains | None = None) -> Certificat
         return Certificate("unknown", reason, domain=ends)
     if old is new:
         return Certificate("exact", "both are the same graph", bound=0.0, bounds=_zeros(old), domain=ends)
-    normed = any(layer.norm == "batch" for graph in (old, new) for layer in graph.layers_by_id.values())
+    held = {layer.norm for graph in (old, new) for layer in graph.layers_by_id.values()}
+    normed = sorted(norm.label for norm in map(get_norm, held) if norm.couples_samples)
     with np.errstate(all="ignore"):  # numbers that overflow end as infinite bounds
         # Nothing that is proved of a batch of which nothing is known needs eval mode; there is more to be proved there.
         walk = _walk(old, new, domain, "train" if normed else "eval")
         in_eval = _walk(old, new, domain, "eval") if normed and not _is_exact(walk) else walk
     assumptions: tuple[str, ...] = ()
     if not _as_good(walk, in_eval):
-        walk, assumptions = in_eval, (EVAL_MODE,)
+        walk, assumptions = in_eval, tuple(label + EVAL_MODE for label in normed)
     return _certificate(walk, assumptions, ends)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import get_activation
+from netgraph.graph import get_activation, get_norm
 from netgraph.graph.bounds import operate_interval, times, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval, scaled_terms
 from netgraph.proof.known import (
@@ -63,7 +63,7 @@ class Decision:
         self.parameters = parameters(layer)[sums.rows]
         columns = {name: np.asarray(v, dtype=np.float64)[sums.rows] for name, v in layer.values.items()}
         self.columns = columns
-        self.activation = get_activation(layer.activation)
+        self.activation, self.norm = get_activation(layer.activation), get_norm(layer.norm)
         self.linear_factor, self.linear_error = self._linear()
         self.passes = self._readers_compose(sums.form, sums.change)
 
@@ -82,7 +82,7 @@ class Decision:
 
     def _linear(self) -> tuple[Array, Array]:
         """(k,) the factors with which sums are handed on, NaN where they are not, and bounds on their errors."""
-        if self.layer.norm != "none" or self.layer.pool is not None:
+        if not self.norm.identity or self.layer.pool is not None:
             return np.full(len(self.open), np.nan), np.zeros(len(self.open))
         sums = self.sums
         factor, error = self.activation.affine(sums.z_low, sums.z_high, self.columns, self.layer.slope)
@@ -183,7 +183,7 @@ class Decision:
             exactly: only those whose value is known without an error.
         """
         layer, sums, walk = self.layer, self.sums, self.walk
-        if layer.norm == "layer":
+        if self.norm.couples_vertices:
             return
         others = self.form.sums(self.form.column != walk.space.one)
         which = np.flatnonzero(self.open & (others == 0) & (self.sum_low == 0) & (self.sum_high == 0))
@@ -192,7 +192,7 @@ class Decision:
         rows = sums.rows[which]
         low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], walk.mode, rows)
         same = high - low <= (0 if exactly else 1e-12 * np.maximum(np.abs(low), np.abs(high)))
-        if exactly and layer.norm == "batch":
+        if exactly and not self.norm.identity:
             same &= (low == 0) & (high == 0)  # any other may be known by another name without rounding
         which, low, high = which[same], low[same], high[same]
         some = np.flatnonzero(low)
@@ -208,7 +208,7 @@ class Decision:
 
     def recognise(self) -> None:
         """Vertices whose operation and form are those of a known vertex have its value."""
-        if self.layer.norm == "layer" or not self.open.any():
+        if self.norm.couples_vertices or not self.open.any():
             return
         # A twin that hardly moved is as good as any other value that comes close.
         low, high = (bound[self.sums.rows] for bound in self.walk.new_bounds(self.layer.id))
@@ -271,7 +271,7 @@ class Decision:
             good = np.isfinite(size) & ((size <= RESIDUAL * reach) | soft) & (size < self.shift.size[which])
             good |= size == 0
         exact = left.empty & (low == 0) & (high == 0)
-        if self.layer.norm != "none":
+        if not self.norm.identity:
             good = exact
         counts = np.zeros(len(self.open), dtype=np.int64)
         counts[which] = np.where(good & (factor < 0), self.form.counts[which], 0)
@@ -329,14 +329,14 @@ class Decision:
         """What is left are new values; equal ones among them get one name."""
         if not self.open.any():
             return
-        if self.layer.norm == "none":
+        if self.norm.identity:
             # Alike as they are, or else alike but for terms that are small beside the rest.
             self._name_alike(self.open, at_least=2)
             before = self.form
             self._fold(np.flatnonzero(self.open))
             if self.form is not before:
                 self._match(self.open)
-        if self.layer.norm != "layer":
+        if not self.norm.couples_vertices:
             self._name_alike(self.open, at_least=1)
         which = np.flatnonzero(self.open)
         self.symbol[which] = self._own()[which]
@@ -353,7 +353,7 @@ class Decision:
 
     def _name_firsts(self, chosen: Array, at_least: int, with_multiples: bool) -> None:
         certain = (self.sum_low == 0) & (self.sum_high == 0)
-        bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & (self.layer.norm == "none")
+        bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & self.norm.identity
         which = np.flatnonzero(self.open & chosen & (certain | bounded))
         if not len(which):
             return
@@ -371,7 +371,7 @@ class Decision:
         block = KnownVertices.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
         self.walk.make_known(operation(self.layer), block)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
-        if self.layer.norm == "none":
+        if self.norm.identity:
             low, high = self._carried(firsts, low, high)
         self.symbol[firsts] = name
         self.add_error(firsts, low, high, self.sum_soft[firsts])

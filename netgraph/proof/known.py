@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import get_activation
+from netgraph.graph import get_activation, get_norm
 from netgraph.proof.forms import Rows, Terms, scaled_terms
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Operation = tuple[object, ...]
 def operation(layer: Layer) -> Operation:
     """The attributes on which the value of a vertex depends."""
     slope = layer.slope if get_activation(layer.activation).uses_slope else None
-    epsilon = layer.norm_epsilon if layer.norm != "none" else None
+    epsilon = None if get_norm(layer.norm).identity else layer.norm_epsilon
     return (layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
 
 
@@ -178,14 +178,19 @@ def quotient(one: Array, two: Array) -> Array:
         return np.where((one == 0) & (two == 0), 1.0, one / two)
 
 
+def _plain(layer: Layer) -> bool:
+    """Whether the activation sees the sums, and readers see what it makes of them."""
+    return get_norm(layer.norm).identity and layer.pool is None
+
+
 def scales(layer: Layer) -> bool:
     """Whether f(k x) = k f(x) for every k > 0, for the whole operation of a layer."""
-    return get_activation(layer.activation).homogeneous and layer.norm == "none" and layer.pool is None
+    return get_activation(layer.activation).homogeneous and _plain(layer)
 
 
 def snap(layer: Layer, factor: Array) -> tuple[Array, Array]:
     """Factors that the activation allows, and for which rows there is one."""
-    if layer.norm != "none" or layer.pool is not None:
+    if not _plain(layer):
         return np.ones(len(factor)), np.abs(factor - 1) <= 10 * WINDOW
     if scales(layer):
         return factor, np.isfinite(factor) & (factor != 0)
@@ -279,4 +284,4 @@ def multiples_of(
 
 def mirrors(layer: Layer) -> bool:
     """Whether f(-t) follows from f(t)."""
-    return get_activation(layer.activation).mirror is not None and layer.norm == "none" and layer.pool is None
+    return get_activation(layer.activation).mirror is not None and _plain(layer)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import get_activation
+from netgraph.graph import get_activation, get_norm
 from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, spans, stacked
 from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
 from netgraph.proof.operators import UNKNOWN
@@ -116,7 +116,7 @@ class Normal:
 
     def _search_layer(self, layer: Layer) -> bool:
         walk = self._walk
-        if layer.role == "input" or layer.norm == "layer":
+        if layer.role == "input" or get_norm(layer.norm).couples_vertices:
             return False
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
         as_stored = walk.all_old_forms(layer)
@@ -151,7 +151,7 @@ class Normal:
 
     def _linear(self, layer: Layer, own: Array) -> tuple[Array, Array]:
         """The factor with which each vertex hands its sum on, NaN where it does not, and a bound on its error."""
-        if layer.norm != "none" or layer.pool is not None:
+        if not get_norm(layer.norm).identity or layer.pool is not None:
             return np.full(len(own), np.nan), np.zeros(len(own))
         columns = {name: values.astype(np.float64) for name, values in layer.values.items()}
         bounds = self._walk.bounds

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Layer, Link, check_domain, get_activation
+from netgraph.graph import Layer, Link, check_domain, get_activation, get_norm
 from netgraph.graph.bounds import (
     EPS,
     Domains,
@@ -18,8 +18,8 @@ from netgraph.graph.bounds import (
     add,
     add_bias,
     link_interval,
+    norm_setting,
     normalise_interval,
-    scaled,
     segments,
     used_edges,
 )
@@ -137,50 +137,14 @@ def _weighted(link: Link, values: Array | None, targets: int) -> Array:
 
 
 def _normalised(layer: Layer, z: _State, train: bool, batch: int | None) -> _State:
-    if layer.norm == "none":
+    norm = get_norm(layer.norm)
+    if norm.identity:
         return z
-    scale, shift = (np.abs(layer.values[k].astype(np.float64)) for k in ("scale", "shift"))
-    if layer.norm == "batch" and not train:
-        mean, var = (layer.values[k].astype(np.float64) for k in ("mean", "var"))
-        factor = scale / np.sqrt(var + layer.norm_epsilon)
-        size = z.size + np.abs(mean)
-        error = factor * z.error + 16 * EPS * (factor * (size + z.error) + shift) + TINY
-        error = np.where(scale == 0, 4 * EPS * shift, error)
-        return _state(*normalise_interval(layer, z.low, z.high, "eval"), error)
-    if layer.norm == "layer":
-        n = len(layer)
-        error = np.full(n, float(np.linalg.norm(z.error)))
-        size = np.full(n, float(z.size.max()))
-    else:
-        n = batch * math.prod(layer.grid) if batch is not None else 0
-        error, size = math.sqrt(n) * z.error, z.size
     mode: Mode = "train" if train else "eval"
-    low, high = normalise_interval(layer, z.low, z.high, mode)
-    if not n:  # a batch of unknown size
-        return _state(low, high, np.where(scale == 0, 4 * EPS * shift, np.inf))
-    if layer.norm == "batch":
-        limit = np.full(len(layer), math.sqrt(n - 1) * (1 + 4 * EPS))
-        low, high = scaled(-limit, limit, layer.values["scale"].astype(np.float64), layer.values["shift"].astype(float))
-    error = scale * _standardised(error, size, n, layer.norm_epsilon)
-    error = error + 8 * EPS * (scale * (2 * math.sqrt(n) + 1) + shift) + TINY
-    return _state(low, high, np.where(scale == 0, 4 * EPS * shift, error), n)
-
-
-def _standardised(error: Array, size: Array, n: int, epsilon: float) -> Array:
-    """Error of (t - mean) / sqrt(variance + epsilon) over `n` numbers, computed up to magnitude `size`.
-
-    `error` is the Euclidean norm of the errors of the numbers: the map has the Lipschitz constant 1 / sqrt(epsilon).
-    """
-    root = math.sqrt(n)
-    gamma = (n + 16) * EPS
-    centred = gamma * 2 * size + TINY  # error of t - mean, for exact t
-    root_epsilon = math.sqrt(epsilon) * (1 - 1e-9)
-    spread = centred / root_epsilon
-    # Error of the quotient: of the numerator, and of the denominator, whose relative error is spread + gamma.
-    fresh = spread + (root + spread) * (spread + gamma) * (1 + spread)
-    # Neither the real nor the computed number exceeds the root of n by more than the error of the mean.
-    result: Array = np.minimum(error / root_epsilon + 1.01 * fresh, 2.02 * (root + spread))
-    return result
+    count = batch * math.prod(layer.grid) if batch is not None else None
+    error = norm.rounding(z.low, z.high, z.error, norm_setting(layer, mode, count=count))
+    low, high = normalise_interval(layer, z.low, z.high, mode, count=count)
+    return _State(low, high, np.where(np.isnan(error), np.inf, error))
 
 
 def _activated(layer: Layer, z: _State) -> _State:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import get_activation
-from netgraph.graph.bounds import Mode, normalise_interval, times, widen
+from netgraph.graph import Change, get_activation, get_norm
+from netgraph.graph.bounds import norm_setting, normalise_interval, times, widen
 from netgraph.proof.known import operation, parameters
 
 if TYPE_CHECKING:
@@ -89,9 +89,10 @@ def _by_slopes(
     low[at] = np.where(same, np.maximum(low[at], by_low), low[at])
     high[at] = np.where(same, np.minimum(high[at], by_high), high[at])
     soft[at] = same & kept & change.only_rounding() & sums.soft[at]
-    if layer.norm == "layer" and not (soft[at].all() and len(layer) == len(old) == len(at)):
+    norm = get_norm(layer.norm)
+    if norm.couples_vertices and not (soft[at].all() and len(layer) == len(old) == len(at)):
         soft[at] = False  # every vertex changes with every other
-    if layer.norm == "none" and layer.pool is None:
+    if norm.identity and layer.pool is None:
         factor, error = activation.affine(walk.bounds.z_low[twin], walk.bounds.z_high[twin], own, layer.slope)
         linear[at] = np.where(same & (error == 0), factor, np.nan)
 
@@ -101,49 +102,13 @@ def _normed(
 ) -> tuple[Array, Array, Array]:
     """Bounds of the change after the norm, and whether the norm's own parameters stayed."""
     rows, twin = sums.rows[at], sums.twin[at]
-    if layer.norm == "none":
+    norm = get_norm(layer.norm)
+    if norm.identity:
         return d_low, d_high, np.ones(len(at), dtype=bool)
-    mine, theirs = parameters(layer)[rows], parameters(old)[old_rows]
-    kept = (mine == theirs).all(axis=1)
-    if layer.norm == "batch":
-        return _batch_normed(walk.mode, layer, old, rows, old_rows, (d_low, d_high),
-                             (walk.bounds.z_low[twin], walk.bounds.z_high[twin]), kept)  # fmt: skip
-    size = np.full(len(at), np.inf)
-    if len(layer) == len(old) == len(at) and kept.all():
-        # z -> (z - mean) / sqrt(var + epsilon) stretches no distance by more than 1 / sqrt(epsilon).
-        reach = np.maximum(np.abs(d_low), np.abs(d_high))
-        largest = max(float(reach.max()), 1e-290)
-        scale = np.abs(layer.values["scale"][rows].astype(np.float64))
-        if np.isfinite(largest):
-            norm = largest * np.sqrt(np.sum((reach / largest) ** 2)) / np.sqrt(layer.norm_epsilon) * (1 + 1e-9)
-            size = np.where(scale == 0, 0.0, scale * norm + 1e-290)
-    return -size, size, kept
-
-
-def _batch_normed(
-    mode: Mode, layer: Layer, old: Layer, rows: Array, old_rows: Array,
-    change: tuple[Array, Array], z: tuple[Array, Array], kept: Array,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Batch norm in eval mode is a factor and an offset per vertex: factor * change + (new factor - old) * z + ..."""
-    if mode == "train":
-        infinite = np.full(len(rows), np.inf)
-        return -infinite, infinite, kept
-    (f_new, o_new, e_new), (f_old, o_old, e_old) = _factor_offset(layer, rows), _factor_offset(old, old_rows)
-    wide = np.abs(f_new) * 1e-14
-    low, high = times(f_new - wide, f_new + wide, *change)
-    # With the same parameters the difference of the factors is 0, not a difference of two rounded numbers.
-    slack = (np.abs(f_new) + np.abs(f_old)) * 1e-14
-    d_low, d_high = np.where(kept, 0.0, f_new - f_old - slack), np.where(kept, 0.0, f_new - f_old + slack)
-    by_factor = times(d_low, d_high, *z)
-    offset = np.where(kept, 0.0, o_new - o_old)
-    with np.errstate(invalid="ignore"):
-        sizes = sum(np.abs(part) for part in (low, high, *by_factor, offset))
-        room = np.where(kept, 0.0, e_new + e_old + 1e-14 * sizes + 1e-290)
-        return *widen(low + by_factor[0] + offset - room, high + by_factor[1] + offset + room), kept
-
-
-def _factor_offset(layer: Layer, rows: Array) -> tuple[Array, Array, Array]:
-    """Scale / sqrt(var + epsilon), shift - mean * factor, and a bound on the rounding of the latter."""
-    scale, shift, mean, var = (layer.values[n][rows].astype(np.float64) for n in ("scale", "shift", "mean", "var"))
-    factor = scale / np.sqrt(var + layer.norm_epsilon)
-    return factor, shift - mean * factor, (np.abs(shift) + np.abs(mean * factor)) * 1e-14
+    kept = (parameters(layer)[rows] == parameters(old)[old_rows]).all(axis=1)
+    change = Change(
+        d_low, d_high, walk.bounds.z_low[twin], walk.bounds.z_high[twin],
+        norm_setting(old, walk.mode, old_rows), norm_setting(layer, walk.mode, rows),
+        kept, whole=len(layer) == len(old) == len(at),
+    )  # fmt: skip
+    return *norm.change(change), kept

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.graph import get_norm
 from netgraph.graph.bounds import operate_interval, widen
 from netgraph.proof.decide import Decision
 from netgraph.proof.known import operation, parameters
@@ -38,7 +39,7 @@ def visit(walk: Walk, layer: Layer) -> None:
     if len(change.column):
         change = walk.reduced(change)
     equal = _same_operation(walk, layer, known) & change.empty & (low == 0) & (high == 0)
-    if layer.norm == "layer" and not (equal.all() and old is not None and len(old) == len(layer)):
+    if get_norm(layer.norm).couples_vertices and not (equal.all() and old is not None and len(old) == len(layer)):
         equal[:] = False
     if not equal.all():
         rest = np.flatnonzero(~equal)

@@ -10,6 +10,7 @@ import numpy as np
 from netgraph.checks import number
 from netgraph.columns import Array
 from netgraph.errors import RewriteError
+from netgraph.graph import get_norm
 from netgraph.rewriting.patterns import VertexRows
 
 
@@ -73,8 +74,9 @@ def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
     graph = vertices.graph
     for layer_id in np.unique(vertices.layer):
         layer = graph.layer(int(layer_id))
-        if layer.role != "hidden" or layer.norm == "layer":
-            what = "under layer norm" if layer.norm == "layer" else f"an {layer.role} layer"
+        norm = get_norm(layer.norm)
+        if layer.role != "hidden" or norm.couples_vertices:
+            what = f"under {norm.label}" if norm.couples_vertices else f"an {layer.role} layer"
             raise RewriteError(f"Layer {layer.name!r} is {what}; its vertices cannot be split.")
     wired = vertices.take(at_wires(vertices))
     if len(wired):

@@ -2,7 +2,7 @@
 
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip
-from netgraph.rules.influence import serving_only, under_layer_norm
+from netgraph.rules.influence import serving_only, under_coupling_norm
 from netgraph.rules.insert_layer import InsertLayer
 from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
@@ -29,6 +29,6 @@ __all__ = [
     "register",
     "serving_only",
     "tied_layers",
-    "under_layer_norm",
+    "under_coupling_norm",
     "variants",
 ]

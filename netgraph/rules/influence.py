@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Graph
+from netgraph.graph import Graph, get_norm
 
 
 def influential(graph: Graph) -> Array:
     """Whether a path of weights other than 0 leads from each vertex to an output.
 
-    Under layer norm a vertex acts on all others of its layer. One pass over the layers against their order:
-    O(edges + layers).
+    Under a norm that couples vertices, as layer norm does, a vertex acts on all others of its layer. One pass over the
+    layers against their order: O(edges + layers).
 
     Returns:
         (vertices,) bool.
@@ -26,7 +26,7 @@ def influential(graph: Graph) -> Array:
         for k in graph.outgoing[i]:
             target = vertices.offset(k.target)
             own[k.src[(k.weight != 0) & result[target + k.dst]]] = True
-        if layer.norm == "layer":
+        if get_norm(layer.norm).couples_vertices:
             own[:] = own.any()
     return result
 
@@ -48,7 +48,7 @@ def serving_only(graph: Graph, gone: Array) -> Array:
     for i in reversed(graph.topological_order):
         layer = graph.layer(i)
         links = graph.outgoing[i]
-        if layer.role != "hidden" or layer.norm == "layer" or not links:
+        if layer.role != "hidden" or get_norm(layer.norm).couples_vertices or not links:
             continue
         start = vertices.offset(i)
         readers = np.zeros(len(layer), dtype=np.int64)
@@ -62,6 +62,6 @@ def serving_only(graph: Graph, gone: Array) -> Array:
     return gone
 
 
-def under_layer_norm(graph: Graph, layers: Array) -> Array:
-    """Whether each of the layers, given by id, is under layer norm."""
-    return np.isin(layers, [x.id for x in graph.layers_by_id.values() if x.norm == "layer"])
+def under_coupling_norm(graph: Graph, layers: Array) -> Array:
+    """Whether the norm of each of the layers, given by id, couples the vertices of the layer, as layer norm does."""
+    return np.isin(layers, [x.id for x in graph.layers_by_id.values() if get_norm(x.norm).couples_vertices])

@@ -12,7 +12,7 @@ from netgraph.graph import Graph
 from netgraph.proof import Level, sum_groups
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, at_wires, vertex
 from netgraph.rules.duplicates import first_alike
-from netgraph.rules.influence import under_layer_norm
+from netgraph.rules.influence import under_coupling_norm
 from netgraph.rules.registry import register
 from netgraph.rules.split_vertices import SplitVertices
 from netgraph.statistics import Statistics
@@ -52,8 +52,9 @@ class MergeVertices(Rule):
     Vertices of a layer are the same when they have equal bias, norm and activation values and the same incoming edges,
     with equal taps and weights, at every port. The first takes over the outgoing edges of the others; where it has such
     an edge, the weights are added. The function stays, in train and in eval mode: **exact** where the storage holds
-    these sums, else **exact up to rounding**. Vertices under layer norm are refused (each changes what the others
-    are normalised by), and so are those that identity wires touch, since wires cannot be added up.
+    these sums, else **exact up to rounding**. Vertices whose norm couples them, as layer norm does, are
+    refused (each changes what the others are normalised by), and so are those that identity wires touch, since wires
+    cannot be added up.
 
     What is merged may make vertices in later layers the same: apply the rule again until it matches nothing.
     """
@@ -66,9 +67,9 @@ class MergeVertices(Rule):
     )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """No layer norm, no identity wires, and an earlier vertex that is the same."""
+        """A norm that acts vertex by vertex, no identity wires, and an earlier vertex that is the same."""
         return {
-            "layer has no layer norm": ~under_layer_norm(m.graph, m.v.layer),
+            "norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer),
             "vertex has no identity wires": ~at_wires(m.v),
             "an earlier vertex of its layer computes the same": first_alike(m.graph)[m.v.rows] < m.v.rows,
         }

@@ -10,7 +10,7 @@ from netgraph.columns import Array
 from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, vertex
-from netgraph.rules.influence import influential, serving_only, under_layer_norm
+from netgraph.rules.influence import influential, serving_only, under_coupling_norm
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
@@ -30,7 +30,8 @@ class PruneVertices(Rule):
 
     A vertex that nothing reads is dead: removing it is **exact**, and so is removing one that is read with weight 0
     only, or by nothing on which an output depends. Removing any other vertex leaves the change **bounded**.
-    Layers under layer norm are left alone (each vertex there changes what the others are normalised by).
+    Layers whose norm couples their vertices, as layer norm does, are left alone (each vertex there changes what the
+    others are normalised by).
     Layers that lose every vertex go as well.
 
     Attributes:
@@ -47,8 +48,8 @@ class PruneVertices(Rule):
     )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """No layer norm, and dead when so asked."""
-        result = {"layer has no layer norm": ~under_layer_norm(m.graph, m.v.layer)}
+        """A norm that acts vertex by vertex, and dead when so asked."""
+        result = {"norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer)}
         if self.only_dead:
             result["nothing reads it"] = self._useless(m)
         return result
@@ -58,7 +59,7 @@ class PruneVertices(Rule):
         """Dead, or read by dead vertices alone."""
         graph = m.graph
         hidden = np.zeros(len(graph.vertices), dtype=bool)
-        hidden[m.v.rows[~under_layer_norm(graph, m.v.layer)]] = True
+        hidden[m.v.rows[~under_coupling_norm(graph, m.v.layer)]] = True
         dead = np.bincount(graph.edges.source_row, minlength=len(graph.vertices)) == 0
         return np.asarray(serving_only(graph, dead & hidden)[m.v.rows])
 

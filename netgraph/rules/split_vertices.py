@@ -10,7 +10,7 @@ from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, at_wires, vertex
-from netgraph.rules.influence import under_layer_norm
+from netgraph.rules.influence import under_coupling_norm
 from netgraph.rules.registry import register
 from netgraph.statistics import Statistics
 
@@ -24,8 +24,8 @@ class SplitVertices(Rule):
 
     A copy has the same incoming edges, bias, norm and activation parameters; every outgoing weight is shared out so
     that the shares add up to it exactly: halves for two parts. The function stays, in train and in eval mode:
-    **exact**. Vertices under layer norm are refused (a copy changes what the others are normalised by), and so are
-    those that identity wires touch, whose weight 1 cannot be shared out.
+    **exact**. Vertices whose norm couples them, as layer norm does, are refused (a copy changes what the others are
+    normalised by), and so are those that identity wires touch, whose weight 1 cannot be shared out.
 
     Attributes:
         parts: number of vertices that each one becomes.
@@ -56,9 +56,9 @@ class SplitVertices(Rule):
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """No layer norm, and no identity wires."""
+        """A norm that acts vertex by vertex, and no identity wires."""
         return {
-            "layer has no layer norm": ~under_layer_norm(m.graph, m.v.layer),
+            "norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer),
             "vertex has no identity wires": ~at_wires(m.v),
         }
 

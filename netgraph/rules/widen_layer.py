@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import Graph, Layer, Link, LinkKey, get_activation, required_columns, weighted
+from netgraph.graph import Graph, Layer, Link, LinkKey, get_activation, get_norm, required_columns, weighted
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer
 from netgraph.rules.registry import register
@@ -30,22 +30,22 @@ class WidenLayer(Rule):
       of SENN, whose search finds them). Vertices that are as new themselves, see `since`, are read with weight 0
       and are not counted in the fan-in (equation 1 of NAGN).
     * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given, incoming ones are 0. The
-      new vertices have the value f(0), so layers whose activation does not map 0 to 0 are refused. They learn only
-      where it has a slope at 0, which ReLU as it is trained has not.
+      new vertices have the value f(0), so layers whose norm or activation does not map 0 to 0 are refused. They learn
+      only where it has a slope at 0, which ReLU as it is trained has not.
     * "duplicate": the new vertices are copies of random old ones, with their incoming edges, and every outgoing weight
       is shared out among a vertex and its copies (Net2WiderNet, Chen et al. 2016, section 3.1). Copies are drawn
       as evenly as possible, where the paper draws with replacement.
 
     New vertices are joined to all neighbours, copies to those of their vertex; biases are 0 and norms start at scale 1
-    and shift 0 unless given, copies have those of their vertex. Layers that are widened at once stay apart at their new
-    vertices.
+    and shift 0, or as their record says, unless given; copies have those of their vertex. Layers that are widened at
+    once stay apart at their new vertices.
 
     A residual group (see `tied_layers`) widens as a whole when one of its layers is matched, and once however many
     are: wires of weight 1 join the i-th new vertices of its layers, and its trainable links reach from new vertices
     to new ones with weight 0. Wires that tie nothing, such as a strided shortcut, get no company. A group is refused
-    with a layer under layer norm (new vertices change what the old ones are normalised by) and with an input or
-    output layer, and where values are given, which are for the vertices of one layer. "duplicate" refuses every layer
-    with identity wires, whose weight 1 cannot be shared out.
+    with a layer whose norm couples its vertices, as layer norm does (new ones change what the old ones are normalised
+    by), and with an input or output layer, and where values are given, which are for the vertices of one layer.
+    "duplicate" refuses every layer with identity wires, whose weight 1 cannot be shared out.
 
     Attributes:
         count: vertices to add to each layer, and to the layers that are tied to it.
@@ -104,12 +104,15 @@ class WidenLayer(Rule):
                 )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """All of the group hidden and without layer norm; what the init and given values need of a layer."""
+        """All of the group hidden, under norms that act vertex by vertex; what the init and given values need."""
         named = {
-            "group has no layer norm": _all_of_group(m, lambda x: x.norm != "layer"),
+            "norms of the group act vertex by vertex": _all_of_group(
+                m, lambda x: not get_norm(x.norm).couples_vertices
+            ),
             "group has no input or output layer": _all_of_group(m, lambda x: x.role == "hidden"),
         }
         if self.init == "incoming zero":
+            named["norm maps 0 to 0"] = _all_of_group(m, _norm_keeps_zero)
             named["activation maps 0 to 0"] = _all_of_group(m, _keeps_zero)
         if self.init == "duplicate":
             wires = {end for k in m.graph.links if k.kind.wires for end in (k.source, k.target)}
@@ -213,6 +216,13 @@ def _all_of_group(m: Matches, holds: Callable[[Layer], bool]) -> Array:
     """(matches,) whether something holds for all layers of the group of each matched layer."""
     good = [i for group in tied_layers(m.graph) if all(holds(m.graph.layer(i)) for i in group) for i in group]
     return np.isin(m.l.id, good)
+
+
+def _norm_keeps_zero(x: Layer) -> bool:
+    """Whether the norm maps 0 to 0 in both modes, with vertex parameters as they start."""
+    norm = get_norm(x.norm)
+    start = {name: np.array([value]) for name, value in norm.columns.items()}
+    return not any(norm.function(np.zeros((1, 1)), start, x.norm_epsilon, train).any() for train in (False, True))
 
 
 def _keeps_zero(x: Layer) -> bool:

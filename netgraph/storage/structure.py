@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from netgraph.columns import WEIGHT_DTYPES
-from netgraph.graph import KIND_FIELDS, LINK_KINDS, Norm, Role
+from netgraph.graph import KIND_FIELDS, LINK_KINDS, Role
 from netgraph.storage.json_values import Entries, Items, Maybe, Number, Record, Shape, Text, Whole
 
 MOST = 2**31 - 1
@@ -27,7 +27,7 @@ LAYER_SHAPES: dict[str, Shape] = {
     "grid": Items(Whole(1, MOST)),
     "activation": Text(),
     "slope": Number(),
-    "norm": Text(get_args(Norm)),
+    "norm": Text(),
     "norm_epsilon": Number(),
     "norm_momentum": Number(),
     "pool": Maybe(Record({"kind": Text(("max", "average")), "size": PAIR, "stride": Maybe(PAIR)})),

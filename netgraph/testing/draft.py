@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 
 from netgraph.checks import Checked, Extended
 from netgraph.columns import Array
-from netgraph.graph import (
-    BUFFER_COLUMNS,
-    DOMAIN_COLUMNS,
-    Conv2d,
-    Dense,
-    Graph,
-    GraphBuilder,
-    Grid,
-    Pool,
-    get_activation,
+from netgraph.graph import DOMAIN_COLUMNS, Conv2d, Dense, Graph, GraphBuilder, Grid, Pool, get_activation, get_norm
+from netgraph.testing.values import (
+    TAPE,
+    Weights,
+    column_values,
+    off_grid,
+    pick,
+    some_of,
+    weights_of,
 )
-from netgraph.testing.values import BIAS_VALUES, COLUMN_VALUES, TAPE, Weights, off_grid, pick, some_of, weights_of
 
 T = TypeVar("T")
 
@@ -160,10 +158,10 @@ class GraphDraft:
         fill = {name for layer in graph.layers_by_id.values() for name in layer.values} - set(DOMAIN_COLUMNS)
         columns: dict[str, Array] = {name: np.zeros(graph.num_vertices) for name in sorted(fill)}
         for i, layer in graph.layers_by_id.items():
-            start = graph.vertices.offset(i)
+            start, norm = graph.vertices.offset(i), get_norm(layer.norm)
             for name in sorted(layer.values.keys() & columns.keys()):
-                values = pick(self.tape(), COLUMN_VALUES.get(name, BIAS_VALUES), len(layer))
-                exact = name in BUFFER_COLUMNS  # a variance must stay positive, and both are easily read
+                values = pick(self.tape(), column_values(name), len(layer))
+                exact = name in norm.buffers  # a variance must stay positive, and both are easily read
                 columns[name][start : start + len(layer)] = (
                     values if exact else off_grid(values, self.fine(), self.weights)
                 )

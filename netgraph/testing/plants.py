@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array, column
-from netgraph.graph import NORM_COLUMNS, Graph, Layer, Link, full_columns, get_activation, required_columns
+from netgraph.graph import NORMS, Graph, Layer, Link, full_columns, get_activation, get_norm, required_columns
 from netgraph.testing.strategies import all_activations, exact_activations
 
 TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
@@ -130,7 +130,7 @@ def operation_plants() -> dict[str, Plant]:
         nonnegative_inputs,
         bounded_inputs,
         *(operation(activation=name, norm="none") for name in exact),
-        *(operation(norm=name) for name in ("batch", "layer")),
+        *(operation(norm=norm.name) for norm in NORMS.values() if not norm.identity),
         *(operation(activation=name, norm="none") for name in smooth),
     )
     return {p.__name__: p for p in plants}
@@ -176,17 +176,17 @@ def _with_domain(graph: Graph, low: float, high: float) -> Graph | None:
 
 def _operated(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Layer:
     attributes = {"activation": layer.activation, "norm": layer.norm, **wanted}
-    gone = {*get_activation(layer.activation).parameters, *NORM_COLUMNS[layer.norm]}
+    gone = {*get_activation(layer.activation).parameters, *get_norm(layer.norm).columns}
     needed = required_columns("hidden", attributes["norm"], attributes["activation"])
     kept = {name: v for name, v in layer.values.items() if name not in gone or name in needed}
-    values = {**full_columns({**needed, **_telling(needed)}, len(layer), dtype), **kept}
+    values = {**full_columns({**needed, **_telling(attributes["norm"])}, len(layer), dtype), **kept}
     slope = 0.25 if get_activation(attributes["activation"]).uses_slope else layer.slope
     return replace(layer, values=values, slope=slope, **attributes)
 
 
-def _telling(needed: Mapping[str, float]) -> dict[str, float]:
+def _telling(norm: str) -> dict[str, float]:
     """Norm parameters that are not those of a new vertex, so that it matters whether they are kept."""
-    return {name: value for name, value in TELLING.items() if name in needed}
+    return {name: TELLING.get(name, start + 1) for name, start in get_norm(norm).columns.items()}
 
 
 def _dtype(graph: Graph) -> Any:

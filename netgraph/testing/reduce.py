@@ -17,7 +17,6 @@ from netgraph.columns import Array
 from netgraph.errors import GraphError, NetgraphError
 from netgraph.graph import (
     DOMAIN_COLUMNS,
-    NORM_COLUMNS,
     Dense,
     Graph,
     Identity,
@@ -26,6 +25,7 @@ from netgraph.graph import (
     LinkKind,
     full_columns,
     get_activation,
+    get_norm,
 )
 from netgraph.interpret import interpret
 from netgraph.testing.cases import Case
@@ -244,8 +244,9 @@ def _simpler_layers(layer: Layer) -> Iterator[Layer]:
                 return
             yield replace(layer, values=full_columns({"low": low, "high": high}, len(layer)))
         return
-    if layer.norm != "none":
-        yield replace(layer, norm="none", values={k: v for k, v in values.items() if k not in NORM_COLUMNS[layer.norm]})
+    norm = get_norm(layer.norm)
+    if not norm.identity:
+        yield replace(layer, norm="none", values={k: v for k, v in values.items() if k not in norm.columns})
     if layer.pool is not None:
         yield replace(layer, pool=None)
     if layer.activation not in ("identity", "relu") and not get_activation(layer.activation).parameters:

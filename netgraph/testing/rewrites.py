@@ -12,7 +12,7 @@ from hypothesis import assume, reject
 from hypothesis import strategies as st
 
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import DOMAIN_COLUMNS, Graph, Layer
+from netgraph.graph import DOMAIN_COLUMNS, Graph, Layer, variance_columns
 from netgraph.rewriting import (
     EdgeRows,
     LayerPairRows,
@@ -129,7 +129,8 @@ def meddling(draw: DrawFunction, graph: Graph) -> Result:
     assume(rows)
     row = draw(st.sampled_from(rows))
     what = draw(st.sampled_from(meddleable(graph, row)))
-    numbers = {"weights": WEIGHT_VALUES, "var": VARIANCE_VALUES}.get(what, BIAS_VALUES).tolist()
+    others = VARIANCE_VALUES if what in variance_columns() else BIAS_VALUES
+    numbers = (WEIGHT_VALUES if what == "weights" else others).tolist()
     value = draw(st.sampled_from(list(exact_activations()) if what == "activation" else numbers))
     chosen = VertexRows(graph, np.array([row]))
     return apply(Meddle(what=what, value=value), graph, on=chosen.id, probe=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.graph import ACTIVATIONS, NORM_COLUMNS, Graph, Layer, get_activation
+from netgraph.graph import ACTIVATIONS, NORMS, Graph, Layer, get_activation, get_norm
 from netgraph.testing.draft import DrawFunction, GraphDraft, GraphOptions
 from netgraph.testing.recipes import KINDS
 from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, is_dyadic, levels, pick, spread
@@ -51,7 +51,7 @@ def graphs(
             layer). All of them leave out edges at times.
         exact: False draws, where no more is said, every activation and norm, and weights of every kind.
         activations: of hidden layers.
-        norms: of hidden layers, of "none", "batch" and "layer"; batch norm gets drawn statistics and signed scales.
+        norms: of hidden layers, such as "batch" and "layer"; batch norm gets drawn statistics and signed scales.
         pools: of convolutional layers, of "max" and "average"; () for none.
         min_layers, max_layers: number of hidden layers; "residual" counts one for each block and has at least one,
             "skip" has at least one.
@@ -73,7 +73,7 @@ def graphs(
         )
     options = GraphOptions(
         activations=as_tuple(activations or (exact_activations() if exact else all_activations())),
-        norms=as_tuple(norms or (("none",) if exact else ("none", "batch", "layer"))),
+        norms=as_tuple(norms or (("none",) if exact else tuple(NORMS))),
         pools=as_tuple(("max", "average") if pools is None else pools),
         min_layers=min_layers,
         max_layers=max_layers,
@@ -88,7 +88,7 @@ def graphs(
     )
     names = as_tuple(kinds)
     _check_names("kind of graph", names, KINDS)
-    _check_names("norm", options.norms, NORM_COLUMNS)
+    _check_names("norm", options.norms, NORMS)
     _check_names("kind of weights", options.weights, WEIGHTS)
     for name in options.activations:
         get_activation(name)
@@ -175,7 +175,7 @@ def is_exact(graph: Graph) -> bool:
     for layer in graph.layers_by_id.values():
         activation = get_activation(layer.activation)
         steep = activation.uses_slope and (layer.slope * 8) % 1
-        if layer.norm != "none" or not activation.exact or steep:
+        if not get_norm(layer.norm).identity or not activation.exact or steep:
             return False
         if layer.pool and layer.pool.kind == "average" and layer.pool.size[0] * layer.pool.size[1] not in (1, 2, 4, 8):
             return False

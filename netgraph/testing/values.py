@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from netgraph.columns import Array
+from netgraph.graph import variance_columns
 
 Weights = Literal["dyadic", "zeros", "float32", "float64"]
 WEIGHTS: tuple[Weights, ...] = ("dyadic", "zeros", "float32", "float64")
@@ -35,16 +36,20 @@ COLUMN_VALUES = {
     "scale": SCALE_VALUES,
     "shift": BIAS_VALUES,
     "mean": BIAS_VALUES,
-    "var": VARIANCE_VALUES,
     "slope": SLOPE_VALUES,
     "v": BIAS_VALUES,
     "c": BIAS_VALUES,
     "l": WEIGHT_VALUES,
 }
-"""Values of vertex columns by name, the simplest first; columns not named here are like biases."""
+"""Values of vertex columns by name, the simplest first."""
 
 LARGEST_FINITE = 4.0
 """Where inputs without a bound are cut off."""
+
+
+def column_values(name: str) -> Array:
+    """Values of a vertex column, the simplest first; columns of which nothing is known are like biases."""
+    return VARIANCE_VALUES if name in variance_columns() else COLUMN_VALUES.get(name, BIAS_VALUES)
 
 
 def spread(tape: bytes, n: int) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from netgraph.columns import Array, IdIndex
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Layer
+from netgraph.graph import Graph, Layer, get_norm
 from netgraph.markup import shortened
 from netgraph.viz.text import text_width, times, visible
 
@@ -148,7 +148,8 @@ def operations(layer: Layer) -> tuple[str, ...]:
     """What the layer does to its sums, a line each."""
     if layer.role == "input":
         return ("input",)
-    norm = [f"{layer.norm} norm"] if layer.norm != "none" else []
+    label = get_norm(layer.norm).label
+    norm = [label] if label else []
     pool = [f"{layer.pool.kind} pool {times(layer.pool.size)}"] if layer.pool else []
     return (*norm, layer.activation, *pool)
 

@@ -187,7 +187,10 @@ def test_nothing_missed_nothing_told(graph):
 
 def test_explain_names_vertices_layers_and_missing_edges(graph):
     normed = ng.mlp([2, 3, 1], norm="layer")
-    assert ng.explain(WidenLayer(), normed).nearest_miss == "layer 'hidden1' fails 'group has no layer norm'"
+    assert (
+        ng.explain(WidenLayer(), normed).nearest_miss
+        == "layer 'hidden1' fails 'norms of the group act vertex by vertex'"
+    )
     assert "vertex 2 of layer 'hidden1'" in ng.explain(ng.rules.PruneVertices(only_dead=False), normed).nearest_miss
 
     class Never(AddEdges):

@@ -151,7 +151,7 @@ def test_layer_norm_and_wires_are_refused():
     graph = ng.mlp([1, 2, 1], norm="layer", dtype=np.float64)
     graph = graph.with_weights(np.ones(4))
     assert ng.explain(MergeVertices(), graph).stages[-3:] == (
-        ("layer has no layer norm", 0), ("vertex has no identity wires", 0),
+        ("norm acts vertex by vertex", 0), ("vertex has no identity wires", 0),
         ("an earlier vertex of its layer computes the same", 0),
     )  # fmt: skip
     b = ng.GraphBuilder(dtype=np.float64)

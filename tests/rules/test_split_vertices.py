@@ -122,7 +122,7 @@ def test_layer_norm_and_wires_are_refused():
     normed = ng.mlp([2, 3, 2], norm="layer")
     assert not ng.apply(SplitVertices(), normed).changed
     assert ng.explain(SplitVertices(), normed).stages[-2:] == (
-        ("layer has no layer norm", 0), ("vertex has no identity wires", 0),
+        ("norm acts vertex by vertex", 0), ("vertex has no identity wires", 0),
     )  # fmt: skip
     b = ng.GraphBuilder()
     b.input("x", 2)

@@ -203,7 +203,7 @@ def test_layer_norm_anywhere_in_the_group_refuses_all_of_it(where):
     graph = chain(**{where: {"norm": "layer"}})
     assert not ng.apply(WidenLayer(), graph).changed
     assert ng.explain(WidenLayer(), graph).stages[-2:] == (
-        ("group has no layer norm", 0), ("group has no input or output layer", 0),
+        ("norms of the group act vertex by vertex", 0), ("group has no input or output layer", 0),
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def test_only_the_layers_asked_for():
 def test_layer_norm_is_refused():
     normed = ng.mlp([2, 3, 2], norm="layer")
     assert not ng.apply(WidenLayer(), normed).changed
-    assert ("group has no layer norm", 0) in ng.explain(WidenLayer(), normed).stages
+    assert ("norms of the group act vertex by vertex", 0) in ng.explain(WidenLayer(), normed).stages
 
 
 def test_a_layer_that_feeds_a_normed_one_may_grow():

@@ -1,22 +1,30 @@
 """Intervals of layers and links, and the arithmetic that proofs share with them."""
 
 from netgraph.graph.bounds.intervals import (
-    EPS,
-    LARGEST,
     Bounds,
     Domains,
-    Mode,
-    Pair,
-    add,
     add_bias,
     link_interval,
+    norm_setting,
     normalise_interval,
     operate_interval,
-    scaled,
     segments,
     used_edges,
 )
-from netgraph.graph.bounds.outward import UNIT, down, sum_bounds, times, up, widen
+from netgraph.graph.norms import Mode
+from netgraph.graph.outward import (
+    EPS,
+    LARGEST,
+    UNIT,
+    Pair,
+    add,
+    down,
+    scaled,
+    sum_bounds,
+    times,
+    up,
+    widen,
+)
 
 __all__ = [
     "Bounds",
@@ -30,6 +38,7 @@ __all__ = [
     "add_bias",
     "down",
     "link_interval",
+    "norm_setting",
     "normalise_interval",
     "operate_interval",
     "scaled",

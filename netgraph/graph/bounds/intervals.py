@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,18 +18,10 @@ from netgraph.graph.activations import get_activation
 from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Grid, Layer
 from netgraph.graph.link import Link
-
-Mode = Literal["eval", "train"]
-"""What batch norm does. In "train" nothing is known of a normalised value, but where its scale is 0 or its sum the same
-for every input; the bounds hold in both modes."""
+from netgraph.graph.norms import Mode, Setting, get_norm
+from netgraph.graph.outward import EPS, NORMAL, Pair, add
 
 Domains = Mapping[str, Any] | tuple[Any, Any]
-Pair = tuple[Array, Array]
-
-EPS = float(np.finfo(np.float64).eps)
-LARGEST = float(np.finfo(np.float64).max)
-NORMAL = 1e-290
-"""Products at least this large have not lost digits to underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,22 +149,6 @@ def _with_padding(kind: LinkKind, grid: Grid, low: Array, high: Array, src: Arra
     return low, high, src + state[tap] * (len(zeros))
 
 
-def add(low: Array, high: Array, more_low: Array, more_high: Array) -> Pair:
-    """Sum of two intervals; an end moves outward only where rounding has moved it inward."""
-    with np.errstate(over="ignore", invalid="ignore"):  # the errors of infinite sums are NaN, which compares false
-        return _add(low, more_low, -1), _add(high, more_high, 1)
-
-
-def _add(a: Array, b: Array, direction: int) -> Array:
-    total = a + b
-    other = total - a
-    error = (a - (total - other)) + (b - other)  # Knuth's, exact
-    inward = error < 0 if direction < 0 else error > 0
-    if inward.any():
-        total = np.where(inward, np.nextafter(total, direction * np.inf), total)
-    return np.asarray(np.minimum(total, LARGEST) if direction < 0 else np.maximum(total, -LARGEST))
-
-
 def add_bias(layer: Layer, z: Pair | None, rows: Array | None = None) -> Pair:
     """The sums that arrive (None: nothing does) plus the biases of the chosen rows."""
     if z is None:
@@ -200,58 +176,30 @@ def operate_interval(
 
 
 def normalise_interval(
-    layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None
+    layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None, count: int | None = None
 ) -> tuple[Array, Array]:
     """Range after the norm alone.
 
     Args:
         layer: the layer.
         z_low, z_high: (n,) ranges of the sums with bias, of the chosen rows.
-        mode: what batch norm does.
+        mode: where statistics come from.
         rows: rows of the layer's vertices; None stands for all of them, in order.
+        count: numbers per vertex in a batch; None where the batch is unknown.
     """
-    if layer.norm == "none":
+    norm = get_norm(layer.norm)
+    if norm.identity:
         return z_low, z_high
-    p = _columns(layer, rows)
-    if layer.norm == "layer":
-        limit = layer_norm_limit(len(layer))
-        return scaled(np.full(len(z_low), -limit), np.full(len(z_low), limit), p["scale"], p["shift"])
-    if mode == "train":
-        constant = z_low == z_high  # its own mean, which leaves the shift; the running mean may be another
-        far = np.where(constant, 0.0, np.inf)
-        low, high = scaled(-far, far, p["scale"], p["shift"])
-        if constant.any():
-            in_eval = normalise_interval(layer, z_low, z_high, "eval", rows)
-            low = np.where(constant, np.minimum(low, in_eval[0]), low)
-            high = np.where(constant, np.maximum(high, in_eval[1]), high)
-        return low, high
-    with np.errstate(over="ignore"):  # `scaled` knows nothing of the result of an infinite factor
-        factor = p["scale"] / np.sqrt(p["var"] + layer.norm_epsilon)
-    low, high = add(z_low, z_high, -p["mean"], -p["mean"])
-    low, high = scaled(low, high, factor, p["shift"], 8 * EPS)
-    lost = (p["scale"] != 0) & (np.abs(factor) < NORMAL)
-    return np.where(lost, -np.inf, low), np.where(lost, np.inf, high)
+    return norm.interval(z_low, z_high, norm_setting(layer, mode, rows, count))
 
 
-def layer_norm_limit(n: int) -> float:
-    """Largest magnitude of one of `n` numbers after their mean is taken off and they are divided by their spread."""
-    return float(np.sqrt(n - 1) * (1 + 4 * EPS)) if n > 1 else 0.0
-
-
-def scaled(low: Array, high: Array, factor: Array, shift: Array, relative: float = 0.0) -> Pair:
-    """Range of factor * t + shift for t in [low, high], the factor known up to a relative error; 0 leaves the shift."""
-    with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is chosen away, overflow is clipped
-        used = [(factor != 0) & (t != 0) for t in (low, high)]
-        ends = [np.where(u, factor * t, 0.0) for u, t in zip(used, (low, high), strict=True)]
-        # Of an infinite end nothing is rounded; a finite one that overflows gives inf - inf, of which nothing is known.
-        error = [
-            np.where(u & np.isfinite(t), (relative + 2 * EPS) * np.abs(e) + 1e-300, 0.0)
-            for u, t, e in zip(used, (low, high), ends, strict=True)
-        ]
-        below = np.minimum(ends[0] - error[0], ends[1] - error[1])
-        above = np.maximum(ends[0] + error[0], ends[1] + error[1])
-        below, above = np.where(np.isnan(below), -np.inf, below), np.where(np.isnan(above), np.inf, above)
-        return add(below, above, shift, shift)
+def norm_setting(layer: Layer, mode: Mode, rows: Array | None = None, count: int | None = None) -> Setting:
+    """All that normalised values depend on besides the sums; arguments as for `normalise_interval`."""
+    columns = {
+        name: (layer.values[name] if rows is None else layer.values[name][rows]).astype(np.float64)
+        for name in get_norm(layer.norm).columns
+    }
+    return Setting(columns, layer.norm_epsilon, len(layer), mode, count)
 
 
 def _columns(layer: Layer, rows: Array | None) -> dict[str, Array]:

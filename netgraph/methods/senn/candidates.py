@@ -12,7 +12,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, Pool, get_activation, weighted
+from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, Pool, get_activation, get_norm, weighted
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.natural import Expansion
 from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
@@ -128,7 +128,7 @@ class Look:
 
     def _width(self, layer: Layer, alone: bool) -> Candidate:
         """A vertex for a hidden layer."""
-        readers = weighted(self.graph.outgoing[layer.id])
+        readers, norm = weighted(self.graph.outgoing[layer.id]), get_norm(layer.norm)
         if refused := self._no_vertex(layer, alone, readers):
             return Candidate("width", layer.name, verdict=refused)
         scout, bench = self._scout, self._bench
@@ -137,15 +137,16 @@ class Look:
             scout.inputs(layer), layer.activation, self._search(layer), self.rng,
             scale=_scale(sum(scout.fed(k.target).score for k in readers)),
             readers=[_reader(k, layer.grid, layer.pool) for k in readers],
-            bias=layer.norm != "none" or layer.bias is not None,
+            bias=norm.centres or layer.bias is not None,
         )  # fmt: skip
         inputs, eta = bench.inputs(layer), sum(bench.fed(k.target).score for k in readers)
         # With the tangent taken away a score is no lower bound of what eta_c gains.
         most = sum(bench.fed(k.target).most for k in readers) if self.tangent != "all" else math.nan
         sums = inputs @ found.incoming + found.bias
-        values = found.parameters if layer.bias is None else {"bias": found.bias, **found.parameters}
-        if layer.norm == "batch":  # such that what leaves the norm is what was searched with
-            values = {**found.parameters, "scale": sums.std(), "shift": sums.mean()}
+        assert norm.restoring is not None
+        bias = {} if norm.centres or layer.bias is None else {"bias": found.bias}
+        # What leaves the norm is then what was searched with.
+        values = {**bias, **found.parameters, **norm.restoring(sums)}
         given = {name: np.reshape(np.asarray(value, dtype=np.float64), (1,)) for name, value in values.items()}
         rule = WidenLayer(incoming=self._by_link(layer, found.incoming), values=given)
         score = self._judged(found)
@@ -162,8 +163,11 @@ class Look:
         limits = self.limits
         if not alone:
             return "wires tie it to other layers"
-        if layer.norm == "layer":
-            return "layer norm: a vertex would change the others"
+        norm = get_norm(layer.norm)
+        if norm.couples_vertices:
+            return f"{norm.label}: a vertex would change the others"
+        if norm.restoring is None:
+            return f"{norm.label}: it is not known how a vertex would keep its sums"
         if limits.max_width is not None and len(layer) >= limits.max_width:
             return f"has {len(layer)} vertices, as many as it may"
         if not readers or not weighted(self.graph.incoming[layer.id]):

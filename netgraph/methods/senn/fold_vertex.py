@@ -16,7 +16,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Link
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, vertex
-from netgraph.rules import serving_only, under_layer_norm
+from netgraph.rules import serving_only, under_coupling_norm
 from netgraph.statistics import Statistics
 
 
@@ -29,7 +29,8 @@ class FoldVertex(Rule):
     the vertex is not what it is taken to be, outputs change: **bounded**. A reader without a bias, and one that pads,
     at its rim, miss c_0.
 
-    A vertex that is read through a wire or a frozen edge, or is under layer norm, is left alone.
+    A vertex that is read through a wire or a frozen edge, or whose norm couples the vertices of its layer, is
+    left alone.
 
     Attributes:
         shares: c_j (vertices of the layer,), with any value at the place of the vertex itself.
@@ -52,7 +53,7 @@ class FoldVertex(Rule):
         fixed = edges.frozen | edges.wired
         sizes = np.array([len(graph.layer(int(i))) for i in m.v.layer], dtype=np.int64)
         return {
-            "layer has no layer norm": ~under_layer_norm(graph, m.v.layer),
+            "norm acts vertex by vertex": ~under_coupling_norm(graph, m.v.layer),
             "as many shares as vertices": (sizes == len(self.shares)) & (sizes > 1),
             "its readers can be changed": np.bincount(edges.source_row[fixed], minlength=len(graph.vertices))[m.v.rows]
             == 0,

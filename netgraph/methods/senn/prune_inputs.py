@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import Checked
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Layer, Link, weighted
+from netgraph.graph import Graph, Layer, Link, get_norm, weighted
 from netgraph.methods.method import Context, Proposal, epochs_done
 from netgraph.methods.senn.fold_vertex import FoldVertex
 from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
@@ -125,7 +125,8 @@ class PruneInputs(Checked):
     def _may_lose(self, graph: Graph, layer: Layer) -> bool:
         links = graph.outgoing[layer.id]
         free = bool(links) and not any(k.kind.wires or k.frozen.any() for k in links)
-        return layer.role == "hidden" and layer.norm != "layer" and len(layer) > self.fewest and free
+        alone = not get_norm(layer.norm).couples_vertices
+        return layer.role == "hidden" and alone and len(layer) > self.fewest and free
 
 
 def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:

@@ -6,7 +6,45 @@ import numpy as np
 
 from netgraph.columns import Array
 
+Pair = tuple[Array, Array]
+
 UNIT = 2.0**-53
+EPS = float(np.finfo(np.float64).eps)
+LARGEST = float(np.finfo(np.float64).max)
+NORMAL = 1e-290
+"""Products at least this large have not lost digits to underflow."""
+
+
+def add(low: Array, high: Array, more_low: Array, more_high: Array) -> Pair:
+    """Sum of two intervals; an end moves outward only where rounding has moved it inward."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the errors of infinite sums are NaN, which compares false
+        return _add(low, more_low, -1), _add(high, more_high, 1)
+
+
+def _add(a: Array, b: Array, direction: int) -> Array:
+    total = a + b
+    other = total - a
+    error = (a - (total - other)) + (b - other)  # Knuth's, exact
+    inward = error < 0 if direction < 0 else error > 0
+    if inward.any():
+        total = np.where(inward, np.nextafter(total, direction * np.inf), total)
+    return np.asarray(np.minimum(total, LARGEST) if direction < 0 else np.maximum(total, -LARGEST))
+
+
+def scaled(low: Array, high: Array, factor: Array, shift: Array, relative: float = 0.0) -> Pair:
+    """Range of factor * t + shift for t in [low, high], the factor known up to a relative error; 0 leaves the shift."""
+    with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is chosen away, overflow is clipped
+        used = [(factor != 0) & (t != 0) for t in (low, high)]
+        ends = [np.where(u, factor * t, 0.0) for u, t in zip(used, (low, high), strict=True)]
+        # Of an infinite end nothing is rounded; a finite one that overflows gives inf - inf, of which nothing is known.
+        error = [
+            np.where(u & np.isfinite(t), (relative + 2 * EPS) * np.abs(e) + 1e-300, 0.0)
+            for u, t, e in zip(used, (low, high), ends, strict=True)
+        ]
+        below = np.minimum(ends[0] - error[0], ends[1] - error[1])
+        above = np.maximum(ends[0] + error[0], ends[1] + error[1])
+        below, above = np.where(np.isnan(below), -np.inf, below), np.where(np.isnan(above), np.inf, above)
+        return add(below, above, shift, shift)
 
 
 def sum_bounds(row: Array, least: Array, most: Array, rows: int) -> tuple[Array, Array]:

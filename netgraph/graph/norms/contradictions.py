@@ -1,0 +1,156 @@
+"""Whether a record of a norm says of its function what the function does, on a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.graph.norms.record import Change, Mode, Norm, Setting
+
+EPSILON = 1e-5
+NEAR = 1e-9
+"""Relative distance of numbers that are equal up to rounding."""
+
+SAMPLES, WIDTH = 4, 3
+MODES: tuple[Mode, ...] = ("eval", "train")
+GRIDS = ((), (2, 3))
+
+
+def contradiction(norm: Norm) -> str:
+    """What a record says that is not so, and what to say instead; '' when nothing was found."""
+    with np.errstate(all="ignore"):
+        for grid in GRIDS:
+            for columns in _columns(norm):
+                trial = _Trial(norm, columns, grid)
+                for check in CHECKS:
+                    if reason := check(trial):
+                        return f"{reason} (Tried on sums of shape {trial.z.shape}.)"
+    return ""
+
+
+def _columns(norm: Norm) -> Iterator[dict[str, Array]]:
+    """(vertices,) columns: where they start, and elsewhere."""
+    steps = np.array([0.5, 0.25, 1.0])
+    yield {name: np.full(WIDTH, start) for name, start in norm.columns.items()}
+    yield {name: start + steps for name, start in norm.columns.items()}
+
+
+class _Trial:
+    """Sums of a small layer, (batch, vertices, *grid), and columns of its norm."""
+
+    def __init__(self, norm: Norm, columns: dict[str, Array], grid: tuple[int, ...]) -> None:
+        self.norm, self.columns, self.grid = norm, columns, grid
+        rng = np.random.default_rng(0)
+        self.z = rng.normal(size=(SAMPLES, WIDTH, *grid)) * 2 + 0.5
+        self.step = rng.normal(size=self.z.shape) * 0.125
+
+    def value(self, z: Array, *, train: bool, vertices: Array | slice = slice(None)) -> Array:
+        """The function of the norm, with the columns of some vertices."""
+        shape = (-1, *(1,) * len(self.grid))
+        columns = {name: values[vertices].reshape(shape) for name, values in self.columns.items()}
+        return np.asarray(self.norm.function(z.copy(), columns, EPSILON, train))
+
+    def setting(self, mode: Mode) -> Setting:
+        """All vertices, in a batch of which nothing is known."""
+        return Setting(self.columns, EPSILON, WIDTH, mode)
+
+    def ends(self, values: Array) -> tuple[Array, Array]:
+        """(vertices,) least and largest value of each vertex."""
+        by_vertex = np.moveaxis(values, 1, 0).reshape(WIDTH, -1)
+        return by_vertex.min(axis=1), by_vertex.max(axis=1)
+
+
+def _shape(t: _Trial) -> str:
+    for train in (False, True):
+        found = t.value(t.z, train=train)
+        if found.shape != t.z.shape or not np.isfinite(found).all():
+            return f"function gives an array of shape {found.shape}, or NaN; it gives a finite value for every sum."
+    return ""
+
+
+def _identity(t: _Trial) -> str:
+    if t.norm.identity and (t.norm.columns or not np.array_equal(t.value(t.z, train=True), t.z)):
+        return "it says identity=True, but has columns, or changes the sums; leave identity out."
+    return ""
+
+
+def _samples(t: _Trial) -> str:
+    alone = np.concatenate([t.value(t.z[i : i + 1], train=False) for i in range(SAMPLES)])
+    if not _near(alone, t.value(t.z, train=False)):
+        return "in eval mode the value of a sample depends on the others of its batch; take running statistics there."
+    if not t.norm.couples_samples and not _near(t.value(t.z, train=True), t.value(t.z, train=False)):
+        return "its values differ between train and eval mode; say couples_samples=True."
+    return ""
+
+
+def _vertices(t: _Trial) -> str:
+    for train in (False, True):
+        every = t.value(t.z, train=train)
+        if t.norm.couples_vertices:
+            turned = np.arange(WIDTH)[::-1]
+            if not _near(t.value(t.z[:, turned], train=train, vertices=turned), every[:, turned]):
+                return "the value of a vertex depends on its row in the layer, which a rewrite may change."
+            continue
+        alone = [t.value(t.z[:, i : i + 1], train=train, vertices=slice(i, i + 1)) for i in range(WIDTH)]
+        if not _near(np.concatenate(alone, axis=1), every):
+            return "the value of a vertex depends on others of its layer, or on its row; say couples_vertices=True."
+    return ""
+
+
+def _centres(t: _Trial) -> str:
+    if t.norm.centres and not _near(t.value(t.z + 3.0, train=True), t.value(t.z, train=True)):
+        return "it says centres=True, but a constant that is added to all sums changes its values; leave centres out."
+    return ""
+
+
+def _interval(t: _Trial) -> str:
+    for mode in MODES:
+        bounds = t.norm.interval(*t.ends(t.z), t.setting(mode))
+        if not _within(t.ends(t.value(t.z, train=mode == "train")), bounds):
+            return f"in {mode} mode its values leave what interval says of them; bounds are wide enough for all sums."
+        infinite = np.full(WIDTH, np.inf)
+        if np.isnan(t.norm.interval(-infinite, infinite, t.setting(mode))).any():
+            return "interval gives NaN for sums without bounds; an end of which nothing is known is infinite."
+    return ""
+
+
+def _change(t: _Trial) -> str:
+    """In eval mode, for sums that move and columns that move with them."""
+    moved = _Trial(t.norm, {name: values + 0.125 for name, values in t.columns.items()}, t.grid)
+    for after in (t, moved):
+        kept = np.full(WIDTH, after is t or not t.columns)
+        change = Change(*t.ends(t.step), *t.ends(t.z), t.setting("eval"), after.setting("eval"), kept=kept, whole=True)
+        found = after.value(t.z + t.step, train=False) - t.value(t.z, train=False)
+        if not _within(t.ends(found), t.norm.change(change)):
+            return "its values move by more than change says; bounds are wide enough for all sums."
+    return ""
+
+
+def _rest(t: _Trial) -> str:
+    for mode in MODES:
+        error = t.norm.rounding(*t.ends(t.z), np.full(WIDTH, NEAR), t.setting(mode))
+        if np.shape(error) != (WIDTH,) or not (np.asarray(error) >= 0).all():
+            return "rounding gives no (k,) numbers of at least 0."
+    if t.norm.factor is not None and np.shape(t.norm.factor(t.columns, EPSILON)) != (WIDTH,):
+        return "factor gives no (k,) numbers, one for each vertex."
+    if t.norm.restoring is None:
+        return ""
+    stray = t.norm.restoring(t.z[:, 0].ravel()).keys() - t.norm.columns.keys()
+    return f"restoring gives values for {sorted(stray)}, which are no columns of it." if stray else ""
+
+
+CHECKS: tuple[Callable[[_Trial], str], ...] = (
+    _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest,
+)  # fmt: skip
+
+
+def _near(one: Array, two: Array) -> bool:
+    return bool(np.allclose(one, two, rtol=NEAR, atol=NEAR))
+
+
+def _within(values: tuple[Array, Array], bounds: tuple[Array, Array]) -> bool:
+    (least, most), (low, high) = values, bounds
+    room = NEAR * (1 + np.maximum(np.abs(least), np.abs(most)))
+    return bool((low <= least + room).all() and (high >= most - room).all())

@@ -1,0 +1,54 @@
+"""Layer norm: every sample over the vertices of the layer, at each position by itself, as transformers do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.graph.norms.record import Change, Columns, Norm, Setting
+from netgraph.graph.norms.standard import magnitude, standardise, standardised_error, standardised_limit
+from netgraph.graph.outward import Pair, scaled
+
+
+def _function(z: Array, columns: Columns, epsilon: float, _train: bool) -> Array:
+    mean, var = z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True)
+    return standardise(z, mean, var, columns, epsilon)
+
+
+def _interval(low: Array, _high: Array, setting: Setting) -> Pair:
+    """Whatever the sums are, none is farther from their mean than `sqrt(width - 1)` deviations."""
+    limit = standardised_limit(setting.width)
+    p = setting.columns
+    return scaled(np.full(len(low), -limit), np.full(len(low), limit), p["scale"], p["shift"])
+
+
+def _rounding(low: Array, high: Array, error: Array, setting: Setting) -> Array:
+    n = setting.width
+    together = np.full(n, float(np.linalg.norm(error)))
+    size = np.full(n, float(magnitude(low, high, error).max()))
+    return standardised_error(together, size, n, setting.columns, setting.epsilon)
+
+
+def _change(change: Change) -> Pair:
+    """Whole layers with the same columns: no distance is stretched by more than `1 / sqrt(epsilon)`, then by scale."""
+    size = np.full(len(change.low), np.inf)
+    if change.whole and change.kept.all():
+        reach = np.maximum(np.abs(change.low), np.abs(change.high))
+        largest = max(float(reach.max()), 1e-290)
+        scale = np.abs(change.new.columns["scale"])
+        if np.isfinite(largest):
+            length = largest * np.sqrt(np.sum((reach / largest) ** 2)) / np.sqrt(change.new.epsilon) * (1 + 1e-9)
+            size = np.where(scale == 0, 0.0, scale * length + 1e-290)
+    return -size, size
+
+
+LAYER = Norm(
+    name="layer",
+    function=_function,
+    columns={"scale": 1.0, "shift": 0.0},
+    couples_vertices=True,
+    interval=_interval,
+    change=_change,
+    rounding=_rounding,
+    factor=lambda columns, epsilon: columns["scale"],
+)

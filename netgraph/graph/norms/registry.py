@@ -1,0 +1,94 @@
+"""The norms that there are, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from netgraph.errors import GraphError, OptionError, unknown_name
+from netgraph.graph.activations import ACTIVATIONS
+from netgraph.graph.norms.batch import BATCH
+from netgraph.graph.norms.contradictions import contradiction
+from netgraph.graph.norms.layer import LAYER
+from netgraph.graph.norms.none import NONE
+from netgraph.graph.norms.record import Norm
+
+RESERVED = frozenset({"bias", "low", "high"})
+"""Names of vertex columns that belong to every layer, or to inputs."""
+
+REMEDY = "One of your own is registered first, with netgraph.graph.register_norm."
+
+_registered: dict[str, Norm] = {norm.name: norm for norm in (NONE, BATCH, LAYER)}
+
+NORMS: Mapping[str, Norm] = MappingProxyType(_registered)
+"""Every known norm by name, in the order of registration."""
+
+
+def get_norm(name: str) -> Norm:
+    """Return the norm called `name`, or raise `GraphError` with the nearest known name."""
+    try:
+        return _registered[name]
+    except KeyError:
+        raise GraphError(f"{unknown_name('norm', name, _registered)} {REMEDY}") from None
+
+
+def register_norm(norm: Norm) -> None:
+    """Add a norm, which layers can then name; files and hashes hold the name alone.
+
+    A program that reads a file with such a layer registers the norm first. To train it, give the compiler its formula
+    on tensors: `compilers.register_norm`.
+
+    Args:
+        norm: its record.
+
+    Raises:
+        OptionError: when the name is taken, a column belongs to something else, or the record contradicts itself: it is
+            tried on a few numbers.
+    """
+    if not isinstance(norm, Norm):
+        raise OptionError(f"register_norm takes a Norm, not {norm!r}.")
+    if norm.name in _registered:
+        raise OptionError(f"There is a norm {norm.name!r} already; give this one another name.")
+    if reason := _refused_columns(norm) or _contradiction(norm):
+        raise OptionError(f"Norm {norm.name!r}: {reason}")
+    _registered[norm.name] = norm
+
+
+def variance_columns() -> frozenset[str]:
+    """Names of all vertex columns that are never negative."""
+    return frozenset().union(*(norm.variances for norm in _registered.values()))
+
+
+def _contradiction(norm: Norm) -> str:
+    try:
+        return contradiction(norm)
+    except Exception as error:
+        raise OptionError(f"Norm {norm.name!r} fails on a few numbers: {error!r}") from error
+
+
+def _refused_columns(norm: Norm) -> str:
+    """Why the columns of a norm cannot be, or ''."""
+    if stray := sorted((norm.buffers | norm.variances) - norm.columns.keys()):
+        return f"{stray} are no columns of it, which are {sorted(norm.columns)}; name them in columns as well."
+    if trained := sorted(norm.variances - norm.buffers):
+        return f"{trained} are variances that gradients train, and could make negative; name them in buffers as well."
+    for name, start in norm.columns.items():
+        if name in RESERVED:
+            return f"column {name!r} has a meaning of its own in every layer; give it another name."
+        if user := next((a.name for a in ACTIVATIONS.values() if name in a.parameters), None):
+            return f"column {name!r} is a parameter of the activation {user!r}; give it another name."
+        # By its name alone a column is known as trained, or as a variance, everywhere in a graph.
+        for other in _registered.values():
+            same = all((name in getattr(other, kind)) == (name in getattr(norm, kind)) for kind in KINDS)
+            if name in other.columns and not same:
+                return (
+                    f"column {name!r} is one of the norm {other.name!r} too, but not in the same of {KINDS}; "
+                    "give it another name."
+                )
+        if not math.isfinite(start) or (name in norm.variances and start < 0):
+            return f"column {name!r} starts at {start}; it is finite, and a variance at least 0."
+    return ""
+
+
+KINDS = ("buffers", "variances")
