@@ -35,7 +35,17 @@ from netgraph.graph.layer import (
     required_columns,
 )
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, weighted
-from netgraph.graph.norms import NORMS, Change, Columns, Mode, Norm, Setting, get_norm, register_norm, variance_columns
+from netgraph.graph.norms import (
+    NORMS,
+    Columns,
+    Mode,
+    Norm,
+    NormChange,
+    NormSetting,
+    get_norm,
+    register_norm,
+    variance_columns,
+)
 from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
 from netgraph.graph.propagation import check_domain
 from netgraph.graph.validate import validate_link
@@ -53,7 +63,7 @@ __all__ = [
     "Mode",
     "ACTIVATIONS",
     "Activation",
-    "Change",
+    "NormChange",
     "Columns",
     "Conv2d",
     "DOMAIN_COLUMNS",
@@ -78,7 +88,7 @@ __all__ = [
     "Norm",
     "Pool",
     "Role",
-    "Setting",
+    "NormSetting",
     "Station",
     "VGG_SCALES",
     "VGG_STAGES",

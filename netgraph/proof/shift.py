@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Change, get_activation, get_norm
+from netgraph.graph import NormChange, get_activation, get_norm
 from netgraph.graph.bounds import norm_setting, normalise_interval, times, widen
 from netgraph.proof.known import operation, parameters
 
@@ -106,7 +106,7 @@ def _normed(
     if norm.identity:
         return d_low, d_high, np.ones(len(at), dtype=bool)
     kept = (parameters(layer)[rows] == parameters(old)[old_rows]).all(axis=1)
-    change = Change(
+    change = NormChange(
         d_low, d_high, walk.bounds.z_low[twin], walk.bounds.z_high[twin],
         norm_setting(old, walk.mode, old_rows), norm_setting(layer, walk.mode, rows),
         kept, whole=len(layer) == len(old) == len(at),

@@ -18,7 +18,7 @@ from netgraph.graph.activations import get_activation
 from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Grid, Layer
 from netgraph.graph.link import Link
-from netgraph.graph.norms import Mode, Setting, get_norm
+from netgraph.graph.norms import Mode, NormSetting, get_norm
 from netgraph.graph.outward import EPS, NORMAL, Pair, add
 
 Domains = Mapping[str, Any] | tuple[Any, Any]
@@ -193,13 +193,13 @@ def normalise_interval(
     return norm.interval(z_low, z_high, norm_setting(layer, mode, rows, count))
 
 
-def norm_setting(layer: Layer, mode: Mode, rows: Array | None = None, count: int | None = None) -> Setting:
+def norm_setting(layer: Layer, mode: Mode, rows: Array | None = None, count: int | None = None) -> NormSetting:
     """All that normalised values depend on besides the sums; arguments as for `normalise_interval`."""
     columns = {
         name: (layer.values[name] if rows is None else layer.values[name][rows]).astype(np.float64)
         for name in get_norm(layer.norm).columns
     }
-    return Setting(columns, layer.norm_epsilon, len(layer), mode, count)
+    return NormSetting(columns, layer.norm_epsilon, len(layer), mode, count)
 
 
 def _columns(layer: Layer, rows: Array | None) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.norms.record import Change, Columns, Norm, Setting
+from netgraph.graph.norms.record import Columns, Norm, NormChange, NormSetting
 from netgraph.graph.norms.standard import (
     TINY,
     magnitude,
@@ -28,7 +28,7 @@ def _function(z: Array, columns: Columns, epsilon: float, train: bool) -> Array:
     return standardise(z, mean, var, columns, epsilon)
 
 
-def _interval(low: Array, high: Array, setting: Setting) -> Pair:
+def _interval(low: Array, high: Array, setting: NormSetting) -> Pair:
     p = setting.columns
     if setting.mode == "train":
         return _of_any_batch(low, high, setting) if not setting.count else _of_a_batch(low, setting.count, p)
@@ -40,7 +40,7 @@ def _interval(low: Array, high: Array, setting: Setting) -> Pair:
     return np.where(lost, -np.inf, low), np.where(lost, np.inf, high)
 
 
-def _of_any_batch(low: Array, high: Array, setting: Setting) -> Pair:
+def _of_any_batch(low: Array, high: Array, setting: NormSetting) -> Pair:
     """Nothing is known of a normalised value, but where its scale is 0 or its sum the same for every input."""
     p = setting.columns
     constant = low == high  # its own mean, which leaves the shift; the running mean may be another
@@ -59,7 +59,7 @@ def _of_a_batch(low: Array, count: int, p: Columns) -> Pair:
     return scaled(-limit, limit, p["scale"], p["shift"])
 
 
-def _rounding(low: Array, high: Array, error: Array, setting: Setting) -> Array:
+def _rounding(low: Array, high: Array, error: Array, setting: NormSetting) -> Array:
     p, size = setting.columns, magnitude(low, high, error)
     scale, shift = np.abs(p["scale"]), np.abs(p["shift"])
     if setting.mode == "train":
@@ -72,10 +72,10 @@ def _rounding(low: Array, high: Array, error: Array, setting: Setting) -> Array:
     return raised(np.where(scale == 0, 4 * EPS * shift, found))
 
 
-def _change(change: Change) -> Pair:
+def _change(change: NormChange) -> Pair:
     """In eval mode `f * z + o` with a factor and an offset: `f_new * change + (f_new - f_old) * z_old + o_new - o_old`.
 
-    In train mode there is no bound: another vertex of the batch may be all that varies.
+    In train mode there is no bound: a sum that hardly varies over the batch is stretched without limit.
     """
     if change.new.mode == "train":
         infinite = np.full(len(change.low), np.inf)
@@ -95,7 +95,7 @@ def _change(change: Change) -> Pair:
         return widen(low + by_factor[0] + offset - room, high + by_factor[1] + offset + room)
 
 
-def _factor_offset(setting: Setting) -> tuple[Array, Array, Array]:
+def _factor_offset(setting: NormSetting) -> tuple[Array, Array, Array]:
     """`scale / sqrt(var + epsilon)`, `shift - mean * factor`, and a bound on the rounding of the latter."""
     scale, shift, mean, var = (setting.columns[name] for name in ("scale", "shift", "mean", "var"))
     factor = scale / np.sqrt(var + setting.epsilon)

@@ -1,4 +1,4 @@
-"""Whether a record of a norm says of its function what the function does, on a few numbers."""
+"""Contradictions between the record of a norm and its function, on a few numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.norms.record import Change, Mode, Norm, Setting
+from netgraph.graph.norms.record import Mode, Norm, NormChange, NormSetting
 
 EPSILON = 1e-5
 NEAR = 1e-9
@@ -19,11 +19,11 @@ GRIDS = ((), (2, 3))
 
 
 def contradiction(norm: Norm) -> str:
-    """What a record says that is not so, and what to say instead; '' when nothing was found."""
+    """The first statement of a record that its function refutes, and its remedy; '' when none is found."""
     with np.errstate(all="ignore"):
         for grid in GRIDS:
             for columns in _columns(norm):
-                trial = _Trial(norm, columns, grid)
+                trial = _NormTrial(norm, columns, grid)
                 for check in CHECKS:
                     if reason := check(trial):
                         return f"{reason} (Tried on sums of shape {trial.z.shape}.)"
@@ -37,7 +37,7 @@ def _columns(norm: Norm) -> Iterator[dict[str, Array]]:
     yield {name: start + steps for name, start in norm.columns.items()}
 
 
-class _Trial:
+class _NormTrial:
     """Sums of a small layer, (batch, vertices, *grid), and columns of its norm."""
 
     def __init__(self, norm: Norm, columns: dict[str, Array], grid: tuple[int, ...]) -> None:
@@ -52,9 +52,9 @@ class _Trial:
         columns = {name: values[vertices].reshape(shape) for name, values in self.columns.items()}
         return np.asarray(self.norm.function(z.copy(), columns, EPSILON, train))
 
-    def setting(self, mode: Mode) -> Setting:
+    def setting(self, mode: Mode) -> NormSetting:
         """All vertices, in a batch of which nothing is known."""
-        return Setting(self.columns, EPSILON, WIDTH, mode)
+        return NormSetting(self.columns, EPSILON, WIDTH, mode)
 
     def ends(self, values: Array) -> tuple[Array, Array]:
         """(vertices,) least and largest value of each vertex."""
@@ -62,7 +62,7 @@ class _Trial:
         return by_vertex.min(axis=1), by_vertex.max(axis=1)
 
 
-def _shape(t: _Trial) -> str:
+def _shape(t: _NormTrial) -> str:
     for train in (False, True):
         found = t.value(t.z, train=train)
         if found.shape != t.z.shape or not np.isfinite(found).all():
@@ -70,13 +70,13 @@ def _shape(t: _Trial) -> str:
     return ""
 
 
-def _identity(t: _Trial) -> str:
+def _identity(t: _NormTrial) -> str:
     if t.norm.identity and (t.norm.columns or not np.array_equal(t.value(t.z, train=True), t.z)):
         return "it says identity=True, but has columns, or changes the sums; leave identity out."
     return ""
 
 
-def _samples(t: _Trial) -> str:
+def _samples(t: _NormTrial) -> str:
     alone = np.concatenate([t.value(t.z[i : i + 1], train=False) for i in range(SAMPLES)])
     if not _near(alone, t.value(t.z, train=False)):
         return "in eval mode the value of a sample depends on the others of its batch; take running statistics there."
@@ -85,7 +85,7 @@ def _samples(t: _Trial) -> str:
     return ""
 
 
-def _vertices(t: _Trial) -> str:
+def _vertices(t: _NormTrial) -> str:
     for train in (False, True):
         every = t.value(t.z, train=train)
         if t.norm.couples_vertices:
@@ -99,36 +99,38 @@ def _vertices(t: _Trial) -> str:
     return ""
 
 
-def _centres(t: _Trial) -> str:
+def _centres(t: _NormTrial) -> str:
     if t.norm.centres and not _near(t.value(t.z + 3.0, train=True), t.value(t.z, train=True)):
         return "it says centres=True, but a constant that is added to all sums changes its values; leave centres out."
     return ""
 
 
-def _interval(t: _Trial) -> str:
+def _interval(t: _NormTrial) -> str:
     for mode in MODES:
         bounds = t.norm.interval(*t.ends(t.z), t.setting(mode))
         if not _within(t.ends(t.value(t.z, train=mode == "train")), bounds):
-            return f"in {mode} mode its values leave what interval says of them; bounds are wide enough for all sums."
+            return f"in {mode} mode its values leave the interval; bounds are wide enough for all sums."
         infinite = np.full(WIDTH, np.inf)
         if np.isnan(t.norm.interval(-infinite, infinite, t.setting(mode))).any():
             return "interval gives NaN for sums without bounds; an end of which nothing is known is infinite."
     return ""
 
 
-def _change(t: _Trial) -> str:
+def _change(t: _NormTrial) -> str:
     """In eval mode, for sums that move and columns that move with them."""
-    moved = _Trial(t.norm, {name: values + 0.125 for name, values in t.columns.items()}, t.grid)
+    moved = _NormTrial(t.norm, {name: values + 0.125 for name, values in t.columns.items()}, t.grid)
     for after in (t, moved):
         kept = np.full(WIDTH, after is t or not t.columns)
-        change = Change(*t.ends(t.step), *t.ends(t.z), t.setting("eval"), after.setting("eval"), kept=kept, whole=True)
+        change = NormChange(
+            *t.ends(t.step), *t.ends(t.z), t.setting("eval"), after.setting("eval"), kept=kept, whole=True
+        )
         found = after.value(t.z + t.step, train=False) - t.value(t.z, train=False)
         if not _within(t.ends(found), t.norm.change(change)):
             return "its values move by more than change says; bounds are wide enough for all sums."
     return ""
 
 
-def _rest(t: _Trial) -> str:
+def _rest(t: _NormTrial) -> str:
     for mode in MODES:
         error = t.norm.rounding(*t.ends(t.z), np.full(WIDTH, NEAR), t.setting(mode))
         if np.shape(error) != (WIDTH,) or not (np.asarray(error) >= 0).all():
@@ -141,7 +143,7 @@ def _rest(t: _Trial) -> str:
     return f"restoring gives values for {sorted(stray)}, which are no columns of it." if stray else ""
 
 
-CHECKS: tuple[Callable[[_Trial], str], ...] = (
+CHECKS: tuple[Callable[[_NormTrial], str], ...] = (
     _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest,
 )  # fmt: skip
 

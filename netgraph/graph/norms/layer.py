@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.norms.record import Change, Columns, Norm, Setting
+from netgraph.graph.norms.record import Columns, Norm, NormChange, NormSetting
 from netgraph.graph.norms.standard import magnitude, standardise, standardised_error, standardised_limit
 from netgraph.graph.outward import Pair, scaled
 
@@ -15,21 +15,21 @@ def _function(z: Array, columns: Columns, epsilon: float, _train: bool) -> Array
     return standardise(z, mean, var, columns, epsilon)
 
 
-def _interval(low: Array, _high: Array, setting: Setting) -> Pair:
+def _interval(low: Array, _high: Array, setting: NormSetting) -> Pair:
     """Whatever the sums are, none is farther from their mean than `sqrt(width - 1)` deviations."""
     limit = standardised_limit(setting.width)
     p = setting.columns
     return scaled(np.full(len(low), -limit), np.full(len(low), limit), p["scale"], p["shift"])
 
 
-def _rounding(low: Array, high: Array, error: Array, setting: Setting) -> Array:
+def _rounding(low: Array, high: Array, error: Array, setting: NormSetting) -> Array:
     n = setting.width
     together = np.full(n, float(np.linalg.norm(error)))
     size = np.full(n, float(magnitude(low, high, error).max()))
     return standardised_error(together, size, n, setting.columns, setting.epsilon)
 
 
-def _change(change: Change) -> Pair:
+def _change(change: NormChange) -> Pair:
     """Whole layers with the same columns: no distance is stretched by more than `1 / sqrt(epsilon)`, then by scale."""
     size = np.full(len(change.low), np.inf)
     if change.whole and change.kept.all():

@@ -1,4 +1,4 @@
-"""The record of a norm: its vertex columns, its float64 definition, and what is proved of it."""
+"""The record of a norm: its vertex columns, its float64 definition, and facts that proofs rest on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ any batch. Bounds in "train" hold in both modes."""
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class NormSetting:
     """All that normalised values depend on besides the sums, for k vertices of one layer.
 
     Attributes:
@@ -38,7 +38,7 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
+class NormChange:
     """A change of the sums of k vertices of one layer, and of the columns of their norm.
 
     Attributes:
@@ -53,30 +53,30 @@ class Change:
     high: Array
     old_low: Array
     old_high: Array
-    old: Setting
-    new: Setting
+    old: NormSetting
+    new: NormSetting
     kept: Array
     whole: bool
 
 
-def unknown_interval(low: Array, _high: Array, _setting: Setting) -> Pair:
+def unknown_interval(low: Array, _high: Array, _setting: NormSetting) -> Pair:
     """Any value."""
     return np.full(len(low), -np.inf), np.full(len(low), np.inf)
 
 
-def unknown_change(change: Change) -> Pair:
+def unknown_change(change: NormChange) -> Pair:
     """Any change."""
     return np.full(len(change.low), -np.inf), np.full(len(change.low), np.inf)
 
 
-def unknown_rounding(low: Array, _high: Array, _error: Array, _setting: Setting) -> Array:
+def unknown_rounding(low: Array, _high: Array, _error: Array, _setting: NormSetting) -> Array:
     """Any error."""
     return np.full(len(low), np.inf)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Norm:
-    """How a layer normalises its sums before the activation, and what analysis knows of it.
+    """Normalisation of the sums of a layer before its activation, with the facts that analysis knows of it.
 
     The facts `interval`, `change` and `rounding` take and give `(k,)` float64 arrays, one entry per vertex; bounds may
     be infinite and are never NaN. They hold in real arithmetic for the numbers as stored, so they are rounded outward.
@@ -119,9 +119,9 @@ class Norm:
     couples_samples: bool = False
     centres: bool = False
     identity: bool = False
-    interval: Callable[[Array, Array, Setting], Pair] = unknown_interval
-    change: Callable[[Change], Pair] = unknown_change
-    rounding: Callable[[Array, Array, Array, Setting], Array] = unknown_rounding
+    interval: Callable[[Array, Array, NormSetting], Pair] = unknown_interval
+    change: Callable[[NormChange], Pair] = unknown_change
+    rounding: Callable[[Array, Array, Array, NormSetting], Array] = unknown_rounding
     factor: Callable[[Columns, float], Array] | None = None
     restoring: Callable[[Array], Mapping[str, float]] | None = None
 

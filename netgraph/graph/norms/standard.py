@@ -65,6 +65,6 @@ def _quotient_error(error: Array, size: Array, n: int, epsilon: float) -> Array:
 
 
 def raised(error: Array, operations: float = 0.0) -> Array:
-    """A bound of an error, raised by what computing it in so many operations may have lost."""
+    """A bound of an error, raised by the rounding of the operations that computed it."""
     result: Array = error * (1 + (operations + 64) * EPS)
     return result
