@@ -28,7 +28,7 @@ from netgraph.proof import rounding_allowance
 from netgraph.rewriting import EdgeRows, VertexRows
 from netgraph.testing import graphs, inputs, rewrites
 
-UNCERTAIN = ("identity", "relu", "leaky_relu", "prelu", "tanh", "sigmoid", "softplus", "gelu", "silu", "rational")
+UNCERTAIN = tuple(ng.graph.ACTIVATIONS)
 
 
 @dataclass(frozen=True, kw_only=True)

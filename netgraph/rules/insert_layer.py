@@ -10,7 +10,7 @@ import numpy as np
 from netgraph.checks import choice
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
-from netgraph.graph import ACTIVATIONS, Layer, Link, get_activation
+from netgraph.graph import ACTIVATIONS, Activation, Layer, Link, get_activation
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
 from netgraph.rules.registry import register
@@ -23,11 +23,11 @@ FLOOR_DOUBLE, FLOOR_SINGLE = 1e-3, 1e-1
 
 def insertable() -> list[str]:
     """Return the activations that keep the values that they see, or at least those that are not negative."""
-    return [
-        name
-        for name, activation in ACTIVATIONS.items()
-        if activation.identity_at is not None or activation.keeps(Layer.slope) != "nothing"
-    ]
+    return [name for name, activation in ACTIVATIONS.items() if _can_insert(activation)]
+
+
+def _can_insert(activation: Activation) -> bool:
+    return activation.identity_at is not None or activation.keeps(Layer.slope) != "nothing"
 
 
 _MATRIX = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
@@ -90,7 +90,9 @@ class InsertLayer(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("activation", self.activation, insertable())
+        own = ACTIVATIONS.get(self.activation) if isinstance(self.activation, str) else None
+        if own is None or not _can_insert(own):
+            choice("activation", self.activation, insertable())
         if self._mixes and self._needs_nonnegative:
             told = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
             raise OptionError(

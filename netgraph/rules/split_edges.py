@@ -90,14 +90,15 @@ class SplitEdges(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = pairings()
-        choice("activation", self.activation, known)
-        if get_activation(self.activation).stretch(self.slope) is None or self.slope == -1:
+        own = ACTIVATIONS.get(self.activation) if isinstance(self.activation, str) else None
+        if own is None or own.stretch(Layer.slope) is None:
+            choice("activation", self.activation, pairings())
+        elif self.slope == -1 or (own.uses_slope and own.stretch(self.slope) is None):
             raise OptionError(
                 f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."
             )
-        if self.signed == "refuse" and known[self.activation] == "always":
-            single = ", ".join(name for name, pair in known.items() if pair != "always")
+        if self.signed == "refuse" and self._pairing == "always":
+            single = ", ".join(name for name, pair in pairings().items() if pair != "always")
             raise OptionError(
                 f"signed='refuse' of SplitEdges would refuse every edge, since activation={self.activation!r} needs a "
                 f"pair on all of them; use signed='pair', or one of {single}."

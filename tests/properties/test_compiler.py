@@ -13,6 +13,7 @@ import netgraph as ng
 from compilers import lift, lower, migrate
 from netgraph import interpret, testing
 from netgraph.errors import CompileError
+from netgraph.graph import ACTIVATIONS
 from netgraph.proof.rounding import rounding_allowance
 
 KINDS = ("dense", "skip", "conv", "residual")
@@ -21,7 +22,7 @@ FAMILIES = {
     "sparse": {"rows": "csr", "maps": "sparse-convolution"},
     "full": {"rows": "dense", "maps": "convolution"},
 }
-SMOOTH = ("identity", "tanh", "gelu", "silu", "sigmoid", "softplus", "rational")
+SMOOTH = ("identity", *(activation.name for activation in ACTIVATIONS.values() if not activation.exact))
 FEW = settings.default.max_examples // 4
 """Where an example takes tenths of a second."""
 FLOAT32 = 2.0**30
