@@ -2,7 +2,7 @@
 
 from netgraph.graph.activations.activation import Activation, Derivatives, Expression, nowhere_affine
 from netgraph.graph.activations.contradictions import contradiction
-from netgraph.graph.activations.registry import ACTIVATIONS, get_activation, register_activation
+from netgraph.graph.activations.registry import ACTIVATIONS, get_activation, register_activation, reserve_columns
 from netgraph.graph.activations.rounding import (
     EPS,
     argument_terms,
@@ -26,5 +26,6 @@ __all__ = [
     "nowhere_affine",
     "outward",
     "register_activation",
+    "reserve_columns",
     "sound",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from netgraph.errors import GraphError, OptionError, unknown_name
@@ -15,8 +15,8 @@ from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RE
 from netgraph.graph.activations.rational import RATIONAL
 from netgraph.graph.activations.softplus import SOFTPLUS
 
-RESERVED = frozenset({"bias", "low", "high", "scale", "shift", "mean", "var"})
-"""Names of vertex columns that belong to every layer, to inputs, or to norms."""
+_reserved = {"bias", "low", "high"}
+"""Names of vertex columns that belong to every layer, to inputs, or to norms (`reserve_columns`)."""
 
 REMEDY = "One of your own is registered first, with netgraph.graph.register_activation."
 
@@ -73,6 +73,11 @@ def register_activation(activation: Activation) -> None:
     _registered[name] = activation
 
 
+def reserve_columns(names: Iterable[str]) -> None:
+    """Refuse vertex columns of these names as parameters of activations from now on."""
+    _reserved.update(names)
+
+
 def _contradiction(activation: Activation) -> str:
     try:
         return contradiction(activation)
@@ -83,7 +88,7 @@ def _contradiction(activation: Activation) -> str:
 def _refused_parameters(activation: Activation) -> str:
     """The reason why a parameter cannot be a vertex column, or ''."""
     for name, start in activation.parameters.items():
-        if name in RESERVED:
+        if name in _reserved:
             return f"parameter {name!r} is a vertex column with a meaning of its own; give it another name."
         if not name.isidentifier() or not math.isfinite(start):
             return (

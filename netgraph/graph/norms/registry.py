@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from netgraph.errors import GraphError, OptionError, unknown_name
-from netgraph.graph.activations import ACTIVATIONS
+from netgraph.graph.activations import ACTIVATIONS, reserve_columns
 from netgraph.graph.norms.batch import BATCH
 from netgraph.graph.norms.contradictions import contradiction
 from netgraph.graph.norms.layer import LAYER
@@ -23,6 +23,9 @@ _registered: dict[str, Norm] = {norm.name: norm for norm in (NONE, BATCH, LAYER)
 
 NORMS: Mapping[str, Norm] = MappingProxyType(_registered)
 """Every known norm by name, in the order of registration."""
+
+for _norm in _registered.values():
+    reserve_columns(_norm.columns)
 
 
 def get_norm(name: str) -> Norm:
@@ -53,6 +56,7 @@ def register_norm(norm: Norm) -> None:
     if reason := _refused_columns(norm) or _contradiction(norm):
         raise OptionError(f"Norm {norm.name!r}: {reason}")
     _registered[norm.name] = norm
+    reserve_columns(norm.columns)
 
 
 def variance_columns() -> frozenset[str]:

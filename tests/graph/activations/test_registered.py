@@ -216,6 +216,7 @@ def test_a_name_that_is_taken_is_refused():
         ({"identity_at": {"v": 1.0}}, "identity_at names"),
         ({"at_once": lambda z, p, s: ACTIVATIONS["relu"].value_and_derivatives(z, p, s)}, "at_once disagrees"),
         ({"parameters": {"bias": 0.0}}, "parameter 'bias' is a vertex column"),
+        ({"parameters": {"scale": 0.0}}, "parameter 'scale' is a vertex column"),
         ({"parameters": {"v": np.inf}}, "parameter 'v' starts at inf"),
     ],
 )
