@@ -92,7 +92,7 @@ class BoundKernel(Protocol):
         """Write the gradient of the block's slots into `gradients.weights`, 0 into pads."""
 
     def source_gradients(self) -> None:
-        """Add to the gradients of what the block reads. Comes after `weight_gradients`."""
+        """Add to the gradients of the values that the block reads. Comes after `weight_gradients`."""
 
 
 class Kernel(Protocol):
@@ -127,7 +127,7 @@ class ParentGradients:
     """Where the gradients of the parents are added.
 
     Attributes:
-        skip: how many of the first parents need no gradient, since they are inputs.
+        skip: number of the first parents, which are inputs and need no gradient.
         empty: whether none does.
         rows: (parents - skip, batch) view to add to, or None when the parents are scattered.
     """

@@ -1,4 +1,4 @@
-"""CSR kernel: one slot per edge, products by whatever the device has for sparse rows."""
+"""CSR kernel: one slot per edge, and the products of sparse rows that the device has."""
 
 from __future__ import annotations
 

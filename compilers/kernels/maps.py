@@ -35,7 +35,7 @@ class Maps:
 
     @property
     def sums(self) -> Tensor:
-        """What was summed so far, biases included."""
+        """The sums so far, biases included."""
         if self._sums is None:
             self._sums = self._like.new_zeros(self.shape)
             if self.bias is not None:

@@ -40,13 +40,13 @@ class SparseConvolutionKernel:
         return BoundSparseConvolution(self, ports)
 
     def forward_tiling(self, sources: int) -> Tiling:
-        """What the target reads of `sources` maps."""
+        """The reads of the target from `sources` maps."""
         if self._forward is None:
             self._forward = Tiling(self._reads(sources), self._device)
         return self._forward
 
     def backward_tiling(self, sources: int) -> Tiling:
-        """What the gradients of `sources` maps read of those of the target."""
+        """The reads of the gradients of `sources` maps from those of the target."""
         if self._backward is None:
             self._backward = Tiling(self._reads(sources).reversed(), self._device)
         return self._backward

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netgraph.columns import Array
 
 _TILE_ENTRIES = {"cpu": 1 << 16, "cuda": 1 << 20}
-"""Of a matrix at most, if it has more than one position: enough that what a call costs is little beside them."""
+"""Most entries of a matrix of more than one position: enough that the overhead of a call is little beside them."""
 
 
 def reversed_reach(forward: Array, source: int) -> Array:
@@ -45,8 +45,8 @@ class Reads:
         rows: (edges,) map that each one adds to, sorted.
         columns: (edges,) map that each one reads.
         taps: ((edges,), (edges,)) tap of each one, in height and width.
-        sizes: number of maps that are added to, and of those that are read.
-        reach: what taps read in height and width, (coordinates, taps) each, as of `reach`.
+        sizes: numbers of maps that are added to, and of maps that are read.
+        reach: coordinates that taps read in height and width, (coordinates, taps) each, see `compilers.plan.reach`.
         source: (height, width) of the maps that are read.
     """
 
@@ -59,7 +59,7 @@ class Reads:
     source: tuple[int, int]
 
     def reversed(self) -> Reads:
-        """The edges backwards, from what they add to to what they read."""
+        """The edges backwards, from their targets to their sources."""
         by_column = np.argsort(self.columns, kind="stable")
         height, width = (reversed_reach(*part) for part in zip(self.reach, self.source, strict=True))
         return Reads(
@@ -99,7 +99,7 @@ class Tile(NamedTuple):
 
 
 class TileMatrix:
-    """What the positions of a tile read, as a matrix (positions * targets, rows from the first to the last one read).
+    """The reads of the positions of a tile, as a matrix (positions * targets, rows from the first to the last read).
 
     Attributes:
         positions: of the tile.
@@ -131,7 +131,7 @@ class Tiling:
         targets: number of maps that are added to.
         positions: of the target.
         matrices: that the tiles share.
-        tiles: those that read anything.
+        tiles: the tiles with any read.
         gaps: whether there are positions outside of the tiles.
     """
 
@@ -182,7 +182,7 @@ def _runs(part: Array, size: int) -> list[tuple[int, int, Array]]:
 
 
 class TiledProduct:
-    """Weighted sums of what the edges read, for all positions.
+    """Weighted sums of the values that the edges read, for all positions.
 
     Args:
         tiling: the positions.
@@ -212,7 +212,7 @@ class TiledProduct:
 
 
 class TiledGradient:
-    """Gradients of weights: products of what is read and of the gradients of sums, where an edge is."""
+    """Gradients of weights: products of the values that are read and the gradients of sums, where an edge is."""
 
     def __init__(self, tiling: Tiling, like: Tensor) -> None:
         self._tiling = tiling
@@ -249,7 +249,7 @@ def from_positions(rows: Tensor, out: Tensor) -> None:
 
 
 class Scratch(threading.local):
-    """Memory for what is needed within one call of a kernel, by name and thread.
+    """Memory for intermediate values of one call of a kernel, by name and thread.
 
     Fresh memory of this size comes from the operating system page by page, which costs more than to write it. PyTorch
     keeps that of other devices itself.
@@ -274,7 +274,7 @@ SCRATCH = Scratch()
 
 
 def chunks(batch: int, values: int) -> list[slice]:
-    """Even parts of a batch, for so many values of each sample that a position reads."""
+    """Even parts of a batch, when a position reads `values` numbers of each sample."""
     # A call for more samples is divided among threads the better, one for fewer moves maps faster.
     most = _SAMPLES if torch.get_num_threads() == 1 else 2 * _SAMPLES
     at_most = min(max(_CHUNK_VALUES // max(1, values), _SAMPLES), most)
@@ -283,7 +283,7 @@ def chunks(batch: int, values: int) -> list[slice]:
 
 
 _CHUNK_VALUES = 1 << 18
-"""What a position reads, of all samples: 1 MB in float32, which stays in the cache from one position to the next."""
+"""Numbers that a position reads, of all samples: 1 MB in float32, which stays in the cache until the next position."""
 
 _SAMPLES = 64
 """Samples at a time."""

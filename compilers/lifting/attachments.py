@@ -1,4 +1,4 @@
-"""Hooks, attributes, buffers and modules that a user put on a network, and what they become after a rewrite."""
+"""Hooks, attributes, buffers and modules that a user put on a network, carried across a rewrite."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_attachments(net: CompiledNetwork) -> None:
 
 
 def carry_attachments(old: CompiledNetwork, new: CompiledNetwork) -> None:
-    """Put on a new network what a user put on the old one: hooks, attributes, parameters, buffers and modules.
+    """Put the hooks, attributes, parameters, buffers and modules of a user on the new network as on the old one.
 
     They are shared with the old network, hooks included; its own methods among them are bound to the new one.
     """

@@ -19,7 +19,7 @@ from netgraph.graph import Graph
 
 
 class RewriteResult(Protocol):
-    """What a rewrite returns, as `migrate` reads it: `graph`, `delta.before.topology_hash` and `delta.graphs`."""
+    """The result of a rewrite, as `migrate` reads it: `graph`, `delta.before.topology_hash` and `delta.graphs`."""
 
     @property
     def graph(self) -> Graph:
@@ -27,7 +27,7 @@ class RewriteResult(Protocol):
 
     @property
     def delta(self) -> Any:
-        """What the rewrite did."""
+        """The changes that the rewrite made."""
 
 
 def migrate(

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 Newcomers = Literal["eased", "zero"]
-"""What new entries start with besides moments 0: a step count of their own, or that of all others."""
+"""The start of new entries besides moments 0: a step count of their own, or that of all others."""
 
 BORN = "born"
-"""Key of the state that tells the step count at which each new entry came; -1 for those that are not new."""
+"""Key of the state with the step count at which each new entry came, -1 for entries that are not new."""
 
 OWN_STEPS = 100
 """Steps for which new entries have a step count of their own; `ScaledSteps` has the measurements."""
@@ -28,14 +28,14 @@ SCALED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SparseAdam, torch.opt
 
 
 class _Decays(NamedTuple):
-    """How fast the running averages of an optimizer forget; `corrected` when it corrects their bias at the start."""
+    """Decay rates of the running averages of an optimizer; `corrected` when it corrects their bias at the start."""
 
     first: float
     second: float
     corrected: bool
 
     def corrections(self, own: float, shared: float) -> tuple[float, float]:
-        """What averages over `own` steps are multiplied by so that they are unbiased at the `shared` step count."""
+        """Factors that make averages over `own` steps unbiased at the `shared` step count."""
         shared = shared if self.corrected else math.inf
         first, second = ((1 - b**shared) / (1 - b**own) for b in (self.first, self.second))
         return first, second
@@ -76,7 +76,7 @@ class Easing:
 def step_hooks(
     optimizer: torch.optim.Optimizer, before: Callable[..., Any], after: Callable[..., Any]
 ) -> list[RemovableHandle]:
-    """Register hooks around the step, inside of those that are there: others see the whole step."""
+    """Register hooks around the step, inside of the present ones: others see the whole step."""
     handles = [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
     hooks: Any = optimizer._optimizer_step_post_hooks  # torch keeps them in the order of an OrderedDict
     hooks.move_to_end(handles[1].id, last=False)

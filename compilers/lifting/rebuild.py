@@ -19,7 +19,7 @@ State = dict[Any, Any]
 
 
 class Rebuilding:
-    """One walk over an optimizer and all that it holds; what is shared in the old one is shared in the new one.
+    """One walk over an optimizer and all that it holds; parts shared in the old one are shared in the new one.
 
     Containers are copied, parameters and networks replaced, methods bound to what is replaced are bound to the new
     one, and optimizers inside an optimizer rebuilt as well. Everything else is shared with the old optimizer.
@@ -39,7 +39,7 @@ class Rebuilding:
         *,
         hooks: bool = True,
     ) -> None:
-        # What was looked at stays referenced, so that no id comes twice.
+        # Visited objects stay referenced, so that no id comes twice.
         self._memo: dict[int, tuple[Any, Any]] = {id(before): (before, after) for before, after in replaced}
         self._shapes = {before.shape for before, _ in replaced if isinstance(before, Tensor)}
         self._groups, self._state, self._hooks = groups, state, hooks

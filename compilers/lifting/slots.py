@@ -23,7 +23,7 @@ SPARSE_IDS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class SlotMoves:
-    """Where the entries of one new vector come from; what is in neither `to_slots` nor `fresh` are pads.
+    """Sources of the entries of one new vector; slots in neither `to_slots` nor `fresh` are pads.
 
     Attributes:
         size: length of the new vector.
@@ -39,7 +39,7 @@ class SlotMoves:
 
     @classmethod
     def of(cls, size: int, slots: Array, sources: Array) -> SlotMoves:
-        """From the slot of each entry and its slot in the old vector, -1 for what is new."""
+        """From the slot of each entry and its slot in the old vector, -1 for new entries."""
         survives = sources >= 0
         parts = (slots[survives], sources[survives], slots[~survives])
         return cls(size, *(torch.from_numpy(part.astype(np.int64, copy=False)) for part in parts))
@@ -147,7 +147,7 @@ def _found(ids: Array, values: Array, wanted: Array) -> Array:
         order = np.argsort(ids)
         place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
         return np.where(ids[place] == wanted, values[place], -1)
-    # Ids count up from 0 along a history: a table with a last row for those that came later.
+    # Ids count up from 0 along a history: a table with a last row for later ones.
     table = np.full(top + 1, -1, dtype=np.int32)
     table[ids] = values
     found: Array = table[np.minimum(wanted, top)]

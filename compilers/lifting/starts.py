@@ -16,7 +16,7 @@ from netgraph.checks import choice
 from netgraph.errors import OptionError
 
 How = float | Literal["entries", "shared", "forget"] | Callable[[Any, SlotMoves], Any]
-"""How a state is carried: see `register_state`."""
+"""The way in which a state is carried: see `register_state`."""
 
 WORDS = ("entries", "shared", "forget")
 

@@ -33,7 +33,7 @@ class Chooser:
     _obeyed: set[str] = field(default_factory=set)
 
     def choose(self, site: Site, fan: FanIn) -> tuple[Choice, float]:
-        """The way to run the edges of a site, and what it is predicted to cost.
+        """The choice for the edges of a site, and its predicted cost.
 
         Raises:
             CompileError: for a wanted kernel that needs edges that are missing, and for a settled choice that does

@@ -9,7 +9,7 @@ from netgraph.checks import Checked
 
 @dataclass(frozen=True)
 class CostTable(Checked):
-    """What the parts of a training step cost, in nanoseconds at a batch of 128 on one core of a CPU.
+    """Nanoseconds of the parts of a training step, at a batch of 128 on one core of a CPU.
 
     The built-in numbers are those of a current x86 server core, so that the same graph gets the same plan
     everywhere; `compilers.tune` measures those of a device. Only their ratios decide.
@@ -73,7 +73,7 @@ class CostTable(Checked):
             trained: columns that need gradients.
             trained_edges: edges from them.
             scattered: whether the columns are not contiguous.
-            edge: what the product costs per edge, such as `sparse_edge`.
+            edge: cost of the product per edge, such as `sparse_edge`.
         """
         cost = 4 * self.call + (edge + self.sampled_edge) * edges + self.sparse_row * targets
         if trained:
@@ -96,7 +96,7 @@ class CostTable(Checked):
         return products * per_product + self.pad * (cells - edges)
 
     def sparse_convolution(self, edges: int, reads: float, source: int, target: int, *, trained: bool) -> float:
-        """Maps laid out by position, and sums of what the edges read there.
+        """Maps laid out by position, and sums of the values that the edges read there.
 
         Args:
             edges: number of edges.

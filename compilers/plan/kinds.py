@@ -1,4 +1,4 @@
-"""Kinds of kernels as data: what each one reads, how its weights lie, what it costs. The code that runs is elsewhere.
+"""Kinds of kernels as data: reads, layout of weights, and cost of each. The code that runs is elsewhere.
 
 `compilers.kernels` has a builder for every kind, and `register_kernel`, which adds both at once.
 """
@@ -23,7 +23,7 @@ Cost = Callable[[Any, CostTable], float]
 
 @dataclass(frozen=True, kw_only=True)
 class KernelKind(Checked):
-    """What a plan has to know about a kernel.
+    """A kernel as plans know it.
 
     Attributes:
         name: the name that plans and checkpoints use.

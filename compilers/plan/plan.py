@@ -61,12 +61,12 @@ class Incidence:
 
 
 class Choice(NamedTuple):
-    """How the edges of one layer, or of one link that reads maps, are run.
+    """The kernel for the edges of one site, and the way in which it reads them.
 
     Attributes:
         kernel: name of its kind, see `KernelKind`.
         hull: whether every row from the first parent to the last is read, as one view, or the parents alone.
-        core: parents with at least so many edges are run by a dense kernel beside it; 0 for none.
+        core: least number of edges of the parents that a dense kernel beside it runs; 0 for none.
     """
 
     kernel: str
@@ -75,7 +75,7 @@ class Choice(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What a choice is about: the edges into a layer that read rows (`source` is ""), or maps of one layer."""
+    """The edges for which one choice is made: into a layer that read rows (`source` is ""), or maps of one layer."""
 
     layer: str
     source: str
@@ -153,7 +153,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class LayerPlan:
-    """One layer: where its values are, what is summed into it, and its operation.
+    """One layer: the place of its values, the blocks that are summed into it, and its operation.
 
     Values of a layer that others read position by position are maps, (batch, vertices, height, width); those of
     others are rows of the buffer, (rows, batch).
@@ -167,7 +167,7 @@ class LayerPlan:
         stop: one past its last row; equal to `start` for a layer whose values are maps.
         grid: of its sums.
         output_grid: of its values, pooled.
-        blocks: what is summed.
+        blocks: edges that are summed, kernel by kernel.
         bias: slots (start, stop) in `vertex_parameters` of the biases, or None.
         parameters: slots (start, stop) in `vertex_parameters` of each trained column but the bias.
         running: slots (start, stop) in the buffer `running` of `mean` and `var`.
@@ -242,13 +242,13 @@ class RowProducts(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a graph is run: rows in one feature-major buffer of shape (rows, batch), and maps beside it.
+    """Kernels and places of a whole graph: rows in one feature-major buffer (rows, batch), and maps beside it.
 
     Attributes:
         topology_hash: of the graph.
         layers: in topological order, inputs first.
         rows: rows of the buffer, one per vertex whose value has no grid.
-        input_rows: how many of them, the first ones, are inputs.
+        input_rows: number of the first rows, which are inputs.
         num_slots: length of `weights`, pads included.
         num_frozen_slots: length of `frozen_weights`.
         num_vertex_slots: length of `vertex_parameters`; biases of rows come first, in the order of rows.
@@ -256,7 +256,7 @@ class Plan:
         bias_rows: (biases,) int64 buffer row of each bias that is added to a row.
         edge_slots: (edges,) slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
         vertex_slots: of each vertex column, by name; domains of inputs are none.
-        choices: how everything that has weights is run. They, and the graph, determine the plan.
+        choices: kernels of everything that has weights. They, and the graph, determine the plan.
         site_edges: the edges of every site in the order of its blocks, for the plan after the next rewrite.
     """
 
@@ -359,7 +359,7 @@ class Plan:
         for layer in self.layers:
             for i, block in enumerate(layer.blocks):
                 taken = () if measured is None else (f"{1e3 * measured[layer.name, i]:.3f}",)
-                rows.append((layer.name, *_told(block), *taken))
+                rows.append((layer.name, *_cells(block), *taken))
         columns = (*_HEADINGS, "measured ms") if measured is not None else _HEADINGS
         return f"{Table.of_words('', columns, rows).text(rule=True)}\n{self._sizes()}"
 
@@ -371,7 +371,7 @@ class Plan:
     def _repr_html_(self) -> str:
         """The table of `summary`, of the first 50 blocks."""
         blocks = ((layer.name, block) for layer in self.layers for block in layer.blocks)
-        rows = [(name, *_told(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
+        rows = [(name, *_cells(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
         count = sum(len(layer.blocks) for layer in self.layers)
         shown = f"the first {_SHOWN_BLOCKS} of {count:,} blocks; " if count > _SHOWN_BLOCKS else ""
         return Table(shown + self._sizes(), _HEADINGS, rows).html()
@@ -381,8 +381,8 @@ _HEADINGS = ("layer", "kernel", "edges", "parents x targets", "density", "predic
 _SHOWN_BLOCKS = 50
 
 
-def _told(block: Block) -> tuple[str, ...]:
-    """What a summary says of a block, under all headings but the first."""
+def _cells(block: Block) -> tuple[str, ...]:
+    """The cells of a block in a summary, under all headings but the first."""
     kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
     return kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}", f"{block.cost / 1e6:.3f}"
 

@@ -73,13 +73,13 @@ def capture(
             found.append(Captured(values, pulled))
         return found
     finally:
-        if training:  # `data`: what a pending backward has saved of them is what it was
+        if training:  # `data`: a pending backward has saved them, and takes no notice
             state.running.data.copy_(running)
         executor.pool.release(workspace)
 
 
 def batch_statistics(executor: Executor, state: FlatTensors, inputs: Sequence[Tensor]) -> Tensor:
-    """What batch norm records of one batch, in the layout of the running statistics, which stay as they are."""
+    """Means and variances that batch norm records of one batch, in the layout of the running statistics, which stay."""
     running = state.running.clone()
     workspace = executor.pool.acquire(state, len(inputs[0]))
     try:

@@ -20,7 +20,7 @@ from compilers.statistics import Collector, Observation
 from netgraph.errors import CompileError
 
 _RUNS = 16
-"""Up to so many runs of rows with biases are written run by run, which is cheaper than by index."""
+"""Most runs of rows with biases that are written run by run, which is cheaper than by index."""
 
 
 class Executor:
@@ -205,7 +205,7 @@ class _Network(torch.autograd.Function):
         workspace = executor.pool.acquire(state, len(inputs[0]))
         token = executor.pool.lease(workspace, run)
         outputs = executor.forward(workspace, state, inputs, run)
-        # What is not copied is saved so that autograd notices when it is changed before the backward.
+        # Inputs that are not copied are saved, so that autograd notices when they are changed before the backward.
         places = [executor.plan.position[layer.name] for layer in executor.plan.inputs]
         given = [x for place, x in zip(places, inputs, strict=True) if place in workspace.given]
         ctx.save_for_backward(token, *state[:2], *given)
@@ -220,7 +220,7 @@ class _Network(torch.autograd.Function):
             raise CompileError("A compiled network is differentiable once; call backward without create_graph.")
         token, *_ = ctx.saved_tensors
         workspace = ctx.workspace
-        # A buffer without rows has no address to tell a copy by.
+        # A buffer without rows has no address by which a copy shows.
         lent = workspace.lease is not None and workspace.number == ctx.number
         if not lent or token.data_ptr() != workspace.values.data_ptr():
             raise CompileError(

@@ -1,4 +1,4 @@
-"""What goes into a network and comes out of it: one tensor, or a dict of tensors by layer name."""
+"""Inputs and outputs of a network: one tensor, or a dict of tensors by layer name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network at one batch and at fixed parameters: many products with its Jacobian, of which one forward is made."""
+"""A network at one batch and at fixed parameters: one forward that serves many products with its Jacobian."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Linearized:
 
     @torch.no_grad()
     def push(self, weights: Tensor, vertex_parameters: Tensor) -> tuple[Tensor, ...]:
-        """How the outputs move along tangents of the vectors, of which pads must have 0."""
+        """Tangents of the outputs for tangents of the vectors, which must be 0 in pads."""
         self._weights.copy_(weights)
         self._vertices.copy_(vertex_parameters)
         self._executor.write_biases(self._tangent.values, self._vertices)
@@ -97,7 +97,7 @@ class Linearized:
     # -- tangents, layer by layer ---------------------------------------------------------------------
 
     def _calls_of(self, k: int) -> list[Call]:
-        """What turns tangents of the values that a layer reads into those of its own."""
+        """Calls that turn tangents of the values that a layer reads into tangents of its own."""
         step, plan = self._tangent.steps[k], self._tangent.steps[k].plan
         place = self._executor.plan.position[plan.name]
         blocks = list(zip(plan.blocks, step.kernels, strict=True))
@@ -114,7 +114,7 @@ class Linearized:
         return [*calls, *self._operation(plan, place)]
 
     def _operation(self, plan: LayerPlan, place: int) -> list[Call]:
-        """What turns tangents of sums into tangents of values."""
+        """Calls that turn tangents of sums into tangents of values."""
         maps, target = self._primal.maps.get(place), self._tangent.maps.get(place)
         rows, moved = (space.values[plan.start : plan.stop] for space in (self._primal, self._tangent))
         along = Arithmetic(plan, self._vertices, self._state.running).parameters

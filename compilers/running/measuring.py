@@ -1,4 +1,4 @@
-"""How long each block of a network takes, measured."""
+"""Measured seconds of each block of a network."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ OWN_ATTRIBUTES = frozenset(
 
 @dataclass(frozen=True)
 class Options:
-    """How a network was lowered, so that a rewritten graph is lowered alike."""
+    """Options of a lowering, kept so that a rewritten graph is lowered alike."""
 
     costs: CostTable
     kernels: Mapping[str, str]

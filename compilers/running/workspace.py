@@ -167,7 +167,7 @@ class Workspace:
         return calls
 
     def trains_source(self, block: Block, *, inputs: bool) -> bool:
-        """Whether what a block reads needs gradients: always but for inputs, unless those are asked for."""
+        """Whether the sources of a block need gradients: always but for inputs, which do only when `inputs` is set."""
         if block.source < 0:
             return inputs or bool(block.parents[-1] >= self.plan.input_rows)
         return inputs or self.plan.layers[block.source].role != "input"
@@ -225,7 +225,7 @@ class WorkspacePool:
             self.kernels = [
                 [KERNELS[block.kernel](block, inputs, *place) for block in layer.blocks] for layer in self._plan.layers
             ]
-        # A new dict, not a cleared one: what is still lent goes back into the old one and is dropped with it.
+        # A new dict, not a cleared one: workspaces still lent go back into the old one and are dropped with it.
         self._free = {}
         self._storage, self._place = storage, place
 
@@ -240,7 +240,7 @@ class WorkspacePool:
 
         Saved by autograd, the token lives exactly as long as a backward may still come.
         """
-        # Not `detach`: writing to the buffer between two backwards, as statistics do, is no change of what was saved.
+        # Not `detach`: writing to the buffer between two backwards, as statistics do, is no change of the saved values.
         token = workspace.values.data
         free = self._free
 

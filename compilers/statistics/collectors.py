@@ -172,7 +172,7 @@ class VertexSignals:
         self.samples += seen.batch
 
     def _add_gradient(self, place: int, norms: Tensor, batch: int) -> None:
-        # The gradient of one sample's own loss is `batch` times what it adds to that of the mean.
+        # The gradient of one sample's own loss is `batch` times its part of the gradient of the mean.
         squares = self._squares.get(place)
         if squares is None or squares.device != norms.device:
             zeros = torch.zeros_like(norms, dtype=torch.float64)

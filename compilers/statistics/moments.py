@@ -180,7 +180,7 @@ def place_of(plan: Plan, name: str) -> int:
 
 
 def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: Conv2d | Dense | None) -> Geometry:
-    """How the target reads the maps of the source."""
+    """The geometry in which the target reads the maps of the source."""
     if kind is None:
         place = plan.position[source.name]
         linked = [block.geometry for block in target.blocks if block.source == place]  # wires come last
@@ -209,14 +209,14 @@ def _reading(source: LayerPlan, kind: Conv2d | Dense) -> Geometry:
 
 
 def require_memory(what: str, numbers: int, device: torch.device) -> None:
-    """Raise `StatisticsError` when so many numbers do not fit into the memory of the device."""
+    """Raise `StatisticsError` when this number of values does not fit into the memory of the device."""
     wanted = 8 * numbers
     if device.type == "cuda":
         whole = torch.cuda.mem_get_info(device)[1]
     else:
         try:
             whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (ValueError, OSError, AttributeError):  # not told on this system
+        except (ValueError, OSError, AttributeError):  # unknown on this system
             return
     if wanted > whole:
         raise StatisticsError(

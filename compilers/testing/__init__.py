@@ -1,4 +1,4 @@
-"""Checks of rules that need tensors: what is compiled computes what the graph says, training state follows ids.
+"""Checks of rules that need tensors: compiled networks compute what graphs mean, and training state follows ids.
 
     >>> import netgraph as ng
     >>> from compilers.testing import check_rule

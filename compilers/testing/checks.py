@@ -127,11 +127,11 @@ COMPILER_CHECKS: tuple[RuleCheck, ...] = (check_compiled_equals_oracle, check_op
 """The checks that need tensors."""
 
 RULE_CHECKS: tuple[RuleCheck, ...] = (*testing.RULE_CHECKS, *COMPILER_CHECKS)
-"""The checks that `check_rule` runs: those of `netgraph.testing`, and those that need tensors."""
+"""The checks that `check_rule` runs: all of `netgraph.testing`, and more that need tensors."""
 
 
 def compiled_graphs(**options: Any) -> st.SearchStrategy[Graph]:
-    """Graphs of every kind, with every activation and norm; options as of `testing.graphs`."""
+    """Graphs of every kind, with every activation and norm; options are passed on to `testing.graphs`."""
     usual: dict[str, Any] = {"exact": False, "weights": ("dyadic", "float64")}
     return testing.graphs(**{**usual, **options})
 
@@ -143,7 +143,7 @@ def check_rule(
     checks: Sequence[RuleCheck] = RULE_CHECKS,
     **options: Any,
 ) -> None:
-    """Check a rule as `netgraph.testing.check_rule` does, and that what is compiled and trained follows it.
+    """Check a rule as `netgraph.testing.check_rule` does, and that compiled networks and their training follow it.
 
     Args:
         rule: the rule.

@@ -12,7 +12,7 @@ from netgraph.graph import Graph
 
 
 class Augment:
-    """What happens to the training maps of one epoch, drawn once for every sample.
+    """Changes of the training maps of one epoch, drawn once for every sample.
 
     A crop moves an image by up to `crop_padding` positions along each axis, as cutting its size out of a padded image
     does; a flip mirrors left and right, every second time. A crop comes before a flip. What a crop uncovers is 0, or
@@ -21,7 +21,7 @@ class Augment:
 
     Args:
         settings: with `augment` and `crop_padding`.
-        graph: whose input layer tells grid and domain.
+        graph: its input layer has the grid and the domain.
         samples: number of training samples.
         seed: of this epoch; the draws depend on it alone.
         device: where the maps lie.
@@ -70,7 +70,7 @@ class Augment:
 
 
 def check_augment(settings: TrainSettings, graph: Graph) -> None:
-    """Refuse settings that make no sense for what the graph reads.
+    """Refuse settings that make no sense for the inputs of the graph.
 
     Raises:
         OptionError: for augmentation of inputs that are no maps, and for crops that may leave nothing of an image.

@@ -10,7 +10,7 @@ from compilers.training.settings import TrainingData, TrainSettings
 from netgraph.graph import Graph, get_norm
 
 SHUFFLE, SCORE, PROPOSE, REWRITE, AUGMENT = range(5)
-"""What random numbers are for; each use has its own stream for each epoch or rewrite, so nothing needs to be stored."""
+"""Uses of random numbers; each has its own stream for each epoch or rewrite, so nothing needs to be stored."""
 
 
 def mini_batches(data: TrainingData, settings: TrainSettings, epoch: int, use: int, graph: Graph) -> tuple[Tensor, ...]:

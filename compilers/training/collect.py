@@ -1,4 +1,4 @@
-"""What methods read: statistics at fixed weights, collected when they are asked for."""
+"""Statistics at fixed weights for methods, collected when they are asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method sees of a run."""
+"""A run as a method sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from netgraph.statistics import BatchSignals, Statistics
 
 
 class TrainerContext:
-    """What the method sees; see `netgraph.methods.Context`."""
+    """The `netgraph.methods.Context` of a training run."""
 
     def __init__(
         self, state: TrainState, data: TrainingData, settings: TrainSettings, signals: Statistics | None
@@ -81,7 +81,7 @@ class TrainerContext:
         return found
 
     def capture(self, layers: Sequence[str], *, samples: int = 1024, tangent: bool = False) -> BatchSignals:
-        """What chosen layers carry for single samples."""
+        """Activations and gradients of chosen layers for single samples."""
         state = self._state
         found, flops = capture_signals(
             state.net, self._data, self._settings, state.epoch, layers, samples=samples, tangent=tangent
@@ -94,7 +94,7 @@ class TrainerContext:
         self._state.costs[kind] = self._state.costs.get(kind, 0.0) + flops
 
     def signals(self) -> Statistics:
-        """What the method watches."""
+        """The statistics that the method watches."""
         if self._signals is None:
             raise StatisticsError("The method watches no statistics; name them in Method(watches=...).")
         return self._signals

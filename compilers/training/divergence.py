@@ -1,4 +1,4 @@
-"""Training that is no longer finite: noticed after every epoch, with the likely causes by what is seen of the data."""
+"""Training that is no longer finite: noticed after every epoch, with the likely causes, judged by the data."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ EVALUATION_BATCH = 4096
 """Samples at a time at most."""
 
 EVALUATION_BYTES = 256 << 20
-"""What a forward may keep; maps of large networks take that for much fewer samples."""
+"""Bytes that a forward may keep; maps of large networks take them for much fewer samples."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 TASKS = ("classification", "regression")

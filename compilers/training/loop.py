@@ -70,7 +70,7 @@ def train(
         check_finite(state, data, settings, metrics)
         state.history.append(metrics)
         notify(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
-        # Not after the last epoch: nothing would train what a rewrite adds.
+        # Not after the last epoch: new vertices and edges would stay untrained.
         if method is not None and state.epoch < settings.epochs:
             with _timed_rewriting(state):
                 carry_out(state, data, settings, method, signals, callbacks)

@@ -33,17 +33,17 @@ DAMPING, ITERATIONS, TOLERANCE = 0.1, 100, 1e-5
 """Those of the paper's experiments."""
 
 JACOBIAN_BYTES = 256 << 20
-"""What assembling the Jacobian of a batch may take at most, for the direct way to be taken by itself."""
+"""Bytes of the Jacobian of a batch up to which the direct way is taken by itself."""
 
 USUAL_ITERATIONS = 20
-"""So many conjugate gradients take to the usual tolerance, for the choice between the ways."""
+"""Conjugate gradients to the usual tolerance, for the choice between the ways."""
 
 LAYER_PRODUCTS = 2_500_000
-"""What an iteration costs for every layer whatever its size, in products of the direct way. Measured by
+"""Cost of an iteration for every layer whatever its size, in products of the direct way. Measured by
 `python -m benchmarks.natural`, on one core."""
 
 FORWARDS_PER_STEP, FORWARDS_PER_ITERATION = 3, 4
-"""What forward and backward, and a product of the Fisher matrix with a vector, cost in forwards: the latter two along
+"""Costs of forward and backward, and of a product of the Fisher matrix with a vector, in forwards: the latter two along
 the vector and two back."""
 
 
@@ -95,7 +95,7 @@ def natural_step(
     Args:
         net: the network, in the mode that it is in. In train mode batch norm couples the samples: J then is that of all
             outputs of the batch at once, for which there are only conjugate gradients.
-        x: a batch, as of `net.forward`.
+        x: a batch, as `net.forward` takes it.
         cotangent: dL/dy of each sample's own loss, not of the mean, in the form of the outputs; or a function that
             makes it of them.
         damping: above 0.
@@ -206,7 +206,7 @@ def _solved_by_products(
     n, r, p = torch.zeros_like(g), g.clone(), g.clone()
     first = left = float(torch.dot(r, r))
     done = 0
-    # What is not a number ends the search, and is found in the result.
+    # NaN ends the search, and is found in the result.
     while done < iterations and left > tolerance**2 * first:
         product = times(p)
         length = left / float(torch.dot(p, product))
@@ -256,7 +256,7 @@ class NaturalGradient(torch.optim.Optimizer):
     Args:
         params: the two flat vectors of a network, or groups of them.
         lr: length of a step, 0.1 as published.
-        damping, iterations, tolerance: as of `natural_step`.
+        damping, iterations, tolerance: see `natural_step`.
         weight_decay: wd above, of all parameters of a group.
 
     Source: Mitchell, Menet and others, Self-Expanding Neural Networks (arXiv:2307.04526).
@@ -286,7 +286,7 @@ class NaturalGradient(torch.optim.Optimizer):
 
         Args:
             net: the network whose vectors are trained.
-            x: a batch, as of `net.forward`.
+            x: a batch, as `net.forward` takes it.
             target: what the outputs should be, in whatever form the loss takes it.
             loss: the mean loss over the samples of the batch, of (outputs, target).
 

@@ -18,7 +18,7 @@ from netgraph.schedules import get_curve
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Checked):
-    """How to train; every field is an option of the command line.
+    """Settings of training; every field is an option of the command line.
 
     Attributes:
         epochs: passes over the training data, growth included; on the command line also --epochs.

@@ -1,4 +1,4 @@
-"""What the layers carry for single samples of the training data."""
+"""Activations and gradients of layers for single samples of the training data."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ CHECKPOINT_KIND = "checkpoint"
 CHECKPOINT_VERSION = 3
 
 FORWARDS_PER_STEP = 3
-"""What a training step costs in forwards: a backward is two, for the gradients of the weights and of the values."""
+"""Cost of a training step in forwards: a backward is two, for the gradients of the weights and of the values."""
 
 VECTORS = ("weights", "vertex_parameters", "running")
 
@@ -88,10 +88,10 @@ class TrainState:
         actions: everything that the method did.
         stopped: why training ended early, or None.
         elapsed: wall seconds spent so far, earlier parts of a resumed run included.
-        rewriting: wall seconds between epochs so far, on statistics, rewrites and telling the callbacks of them.
+        rewriting: wall seconds between epochs so far, on statistics, rewrites and their callbacks.
         phase: the present phase of training.
         phase_start: epochs finished when it began.
-        costs: floating-point operations so far by what they were for: "training" (three forwards a step), "statistics"
+        costs: floating-point operations so far by their use: "training" (three forwards a step), "statistics"
             (of edges), "dense gradients" (of missing edges as well), "paths" (scores by paths).
     """
 
@@ -336,7 +336,7 @@ def _lowered(
 
 
 def _choice_rows(plan: Plan) -> list[list[Any]]:
-    """How each part of the network is run: the fields of its `Site`, then those of its `Choice`."""
+    """The choice of each site: the fields of its `Site`, then the fields of its `Choice`."""
     return [[*site, *choice] for site, choice in plan.choices.items()]
 
 
