@@ -1,4 +1,4 @@
-"""Activations on tensors: functions of their own, and those that the graph's expressions give."""
+"""Activation functions on tensors: written for torch, or taken from the expression of the activation."""
 
 from __future__ import annotations
 

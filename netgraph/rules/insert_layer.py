@@ -22,7 +22,7 @@ FLOOR_DOUBLE, FLOOR_SINGLE = 1e-3, 1e-1
 
 
 def insertable() -> list[str]:
-    """Return the activations that keep the values that they see, or at least those that are not negative."""
+    """Return the activations with `f(t) = t` for every `t`, or at least for every `t >= 0`."""
     return [name for name, activation in ACTIVATIONS.items() if _can_insert(activation)]
 
 

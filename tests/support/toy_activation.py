@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from netgraph.graph import Activation, Expression, register_activation
-from netgraph.graph.activations import EPS, less_the_argument, nearest_and_farthest, outward, sound
+from netgraph.graph.activations import less_the_argument, nearest_and_farthest, outward, sound
 from netgraph.graph.activations.registry import _registered
+
+EPS = np.finfo(np.float64).eps
 
 
 @sound

@@ -4,7 +4,6 @@ from netgraph.graph.activations.activation import Activation, Derivatives, Expre
 from netgraph.graph.activations.contradictions import contradiction
 from netgraph.graph.activations.registry import ACTIVATIONS, get_activation, register_activation, reserve_columns
 from netgraph.graph.activations.rounding import (
-    EPS,
     argument_terms,
     less_the_argument,
     nearest_and_farthest,
@@ -16,7 +15,6 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "Derivatives",
-    "EPS",
     "Expression",
     "argument_terms",
     "contradiction",

@@ -6,7 +6,8 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph.activations.activation import Activation, Mirror, Parameters
-from netgraph.graph.activations.rounding import EPS, nearest_and_farthest, outward, sound
+from netgraph.graph.activations.rounding import nearest_and_farthest, outward, sound
+from netgraph.graph.outward import EPS
 
 
 def sigmoid(z: Array) -> Array:

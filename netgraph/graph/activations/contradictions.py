@@ -1,4 +1,4 @@
-"""Whether a record of an activation says of its function what the function does, on a few numbers."""
+"""Check of a record of an activation against its own function, on a few numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DYADIC = 2.0**20
 
 
 def contradiction(activation: Activation) -> str:
-    """Describe what the record says that is not so, with the remedy; '' when nothing was found."""
+    """Describe the first disagreement of the record with its function, with the remedy; '' when there is none."""
     with np.errstate(all="ignore"):
         for slope in (0.25, 0.01) if activation.uses_slope else (0.01,):
             for p in _parameters(activation):

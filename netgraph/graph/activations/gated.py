@@ -9,7 +9,8 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph.activations.activation import Activation, Parameters
 from netgraph.graph.activations.bounded import sigmoid
-from netgraph.graph.activations.rounding import EPS, TINY, argument_terms, less_the_argument, sound
+from netgraph.graph.activations.rounding import TINY, argument_terms, less_the_argument, sound
+from netgraph.graph.outward import EPS
 
 
 def _one_minimum(low: Array, high: Array, value: Any, least: float, at: tuple[float, float]) -> tuple[Array, Array]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph.activations.activation import Activation, Derivatives, Parameters
-from netgraph.graph.activations.rounding import EPS, TINY, nearest_and_farthest, sound
+from netgraph.graph.activations.rounding import TINY, nearest_and_farthest, sound
+from netgraph.graph.outward import EPS
 
 
 def _function(z: Array, p: Parameters, slope: float) -> Array:

@@ -9,9 +9,8 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph.activations.activation import Mirror, Parameters, Range
+from netgraph.graph.outward import LARGEST
 
-EPS = float(np.finfo(np.float64).eps)
-LARGEST = float(np.finfo(np.float64).max)
 TINY = 1e-300
 """Absolute slack for digits lost to underflow."""
 

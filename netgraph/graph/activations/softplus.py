@@ -7,7 +7,8 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph.activations.activation import Activation, Parameters
 from netgraph.graph.activations.bounded import sigmoid, sigmoid_interval
-from netgraph.graph.activations.rounding import EPS, less_the_argument, outward, sound
+from netgraph.graph.activations.rounding import less_the_argument, outward, sound
+from netgraph.graph.outward import EPS
 
 
 @sound
