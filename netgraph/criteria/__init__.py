@@ -1,4 +1,4 @@
-"""Where to act: criteria give a score per edge or per layer, selections and rules choose by it."""
+"""Criteria score edges, missing edges or layers; selections and rules choose by the scores where to act."""
 
 from netgraph.criteria.edge_scores import CRITERIA, Criterion, get_criterion
 from netgraph.criteria.exchange import exchange_by_gradient, removable_edges, weakest, weakest_by_sign

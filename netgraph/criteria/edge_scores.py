@@ -1,4 +1,4 @@
-"""Criteria: a score per edge, from statistics or from the graph alone. Larger means act on it first."""
+"""Criteria: one score per edge, from gradient statistics or from the graph alone. Act on larger scores first."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ Score = Callable[[Graph, Statistics | None, np.random.Generator], Array]
 
 @dataclass(frozen=True)
 class Criterion:
-    """A score per edge; one of your own does wherever the name of a shipped one does.
+    """A named score of all edges.
+
+    Wherever the name of a shipped criterion is accepted, a `Criterion` of your own is accepted as well.
 
     Attributes:
-        name: key in `CRITERIA`, or any name for one of your own.
-        score: `score(graph, statistics, rng)` returns (edges,) float64 in the order of `graph.edges`.
-        needs_statistics: whether it reads gradient statistics.
-        description: what a large score means.
+        name: key in `CRITERIA`, or any name for a criterion of your own.
+        score: function `score(graph, statistics, rng)` that returns the scores in the order of `graph.edges`,
+            `(edges,)` float64.
+        needs_statistics: whether the score reads gradient statistics.
+        description: the meaning of a large score, for people.
     """
 
     name: str
@@ -36,7 +39,11 @@ class Criterion:
         return self.name
 
     def scores(self, graph: Graph, stats: Statistics | None, rng: np.random.Generator) -> Array:
-        """(edges,) float64 scores; raises `OptionError` naming the criterion for another shape, and for NaN."""
+        """Compute the scores of all edges, `(edges,)` float64.
+
+        Raises:
+            OptionError: when `score` returns another shape, or NaN; the message names the criterion.
+        """
         name = f"The score of the criterion {self.name!r}"
         return real_numbers(name, self.score(graph, stats, rng), shape=(len(graph.edges),), infinite=True)
 
@@ -74,14 +81,15 @@ CRITERIA: Mapping[str, Criterion] = FrozenDict(
         Criterion("random", lambda g, s, r: r.random(len(g.edges)), False, "chance, uniformly"),
     )
 )
-"""The shipped edge criteria by name, which does not change: give one of your own as the `Criterion` itself."""
+"""The shipped edge criteria by name. The mapping is fixed: give a criterion of your own as a `Criterion`."""
 
 
 def get_criterion(criterion: str | Criterion) -> Criterion:
-    """Return a criterion, given by its name in `CRITERIA` or as it is.
+    """Return the criterion of this name in `CRITERIA`; a `Criterion` is returned unchanged.
 
     Raises:
-        OptionError: with the nearest known name for another one, and for what is neither.
+        OptionError: for an unknown name, with the nearest known one, and for a value that is neither name nor
+            `Criterion`.
     """
     if isinstance(criterion, Criterion):
         return criterion

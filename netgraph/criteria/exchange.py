@@ -1,4 +1,4 @@
-"""Which edges to give up, and which to take instead: the exchanges of RigL and SET, link by link."""
+"""Exchange of edges, link by link: the edges to remove and those to add instead, by the criteria of RigL and SET."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from netgraph.statistics import Statistics
 
 
 def dense_gradient(graph: Graph, key: LinkKey, stats: Statistics) -> Array:
-    """Mean gradient of every edge of a link, present or missing: the cross moments of its layers.
+    """Mean gradient of every edge of a link, present or missing, from the cross moments of its two layers.
 
     Args:
         graph: the graph.
-        key: of the link.
-        stats: with these moments.
+        key: key of the link.
+        stats: statistics with the cross moments of the two layers.
 
     Returns:
-        (sources, targets), or (sources, targets, taps).
+        The gradients, `(sources, targets)` or `(sources, targets, taps)`.
 
     Raises:
         StatisticsError: when the moments were not requested, have another shape, or are not finite.
@@ -46,25 +46,26 @@ def dense_gradient(graph: Graph, key: LinkKey, stats: Statistics) -> Array:
 def exchange_by_gradient(
     graph: Graph, links: Iterable[LinkKey], stats: Statistics, share: float, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Give up the weakest edges of every link for the pairs with the largest gradients (RigL).
+    """Choose, in every link, the weakest edges to remove and the pairs with the largest gradients to add (RigL).
 
-    In each link the int(share * edges) edges of smallest magnitude are given up, ties at random, and as many of all
-    pairs that are not kept are taken, by |gradient|. Edges that were given up take part: those with a large gradient
-    simply stay, with weight and optimizer state. Frozen edges do not count, and stay, and so does one edge of every
-    link.
+    In each link the `int(share * edges)` edges of smallest magnitude are candidates for removal, ties at random. The
+    same number of pairs is chosen by |gradient| among all pairs without a kept edge. The candidates are among these
+    pairs: a candidate with a large gradient is chosen again and stays, with its weight and optimizer state. Frozen
+    edges are not counted and stay. Every link keeps at least one edge.
 
     Args:
         graph: the graph.
-        links: keys of the links to act on.
-        stats: with the cross moments of these links, of the topology of `graph`.
-        share: of the edges of each link, in 0..1.
-        rng: for ties.
+        links: keys of the links in which edges are exchanged.
+        stats: statistics of the topology of `graph`, with the cross moments of these links.
+        share: fraction of the edges of each link that may be exchanged, from 0 to 1.
+        rng: random numbers, for ties.
 
     Returns:
-        (edges,) ids of the edges to remove, and (pairs, 3) source id, target id and tap of as many edges to add.
+        Ids of the edges to remove, `(edges,)`; and source id, target id and tap of each edge to add, `(edges, 3)`. Both
+        have the same number of rows.
 
     Raises:
-        StatisticsError: when the statistics belong to another topology, or as `dense_gradient`.
+        StatisticsError: when the statistics belong to another topology, and in the cases of `dense_gradient`.
 
     Cost: O(admissible edges of the links).
 
@@ -96,18 +97,19 @@ def exchange_by_gradient(
 
 @checked
 def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Array:
-    """Edges of every link with the smallest positive and the largest negative weights (SET).
+    """Choose, in every link, the edges with the smallest positive and the largest negative weights (SET).
 
-    The int(share * positive weights) smallest of the positive ones, the int(share * negative weights) largest of the
-    negative ones, and all that are 0. Frozen edges do not count, and stay; a link keeps at least its largest edge.
+    These are the `int(share * positive weights)` smallest positive weights, the `int(share * negative weights)` largest
+    negative ones, and all weights that are 0. Frozen edges are not counted and stay. A link without frozen edges keeps
+    at least its largest edge.
 
     Args:
         graph: the graph.
-        links: keys of the links to act on.
-        share: in 0..1.
+        links: keys of the links in which edges are chosen.
+        share: fraction of the weights of each sign, from 0 to 1.
 
     Returns:
-        (edges,) ids.
+        Ids of the chosen edges, `(edges,)`.
 
     Cost: O(edges log edges).
 
@@ -128,9 +130,12 @@ def weakest_by_sign(graph: Graph, links: Iterable[LinkKey], share: float) -> Arr
 
 @checked
 def weakest(graph: Graph, links: Iterable[LinkKey], count: int) -> Array:
-    """Ids of the `count` trainable edges of smallest magnitude over all these links; of equal ones the first.
+    """Choose the `count` trainable edges of smallest magnitude over all these links; among equal ones the first.
 
-    A link keeps at least its largest edge, see `removable_edges`: so there may be fewer.
+    The result may be shorter than `count`, because some edges have to stay: see `removable_edges`.
+
+    Returns:
+        Ids of the chosen edges, `(edges,)`.
 
     Cost: O(edges log edges).
     """
@@ -141,9 +146,10 @@ def weakest(graph: Graph, links: Iterable[LinkKey], count: int) -> Array:
 
 
 def removable_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
-    """How many edges these links can give up: all but frozen ones, and in a link without any all but one.
+    """Count the edges that may be removed from these links.
 
-    A link that loses its last edge goes with it, and its missing edges are no candidates then.
+    Frozen edges have to stay. A link without frozen edges keeps its largest edge: a link without any edge would be
+    removed, and its missing edges could not be added again.
 
     Cost: O(edges).
     """
@@ -151,7 +157,7 @@ def removable_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
 
 
 def _removable(link: Link) -> Array:
-    """(edges,) which edges may go: those that are not frozen, but one, the largest, has to stay."""
+    """Mask of the edges of a link that may be removed, see `removable_edges`: `(edges,)`."""
     free = ~link.frozen
     if free.all() and len(free):
         free[np.argmax(np.abs(link.weight))] = False

@@ -1,4 +1,4 @@
-"""Which layers are too narrow: the size of the gradients that arrive at a layer, against those of its neighbours."""
+"""NAGN's criterion of too narrow layers: gradients at a layer that are larger than at the layers beside it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GrowthRule(Checked):
-    """How contrasts become widths (NAGN).
+    """Thresholds and limits by which `expressiveness` turns contrasts into numbers of new vertices (NAGN).
 
     Attributes:
-        threshold: a layer is under-expressive when its value is more than this share above its neighbours.
-        max_increment: most vertices that a layer gains at once; by its own value it at most doubles, too.
-        relative_to: the largest excess, to which all are set in relation, is looked for among the "growable" layers, or
-            among "all": then an output layer, which cannot grow, may hold back every other.
-        non_decreasing: raise layers to the width of the one before them, by `max_increment` at most.
-        fallback: when no layer is under-expressive, double the one that rises most above the layer before it, or the
-            only one that may grow.
+        threshold: a layer is under-expressive when its value exceeds the mean of its neighbours by more than this
+            fraction of that mean.
+        max_increment: largest number of vertices that a layer gains at once. The criterion itself at most doubles a
+            layer.
+        relative_to: the layers among which the largest excess is sought, to which all excesses are set in relation.
+            With "all", an output layer, which cannot grow, may keep every other layer from growing.
+        non_decreasing: whether a layer that is narrower than the layer before it is widened to the same width, by at
+            most `max_increment`.
+        fallback: whether one layer is doubled when no layer is under-expressive: the layer whose value rises most above
+            that of the layer before it, or the only layer that may grow.
     """
 
     threshold: float = 0.05
@@ -49,21 +52,21 @@ class GrowthRule(Checked):
 
 @dataclass(frozen=True, eq=False)
 class ExpressivenessProfile:
-    """What NAGN sees in a chain of layers, and what it decides; one entry per layer.
+    """Values, contrasts and decisions of NAGN for a chain of layers; one entry per layer, from input to output.
 
     Attributes:
-        names: of the layers, input to output.
-        values: NAGN value of each.
-        widths: vertices of each.
-        growable: whether it may be widened.
-        neighbours: mean of the values of its neighbours; at the ends that of the one neighbour, moved on by the median
-            slope of the chain. NaN where that is not positive, and says nothing.
-        contrast: r, by how much of its neighbours' mean a value lies above it; 0 without neighbours.
-        excess: p, what of that exceeds the threshold.
-        under: s, under-expressiveness, from 0 to 1.
-        increments: vertices to add.
-        reasons: why it grows, or not.
-        fell_back: whether no layer is under-expressive and the fallback was taken.
+        names: names of the layers.
+        values: NAGN values g.
+        widths: numbers of vertices.
+        growable: mask of the layers that may be widened.
+        neighbours: means m of the values of the layers before and after, see `contrast`. NaN where there is no mean or
+            it is not positive.
+        contrast: r = g / m - 1; 0 without neighbours.
+        excess: p = max(0, r - threshold).
+        under: under-expressiveness s, from 0 to 1.
+        increments: numbers of vertices to add.
+        reasons: why each layer grows, or why it does not.
+        fell_back: whether no layer is under-expressive and the fallback of `GrowthRule` was taken.
     """
 
     names: tuple[str, ...]
@@ -79,39 +82,54 @@ class ExpressivenessProfile:
     fell_back: bool
 
     def table(self) -> str:
-        """A line per layer, as text."""
+        """Format the profile as text, one line per layer."""
         columns = ("layer", "width", "NAGN", "neighbours", "contrast", "s", "grows by", "why")
         rows = [
-            (name, f"{width}", f"{value:.3g}", f"{near:.3g}" if near == near else "-", f"{r:+.3f}", f"{s:.2f}",
-             f"{more}" if more else "-", why)
-            for name, width, value, near, r, s, more, why in zip(
-                self.names, self.widths, self.values, self.neighbours, self.contrast, self.under, self.increments,
-                self.reasons, strict=True,
+            (
+                name,
+                f"{width}",
+                f"{value:.3g}",
+                f"{near:.3g}" if near == near else "-",
+                f"{r:+.3f}",
+                f"{s:.2f}",
+                f"{more}" if more else "-",
+                why,
             )
-        ]  # fmt: skip
+            for name, width, value, near, r, s, more, why in zip(
+                self.names,
+                self.widths,
+                self.values,
+                self.neighbours,
+                self.contrast,
+                self.under,
+                self.increments,
+                self.reasons,
+                strict=True,
+            )
+        ]
         return Table("", columns, rows, left=(0, len(columns) - 1)).text()
 
     __str__ = table
 
 
 def trainable_chain(graph: Graph) -> list[Layer]:
-    """The layers that trainable edges lead into, in topological order: the chain that NAGN looks along. O(edges)."""
+    """Layers with an incoming trainable edge, in topological order: the chain that NAGN compares along. O(edges)."""
     fed = {k.target for k in graph.links if not k.frozen.all()}
     return [graph.layer(i) for i in graph.topological_order if i in fed]
 
 
 def nagn(graph: Graph, stats: Statistics, layers: Sequence[Layer] | None = None) -> Array:
-    """The normalised gradient of every layer: RMS of dL/dz over samples, positions and vertices.
+    """Compute the normalised gradient of every layer: the RMS of `dL/dz` over samples, positions and vertices.
 
-    z is the sum that arrives at a vertex, before norm and activation; L the loss of one sample.
+    z is the sum that arrives at a vertex, before norm and activation. L is the loss of one sample.
 
     Args:
         graph: the graph.
-        stats: with "vertex_signals" of its topology.
-        layers: which layers; those of `trainable_chain` by default.
+        stats: statistics of the topology of `graph`, with "vertex_signals".
+        layers: the layers; those of `trainable_chain` by default.
 
     Returns:
-        (layers,) float64.
+        The values, `(layers,)` float64.
 
     Raises:
         StatisticsError: when the statistic was not requested, or belongs to another topology.
@@ -129,24 +147,25 @@ def nagn(graph: Graph, stats: Statistics, layers: Sequence[Layer] | None = None)
 
 
 def contrast(values: Array) -> tuple[Array, Array]:
-    """Mean of the neighbours of every layer, and how far its value lies above it.
+    """Compute the mean value of the neighbours of every layer, and the relative excess of the layer's value over it.
 
-    At the ends the missing neighbour is extrapolated: the mean is the value of the one neighbour, moved on by the
-    median of all slopes. Two layers have each other's values as means. Where a mean is not positive, which an
-    extrapolation may be, it says nothing: it is NaN and the contrast 0. A chain of one layer has no neighbours either.
+    At both ends of the chain the missing neighbour is extrapolated: the mean is the value of the one neighbour plus or
+    minus the median slope of the chain. In a chain of two layers the mean is the value of the other layer. A mean that
+    is not positive, which an extrapolated one may be, is replaced by NaN, and the contrast is then 0. The same holds
+    for a chain of one layer.
 
     Args:
-        values: (layers,) along the chain.
+        values: values along the chain, `(layers,)`.
 
     Returns:
-        (neighbours, r), each (layers,); r = value / neighbours - 1.
+        The means m and the contrasts r = value / m - 1, each `(layers,)`.
     """
     g = real_numbers("values", values, infinite=True, nan=True)
     if g.ndim != 1:
         raise OptionError(f"values has shape {g.shape}; give one value for each layer of a chain.")
     near = np.full(len(g), np.nan)
     if len(g) > 1:
-        slope = np.median(np.diff(g)) if len(g) > 2 else 0.0  # the one slope would make every contrast 0
+        slope = np.median(np.diff(g)) if len(g) > 2 else 0.0  # with the only slope every contrast would be 0
         near[1:-1] = (g[:-2] + g[2:]) / 2
         near[0], near[-1] = g[1] - slope, g[-2] + slope
     near[~(near > 0)] = np.nan
@@ -163,22 +182,22 @@ def expressiveness(
     names: Sequence[str] | None = None,
     rule: GrowthRule | None = None,
 ) -> ExpressivenessProfile:
-    """Decide which layers of a chain to widen, and by how much.
+    """Decide which layers of a chain to widen, and by how many vertices.
 
-    With values g, neighbours' means m and r = g / m - 1: excess p = max(0, r - threshold), under-expressiveness
+    With values g, means of the neighbours m and r = g / m - 1: excess p = max(0, r - threshold), under-expressiveness
     s = p / max p, increment min(floor(s * width), `max_increment`).
 
     Args:
-        values: (layers,) NAGN values, input to output.
-        widths: (layers,) numbers of vertices.
-        growable: (layers,) which may grow; all but the last by default.
-        groups: (layers,) number of the group that a layer is tied to by identity wires, and grows with; each layer is
-            its own by default.
-        names: of the layers.
+        values: NAGN values from input to output, `(layers,)`.
+        widths: numbers of vertices, `(layers,)`.
+        growable: mask of the layers that may grow, `(layers,)`; all but the last by default.
+        groups: number of the group of each layer, `(layers,)`. Layers that identity wires tie together form a group and
+            grow together. By default every layer is a group of its own.
+        names: names of the layers.
         rule: thresholds and limits.
 
     Returns:
-        The profile. Layers of a group get the largest increment of any of them.
+        The profile. All layers of a group get the largest increment among them.
 
     Source: "NAGN", criterion and width rule.
     """
@@ -200,9 +219,9 @@ def expressiveness(
     p = np.maximum(r - rule.threshold, 0.0)
     p[~(g > 0)] = 0.0
     counted = np.where(free, p, 0.0) if rule.relative_to == "growable" else p
-    most = counted.max(initial=0.0)
-    s = counted / most if most > 0 else np.zeros(len(g))
-    # The margin keeps a product that is whole but for rounding from losing a vertex.
+    largest = counted.max(initial=0.0)
+    s = counted / largest if largest > 0 else np.zeros(len(g))
+    # The margin 1e-9: a product that rounding puts just below a whole number must not lose a vertex.
     more = np.where(free, np.minimum(np.floor(s * n + 1e-9), rule.max_increment), 0).astype(np.int64)
     chosen = _fallback(g, free) if rule.fallback and not p[free].any() else None
     fell_back = chosen is not None
@@ -218,7 +237,7 @@ def expressiveness(
 
 
 def _fallback(g: Array, free: Array) -> int | None:
-    """The layer that rises most above the one before it, or the only one that may grow; None when there is none."""
+    """Index of the layer that the fallback of `GrowthRule` doubles, or None when there is none."""
     rises = free[1:] & (g[1:] > g[:-1])
     if rises.any():
         return 1 + int(np.argmax(np.where(rises, g[1:] / np.maximum(g[:-1], np.finfo(float).tiny), -np.inf)))
@@ -226,7 +245,7 @@ def _fallback(g: Array, free: Array) -> int | None:
 
 
 def _tied_and_ordered(more: Array, widths: Array, free: Array, group: Array, rule: GrowthRule) -> Array:
-    """Increments by which groups grow together, and widths do not fall along the chain."""
+    """Raise the increments so that groups grow together and, where the rule asks for it, widths do not fall."""
     while True:
         largest = np.zeros(len(more), dtype=np.int64)
         np.maximum.at(largest, group, more)

@@ -1,4 +1,4 @@
-"""GradMax: which outgoing weights give new vertices with incoming weight 0 the largest gradient."""
+"""GradMax: outgoing weights that give new vertices with incoming weights 0 the largest gradient."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Conv2d, Graph, Link, LinkKey, LinkKind, get_norm, weighted
 
-MOST_ENTRIES = 1 << 24
-"""Entries of a growth matrix at most, which is decomposed into singular vectors."""
+MAX_ENTRIES = 1 << 24
+"""Largest number of entries of a growth matrix; a larger one would take too long to decompose."""
 
 
 class GradMaxRows(NamedTuple):
     """Outgoing weights of new vertices.
 
     Attributes:
-        weights: (count, columns) a row per new vertex.
-        values: (directions,) the singular values of the first rows; the others are random.
+        weights: one row per new vertex, `(count, columns)`.
+        values: singular values of the first rows, `(directions,)`. The rows after them are random.
     """
 
     weights: Array
@@ -32,22 +32,22 @@ class GradMaxRows(NamedTuple):
 def gradmax_outgoing(
     growth: Array | None, count: Count, norm: float, columns: Count, rng: np.random.Generator
 ) -> GradMaxRows:
-    """The first right singular vectors of a growth matrix, each scaled to a norm; random directions beyond its rank.
+    """Compute the first right singular vectors of a growth matrix, scaled to a norm; rows beyond its rank are random.
 
-    For new vertices with incoming weights 0 and f(0) = 0, the gradient of the incoming weights is the growth matrix
-    times the outgoing weights, times f'(0). Among rows of one norm that are orthogonal to each other these make the
-    sum of its squares largest: the norm of the gradient of the i-th new vertex is `norm` times the i-th singular value.
+    For new vertices with incoming weights 0 and f(0) = 0, the gradient of the incoming weights is f'(0) times the
+    growth matrix times the outgoing weights. Among all orthogonal rows of the given norm, these rows make the sum of
+    its squares largest: the gradient of the i-th new vertex has the norm |f'(0)| * `norm` * (i-th singular value).
 
     Args:
-        growth: (inputs, columns) mean over samples of h dL/dz', of the vertices that the new ones will read and of
-            the sums that read them; None to have all rows at random.
-        count: new vertices.
-        norm: of every row.
-        columns: of the matrix.
-        rng: for the random directions.
+        growth: mean of h dL/dz' over samples, `(inputs, columns)`: h are the values that the new vertices will read, z'
+            the sums that will read the new vertices. None makes all rows random.
+        count: number of new vertices.
+        norm: norm of every row.
+        columns: number of columns of the matrix.
+        rng: random numbers, for the random directions.
 
     Returns:
-        `GradMaxRows`; the sign of a singular vector is that which makes its largest entry positive.
+        The rows. The sign of a singular vector is chosen so that its largest entry is positive.
 
     Raises:
         OptionError: when `count` is below 1, or the matrix has another width or a value that is not finite.
@@ -70,7 +70,7 @@ def gradmax_outgoing(
 
 @checked
 def outgoing_norm(graph: Graph, layer: int) -> float:
-    """Mean over the vertices of a layer of the norm of their outgoing weights, of all links together."""
+    """Mean, over the vertices of a layer, of the norm of a vertex's outgoing weights, all links taken together."""
     squares = np.zeros(len(graph.layer(layer)))
     for link in weighted(graph.outgoing[layer]):
         squares += np.bincount(link.src, link.weight.astype(np.float64) ** 2, len(squares))
@@ -78,12 +78,12 @@ def outgoing_norm(graph: Graph, layer: int) -> float:
 
 
 def outgoing_size(graph: Graph, layer: int) -> int:
-    """How many outgoing weights a vertex of a layer may have: columns of the growth matrix."""
+    """Number of outgoing weights that a vertex of a layer may have: the columns of its growth matrix."""
     return sum(_columns(graph, link) for link in weighted(graph.outgoing[layer]))
 
 
 def outgoing_by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Array]:
-    """Rows of outgoing weights, (count, columns), as (count, targets, taps) for each link: see `WidenLayer`."""
+    """Split outgoing weights, `(count, columns)`, by link, for `WidenLayer`: `(count, targets, taps)` each."""
     links = weighted(graph.outgoing[layer])
     ends = np.cumsum([_columns(graph, link) for link in links])[:-1]
     parts = np.split(rows, ends, axis=1)
@@ -94,18 +94,19 @@ def outgoing_by_link(graph: Graph, layer: int, rows: Array) -> dict[LinkKey, Arr
 
 @checked
 def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], str]:
-    """The cross moments that the growth matrix of a layer is made of.
+    """List the cross moments from which `growth_matrix` builds the growth matrix of a layer.
 
-    Where maps are read, the two convolutions around the layer are one with a larger kernel. At positions that the
-    second one pads, and there only, that counts values of the layer outside its grid; without padding it is exact.
+    Around a layer of maps, the incoming and the outgoing convolution act as one with a larger kernel. At positions that
+    the second one pads, and only there, its moments count values of the layer outside its grid. Without padding they
+    are exact.
 
     Args:
         graph: the graph.
         layer: id of the layer to grow.
 
     Returns:
-        Options of requests of "cross_moments", and why there are none, if so: a norm or a pool lies between, the layer
-        reads or is read through wires, or the matrix would be too large.
+        Options for requests of "cross_moments"; and '', or the reason for an empty list: a norm or a pool lies between,
+        wires lead into or out of the layer, or the matrix would be too large.
     """
     own, into, out = graph.layer(layer), graph.incoming[layer], graph.outgoing[layer]
     if label := get_norm(own.norm).label:
@@ -115,8 +116,8 @@ def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], 
     if not into or not out or len(weighted(into)) < len(into) or len(weighted(out)) < len(out):
         return [], "wires lead into or out of it"
     inputs = sum(len(graph.layer(link.source)) * link.kind.taps for link in into)
-    if inputs * outgoing_size(graph, layer) > MOST_ENTRIES:
-        return [], f"the growth matrix would have more than {MOST_ENTRIES:,} entries"
+    if inputs * outgoing_size(graph, layer) > MAX_ENTRIES:
+        return [], f"the growth matrix would have more than {MAX_ENTRIES:,} entries"
     found: list[Mapping[str, Any]] = []
     for first in into:
         for second in out:
@@ -130,16 +131,16 @@ def growth_requests(graph: Graph, layer: int) -> tuple[list[Mapping[str, Any]], 
 
 @checked
 def growth_matrix(graph: Graph, layer: int, stats: Mapping[tuple[str, str], Array]) -> Array:
-    """The growth matrix of a layer from its cross moments.
+    """Build the growth matrix of a layer from its cross moments.
 
     Args:
         graph: the graph to which the moments belong.
         layer: id of the layer to grow.
-        stats: moments as of `Statistics.cross`, by names of source and target.
+        stats: moments by names of source and target, see `Statistics.cross`.
 
     Returns:
-        (inputs, columns): a row for each vertex and tap that feeds a vertex of the layer, a column for each that a
-        vertex of it feeds, link by link.
+        The matrix, `(inputs, columns)`: one row for each vertex and tap that a new vertex can read, one column for each
+        vertex and tap that can read a new vertex, link by link.
     """
     name = {i: own.name for i, own in graph.layers_by_id.items()}
     into, out = weighted(graph.incoming[layer]), weighted(graph.outgoing[layer])
@@ -147,12 +148,12 @@ def growth_matrix(graph: Graph, layer: int, stats: Mapping[tuple[str, str], Arra
 
 
 def _block(first: LinkKind, second: LinkKind, cross: Array) -> Array:
-    """(sources * taps, targets * taps) from the moments of the two links taken as one."""
+    """Block of the growth matrix for two successive links, from their moments, `(sources * taps, targets * taps)`."""
     if cross.ndim == 2:
         return cross
     a, b, whole = first, second, _through(first, second)
     maps = cross.reshape(*cross.shape[:2], *whole.kernel)
-    # Position u of the first kernel under position v of the second is position stride * v + u of both together.
+    # Tap u of the first kernel below tap v of the second one is tap stride * v + u of the joint kernel.
     rows, columns = (
         np.arange(a.kernel[axis])[:, None] + a.stride[axis] * np.arange(b.kernel[axis])[None, :] for axis in (0, 1)
     )
@@ -161,7 +162,7 @@ def _block(first: LinkKind, second: LinkKind, cross: Array) -> Array:
 
 
 def _through(first: LinkKind, second: LinkKind) -> LinkKind:
-    """One link that reads what two in a row read."""
+    """Kind of the one link that reads the same values as two links in a row."""
     if not (first.tap_axes or second.tap_axes):
         return first
     stride, second_kernel, second_padding = np.array([first.stride, second.kernel, second.padding])

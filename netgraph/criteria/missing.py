@@ -1,4 +1,4 @@
-"""A score for every missing edge of some links, and ways to take the best or to draw in proportion to it."""
+"""Scores of the missing edges of some links, to take the best of them or to draw in proportion to the scores."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Drawn:
     """Missing edges that were drawn.
 
     Attributes:
-        pairs: (edges, 3) int64: source vertex id, target vertex id and tap of each, in the order of the draws, as
+        pairs: source vertex id, target vertex id and tap of each edge, `(edges, 3)` int64, in the order of the draws.
             `apply(AddEdges(), graph, on=pairs)` takes them.
-        by_chance: how many of them, the last ones, have a score of 0 and were drawn uniformly.
-        by_rejection: how many of them, the first ones, were drawn by rejection; all others by a race.
+        by_chance: number of the last edges that have a score of 0 and were drawn uniformly.
+        by_rejection: number of the first edges that were drawn by rejection; all others were drawn by a race.
     """
 
     pairs: Array
@@ -42,7 +42,10 @@ class Drawn:
 
 
 class MissingScores:
-    """A score per missing edge, pooled over links. Made by `path_scores`, `gradient_scores` and `uniform_scores`.
+    """One score per missing edge of some links. Edges of different links compete with each other.
+
+    `path_scores`, `gradient_scores` and `uniform_scores` make these objects. Scores are computed when edges are drawn
+    and are never held all at once.
 
     Attributes:
         graph: the graph.
@@ -58,18 +61,20 @@ class MissingScores:
 
     @property
     def missing(self) -> int:
-        """How many missing edges there are."""
+        """Number of missing edges."""
         return sum(score.cells - len(score.existing) for score in self._scores)
 
     def positive(self) -> int:
-        """How many missing edges have a score above 0. O(cells * positions)."""
+        """Count the missing edges with a score above 0. O(cells * positions)."""
         return sum(int(np.count_nonzero(scores)) for k in self._scores for _, scores, _ in k.chunks(NOTHING))
 
     def log_mass(self, key: LinkKey) -> float:
-        """Logarithm of the summed scores of the missing edges of one link; -inf when all are 0. O(cells * positions).
+        """Compute the logarithm of the summed scores of the missing edges of one link; -inf when all are 0.
 
         Raises:
             OptionError: when the link is not among `links`.
+
+        Cost: O(cells * positions).
         """
         if key not in self.links:
             raise OptionError(f"The link {key} is not among those that were scored; they are in `links`.")
@@ -78,35 +83,35 @@ class MissingScores:
         return math.log(mass) + parts[0][1] if mass > 0 else -math.inf
 
     def sample(self, count: int, rng: Seed = None, *, sampler: Sampler = "auto") -> Array:
-        """The `pairs` of `draw`: (edges, 3) source vertex id, target vertex id and tap."""
+        """Draw missing edges as `draw` does and return their `pairs`, `(edges, 3)`."""
         return self.draw(count, rng, sampler=sampler).pairs
 
     def draw(self, count: int, rng: Seed = None, *, sampler: Sampler = "auto") -> Drawn:
         """Draw missing edges one after the other without replacement, each in proportion to its score.
 
-        When fewer than `count` have a score above 0 all those are drawn, and then others uniformly at random; a
-        network without paths has such scores.
+        When fewer than `count` edges have a score above 0, all of these are drawn, and then others uniformly at random.
+        In a network without paths, for example, all path scores are 0.
 
         Args:
-            count: how many; all missing edges when there are fewer.
-            rng: source of chance, or its seed. The draw depends on it alone.
-            sampler: "race" gives every cell an exponential time and looks at all of them. "rejection" draws from the
-                factors of the scores, and again where an edge is there already; after many draws in vain a race goes
-                on. "auto" begins with rejection, and races as soon as that costs less, as the share of accepted draws
-                tells; it races from the start where scores are no products, and where they sum over many positions,
-                which rejection would have to expand in every batch. All are exact: after any number of draws the rest
-                may be drawn in any other way.
+            count: number of edges to draw; all missing edges when there are fewer.
+            rng: random numbers, or a seed. The draw depends on nothing else.
+            sampler: way to draw. "race" gives every cell an exponential time and visits all of them. "rejection" draws
+                cells from the factors of the scores, and draws again where an edge exists already; after many rejected
+                draws a race takes over. "auto" begins with rejection and changes to a race as soon as the fraction of
+                accepted draws shows that a race costs less; it races from the start where scores are no products of
+                factors, and where they sum over many positions, which rejection would have to expand in every batch.
+                All ways have the same distribution: after any number of draws, the rest may be drawn in any other way.
 
         Raises:
-            OptionError: for a negative count, an unknown sampler, or rejection of scores that are no products.
+            OptionError: for a negative count, an unknown sampler, or "rejection" with scores that are no products.
 
-        Cost: a race is O(cells * positions) in time; memory is that of `count` cells, the cells of existing edges,
-        and the factors of one link. Edges for a quarter of those that are there, drawn among 8.4 million cells, took
-        0.06 s by "race" and 0.01 s by "rejection" at a density of 0.02, 0.09 and 0.07 at 0.1, 0.19 and 0.29 at 0.3,
-        0.27 and 1.23 at 0.6; "auto" took the lesser of both within 0.02 s.
+        Cost: a race is O(cells * positions) in time; its memory is that of `count` cells, the cells of existing edges,
+        and the factors of one link. To add a quarter to the existing edges, drawn among 8.4 million cells, "race" and
+        "rejection" took 0.06 s and 0.01 s at a density of 0.02, 0.09 and 0.07 at 0.1, 0.19 and 0.29 at 0.3,
+        0.27 and 1.23 at 0.6. "auto" took the smaller time of both, up to 0.02 s.
 
-        Source: successive sampling by exponential times is that of Efraimidis and Spirakis 2006, "Weighted random
-        sampling with a reservoir".
+        Source: Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir", for successive sampling by
+        exponential times.
         """
         if sampler not in ("auto", "race", "rejection"):
             raise OptionError(f"sampler={sampler!r} is not 'auto', 'race' or 'rejection'.")
@@ -128,20 +133,20 @@ class MissingScores:
         return Drawn(self._pairs(cells), by_chance, by_rejection)
 
     def top(self, count: int) -> Array:
-        """The missing edges of the largest scores, best first; of equal scores, 0 among them, those first in order.
+        """Return the missing edges with the largest scores, best first, edges with score 0 included.
 
-        The order is that of `links`, target rows, source rows and taps.
+        Among equal scores the first edge in the order of `links`, target rows, source rows and taps comes first.
 
         Args:
-            count: how many; all missing edges when there are fewer.
+            count: number of edges to return; all missing edges when there are fewer.
 
         Returns:
-            (edges, 3) int64, as `Drawn.pairs`.
+            The edges, `(edges, 3)` int64, as in `Drawn.pairs`.
 
         Raises:
             OptionError: for a negative count.
 
-        Cost: O(cells * positions), memory as `draw`.
+        Cost: O(cells * positions), memory as for `draw`.
         """
         count = self._checked(count)
         cells = race(self._scores, count, NOTHING, None)
@@ -163,7 +168,7 @@ class MissingScores:
         ]
 
     def _uniformly(self, count: int, taken: Array, rng: np.random.Generator) -> Array:
-        """Missing edges that are not taken yet, all equally likely."""
+        """Draw missing edges outside of `taken`, all with the same probability."""
         without = [
             LinkScores(k.offset, k.targets, k.columns, np.sort(np.concatenate([k.existing, own])), 1, k.make)
             for k in self._all_alike
@@ -201,14 +206,14 @@ def path_scores(
     norm: PathNorm = "scale",
     paths: PathAnalysis | None = None,
 ) -> MissingScores:
-    """Score every missing edge by the weight of the paths that it would open at weight 1 (PWMPR).
+    """Score every missing edge by the weight of the paths that it would open if it had weight 1 (PWMPR).
 
     Args:
         graph: any graph.
-        links: keys of links whose missing edges are candidates, as of `netgraph.analysis.sparse_links`.
-        power: 1 for path weights, 2 for what the edge adds to the trace of the path kernel.
-        norm: what norms multiply by, as of `path_analysis`.
-        paths: the analysis of the graph, when it is there already; `power` and `norm` are then not used.
+        links: keys of the links whose missing edges are candidates, see `netgraph.analysis.sparse_links`.
+        power: 1 for path weights; 2 for the amount that the edge would add to the trace of the path kernel.
+        norm: factor that norms contribute to a path, see `path_analysis`.
+        paths: path analysis of the graph, if it exists already; `power` and `norm` are not used then.
 
     Raises:
         GraphError: when the graph has no such link.
@@ -230,9 +235,9 @@ def path_scores(
 
 @checked
 def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
-    """Score every missing edge alike: a draw takes edges uniformly at random.
+    """Give all missing edges the same score, so that a draw takes them uniformly at random.
 
-    Arguments and errors as of `path_scores`. Cost: O(edges).
+    Arguments and errors are those of `path_scores`. Cost: O(edges).
     """
     keys = _checked_links(graph, links)
     scores = _link_scores(graph, keys, [1] * len(keys), ones=True)
@@ -241,19 +246,19 @@ def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
 
 @checked
 def gradient_scores(graph: Graph, links: Iterable[LinkKey], statistics: Statistics) -> MissingScores:
-    """Score every missing edge by the size of its mean gradient, which it has at weight 0.
+    """Score every missing edge by the magnitude of its mean gradient at weight 0.
 
     Args:
         graph: any graph.
-        links: keys of links whose missing edges are candidates, as of `netgraph.analysis.sparse_links`.
-        statistics: with the cross moments of the layers that these links join, of the topology of the graph.
+        links: keys of the links whose missing edges are candidates, see `netgraph.analysis.sparse_links`.
+        statistics: statistics of the topology of the graph, with the cross moments of the layers that these links join.
 
     Raises:
         StatisticsError: when moments were not requested, belong to another topology, have another shape, or are not
             finite.
-        GraphError, OptionError: as `path_scores`.
+        GraphError, OptionError: in the cases of `path_scores`.
 
-    Cost: O(cells); the matrices of moments are read where they are.
+    Cost: O(cells); the matrices of moments are not copied.
 
     Source: RigL, Evci et al. 2020 (arXiv:1911.11134), section 3, the grow criterion.
     """

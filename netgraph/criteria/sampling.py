@@ -1,6 +1,7 @@
-"""Draw cells of score matrices without replacement, or take the best, without holding the matrices.
+"""Draw cells of score matrices without replacement, or take the best cells, without holding the matrices.
 
-Cells are numbered through all links of a pool: target row, source row and tap count up in the order of edges.
+A cell is one possible edge of a link, present or missing. The cells of all links of a pool are numbered in one
+sequence: link by link, and in a link by target row, source row and tap, which is the order of the edges.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from netgraph.analysis import Factors
 from netgraph.columns import Array
 
 CELLS_AT_ONCE = 1 << 18
-"""Cells that a race looks at in one go; the arrays of so many stay in the caches of a processor."""
+"""Number of cells that a race works on at a time, so that its arrays stay in the caches of a processor."""
 
 DRAW_IN_CELLS = 15
-"""What a draw by rejection costs, in cells of a race: 0.4 microseconds against 0.03, both measured."""
+"""Cost of one draw by rejection, in cells of a race; measured: 0.4 microseconds against 0.03."""
 
 PILOT = 4096
-"""Draws after which the share of accepted ones is looked at first."""
+"""Number of draws after which the fraction of accepted draws is estimated for the first time."""
 
-MOST_DRAWS = 100
-"""Draws per cell wanted after which rejection gives way to a race, be it slower or not."""
+MAX_DRAWS = 100
+"""Largest number of draws per wanted cell; after that rejection gives way to a race, even to a slower one."""
 
 
 class OneTerm(NamedTuple):
-    """Cumulative sums of the two factors of a product, and the logarithm of its sum over all cells, in an array."""
+    """Cumulative sums of the two factors of a product, and the logarithm of its sum over all cells, `(1,)`."""
 
     columns: Array
     rows: Array
@@ -41,12 +42,14 @@ class LinkScores:
     """Scores of all cells of one link.
 
     Attributes:
-        offset: number of its first cell in the pool.
-        targets, columns: its cells: target rows times source rows and taps.
-        existing: numbers of the cells that are no candidates, in order.
-        positions: how many products a score sums, 0 for a matrix.
-        make: returns the factors of the scores; asked again when they are many.
-        matrix: (sources, targets) or (sources, targets, taps) scores, when they are no products.
+        offset: number of the first cell of the link in the pool.
+        targets: number of target rows of the cells.
+        columns: number of cells per target row: source rows times taps.
+        existing: numbers of the cells that hold an edge and are no candidates, ascending.
+        positions: number of products that a score sums; 0 when the scores are a matrix.
+        make: function that returns the factors of the scores. It is called again for each use, so that the factors need
+            not be held.
+        matrix: scores that are no products, `(sources, targets)` or `(sources, targets, taps)`.
     """
 
     offset: int
@@ -60,11 +63,14 @@ class LinkScores:
 
     @property
     def cells(self) -> int:
-        """How many cells there are, those of edges included."""
+        """Number of cells, present edges included."""
         return self.targets * self.columns
 
     def chunks(self, taken: Array) -> Iterator[tuple[int, Array, float]]:
-        """(number of the first cell, scores, logarithm of their scale), 0 for edges and for taken cells, in order."""
+        """Yield the scores chunk by chunk: number of the first cell, scores, logarithm of the scale of the scores.
+
+        The scores of present edges and of `taken` cells, ascending numbers, are 0.
+        """
         left, right, log = self.make() if self.make else (None, None, 0.0)
         if log == -math.inf:
             return
@@ -85,14 +91,14 @@ class LinkScores:
             yield first, scores, log
 
     def log_masses(self) -> Array:
-        """(positions,) logarithm of the sum of each product over all cells, those of edges included."""
+        """Compute the logarithm of the sum of each product over all cells, present edges included, `(positions,)`."""
         assert self.make is not None
         if self.positions == 1:
             return self.one_term().log_mass
         return _log_masses(*self.make())
 
     def one_term(self) -> OneTerm:
-        """Tables to draw from a single product."""
+        """Return the tables from which the cells of a single product are drawn."""
         assert self.make is not None
         if self._tables is None:
             left, right, log = self.make()
@@ -100,7 +106,7 @@ class LinkScores:
         return self._tables
 
     def draw(self, number: int, rng: np.random.Generator, log_masses: Array) -> Array:
-        """Numbers of cells drawn independently in proportion to their scores, those of edges among them."""
+        """Draw cells, with replacement, in proportion to their scores, present edges included; return their numbers."""
         assert self.make is not None
         if self.positions == 1:
             columns, rows, _ = self.one_term()
@@ -113,7 +119,7 @@ class LinkScores:
 
 
 class Best:
-    """The cells of smallest keys among all that were shown; of equal keys, those shown first."""
+    """The cells with the smallest keys among all cells that were added; of equal keys, those added first."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -123,7 +129,7 @@ class Best:
         self._held = 0
 
     def add(self, keys: Array, cells: Array) -> None:
-        """Show cells, in their order."""
+        """Add cells with their keys, in order."""
         kept = keys < self.threshold
         self._keys.append(keys[kept])
         self._cells.append(cells[kept])
@@ -142,7 +148,7 @@ class Best:
         self._keys, self._cells, self._held = [keys], [cells], len(keys)
 
     def finish(self) -> Array:
-        """At most `count` cells, smallest key first."""
+        """Return at most `count` cells, smallest key first."""
         if not self._keys:
             return np.empty(0, np.int64)
         self._shrink()
@@ -150,18 +156,22 @@ class Best:
 
 
 def race(links: Sequence[LinkScores], count: int, taken: Array, rng: np.random.Generator | None) -> Array:
-    """Cells in the order of successive draws in proportion to their scores; the best first when there is no chance.
+    """Draw cells successively in proportion to their scores, or take the best cells when there is no source of chance.
 
-    Every cell gets an exponential time at the rate of its score; the first to come are those drawn. Cells of score 0
-    never come.
+    Every cell gets an exponential time at the rate of its score: E / score, with E from the standard exponential
+    distribution. The cells with the smallest times are the draws, in order. Cells of score 0 are never drawn. Keys are
+    logarithms, log E - log score, without log E where there is no source of chance.
 
     Args:
         links: the pool.
-        count: how many at most.
-        taken: numbers of cells to leave out, in order.
-        rng: source of chance, or None to take the largest scores, of equal ones those first in order.
+        count: largest number of cells to draw.
+        taken: numbers of cells to leave out, ascending.
+        rng: random numbers, or None to take the largest scores, among equal ones the first cells.
 
-    Cost: O(cells * positions), memory for `count` and for one chunk of cells, whatever the number of cells.
+    Returns:
+        Numbers of the cells, in the order of the draws.
+
+    Cost: O(cells * positions) in time; memory for `count` cells and for one chunk, whatever the number of cells.
     """
     best = Best(count)
     if count < 1:
@@ -179,33 +189,37 @@ def race(links: Sequence[LinkScores], count: int, taken: Array, rng: np.random.G
 
 
 def _may_come(scores: Array, time: Array | None, log_limit: float) -> Array:
-    """Whether the key of each cell may lie below a limit; most do not, and a product tells without logarithms."""
-    if log_limit > 700:  # as at first, when there is none
+    """Mask of the cells that may have a key below a limit: a cheap test, so that few cells need a logarithm.
+
+    E < exp(limit) * score is the same as log E - log score < limit. The factor 1 + 1e-9 makes up for rounding.
+    """
+    if log_limit > 700:  # the exponential would overflow; at first the limit is inf
         return scores > 0
-    with np.errstate(over="ignore"):  # the margin keeps rounding from deciding
+    with np.errstate(over="ignore"):
         return np.asarray(scores * (math.exp(log_limit) * (1 + 1e-9)) > (1.0 if time is None else time))
 
 
 def rejection(
     links: Sequence[LinkScores], count: int, rng: np.random.Generator, *, adaptive: bool
 ) -> tuple[Array, bool]:
-    """The first cells of successive draws in proportion to scores that are sums of products.
+    """Draw the first cells of a successive sample in proportion to scores that are sums of products.
 
-    Cells are drawn independently, by link, position, row and column; those of edges and repeats are left out. In the
-    order of their first occurrence the others are a successive sample, and what is not drawn yet may be drawn in any
-    other way, whenever this stops.
+    Cells are drawn independently, by link, position, row and column. Present edges and repeated cells are dropped. The
+    remaining cells, in the order of their first occurrence, are a successive sample without replacement. Whenever this
+    function stops, the rest of the sample may be drawn in any other way.
 
     Args:
-        links: the pool, all by factors.
-        count: how many.
-        rng: source of chance.
-        adaptive: stop as soon as a race for the rest is cheaper, by the share of draws that were accepted last.
+        links: the pool; all links have factors.
+        count: number of cells wanted.
+        rng: random numbers.
+        adaptive: whether to stop as soon as a race for the rest is cheaper, judged by the fraction of draws that were
+            accepted last.
 
     Returns:
-        The cells, and whether there are `count` of them.
+        Numbers of the cells, and whether there are `count` of them.
 
-    Cost: O(sources * taps * positions) per batch and link, O(log) per draw; draws are `count` over the share of the
-    scores that missing edges have, or more.
+    Cost: O(sources * taps * positions) per batch and link, O(log) per draw. The number of draws is at least `count`
+    over the fraction of all scores that belongs to missing edges.
     """
     masses = [link.log_masses() for link in links]
     tops = np.array([mass.max() for mass in masses])
@@ -216,7 +230,7 @@ def rejection(
     shares = np.cumsum([np.exp(mass - top).sum() for mass in masses])
     drawn, need, accepted = 0, count, 1.0
     cells_in_all = sum(link.cells for link in links)
-    while need and drawn < MOST_DRAWS * count + PILOT:
+    while need and drawn < MAX_DRAWS * count + PILOT:
         if adaptive and need / accepted * DRAW_IN_CELLS > cells_in_all:
             break
         size = min(int(need / accepted * 1.05) + 8, PILOT if adaptive and not drawn else 1 << 22)
@@ -230,7 +244,7 @@ def rejection(
 
 
 def _draw_pool(links: Sequence[LinkScores], masses: Sequence[Array], which: Array, rng: np.random.Generator) -> Array:
-    """A cell for every entry of `which`, a row of `links`."""
+    """Draw one cell for every entry of `which`, an index into `links`."""
     cells = np.empty(len(which), np.int64)
     order = np.argsort(which, kind="stable")
     present, starts = np.unique(which[order], return_index=True)
@@ -240,7 +254,7 @@ def _draw_pool(links: Sequence[LinkScores], masses: Sequence[Array], which: Arra
 
 
 def _first_new(cells: Array, links: Sequence[LinkScores], known: Array) -> Array:
-    """Cells that are no edges and not known, each once, in the order of their first occurrence."""
+    """Drop present edges, known cells and repeats; the rest stays in the order of its first occurrence."""
     ordered, first = np.unique(cells, return_index=True)
     new = ~_among(ordered, known)
     bounds = np.searchsorted(ordered, [link.offset for link in links] + [links[-1].offset + links[-1].cells])
@@ -251,7 +265,7 @@ def _first_new(cells: Array, links: Sequence[LinkScores], known: Array) -> Array
 
 
 def _among(cells: Array, ordered: Array) -> Array:
-    """Whether each cell is among others that are in order."""
+    """Mask of the cells that are in `ordered`, an ascending array."""
     if not len(ordered):
         return np.zeros(len(cells), dtype=bool)
     place = np.minimum(np.searchsorted(ordered, cells), len(ordered) - 1)
@@ -259,13 +273,13 @@ def _among(cells: Array, ordered: Array) -> Array:
 
 
 def _draw(sums: Array, uniform: Array) -> Array:
-    """Rows in proportion to the differences of cumulative sums; never one whose difference is 0."""
+    """Draw indices in proportion to the differences of cumulative sums; an index with difference 0 is never drawn."""
     total = sums[-1]
     return np.asarray(np.searchsorted(sums, np.minimum(uniform * total, np.nextafter(total, 0.0)), side="right"))
 
 
 def _draw_rows(factor: Array, position: Array, uniform: Array) -> Array:
-    """For every position a column of the (positions, columns) factor, in proportion to its entries there."""
+    """Draw, for every entry of `position`, a column of that row of `factor`, `(positions, columns)`, by its entries."""
     order = np.argsort(position, kind="stable")
     found = np.empty(len(position), np.int64)
     present, starts = np.unique(position[order], return_index=True)
@@ -275,6 +289,6 @@ def _draw_rows(factor: Array, position: Array, uniform: Array) -> Array:
 
 
 def _log_masses(left: Array, right: Array, log: float) -> Array:
-    """(positions,) logarithm of the sum of each product over all cells."""
+    """Compute the logarithm of the sum of each product over all cells, `(positions,)`."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(left.sum(axis=1)) + np.log(right.sum(axis=1)) + log)

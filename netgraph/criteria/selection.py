@@ -1,4 +1,4 @@
-"""How much: which rows to act on, given their scores."""
+"""Selections: the number of rows to act on, and the rows, given their scores."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from netgraph.errors import OptionError, StatisticsError
 
 
 class Selection(Checked, ABC):
-    """Chooses rows by their scores. Selecting nothing is a normal outcome."""
+    """Base of the selections, which choose rows by their scores. An empty choice is a normal outcome."""
 
     def select(self, scores: Array, groups: Array) -> Array:
-        """Positions of the chosen rows, best first; ties keep their order.
+        """Return the indices of the chosen rows, best first; rows with equal scores keep their order.
 
         Args:
-            scores: (rows,) scores, larger is better.
-            groups: (rows,) integer group of each row, such as its link or target layer.
+            scores: scores of the rows, larger is better, `(rows,)`.
+            groups: group of each row, such as its link or target layer, `(rows,)` integers.
 
         Raises:
             StatisticsError: when a score is NaN.
@@ -36,26 +36,26 @@ class Selection(Checked, ABC):
 
     @abstractmethod
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the chosen rows."""
+        """Mask of the chosen rows, `(rows,)`."""
 
 
 @dataclass(frozen=True)
 class AbsoluteThreshold(Selection):
-    """Scores above `threshold`, as SSONN's text has it. Depends on the scale of the loss."""
+    """Selection of the scores above `threshold`, as in the text of SSONN. Depends on the scale of the loss."""
 
     threshold: Extended
 
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the scores above the threshold."""
+        """Mask of the scores above the threshold, `(rows,)`."""
         return np.asarray(scores > self.threshold)
 
 
 @dataclass(frozen=True)
 class MinMaxThreshold(Selection):
-    """Scores above `threshold` after scaling each group to [0, 1], as SSONN's published numbers were made.
+    """Selection of the scores above `threshold` after scaling each group to [0, 1], as for SSONN's published figures.
 
-    The largest score of every group scales to 1, so a threshold below 1 always selects it. A group
-    whose scores are all equal scales to 0.
+    The largest score of every group becomes 1, so it is chosen at any threshold below 1. In a group whose scores are
+    all equal every score becomes 0.
     """
 
     threshold: float
@@ -66,13 +66,13 @@ class MinMaxThreshold(Selection):
             raise OptionError(f"A min-max threshold of {self.threshold} is outside 0..1.")
 
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the scaled scores above the threshold."""
+        """Mask of the scaled scores above the threshold, `(rows,)`."""
         return np.asarray(minmax_scaled(scores, groups) > self.threshold)
 
 
 @dataclass(frozen=True)
 class Quantile(Selection):
-    """The best `fraction` of all rows, rounded down."""
+    """Selection of the best `fraction` of all rows; the number of rows is rounded down."""
 
     fraction: float
 
@@ -82,13 +82,13 @@ class Quantile(Selection):
             raise OptionError(f"A fraction of {self.fraction} is outside 0..1.")
 
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the best fraction."""
+        """Mask of the best fraction, `(rows,)`."""
         return TopK(int(self.fraction * len(scores))).mask(scores, groups)
 
 
 @dataclass(frozen=True)
 class TopK(Selection):
-    """The best `k` rows; of equal scores the first."""
+    """Selection of the `k` rows with the largest scores; among equal scores the first."""
 
     k: int
 
@@ -98,7 +98,7 @@ class TopK(Selection):
             raise OptionError(f"k={self.k} is negative; it is a number of rows.")
 
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the best k."""
+        """Mask of the best `k` rows, `(rows,)`."""
         chosen = np.zeros(len(scores), dtype=bool)
         chosen[np.argsort(-scores, kind="stable")[: self.k]] = True
         return chosen
@@ -106,7 +106,7 @@ class TopK(Selection):
 
 @dataclass(frozen=True)
 class AtMost(Selection):
-    """What another selection chooses, but at most `limit` rows: the published `max_to_replace`."""
+    """Selection of the best `limit` rows that another selection chooses; `max_to_replace` in SSONN's published code."""
 
     selection: Selection
     limit: int
@@ -117,7 +117,7 @@ class AtMost(Selection):
             raise OptionError(f"limit={self.limit} is negative; it is a number of rows.")
 
     def mask(self, scores: Array, groups: Array) -> Array:
-        """(rows,) bool, the best `limit` of what the other selection chooses."""
+        """Mask of the best `limit` rows of the other selection, `(rows,)`."""
         inner = np.flatnonzero(self.selection.mask(scores, groups))
         best = inner[np.argsort(-scores[inner], kind="stable")[: self.limit]]
         chosen = np.zeros(len(scores), dtype=bool)
@@ -126,11 +126,11 @@ class AtMost(Selection):
 
 
 def minmax_scaled(scores: Array, groups: Array) -> Array:
-    """Scale the scores of each group to [0, 1]; a group whose scores are all equal scales to 0.
+    """Scale the scores of each group to [0, 1]; in a group whose scores are all equal every score becomes 0.
 
     Args:
-        scores: (rows,) scores.
-        groups: (rows,) integer group of each row.
+        scores: scores of the rows, `(rows,)`.
+        groups: group of each row, `(rows,)` integers.
     """
     if not len(scores):
         return np.zeros(0)
@@ -143,14 +143,14 @@ def minmax_scaled(scores: Array, groups: Array) -> Array:
 
 
 def spread_over(order: Array, keys: Array) -> Array:
-    """Reorder in rounds: the best of every key first, then the second best of every key, and so on.
+    """Reorder by turns: the best row of every key first, then the second best of every key, and so on.
 
     Args:
-        order: positions, best first.
-        keys: key of every position that `order` may name.
+        order: indices of rows, best first.
+        keys: key of every row to which `order` may refer.
 
     Returns:
-        The same positions; within a round they keep their order.
+        The same indices; those of one turn keep their order.
     """
     if not len(order):
         return order

@@ -1,4 +1,4 @@
-"""Which edges a sparse network starts with: how many per link by its shape, drawn at random; what that cuts off."""
+"""Edges of a sparse network at the start: densities of links by shape, random edges, edges for isolated vertices."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from netgraph.graph import Graph, LinkKey
 
 
 class Erk(NamedTuple):
-    """Densities by shape.
+    """Densities of weight tensors by their shapes, see `erk`.
 
     Attributes:
-        densities: (shapes,) density of each.
-        epsilon: factor of those that are not dense.
-        dense: indices of those that would have had a density above 1.
+        densities: density of each tensor, `(shapes,)`.
+        epsilon: common factor of the densities below 1.
+        dense: indices of the tensors that would have had a density above 1 and got 1 instead.
     """
 
     densities: Array
@@ -31,20 +31,21 @@ class Erk(NamedTuple):
 
 @checked
 def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True) -> Erk:
-    """Erdos-Renyi-Kernel densities: large tensors get sparser than small ones.
+    """Compute Erdos-Renyi-Kernel densities: large tensors become sparser than small ones.
 
-    The density of a tensor is epsilon times the sum of its shape over the product; epsilon makes the whole come out
-    as asked. Whatever would rise above 1, the largest first, is dense instead.
+    The density of a tensor is epsilon times the sum of its shape over the product of its shape. Epsilon is chosen so
+    that all tensors together have the given density. Tensors whose density would exceed 1 become dense, largest density
+    first.
 
     Args:
-        shapes: of the weights, each ending in (inputs, outputs); what comes before is the kernel.
-        density: of all of them together.
-        kernel: whether the axes of the kernel count; without them, the plain Erdos-Renyi densities of SET.
+        shapes: shapes of the weights. Each ends in (inputs, outputs); the axes before are those of the kernel.
+        density: density of all tensors together.
+        kernel: whether the axes of the kernel count. Without them these are the Erdos-Renyi densities of SET.
 
     Raises:
         OptionError: for a density outside 0..1.
 
-    Source: Evci et al. 2020, "Rigging the lottery", section 3; Mocanu et al. 2018 for the plain ones.
+    Source: Evci et al. 2020, "Rigging the lottery", section 3; Mocanu et al. 2018 for the densities without kernel.
     Cost: O(shapes squared) at most.
     """
     check_density(density)
@@ -69,12 +70,12 @@ def erk(shapes: Sequence[Sequence[int]], density: float, *, kernel: bool = True)
 def erk_densities(
     graph: Graph, links: Iterable[LinkKey], density: float, *, kernel: bool = True
 ) -> dict[LinkKey, float]:
-    """Density of each link by `erk`, so that all of them together have the given one.
+    """Compute the density of each link by `erk`, so that all of them together have the given density.
 
     Args:
         graph: any graph.
-        links: keys of the links to thin out, as of `netgraph.analysis.sparse_links`.
-        density: of all of them together.
+        links: keys of the links to thin out, see `netgraph.analysis.sparse_links`.
+        density: density of all these links together.
         kernel: whether the axes of kernels count.
 
     Raises:
@@ -93,21 +94,21 @@ def _shape(graph: Graph, key: LinkKey) -> tuple[int, ...]:
 
 @checked
 def kept_edges(cells: Natural, density: Share) -> int:
-    """How many of so many edges stay: those that go are rounded down."""
-    return cells - math.floor((1 - density) * cells + 1e-9)  # 1 - .9 is a little less than .1
+    """Number of edges that stay of `cells` edges; the number removed, `(1 - density) * cells`, is rounded down."""
+    return cells - math.floor((1 - density) * cells + 1e-9)  # 1 - 0.9 is a little less than 0.1 in float64
 
 
 @checked
 def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.random.Generator) -> Array:
-    """Draw the edges of some links uniformly; all other edges, and frozen ones, stay.
+    """Draw the edges of some links uniformly at random; frozen edges and the edges of all other links stay.
 
     Args:
-        graph: a graph in which these links have at least the edges to draw.
-        densities: of each link to thin out, by key.
+        graph: a graph in which each of these links has at least the number of edges to draw.
+        densities: density of each link to thin out, by key.
         rng: random numbers.
 
     Returns:
-        (edges,) bool in the order of `graph.edges`: which are kept, as for `netgraph.thinned`.
+        Mask of the edges that stay, in the order of `graph.edges`, `(edges,)`; `netgraph.thinned` takes it.
 
     Raises:
         GraphError: when a link has fewer edges than are to be drawn.
@@ -131,17 +132,18 @@ def random_edges(graph: Graph, densities: Mapping[LinkKey, float], rng: np.rando
 
 @checked
 def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
-    """Random edges that join what is isolated: one into each vertex that has none, then one out of each such.
+    """Choose random edges that join isolated vertices.
 
-    An edge between two vertices that both lack one is preferred, so that it serves both.
+    First, each vertex that lacks incoming edges gets one; then each vertex that lacks outgoing edges. An edge between
+    two vertices that both lack one is preferred, so that it serves both.
 
     Args:
         graph: the graph whose edges may be chosen.
-        keep: (edges,) bool, those that are chosen already.
+        keep: mask of the edges that are chosen already, `(edges,)`.
         rng: random numbers.
 
     Returns:
-        Rows of `graph.edges`, each once; empty when nothing is isolated.
+        Rows of `graph.edges`, each once; empty when no vertex is isolated.
 
     Cost: O(edges).
     """
@@ -158,13 +160,13 @@ def joining_edges(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
 
 
 def edges_of(graph: Graph, links: Iterable[LinkKey]) -> Array:
-    """(edges,) whether an edge belongs to one of these links."""
+    """Mask of the edges that belong to one of these links, `(edges,)`."""
     chosen = set(links)
     held = np.fromiter((key in chosen for key in graph.links_by_key), bool, len(graph.links_by_key))
     return np.repeat(held, np.diff(graph.edges.offsets))
 
 
 def check_density(density: float) -> None:
-    """Raise `OptionError` unless it is in 0..1."""
+    """Raise `OptionError` unless the density is in 0..1."""
     if not 0 <= number("density", density) <= 1:
         raise OptionError(f"density={density} is not a share of the edges, which is in 0..1.")

@@ -1,4 +1,4 @@
-"""Random walks along the edges of a network, biased by the size of the weights, and the sparse start they make."""
+"""Random walks along the edges of a network, biased by the magnitudes of the weights, and sparse starts from them."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from netgraph.criteria.starts import check_density, edges_of
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Graph, LinkKey, weighted
 
-MOST_WALKS = 1_000_000
-"""So many walks, and 20 for each edge asked for, are made at most."""
+MAX_WALKS = 1_000_000
+"""Largest number of walks, besides 20 for each edge that is asked for."""
 
 _BATCH = 2048
-"""Pairs of walks at a time."""
+"""Number of pairs of walks that are made at a time."""
 
 
 class Steps(NamedTuple):
-    """What some walks went along: one row per step, in no order."""
+    """Steps of some walks: number of the walk and row of the edge, one row per step, in no particular order."""
 
     walk: Array
     edge: Array
 
 
 class Walker:
-    """Walks from vertex to vertex, an edge drawn with a probability proportional to its |weight|.
+    """Random walks from vertex to vertex; each next edge is drawn with a probability proportional to its |weight|.
 
-    Forward, the edge is drawn among all edges out of the vertex, until an output is reached; backward among all
-    edges into it, until an input is. In a convolution this draws the next map in proportion to the sum of |w| over
-    the kernel, and the position in the kernel in proportion to |w|.
+    A forward walk draws among all edges out of a vertex until it reaches an output; a backward walk draws among all
+    edges into a vertex until it reaches an input. In a convolution this draws the next map in proportion to the sum of
+    |weight| over the kernel, and the tap in proportion to |weight|.
 
-    Wires have no weight to go by. Those out of a layer that weighted links leave as well are shortcuts: they are
-    walked only where there is no other way. All others cost nothing and count as much as the edges behind them.
+    Wires all have weight 1, which says nothing. A wire out of a layer that weighted links leave as well is a shortcut:
+    it is walked only where there is no other way. Any other wire is drawn in proportion to the total probability mass
+    of the edges behind it, as if it were not there.
 
     Args:
         graph: the graph. Edges of weight 0 are never walked.
-        forward: towards the outputs, or back to the inputs.
+        forward: whether to walk towards the outputs; else back to the inputs.
 
-    Cost: O(E log E) once; a walk then costs O(depth log E), many at once some array operations per step.
+    Cost: O(E log E) once. A walk then costs O(depth log E); many walks together take a few array operations per step.
     """
 
     def __init__(self, graph: Graph, *, forward: bool) -> None:
@@ -64,11 +65,11 @@ class Walker:
         """Walk once from each of these flat rows of `graph.vertices`.
 
         Args:
-            start: (walks,) rows.
+            start: rows at which the walks start, `(walks,)`.
             rng: random numbers.
 
         Raises:
-            GraphError: when a walk comes to a vertex with no way on.
+            GraphError: when a walk reaches a vertex without an edge to go on along.
         """
         at, walk = np.asarray(start, dtype=np.int64), np.arange(len(start))
         found = [Steps(np.empty(0, np.int64), np.empty(0, np.int64))]
@@ -82,7 +83,7 @@ class Walker:
             if not len(walk):
                 return Steps(*map(np.concatenate, zip(*found, strict=True)))
             drawn = self._mass[low] + rng.random(len(walk)) * (self._mass[high] - self._mass[low])
-            # Rounding may put a draw on the far end of its range, which belongs to the next vertex.
+            # Rounding may put a draw at the upper end of its range, where the edges of the next vertex begin.
             pick = np.minimum(np.searchsorted(self._mass, drawn, side="right") - 1, high - 1)
             found.append(Steps(walk, self._edge[pick]))
             at = self._next[pick]
@@ -97,11 +98,14 @@ class Walker:
 
 
 def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: bool) -> Array:
-    """(edges,) what each edge is drawn by, 0 for edges that are not walked; layers that are walked to come first."""
+    """Compute the mass in proportion to which each edge is drawn, 0 for edges that are never walked, `(edges,)`.
+
+    Layers are visited from the ends of the walks, so that the mass behind a wire is known before the wire gets its own.
+    """
     edges = graph.edges
     mass = np.where(edges.wired, 0.0, np.abs(edges.weight.astype(np.float64)))
     behind = np.bincount(here, mass, graph.num_vertices)
-    behind[is_end] = np.maximum(behind[is_end], 1.0)  # a wire from or to an end is as good as any
+    behind[is_end] = np.maximum(behind[is_end], 1.0)  # a wire to an end has no edges behind it, and must be drawable
     branching = {k.source for k in weighted(graph.links)}
     order = graph.topological_order
     for i in reversed(order) if forward else order:
@@ -118,28 +122,29 @@ def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: boo
 
 @checked
 def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.random.Generator) -> Array:
-    """The union of random walks biased by |weight|, forward and backward in turn, until there are enough edges.
+    """Choose the union of random walks biased by |weight|, forward and backward by turns, until there are enough edges.
 
-    Forward walks start at the inputs, backward ones at the outputs, one vertex after the other; `Walker` says
-    how they go. Links that are not to be thinned out are walked like all others
-    and stay whole. On a network of weighted links alone a hidden vertex has an edge in if and only if it has one out.
+    Forward walks start at the inputs, backward ones at the outputs, one vertex after the other; see `Walker`. Links
+    that are not to be thinned out are walked like all others, and keep all their edges. In a network of weighted links
+    only, a hidden vertex has an incoming edge if and only if it has an outgoing one.
 
     Args:
         graph: a dense network with its initial weights.
         links: keys of the links to thin out.
-        density: of all of them together; the last walk may bring some edges more, less than its length.
+        density: density of all these links together. The last walk may add more edges than asked for, fewer than its
+            length.
         rng: random numbers.
 
     Returns:
-        (edges,) bool in the order of `graph.edges`: which are kept, as for `netgraph.thinned`.
+        Mask of the edges that stay, in the order of `graph.edges`, `(edges,)`; `netgraph.thinned` takes it.
 
     Raises:
-        OptionError: for a density outside 0..1, or one so high that walks hardly find what is still missing.
-        GraphError: when a walk comes to a vertex with no way on.
+        OptionError: for a density outside 0..1, or one so high that walks hardly find the missing edges.
+        GraphError: when a walk reaches a vertex without an edge to go on along.
 
     Source: Patil and Dovrolis 2021, "PHEW: constructing sparse networks that learn fast and generalize well without
         training data", section 4.
-    Cost: O(E log E), and O(depth log E) per walk: about as many walks as edges are asked for in the largest link.
+    Cost: O(E log E), and O(depth log E) per walk. There are about as many walks as wanted edges in the largest link.
     """
     check_density(density)
     keys = tuple(links)
@@ -151,7 +156,7 @@ def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.r
     starts = [np.flatnonzero(vertices_of(graph, role)) for role in ("input", "output")]
     turn = 0
     while missing > 0:
-        if 2 * turn > MOST_WALKS + 20 * wanted:
+        if 2 * turn > MAX_WALKS + 20 * wanted:
             raise OptionError(
                 f"After {2 * turn:,} walks {missing:,} of {wanted:,} edges are still missing for density={density}; "
                 "walks seldom pass small weights. Use a lower density, or draw edges at random."
@@ -168,16 +173,16 @@ def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.r
     return keep
 
 
-def _take_walks(keep: Array, steps: Steps, most: int) -> int:
-    """Keep the edges of the walks, first to last, until `most` new ones are there. Returns how many are."""
+def _take_walks(keep: Array, steps: Steps, wanted: int) -> int:
+    """Keep the edges of the walks, first to last, until `wanted` new ones are kept; return the number of new ones."""
     fresh = ~keep[steps.edge]
     walk, edge = steps.walk[fresh], steps.edge[fresh]
     order = np.argsort(walk, kind="stable")
     walk, edge = walk[order], edge[order]
     edge, first = np.unique(edge, return_index=True)
-    walk = walk[first]  # the walk that came along each new edge first
+    walk = walk[first]  # the first walk along each new edge
     so_far = np.cumsum(np.bincount(walk)) if len(walk) else np.empty(0, np.int64)
-    last = int(np.searchsorted(so_far, most))
+    last = int(np.searchsorted(so_far, wanted))
     taken = edge[walk <= last]
     keep[taken] = True
     return len(taken)
@@ -185,20 +190,20 @@ def _take_walks(keep: Array, steps: Steps, most: int) -> int:
 
 @checked
 def walks_through(graph: Graph, keep: Array, rng: np.random.Generator) -> Array:
-    """Keep the edges of one more walk through each isolated vertex as well, on to an output and back to an input.
+    """Keep the edges of one more walk through each isolated vertex, on to an output and back to an input.
 
-    Layer by layer from the inputs: a walk through one vertex often joins others further on.
+    Layers are visited from the inputs on: a walk through one vertex often joins isolated vertices of later layers.
 
     Args:
         graph: a dense network with its initial weights.
-        keep: (edges,) bool in the order of `graph.edges`: those that are kept already.
+        keep: mask of the edges that are kept already, in the order of `graph.edges`, `(edges,)`.
         rng: random numbers.
 
     Returns:
-        (edges,) bool: those that are kept now.
+        Mask of the edges that are kept now, `(edges,)`.
 
     Raises:
-        GraphError: when a walk comes to a vertex with no way on.
+        GraphError: when a walk reaches a vertex without an edge to go on along.
 
     Cost: O(E log E), and O(E + depth * walks * log E) for each layer with an isolated vertex.
     """

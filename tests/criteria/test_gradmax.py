@@ -144,5 +144,5 @@ def test_what_has_no_growth_matrix(monkeypatch):
     assert growth_requests(plain, plain.layers["conv1_2"].id) == ([], "a pool lies between")
     residual = ng.resnet(8, width=2, input_size=(1, 8, 8))
     assert growth_requests(residual, residual.layers["stage1-block1"].id) == ([], "wires lead into or out of it")
-    monkeypatch.setattr("netgraph.criteria.gradmax.MOST_ENTRIES", 100)
+    monkeypatch.setattr("netgraph.criteria.gradmax.MAX_ENTRIES", 100)
     assert "more than 100 entries" in growth_requests(plain, plain.layers["conv1_1"].id)[1]

@@ -165,7 +165,7 @@ def test_large_weights_are_preferred_and_the_seed_decides():
 def test_a_density_that_walks_cannot_reach_is_refused(monkeypatch):
     graph = ng.mlp([4, 5, 2], seed=0)
     weight = np.where(graph.edges.id == 3, 0.0, graph.edges.weight)
-    monkeypatch.setattr("netgraph.criteria.walks.MOST_WALKS", 10_000)
+    monkeypatch.setattr("netgraph.criteria.walks.MAX_WALKS", 10_000)
     with pytest.raises(OptionError, match=r"1 of 20 edges are still missing for density=1\.0"):
         phew_edges(graph.with_weights(weight), sparse_links(graph), 1.0, np.random.default_rng(0))
 
