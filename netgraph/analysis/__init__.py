@@ -1,4 +1,4 @@
-"""What can be said of a graph without running it: density, paths, and what a forward costs."""
+"""Properties of a graph that need no training: density, path weights, receptive fields, cost of a forward pass."""
 
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops

@@ -1,4 +1,4 @@
-"""Which links may miss edges, and how many of their edges are there."""
+"""Links that may miss edges, and their density."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from netgraph.graph import Graph, LinkKey
 
 @checked
 def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
-    """Keys of the links that methods of sparse training thin out and fill up, in the order of `graph.links_by_key`.
+    """Keys of the links that sparse training thins out and fills up, in the order of `graph.links_by_key`.
 
-    Wires never are among them, nor links whose edges are all frozen, which take no others. Of several weighted links
-    between two layers it is that at the lowest port, which pairs of vertices name. Links into output layers stay
-    dense unless `head` is true, or no others are there: they hold few edges, and every class needs them.
+    Wires are never among them, nor are links whose edges are all frozen, because no edges may be added to these. Of
+    several weighted links between the same two layers only the one at the lowest port is among them, because pairs of
+    vertices name that one. Links into output layers are left out unless `head` is true or there are no other links:
+    they hold few edges, and every class needs them.
 
     Args:
         graph: any graph.
@@ -34,17 +35,17 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
 
 @checked
 def admissible_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
-    """Largest number of edges that these links could hold: width times width times kernel positions, no wires."""
+    """Largest number of edges that these links could hold: width times width times taps, summed; wires do not count."""
     return sum(_cells(graph, key) for key in links)
 
 
 @checked
 def density(graph: Graph, links: Iterable[LinkKey]) -> float:
-    """Edges of these links over those that they could hold; 0 when there are no links.
+    """Density of these links: their edges over their admissible edges; 0 without links.
 
     Args:
         graph: any graph.
-        links: keys of its links, as of `sparse_links`.
+        links: keys of links of the graph, see `sparse_links`.
 
     Raises:
         GraphError: when the graph has no such link.

@@ -1,4 +1,4 @@
-"""Floating-point operations of a forward, counted on the graph."""
+"""Floating-point operations of a forward pass, counted on the graph."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from netgraph.graph import Graph, LinkKey
 
 @checked
 def forward_flops(graph: Graph, *, dense: Iterable[LinkKey] = ()) -> int:
-    """Floating-point operations of a forward of one sample: two, multiply and add, per edge and position.
+    """Count the floating-point operations of a forward pass of one sample: two per edge and position, multiply and add.
 
-    An edge acts at every position of the grid of its target, before pooling; an edge of a convolution also at those
-    where it reads padding, as is usual in published counts. Identity wires, biases, norms, activations and pools do
-    not count. An edge that does not exist costs nothing, whatever the kernel that runs its link computes.
+    An edge acts at every position of the grid of its target, before pooling. An edge of a convolution counts also at
+    positions where it reads padding, as in published counts. Identity wires, biases, norms, activations and pools do
+    not count. A missing edge costs nothing, whatever the kernel that runs its link computes.
 
     Args:
         graph: any graph.

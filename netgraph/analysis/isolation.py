@@ -1,4 +1,4 @@
-"""Vertices that lack edges: those through which nothing passes."""
+"""Isolated vertices: those without an incoming or without an outgoing edge, so that no path goes through them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from netgraph.graph import Graph, get_norm
 
 
 def isolated(graph: Graph, keep: Array | None = None) -> Array:
-    """(vertices,) whether a vertex is cut off: hidden or output without an edge in, or hidden without one out.
+    """Mask of the isolated vertices, `(vertices,)`.
+
+    These are hidden and output vertices without an incoming edge and hidden vertices without an outgoing one.
 
     Args:
         graph: the graph.
-        keep: (edges,) bool, the edges that count; all of them by default. Wires count.
+        keep: mask of the edges that count, `(edges,)`; all edges by default. Wires count.
 
     Cost: O(edges + vertices).
     """
@@ -23,7 +25,14 @@ def isolated(graph: Graph, keep: Array | None = None) -> Array:
 
 
 def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
-    """(vertices,) whether a hidden or output vertex has no edge in, and whether a hidden one has no edge out."""
+    """Masks of the vertices without an incoming edge and of those without an outgoing edge, each `(vertices,)`.
+
+    Vertices of inputs need no incoming edge, those of inputs and outputs no outgoing one, so they are left out.
+
+    Args:
+        graph: the graph.
+        keep: mask of the edges that count, `(edges,)`; all edges by default. Wires count.
+    """
     rows = slice(None) if keep is None else mask("keep", keep, len(graph.edges))
     counts = [
         np.bincount(ends[rows], minlength=graph.num_vertices)
@@ -34,15 +43,16 @@ def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
 
 
 def isolated_vertices(graph: Graph) -> Array:
-    """Ids of hidden vertices that no edge enters, or none leaves; wires are edges here.
+    """Ids of hidden vertices without an incoming or without an outgoing edge; wires count as edges.
 
-    No output depends on the inputs through them. With weights of 0 on their other side and no bias they never learn.
+    No output depends on the inputs through such a vertex. If it has no bias and the weights on its other side are 0, it
+    never learns.
 
     Args:
         graph: any graph.
 
     Returns:
-        (vertices,) int64 ids, in the order of `graph.vertices`.
+        Ids in the order of `graph.vertices`, `(vertices,)` int64.
 
     Cost: O(edges + vertices).
     """
@@ -50,15 +60,16 @@ def isolated_vertices(graph: Graph) -> Array:
 
 
 def leading_out(graph: Graph, keep: Array) -> Array:
-    """(vertices,) whether a path of edges, wires among them, leads from a vertex to an output.
+    """Mask of the vertices from which a path of edges, wires included, leads to an output, `(vertices,)`.
 
-    Under a norm that couples vertices, as layer norm does, a vertex acts on all others of its layer.
+    Under a norm that couples vertices, as layer norm does, every vertex of a layer acts on all others, so a path from
+    one of them counts for all.
 
     Args:
         graph: the graph.
-        keep: (edges,) bool, the edges that count, whatever their weights.
+        keep: mask of the edges that count, whatever their weights, `(edges,)`.
 
-    Cost: O(edges + layers), one pass over the layers against their order.
+    Cost: O(edges + layers), one pass over the layers from the last to the first.
     """
     keep, vertices = mask("keep", keep, len(graph.edges)), graph.vertices
     result = np.zeros(graph.num_vertices, dtype=bool)
@@ -76,6 +87,6 @@ def leading_out(graph: Graph, keep: Array) -> Array:
 
 @checked
 def vertices_of(graph: Graph, role: str) -> Array:
-    """(vertices,) whether a vertex is in a layer of this role."""
+    """Mask of the vertices in layers of this role, `(vertices,)`."""
     held = [layer.role == role for layer in graph.layers_by_id.values()]
     return np.repeat(np.array(held, dtype=bool), np.diff(graph.vertices.offsets))

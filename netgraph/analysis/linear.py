@@ -1,7 +1,7 @@
-"""The linear network of absolute weights that a graph holds: maps of links and layers, and their transposes.
+"""Linear network of the absolute weights of a graph: linear maps of its links and layers, and their transposes.
 
-All arrays are float64, and never negative unless the signs of weights are asked for. Each is carried as values of at
-most 1 and the logarithm of their scale, so that depth and wild weights neither overflow nor vanish.
+All arrays are float64, and never negative unless the signs of weights are asked for. Each array is held as values of
+magnitude at most 1 and the logarithm of their scale, so that neither depth nor extreme weights overflow or vanish.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, LinkKind, Pool, ge
 from netgraph.graph.bounds import norm_setting
 
 DENSE_FROM = 0.2
-"""From this share of its cells on, a link at many positions is multiplied as a dense matrix."""
+"""Smallest density at which a link with many positions is multiplied as a dense matrix."""
 
 DENSE_POSITIONS = 8
-"""At fewer positions a sparse product is faster than filling a dense matrix."""
+"""Smallest number of positions for a dense matrix; with fewer, a sparse product costs less than filling it."""
 
 
 class Scaled(NamedTuple):
-    """Values of at most 1 and the logarithm of what they are multiplied by; -inf when all are 0."""
+    """Array of the value `values * exp(log)`, with magnitudes of `values` at most 1; `log` is -inf when all are 0."""
 
     values: Any
     log: float
 
 
-def scaled(values: Array, log: float = 0.0) -> Scaled:
-    """Bring the largest absolute value to 1. The array may be changed in place."""
+def rescale(values: Array, log: float = 0.0) -> Scaled:
+    """Divide by the largest magnitude and add its logarithm to `log`. The array may be changed in place."""
     largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0.0 or log == -math.inf:
         return Scaled(values, -math.inf)
@@ -40,41 +40,41 @@ def scaled(values: Array, log: float = 0.0) -> Scaled:
     return Scaled(values, log + math.log(largest))
 
 
-def combined(parts: Iterable[Scaled], shape: tuple[int, ...]) -> Scaled:
-    """The sum of arrays of different scales, added up at the largest one; zeros when there are none."""
+def add_scaled(parts: Iterable[Scaled], shape: tuple[int, ...]) -> Scaled:
+    """Add arrays of different scales at the largest scale; the sum is 0 when there are none."""
     there = [part for part in parts if part.log > -math.inf]
     if not there:
         return Scaled(np.zeros(shape), -math.inf)
     top = max(part.log for part in there)
     if len(there) == 1:
-        return scaled(there[0].values.reshape(shape), top)
+        return rescale(there[0].values.reshape(shape), top)
     total = np.zeros(shape)
     for part in there:
         total += part.values.reshape(shape) * math.exp(part.log - top)
-    return scaled(total, top)
+    return rescale(total, top)
 
 
 def powers(values: Array, power: int) -> Scaled:
-    """|values| to a power; scaled before it is taken, where it could overflow. To the power 0 every value is 1."""
+    """Raise |values| to a power without overflow: they are rescaled first. To the power 0 every value is 1."""
     if power == 0:
         return Scaled(np.ones(values.shape), 0.0)
     size = np.abs(values.astype(np.float64))
-    result = scaled(size)
+    result = rescale(size)
     if power == 1:
         return result
     return Scaled(result.values**power, power * result.log)
 
 
 class LinearModel:
-    """The maps of a graph without biases, means and activations, every weight by its absolute value to a power.
+    """Linear maps of a graph: no biases, means or activations, and every weight as its absolute value to a power.
 
     Args:
         graph: any graph.
-        power: of absolute weights and of all other factors; at 0 it counts paths.
-        norm: "scale" multiplies by |scale| of a norm, over the running standard deviation in batch norm; "ignore"
-            leaves both out.
-        keep: hold the matrices of links, for more than one pass.
-        signed: weights and scales of norms keep their signs; for a power of 1.
+        power: exponent of the absolute weights and of all other factors; with 0 the maps count paths.
+        norm: "scale" multiplies by |scale| of a norm, and divides by the running standard deviation in batch norm;
+            "ignore" leaves both out.
+        keep: whether to hold the matrices of links, for more than one pass.
+        signed: whether weights and scales of norms keep their signs; only with a power of 1.
     """
 
     def __init__(self, graph: Graph, power: int, norm: str, *, keep: bool = False, signed: bool = False) -> None:
@@ -84,7 +84,7 @@ class LinearModel:
     # -- links ------------------------------------------------------------------------------------
 
     def matrix(self, link: Link) -> Scaled:
-        """(targets, sources * taps) weights of a link to the power, as an array or in SciPy's CSR."""
+        """Matrix of a link's weights to the power, `(targets, sources * taps)`, an array or SciPy's CSR."""
         if self._kept is None:
             return self._matrix(link)
         if link.key not in self._kept:
@@ -107,7 +107,7 @@ class LinearModel:
         return Scaled(csr_array((weight, columns, starts), shape=shape), log)
 
     def forward(self, link: Link, source: Scaled) -> Scaled:
-        """(targets, positions) what a link adds to the sums of its target."""
+        """Map the output of a link's source to the link's summand of the target's sums, `(targets, positions)`."""
         matrix = self.matrix(link)
         log = matrix.log + source.log
         if log == -math.inf:
@@ -115,43 +115,46 @@ class LinearModel:
         return Scaled(matrix.values @ patches(link.kind, source.values), log)
 
     def backward(self, link: Link, target: Scaled) -> Scaled:
-        """(sources, *grid) what a link takes from the sums of its target to what its source gives out."""
+        """Apply the transpose of `forward`: from the target's sums to the source's output, `(sources, *grid)`."""
         matrix = self.matrix(link)
         log = matrix.log + target.log
         if log == -math.inf:
             return Scaled(None, log)
         columns = matrix.values.T @ target.values.reshape(len(target.values), -1)
-        return Scaled(folded(link.kind, columns, self.graph.layer(link.source)), log)
+        return Scaled(fold_patches(link.kind, columns, self.graph.layer(link.source)), log)
 
     def _factors(self, values: Array) -> Scaled:
-        """What paths are multiplied by at edges and vertices with these values."""
-        return scaled(values.astype(np.float64)) if self.signed else powers(values, self.power)
+        """Return the factors by which edges or vertices with these weights or scales multiply a path."""
+        return rescale(values.astype(np.float64)) if self.signed else powers(values, self.power)
 
     # -- layers -----------------------------------------------------------------------------------
 
-    def given_out(self, layer: Layer, sums: Scaled) -> Scaled:
-        """(width, *output grid) from the (width, *grid) sums that arrive at a layer: norm, then pool."""
+    def forward_layer(self, layer: Layer, sums: Scaled) -> Scaled:
+        """Apply norm and pool of a layer: from its sums, `(width, *grid)`, to its output, `(width, *output grid)`.
+
+        A pool acts as an average, also where it takes the maximum.
+        """
         values, log = self._normed(layer, sums)
         if layer.pool is None or log == -math.inf:
-            return combined([Scaled(values, log)], (len(layer), *layer.output_grid))
+            return add_scaled([Scaled(values, log)], (len(layer), *layer.output_grid))
         pool = layer.pool
         pooled = sum(windows(values, pool.size, _stride(pool), _pooled_grid(layer)))
-        return scaled(np.reshape(pooled, (len(layer), *layer.output_grid)), log + self._share(pool))
+        return rescale(np.reshape(pooled, (len(layer), *layer.output_grid)), log + self._share(pool))
 
-    def taken_back(self, layer: Layer, out: Scaled) -> Scaled:
-        """(width, *grid) at the sums of a layer from (width, *output grid): the transpose of `given_out`."""
+    def backward_layer(self, layer: Layer, out: Scaled) -> Scaled:
+        """Apply the transpose of `forward_layer`: from the output to the sums, `(width, *grid)`."""
         shape = (len(layer), *layer.grid)
         if layer.pool is None or out.log == -math.inf:
-            return combined([self._normed(layer, out)], shape)
+            return add_scaled([self._normed(layer, out)], shape)
         pool, grid = layer.pool, _pooled_grid(layer)
         spread = np.zeros(shape)
         each = out.values.reshape(len(layer), *grid)
         for window in windows(spread, pool.size, _stride(pool), grid):
             window += each
-        return combined([self._normed(layer, scaled(spread, out.log + self._share(pool)))], shape)
+        return add_scaled([self._normed(layer, rescale(spread, out.log + self._share(pool)))], shape)
 
     def _share(self, pool: Pool) -> float:
-        """Logarithm of the factor of each position of a pool's window; the largest is taken to be any of them."""
+        """Logarithm of the factor of each position in the window of a pool. A maximum is treated as an average."""
         return -self.power * math.log(math.prod(pool.size))
 
     def _normed(self, layer: Layer, array: Scaled) -> Scaled:
@@ -162,18 +165,18 @@ class LinearModel:
         size, log = self._factors(norm.factor(setting.columns, setting.epsilon))
         if log == -math.inf:
             return Scaled(np.zeros_like(array.values), log)
-        # A product of its own: the array may be that of a neighbour, seen through a wire.
+        # Not in place: through a wire, the array may be that of a neighbouring layer.
         product = array.values * size.reshape(-1, *(1,) * (array.values.ndim - 1))
-        return scaled(product, array.log + log)
+        return rescale(product, array.log + log)
 
 
 def columns_of(link: Link) -> Array:
-    """(edges,) column of each edge in the matrix of its link: source row times taps, plus tap."""
+    """Column of each edge in the matrix of its link, source row * taps + tap: `(edges,)`."""
     return np.asarray(link.src.astype(np.int64) * link.kind.taps + link.tap)
 
 
 def patches(kind: LinkKind, values: Array) -> Array:
-    """(sources * taps, positions) what every tap of a link reads at each position of the target."""
+    """Values that every tap of a link reads at each position of the target, `(sources * taps, positions)`."""
     grid = values.shape[1:]
     if _reads_all(kind, grid):
         return values.reshape(len(values) * kind.taps, -1)
@@ -183,8 +186,8 @@ def patches(kind: LinkKind, values: Array) -> Array:
     return read.reshape(len(values) * kind.taps, -1)
 
 
-def folded(kind: LinkKind, columns: Array, source: Layer) -> Array:
-    """(sources, *output grid): the transpose of `patches`, which adds up what is read more than once."""
+def fold_patches(kind: LinkKind, columns: Array, source: Layer) -> Array:
+    """Apply the transpose of `patches`: each source position gets the sum over its reads, `(sources, *output grid)`."""
     n, grid = len(source), source.output_grid
     if _reads_all(kind, grid):
         return columns.reshape(n, *grid)
@@ -193,7 +196,7 @@ def folded(kind: LinkKind, columns: Array, source: Layer) -> Array:
 
 
 def _reads_all(kind: LinkKind, grid: Grid) -> bool:
-    """Whether the taps of a link are the positions of the grid, or its only tap reads all of them as they are."""
+    """Whether `patches` only reshapes: each tap is one position of the grid, or the only tap reads all positions."""
     return kind.pointwise or (kind.kernel == tuple(grid) and not kind.padded)
 
 
@@ -202,6 +205,6 @@ def _stride(pool: Pool) -> tuple[int, int]:
 
 
 def _pooled_grid(layer: Layer) -> tuple[int, int]:
-    """The two axes of the grid after pooling, also where one position is left and counts as no grid."""
+    """Both axes of the grid after pooling, even where only one position is left and the layer has no grid."""
     h, w = layer.output_grid or (1, 1)
     return h, w

@@ -1,4 +1,4 @@
-"""Weights of paths: what goes in at the inputs, through each vertex and edge, and out at the outputs."""
+"""Path weights: of all paths from the inputs to a vertex, through a vertex or an edge, and on to the outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, patches, powers
+from netgraph.analysis.linear import LinearModel, Scaled, add_scaled, columns_of, patches, powers
 from netgraph.checks import checked
 from netgraph.columns import Array, concatenate
 from netgraph.errors import GraphError, OptionError
@@ -20,22 +20,22 @@ from netgraph.graph import Graph, Layer, Link, LinkKey
 PathNorm = Literal["scale", "ignore"]
 
 GATHER_BELOW = 0.02
-"""Below this share of its cells, edges of a link are scored one by one rather than out of the product of all cells."""
+"""Density of a link below which its edges are scored one by one, and not by a product over all cells."""
 
 CELLS_AT_ONCE = 2_000_000
-"""How many cells, or products of edge and position, are worked on at a time."""
+"""Number of cells, or of products of edge and position, that are computed at a time."""
 
 
 class Factors(NamedTuple):
-    """The score of every cell of a link, present or missing, as a sum of products over positions.
+    """Scores of all cells of a link, present or missing, as a sum of products over positions.
 
-    `left.T @ right * exp(log_scale)` is (sources * taps, targets); the column of source row s and tap t is
+    The scores are `left.T @ right * exp(log_scale)`, `(sources * taps, targets)`. The row of source row s and tap t is
     s * taps + t.
 
     Attributes:
-        left: (positions, sources * taps) weight of all paths from the inputs to what a cell reads.
-        right: (positions, targets) weight of all paths from the sums of the target to the outputs.
-        log_scale: logarithm of the factor of all products; -inf when all are 0.
+        left: weight of all paths from the inputs to the values that a cell reads, `(positions, sources * taps)`.
+        right: weight of all paths from the sums of the target to the outputs, `(positions, targets)`.
+        log_scale: logarithm of the common factor; -inf when all scores are 0.
     """
 
     left: Array
@@ -49,11 +49,11 @@ class PathAnalysis:
 
     Attributes:
         graph: the graph.
-        power: of the weights.
-        norm: what norms count for.
+        power: exponent of the weights.
+        norm: factor that norms contribute to a path, see `path_analysis`.
         log_total: logarithm of the weight of all paths; -inf when there is none.
-        centrality: (vertices,) share of the weight of all paths that goes through each vertex, summed over positions,
-            in the order of `graph.vertices`; 0 when there are no paths.
+        centrality: fraction of the weight of all paths that goes through each vertex, summed over positions, in the
+            order of `graph.vertices`, `(vertices,)`; 0 when there are no paths.
     """
 
     graph: Graph
@@ -69,17 +69,17 @@ class PathAnalysis:
 
     @property
     def total(self) -> float:
-        """The weight of all paths; inf when that is too large for a float."""
+        """Weight of all paths; inf when it is too large for a float."""
         return exponential(self.log_total)
 
     def complexity(self, layer: Layer | int | str) -> tuple[Array, float]:
-        """Weight of all paths from the inputs to what a layer gives out, norm and pool included.
+        """Weight of all paths from the inputs to the output of a layer, after its norm and pool.
 
         Args:
             layer: a layer of the graph, its id or its name.
 
         Returns:
-            (width, *output grid) values of at most 1, and the logarithm of their scale.
+            Values of at most 1, `(width, *output grid)`, and the logarithm of their scale.
 
         Raises:
             GraphError: when there is no such layer.
@@ -87,10 +87,13 @@ class PathAnalysis:
         return self._out[self._id(layer)]
 
     def generality(self, layer: Layer | int | str) -> tuple[Array, float]:
-        """Weight of all paths to the outputs from the sums that arrive at a layer, its own norm and pool included.
+        """Weight of all paths from the sums of a layer to the outputs, through the layer's own norm and pool.
+
+        Args:
+            layer: a layer of the graph, its id or its name.
 
         Returns:
-            (width, *grid) values of at most 1, and the logarithm of their scale.
+            Values of at most 1, `(width, *grid)`, and the logarithm of their scale.
 
         Raises:
             GraphError: when there is no such layer.
@@ -98,15 +101,15 @@ class PathAnalysis:
         return self._sums[self._id(layer)]
 
     def factors(self, key: LinkKey) -> Factors:
-        """What the scores of all cells of a link are made of: one product per position, one for a grid of ().
+        """Factors of the scores of all cells of a link: one product per position; a single one for a grid of `()`.
 
-        The score of a missing edge is the weight of the paths that it would open at weight 1; that of an edge which is
-        there is to be multiplied by |weight| to the power.
+        The score of a missing edge is the weight of the paths that it would open at weight 1. The score of a present
+        edge leaves its own weight out: times |weight|^power it is the weight of the paths through the edge.
 
         Raises:
             GraphError: when the graph has no such link.
 
-        Cost: O(sources * taps * positions), in memory too; nothing of it is kept.
+        Cost: O(sources * taps * positions) in time and memory; the factors are not kept.
         """
         link = self.link(key)
         source, target = self._out[link.source], self._sums[link.target]
@@ -114,15 +117,16 @@ class PathAnalysis:
         return Factors(left, target.values.reshape(len(target.values), -1).T, source.log + target.log)
 
     def edge_scores(self, key: LinkKey) -> tuple[Array, float]:
-        """The score of every edge that a link has, its own weight left out: values, and the logarithm of their scale.
+        """Scores of the present edges of a link, their own weights left out, see `factors`.
 
         Returns:
-            (edges,) values in the order of the link's columns, and their scale.
+            Values in the order of the link's columns, `(edges,)`, and the logarithm of their scale.
 
         Raises:
             GraphError: when the graph has no such link.
 
-        Cost: O(edges * positions), or that of the product of all cells where a fiftieth of them is there.
+        Cost: O(edges * positions), or that of the product of all cells when at least a fiftieth of the cells has an
+        edge.
         """
         left, right, log = self.factors(key)
         link = self.link(key)
@@ -132,9 +136,10 @@ class PathAnalysis:
 
     @cached_property
     def edge_share(self) -> Array:
-        """(edges,) share of the weight of all paths that goes through each edge, in the order of `graph.edges`.
+        """Fraction of the weight of all paths that goes through each edge, in the order of `graph.edges`, `(edges,)`.
 
-        Wires have theirs too. Summed over a cut they give 1. Times the weight of all paths this is SynFlow's score.
+        Wires have a fraction, too. The fractions of the edges of a cut sum to 1. Times the weight of all paths this is
+        SynFlow's score.
 
         Cost: that of `edge_scores` of every link.
 
@@ -147,7 +152,7 @@ class PathAnalysis:
         scores, log = self.edge_scores(link.key)
         weight = powers(link.weight, self.power)
         log += weight.log - self.log_total if self.log_total > -math.inf else 0.0
-        # The logarithm alone may lie beyond what exp takes; that of the share, in [0, 1], does not.
+        # exp(log) alone may overflow; exp of the sum is in [0, 1].
         with np.errstate(divide="ignore"):
             return np.asarray(np.exp(np.log(scores * weight.values) + log))
 
@@ -155,7 +160,11 @@ class PathAnalysis:
         return self.graph.layer(layer.id if isinstance(layer, Layer) else layer).id
 
     def link(self, key: LinkKey) -> Link:
-        """The link with this key; raises `GraphError` when the graph has none."""
+        """Return the link with this key.
+
+        Raises:
+            GraphError: when the graph has no such link.
+        """
         link = self.graph.link(key)
         if link is None:
             raise GraphError(f"There is no link {key}, (source, target, port); ids change with rewrites.")
@@ -164,17 +173,18 @@ class PathAnalysis:
 
 @checked
 def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> PathAnalysis:
-    """Weights of paths from inputs to outputs, by one pass forward and one back.
+    """Compute the weights of all paths from inputs to outputs, by one pass forward and one back.
 
     The weight of a path is the product of |weight|^power over its edges, and of the factors of the norms and pools on
-    it. Biases, means and activations are left out. Pools count as averages, those of the maximum as well. A path runs
-    through positions: in a convolution an edge has one at each place of the target where it does not read padding.
+    it. Biases, means and activations are left out. All pools count as averages, also those that take the maximum. A
+    path runs through positions: an edge of a convolution is part of one path for each position of the target at which
+    it does not read padding.
 
     Args:
         graph: any graph.
-        power: 1, or 2 for squared weights, as of the path kernel.
-        norm: what norms multiply by: "scale", |scale| over the running standard deviation (batch norm) or |scale|
-            (layer norm), or "ignore", by 1.
+        power: exponent of the absolute weights: 1, or 2 as in the path kernel.
+        norm: factor that norms contribute: "scale" is |scale| over the running standard deviation (batch norm) or
+            |scale| (layer norm), "ignore" is 1.
 
     Returns:
         The analysis, in float64, with a logarithmic scale per layer.
@@ -192,18 +202,20 @@ def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> 
 
 @checked
 def path_kernel_trace(graph: Graph, *, norm: PathNorm = "scale") -> float:
-    """Trace of the path kernel: over all paths and trained edges on them, the squared product of the other weights.
+    """Compute the trace of the path kernel.
 
-    It is the sum of the scores at power 2 of all edges but frozen ones; a new edge of weight 0 adds its own score.
+    This is the sum, over all paths and all trained edges on them, of the squared product of the other weights on the
+    path. It equals the sum of the scores at power 2 of all edges that are not frozen. A new edge of weight 0 adds its
+    own score.
 
     Args:
         graph: any graph.
-        norm: as of `path_analysis`.
+        norm: factor that norms contribute to a path, see `path_analysis`.
 
     Returns:
         The trace; inf when it is too large for a float.
 
-    Cost: as `path_analysis` and `PathAnalysis.edge_scores` of every link.
+    Cost: that of `path_analysis` and of `PathAnalysis.edge_scores` of every link.
 
     Source: PWMPR, equation 9; Gebhart et al. 2021, "A unified paths perspective for pruning at initialization"
     (arXiv:2101.10552).
@@ -212,22 +224,22 @@ def path_kernel_trace(graph: Graph, *, norm: PathNorm = "scale") -> float:
 
 
 def log_kernel_trace(squared: PathAnalysis) -> float:
-    """Logarithm of the trace of the path kernel, from an analysis at power 2; -inf when it is 0."""
+    """Logarithm of the trace of the path kernel, from an analysis at power 2; -inf when the trace is 0."""
     parts = []
     for link in squared.graph.links:
         if not link.frozen.all():
             scores, log = squared.edge_scores(link.key)
             parts.append(Scaled(scores[~link.frozen].sum(keepdims=True), log))
-    return combined(parts, (1,)).log
+    return add_scaled(parts, (1,)).log
 
 
 def exponential(log: float) -> float:
-    """exp, and inf where that is too large for a float."""
+    """Exponential of a number; inf where it is too large for a float."""
     return math.exp(log) if log < math.log(sys.float_info.max) else math.inf
 
 
 def check_options(power: int, norm: str) -> None:
-    """Raise `OptionError` for a power or a treatment of norms that is not offered."""
+    """Raise `OptionError` for an unknown power or an unknown treatment of norms."""
     if power not in (1, 2):
         raise OptionError(f"power={power} is not 1 or 2, the power of absolute weights.")
     if norm not in ("scale", "ignore"):
@@ -235,12 +247,12 @@ def check_options(power: int, norm: str) -> None:
 
 
 def passes(model: LinearModel, norm: PathNorm, alive: Array | None = None) -> PathAnalysis:
-    """Both passes over a linear model.
+    """Run both passes over a linear model.
 
     Args:
-        model: maps of the graph.
-        norm: for the record.
-        alive: (vertices,) 0 for vertices that no path may take, 1 for others.
+        model: linear maps of the graph.
+        norm: the model's treatment of norms, to be stored in the analysis.
+        alive: 0 for vertices that no path may go through, 1 for all others, `(vertices,)`; None allows all.
     """
     graph = model.graph
     out = _forward(model, alive)
@@ -255,19 +267,19 @@ def passes(model: LinearModel, norm: PathNorm, alive: Array | None = None) -> Pa
         parts = [model.backward(link, sums[link.target]) for link in graph.outgoing[i]]
         if layer.role == "output":
             parts.append(Scaled(np.ones(shape), 0.0))
-        given = _without(combined(parts, shape), alive, graph, layer)
+        given = _without(add_scaled(parts, shape), alive, graph, layer)
         log = out[i].log + given.log
         if log > -math.inf and log_total > -math.inf:
             start = graph.vertices.offset(i)
             through = (out[i].values * given.values).reshape(len(layer), -1).sum(axis=1)
             with np.errstate(divide="ignore"):
                 centrality[start : start + len(layer)] = np.exp(np.log(through) + (log - log_total))
-        sums[i] = model.taken_back(layer, given)
+        sums[i] = model.backward_layer(layer, given)
     return PathAnalysis(graph, model.power, norm, log_total, centrality, out, sums)
 
 
 def _forward(model: LinearModel, alive: Array | None) -> dict[int, Scaled]:
-    """Complexity of every layer, by id."""
+    """Compute the complexity of every layer, by id."""
     graph = model.graph
     out: dict[int, Scaled] = {}
     for i in graph.topological_order:
@@ -277,21 +289,22 @@ def _forward(model: LinearModel, alive: Array | None) -> dict[int, Scaled]:
             given = Scaled(np.ones(shape), 0.0)
         else:
             arriving = (model.forward(link, out[link.source]) for link in graph.incoming[i])
-            given = model.given_out(layer, combined(arriving, shape))
+            given = model.forward_layer(layer, add_scaled(arriving, shape))
         out[i] = _without(given, alive, graph, layer)
     return out
 
 
 def _without(given: Scaled, alive: Array | None, graph: Graph, layer: Layer) -> Scaled:
-    """What a layer gives out, with 0 at vertices that no path may take."""
+    """Set the values of a layer to 0 at vertices that no path may go through."""
     if alive is None:
         return given
     start = graph.vertices.offset(layer.id)
     own = alive[start : start + len(layer)]
     if own.all():
         return given
-    return combined([Scaled(given.values * own.reshape(-1, *(1,) * (given.values.ndim - 1)), given.log)],
-                    given.values.shape)  # fmt: skip
+    return add_scaled(
+        [Scaled(given.values * own.reshape(-1, *(1,) * (given.values.ndim - 1)), given.log)], given.values.shape
+    )
 
 
 def _log_sum(array: Scaled) -> float:
@@ -299,7 +312,7 @@ def _log_sum(array: Scaled) -> float:
 
 
 def _at_cells(left: Array, right: Array, columns: Array, rows: Array) -> Array:
-    """(edges,) entries of left.T @ right at (column of left, column of right)."""
+    """Compute the entries of `left.T @ right` at (column of left, column of right) for each edge, `(edges,)`."""
     positions, targets = right.shape
     if positions == 1:
         return np.asarray(left[0, columns] * right[0, rows])
@@ -313,7 +326,7 @@ def _at_cells(left: Array, right: Array, columns: Array, rows: Array) -> Array:
             np.einsum("ep,ep->e", by_cell[columns[part]], by_target[rows[part]], out=found[part])
         return found
     step = max(1, CELLS_AT_ONCE // left.shape[1])
-    bounds = np.searchsorted(rows, np.arange(0, targets + step, step))  # edges are in the order of their targets
+    bounds = np.searchsorted(rows, np.arange(0, targets + step, step))  # edges are ordered by target
     for k, start in enumerate(range(0, targets, step)):
         part = slice(bounds[k], bounds[k + 1])
         scores = right[:, start : start + step].T @ left

@@ -1,4 +1,4 @@
-"""What a vertex sees of the inputs: the paths from every input to it."""
+"""Receptive fields: the weight of all paths from every input position to a vertex."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from netgraph.analysis.linear import LinearModel, Scaled, columns_of, combined, folded
+from netgraph.analysis.linear import LinearModel, Scaled, add_scaled, columns_of, fold_patches
 from netgraph.checks import checked, whole_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
@@ -20,12 +20,12 @@ _MEASURES = ("weight", "signed", "paths")
 
 
 class ReceptiveFields(NamedTuple):
-    """What vertices see of an input layer.
+    """Receptive fields of some vertices in an input layer.
 
     Attributes:
-        values: (vertices, width of the input, *its grid) of at most 1 in absolute value; times exp(`log_scale`) they
-            are what was measured.
-        log_scale: logarithm of the factor of all values; -inf when all are 0.
+        values: values of magnitude at most 1, `(vertices, width of the input, *its grid)`. Times exp(`log_scale`) they
+            are the measured sums over paths.
+        log_scale: logarithm of the common factor; -inf when all values are 0.
     """
 
     values: Array
@@ -41,17 +41,18 @@ def receptive_fields(
     measure: PathMeasure = "weight",
     position: Grid | None = None,
 ) -> ReceptiveFields:
-    """What arrives at vertices over all paths from every input vertex, at every position of its grid.
+    """Compute the sum over all paths from every input vertex, at every position of its grid, to some vertices.
 
-    Biases, means and activations are left out, as in `path_analysis`; norms and pools count as there. A vertex on a
-    grid is looked at in one position of what it gives out, after its pool.
+    Biases, means and activations are left out, as in `path_analysis`; norms and pools count as there. Of a vertex on a
+    grid only one position of its output, after its pool, is looked at.
 
     Args:
         graph: any graph.
-        vertices: ids of vertices.
+        vertices: ids of the vertices.
         input: name of the input layer; may be left out where there is only one.
-        measure: sum over paths of: "weight", the product of absolute weights; "signed", the product of weights, which
-            is the derivative of the graph with identities for activations; "paths", 1, how many there are.
+        measure: summand of a path. "weight": the product of absolute weights; "signed": the product of weights, so that
+            the sum is the derivative of the graph with identities for activations; "paths": 1, so that the sum is the
+            number of paths.
         position: (row, column) or (token,) on the grid of the vertices; the middle by default.
 
     Returns:
@@ -61,7 +62,7 @@ def receptive_fields(
         GraphError: for a vertex that is not in the graph.
         OptionError: for an unknown input or measure, or a position outside the grid of one of the vertices.
 
-    Cost: a pass back over the graph for every vertex, O(edges * positions).
+    Cost: a backward pass over the graph for every vertex, O(edges * positions).
     """
     if measure not in _MEASURES:
         raise OptionError(unknown_name("measure", measure, _MEASURES))
@@ -80,9 +81,9 @@ def receptive_fields(
 
 @checked
 def reads(graph: Graph, input: str | None = None) -> Array:
-    """(width, *grid) how often each position of an input layer is read: by how many edges, in how many places each.
+    """Count the reads of each position of an input layer, one per edge and target position, `(width, *grid)`.
 
-    In a layer without a grid that is the number of edges out of each vertex. Wires count.
+    In a layer without a grid this is the number of edges out of each vertex. Wires count.
 
     Args:
         graph: any graph.
@@ -99,12 +100,16 @@ def reads(graph: Graph, input: str | None = None) -> Array:
         positions = math.prod(graph.layer(link.target).grid)
         per_tap = np.bincount(columns_of(link), minlength=len(source) * link.kind.taps)
         columns = np.repeat(per_tap[:, None].astype(np.float64), positions, axis=1)
-        total += np.rint(folded(link.kind, columns, source)).astype(np.int64)
+        total += np.rint(fold_patches(link.kind, columns, source)).astype(np.int64)
     return total
 
 
 def input_layer(graph: Graph, name: str | None) -> Layer:
-    """The input layer with this name, or the only one; raises `OptionError` when there is no such."""
+    """Return the input layer with this name, or the only one for None.
+
+    Raises:
+        OptionError: when there is no such layer, or there are several and no name.
+    """
     names = {layer.name: layer for layer in graph.inputs}
     if name is None and len(names) == 1:
         return graph.inputs[0]
@@ -116,7 +121,7 @@ def input_layer(graph: Graph, name: str | None) -> Layer:
 
 
 def _field(model: LinearModel, vertex: int, source: Layer, position: Grid | None) -> Scaled:
-    """What one vertex sees of an input layer."""
+    """Compute the receptive field of one vertex in an input layer."""
     graph = model.graph
     seen = graph.vertex(vertex)
     shape = (len(seen.layer), *seen.layer.output_grid)
@@ -129,9 +134,9 @@ def _field(model: LinearModel, vertex: int, source: Layer, position: Grid | None
         layer = graph.layer(i)
         if i not in out:
             back = [model.backward(link, sums[link.target]) for link in graph.outgoing[i] if link.target in sums]
-            out[i] = combined(back, (len(layer), *layer.output_grid))
+            out[i] = add_scaled(back, (len(layer), *layer.output_grid))
         if out[i].log > -math.inf and layer.role != "input":
-            sums[i] = model.taken_back(layer, out[i])
+            sums[i] = model.backward_layer(layer, out[i])
     return out.get(source.id, Scaled(None, -math.inf))
 
 

@@ -1,4 +1,4 @@
-"""Tau-cores: few vertices through which most of the weight of all paths goes."""
+"""Tau-cores: small sets of vertices through which most of the path weight goes."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from netgraph.graph import Layer
 CoreDefinition = Literal["sum", "cover"]
 
 ROUNDING = 1e-12
-"""Relative difference up to which centralities, and a sum and what it has to reach, count as equal."""
+"""Relative tolerance: sums within it of their goal reach it."""
 
 
 @dataclass(frozen=True, eq=False)
 class TauCore:
-    """Vertices chosen from candidates.
+    """Vertices of a tau-core, chosen from candidates.
 
     Attributes:
         vertices: ids in the order in which they were chosen.
-        candidates: how many there were to choose from.
-        covered: what share of the weight ("sum": of the summed centralities of the candidates; "cover": of all paths)
-            they reach.
-        layer: name of the layer that was looked at alone, else None.
+        candidates: number of candidates.
+        covered: fraction of the weight that the vertices cover. With "sum" the weight is the summed centrality of the
+            candidates, with "cover" that of all paths.
+        layer: name of the layer to which the candidates were limited, or None.
     """
 
     vertices: Array
@@ -41,12 +41,12 @@ class TauCore:
 
     @property
     def size(self) -> int:
-        """How many vertices were chosen."""
+        """Number of chosen vertices."""
         return len(self.vertices)
 
     @property
     def ratio(self) -> float:
-        """The chosen ones over the candidates; 0 without candidates."""
+        """Chosen vertices over candidates; 0 without candidates."""
         return self.size / self.candidates if self.candidates else 0.0
 
 
@@ -58,24 +58,24 @@ def tau_core(
     within: Literal["all", "hidden"] = "hidden",
     definition: CoreDefinition = "sum",
 ) -> TauCore:
-    """The fewest vertices of a whole graph that carry a share tau of the weight of its paths.
+    """Choose the fewest vertices of a whole graph that carry a fraction tau of the weight of its paths.
 
     Args:
-        paths: the analysis of the graph.
-        tau: share, above 0 and at most 1.
-        within: choose among "hidden" vertices, or among "all", inputs and outputs included.
-        definition: "sum", the vertices of largest centrality until theirs reach tau of the centralities of all
-            candidates; or "cover", which takes the vertex of largest centrality, removes it with its paths, and starts
-            again until the removed paths reach tau of the weight of all. Where paths pass by all candidates, "cover"
-            may end before, with all paths through them removed. Ties go to the first vertex in `graph.vertices`.
+        paths: the path analysis of the graph.
+        tau: fraction of the weight, above 0 and at most 1.
+        within: the candidates: "hidden" vertices, or "all", inputs and outputs included.
+        definition: "sum" takes the vertices of largest centrality until their sum reaches tau of the summed centrality
+            of all candidates. "cover" takes the vertex of largest centrality, removes it with its paths, and starts
+            again until the removed paths reach tau of the weight of all paths. If some paths avoid all candidates,
+            "cover" may end before, when all other paths are removed. Ties go to the first vertex in `graph.vertices`.
 
     Raises:
         OptionError: for a tau outside (0, 1] or an unknown option.
 
     Cost: "sum" O(vertices log vertices); "cover" two passes over the graph for every vertex taken.
 
-    Source: "sum" is PWMPR's; "cover" is that of Sabrin and Dovrolis 2017, "The hourglass effect in hierarchical
-    dependency networks".
+    Source: PWMPR for "sum"; Sabrin and Dovrolis 2017, "The hourglass effect in hierarchical dependency networks", for
+    "cover".
     """
     if within not in ("all", "hidden"):
         raise OptionError(f"within={within!r} is not 'all' or 'hidden'; layer by layer is layer_tau_cores.")
@@ -88,18 +88,18 @@ def tau_core(
 def layer_tau_cores(
     paths: PathAnalysis, tau: float = 0.9, *, hidden: bool = False, definition: CoreDefinition = "sum"
 ) -> tuple[TauCore, ...]:
-    """The tau-core of every layer by itself, in topological order.
+    """Choose the tau-core of every layer by itself, in topological order.
 
     Args:
-        paths: the analysis of the graph.
-        tau: share, above 0 and at most 1.
-        hidden: leave out inputs and outputs.
-        definition: as of `tau_core`; both agree in a layer that all paths go through.
+        paths: the path analysis of the graph.
+        tau: fraction of the weight, above 0 and at most 1.
+        hidden: whether to leave out inputs and outputs.
+        definition: "sum" or "cover", see `tau_core`; both agree in a layer that all paths go through.
 
     Raises:
-        OptionError: as `tau_core`.
+        OptionError: in the cases of `tau_core`.
 
-    Cost: as `tau_core`, for each layer.
+    Cost: that of `tau_core`, for each layer.
     """
     graph = paths.graph
     cores = []
@@ -113,14 +113,15 @@ def layer_tau_cores(
 
 @checked
 def average_tau_core_ratio(paths: PathAnalysis, tau: float = 0.9, *, hidden: bool = True) -> float:
-    """Mean over layers of the share of their vertices that is in their tau-core ("sum"); NaN without layers.
+    """Mean over layers of the size of the tau-core ("sum") over the width of the layer; NaN without layers.
 
-    Small when paths crowd through few vertices of each layer, near tau when they spread evenly.
+    It is small when most path weight goes through few vertices of each layer, and near tau when all vertices carry
+    equal weight.
 
     Args:
-        paths: the analysis of the graph.
-        tau: share, above 0 and at most 1.
-        hidden: leave out inputs and outputs.
+        paths: the path analysis of the graph.
+        tau: fraction of the weight, above 0 and at most 1.
+        hidden: whether to leave out inputs and outputs.
 
     Source: PWMPR, average tau-core ratio.
     """
@@ -159,7 +160,7 @@ def _by_cover(paths: PathAnalysis, tau: float, candidates: Array) -> tuple[Array
         centrality = _rounded(left.centrality[candidates])
         best = int(np.argmax(centrality))
         if not centrality[best] > 0:
-            break  # what is left passes by all candidates
+            break  # the remaining paths avoid all candidates
         chosen.append(int(candidates[best]))
         alive[chosen[-1]] = 0.0
         left = passes(model, paths.norm, alive)
@@ -168,6 +169,6 @@ def _by_cover(paths: PathAnalysis, tau: float, candidates: Array) -> tuple[Array
 
 
 def _rounded(values: Array) -> Array:
-    """Values with about 12 digits, so that those which differ by rounding alone are equal."""
+    """Round to about 12 digits, so that values that differ only by rounding errors become equal."""
     mantissa, exponent = np.frexp(values)
     return np.asarray(np.ldexp(np.round(mantissa, 12), exponent))

@@ -1,4 +1,4 @@
-"""A few numbers that tell how a topology changes as it grows."""
+"""Figures that describe a topology, to be followed as it grows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from netgraph.graph import Graph
 
 @checked
 def topology_metrics(graph: Graph, *, tau: float = 0.9) -> dict[str, float]:
-    """Numbers to draw over the course of growth.
+    """Compute figures that describe a topology, to be plotted over the course of growth.
 
     Args:
         graph: any graph.
-        tau: of the tau-cores.
+        tau: fraction of the path weight that the tau-cores carry.
 
     Returns:
         `density` over `sparse_links`; `path_weight` and `path_kernel_trace`, inf when too large for a float, and their
         logarithms `log_path_weight` and `log_path_kernel_trace`, -inf without paths; `tau_core_ratio`, the average
-        over hidden layers (NaN without any); `isolated`, how many hidden vertices lack edges in or out.
+        over hidden layers, NaN without any; `isolated`, the number of hidden vertices that lack incoming or outgoing
+        edges.
 
     Raises:
         OptionError: for a tau outside (0, 1].
