@@ -1,4 +1,4 @@
-"""When to act, and curves over training. Everything here is a function of what it is given."""
+"""Triggers, which decide when to act, and curves over training. All are pure functions of their arguments."""
 
 from netgraph.schedules.curves import CURVES, cubic_target, get_curve
 from netgraph.schedules.phase import Phase

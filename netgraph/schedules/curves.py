@@ -1,4 +1,4 @@
-"""Curves over training: learning rates as functions of progress, and the size of a gradual pruning."""
+"""Curves over training: learning rates as functions of progress, and sizes during gradual pruning."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from netgraph.checks import Count, checked
 from netgraph.errors import OptionError, unknown_name
 
 Curve = Callable[[float], float]
-"""A factor for each progress in 0..1."""
+"""Function from the progress of training, in 0..1, to a factor."""
 
 
 def constant(progress: float) -> float:
-    """Always 1."""
+    """Factor 1 at any progress."""
     return 1.0
 
 
 def cosine(progress: float) -> float:
-    """From 1 down to 0 along half a cosine."""
+    """Factor that falls from 1 to 0 along half a cosine."""
     return 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 
 
 def late_cosine(progress: float) -> float:
-    """1 for the first half of training, while the network grows, then down to 0 along half a cosine."""
+    """Factor 1 for the first half of training, while the network grows; then it falls to 0 along half a cosine."""
     return cosine(2.0 * progress - 1.0)
 
 
 def linear(progress: float) -> float:
-    """From 1 down to 0 in a straight line."""
+    """Factor that falls from 1 to 0 in a straight line."""
     return 1.0 - min(max(progress, 0.0), 1.0)
 
 
@@ -38,11 +38,15 @@ CURVES: Mapping[str, Curve] = {
     "late_cosine": late_cosine,
     "linear": linear,
 }
-"""Learning-rate curves by name. They depend on progress alone, so they survive growth and a resumed run."""
+"""Learning-rate curves by name. They depend on progress alone, so growth and resuming a run do not change them."""
 
 
 def get_curve(name: str) -> Curve:
-    """Return the curve called `name`, or raise `OptionError` with the nearest known name."""
+    """Return the curve of this name.
+
+    Raises:
+        OptionError: for an unknown name, with the nearest known one.
+    """
     try:
         return CURVES[name]
     except KeyError:
@@ -51,7 +55,9 @@ def get_curve(name: str) -> Curve:
 
 @checked
 def cubic_target(start: int, end: int, step: int, steps: Count) -> int:
-    """Size after `step` of `steps` of a gradual pruning: fast at first, slow at the end.
+    """Compute the size to reach after `step` of `steps` of a gradual pruning from `start` to `end`.
+
+    The size falls fast at first and slowly at the end: `end + (start - end) * (1 - step / steps)^3`, rounded.
 
     Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, applied to sizes.
     """

@@ -1,4 +1,4 @@
-"""Phases of training: what the learning rate does between two turning points of a run."""
+"""Phases of training, each with a learning-rate curve of its own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Phase(Checked):
     """A stretch of training over which a learning-rate curve runs once, from its beginning to its end.
 
     Attributes:
-        epochs: its length; None reaches to the end of the run. A run goes on at the end of the curve when no other
-            phase has begun by then.
-        curve: name in `CURVES`; None is the curve of the training settings.
+        epochs: length of the phase; None for the rest of the run. If the phase is over and no other has begun, the
+            factor at the end of the curve stays in force.
+        curve: name in `CURVES`; None for the curve of the training settings.
     """
 
     epochs: int | None = None
@@ -30,7 +30,7 @@ class Phase(Checked):
             get_curve(self.curve)
 
     def progress(self, done: float, left: float) -> float:
-        """Where the curve stands, in 0..1.
+        """Compute the progress along the curve, in 0..1.
 
         Args:
             done: epochs since the phase began, fractions included.

@@ -1,4 +1,4 @@
-"""Where performance levels off as a network gets denser: a saturating exponential through what was measured."""
+"""Plateau of performance over density: a saturating exponential fitted to measured points."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from netgraph.columns import Array
 from netgraph.errors import InputError, OptionError, unknown_name
 
 Reading = Literal["literal", "gain"]
-"""What a share of the way up is: of the asymptote itself, or of the gain over density 0."""
+"""Meaning of a fraction `share` of the plateau: of the asymptote itself, or of the gain over density 0."""
 
 MIN_POINTS = 5
-"""Fewer points than this say nothing about a plateau."""
+"""Smallest number of points from which a plateau is read."""
 
 RATES = (1e-3, 1e3)
 """Bounds of the rate. At 0.001 the curve is a straight line over all densities, at 1000 a step."""
 
 _GRID = 400
 _LARGEST = 1e100
-"""Magnitude of performances above which sums of squares could overflow."""
+"""Largest magnitude of a performance; above it, sums of squares could overflow."""
 
 
 @dataclass(frozen=True)
 class PlateauFit:
-    """The curve `initial + gain * (1 - exp(-rate * density))` with the least squared error.
+    """The curve `initial + gain * (1 - exp(-rate * density))` of least squared error.
 
     Attributes:
         initial: performance at density 0.
-        gain: what density can add to it.
-        rate: how soon it does.
+        gain: difference of the asymptote and `initial`.
+        rate: steepness of the rise, per unit of density.
         asymptote: `initial + gain`.
         mse: mean squared error over the points.
-        points: how many there were.
-        at_bound: whether the rate is at a bound of the search, so that the points do not tell it.
+        points: number of points.
+        at_bound: whether the rate is at a bound of the search, so that the points do not determine it.
     """
 
     initial: float
@@ -50,15 +50,16 @@ class PlateauFit:
     at_bound: bool
 
     def __call__(self, density: Array | float) -> Array:
-        """The curve at some densities, in their shape."""
+        """Compute the performance at these densities, in their shape."""
         return np.asarray(self.asymptote - self.gain * np.exp(-self.rate * np.asarray(density, dtype=np.float64)))
 
     def plateau(self, reading: Reading = "literal", share: float = 0.95) -> float | None:
-        """The density at which the curve has come this share of the way; None when the fit does not tell.
+        """Density at which the curve reaches a fraction of the plateau; None when the fit does not determine it.
 
         Args:
-            reading: "literal": at `share` of the asymptote; "gain": at `share` of the gain over density 0.
-            share: between 0 and 1.
+            reading: "literal": the curve reaches `share` of the asymptote; "gain": it reaches `share` of the gain over
+                density 0.
+            share: fraction, between 0 and 1.
 
         Raises:
             OptionError: for another reading or share.
@@ -66,7 +67,7 @@ class PlateauFit:
         return self._find(reading, share)[0]
 
     def reason(self, reading: Reading = "literal", share: float = 0.95) -> str:
-        """Why `plateau` gives None; empty when it gives a density."""
+        """Reason why `plateau` returns None, or '' when it returns a density."""
         return self._find(reading, share)[1]
 
     def _find(self, reading: Reading, share: float) -> tuple[float | None, str]:
@@ -87,11 +88,11 @@ class PlateauFit:
 
 
 def fit_plateau(densities: Sequence[float] | Array, performances: Sequence[float] | Array) -> PlateauFit:
-    """Fit a saturating exponential: least squares for a given rate, a search over the logarithm of the rate.
+    """Fit a saturating exponential: linear least squares for each rate, and a search over the logarithm of the rate.
 
     Args:
-        densities: (points,) in 0..1, of at least three different values, in any order.
-        performances: (points,) measured at them; higher is better.
+        densities: densities in 0..1, in any order, at least three of them different, `(points,)`.
+        performances: performances measured at them; higher is better, `(points,)`.
 
     Raises:
         InputError: when the lengths differ, a value is not finite or beyond 1e100 in magnitude, or too few
@@ -128,7 +129,15 @@ def fit_plateau(densities: Sequence[float] | Array, performances: Sequence[float
 
 
 class _Line(NamedTuple):
-    """The best curve of one rate: `first` at the smallest density, and `rise` from there to the asymptote."""
+    """The best curve of one rate: `first + rise * (1 - exp(-rate * (density - smallest density)))`.
+
+    Attributes:
+        rate: the rate.
+        first: performance at the smallest density.
+        rise: difference of the asymptote and `first`.
+        error: sum of squared residuals.
+        slope: derivative of `error` by the rate.
+    """
 
     rate: float
     first: float
@@ -138,20 +147,21 @@ class _Line(NamedTuple):
 
 
 def _at(rate: float, rho: Array, values: Array) -> _Line:
-    """Least squares for one rate. Curves start at the smallest density, so that a steep one keeps its digits."""
+    """Fit the best curve of one rate. It starts at the smallest density, so that a steep curve keeps its digits."""
     ahead = rho - rho.min()
     x = -np.expm1(-rate * ahead)
     centred, level = x - x.mean(), values.mean()
     rise = float(centred @ (values - level) / (centred @ centred))
     first = float(level - rise * x.mean())
     residual = values - level - rise * centred
-    # The residual is orthogonal to 1 and x, so of the change by the rate only that of x itself counts.
+    # error = |values - first - rise x|^2. Its derivatives by first and rise are 0 at the best curve, so the one by
+    # the rate is -2 rise residual . dx/drate, with dx/drate = ahead exp(-rate ahead).
     slope = -2 * rise * float(residual @ (ahead * np.exp(-rate * ahead)))
     return _Line(rate, first, rise, float(residual @ residual), slope)
 
 
 def _stationary(low: float, high: float, rho: Array, values: Array) -> float | None:
-    """The rate between two at which the error is least, or None when it goes on falling towards a bound."""
+    """Find the rate between two rates at which the error is least; None when it falls towards a bound."""
     from scipy.optimize import brentq
 
     before, after = (_at(rate, rho, values).slope for rate in (low, high))
@@ -165,13 +175,13 @@ def _stationary(low: float, high: float, rho: Array, values: Array) -> float | N
 
 @dataclass(frozen=True)
 class PlateauStop(Checked):
-    """Says while a network gets denser whether it has reached the plateau, judged by what was measured so far.
+    """Stopping rule for a network that gets denser: stop when it has reached the plateau of the points measured so far.
 
-    It has when the last density is at or above the plateau by two fits in a row: with the last point and without.
+    It is reached when the last density is at or above the plateau of two fits: with the last point and without it.
 
     Attributes:
-        reading: of the share, see `PlateauFit.plateau`.
-        share: how far up counts as the plateau.
+        reading: meaning of `share`, see `PlateauFit.plateau`.
+        share: fraction that counts as the plateau.
     """
 
     reading: Reading = "literal"
@@ -182,14 +192,14 @@ class PlateauStop(Checked):
         check_plateau(self.reading, self.share)
 
     def reached(self, densities: Sequence[float] | Array, performances: Sequence[float] | Array) -> bool:
-        """Whether to stop after these points.
+        """Whether the plateau is reached after these points.
 
         Args:
-            densities: (points,) in the order in which they were measured.
-            performances: (points,) measured at them; higher is better.
+            densities: densities in the order in which they were measured, `(points,)`.
+            performances: performances measured at them; higher is better, `(points,)`.
 
         Raises:
-            InputError: as `fit_plateau`.
+            InputError: in the cases of `fit_plateau`.
         """
         if len(densities) <= MIN_POINTS:
             return False

@@ -1,4 +1,4 @@
-"""When: triggers look at the history of metrics and say whether it is time. They hold no state."""
+"""Triggers: functions of the metrics of all epochs that decide when to act. They hold no state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ History = Sequence[Mapping[str, float]]
 
 
 class Trigger(Checked, ABC):
-    """Says after an epoch whether to act. Reads only what is handed to it, so that a resumed run agrees."""
+    """Decision, after an epoch, whether to act.
+
+    It depends on the arguments alone, so that a resumed run decides like an uninterrupted one.
+    """
 
     @abstractmethod
     def fires(self, history: History, last_action: int) -> bool:
@@ -24,33 +27,42 @@ class Trigger(Checked, ABC):
 
         Args:
             history: metrics of every finished epoch.
-            last_action: epochs finished at the last action, 0 before the first.
+            last_action: number of epochs finished at the last action; 0 before the first.
         """
 
 
 def values_of(history: History, metric: str, what: str = "metric of a trigger") -> list[float]:
-    """A metric of every epoch. Raises `OptionError`, with the nearest name, when an epoch has none of that name."""
+    """Values of a metric in every epoch.
+
+    Args:
+        history: metrics of every epoch.
+        metric: name of the metric.
+        what: name of its role, for the message.
+
+    Raises:
+        OptionError: when an epoch has no such metric, with the nearest name.
+    """
     if any(metric not in entry for entry in history):
         raise OptionError(unknown_name(what, metric, next(e for e in history if metric not in e)))
     return [entry[metric] for entry in history]
 
 
 def is_error(metric: str) -> bool:
-    """Whether a metric is best when small, by the end of its name."""
+    """Whether smaller values of a metric are better: its name ends in "loss" or "rmse"."""
     return metric.endswith(("loss", "rmse"))
 
 
 @dataclass(frozen=True)
 class Plateau(Trigger):
-    """Fires when a metric has stopped moving (SSONN, section 3.3).
+    """Trigger for a metric that has stopped changing (SSONN, section 3.3).
 
     The mean |change| of the metric over the last `window` epochs must be below `threshold`, and at least
     `minimum` epochs must have passed since the last action. Changes from before the last action do not count.
 
     Attributes:
-        threshold: of the mean absolute change per epoch.
-        window: number of changes to average.
-        minimum: epochs between two actions.
+        threshold: upper bound of the mean absolute change per epoch.
+        window: number of changes that are averaged.
+        minimum: smallest number of epochs between two actions.
         metric: name of the metric.
     """
 
@@ -78,15 +90,15 @@ class Plateau(Trigger):
 
 @dataclass(frozen=True)
 class WindowGain(Trigger):
-    """Fires when a metric gains too little from one window of epochs to the next (NAGN).
+    """Trigger for a metric that gains too little from one window of epochs to the next (NAGN).
 
-    The relative gain of its mean over the last `window` epochs, over its mean over those before them, must be below
-    `threshold`. The last window must lie after the last action, the one before it need not.
+    The relative gain of its mean over the last `window` epochs, over its mean in the window before, must be below
+    `threshold`. The last window must lie after the last action; the window before it need not.
 
     Attributes:
-        threshold: of the relative gain.
-        window: epochs in each of the two windows.
-        metric: name of the metric; one whose name ends in "loss" or "rmse" gains by falling.
+        threshold: upper bound of the relative gain.
+        window: number of epochs in each of the two windows.
+        metric: name of the metric; a metric whose name ends in "loss" or "rmse" gains by falling.
     """
 
     threshold: Extended = 0.01
@@ -105,7 +117,7 @@ class WindowGain(Trigger):
         return self.gain(history, len(history) - self.window, len(history)) < self.threshold
 
     def gain(self, history: History, before: int, now: int) -> float:
-        """Relative gain from the mean over the window that ends at epoch `before` to that which ends at `now`."""
+        """Relative gain of the mean, from the window that ends at epoch `before` to the window that ends at `now`."""
         old, new = (self._mean(history, end) for end in (before, now))
         sign = -1.0 if is_error(self.metric) else 1.0
         if old == 0:
@@ -119,7 +131,7 @@ class WindowGain(Trigger):
 
 @dataclass(frozen=True)
 class EveryEpochs(Trigger):
-    """Fires when `period` epochs have passed since the last action."""
+    """Trigger that fires when `period` epochs have passed since the last action."""
 
     period: int
 
@@ -135,11 +147,11 @@ class EveryEpochs(Trigger):
 
 @dataclass(frozen=True)
 class Stalled(Trigger):
-    """Fires when a metric has had no new best value for `patience` epochs since the last action: early stopping.
+    """Trigger for a metric without a new best value for `patience` epochs since the last action, as in early stopping.
 
     Attributes:
-        patience: epochs without a new best value.
-        metric: name of the metric; one whose name ends in "loss" or "rmse" is best when small.
+        patience: number of epochs without a new best value.
+        metric: name of the metric; a metric whose name ends in "loss" or "rmse" is best when small.
     """
 
     patience: int = 3
