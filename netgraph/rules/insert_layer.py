@@ -170,14 +170,19 @@ class InsertLayer(Rule):
             parents = rw.vertices(rows=offset + used)
             values = dict(start) | ({} if self.shift is None else {"bias": self.shift})
             n = rw.add_layer(
-                len(used), activation=self.activation, name="insert", grid=source.output_grid,
-                dtype=old.weight.dtype, values=values,
-            )  # fmt: skip
+                len(used),
+                activation=self.activation,
+                name="insert",
+                grid=source.output_grid,
+                dtype=old.weight.dtype,
+                values=values,
+            )
             children = rw.vertices(rows=m.graph.vertices.offset(k.target) + k.dst)
             if not self._mixes:
                 rw.connect(parents, n, weight=1.0)
-                rw.connect(n.take(which), children, weight=k.weight, tap=k.tap, kind=k.kind, port=k.port,
-                           frozen=k.frozen)  # fmt: skip
+                rw.connect(
+                    n.take(which), children, weight=k.weight, tap=k.tap, kind=k.kind, port=k.port, frozen=k.frozen
+                )
             else:
                 shifted = self._mix(rw, k, parents, n, which)
                 moved[k.target] = moved.get(k.target, 0.0) + shifted

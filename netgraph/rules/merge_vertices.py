@@ -83,9 +83,13 @@ class MergeVertices(Rule):
             mine = edges.port[new.edge] == port
             e = new.edge[mine]
             rw.connect(
-                rw.vertices(rows=new.keeper[mine]), rw.vertices(rows=edges.target_row[e]), weight=new.weight[mine],
-                tap=edges.tap[e], port=int(port), frozen=edges.frozen[e],
-            )  # fmt: skip
+                rw.vertices(rows=new.keeper[mine]),
+                rw.vertices(rows=edges.target_row[e]),
+                weight=new.weight[mine],
+                tap=edges.tap[e],
+                port=int(port),
+                frozen=edges.frozen[e],
+            )
         rw.remove(m.v)
 
     def claim(self, m: Matches) -> Level | None:

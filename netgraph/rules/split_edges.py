@@ -160,9 +160,14 @@ class SplitEdges(Rule):
         for g in _groups(m):
             sign, copy = _signs(self._needs_pair(g))
             n = rw.add_layer(
-                len(sign), activation=self.activation, name="split", grid=g.p.grid, dtype=g.e.weight.dtype,
-                values=activation.identity_at, slope=self.slope if activation.uses_slope else Layer.slope,
-            )  # fmt: skip
+                len(sign),
+                activation=self.activation,
+                name="split",
+                grid=g.p.grid,
+                dtype=g.e.weight.dtype,
+                values=activation.identity_at,
+                slope=self.slope if activation.uses_slope else Layer.slope,
+            )
             parent, child, w = g.p.take(copy), g.c.take(copy), self._weights(g)[copy]
             rw.connect(parent, n, weight=sign)
             rw.connect(n, child, weight=sign * w, tap=g.e.tap[copy], kind=g.e.kind, port=int(g.e.port[0]))

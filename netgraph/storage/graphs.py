@@ -144,8 +144,9 @@ def _graph(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
         size = entry["size"]
         values = {name: column(take(f"vertex.value.{name}", size), d) for name, d in entry["columns"].items()}
         ids, birth = take("vertex.id", size), take("vertex.birth", size)
-        layers.append(Layer(entry["id"], vertex_ids=ids, birth=birth, values=values,
-                            **layer_attributes_from_json(entry)))  # fmt: skip
+        layers.append(
+            Layer(entry["id"], vertex_ids=ids, birth=birth, values=values, **layer_attributes_from_json(entry))
+        )
     links = []
     for entry in structure["links"]:
         columns = {name: take(f"edge.{name}", entry["size"]) for name in EDGE_DTYPES}

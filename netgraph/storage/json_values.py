@@ -266,9 +266,16 @@ def shape_of(kind: Any) -> Shape:
     if is_dataclass(kind):
         return record_of(kind)
     simple: dict[Any, Shape] = {
-        str: Text(), int: Whole(-(2**63)), float: Number(), bool: Flag(), Any: PLAIN, object: PLAIN, dict: PLAIN,
-        list: PLAIN, tuple: PLAIN,
-    }  # fmt: skip
+        str: Text(),
+        int: Whole(-(2**63)),
+        float: Number(),
+        bool: Flag(),
+        Any: PLAIN,
+        object: PLAIN,
+        dict: PLAIN,
+        list: PLAIN,
+        tuple: PLAIN,
+    }
     if kind in simple:
         return simple[kind]
     origin, inner = get_origin(kind), get_args(kind)

@@ -117,8 +117,11 @@ def _require_regular(path: str | os.PathLike[str], found: os.stat_result) -> Non
     if stat.S_ISREG(found.st_mode):
         return
     kinds = (
-        (stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
-    )  # fmt: skip
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
     kind = next((words for is_kind, words in kinds if is_kind(found.st_mode)), "no file")
     raise FileFormatError(f"{os.fspath(path)!r} is {kind}, not a regular file; give a file.")
