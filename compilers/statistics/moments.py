@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from compilers.plan import Geometry, as_maps
 from compilers.statistics.observation import Collected, Observation
+from netgraph.checks import choice
 from netgraph.errors import GraphError, StatisticsError, unknown_name
 from netgraph.graph import Conv2d, Dense
 
@@ -115,8 +116,7 @@ class SecondMoments:
         self._place, self._of, self._name = place_of(plan, layer), of, layer
         self.key = ("second_moments", layer, of)
         own = plan.layers[self._place]
-        if of not in ("activations", "gradients"):
-            raise StatisticsError(unknown_name("kind of second moments", of, ("activations", "gradients")))
+        choice("of", of, ("activations", "gradients"), error=StatisticsError)
         if of == "gradients" and (own.role == "input" or kind is not None):
             raise StatisticsError(f"Gradients of {layer!r} have no kind of link, and those of inputs are not taken.")
         if kind is not None and not own.output_grid:

@@ -22,8 +22,8 @@ from compilers.running import (
     output_size,
 )
 from netgraph.analysis import forward_flops
-from netgraph.checks import checked
-from netgraph.errors import CompileError, InputError, OptionError, TrainingError, unknown_name
+from netgraph.checks import checked, choice
+from netgraph.errors import CompileError, InputError, OptionError, TrainingError
 
 Inputs = Tensor | Mapping[str, Tensor]
 Vectors = tuple[Tensor, Tensor]
@@ -109,8 +109,7 @@ def natural_step(
         CompileError: when the direct way is asked for where samples are coupled.
     """
     check_options(damping, iterations, tolerance)
-    if way not in get_args(Way):
-        raise OptionError(unknown_name("way", way, get_args(Way)))
+    choice("way", way, get_args(Way))
     with torch.inference_mode(False), as_it_is(net.weights.device):
         if way == "direct" or (way == "auto" and _is_small(net, x)):
             found = _direct(net, x, cotangent, damping)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from compilers.lifting import Newcomers
-from netgraph.checks import Checked, Seed, real_numbers, whole_numbers
+from netgraph.checks import Checked, Seed, choice, real_numbers, whole_numbers
 from netgraph.columns import Array
-from netgraph.errors import DataError, OptionError, unknown_name
+from netgraph.errors import DataError, OptionError
 from netgraph.schedules import get_curve
 
 
@@ -110,8 +110,7 @@ class TrainingData:
                 raise DataError(
                     f"x_{name} has {len(x)} samples and y_{name} {len(y)}; they must agree and not be empty."
                 )
-        if self.task not in ("classification", "regression"):
-            raise DataError(unknown_name("task", self.task, ("classification", "regression")))
+        choice("task", self.task, ("classification", "regression"), error=DataError)
         for name in ("y_train", "y_valid"):
             y = getattr(self, name)
             if (y.ndim != 1) if self.task == "classification" else (y.ndim < 2):
@@ -136,8 +135,7 @@ class TrainingData:
             DataError: naming the array, the value and its place, for inputs and targets that are not finite or no
                 numbers, and for classes that are no whole numbers from 0; and when shapes do not agree.
         """
-        if task not in ("classification", "regression"):
-            raise DataError(unknown_name("task", task, ("classification", "regression")))
+        choice("task", task, ("classification", "regression"), error=DataError)
 
         def put(name: str, values: Array, classes: bool) -> Tensor:
             if np.asarray(values).dtype == np.bool_:  # two classes, or inputs of 0 and 1

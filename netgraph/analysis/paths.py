@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, add_scaled, columns_of, patches, powers
-from netgraph.checks import checked
+from netgraph.checks import checked, choice
 from netgraph.columns import Array, concatenate
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph import Graph, Layer, Link, LinkKey
@@ -242,8 +242,7 @@ def check_options(power: int, norm: str) -> None:
     """Raise `OptionError` for an unknown power or an unknown treatment of norms."""
     if power not in (1, 2):
         raise OptionError(f"power={power} is not 1 or 2, the power of absolute weights.")
-    if norm not in ("scale", "ignore"):
-        raise OptionError(f"norm={norm!r} is not 'scale' or 'ignore'.")
+    choice("norm", norm, ("scale", "ignore"))
 
 
 def passes(model: LinearModel, norm: PathNorm, alive: Array | None = None) -> PathAnalysis:

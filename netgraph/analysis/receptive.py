@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from netgraph.analysis.linear import LinearModel, Scaled, add_scaled, columns_of, fold_patches
-from netgraph.checks import checked, whole_numbers
+from netgraph.checks import checked, choice, whole_numbers
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import Graph, Grid, Layer
@@ -64,8 +64,7 @@ def receptive_fields(
 
     Cost: a backward pass over the graph for every vertex, O(edges * positions).
     """
-    if measure not in _MEASURES:
-        raise OptionError(unknown_name("measure", measure, _MEASURES))
+    choice("measure", measure, _MEASURES)
     source = input_layer(graph, input)
     norm = "ignore" if measure == "paths" else "scale"
     model = LinearModel(graph, 0 if measure == "paths" else 1, norm, keep=True, signed=measure == "signed")

@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.analysis.isolation import vertices_of
 from netgraph.analysis.linear import LinearModel
 from netgraph.analysis.paths import PathAnalysis, passes
-from netgraph.checks import checked
+from netgraph.checks import checked, choice
 from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Layer
@@ -132,8 +132,7 @@ def average_tau_core_ratio(paths: PathAnalysis, tau: float = 0.9, *, hidden: boo
 def _core(paths: PathAnalysis, tau: float, candidates: Array, definition: str, layer: str | None) -> TauCore:
     if not 0 < tau <= 1:
         raise OptionError(f"tau={tau} is a share of the weight of paths, above 0 and at most 1.")
-    if definition not in ("sum", "cover"):
-        raise OptionError(f"definition={definition!r} is not 'sum' or 'cover'.")
+    choice("definition", definition, ("sum", "cover"))
     if paths.log_total == -math.inf:
         chosen, covered = np.empty(0, np.int64), 0.0
     else:

@@ -14,9 +14,9 @@ from netgraph.app.report import REPORT, current_graph, write_pictures
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.app.tables import print_table
-from netgraph.errors import JournalError, OptionError, unknown_name
+from netgraph.errors import JournalError, OptionError
 from netgraph.rewriting import Explanation, Stamp, explain
-from netgraph.rules import RULES
+from netgraph.rules import get_rule
 from netgraph.storage import save
 from netgraph.tables import Table
 
@@ -128,8 +128,6 @@ def explain_rule(run: RunDirectory, rule_name: str, assignments: Mapping[str, st
     Raises:
         OptionError: for an unknown rule or parameter, with the nearest name.
     """
-    if rule_name not in RULES:
-        raise OptionError(unknown_name("rule", rule_name, RULES))
-    cls = RULES[rule_name]
+    cls = get_rule(rule_name)
     (values,) = split_assignments(assignments, cls)
     return explain(cls(**values), current_graph(run))

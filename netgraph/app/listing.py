@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from netgraph.app.option_texts import OptionText, as_typed, option_texts
-from netgraph.errors import OptionError, unknown_name
 
 NARROW = 60
 """Columns below which names and texts do not stand side by side."""
@@ -35,11 +34,9 @@ def print_method(name: str, console: Console) -> None:
     from compilers.training import TrainSettings
     from netgraph.app.inputs import RunSettings
     from netgraph.app.prepare import SMALL, SMALL_TRAINING
-    from netgraph.methods import METHODS
+    from netgraph.methods import get_method
 
-    if name not in METHODS:
-        raise OptionError(unknown_name("method", name, METHODS))
-    spec = METHODS[name]
+    spec = get_method(name)
     _say(console, f"{spec.name}: {spec.description}. Every option is set by --set NAME=VALUE.")
     _options(console, f"Options of {spec.name}", option_texts(spec.options, spec.defaults))
     _options(console, "Options of training", option_texts(TrainSettings, spec.training))
@@ -57,11 +54,9 @@ def print_rule(name: str, console: Console) -> None:
     Raises:
         OptionError: for a rule that does not exist, with the nearest.
     """
-    from netgraph.rules import RULES
+    from netgraph.rules import get_rule
 
-    if name not in RULES:
-        raise OptionError(unknown_name("rule", name, RULES))
-    rule = RULES[name]
+    rule = get_rule(name)
     text = inspect.cleandoc(rule.__doc__ or "").split("\nAttributes:")[0].replace("**", "")
     home = "netgraph.rules" if rule.__module__.startswith("netgraph.rules.") else rule.__module__
     _say(console, f"{name} (`{home}.{rule.__name__}`)")

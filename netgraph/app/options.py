@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, TypeVar
 
-from netgraph.checks import FieldLimits
+from netgraph.checks import FieldLimits, choice
 from netgraph.errors import OptionError, unknown_name
 
 T = TypeVar("T")
@@ -59,9 +59,7 @@ def convert(key: str, text: str, hint: Any, *, infinite: bool = False) -> Any:
             return None
         return convert(key, text, next(arg for arg in typing.get_args(hint) if arg is not types.NoneType))
     if origin is Literal:
-        if text not in typing.get_args(hint):
-            raise OptionError(f"{key}: " + unknown_name("value", text, typing.get_args(hint)))
-        return text
+        return choice(key, text, typing.get_args(hint))
     if hint is bool:
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
             raise OptionError(f"{key}={text!r} is not true or false.")

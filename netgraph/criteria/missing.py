@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from netgraph.analysis import Factors, PathAnalysis, PathNorm, admissible_edges, path_analysis
-from netgraph.checks import checked, generator
+from netgraph.checks import checked, choice, generator
 from netgraph.columns import Array
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
@@ -113,8 +113,7 @@ class MissingScores:
         Source: Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir", for successive sampling by
         exponential times.
         """
-        if sampler not in ("auto", "race", "rejection"):
-            raise OptionError(f"sampler={sampler!r} is not 'auto', 'race' or 'rejection'.")
+        choice("sampler", sampler, ("auto", "race", "rejection"))
         count = self._checked(count)
         rng = generator("rng", rng)
         factored = all(score.make is not None for score in self._scores)

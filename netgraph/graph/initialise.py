@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from netgraph.checks import Seed, checked, generator
+from netgraph.checks import Seed, checked, choice, generator
 from netgraph.columns import Array
-from netgraph.errors import GraphError, OptionError, unknown_name
+from netgraph.errors import GraphError
 from netgraph.graph.graph import Graph
 from netgraph.graph.history import Station, check_one_history
 from netgraph.graph.link import Link, LinkKey
@@ -21,8 +21,7 @@ Init = Literal["uniform", "kaiming"]
 
 def check_init(init: str) -> None:
     """Raise `OptionError`, with the nearest name, for an unknown way to draw weights."""
-    if init not in get_args(Init):
-        raise OptionError(unknown_name("init", init, get_args(Init)))
+    choice("init", init, get_args(Init))
 
 
 def draw_weights(rng: np.random.Generator, init: Init, n: int, fan_in: Any) -> Array:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from netgraph.checks import number, whole
+from netgraph.checks import choice, number, whole
 from netgraph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
-from netgraph.errors import GraphError, unknown_name
+from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
 from netgraph.graph.norms import get_norm
 
@@ -45,8 +45,7 @@ class Pool:
 
     def output_grid(self, grid: Grid) -> Grid:
         """Grid after pooling; raises `GraphError` when the window does not fit."""
-        if self.kind not in ("max", "average"):
-            raise GraphError(unknown_name("pool kind", self.kind, ("max", "average")))
+        choice("pool kind", self.kind, ("max", "average"), error=GraphError)
         if len(grid) != 2:
             raise GraphError(f"Pooling needs a grid of maps (height, width), not {grid}.")
         stride = self.stride or self.size
@@ -187,8 +186,7 @@ class Layer:
         n = len(self)
         if n == 0:
             raise GraphError(f"{where} has no vertices; a layer needs at least one. Remove the layer instead.")
-        if self.role not in ("input", "hidden", "output"):
-            raise GraphError(f"{where}: " + unknown_name("role", self.role, ("input", "hidden", "output")))
+        choice(f"{where}: role", self.role, get_args(Role), error=GraphError)
         try:
             norm = get_norm(self.norm)
         except GraphError as error:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netgraph.checks import choice
 from netgraph.columns import FrozenDict, freeze
-from netgraph.errors import InputError, OptionError, unknown_name
+from netgraph.errors import InputError, unknown_name
 from netgraph.graph.bounds import Bounds, Domains, add_bias, link_interval, operate_interval
 from netgraph.graph.layer import DOMAIN_COLUMNS
 from netgraph.graph.norms import Mode
@@ -33,8 +34,7 @@ def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") 
 
     Cost: O(edges + vertices), in NumPy, with a loop over layers and links only.
     """
-    if mode not in ("eval", "train"):
-        raise OptionError(unknown_name("mode", mode, ("eval", "train")))
+    choice("mode", mode, ("eval", "train"))
     given = check_domain(graph, domain)
     offsets = graph.vertices.offsets
     places = {

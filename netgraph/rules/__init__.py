@@ -7,7 +7,7 @@ from netgraph.rules.insert_layer import InsertLayer
 from netgraph.rules.merge_vertices import MergeVertices
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.prune_vertices import PruneVertices
-from netgraph.rules.registry import RULES, register, variants
+from netgraph.rules.registry import RULES, get_rule, register, variants
 from netgraph.rules.residual import tied_layers
 from netgraph.rules.split_edges import MAX_CROSSING, MAX_VERTICES, SplitEdges
 from netgraph.rules.split_vertices import SplitVertices
@@ -26,6 +26,7 @@ __all__ = [
     "SplitEdges",
     "SplitVertices",
     "WidenLayer",
+    "get_rule",
     "register",
     "serving_only",
     "tied_layers",

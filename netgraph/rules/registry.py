@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import TypeVar
 
-from netgraph.errors import OptionError
+from netgraph.errors import OptionError, unknown_name
 from netgraph.rewriting import Rule, Variant
 
 R = TypeVar("R", bound=type[Rule])
@@ -60,6 +60,14 @@ def _is_needed(field: object) -> bool:
     """Whether a field of a dataclass has to be given."""
     default, factory = getattr(field, "default", MISSING), getattr(field, "default_factory", MISSING)
     return bool(getattr(field, "init", False)) and default is MISSING and factory is MISSING
+
+
+def get_rule(name: str) -> type[Rule]:
+    """Return the class of rules called `name`, or raise `OptionError` with the nearest known name."""
+    try:
+        return RULES[name]
+    except KeyError:
+        raise OptionError(unknown_name("rule", name, RULES)) from None
 
 
 def variants() -> Iterator[tuple[Variant, Rule]]:

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from netgraph.checks import Checked, real_numbers
+from netgraph.checks import Checked, choice, real_numbers
 from netgraph.columns import Array
-from netgraph.errors import InputError, OptionError, unknown_name
+from netgraph.errors import InputError, OptionError
 
 Reading = Literal["literal", "gain"]
 """Meaning of a fraction `share` of the plateau: of the asymptote itself, or of the gain over density 0."""
@@ -214,7 +214,6 @@ class PlateauStop(Checked):
 
 def check_plateau(reading: str, share: float) -> None:
     """Raise `OptionError` for an unknown reading, or a share outside 0..1."""
-    if reading not in get_args(Reading):
-        raise OptionError(unknown_name("reading of the plateau", reading, get_args(Reading)))
+    choice("reading", reading, get_args(Reading))
     if not 0 < share < 1:
         raise OptionError(f"share={share} is not between 0 and 1.")

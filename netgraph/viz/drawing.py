@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from netgraph.errors import OptionError, unknown_name
+from netgraph.checks import choice
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Result
 from netgraph.statistics import Statistics
@@ -219,8 +220,7 @@ def _rule_line(result: Result) -> str:
 
 def check_detail(detail: str) -> None:
     """Raise `OptionError` for an unknown level of detail."""
-    if detail not in _DETAILS:
-        raise OptionError(unknown_name("detail", detail, _DETAILS))
+    choice("detail", detail, _DETAILS)
 
 
 def as_vertices(detail: Detail, vertices: int, edges: int, layers: int) -> bool:

@@ -27,7 +27,7 @@ def test_valid_layers_pass():
     ("changes", "words"),
     [
         ({"n": 0}, ["'h'", "no vertices", "at least one"]),
-        ({"role": "inputs"}, ["'h'", "role 'inputs'", "Did you mean 'input'"]),
+        ({"role": "inputs"}, ["'h'", "role='inputs'", "Did you mean 'input'"]),
         ({"norm": "bach"}, ["'h'", "norm 'bach'", "batch"]),
         ({"activation": "rely"}, ["activation 'rely'", "relu"]),
         ({"grid": (2, 2, 2)}, ["'h'", "grid (2, 2, 2)", "two axes"]),
@@ -48,7 +48,7 @@ def test_valid_layers_pass():
         ({"pool": Pool("max", (2, 2))}, ["Pooling needs a grid of maps"]),
         ({"grid": (2, 2), "pool": Pool("max", (3, 2))}, ["does not fit", "(2, 2)"]),
         ({"grid": (2, 2), "pool": Pool("max", (2, 2), (0, 1))}, ["stride (0, 1)", "does not fit"]),
-        ({"grid": (2, 2), "pool": Pool("min", (2, 2))}, ["pool kind 'min'", "max"]),
+        ({"grid": (2, 2), "pool": Pool("min", (2, 2))}, ["pool kind='min'", "max"]),
         ({"role": "input", "values": {}}, ["'h'", "lacks", "high"]),
         ({"role": "input", "activation": "relu", "values": {"low": np.zeros(2), "high": np.ones(2)}}, ["is an input"]),
         ({"role": "input", "values": {"low": np.array([0.0, 2.0]), "high": np.ones(2)}}, ["row 1", "[2.0, 1.0]"]),

@@ -193,7 +193,7 @@ def test_large_ids_fit_into_their_circles() -> None:
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     graph = mlp([2, 1])
-    with pytest.raises(OptionError, match=r"detail 'vertex'.*'vertices'"):
+    with pytest.raises(OptionError, match=r"detail='vertex'.*'vertices'"):
         draw(graph, detail="vertex")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"edge_color.*'wieght'.*'weight'.*stats="):
         draw(graph, edge_color="wieght")

@@ -10,7 +10,8 @@ from netgraph.app.data.scaling import scaled
 from netgraph.app.data.sources import read
 from netgraph.app.data.splits import apply_limit, split_test
 from netgraph.app.data.targets import TASKS, class_indices, resolve_task, standardised
-from netgraph.errors import OptionError, unknown_name
+from netgraph.checks import choice
+from netgraph.errors import OptionError
 from netgraph.storage import readable
 
 
@@ -80,7 +81,7 @@ def load_dataset(
 
 
 def _check_options(task: str | None, limit: int | None) -> None:
-    if task is not None and task not in TASKS:
-        raise OptionError(unknown_name("task", task, TASKS))
+    if task is not None:
+        choice("task", task, TASKS)
     if limit is not None and limit < 1:
         raise OptionError(f"samples={limit} leaves no training sample. Give a whole number above 0.")

@@ -9,10 +9,10 @@ import numpy as np
 
 from netgraph.analysis import density as density_of
 from netgraph.analysis import isolated, sparse_links
-from netgraph.checks import Seed, checked
+from netgraph.checks import Seed, checked, choice
 from netgraph.columns import Array
 from netgraph.criteria import erk_densities, joining_edges, phew_edges, random_edges, walks_through
-from netgraph.errors import GraphError, OptionError, unknown_name
+from netgraph.errors import GraphError
 from netgraph.graph import Graph, LinkKey, thinned
 
 SparseInit = Literal["phew", "erk", "er", "uniform"]
@@ -64,8 +64,7 @@ def sparse_start(
     Source: Patil and Dovrolis 2021 (PHEW); Evci et al. 2020 (ERK); Mocanu et al. 2018 (ER).
     Cost: see `netgraph.criteria.phew_edges`; O(E log E) for the others.
     """
-    if start not in get_args(SparseInit):
-        raise OptionError(unknown_name("start", start, get_args(SparseInit)))
+    choice("start", start, get_args(SparseInit))
     links = sparse_links(graph, head=head)
     if density_of(graph, links) < 1:
         raise GraphError(f"{graph!r} misses edges already; start from a dense network.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, get_arg
 
 import numpy as np
 
+from netgraph.checks import choice
 from netgraph.columns import Array, FrozenDict, ReadOnly, column
 from netgraph.errors import OptionError, RewriteError, unknown_name
 from netgraph.graph import Role
@@ -164,8 +165,8 @@ class PartPattern(Pattern):
 
     def __post_init__(self) -> None:
         check_bound(self.name)
-        if self.role is not None and self.role not in get_args(Role):
-            raise OptionError(unknown_name("role", self.role, get_args(Role)))
+        if self.role is not None:
+            choice("role", self.role, get_args(Role))
 
 
 End = TypeVar("End", bound=PartPattern)

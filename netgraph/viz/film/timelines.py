@@ -10,7 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Literal
 
-from netgraph.errors import OptionError, unknown_name
+from netgraph.checks import choice
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal
 from netgraph.storage import write_atomically, write_text
@@ -139,8 +140,7 @@ def timeline(
     Example:
         >>> timeline("runs/digits", pixels=(8, 8)).save("growth.html")  # doctest: +SKIP
     """
-    if detail not in _DETAILS:
-        raise OptionError(unknown_name("detail", detail, _DETAILS))
+    choice("detail", detail, _DETAILS)
     source = open_source(journal)
     heading, notes = source.name if title is None else str(title), [source.note]
     small = source.vertices <= _AUTO_LIMITS[0] and source.edges <= _AUTO_LIMITS[1]

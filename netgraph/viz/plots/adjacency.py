@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from netgraph.checks import checked
+from netgraph.checks import checked, choice
 from netgraph.columns import Array
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph
@@ -47,8 +47,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
 
     Cost: O(edges + pixels).
     """
-    if value not in _VALUES:
-        raise OptionError(unknown_name("value", value, _VALUES))
+    choice("value", value, _VALUES)
     if max_pixels < 1:
         raise OptionError(f"max_pixels={max_pixels} is below 1.")
     check_graph(graph, "plot_adjacency")

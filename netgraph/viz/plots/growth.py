@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from netgraph.analysis import layer_tau_cores, path_analysis
-from netgraph.checks import checked
+from netgraph.checks import checked, choice
 from netgraph.columns import Array
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal
 from netgraph.viz import colors
@@ -57,8 +57,7 @@ def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None 
 
     Cost: that of reading the journal; its graphs are not rebuilt.
     """
-    if over not in ("rewrite", "epoch"):
-        raise OptionError(unknown_name("axis", over, ("rewrite", "epoch")))
+    choice("over", over, ("rewrite", "epoch"))
     journal = history if isinstance(history, Journal) else None
     if journal is None and (over == "epoch" or metric is not None):
         raise OptionError(
@@ -132,8 +131,7 @@ def _metric(axes: Any, journal: Journal, metric: str, places: Array) -> None:
             "rewrite yet. Leave metric out."
         )
     known = sorted({name for entry in entries for name in entry.metrics})
-    if metric not in known:
-        raise OptionError(unknown_name("metric", metric, known))
+    choice("metric", metric, known)
     values = [float(entry.metrics.get(metric, math.nan)) for entry in entries]
     axes.plot(places, values, color=colors.ROLES["output"][1], marker="." if len(values) <= _MOST_MARKS else None)
     axes.set_ylabel(f"{literal(metric)}\nbefore it", fontsize="small")
@@ -163,8 +161,7 @@ def plot_density(history: History, *, value: LayerValue = "density", tau: float 
 
     Cost: that of replaying the journal, or of `path_analysis` of every graph.
     """
-    if value not in _VALUES:
-        raise OptionError(unknown_name("value", value, _VALUES))
+    choice("value", value, _VALUES)
     trained = isinstance(history, Journal) and value == "tau_core"
     columns: list[dict[int, float]] = []
     order: list[int] = []

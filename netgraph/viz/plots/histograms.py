@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from netgraph.checks import checked
+from netgraph.checks import checked, choice
 from netgraph.columns import Array
-from netgraph.errors import OptionError, unknown_name
+from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.viz import colors
 from netgraph.viz.checks import check_graph
@@ -124,8 +124,7 @@ def plot_weights(
 
     Cost: O(edges).
     """
-    if by not in _GROUPS:
-        raise OptionError(unknown_name("group", by, _GROUPS))
+    choice("by", by, _GROUPS)
     if most < 1:
         raise OptionError(f"most={most} is below 1 line.")
     check_graph(graph, "plot_weights")

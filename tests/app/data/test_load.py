@@ -220,7 +220,7 @@ def test_task_overrides_what_the_targets_look_like(tmp_path: Path) -> None:
 
 
 def test_unknown_task_is_answered_with_the_nearest() -> None:
-    with pytest.raises(OptionError, match=r"task 'regresion'.*'regression'"):
+    with pytest.raises(OptionError, match=r"task='regresion'.*'regression'"):
         load_dataset("wine", task="regresion")
 
 

@@ -143,7 +143,7 @@ def test_bounds_of_declared_domains_are_kept_and_not_pickled():
     np.testing.assert_array_equal(again.bounds().low, graph.bounds().low)
     halved = graph.with_weights(graph.edges.weight / 2)
     assert (halved.bounds()["output"][1] != graph.bounds()["output"][1]).all()
-    with pytest.raises(OptionError, match="Unknown mode 'test'"):
+    with pytest.raises(OptionError, match="mode='test' is none of 'eval', 'train'"):
         graph.bounds(mode="test")
 
 

@@ -44,7 +44,7 @@ def test_unknown_groups(maps):
 
 @pytest.mark.parametrize("maker", [ng.vertex, ng.layer])
 def test_an_unknown_role_is_refused_with_the_nearest(maker):
-    with pytest.raises(OptionError, match=r"Unknown role 'hiden'\. Did you mean 'hidden'"):
+    with pytest.raises(OptionError, match=r"role='hiden' is none of .*Did you mean 'hidden'"):
         maker("v", role="hiden")
 
 

@@ -146,11 +146,11 @@ def test_what_cannot_be_drawn_is_named(grown):
     for plot in (plot_growth, plot_density):
         with pytest.raises(OptionError, match="no graph to draw"):
             plot([])
-    with pytest.raises(OptionError, match=r"axis 'epochs'.*'epoch'"):
+    with pytest.raises(OptionError, match=r"over='epochs'.*'epoch'"):
         plot_growth(grown[0], over="epochs")
-    with pytest.raises(OptionError, match=r"metric 'lost'.*'loss'"):
+    with pytest.raises(OptionError, match=r"metric='lost'.*'loss'"):
         plot_growth(grown[0], metric="lost")
-    with pytest.raises(OptionError, match=r"value 'densities'"):
+    with pytest.raises(OptionError, match=r"value='densities'"):
         plot_density(grown[0], value="densities")
     with pytest.raises(OptionError, match=r"tau=2"):
         plot_density(grown[0], value="tau_core", tau=2)

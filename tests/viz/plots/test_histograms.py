@@ -134,7 +134,7 @@ def test_links_are_named_with_their_port():
 
 
 def test_wrong_options_are_named():
-    with pytest.raises(OptionError, match=r"group 'layers'.*Did you mean 'layer'"):
+    with pytest.raises(OptionError, match=r"by='layers'.*Did you mean 'layer'"):
         plot_weights(ng.mlp([1, 1]), by="layers")
     with pytest.raises(OptionError, match="most=0 is below 1"):
         plot_weights(ng.mlp([1, 1]), most=0)
