@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from compilers.plan import LayerPlan, Plan
 from netgraph.errors import CompileError, InputError
-from netgraph.graph import get_norm
+from netgraph.graph import Norm, get_norm
 
 Columns = Mapping[str, Tensor]
 
@@ -76,7 +77,7 @@ class LayerNorm:
         return z * columns["scale"] + columns["shift"]
 
 
-_NORMS: dict[str, Bind] = {"batch": BatchNorm, "layer": LayerNorm}
+_registered: dict[str, Bind] = {"batch": BatchNorm, "layer": LayerNorm}
 """Tensor versions of `netgraph.graph.NORMS`, but for the identity."""
 
 
@@ -89,7 +90,7 @@ def register_norm(name: str, bind: Bind) -> None:
             `Normalise`; gradients and tangents follow from its operations.
 
     Raises:
-        CompileError: when the name has a formula already, or the norm is the identity.
+        CompileError: when the name has a formula already, or this one disagrees with the norm on a few numbers.
         GraphError: when there is no norm of that name.
 
     Example:
@@ -98,14 +99,41 @@ def register_norm(name: str, bind: Bind) -> None:
         ...     return lambda z, columns, training, momentum: z * columns["gain"]
         >>> register_norm("gain", gain)  # doctest: +SKIP
     """
-    if get_norm(name).identity or name in _NORMS:
-        raise CompileError(f"The norm {name!r} has a formula already; register yours under another name.")
-    _NORMS[name] = bind
+    norm = get_norm(name)
+    if norm.identity or name in _registered:
+        raise CompileError(f"Norm {name!r} has a formula already; register yours under another name.")
+    for grid in ((), (2, 3)):
+        for train in (False, True):
+            if not _agrees(norm, bind, grid, train):
+                raise CompileError(
+                    f"Norm {name!r}: in {'train' if train else 'eval'} mode the formula gives other values than the "
+                    f"function of the norm on {'maps' if grid else 'rows'}; make them agree."
+                )
+    _registered[name] = bind
+
+
+def _agrees(norm: Norm, bind: Bind, grid: tuple[int, ...], train: bool) -> bool:
+    """Whether formula and function give the same on a few numbers."""
+    rng, n = np.random.default_rng(0), 3
+    layer = LayerPlan(
+        id=0, name="trial", role="hidden", width=n, start=0, stop=0 if grid else n, activation="identity", slope=0.01,
+        norm=norm.name, norm_epsilon=1e-5, norm_momentum=0.1, grid=grid, output_grid=grid,
+    )  # fmt: skip
+    z = rng.normal(size=(4, n, *grid))
+    columns = {name: start + rng.uniform(0.1, 0.9, n) for name, start in norm.columns.items()}
+    shape = (-1, *(1,) * len(grid))
+    wanted = norm.function(z.copy(), {k: v.reshape(shape) for k, v in columns.items()}, layer.norm_epsilon, train)
+    tensors = {name: torch.from_numpy(values) for name, values in columns.items()}
+    broadcast = (1, -1, 1, 1) if grid else (-1, 1)
+    trained = {name: v.view(broadcast) for name, v in tensors.items() if name not in norm.buffers}
+    normalise = bind(layer, {name: v for name, v in tensors.items() if name in norm.buffers})
+    found = normalise(torch.from_numpy(z if grid else z.T), trained, train, layer.norm_momentum)
+    return np.allclose(found.numpy() if grid else found.numpy().T, wanted, rtol=1e-6, atol=1e-6)
 
 
 def check_norms(plan: Plan) -> None:
     """Raise `CompileError` for the first layer with a norm that has no formula here."""
-    missing = {n for n in {layer.norm for layer in plan.layers} - _NORMS.keys() if not get_norm(n).identity}
+    missing = {n for n in {layer.norm for layer in plan.layers} - _registered.keys() if not get_norm(n).identity}
     for layer in plan.layers if missing else ():
         if layer.norm in missing:
             raise CompileError(
@@ -116,4 +144,4 @@ def check_norms(plan: Plan) -> None:
 
 def bind_norm(layer: LayerPlan, buffers: Columns) -> Normalise | None:
     """The norm of a layer, None for the identity."""
-    return None if get_norm(layer.norm).identity else _NORMS[layer.norm](layer, buffers)
+    return None if get_norm(layer.norm).identity else _registered[layer.norm](layer, buffers)

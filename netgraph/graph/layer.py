@@ -205,6 +205,9 @@ class Layer:
         self._validate_columns(where, n)
 
     def _validate_columns(self, where: str, n: int) -> None:
+        shared = get_norm(self.norm).columns.keys() & get_activation(self.activation).parameters.keys()
+        if shared:
+            raise GraphError(f"{where}: its norm and its activation both have the vertex columns {sorted(shared)}.")
         required = self.required_columns().keys()
         if missing := required - self.values.keys():
             raise GraphError(f"{where} lacks the vertex columns {sorted(missing)}.")

@@ -13,6 +13,9 @@ EPSILON = 1e-5
 NEAR = 1e-9
 """Relative distance of numbers that are equal up to rounding."""
 
+RESTORED = 1e-3
+"""The same where `epsilon` plays a part."""
+
 SAMPLES, WIDTH = 4, 3
 MODES: tuple[Mode, ...] = ("eval", "train")
 GRIDS = ((), (2, 3))
@@ -137,14 +140,25 @@ def _rest(t: _NormTrial) -> str:
             return "rounding gives no (k,) numbers of at least 0."
     if t.norm.factor is not None and np.shape(t.norm.factor(t.columns, EPSILON)) != (WIDTH,):
         return "factor gives no (k,) numbers, one for each vertex."
+    return ""
+
+
+def _restoring(t: _NormTrial) -> str:
     if t.norm.restoring is None:
         return ""
-    stray = t.norm.restoring(t.z[:, 0].ravel()).keys() - t.norm.columns.keys()
-    return f"restoring gives values for {sorted(stray)}, which are no columns of it." if stray else ""
+    z = t.z[:, :1]
+    given = t.norm.restoring(z.ravel())
+    if stray := sorted(given.keys() - t.norm.columns.keys()):
+        return f"restoring gives values for {stray}, which are no columns of it."
+    start = {name: np.full(1, given.get(name, value)) for name, value in t.norm.columns.items()}
+    alone = _NormTrial(t.norm, start, t.grid)
+    if not np.allclose(alone.value(z, train=True), z, rtol=RESTORED, atol=RESTORED):
+        return "with the columns of restoring it does not hand sums on as they are; leave restoring out."
+    return ""
 
 
 CHECKS: tuple[Callable[[_NormTrial], str], ...] = (
-    _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest,
+    _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest, _restoring,
 )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ def register_norm(norm: Norm) -> None:
     """
     if not isinstance(norm, Norm):
         raise OptionError(f"register_norm takes a Norm, not {norm!r}.")
+    if not isinstance(norm.name, str) or not norm.name.isidentifier():
+        raise OptionError(f"A norm cannot be called {norm.name!r}; its name is letters, digits and underscores.")
     if norm.name in _registered:
         raise OptionError(f"There is a norm {norm.name!r} already; give this one another name.")
     if reason := _refused_columns(norm) or _contradiction(norm):
@@ -90,8 +92,11 @@ def _refused_columns(norm: Norm) -> str:
                     f"column {name!r} is one of the norm {other.name!r} too, but not in the same of {KINDS}; "
                     "give it another name."
                 )
-        if not math.isfinite(start) or (name in norm.variances and start < 0):
-            return f"column {name!r} starts at {start}; it is finite, and a variance at least 0."
+        if not name.isidentifier() or not math.isfinite(start) or (name in norm.variances and start < 0):
+            return (
+                f"column {name!r} starts at {start}; its name is letters, digits and underscores, its start finite, "
+                "and at least 0 for a variance."
+            )
     return ""
 
 
