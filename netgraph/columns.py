@@ -142,6 +142,23 @@ def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
     return freeze(np.concatenate(items))
 
 
+def spans(start: Array | int, size: Array) -> Array:
+    """Concatenate the ranges `start[k], ..., start[k] + size[k] - 1`; of one start, ranges that all begin there.
+
+    O(sum of sizes), in whole columns.
+    """
+    ends = np.cumsum(size)
+    return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - size), size))
+
+
+def among(values: Array, ordered: Array) -> Array:
+    """Whether each value is one of those in an ascending column. O(log n) for each."""
+    if not len(ordered):
+        return np.zeros(len(values), dtype=bool)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[place] == values)
+
+
 class IdIndex(ReadOnly):
     """Find rows by id.
 
@@ -154,9 +171,10 @@ class IdIndex(ReadOnly):
     _sorted: Array
 
     def __init__(self, ids: Array) -> None:
-        table, order = None, ids[:0]
+        table, order = None, np.empty(0, np.int64)
         if len(ids) and ids.min() >= 0 and ids.max() < IDS_PER_ROW * len(ids):
-            table = np.full(int(ids.max()) + 1, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
+            # A last row for all ids that are too large.
+            table = np.full(int(ids.max()) + 2, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
             table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first of equal ones
             table = freeze(table)
         else:
@@ -167,10 +185,9 @@ class IdIndex(ReadOnly):
         """Row of each id, or -1 where there is none. Raises `GraphError` for what are no whole numbers, as a mask."""
         wanted = whole_numbers("ids", ids, error=GraphError)
         if self._table is not None:
-            known = (wanted >= 0) & (wanted < len(self._table))
-            return np.where(known, self._table[np.where(known, wanted, 0)], -1).astype(np.int64)
+            last = len(self._table) - 1  # without a sign, ids below 0 are large
+            return self._table[np.minimum(wanted.view(np.uint64), last).view(np.int64)].astype(np.int64)
         if not len(self._sorted):
             return np.full(wanted.shape, -1, dtype=np.int64)
         place = np.minimum(np.searchsorted(self._sorted, wanted), len(self._sorted) - 1)
-        found = self._sorted[place] == wanted
-        return np.where(found, self._order[place], -1)
+        return np.where(self._sorted[place] == wanted, self._order[place], -1)

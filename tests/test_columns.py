@@ -1,9 +1,9 @@
-"""Columns: rows found by id."""
+"""Columns: ranges, membership, rows found by id."""
 
 import numpy as np
 import pytest
 
-from netgraph.columns import IDS_PER_ROW, IdIndex
+from netgraph.columns import IDS_PER_ROW, IdIndex, among, spans
 
 
 @pytest.mark.parametrize("most", [9, 9 * IDS_PER_ROW, 2**60])
@@ -23,3 +23,24 @@ def test_no_ids():
 @pytest.mark.parametrize("most", [5, 10**6])
 def test_of_equal_ids_the_first_counts(most):
     assert IdIndex(np.array([most, 1, 1])).find([1]).tolist() == [1]
+
+
+@pytest.mark.parametrize("start", [0, np.array([5, 0, 2, -3])])
+def test_spans_are_ranges_one_after_the_other(start):
+    size = np.array([2, 0, 3, 1])
+    starts = np.broadcast_to(start, size.shape)
+    expected = [k for first, n in zip(starts.tolist(), size.tolist(), strict=True) for k in range(first, first + n)]
+    assert spans(start, size).tolist() == expected
+    assert spans(start, size).dtype == np.int64
+
+
+def test_no_spans():
+    none = np.empty(0, np.int64)
+    assert spans(none, none).tolist() == spans(0, none).tolist() == spans(0, np.zeros(3, int)).tolist() == []
+
+
+def test_among_an_ascending_column():
+    ordered = np.array([-2, 0, 7])
+    assert among(np.array([7, -3, 0, 8, -2, 1]), ordered).tolist() == [True, False, True, False, True, False]
+    assert among(np.array([1, 2]), ordered[:0]).tolist() == [False, False]
+    assert among(ordered[:0], ordered).tolist() == []

@@ -11,14 +11,11 @@ from torch import Tensor
 
 from compilers.running import CompiledNetwork
 from netgraph.checks import choice
-from netgraph.columns import Array
+from netgraph.columns import Array, IdIndex
 from netgraph.errors import InputError
 
 Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]
 """Vectors of a network, and columns of its graph: the order of `graph.edges`, and of `graph.vertices`."""
-
-SPARSE_IDS = 1 << 20
-"""Ids are looked up in a table unless it would have more rows than this beside four for each id."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +100,7 @@ def carry_values(
 def edge_moves(old: CompiledNetwork, new: CompiledNetwork) -> SlotMoves:
     """The moves of `weights`."""
     slots = new.plan.edge_slots
-    sources = _found(old.graph.edges.id, old.plan.edge_slots, new.graph.edges.id)
+    sources = _at(old.plan.edge_slots, old.graph.edges.find(new.graph.edges.id))
     trained = slots >= 0
     return SlotMoves.of(new.plan.num_slots, slots[trained], sources[trained])
 
@@ -118,7 +115,7 @@ def vertex_moves(old: CompiledNetwork, new: CompiledNetwork, *, trained: bool = 
         slots.append(where.slots)
         if name in old.plan.vertex_slots:
             before = old.plan.vertex_slots[name]
-            sources.append(_found(old.graph.vertices.id[before.rows], before.slots, ids))
+            sources.append(_at(before.slots, IdIndex(old.graph.vertices.id[before.rows]).find(ids)))
         else:
             sources.append(np.full(len(ids), -1))
     size = new.plan.num_vertex_slots if trained else new.plan.num_running_slots
@@ -130,25 +127,16 @@ def _moves(old: CompiledNetwork, new: CompiledNetwork, layout: Layout) -> SlotMo
         return edge_moves(old, new)
     if layout in ("vertex_parameters", "running"):
         return vertex_moves(old, new, trained=layout == "vertex_parameters")
-    before, after = (getattr(net.graph, layout).id for net in (old, new))
-    return SlotMoves.of(len(after), np.arange(len(after)), _found(before, np.arange(len(before)), after))
+    before, after = (getattr(net.graph, layout) for net in (old, new))
+    return SlotMoves.of(len(after), np.arange(len(after)), before.find(after.id))
 
 
 def _size(net: CompiledNetwork, layout: Layout) -> int:
     return len(getattr(net.graph, layout).id if layout in ("edges", "vertices") else getattr(net, layout))
 
 
-def _found(ids: Array, values: Array, wanted: Array) -> Array:
-    """The value of each wanted id, -1 for ids that are not there."""
-    if not len(ids):
-        return np.full(len(wanted), -1)
-    top = int(ids.max()) + 1
-    if top > SPARSE_IDS + 4 * len(ids):
-        order = np.argsort(ids)
-        place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
-        return np.where(ids[place] == wanted, values[place], -1)
-    # Ids count up from 0 along a history: a table with a last row for later ones.
-    table = np.full(top + 1, -1, dtype=np.int32)
-    table[ids] = values
-    found: Array = table[np.minimum(wanted, top)]
+def _at(slots: Array, rows: Array) -> Array:
+    """The slot at each row, -1 where the row is -1."""
+    found = slots.take(rows) if len(slots) else rows.copy()
+    found[rows < 0] = -1
     return found

@@ -11,7 +11,7 @@ from compilers.plan.blocks import Lowering
 from compilers.plan.choose import Chooser
 from compilers.plan.costs import CostTable
 from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
@@ -99,7 +99,7 @@ def _check_supported(graph: Graph) -> None:
 @dataclass(frozen=True, eq=False)
 class _VertexLayout:
     columns: dict[str, VertexSlots]
-    spans: dict[int, dict[str, tuple[int, int]]]
+    places: dict[int, dict[str, tuple[int, int]]]
     running_names: frozenset[str]
     bias_rows: Array
     trained: int
@@ -108,13 +108,13 @@ class _VertexLayout:
 
 def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _VertexLayout:
     """Give every vertex column its slots: biases of rows first, so that a few sums are all of their gradients."""
-    spans: dict[int, dict[str, tuple[int, int]]] = {layer.id: {} for layer in layers}
+    places: dict[int, dict[str, tuple[int, int]]] = {layer.id: {} for layer in layers}
     found: dict[str, list[tuple[int, int, int]]] = {}
     bias_rows, trained, running = [np.empty(0, np.int64)], 0, 0
     running_names = set()
 
     def take(layer: Layer, name: str, slot: int) -> int:
-        spans[layer.id][name] = (slot, slot + len(layer))
+        places[layer.id][name] = (slot, slot + len(layer))
         found.setdefault(name, []).append((graph.vertices.offset(layer.id), slot, len(layer)))
         return slot + len(layer)
 
@@ -137,22 +137,19 @@ def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _Ver
         name: VertexSlots(_ranges(parts, 0), _ranges(parts, 1), name not in running_names)
         for name, parts in found.items()
     }
-    return _VertexLayout(columns, spans, frozenset(running_names), np.concatenate(bias_rows), trained, running)
+    return _VertexLayout(columns, places, frozenset(running_names), np.concatenate(bias_rows), trained, running)
 
 
 def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
     """Concatenated ranges of `parts[k][2]` numbers from `parts[k][which]`."""
     table = np.array(parts, dtype=np.int64)
-    lengths = table[:, 2]
-    before = np.cumsum(lengths) - lengths
-    result: Array = np.arange(lengths.sum()) + np.repeat(table[:, which] - before, lengths)
-    return result
+    return spans(table[:, which], table[:, 2])
 
 
 def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _VertexLayout) -> LayerPlan:
-    spans = slots.spans[layer.id]
-    running = {name: span for name, span in spans.items() if name in slots.running_names}
-    trained = {name: span for name, span in spans.items() if name != "bias" and name not in running}
+    places = slots.places[layer.id]
+    running = {name: span for name, span in places.items() if name in slots.running_names}
+    trained = {name: span for name, span in places.items() if name != "bias" and name not in running}
     return LayerPlan(
         id=layer.id,
         name=layer.name,
@@ -169,7 +166,7 @@ def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _Ver
         output_grid=layer.output_grid,
         pool=layer.pool,
         blocks=blocks,
-        bias=spans.get("bias"),
+        bias=places.get("bias"),
         parameters=trained,
         running=running,
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.analysis import Factors
-from netgraph.columns import Array
+from netgraph.columns import Array, among
 
 CELLS_AT_ONCE = 1 << 18
 """Number of cells that a race works on at a time, so that its arrays stay in the caches of a processor."""
@@ -256,20 +256,12 @@ def _draw_pool(links: Sequence[LinkScores], masses: Sequence[Array], which: Arra
 def _first_new(cells: Array, links: Sequence[LinkScores], known: Array) -> Array:
     """Drop present edges, known cells and repeats; the rest stays in the order of its first occurrence."""
     ordered, first = np.unique(cells, return_index=True)
-    new = ~_among(ordered, known)
+    new = ~among(ordered, known)
     bounds = np.searchsorted(ordered, [link.offset for link in links] + [links[-1].offset + links[-1].cells])
     for link, a, b in zip(links, bounds[:-1], bounds[1:], strict=True):
         if b > a:
-            new[a:b] &= ~_among(ordered[a:b], link.existing)
+            new[a:b] &= ~among(ordered[a:b], link.existing)
     return np.asarray(cells[np.sort(first[new])])
-
-
-def _among(cells: Array, ordered: Array) -> Array:
-    """Mask of the cells that are in `ordered`, an ascending array."""
-    if not len(ordered):
-        return np.zeros(len(cells), dtype=bool)
-    place = np.minimum(np.searchsorted(ordered, cells), len(ordered) - 1)
-    return np.asarray(ordered[place] == cells)
 
 
 def _draw(sums: Array, uniform: Array) -> Array:

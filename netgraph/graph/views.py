@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze
+from netgraph.columns import Array, FrozenDict, IdIndex, ReadOnly, column, concatenate, freeze, spans
 from netgraph.errors import GraphError, unknown_name
 from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Layer
@@ -190,7 +190,7 @@ class VertexTable(ReadOnly):
     @cached_property
     def row(self) -> Array:
         """(vertices,) row of each vertex in its layer."""
-        return freeze(np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets)))
+        return freeze(spans(0, np.diff(self.offsets)))
 
     @cached_property
     def nonnegative(self) -> Array:

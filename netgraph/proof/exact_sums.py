@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 
 _SPLIT = 134217729.0  # 2**27 + 1
 _TINY, _HUGE = 1e-260, 1e290
@@ -83,11 +83,11 @@ def _sum_once(values: Array, start: Array) -> tuple[Array, Array, Array]:
     size = np.diff(start, append=len(values))
     number = np.flatnonzero(size > 1)
     size = size[number]
-    values = values[np.repeat(start[number], size) + _within(size)]
+    values = values[spans(start[number], size)]
     group, left = [start[:0]], [values[:0]]
     while len(number):
         first, pairs = np.cumsum(size) - size, size // 2
-        at = np.repeat(first, pairs) + 2 * _within(pairs)
+        at = np.repeat(first, pairs) + 2 * spans(0, pairs)
         sums, rest = two_sum(values[at], values[at + 1])
         inexact = np.flatnonzero(rest)
         group.append(np.repeat(number, pairs)[inexact])
@@ -97,15 +97,10 @@ def _sum_once(values: Array, start: Array) -> tuple[Array, Array, Array]:
         size = size - pairs
         values = np.empty(size.sum())
         first = np.cumsum(size) - size
-        values[np.repeat(first, pairs) + _within(pairs)] = sums
+        values[spans(first, pairs)] = sums
         values[first[odd] + size[odd] - 1] = alone
         done = size == 1
         total[number[done]] = values[first[done]]
         values = values[np.repeat(~done, size)]
         number, size = number[~done], size[~done]
     return total, np.concatenate(group), np.concatenate(left)
-
-
-def _within(counts: Array) -> Array:
-    """Concatenated ranges 0, ..., counts[i] - 1."""
-    return np.asarray(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.graph.bounds import UNIT
 from netgraph.proof.exact_sums import sum_groups, two_product
 
@@ -152,13 +152,6 @@ class Rows:
         scale = np.broadcast_to(np.asarray(factor, dtype=np.float64), (len(self),))[own]
         target = own if row is None else row[own]
         return Terms.product(target, self.column, scale, self.value, self.error, self.rounding)
-
-
-def spans(start: Array, counts: Array) -> Array:
-    """Concatenated ranges `start[i], ..., start[i] + counts[i] - 1`."""
-    total = int(counts.sum())
-    ends = np.cumsum(counts)
-    return np.repeat(start - (ends - counts), counts) + np.arange(total)
 
 
 def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:

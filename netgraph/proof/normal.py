@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.graph import get_activation, get_norm
-from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, spans, stacked
+from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, stacked
 from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
 from netgraph.proof.operators import UNKNOWN
 

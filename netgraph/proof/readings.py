@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.graph.bounds import sum_bounds
-from netgraph.proof.forms import Rows, Terms, spans
+from netgraph.proof.forms import Rows, Terms
 from netgraph.proof.operators import UNKNOWN, ZERO, Operators
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.columns import EDGE_DTYPES, Array, digest
+from netgraph.columns import EDGE_DTYPES, Array, IdIndex, digest
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
 from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, earlier, validate_link
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fit, check_known, check_places, new_rows
@@ -174,8 +174,7 @@ class _Edit:
         for name, change in changes.items():
             if name in values:  # a column that went with the old activation has nothing to change
                 check_known(i, ids, change)
-                order = np.argsort(ids)
-                values[name][order[np.searchsorted(ids[order], change.id)]] = change.new
+                values[name][IdIndex(ids).find(change.id)] = change.new
         return Layer(i, vertex_ids=ids, birth=birth, values=values, **attributes)
 
     def _changes_by_layer(self) -> dict[int, dict[str, Change]]:
@@ -231,10 +230,8 @@ class _Edit:
             return {}
         columns = dict(old.columns)
         for name, change in changes.items():
-            order = np.argsort(old.id, kind="stable")
-            values = columns[name].copy()
-            values[order[np.searchsorted(old.id[order], change.id)]] = change.new
-            columns[name] = values
+            columns[name] = columns[name].copy()
+            columns[name][self.graph.edges.find(change.id) - self.graph.edges.offset(key)] = change.new
         if removed is not None:
             keep = ~np.isin(old.id, self.delta.edges_removed.id[removed])
             if np.count_nonzero(~keep) != len(removed):
@@ -262,15 +259,13 @@ class _Edit:
                     f"Edge {records.id[0]} would join the layer id {layer}, which this rewrite removes, or which "
                     "belongs to another one; connect what stays, and what add_layer() of this rewrite returned."
                 ).concerning(layers=[layer])
-            vertex_ids = layers[layer].vertex_ids
-            known = np.isin(ids, vertex_ids)
-            if not known.all():
-                bad = int(np.argmin(known))
+            rows = IdIndex(layers[layer].vertex_ids).find(ids)
+            if (rows < 0).any():
+                bad = int(np.argmax(rows < 0))
                 raise RewriteError(
                     f"Edge {records.id[bad]} would dangle: vertex {ids[bad]} is not in layer {layers[layer].name!r}."
                 )
-            order = np.argsort(vertex_ids, kind="stable")
-            ends[name] = order[np.searchsorted(vertex_ids[order], ids)].astype(np.int32)
+            ends[name] = rows.astype(np.int32)
         return {
             "id": records.id, **ends, "tap": records.tap, "weight": records.weight.astype(dtype),
             "birth": records.birth, "frozen": records.frozen,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, IdIndex
 from netgraph.errors import RewriteError
 from netgraph.graph import Dense, Layer, Link, LinkKey, LinkKind, NextIds
 from netgraph.rewriting.changes import ColumnChange, as_stored, check_once, differ, last_wins
@@ -346,12 +346,11 @@ class EditBuffer:
     def _merged_edge_changes(self) -> dict[str, Change]:
         result = {}
         graph = self.graph
-        narrow = np.array([k.weight.dtype == np.float32 for k in graph.links_by_key.values()], dtype=bool)
         for name, parts in self._edge_changes.items():
             rows = np.concatenate([rows for rows, _ in parts])
             values = np.concatenate([values for _, values in parts])
             rows, values = last_wins(rows, values)
-            values = as_stored(values, narrow[graph.edges.link[rows]])
+            values = as_stored(values, graph.edges.narrow[rows])
             old = getattr(graph.edges, name)[rows].astype(np.float64)
             change = Change(graph.edges.id[rows], old, values)
             change = change.take(differ(old, values))
@@ -367,8 +366,7 @@ class EditBuffer:
             old = np.concatenate([part.old for part in parts]).astype(np.float64)
             new = np.concatenate([part.new for part in parts]).astype(np.float64)
             ids, last = last_wins(every, np.arange(len(every)))
-            first = np.argsort(every, kind="stable")
-            old = old[first[np.searchsorted(every[first], ids)]]
+            old = old[IdIndex(every).find(ids)]  # the first of several
             layer = graph.vertices.layer[graph.vertices.rows(ids)]
             dtypes = {i: np.dtype(self.layer(int(i)).columns.get(name, "f8")) for i in np.unique(layer)}
             new = as_stored(new[last], np.isin(layer, [i for i, dtype in dtypes.items() if dtype == np.float32]))

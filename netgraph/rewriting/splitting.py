@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from netgraph.checks import number
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.errors import RewriteError
 from netgraph.graph import get_norm
 from netgraph.rewriting.patterns import VertexRows
@@ -56,11 +56,11 @@ def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[
     touched = np.flatnonzero(((count[edges.source_row] > 1) | (count[edges.target_row] > 1)) & left)
     targets = count[edges.target_row[touched]]
     # One piece per copy of the target, and in each of them one share per copy of the source.
-    piece, which = np.repeat(touched, targets), _within(targets)
+    piece, which = np.repeat(touched, targets), spans(0, targets)
     sources = count[edges.source_row[piece]]
     weight = split_weights(edges.weight[piece], sources, edges.narrow[piece], draw(int(sources.sum())))
     edge, target, among = (np.repeat(values, sources) for values in (piece, which, sources))
-    return EdgeShares(edge, _within(sources), target, among, weight)
+    return EdgeShares(edge, spans(0, sources), target, among, weight)
 
 
 def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
@@ -135,8 +135,3 @@ def split_weights(weight: Array, count: Array, single: Array, cut: Array) -> Arr
     share[first] = weight - np.add.reduceat(share, first)
     equal = divides(weight, count, stored) & (np.maximum.reduceat(cut, first) == 0)
     return np.where(equal[row], stored[row], share)
-
-
-def _within(sizes: Array) -> Array:
-    """0, 1, ... for every group, groups of the given sizes one after the other."""
-    return np.asarray(np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.graph import Graph
 
 
@@ -45,8 +45,7 @@ def _alike(first: Array, own: list[Array], start: Array, degree: Array, columns:
     same = np.logical_and.reduce([column == column[first] for column in own])
     rows = np.flatnonzero(same & (first != np.arange(len(first))))
     size = degree[rows]
-    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    mine, theirs = (np.repeat(start[which], size) + within for which in (rows, first[rows]))
+    mine, theirs = (spans(start[which], size) for which in (rows, first[rows]))
     differs = ~np.logical_and.reduce([column[mine] == column[theirs] for column in columns])
     same[np.repeat(rows, size)[differs]] = False
     return np.asarray(same)

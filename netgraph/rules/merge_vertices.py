@@ -114,8 +114,7 @@ def _merge(m: Matches) -> Merged:
     keys = np.stack([edges.link[rows], edges.target_row[rows], source, edges.tap[rows]])
     start = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)]) if len(rows) else np.empty(0, int)
     weight, *lacks = sum_groups(edges.weight[rows].astype(np.float64), start)
-    narrow = np.array([k.weight.dtype == np.float32 for k in graph.links_by_key.values()], dtype=bool)
-    kept = ~narrow[edges.link[rows[start]]] | (weight.astype(np.float32) == weight)
+    kept = ~edges.narrow[rows[start]] | (weight.astype(np.float32) == weight)
     changed = np.diff(start, append=len(rows)) > 1
     result = Merged(rows[start], own[start], source[start], weight, (np.abs(lacks).max(axis=0) == 0) & kept)
     return Merged(*(column[changed | ~result.own] for column in result))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netgraph.proof.forms import ROUNDINGS, Rows, Terms, collect, form_interval, scaled_terms, spans
+from netgraph.proof.forms import ROUNDINGS, Rows, Terms, collect, form_interval, scaled_terms
 
 EPS32, EPS64 = (float(np.finfo(dtype).eps) for dtype in (np.float32, np.float64))
 COLUMNS = 100
@@ -164,11 +164,6 @@ def test_joining_negating_and_taking():
     np.testing.assert_array_equal(form.sums(form.value), [2, 0, 12])
     again = collect(6, form.terms(np.array([1.0, 1.0, -2.0]), np.array([5, 4, 3])), EPS64, COLUMNS)
     assert as_dict(again) == {(5, 1): 2, (3, 0): -10, (3, 4): -14}
-
-
-def test_spans():
-    np.testing.assert_array_equal(spans(np.array([5, 0, 2]), np.array([2, 0, 3])), [5, 6, 2, 3, 4])
-    assert len(spans(np.zeros(0, np.int64), np.zeros(0, np.int64))) == 0
 
 
 def test_a_factor_with_an_error_scales_both():

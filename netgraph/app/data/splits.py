@@ -9,7 +9,7 @@ import numpy as np
 from netgraph.app.data.dataset import Dataset
 from netgraph.app.data.raw import RawData
 from netgraph.app.data.targets import listing
-from netgraph.columns import Array
+from netgraph.columns import Array, spans
 from netgraph.errors import DataError, OptionError
 
 # Keeps the random choices of one seed apart from each other.
@@ -120,6 +120,6 @@ def _hold_out(groups: Array, count: int, generator: np.random.Generator) -> tupl
         taken[free[most_owed[:missing]]] += 1
     order = generator.permutation(len(groups))
     order = order[np.argsort(codes[order], kind="stable")]
-    rank = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank = spans(0, sizes)
     held = rank < np.repeat(taken, sizes)
     return np.sort(order[~held]), np.sort(order[held])

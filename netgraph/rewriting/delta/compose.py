@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, IdIndex
 from netgraph.errors import RewriteError
 from netgraph.graph import LinkKey
 from netgraph.rewriting.delta.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, VertexRecords
@@ -115,8 +115,7 @@ def _returned_values(removed: VertexRecords, added: VertexRecords, ids: Array) -
 
 
 def _lookup(ids: Array, values: Array, wanted: Array) -> Array:
-    order = np.argsort(ids)
-    return np.asarray(values[order[np.searchsorted(ids[order], wanted)]])
+    return np.asarray(values[IdIndex(ids).find(wanted)])
 
 
 def _update_vertices(records: VertexRecords, changes: Mapping[str, Change]) -> VertexRecords:
@@ -130,10 +129,8 @@ def _update_vertices(records: VertexRecords, changes: Mapping[str, Change]) -> V
 def _updated(ids: Array, values: Array, change: Change) -> Array:
     if not len(change):
         return values
-    order = np.argsort(change.id)
-    place = np.minimum(np.searchsorted(change.id[order], ids), len(change) - 1)
-    hit = change.id[order][place] == ids
-    return np.where(hit, change.new[order][place], values)
+    place = IdIndex(change.id).find(ids)
+    return np.where(place >= 0, change.new[place], values)
 
 
 def _compose_changes(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole_numbers
-from netgraph.columns import Array, column, freeze
+from netgraph.columns import Array, among, column, freeze
 from netgraph.errors import RewriteError
 from netgraph.graph import Grid, LinkKind, Role
 from netgraph.rewriting.grouping import by_value
@@ -363,14 +363,14 @@ def _existing(graph: Graph, source: Array, target: Array, tap: Array, link: Arra
     taps, links = _most_taps(graph), list(graph.links_by_key.values())
     result = np.zeros(len(link), dtype=bool)
     for position, asked in by_value(link).items():
-        if position == NOT_LINKED or not len(own := links[position]):
+        if position == NOT_LINKED:
             continue
+        own = links[position]
         width = len(graph.layer(own.source))
         src, dst = (r[asked] - graph.vertices.offset(i) for r, i in ((source, own.source), (target, own.target)))
         wanted = (dst * width + src) * taps + tap[asked]
         present = (own.dst.astype(np.int64) * width + own.src) * taps + own.tap
-        place = np.minimum(np.searchsorted(present, wanted), len(present) - 1)
-        result[asked] = present[place] == wanted
+        result[asked] = among(wanted, present)
     return result
 
 

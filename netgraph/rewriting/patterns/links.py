@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole
-from netgraph.columns import Array, column, freeze
+from netgraph.columns import Array, column, freeze, spans
 from netgraph.errors import RewriteError
 from netgraph.graph import Layer, Link, LinkKey, Role
 from netgraph.rewriting.patterns.edges import EdgeRows
@@ -88,9 +88,7 @@ class LinkRows(TableRows):
     @property
     def edges(self) -> EdgeRows:
         """All edges of these links, link after link."""
-        start, size = self.graph.edges.offsets[self.rows], self.size
-        within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-        return EdgeRows(self.graph, np.repeat(start, size) + within)
+        return EdgeRows(self.graph, spans(self.graph.edges.offsets[self.rows], self.size))
 
     def group_key(self, name: str) -> Array | None:
         """See `MatchedRows`."""

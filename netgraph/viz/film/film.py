@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, IdIndex
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer, weighted
 from netgraph.markup import shortened
@@ -254,14 +254,11 @@ class _Lifetimes:
 
     def __init__(self) -> None:
         self.ids, self.first, self.last = (np.empty(0, np.int64) for _ in range(3))
-        self._sorted, self._rows = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._index, self._rows = IdIndex(self.ids), np.full(1, -1)
 
     def add(self, step: int, ids: Array) -> tuple[Array, Array]:
         """Note who is there. Returns the row of every id, and which of them are new."""
-        rows = np.full(len(ids), -1, np.int64)
-        if len(self._sorted):
-            at = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
-            rows = np.where(self._sorted[at] == ids, self._rows[at], -1)
+        rows = self._rows[self._index.find(ids)]  # the last row, -1, where an id was not there before
         new = rows < 0
         fresh = np.arange(np.count_nonzero(new)) + len(self.ids)
         rows[new] = fresh
@@ -269,8 +266,7 @@ class _Lifetimes:
         self.first = np.concatenate([self.first, np.full(len(fresh), step)])
         self.last = np.concatenate([self.last, fresh])
         self.last[rows] = step
-        order = np.argsort(ids, kind="stable")
-        self._sorted, self._rows = ids[order], rows[order]
+        self._index, self._rows = IdIndex(ids), np.append(rows, -1)
         return rows, new
 
 

@@ -11,7 +11,6 @@ from migrating import OPTIMIZERS, by_edge, by_vertex, rewritten, small, train
 
 import netgraph as ng
 from compilers import lift, load_optimizer_state, lower, migrate, optimizer_state_arrays, parameter_groups
-from compilers.lifting import slots
 from compilers.lifting.newcomers import BORN, OWN_STEPS
 from netgraph.errors import OptionError, TrainingError
 from netgraph.graph import Graph, GraphBuilder, Link
@@ -124,7 +123,7 @@ def test_state_is_carried_by_id(name, two_groups, frozen):
 
 
 def test_ids_far_apart_are_found_as_well(monkeypatch):
-    monkeypatch.setattr(slots, "SPARSE_IDS", -1_000_000)
+    monkeypatch.setattr("netgraph.columns.IDS_PER_ROW", 0)
     test_state_is_carried_by_id("adam", False, False)
 
 
