@@ -1,14 +1,14 @@
-"""Two activations of one's own, each a record in this one file outside of the package, entered by one line.
+"""Activations of one's own, each a record in this one file outside of the package, entered by one line.
 
 `squareplus` is an `Expression`, so the compiler needs nothing more; `softsign` is written for NumPy alone, and its
-function on tensors is given to the compiler.
+function on tensors is given to the compiler. `bent` is the identity where its parameter is 0.
 """
 
 from contextlib import contextmanager
 
 import numpy as np
 
-from netgraph.graph import Activation, Expression, register_activation
+from netgraph.graph import ACTIVATIONS, Activation, Expression, register_activation
 from netgraph.graph.activations import less_the_argument, nearest_and_farthest, outward, sound
 from netgraph.graph.activations.registry import _registered
 
@@ -74,6 +74,31 @@ SOFTSIGN = Activation(
     mirror=lambda p, slope: (-1.0, 0.0, 0.0, 0.0),
 )
 """`f(t) = gain t / (1 + |t|)`, with a gain for each vertex; odd."""
+
+
+def bent_ends(one, two, p):
+    """Ends of a leaky ReLU with the factor `(1 - bend) / (1 + bend)` below 0, times `1 + bend`."""
+    return between(one * (1 + p["bend"]), two * (1 + p["bend"]))
+
+
+def leaky(p):
+    """Parameters of the leaky ReLU."""
+    return {"slope": (1 - p["bend"]) / (1 + p["bend"])}
+
+
+PRELU = ACTIVATIONS["prelu"]
+BENT = Activation(
+    name="bent",
+    function=lambda z, p, slope: z + p["bend"] * np.abs(z),
+    derivatives=lambda z, p, slope: (1 + p["bend"] * np.sign(z), {"bend": np.abs(z)}),
+    interval=lambda low, high, p, slope: bent_ends(*PRELU.interval(low, high, leaky(p), slope), p),
+    slopes=lambda low, high, p, slope: bent_ends(*PRELU.slopes(low, high, leaky(p), slope), p),
+    terms=lambda low, high, p, slope: (1 + np.abs(p["bend"])) * nearest_and_farthest(low, high)[1],
+    parameters={"bend": 0.25},
+    affine=lambda low, high, p, slope: (np.where(p["bend"] == 0, 1.0, np.nan), np.zeros(len(low))),
+    identity_at={"bend": 0.0},
+)
+"""`f(t) = t + bend |t|`, for `-1 < bend < 1`."""
 
 
 @contextmanager
