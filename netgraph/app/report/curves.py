@@ -13,7 +13,7 @@ import numpy as np
 
 from netgraph.app.report.data import Mark, RunFacts
 from netgraph.app.report.svg import inline_svg
-from netgraph.errors import OptionError, not_installed
+from netgraph.viz.plots import import_matplotlib
 
 _SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
 _LETTERS = 11
@@ -69,10 +69,7 @@ class Panel:
 
 def require_matplotlib() -> None:
     """Raise `OptionError` when matplotlib is not installed."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise OptionError(not_installed("The report needs", "matplotlib", "viz")) from None
+    import_matplotlib("The report needs")
 
 
 def panels(facts: RunFacts) -> list[Panel]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.errors import OptionError, not_installed
 from netgraph.markup import printable
 from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives
 from netgraph.viz.film.page import LIGHT
 from netgraph.viz.film.scene import Scene, make_scene
+from netgraph.viz.plots import import_matplotlib
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +28,7 @@ _COLORS, _APART = 96, 20
 _HEAD, _FOOT = 66.0, 62.0
 _SHARPNESS = 2
 _SMALLEST = 11
-_MISSING = not_installed("Pictures of a timeline need", "matplotlib", "viz")
+_NEED = "Pictures of a timeline need"
 _BENDS = 12
 # Milliseconds: a film takes so long, a step between so short and so long, and the last one.
 _FILM, _SHORTEST, _LONGEST, _PAUSE = 20_000, 100, 1000, 2500
@@ -370,19 +370,13 @@ class _Brush:
 
 def _require_pillow() -> None:
     """Raise `OptionError` without Pillow, which comes with matplotlib."""
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError:
-        raise OptionError(_MISSING) from None
+    import_matplotlib(_NEED, "PIL.Image")
 
 
 @cache
 def _font(size: int, bold: bool) -> Any:
     """The font that comes with matplotlib, so that pictures are the same everywhere."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise OptionError(_MISSING) from None
+    matplotlib = import_matplotlib(_NEED, "matplotlib")
     from pathlib import Path
 
     from PIL import ImageFont

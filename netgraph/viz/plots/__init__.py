@@ -6,7 +6,7 @@ and returns what it drew into.
 
 from netgraph.viz.plots.adjacency import plot_adjacency
 from netgraph.viz.plots.expressiveness import plot_expressiveness
-from netgraph.viz.plots.figures import axes_or_new, literal, new_figure
+from netgraph.viz.plots.figures import axes_or_new, import_matplotlib, literal, new_figure
 from netgraph.viz.plots.growth import plot_density, plot_growth
 from netgraph.viz.plots.histograms import plot_degrees, plot_weights
 from netgraph.viz.plots.paths import plot_paths, plot_tau_core
@@ -14,6 +14,7 @@ from netgraph.viz.plots.receptive import plot_receptive_fields
 
 __all__ = [
     "axes_or_new",
+    "import_matplotlib",
     "literal",
     "new_figure",
     "plot_adjacency",

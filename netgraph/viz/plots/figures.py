@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from importlib import import_module
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +11,22 @@ from netgraph.errors import OptionError, not_installed
 from netgraph.markup import LONGEST_NAME, printable, shortened
 
 _DOTS_PER_INCH = 110
+
+
+def import_matplotlib(need: str, module: str = "matplotlib.figure") -> Any:
+    """Import a module of matplotlib, or of a package that comes with it.
+
+    Args:
+        need: beginning of the message when it is missing, such as "Plots need".
+        module: its name.
+
+    Raises:
+        OptionError: when it is not installed, with the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise OptionError(not_installed(need, "matplotlib", "viz")) from None
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -22,11 +39,7 @@ def new_figure(width: float, height: float) -> Any:
     Raises:
         OptionError: when matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise OptionError(not_installed("Plots need", "matplotlib", "viz")) from None
-    figure: Any = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = import_matplotlib("Plots need").Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
     # Without pyplot nothing tells a notebook how to show a figure.
     figure._repr_png_ = partial(_png, figure)
     return figure
