@@ -1,4 +1,4 @@
-"""Files: containers of arrays, JSON with shapes, atomic writes, and graphs as files."""
+"""Files: containers of arrays, JSON with declared shapes, atomic writes, and graphs as files."""
 
 from netgraph.storage.container import (
     STRUCTURE,

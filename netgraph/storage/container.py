@@ -1,4 +1,4 @@
-"""The file container: arrays and a JSON structure in one safetensors file, with a checksum. No pickle."""
+"""Container files: arrays and a JSON structure in one safetensors file, with a checksum. No pickle."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from netgraph.storage.json_values import PLAIN, Entries, Items, Record, Shape, S
 from netgraph.storage.reading import read_file
 
 STRUCTURE = "structure"
-"""Name of the array that holds the JSON text; the header of the format is too small for large graphs."""
+"""Name of the array that holds the JSON text. The header of the format is too small for the text of large graphs."""
 
 HEADER = "netgraph"
-"""Name of the metadata entry that says what a file holds."""
+"""Name of the metadata entry that states kind, version and checksum of a file."""
 
 _METADATA = "__metadata__"
 _LENGTH = 8
-_MOST_HEADER = 16 << 20
+_MAX_HEADER = 16 << 20
 
 _DTYPES = {
     "BOOL": "?",
@@ -55,11 +55,11 @@ _HEADER = Record(
     ),
 )
 
-_MOST_AXES, _MOST_SIZE = 32, 2**48
+_MAX_AXES, _MAX_SIZE = 32, 2**48
 
 
 class _Place(NamedTuple):
-    """Where an array lies in a file."""
+    """Dtype, shape and first byte of an array in a file."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -73,8 +73,8 @@ def write_container(
 
     Args:
         path: file to write.
-        kind: what the file holds, checked when it is read.
-        version: version of its schema.
+        kind: kind of the content, such as "graph"; `read_container` checks it.
+        version: version of the schema of this kind.
         structure: plain JSON values.
         arrays: arrays by name.
     """
@@ -83,17 +83,17 @@ def write_container(
 
 
 def container_bytes(kind: str, version: int, structure: Any, arrays: Mapping[str, Array]) -> bytes:
-    """The content that `write_container` writes."""
+    """Return the content that `write_container` writes."""
     from safetensors.numpy import save
 
     text = json.dumps(structure, separators=(",", ":"), allow_nan=True).encode()
     tensors = {
         STRUCTURE: np.frombuffer(text, dtype=np.uint8),
-        # Not ascontiguousarray, which makes arrays of no dimension, such as a step count, one-dimensional.
+        # Not ascontiguousarray: it makes arrays without axes, such as a step count, one-dimensional.
         **{k: np.asarray(v, order="C") for k, v in arrays.items()},
     }
     header = {"format": f"netgraph.{kind}", "version": version, "digest": _digest(tensors)}
-    # One entry, because safetensors writes several in random order, and equal content is to be an equal file.
+    # One entry: safetensors writes several in random order, but equal content must give equal files.
     result: bytes = save(tensors, metadata={HEADER: json.dumps(header)})
     return result
 
@@ -105,12 +105,12 @@ def read_container(
 
     Args:
         path: the file.
-        kind: what it must hold.
-        version: the newest version of its schema that can be used.
-        shape: of the JSON values.
+        kind: kind that the content must have.
+        version: newest version of the schema that can be read.
+        shape: shape that the JSON values must have.
 
     Returns:
-        The JSON values, of the shape, and the arrays by name, which share one piece of memory and are read-only.
+        The JSON values, and the arrays by name. The arrays share one piece of memory and are read-only.
 
     Raises:
         FileFormatError: when the file is missing, damaged, truncated, of another kind or too new.
@@ -134,13 +134,13 @@ def read_container(
 
 
 def holds(path: str | os.PathLike[str], kind: str) -> bool:
-    """Whether a file says that it holds a `kind` of netgraph's, of any version. Only its header is read."""
+    """Whether the header of a file names this kind of content, in any version. Only the header is read."""
     try:
         if not Path(path).is_file():
             return False
         with Path(path).open("rb") as file:
             size = int.from_bytes(file.read(_LENGTH), "little")
-            header = parse_json(file.read(min(size, _MOST_HEADER)), _HEADER, "The header", _MOST_HEADER)
+            header = parse_json(file.read(min(size, _MAX_HEADER)), _HEADER, "The header", _MAX_HEADER)
         own = parse_json(header.get(_METADATA, {}).get(HEADER, "{}").encode(), Record({}, others=PLAIN), "The header")
     except (OSError, FileFormatError):
         return False
@@ -148,10 +148,15 @@ def holds(path: str | os.PathLike[str], kind: str) -> bool:
 
 
 def expect_columns(arrays: Mapping[str, Array], expected: Mapping[str, Iterable[Any]], where: str) -> None:
-    """Hold the arrays of a file against a list: all of them there, no others, each a column of one of its dtypes.
+    """Check that a file has all expected arrays and no others, each with one axis and one of its dtypes.
+
+    Args:
+        arrays: arrays of the file, by name.
+        expected: allowed dtypes of each array, by name.
+        where: name of the file, for messages.
 
     Raises:
-        FileFormatError: naming the first that differs.
+        FileFormatError: for the first array that differs.
     """
     if missing := sorted(expected.keys() - arrays.keys()):
         raise FileFormatError(f"{where} is damaged: it has no column {missing[0]!r}.")
@@ -167,15 +172,18 @@ def expect_columns(arrays: Mapping[str, Array], expected: Mapping[str, Iterable[
 
 
 def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
-    """The texts of the header, and where each array lies, held against the size of the file before any is read."""
+    """Read the header: the metadata, and the place of each array.
+
+    All places are checked against the size of the file before any array is read.
+    """
     size = int.from_bytes(data[:_LENGTH], "little")
     start = _LENGTH + size
-    if not data[:_LENGTH] or start > len(data) or size > _MOST_HEADER:
+    if not data[:_LENGTH] or start > len(data) or size > _MAX_HEADER:
         raise FileFormatError(
             f"{name} is damaged or no netgraph file: {len(data):,} bytes cannot hold a header of {size:,}."
         )
     try:
-        header = parse_json(data[_LENGTH:start], _HEADER, f"The header of {name}", _MOST_HEADER)
+        header = parse_json(data[_LENGTH:start], _HEADER, f"The header of {name}", _MAX_HEADER)
     except FileFormatError as error:
         raise FileFormatError(f"{name} is damaged or no netgraph file: {error}") from None
     metadata = header.pop(_METADATA, {})
@@ -183,8 +191,8 @@ def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
     for key, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
         first, last = (start + offset for offset in entry["data_offsets"])
-        # No array has more axes, or announces more even if one axis were not empty: NumPy makes neither.
-        fits = len(shape) <= _MOST_AXES and math.prod(n or 1 for n in shape) <= _MOST_SIZE
+        # NumPy makes no array with more axes, or with more values (an empty axis counted as 1).
+        fits = len(shape) <= _MAX_AXES and math.prod(n or 1 for n in shape) <= _MAX_SIZE
         if not fits or first != end or last != first + math.prod(shape) * dtype.itemsize:
             raise FileFormatError(
                 f"{name} is damaged: its array {shortened(printable(key), 80)!r} of {dtype} and shape "

@@ -1,4 +1,4 @@
-"""Writing files so that a crash or a full disk never leaves half of one."""
+"""Writing of files: a crash or a full disk never leaves half of a file."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from contextlib import suppress
 from pathlib import Path
 
 _LONGEST_NAME = 240
-"""Bytes of the name of a temporary file; most file systems take 255."""
-_MOST_LINKS = 40
-"""Symbolic links in a row, as on Linux."""
+"""Largest number of bytes in the name of a temporary file; most file systems allow 255."""
+_MAX_LINKS = 40
+"""Largest number of symbolic links in a chain, as on Linux."""
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file completely or not at all: temporary file, fsync, rename, fsync of the directory.
 
-    A new file has the mode that `open` would give it. An existing one keeps its mode, and its owner and group where
-    the system lets it; a symbolic link stays, and the file that it points to is written. Another hard link to the file
-    keeps the old content. A device or a pipe is written as it is.
+    A new file has the mode that `open` would give it. An existing file keeps its mode, and its owner and group where
+    the system allows it. A symbolic link stays, and the file to which it points is written. Another hard link to the
+    file keeps the old content. A device or a pipe is written directly.
 
     Raises:
-        OSError: when the disk is full or the place cannot be written; what was there before stays.
+        OSError: when the disk is full or the file cannot be written; a file that existed before stays unchanged.
     """
-    target = _followed(Path(path))
+    target = _follow(Path(path))
     try:
         old = target.stat()
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def there(path: str | os.PathLike[str]) -> bool:
-    """Whether a path leads to something; one that no file can have, such as too long a one, does not."""
+    """Whether a path leads to a file or folder; False also for names that no file can have, such as too long ones."""
     try:
         return Path(path).exists()
     except (OSError, ValueError):
@@ -63,7 +63,7 @@ def there(path: str | os.PathLike[str]) -> bool:
 
 
 def expanded(path: str) -> Path:
-    """A path with the home directory in place of `~`; one of a user who is not known stays as it is."""
+    """Replace `~` in a path by the home directory; the path stays unchanged for an unknown user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -76,41 +76,42 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def to_utf8(text: str) -> bytes:
-    """The text in UTF-8, whatever it holds; see `readable`."""
+    """Encode a text in UTF-8; characters that UTF-8 cannot hold are replaced first, see `readable`."""
     return readable(text).encode()
 
 
 def readable(text: str) -> str:
-    """The text as it can be shown and written: names of files that are not Unicode with U+FFFD for what is not.
+    """Return a text that can be shown and written, also for names of files that are not valid Unicode.
 
-    A name that is UTF-8, but was read under a locale that is not, becomes what it is.
+    Bytes of a name that are UTF-8, but were read under another locale, are decoded. Everything else that UTF-8 cannot
+    hold becomes U+FFFD.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Python keeps a byte that it cannot decode as one of U+DC80 to U+DCFF.
+        # Python represents a byte that it cannot decode by one of U+DC80 to U+DCFF.
         escaped = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", text)
         return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return text
 
 
 def file_name(text: str) -> str:
-    """The name of a file, kept in a JSON file, as a process spells it under the present locale."""
+    """Return the name of a file, read from JSON, in the spelling of this process under its locale."""
     try:
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # It never was the name of a file, and no file is found under it.
+    except UnicodeEncodeError:  # cannot be the name of a file
         return text
 
 
 def temporary_of(name: str) -> str | None:
-    """The file for which `write_atomically` makes a temporary one of this name, or None."""
+    """Return the name of the file for which `write_atomically` makes a temporary file of this name, or None."""
     found = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", name)
     return found[1] if found else None
 
 
-def _followed(path: Path) -> Path:
-    """Where a chain of symbolic links ends; in a folder of open files it ends at their name."""
-    for _ in range(_MOST_LINKS):
+def _follow(path: Path) -> Path:
+    """Follow a chain of symbolic links to its end, or to the name of an open file, see `_is_open_file`."""
+    for _ in range(_MAX_LINKS):
         if _is_open_file(path) or not path.is_symlink():
             return path
         path = path.parent / path.readlink()
@@ -118,22 +119,30 @@ def _followed(path: Path) -> Path:
 
 
 def _is_open_file(path: Path) -> bool:
-    """Whether a path names a file that a process has open, as /dev/stdout does: a new file would not be that one."""
+    """Whether a path names a file that a process has open, as /dev/stdout does.
+
+    Such a file must be written in place: a new file beside it would be another one.
+    """
     return path.is_absolute() and (path.parts[1:2] == ("proc",) or path.parts[1:3] == ("dev", "fd"))
 
 
 def _temporary(target: Path, *, private: bool) -> tuple[Path, int]:
-    """A new file beside `target`, open for writing, with the mode of any new file, or one for its owner alone."""
+    """Create a new file beside `target` and open it for writing.
+
+    Args:
+        target: the file that is to be written.
+        private: whether only the owner may read the new file; else it has the mode of any new file.
+    """
     name = os.fsdecode(os.fsencode(target.name)[: _LONGEST_NAME - 10])
     while True:
         temporary = target.with_name(f".{name}.{secrets.token_hex(4)}")
         try:
-            # The system takes the umask off, and there is no way to ask for it without setting it.
+            # The system applies the umask to 0o666; Python could read the umask only by setting it.
             handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600 if private else 0o666)
         except FileExistsError:
             continue
         except OSError as error:
-            error.filename = os.fspath(target)  # a name that the user knows
+            error.filename = os.fspath(target)  # the user does not know the temporary name
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 what = "cannot be written, since no new file can be made in its folder"
                 error.strerror = f"{error.strerror}; the file {what}"
@@ -145,7 +154,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 
 def _keep_mode(handle: int, old: os.stat_result) -> None:
-    """Give a new file owner, group and mode of the file whose place it takes."""
+    """Give a new file the owner, group and mode of the file that it replaces."""
     mode = stat.S_IMODE(old.st_mode)
     if not hasattr(os, "fchown"):
         return
@@ -153,7 +162,7 @@ def _keep_mode(handle: int, old: os.stat_result) -> None:
     if new.st_gid != old.st_gid:
         try:
             os.fchown(handle, -1, old.st_gid)
-        except OSError:  # Then what the old group might do is for nobody but everybody.
+        except OSError:  # The new group gets only the rights that everybody has.
             mode = mode & ~0o070 | (mode & 0o007) << 3
     if new.st_uid != old.st_uid:
         with suppress(OSError):
@@ -165,10 +174,11 @@ def _keep_mode(handle: int, old: os.stat_result) -> None:
 def append_line(path: str | os.PathLike[str], line: str) -> None:
     """Append one line to a text file and flush it to the disk.
 
-    When the write fails half way, the file is cut back to what it was, and the `OSError` passes on.
+    Raises:
+        OSError: when the write fails; the file is then cut back to its old size.
     """
     data = memoryview(to_utf8(line) + b"\n")
-    # Not a buffered file: that would write what it still holds when it is closed, after the cut.
+    # Not a buffered file: on closing it would write the rest of its buffer, after the file was cut back.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o666)
     try:
         start = os.lseek(handle, 0, os.SEEK_END)
@@ -184,12 +194,12 @@ def append_line(path: str | os.PathLike[str], line: str) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames in a directory last. Systems and file systems that cannot do that skip it."""
+    """Flush a directory to the disk, so that renames in it last. Skipped where the system cannot do it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except PermissionError:  # a directory that may be written, and not read
+    except PermissionError:  # the directory may be written, but not read
         return
     try:
         os.fsync(handle)

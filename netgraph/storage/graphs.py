@@ -1,4 +1,4 @@
-"""Graphs as files: one safetensors file, columns of all layers and links end to end with offsets."""
+"""Graphs as files: one safetensors file with the columns of all layers and links, one after the other."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ GRAPH_SHAPE = Record(
     },
     optional=frozenset({"past"}),
 )
-"""The shape of the plain values of a graph."""
+"""Shape of the plain values of a graph."""
 
 
 def save(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write a graph to one file, completely or not at all. O(edges + layers).
 
     Raises:
-        OSError: when it cannot be written; what was there before stays.
+        OSError: when the file cannot be written; a file that existed before stays unchanged.
     """
     structure, arrays = to_columns(graph)
     write_container(path, KIND, VERSION, structure, arrays)
@@ -67,14 +67,14 @@ def load(path: str | os.PathLike[str]) -> Graph:
     """Read a graph and check it as a whole.
 
     Raises:
-        FileFormatError: when the file is damaged, truncated, too new, or lies about its sizes.
+        FileFormatError: when the file is damaged, truncated or too new, or announces wrong sizes.
     """
     structure, arrays = read_container(path, KIND, VERSION, GRAPH_SHAPE)
     return from_columns(structure, arrays, repr(os.fspath(path)))
 
 
 def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
-    """A graph as plain values and flat arrays."""
+    """Convert a graph to plain values and flat arrays."""
     layers, links = list(graph.layers_by_id.values()), list(graph.links_by_key.values())
     names = sorted({name for layer in layers for name in layer.values})
     structure = {
@@ -106,12 +106,12 @@ def to_columns(graph: Graph) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array], where: str = "It") -> Graph:
-    """The inverse of `to_columns`.
+    """Build a graph from plain values and flat arrays, as `to_columns` returns them.
 
     Args:
-        structure: plain values, of the shape `GRAPH_SHAPE`.
+        structure: plain values of the shape `GRAPH_SHAPE`.
         arrays: all columns by name.
-        where: what they come from, for messages.
+        where: name of their source, for messages.
 
     Raises:
         FileFormatError: when they do not make a graph.

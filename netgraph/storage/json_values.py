@@ -1,4 +1,4 @@
-"""The one reader of JSON: every value is held against a declared shape before anything uses it."""
+"""The only reader of JSON in netgraph: every value is checked against a declared shape before it is used."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from netgraph.markup import printable, shortened
 from netgraph.storage.reading import read_file
 
 MOST_BYTES = 4 << 20
-"""Bytes of a JSON file, or of a line of a file of lines."""
+"""Largest size, in bytes, of a JSON file, or of one line of a file of lines."""
 
 DEEPEST = 32
-"""Lists and objects inside each other."""
+"""Largest depth of lists and objects inside each other."""
 
 _LONGEST_SHOWN = 80
 
 
 class ShapeError(ValueError):
-    """A value is not of the shape that its place asks for."""
+    """A value does not have the shape that its place asks for.
+
+    Attributes:
+        place: keys and indices that lead to the value, innermost first.
+        words: description of the value and of the expected shape.
+    """
 
     def __init__(self, value: object, expected: str) -> None:
         self.place: list[str | int] = []
@@ -33,7 +38,7 @@ class ShapeError(ValueError):
         super().__init__(value, expected)
 
     def at(self, key: str | int) -> ShapeError:
-        """The same error, of a value that stands in another under this key."""
+        """Add the key or index of an enclosing object or list to `place` and return the error."""
         self.place.append(key)
         return self
 
@@ -44,7 +49,7 @@ class ShapeError(ValueError):
 
 
 class Shape(Protocol):
-    """A condition on values."""
+    """A condition on JSON values."""
 
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape."""
@@ -52,16 +57,18 @@ class Shape(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A text, of `choices` if there are any; half of a surrogate pair, which no file can hold, only where `undecoded`.
+    """A text.
 
-    Names of files that are no UTF-8 hold such halves.
+    Attributes:
+        choices: allowed texts; any text when empty.
+        undecoded: whether halves of surrogate pairs are allowed. Names of files that are not UTF-8 hold such halves; no
+            other text in a file can.
     """
 
     choices: tuple[str, ...] = ()
     undecoded: bool = False
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not str:
             raise ShapeError(value, "a text")
         if self.choices and value not in self.choices:
@@ -72,13 +79,12 @@ class Text:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number in a range."""
+    """A whole number from `low` to `high`; `high` may be None for no limit."""
 
     low: int = 0
     high: int | None = 2**63 - 1
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not int or value < self.low or (self.high is not None and value > self.high):
             raise ShapeError(value, f"a whole number, {self.low} {'to ' + str(self.high) if self.high else 'or more'}")
 
@@ -89,8 +95,8 @@ class Number:
 
     Attributes:
         finite: whether it has to be finite.
-        low: the least that it may be.
-        words: whether "inf", "-inf" and "nan" may stand for numbers for which JSON has no word.
+        low: smallest allowed value.
+        words: whether the texts "inf", "-inf" and "nan" are allowed, because JSON has no such numbers.
     """
 
     finite: bool = True
@@ -98,7 +104,6 @@ class Number:
     words: bool = False
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         given = float(value) if self.words and value in ("inf", "-inf", "nan") else value
         known = type(given) is float or (type(given) is int and abs(given) < 2**1023)
         if not known or (self.finite and not math.isfinite(given)) or given < self.low:
@@ -111,7 +116,6 @@ class Flag:
     """True or false."""
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not bool:
             raise ShapeError(value, "true or false")
 
@@ -123,19 +127,17 @@ class Maybe:
     shape: Shape
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if value is not None:
             self.shape.check(value)
 
 
 @dataclass(frozen=True)
 class Either:
-    """A value of one of several shapes; a value of none is refused by the words of the last."""
+    """A value of one of several shapes. The message for any other value describes the last shape."""
 
     shapes: tuple[Shape, ...]
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of one of the shapes."""
         for shape in self.shapes[:-1]:
             try:
                 return shape.check(value)
@@ -146,19 +148,18 @@ class Either:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of values of one shape, `length` of them if that is given."""
+    """A list of values of one shape; `length` is their number, None for any number."""
 
     shape: Shape
     length: int | None = None
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not list or (self.length is not None and len(value) != self.length):
             raise ShapeError(value, "a list" if self.length is None else f"a list of {self.length}")
         place = 0
         check = self.shape.check
         try:
-            for place, item in enumerate(value):  # noqa: B007 (the place is named when one is wrong)
+            for place, item in enumerate(value):  # noqa: B007 (an error names the place)
                 check(item)
         except ShapeError as error:
             raise error.at(place) from None
@@ -171,7 +172,6 @@ class Row:
     shapes: tuple[Shape, ...]
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not list or len(value) != len(self.shapes):
             raise ShapeError(value, f"a list of {len(self.shapes)}")
         place = 0
@@ -189,7 +189,6 @@ class Entries:
     shape: Shape
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not dict:
             raise ShapeError(value, "an object")
         key, names = "", Text()
@@ -208,7 +207,7 @@ class Record:
     Attributes:
         entries: shapes by name.
         optional: names of entries that may be missing.
-        others: shape of entries with other names; None refuses them.
+        others: shape of entries with other names; None refuses such entries.
     """
 
     entries: Mapping[str, Shape]
@@ -216,7 +215,6 @@ class Record:
     others: Shape | None = None
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         if type(value) is not dict:
             raise ShapeError(value, "an object")
         key = ""
@@ -237,10 +235,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Plain:
-    """Any value that is not nested too deep."""
+    """Any value with a depth of at most `DEEPEST` lists and objects."""
 
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape."""
         level: list[Any] = [value]
         for _ in range(DEEPEST):
             inner = [list(v.values()) if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
@@ -254,7 +251,7 @@ PLAIN = Plain()
 
 
 def record_of(kind: Any) -> Record:
-    """The shape of a dataclass; fields with defaults may be missing."""
+    """Return the shape of a dataclass as an object; fields with defaults may be missing."""
     hints = get_type_hints(kind)
     own = [field for field in fields(kind) if field.init]
     optional = {f.name for f in own if f.default is not MISSING or f.default_factory is not MISSING}
@@ -262,7 +259,7 @@ def record_of(kind: Any) -> Record:
 
 
 def shape_of(kind: Any) -> Shape:
-    """The shape of a type: of a dataclass, as `record_of`, or of the type of a field."""
+    """Return the shape of a dataclass, see `record_of`, or of the type of a field."""
     if is_dataclass(kind):
         return record_of(kind)
     simple: dict[Any, Shape] = {
@@ -293,19 +290,19 @@ def shape_of(kind: Any) -> Shape:
 
 
 def parse_json(data: bytes, shape: Shape, where: str, most: int = MOST_BYTES) -> Any:
-    """Read a JSON text and hold it against a shape.
+    """Parse a JSON text and check it against a shape.
 
     Args:
         data: the text, UTF-8.
-        shape: what it must be.
-        where: what it is called in messages: the file, and the line in it.
-        most: bytes that it may have.
+        shape: shape that the value must have.
+        where: name of the text in messages: the file, and the line in it.
+        most: largest allowed number of bytes.
 
     Returns:
-        Its value. Every number, text and key is what the shape says.
+        The value. It has the shape, so callers need no further checks of types.
 
     Raises:
-        FileFormatError: naming the place in the text, and what stands there.
+        FileFormatError: for another shape or no JSON, naming the place in the text and the value at it.
     """
     try:
         if len(data) > most:
@@ -328,12 +325,20 @@ def parse_json(data: bytes, shape: Shape, where: str, most: int = MOST_BYTES) ->
 
 
 def read_json(path: str | os.PathLike[str], shape: Shape) -> Any:
-    """The value of a JSON file, as `parse_json`. Raises `OSError` when it cannot be read."""
+    """Read a JSON file and check it against a shape, see `parse_json`.
+
+    Raises:
+        FileFormatError: in the cases of `parse_json`.
+        OSError: when the file cannot be read.
+    """
     return parse_json(read_file(path, MOST_BYTES), shape, repr(os.fspath(path)))
 
 
 def whole_lines(data: bytes) -> Iterator[bytes]:
-    """Lines with their end, without it; what follows the last one was cut off while it was written."""
+    """Yield the complete lines of a text, without their line ends.
+
+    Bytes after the last line end are left out: writing that line was interrupted.
+    """
     start = 0
     while (end := data.find(b"\n", start)) >= 0:
         yield data[start:end]
@@ -341,7 +346,7 @@ def whole_lines(data: bytes) -> Iterator[bytes]:
 
 
 def read_json_lines(path: str | os.PathLike[str], shape: Shape) -> list[Any]:
-    """The values of a file with one JSON text a line, as `parse_json`; errors name the line."""
+    """Read a file with one JSON text per line, see `parse_json`; errors name the line."""
     name = repr(os.fspath(path))
     lines = enumerate(whole_lines(read_file(path)), start=1)
     return [parse_json(line, shape, f"{name} line {number}") for number, line in lines]
@@ -357,7 +362,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A value in a message, without writing out a large one."""
+    """Describe a value for a message; a large value is not written out."""
     if isinstance(value, str):
         return repr(shortened(value, _LONGEST_SHOWN))
     if isinstance(value, list | dict):

@@ -1,4 +1,4 @@
-"""Reading files that nobody vouches for: regular ones alone, whole ones alone, none that does not fit into memory."""
+"""Reading of files from unknown sources: only regular files, complete, and small enough for the memory."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import BinaryIO
 from netgraph.errors import FileFormatError, OptionError
 
 LIMIT = "NETGRAPH_MAX_BYTES"
-"""Environment variable: most bytes that a file, as read or unpacked, may take in memory."""
+"""Environment variable: largest number of bytes that a file, as read or unpacked, may take in memory."""
 
 FREE_EXPANSION = 32 << 20
-"""A file may unpack to this many bytes whatever its own size is."""
+"""Number of bytes to which every file may unpack, whatever its own size."""
 
 MOST_EXPANSION = 100
-"""Beyond `FREE_EXPANSION`, most bytes that a stored one may unpack to. Deflate reaches 1,032, data hardly 20."""
+"""Beyond `FREE_EXPANSION`, largest ratio of unpacked to stored bytes. Deflate reaches 1,032, data hardly 20."""
 
 _UNKNOWN = 1 << 34
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file for reading; links are followed. Never waits, as opening a pipe would.
+    """Open a regular file for reading; links are followed. It never waits, as opening a pipe would.
 
     Raises:
         FileFormatError: for a directory, a pipe, a socket or a device.
-        OSError: when it cannot be opened.
+        OSError: when the file cannot be opened.
     """
-    _require_regular(path, Path(path).stat())  # before it is opened, which alone has effects on some devices
+    _require_regular(path, Path(path).stat())  # first, because opening some devices has effects
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         _require_regular(path, os.fstat(handle))
@@ -39,17 +39,17 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_file(path: str | os.PathLike[str], most: int | None = None) -> bytes:
-    """The content of a regular file, of the size that the file system gives it.
+    """Read a regular file, up to the size that the file system states.
 
-    Files that have no size, as those of `/proc`, count as empty.
+    Files without a size, as those of `/proc`, count as empty.
 
     Args:
         path: the file; links are followed.
-        most: bytes that it may have; None for what fits into memory (see `LIMIT`).
+        most: largest allowed number of bytes; None for the limit of `check_size`.
 
     Raises:
-        FileFormatError: when it is no regular file, or larger.
-        OSError: when it cannot be read.
+        FileFormatError: when it is not a regular file, or is larger.
+        OSError: when the file cannot be read.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -62,15 +62,15 @@ def read_file(path: str | os.PathLike[str], most: int | None = None) -> bytes:
 
 
 def check_size(path: str | os.PathLike[str], size: int, stored: int | None = None) -> None:
-    """Refuse what would not fit into memory, and what unpacks to far more than is stored.
+    """Refuse a file that would not fit into memory, or that unpacks to far more bytes than it has.
 
     Args:
         path: the file.
-        size: bytes that it takes in memory, or has taken so far.
-        stored: bytes of the file that they come from; None for those that are no packed ones.
+        size: number of bytes that it takes in memory, or has taken so far.
+        stored: number of stored bytes from which they are unpacked; None for a file that is not packed.
 
     Raises:
-        FileFormatError: naming the size, the limit, and the setting that raises it.
+        FileFormatError: naming the size, the limit, and the setting that raises the limit.
     """
     given = os.environ.get(LIMIT)
     if given is not None and not given.isdecimal():
@@ -87,7 +87,7 @@ def check_size(path: str | os.PathLike[str], size: int, stored: int | None = Non
 
 
 def available_memory() -> int:
-    """Bytes of memory that this process could still take; 16 GiB where the system does not tell."""
+    """Number of bytes of memory that this process could still take; 16 GiB where the system does not state it."""
     found = [value for value in (_meminfo(), _control_group()) if value is not None]
     return min(found, default=_UNKNOWN)
 
@@ -103,7 +103,7 @@ def _meminfo() -> int | None:
 
 
 def _control_group() -> int | None:
-    """Bytes that are left of the memory of a container."""
+    """Number of bytes left of the memory of a container, or None without such a limit."""
     try:
         most, used = (
             int(Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii")) for name in ("max", "current")

@@ -1,4 +1,4 @@
-"""Shapes of layers and kinds of links as JSON values, in files and journals."""
+"""Shapes of the JSON values of layers and kinds of links, in files and journals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KIND_SHAPE = Record(
     {"type": Text(tuple(LINK_KINDS)), **dict.fromkeys(KIND_FIELDS, PAIR)},
     optional=frozenset(KIND_FIELDS),
 )
-"""Shape of the values of `kind_to_json`."""
+"""Shape of the values that `kind_to_json` returns."""
 
 LAYER_SHAPES: dict[str, Shape] = {
     "name": Text(),
@@ -32,7 +32,7 @@ LAYER_SHAPES: dict[str, Shape] = {
     "norm_momentum": Number(),
     "pool": Maybe(Record({"kind": Text(("max", "average")), "size": PAIR, "stride": Maybe(PAIR)})),
 }
-"""Shapes of the values of `layer_attributes_to_json`, by name."""
+"""Shapes of the values that `layer_attributes_to_json` returns, by name."""
 
 COLUMNS_SHAPE = Entries(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
-"""Dtypes of vertex columns, by their names."""
+"""Shape of the dtypes of vertex columns, by the names of the columns."""
