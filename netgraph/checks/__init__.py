@@ -1,8 +1,8 @@
-"""Checked conversions of numbers, names and arrays, of the fields of a dataclass and of arguments of a function.
+"""Checked conversions of numbers, names and arrays, for the fields of dataclasses and the arguments of functions.
 
-A whole number is what `operator.index` takes: an int, or an integer of NumPy or of a tensor. 3.0 is refused like 2.9,
-and so is a truth value. Nothing is cut, wrapped or rounded on the way. Each message names the argument, the value and
-the remedy.
+A whole number is anything that `operator.index` takes: an int, or an integer of NumPy or of a tensor. 3.0 is refused
+like 2.9, and so is a truth value. No value is truncated, wrapped around or rounded. Each message names the argument,
+the value and the remedy.
 """
 
 from netgraph.checks.fields import Checked, Count, Extended, FieldLimits, Natural, Seed, Share, check_fields, checked

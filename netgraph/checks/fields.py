@@ -22,7 +22,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FieldLimits:
-    """Limits of a field, as in `Annotated[int, FieldLimits(least=1)]`."""
+    """Limits of a number, for annotations such as `Annotated[int, FieldLimits(least=1)]`.
+
+    Attributes:
+        least: smallest allowed value, or None.
+        most: largest allowed value, or None. For a whole number, None means 64 bits and inf no limit.
+        above: value that must be exceeded, or None.
+        infinite: whether infinity is allowed.
+    """
 
     least: float | None = None
     most: float | None = None
@@ -47,12 +54,12 @@ Extended = Annotated[float, FieldLimits(infinite=True)]
 
 
 class Checked:
-    """A dataclass whose fields are checked by their annotations as soon as it is made.
+    """Base of dataclasses whose fields are checked by their annotations when an instance is made.
 
-    int is a whole number within 64 bits; float a finite number, or an int; bool a truth value; Literal one of its
-    values; a tuple has its items checked; a union with None may be None. `FieldLimits` in `Annotated` limit a number.
-    NumPy's numbers become plain ones. Fields of other types, and defaults, are taken as they are. A class with further
-    conditions begins its `__post_init__` by `super().__post_init__()`.
+    int stands for a whole number within 64 bits, float for a finite number or an int, bool for a truth value, Literal
+    for one of its values. The items of a tuple are checked. A union with None allows None. `FieldLimits` in `Annotated`
+    limit a number. NumPy's numbers become plain ones. Fields of other types, and defaults, are not checked. A class
+    with further conditions begins its `__post_init__` by `super().__post_init__()`.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class Checked:
 
 
 def check_fields(options: Any, *, infinite: bool = False) -> None:
-    """Check every field of a dataclass by its annotation, see `Checked`; what is no dataclass passes.
+    """Check every field of a dataclass by its annotation, see `Checked`. An object of another kind is not checked.
 
     Args:
         options: the instance; NumPy's numbers in its fields become plain ones.
@@ -92,11 +99,11 @@ def check_fields(options: Any, *, infinite: bool = False) -> None:
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """Check the arguments of a function by their annotations, as `Checked` does fields, before it is called.
+    """Decorate a function so that its arguments are checked by their annotations, as `Checked` does with fields.
 
-    Choices and tuples are left to the function. A `Sequence` or an `Iterable` is anything but a text that can be gone
-    through, and its items are left to the function; a `Mapping` is a mapping, and a `Generator` one of NumPy. Defaults
-    are taken as they are.
+    Values of Literals and items of tuples are left to the function. For a `Sequence` or an `Iterable` any iterable but
+    a text is allowed, and its items are left to the function. For a `Mapping` a mapping is required, for a `Generator`
+    one of NumPy. Defaults are not checked.
 
     Example:
         >>> @checked
@@ -126,7 +133,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
 @functools.lru_cache(maxsize=1024)
 def _hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """Types of the arguments of a function that are one value each; those only type checkers know are left out."""
+    """Types of the arguments of a function, by name, without those whose annotation only type checkers can resolve."""
     known, found = getattr(function, "__globals__", {}), {}
     for name, annotation in inspect.get_annotations(function).items():
         one = types.SimpleNamespace(__annotations__={name: annotation})
@@ -138,7 +145,7 @@ def _hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def _argument(name: str, value: Any, hint: Any) -> Any:
-    """An argument as its annotation wants it, with the kinds that fields of options do not have."""
+    """Check and convert an argument by its annotation, also for types that fields of options do not have."""
     others = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
     if typing.get_origin(hint) in (types.UnionType, typing.Union) and len(others) == 1:
         return None if value is None else _argument(name, value, others[0])
@@ -155,7 +162,7 @@ def _argument(name: str, value: Any, hint: Any) -> Any:
 
 
 def _check_listed(name: str, value: Any) -> None:
-    """Refuse one value, or a text, where several are wanted."""
+    """Raise `OptionError` for a single value or a text where several values are required."""
     try:
         iter(value)
     except TypeError:
@@ -168,7 +175,7 @@ def _check_listed(name: str, value: Any) -> None:
 
 @functools.lru_cache(maxsize=1024)
 def _hints(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
-    """The fields of a dataclass with their types; those whose annotation names something unknown are left out."""
+    """Fields of a dataclass with their types, without those whose annotation cannot be resolved."""
     own = fields(kind)
     try:
         hints = typing.get_type_hints(kind, include_extras=True)
@@ -178,7 +185,7 @@ def _hints(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
 
 
 def _hint(kind: Any, name: str) -> Any:
-    """The type of one field, or None where its annotation names something unknown, such as a name of a function."""
+    """Type of one field, or None when its annotation cannot be resolved, such as a name local to a function."""
     home = next(base for base in kind.__mro__ if name in inspect.get_annotations(base))
     alone = type(home.__name__, (), {"__annotations__": {name: inspect.get_annotations(home)[name]}})
     alone.__module__ = home.__module__
@@ -189,7 +196,7 @@ def _hint(kind: Any, name: str) -> Any:
 
 
 def _checked(name: str, value: Any, hint: Any, infinite: bool) -> Any:
-    """A value as its annotation wants it; as it is where the annotation says nothing about numbers."""
+    """Check and convert a value by its annotation; see `Checked` for the types. Other values are returned unchanged."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         bounds = next((extra for extra in args[1:] if isinstance(extra, FieldLimits)), None)
@@ -222,7 +229,7 @@ def _bounded(name: str, value: Any, kind: Any, bounds: FieldLimits) -> Any:
 
 
 def _checked_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
-    """None where it is allowed; else the one other type decides, and several decide nothing."""
+    """Allow None where the union does; else check by the other type if there is just one."""
     others = [arg for arg in args if arg is not types.NoneType]
     if (value is None and len(others) < len(args)) or len(others) != 1:
         return value

@@ -11,7 +11,7 @@ import numpy as np
 from netgraph.errors import NetgraphError, OptionError, nearest
 
 Array = np.ndarray[Any, Any]
-"""An array of any shape and dtype; `netgraph.columns` hands it on to all other packages."""
+"""An array of any shape and dtype; all other packages import it from `netgraph.columns`."""
 ErrorType = type[NetgraphError]
 
 LARGEST = 2**63 - 1
@@ -29,9 +29,9 @@ def whole(
     """Return a whole number as an int.
 
     Args:
-        name: name of the argument, with its place where the name alone does not tell it.
-        value: what was given.
-        least, most: the smallest and the largest that are allowed; None for no limit.
+        name: name of the argument for messages, with the position of the value if the name alone is not enough.
+        value: the value given.
+        least, most: smallest and largest allowed number; None for no limit.
         error: type of the error.
 
     Raises:
@@ -66,9 +66,9 @@ def number(
     """Return a real number as a float.
 
     Args:
-        name: name of the argument, with its place where the name alone does not tell it.
-        value: what was given.
-        least, most: the smallest and the largest that are allowed.
+        name: name of the argument for messages, with the position of the value if the name alone is not enough.
+        value: the value given.
+        least, most: smallest and largest allowed number.
         above: a limit that the number must exceed.
         infinite: whether infinity is allowed.
         error: type of the error.
@@ -92,12 +92,12 @@ def number(
 
 
 def share(name: str, value: Any, *, error: ErrorType = OptionError) -> float:
-    """Return a part of a whole, a density or a probability: a number from 0 to 1."""
+    """Return a fraction, a density or a probability as a float: a number from 0 to 1."""
     return number(name, value, least=0.0, most=1.0, error=error)
 
 
 def flag(name: str, value: Any, *, error: ErrorType = OptionError) -> bool:
-    """Return a truth value; numbers and texts are none."""
+    """Return a truth value as a bool; numbers and texts are refused."""
     plain = _plain(value)
     if not isinstance(plain, bool):
         raise error(f"{name}={value!r} is not a truth value; give True or False.")
@@ -105,7 +105,7 @@ def flag(name: str, value: Any, *, error: ErrorType = OptionError) -> bool:
 
 
 def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = OptionError) -> Any:
-    """Return one of the known values. The message has all of them, and the nearest."""
+    """Return a value that is one of the known ones. The message for another lists them and names the nearest."""
     known = list(known)
     if not any(value is one or (type(value) is type(one) and value == one) for one in known):
         raise error(f"{name}={value!r} is none of {', '.join(map(repr, known))}.{nearest(value, map(str, known))}")
@@ -113,9 +113,9 @@ def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = Op
 
 
 def generator(name: str, value: Any, *, error: ErrorType = OptionError) -> np.random.Generator:
-    """Return a source of random numbers: from a seed, which is a whole number from 0, or of what is one already.
+    """Return a source of random numbers, made from a seed or from another source.
 
-    None is a fresh seed. A generator is returned as it is.
+    A seed is a whole number of at least 0. None stands for a fresh seed. A generator is returned unchanged.
     """
     if value is None or isinstance(value, np.random.Generator | np.random.BitGenerator | np.random.SeedSequence):
         return np.random.default_rng(value)
@@ -135,14 +135,14 @@ def whole_numbers(
     floats: bool = False,
     error: ErrorType = OptionError,
 ) -> Array:
-    """Return whole numbers as an array, compared with the limits before any conversion.
+    """Return whole numbers as an array. They are compared with the limits before any conversion.
 
     Args:
-        name: name of the argument.
-        values: whole numbers in any shape; an empty list as well. A mask is refused.
-        least, most: limits of every value; None for those of `dtype`.
+        name: name of the argument for messages.
+        values: whole numbers in any shape; the list may be empty. A mask is refused.
+        least, most: smallest and largest allowed number; None for the limits of `dtype`.
         dtype: integer type of the result.
-        floats: whether an array of floats will do where each is a whole number, such as `np.zeros(3)`.
+        floats: whether an array of floats is allowed if each is a whole number, such as `np.zeros(3)`.
         error: type of the error.
 
     Raises:
@@ -189,12 +189,12 @@ def real_numbers(
     """Return real numbers as an array of floats.
 
     Args:
-        name: name of the argument.
+        name: name of the argument for messages.
         values: numbers in any shape, or in `shape`.
-        shape: the shape that is needed; None for any.
+        shape: required shape; None for any.
         dtype: floating type of the result.
         infinite: whether infinity is allowed.
-        nan: whether every float is allowed, because a later check says better where it stands.
+        nan: whether all floats are allowed, NaN included, because the caller checks them with a better message.
         error: type of the error.
 
     Raises:
@@ -221,7 +221,7 @@ def real_numbers(
 
 
 def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> Array:
-    """Return truth values as an array of booleans; numbers are none."""
+    """Return truth values as an array of booleans; numbers are refused."""
     array = _array(name, values, error)
     if array.dtype.kind != "b" and array.size:
         raise error(f"{name} is an array of {array.dtype}, not of booleans; give True and False.")
@@ -229,7 +229,7 @@ def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> A
 
 
 def mask(name: str, values: Any, rows: int, *, of: str = "edge", error: ErrorType = OptionError) -> Array:
-    """Return (rows,) booleans; numbers of rows are refused, which would choose other ones."""
+    """Return a mask, `(rows,)` booleans. Row numbers are refused, because as a mask they would choose other rows."""
     array = truth_values(name, values, error=error)
     if array.shape != (rows,):
         raise error(f"{name} has shape {array.shape}; give ({rows},) booleans, one per {of}.")
@@ -240,18 +240,18 @@ def mask(name: str, values: Any, rows: int, *, of: str = "edge", error: ErrorTyp
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy or of a tensor as one of Python."""
+    """Convert a number of NumPy or of a tensor to one of Python."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def _shown(value: Any) -> str:
-    """A value in a message; Python refuses to write out whole numbers of thousands of digits."""
+    """Format a value for a message; Python refuses to write out whole numbers of thousands of digits."""
     large = isinstance(value, int) and abs(value) > _LARGEST_SHOWN
     return f"a whole number of {value.bit_length():,} bits" if large else repr(value)
 
 
 def _nearest(value: Any) -> str:
-    """The whole numbers around a float, as a remedy."""
+    """Remedy that names the whole numbers around a float."""
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
         return "; give one, such as 1"
     low, high = math.floor(value), math.ceil(value)
@@ -259,7 +259,7 @@ def _nearest(value: Any) -> str:
 
 
 def _between(least: float, most: float, above: float) -> str:
-    """Limits in words."""
+    """Describe limits in words."""
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     return (
         f" from {least:g} to {most:g}"
@@ -273,7 +273,7 @@ def _array(name: str, values: Any, error: ErrorType) -> Array:
         array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
         raise error(f"{name} is no array; give numbers in rows of one length.") from None
-    if isinstance(values, list | tuple) and array.dtype.kind in "iuf":  # NumPy takes truth values among numbers
+    if isinstance(values, list | tuple) and array.dtype.kind in "iuf":  # NumPy converts truth values, too
         for i, value in enumerate(np.asarray(values, dtype=object).flat):
             if isinstance(value, bool | np.bool_):
                 raise error(f"{_at(name, array, i)}={value!r} is a truth value among numbers; give a number.")
@@ -285,7 +285,7 @@ def _first(mask: Array) -> int:
 
 
 def _at(name: str, array: Array, position: int) -> str:
-    """The name of one value of an array."""
+    """Name of one value of an array, such as `ids[2, 0]`."""
     if not array.ndim:
         return name
     return f"{name}[{', '.join(str(int(i)) for i in np.unravel_index(position, array.shape))}]"
