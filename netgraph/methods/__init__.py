@@ -2,7 +2,18 @@
 
 from netgraph.methods.goal import Goal
 from netgraph.methods.gradmax import GradMaxOptions, GradMaxWiden, gradmax
-from netgraph.methods.method import NEW_PHASE, Action, Context, Method, NewPhase, Part, Proposal, Requests, Step, cut
+from netgraph.methods.method import (
+    NEW_PHASE,
+    Action,
+    Context,
+    Method,
+    NewPhase,
+    Part,
+    Proposal,
+    Requests,
+    Step,
+    clip_step,
+)
 from netgraph.methods.nagn import NAGN_REQUESTS, NAGN_TRAINING, NagnOptions, nagn, nagn_start
 from netgraph.methods.prune import PruneBelow, PruneToBudget
 from netgraph.methods.registry import METHODS, MethodKind, MethodSpec, get_method
@@ -84,7 +95,7 @@ __all__ = [
     "Thresholds",
     "NAGN_REQUESTS",
     "Widen",
-    "cut",
+    "clip_step",
     "fixed",
     "get_method",
     "gradmax",

@@ -1,4 +1,4 @@
-"""`Goal`: the size that a method is asked to end with."""
+"""`Goal`: the size at which a method should end."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from netgraph.analysis import admissible_edges, sparse_links
 from netgraph.graph import Graph
 
 SLACK = 0.05
-"""Share of a goal by which a graph may be smaller: vertices that nothing reads any more go with the last edges."""
+"""Fraction of a goal by which a graph may be smaller: the last edges take vertices that nothing reads along."""
 
 EXCESS = 0.01
-"""Share of a goal by which a graph may be larger: densities are rounded link by link."""
+"""Fraction of a goal by which a graph may be larger: densities are rounded link by link."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """Number of edges that a method is asked to end with.
+    """Number of edges with which a method should end.
 
     Attributes:
-        edges: trainable edges.
-        asked: option and value that ask for it, such as "final_edges=5000".
-        limit: whether `edges` is a most only, so that every smaller graph meets the goal as well.
+        edges: number of trainable edges.
+        asked: option and value that set it, such as "final_edges=5000".
+        limit: whether `edges` is an upper bound only, so that every smaller graph meets the goal as well.
     """
 
     edges: int
@@ -31,13 +31,13 @@ class Goal:
 
     @classmethod
     def of_density(cls, start: Graph, density: float, asked: str, *, head: bool, limit: bool = False) -> Goal:
-        """The goal of a density of the links that may be sparse, for a graph with the layers of `start`."""
+        """Return the goal for a density of the sparse links, in a graph with the layers of `start`."""
         links = sparse_links(start, head=head)
         others = start.num_edges - sum(len(start.links_by_key[key]) for key in links)
         return cls(edges=others + round(density * admissible_edges(start, links)), asked=asked, limit=limit)
 
     def outlook(self, start: Graph, epochs: int) -> list[str]:
-        """A sentence when a start that only grows has too many edges already: the outlook of most methods."""
+        """Return a warning when a start has more edges than the goal and the method only grows, else an empty list."""
         if start.num_edges <= (1 + EXCESS) * self.edges:
             return []
         return [
@@ -46,7 +46,7 @@ class Goal:
         ]
 
     def missed_by(self, graph: Graph) -> str:
-        """A sentence about a final graph that misses the goal by more than `EXCESS` or `SLACK`, or ''."""
+        """Return a sentence about a final graph that misses the goal by more than `EXCESS` or `SLACK`, else ''."""
         edges = graph.num_edges
         if edges > (1 + EXCESS) * self.edges:
             return f"{self.asked} was missed: the network ends with {edges:,} edges, more than {self.edges:,}."
@@ -56,9 +56,9 @@ class Goal:
 
 
 Outlook = Callable[[Graph, int], Sequence[str]]
-"""Sentences about a goal that a run from a graph, over a number of epochs, may miss."""
+"""Function of a start and a number of epochs that returns warnings about a goal out of reach."""
 
 
 def outlook_of(goal: Goal | None) -> Outlook:
-    """The outlook of a goal; without a goal there is nothing to say."""
+    """Return the outlook of a goal; without a goal it never warns."""
     return goal.outlook if goal else lambda start, epochs: ()

@@ -29,7 +29,7 @@ from netgraph.rules import WidenLayer, tied_layers
 from netgraph.schedules import EveryEpochs
 
 GRADMAX_TRAINING: Mapping[str, Any] = {"batch_size": 128}
-"""Training as in the paper."""
+"""Training settings of the paper."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ class GradMaxOptions(Checked):
         activation: activation of the hidden layers. It must map 0 to 0 and have a slope there, so it cannot be "relu".
         batch_norm: whether convolutions are followed by batch norm; there outgoing weights are random.
         every: epochs from the start to the first growth, and from one growth to the next.
-        steps: number of times that the layers grow.
-        share: vertices that one growth adds to a layer, as a share of its width at the start; at least one.
-        scale: norm of the outgoing weights of a new vertex, as a share of the mean over the old vertices.
+        steps: number of growths.
+        share: number of vertices that one growth adds to a layer, as a share of its width at the start; at least one.
+        scale: norm of the outgoing weights of a new vertex, relative to the mean over the old vertices.
         batches: mini-batches over which the growth matrices are collected.
         random: draw all outgoing weights at random, for comparison.
     """
@@ -83,14 +83,14 @@ def slope_at_0(activation: str, slope: float = 0.01) -> bool:
 class GradMaxWiden(Checked):
     """Grow all hidden layers by vertices with incoming weights 0 and the outgoing weights of GradMax.
 
-    Layers with a norm, a pool or wires between what feeds them and what reads them get random outgoing weights of the
-    same norm. Layers under layer norm, tied to inputs or outputs, or whose activation has no slope at 0 do not grow.
+    Layers with a norm, a pool or wires between their sources and their readers get random outgoing weights of the same
+    norm. Layers under layer norm, tied to inputs or outputs, or whose activation has no slope at 0 do not grow.
 
     Attributes:
-        counts: vertices that each layer gains at a time, by its name; layers that are not named do not grow.
-        trigger: when.
-        steps: how many times.
-        scale: norm of the outgoing weights of a new vertex, as a share of the mean over the old vertices.
+        counts: number of vertices that each layer gains at a time, by its name; other layers do not grow.
+        trigger: condition for growth.
+        steps: number of growths.
+        scale: norm of the outgoing weights of a new vertex, relative to the mean over the old vertices.
         batches: mini-batches over which the growth matrices are collected.
         random: draw all outgoing weights at random.
     """
@@ -115,7 +115,7 @@ class GradMaxWiden(Checked):
             )
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One widening for each group of tied layers, first to last, all from the moments of one topology."""
+        """Propose one widening for each group of tied layers, all by the moments of one topology."""
         past = actions_of(context, self.name)
         if not self.pending(context) or not self.trigger.fires(context.history, past[-1].epoch if past else 0):
             return
@@ -139,7 +139,7 @@ class GradMaxWiden(Checked):
         return max((self.counts.get(graph.layer(i).name, 0) for i in group), default=0)
 
     def _groups(self, graph: Graph) -> list[tuple[int, ...]]:
-        """The groups of tied layers that can grow and are to."""
+        """Groups of tied layers that grow: every member can, and one is named in `counts`."""
         takes = set(find(WidenLayer(init="incoming zero"), graph).l.id.tolist())
         return [
             group
@@ -150,7 +150,7 @@ class GradMaxWiden(Checked):
         ]
 
     def _growth(self, context: Context, groups: Sequence[tuple[int, ...]]) -> dict[int, Array]:
-        """The growth matrix of each layer that has one. A pass collects one kind of moments for each two layers."""
+        """Collect the growth matrix of each layer that has one. A pass holds one request for each pair of layers."""
         graph = context.graph
         passes: list[dict[tuple[str, str], Mapping[str, Any]]] = []
         where: dict[int, int] = {}
@@ -171,7 +171,7 @@ class GradMaxWiden(Checked):
     def _plan(
         self, graph: Graph, group: Sequence[int], growth: Mapping[int, Array], rng: np.random.Generator
     ) -> tuple[dict[LinkKey, Array], str]:
-        """The outgoing weights of a group by link, and the reason in words."""
+        """Return the outgoing weights of a group by link, and a sentence that explains them."""
         outgoing: dict[LinkKey, Array] = {}
         count, first = self._count(graph, group), graph.layer(group[0])
         how = "as asked" if self.random else growth_requests(graph, group[0])[1]
@@ -190,27 +190,28 @@ class GradMaxWiden(Checked):
 
 
 def _for_all(weights: Array, graph: Graph, key: LinkKey) -> Array:
-    """Weights for a target that has gained vertices since they were planned; those read with weight 0."""
+    """Pad weights for a target that has gained vertices since they were planned; new targets get weight 0."""
     return np.pad(weights, ((0, 0), (0, len(graph.layer(key[1])) - weights.shape[1]), (0, 0)))
 
 
 def gradmax_start(options: GradMaxOptions, start: Start) -> Graph:
-    """A network of the given widths: convolutions and pools for images, dense layers for other data."""
+    """Build the first graph: convolutions and pools for images, dense layers for other data."""
     return layered_start(stages_of(options.widths), start, activation=options.activation, batch_norm=options.batch_norm)
 
 
 def gradmax(start: Graph, options: GradMaxOptions | None = None) -> Method:
-    """Put GradMax together.
+    """Compose GradMax.
 
-    Where: all hidden layers. How: `WidenLayer`, incoming weights 0, outgoing ones the directions in which the gradient
-    of the incoming ones is largest: exact. When: every so many epochs. How much: a share of the widths at the start.
+    Where: all hidden layers. How: `WidenLayer` with incoming weights 0 and outgoing weights along the directions in
+    which the gradient of the incoming weights is largest; exact. When: after every `every` epochs. How much: a fraction
+    of the widths at the start.
 
     Args:
         start: the graph at which growth starts.
-        options: how to grow.
+        options: options of the growth.
 
     Source: Evci et al. 2022, "GradMax: growing neural networks using gradient information". ReLU has slope 1 at 0
-        there; here it has none, so that the start has another activation.
+        there and slope 0 here, so the start has another activation.
     """
     o = options or GradMaxOptions()
     hidden = [layer for layer in start.layers_by_id.values() if layer.role == "hidden"]
@@ -227,7 +228,7 @@ def gradmax(start: Graph, options: GradMaxOptions | None = None) -> Method:
 
 
 def _outlook(part: GradMaxWiden, start: Graph, epochs: int) -> list[str]:
-    """A sentence when a run has time for too few of the steps."""
+    """Return a warning when the epochs suffice for too few of the steps, else an empty list."""
     possible = (epochs - 1) // part.trigger.period
     if possible >= part.steps:
         return []

@@ -1,4 +1,4 @@
-"""Networks of given widths at which methods start: layer after layer, or residual."""
+"""First graphs of given widths: a chain of layers, or a residual network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netgraph.methods.start import Start
 
 
 def stages_of(widths: str) -> list[list[int]]:
-    """Widths stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
+    """Parse widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
     try:
         found = [[int(width) for width in stage.split(",")] for stage in widths.split("/")]
     except ValueError:
@@ -23,16 +23,16 @@ def stages_of(widths: str) -> list[list[int]]:
 def layered_start(
     stages: Sequence[Sequence[int]], start: Start, *, activation: str = "relu", batch_norm: bool = True
 ) -> Graph:
-    """A network of the given widths: 3x3 convolutions and pools for images, dense layers for other data.
+    """Build a network of the given widths: 3x3 convolutions and pools for images, dense layers for other data.
 
     Args:
-        stages: maps of the convolutions, a pool after each stage; for other data, hidden layers one after the other.
-        start: what the data are.
-        activation: of the hidden layers.
+        stages: maps of the convolutions, a pool after each stage; for other data, widths of the hidden layers in order.
+        start: facts about the data.
+        activation: activation of the hidden layers.
         batch_norm: whether convolutions are followed by batch norm.
 
     Raises:
-        OptionError, GraphError: as `netgraph.convnet`.
+        OptionError, GraphError: see `netgraph.convnet`.
     """
     if len(start.shape) == 3:
         return convnet(
@@ -55,15 +55,15 @@ def layered_start(
 
 
 def residual_start(depth: int, width: int, start: Start) -> Graph:
-    """The residual network for CIFAR, see `netgraph.resnet`.
+    """Build the residual network for CIFAR, see `netgraph.resnet`.
 
     Args:
-        depth: 6 n + 2.
+        depth: number of weighted layers, `6 n + 2`.
         width: maps of the first stage.
-        start: what the data are.
+        start: facts about the data.
 
     Raises:
-        OptionError: when the data are no images, or for another depth.
+        OptionError: when the data are not images, or for another depth.
     """
     if len(start.shape) != 3:
         raise OptionError(f"resnet={depth} needs images; the data are rows of {start.features} features.")

@@ -1,4 +1,4 @@
-"""What a growth method is: a name and parts, each of which may propose rewrites after an epoch."""
+"""The interface of a growth method: a name, and parts that may propose rewrites after every epoch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Requests = Mapping[str, Sequence[Mapping[str, Any]]]
 """Options of requests of statistics by name, see `Context.collect`."""
 
 NEW_PHASE = "new-phase"
-"""What stands for a rule in the `Action` of a new phase."""
+"""Name that the `Action` of a new phase has in place of a rule."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """A proposal that was carried out, or came to nothing.
+    """The record of a proposal that was carried out, with or without effect.
 
     Attributes:
         part: name of the part that proposed it.
         rule: name of the rule, or `NEW_PHASE`.
-        epoch: epochs finished when it was proposed.
-        matches: how many matches were rewritten; 0 when nothing was selected, and for a new phase.
-        edges_before: trainable edges before it.
+        epoch: number of epochs that were finished when it was proposed.
+        matches: number of matches that were rewritten; 0 when nothing was selected, and for a new phase.
+        edges_before: number of trainable edges before the rewrite.
     """
 
     part: str
@@ -42,7 +42,7 @@ class Action:
 
 
 class Context(Protocol):
-    """What a part may look at. The trainer provides it; `graph` is up to date after every proposal."""
+    """The state of training that a part may read. The trainer provides it and updates `graph` after every proposal."""
 
     @property
     def graph(self) -> Graph:
@@ -58,61 +58,64 @@ class Context(Protocol):
 
     @property
     def actions(self) -> Sequence[Action]:
-        """Everything that was done so far, first to last."""
+        """All actions so far, in the order in which they happened."""
 
     @property
     def rng(self) -> np.random.Generator:
-        """Random numbers that depend on seed and epoch alone."""
+        """Random generator that depends on the seed and the epoch alone."""
 
     def statistics(self) -> Statistics:
-        """Gradient statistics of the current topology at the current weights; collected when asked for."""
+        """Return gradient statistics of the current topology at the current weights; the call collects them."""
 
     def collect(self, requests: Requests, batches: int) -> Statistics:
-        """Statistics of the current topology at fixed weights, over the first of its mini-batches.
+        """Collect statistics of the current topology at fixed weights, over the first mini-batches of an epoch.
 
         Args:
             requests: options of the requests of each statistic by its name, such as
-                `{"cross_moments": [{"source": "a", "target": "c"}]}`; of one source and target one kind at a time.
-            batches: how many mini-batches; fewer where the data have fewer.
+                `{"cross_moments": [{"source": "a", "target": "c"}]}`; one request for each pair of source and target.
+            batches: number of mini-batches, or all when the data have fewer.
 
         Raises:
-            StatisticsError: for an unknown name, layer or option, and for what is larger than memory.
+            StatisticsError: for an unknown name, layer or option, and for a statistic that does not fit into memory.
 
-        Cost: a training step per mini-batch, besides that of the statistics.
+        Cost: a training step per mini-batch, and the cost of the statistics.
         """
 
     def dense_gradients(self, links: Sequence[LinkKey]) -> Statistics:
-        """Mean gradient of every edge of these links, present or missing, over one mini-batch of training data.
+        """Collect the mean gradient of every edge of these links, present or missing, over one mini-batch.
 
-        They are cross moments, `Statistics.cross(source, target)`, of the current topology at the current weights.
+        The result holds cross moments, `Statistics.cross(source, target)`, of the current topology at the current
+        weights.
         """
 
     def capture(self, layers: Sequence[str], *, samples: int = 1024, tangent: bool = False) -> BatchSignals:
-        """What chosen layers carry for single samples of training data, at the current weights, in float64.
+        """Capture activations and gradients of chosen layers for single training samples, in float64.
 
-        Batch norm takes its running statistics: with those of the batch no sample would have a gradient of its own.
+        The weights are the current ones. Batch norm takes its running statistics: statistics of the batch would couple
+        the samples, and no sample would have a gradient of its own.
 
         Args:
-            layers: names.
-            samples: how many, the first of the data as they are shuffled for the other statistics of this epoch; fewer
-                where the data have fewer.
-            tangent: whether to find the damped natural gradient of these samples, and with it `residuals` and
-                `natural_score`.
+            layers: names of the layers.
+            samples: number of samples, or all when the data have fewer. They are the first ones in the order in which
+                the data are shuffled for the other statistics of this epoch.
+            tangent: whether to compute the damped natural gradient of these samples, which `residuals` and
+                `natural_score` need.
 
         Raises:
             StatisticsError: for an unknown layer.
             OptionError: when `samples` is below 1.
 
-        Cost: a training step over the samples; with the tangent another, and a step of the natural gradient.
+        Cost: one training step over the samples; `tangent` adds a second one and a step of the natural gradient.
         """
 
     def spend(self, kind: str, flops: float) -> None:
-        """Count floating-point operations that the trainer does not see, such as passes over paths, under a name."""
+        """Count floating-point operations under a name, for work that the trainer does not see, such as path passes."""
 
     def signals(self) -> Statistics:
-        """What the method watches, over the last mini-batches of the epoch: it costs no steps of its own.
+        """Return the statistics of `Method.watches`, over the last mini-batches of the epoch.
 
-        It belongs to the topology that was trained, before any rewrite of this epoch.
+        Training collects them, so they cost no further steps. They belong to the topology that was trained, before any
+        rewrite of this epoch.
         """
 
 
@@ -123,12 +126,12 @@ class Proposal:
     Attributes:
         part: name of the part.
         rule: the rule to apply.
-        on: what to apply it to, as for `apply`; an empty array reports that nothing was selected.
-        reason: why, in words, for people who watch.
-        announcement: what it will cost, in words, said before it is carried out; empty when that goes without saying.
-        settle: whether new vertices get running means and variances of a mini-batch for batch norm, instead of 0 and 1:
-            only for those that are not read yet, whose values change nothing.
-        numbers: by name, what the decision was made by; the journal keeps them beside the metrics.
+        on: matches to apply it to, as for `apply`; an empty array reports that nothing was selected.
+        reason: sentence that explains the rewrite to people who watch the run.
+        announcement: sentence that is shown before the rewrite, such as its cost, or ''.
+        settle: whether new vertices under batch norm get the mean and variance of a mini-batch as running statistics,
+            instead of 0 and 1. Allowed only for vertices that nothing reads yet, so that no output changes.
+        numbers: values on which the decision rests, by name; the journal keeps them beside the metrics.
     """
 
     part: str
@@ -142,14 +145,14 @@ class Proposal:
 
 @dataclass(frozen=True)
 class NewPhase:
-    """A turning point: the learning rate begins a curve of its own, and weights may return to earlier ones.
+    """The start of a new phase: the learning rate begins a new curve, and weights may return to earlier values.
 
     Attributes:
         part: name of the part.
-        phase: what begins.
-        reason: why, in words, for people who watch.
-        origin: weights and vertex columns go back to the values that they have in this graph, by id, and the optimizer
-            starts afresh; None lets both go on as they are.
+        phase: the phase that begins.
+        reason: sentence that explains it to people who watch the run.
+        origin: graph from which weights and vertex columns take their values, by id, while the optimizer starts anew;
+            None keeps the present values and the optimizer.
     """
 
     part: str
@@ -159,31 +162,31 @@ class NewPhase:
 
 
 Step = Proposal | NewPhase
-"""What a part may ask for."""
+"""A request of a part to the trainer."""
 
 
 class Part(Protocol):
     """One part of a method."""
 
     def propose(self, context: Context) -> Iterator[Step]:
-        """Yield rewrites and new phases; each is carried out before the next is asked for."""
+        """Yield rewrites and new phases; the trainer carries out each one before it takes the next."""
 
     def pending(self, context: Context) -> bool:
-        """Whether it may still propose something in a later epoch; training does not stop early before that."""
+        """Whether the part may propose something in a later epoch; until then training does not stop early."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A growth method: a composition of parts, asked in order after every epoch.
+    """A growth method: a composition of parts, which are called in order after every epoch.
 
     Attributes:
         name: name of the method.
         parts: its parts.
-        source: where it is published.
+        source: title of the paper.
         watches: statistics that its parts find in `Context.signals`, by name, with the options of their requests.
-        opening: the phase that a run begins with; it ends when a part asks for a new one.
-        goal: the size that it is asked to end with; None leaves the size to the parts.
-        outlook: sentences about a goal that a run from a graph, over a number of epochs, may miss.
+        opening: first phase of a run; it ends when a part begins a new one.
+        goal: size at which the network should end, or None when the parts decide.
+        outlook: function of a start and a number of epochs that returns warnings about a goal out of reach.
     """
 
     name: str
@@ -202,7 +205,7 @@ class Method:
         return Table(caption, ["part", "kind", "setting", "value"], rows).html()
 
     def propose(self, context: Context) -> Iterator[Step]:
-        """Yield what all parts ask for, in order."""
+        """Yield the requests of all parts, in order."""
         for part in self.parts:
             yield from part.propose(context)
 
@@ -212,7 +215,7 @@ class Method:
 
 
 def _settings(part: Part) -> list[tuple[str, str]]:
-    """The fields of a part with their values, cut where they are long; one empty row for a part without fields."""
+    """Names and values of the fields of a part, long values cut; one empty row for a part without fields."""
     if not is_dataclass(part):
         return [("", "")]
     texts = [(f.name, str(getattr(part, f.name))) for f in fields(part) if f.repr]
@@ -234,15 +237,18 @@ _LONGEST_SETTING = 200
 """Letters of a setting that notebooks show."""
 
 STRETCH = 1.1
-"""A step may be so much larger than it should be when it then ends where it is to end: the rest is not worth one."""
+"""Largest factor by which a step may be stretched to reach a goal exactly, so that no tiny last step remains."""
 
 
-def cut(step: int, room: Iterable[int]) -> int:
-    """A step that ends at the nearest of some goals when it reaches it, or nearly does.
+def clip_step(step: int, distances: Iterable[int]) -> int:
+    """Shorten or stretch a step so that it ends at the nearest goal, when it reaches the goal or nearly does.
 
     Args:
-        step: how far to go.
-        room: how far it is to every goal; those that are not ahead do not count.
+        step: intended size of the step.
+        distances: distance to every goal; goals at a distance of 0 or less are ignored.
+
+    Returns:
+        The distance to the nearest goal when it is at most `STRETCH * step`, else `step`.
     """
-    nearest = min((left for left in room if left > 0), default=0)
+    nearest = min((distance for distance in distances if distance > 0), default=0)
     return nearest if nearest <= STRETCH * step else step

@@ -18,7 +18,7 @@ from netgraph.methods.widen import Widen
 from netgraph.schedules import WindowGain
 
 NAGN_REQUESTS: Mapping[str, Mapping[str, Any]] = {"vertex_signals": {"activations": False}}
-"""What the trainer collects over the last mini-batches of every epoch."""
+"""Statistics that the trainer collects over the last mini-batches of every epoch."""
 
 NAGN_TRAINING: Mapping[str, Any] = {
     "epochs": 200,
@@ -29,43 +29,45 @@ NAGN_TRAINING: Mapping[str, Any] = {
     "batch_size": 500,
     "label_smoothing": 0.0,
 }
-"""Training as in the paper."""
+"""Training settings of the paper."""
 
 OURS: Mapping[str, Any] = {"delta_acc": 0.001, "delta_stop": 0.01, "relative_to": "growable", "until": 0.8}
 """Values of the options that are None by default."""
 
 PAPER: Mapping[str, Any] = {"delta_acc": 0.003, "delta_stop": 0.05, "relative_to": "all", "until": 1.0}
-"""The same options as in the paper, and as its text reads: `NagnOptions(paper=True)`."""
+"""Values of the same options in the text of the paper: `NagnOptions(paper=True)`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NagnOptions(Checked):
     """Options of NAGN.
 
-    The defaults suit some hundred epochs. In a short run growth has to start earlier: `delta_acc=0.02`, say, and
-    `delta_stop=0.002`. Options that are None are filled in, by `paper`; those that are given win.
+    The defaults suit some hundred epochs. In a short run growth has to start earlier, for example with
+    `delta_acc=0.02` and `delta_stop=0.002`. Options that are None take the values of `OURS` or, with `paper`, of
+    `PAPER`; a given value always counts.
 
     Attributes:
-        paper: fill in the values of the paper, see `PAPER`, instead of `OURS`. It leaves `window` and `tau` as they
-            are, which are those of the paper, and the training: `newcomers=zero` is the paper's.
+        paper: fill in the values of `PAPER` instead of `OURS`. The defaults of `window` and `tau` are the paper's
+            anyway. Training stays as it is: `newcomers=zero` is the paper's.
         widths: network at which growth starts. For images, maps of 3x3 convolutions, stages with a pool after each
             separated by "/", as in "8,8/16,16"; for other data, hidden layers, as in "8,8".
         resnet: depth of a residual network to start with instead, 6 n + 2, with the first of the widths; 0 is none.
         delta_acc: layers grow when the mean validation accuracy (for regression, the loss) gains less than this,
-            relatively, from one window of epochs to the next; none stands for .001, or the paper's .003.
+            relatively, from one window of epochs to the next; none means .001, or the paper's .003.
         window: number of epochs in each of the two windows that `delta_acc` compares.
-        delta_stop: growth ends for good when the gain from one growth to the next is below this; none stands for .01,
-            or the paper's .05.
-        metric: whose gain decides: "accuracy", or "loss", which regression needs.
-        tau: a layer is under-expressive when its value is more than this share above that of its neighbours.
-        max_increment: most vertices that a layer gains at once; by its own value it at most doubles, too.
+        delta_stop: growth ends for good when the gain from one growth to the next is below this; none means .01, or
+            the paper's .05.
+        metric: validation metric whose gain decides: "accuracy", or "loss", which regression needs.
+        tau: a layer is under-expressive when its value exceeds the value of its neighbours by more than this fraction.
+        max_increment: largest number of vertices that a layer gains at once; under-expressiveness alone at most doubles
+            a layer.
         relative_to: "growable": under-expressiveness is measured against the layer that may grow and stands out most;
-            "all": against the output layer as well, which then may hold back all others. None stands for "growable", or
-            the paper's "all".
-        non_decreasing: whether layers are raised to the width of the one before them.
-        fallback: whether, when no layer stands out, the one that rises most above the layer before it doubles.
-        max_edges: number of edges from which nothing grows, and which the last step may exceed; 0 is no limit.
-        until: share of the epochs after which growth is over; none stands for .8, or the paper's 1, no limit.
+            "all": against the output layer as well, which then may hold back all others. None means "growable", or the
+            paper's "all".
+        non_decreasing: whether a layer is widened to at least the width of the layer before it.
+        fallback: whether, when no layer stands out, the layer that exceeds the layer before it most is doubled.
+        max_edges: number of edges from which on nothing grows; the last step may exceed it; 0 is no limit.
+        until: share of the epochs after which growth is over; none means .8, or the paper's 1, no limit.
     """
 
     paper: bool = False
@@ -92,17 +94,17 @@ class NagnOptions(Checked):
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 
     def stages(self) -> list[list[int]]:
-        """The widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
+        """Return the widths, stage by stage. Raises `OptionError` when the text is not of the form "8,8/16,16"."""
         return stages_of(self.widths)
 
     def resolved(self, start: Graph | None = None) -> NagnOptions:
-        """The same options with those that are None filled in; the start changes nothing."""
+        """Return the options with every None filled in; the start has no influence."""
         usual = PAPER if self.paper else OURS
         return replace(self, **{name: value for name, value in usual.items() if getattr(self, name) is None})
 
 
 def nagn_start(options: NagnOptions, start: Start) -> Graph:
-    """A network of the given widths: convolutions with batch norm and pools for images, dense layers for other data."""
+    """Build the first graph: convolutions with batch norm and pools for images, dense layers for other data."""
     if start.task == "regression" and options.metric == "accuracy":
         raise OptionError("metric='accuracy' is there for classification only; for regression set metric=loss.")
     stages = options.stages()
@@ -110,27 +112,27 @@ def nagn_start(options: NagnOptions, start: Start) -> Graph:
 
 
 def nagn(start: Graph, options: NagnOptions | None = None) -> Method:
-    """Put NAGN together.
+    """Compose NAGN.
 
-    Where: layers whose normalised gradient, the RMS of dL/dz, lies above that of their neighbours. How: `WidenLayer`,
-    exact in train and in eval mode, by equation 1: weights from new vertices are 0, to old vertices and to new ones,
-    those from old vertices to new ones are normal with variance 2 / n (convolutions: 2 / (n k^2)), n the width before
-    the growth; biases and shifts are 0, scales 1. When: `WindowGain` of the validation accuracy. How much:
+    Where: layers whose normalised gradient, the RMS of `dL/dz`, exceeds that of their neighbours. How: `WidenLayer`,
+    exact in train and in eval mode, by equation 1. Weights from new vertices, to old and to new ones, are 0. Weights
+    from old to new vertices are normal with variance `2 / n` (convolutions: `2 / (n k^2)`), where `n` is the width
+    before the growth. Biases and shifts are 0, scales 1. When: `WindowGain` of the validation accuracy. How much:
     under-expressiveness times the width, and no width falls along the chain. Optimizer state survives by id.
 
-    Not as in the paper:
+    Differences from the paper:
 
     * `delta_acc`, `delta_stop`, `relative_to` and `until`, unless `paper`.
-    * New entries have their own step counts at first; the paper's zero moments under the shared one are the training
-      option `newcomers="zero"`.
-    * Running statistics of new maps are those of one mini-batch; the paper is silent.
-    * The ends of the chain, the fallback and residual groups, where the paper leaves room; see docs/methods.md.
+    * New entries of the optimizer start with step counts of their own. The training option `newcomers="zero"` gives the
+      paper's way: zero moments under the shared step count.
+    * Running statistics of new maps are those of one mini-batch; the paper does not define them.
+    * The paper leaves open the ends of the chain, the fallback and residual groups; see docs/methods.md.
 
     Args:
         start: the graph at which growth starts.
-        options: how to grow.
+        options: options of the growth.
 
-    Source: "NAGN". Where it leaves something open, the options say what was chosen.
+    Source: "NAGN"; see `NagnOptions` for choices that the paper leaves open.
     """
     o: Any = (options or NagnOptions()).resolved()  # in which nothing is None any more
     part = Widen(

@@ -1,4 +1,4 @@
-"""Prune edges, to a budget or below a score: parts."""
+"""Parts that prune edges: down to a budget, or below a score."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from netgraph.schedules import cubic_target
 
 @dataclass(frozen=True, kw_only=True)
 class PruneToBudget(Checked):
-    """Come back to a number of edges, gradually: a cubic schedule between two shares of the run.
+    """Prune gradually to a number of edges, by a cubic schedule over a part of the run.
 
     Attributes:
-        edges: number of edges to end with.
+        edges: number of edges after the last step.
         criterion: edge criterion, by name or as a `Criterion`; edges with the smallest scores go first.
-        start, end: shares of the epochs between which to prune, the last step included.
-        scope: "added" spares the edges that the run started with, "all" does not.
+        start, end: fractions of the epochs between which to prune, the last step included.
+        scope: "added" spares the edges of the start, "all" does not.
     """
 
     edges: int
@@ -50,7 +50,7 @@ class PruneToBudget(Checked):
             raise OptionError(f"start={self.start} and end={self.end} must satisfy 0 <= start <= end <= 1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """Remove what is above this epoch's target, then what no one reads any more."""
+        """Propose to remove edges down to this epoch's target, then vertices that nothing reads any more."""
         first, last = self._epochs(context)
         step, steps = epochs_done(context) - first + 1, last - first + 1
         graph = context.graph
@@ -75,7 +75,7 @@ class PruneToBudget(Checked):
         return epochs_done(context) < self._epochs(context)[1]
 
     def _epochs(self, context: Context) -> tuple[int, int]:
-        """The first and the last epoch after which to prune: of 1 to epochs - 1, for nothing learns after the last."""
+        """First and last epoch after which to prune, in `1 .. epochs - 1`: after the last epoch nothing learns."""
         first, last = (
             max(1, min(math.ceil(share * context.epochs), context.epochs - 1)) for share in (self.start, self.end)
         )
@@ -87,13 +87,13 @@ class PruneBelow(Checked):
     """Prune edges with low scores some epochs after each action of another part (SSONN, section 3.4).
 
     Attributes:
-        threshold: scores, scaled to [0, 1] in each link when `scaled`, at or below it go.
+        threshold: edges with a score of at most this are removed; scores are in [0, 1] when `scaled`.
         criterion: edge criterion, by name or as a `Criterion`; the paper has the gradient score.
         after: name of the part whose actions start the pruning.
-        delay: epochs between that action and the first step.
-        duration: number of steps, one per epoch; each removes an equal share of what is left to remove.
-        scope: "added" spares the edges that the run started with, "all" does not.
-        scaled: compare min-max scaled scores (the published numbers) or absolute ones (the text).
+        delay: number of epochs between that action and the first step.
+        duration: number of steps, one per epoch; each removes an equal number of edges.
+        scope: "added" spares the edges of the start, "all" does not.
+        scaled: whether scores are min-max scaled in each link (the published numbers) or absolute (the text).
     """
 
     threshold: float = 0.1
@@ -115,7 +115,7 @@ class PruneBelow(Checked):
             raise OptionError(f"threshold={self.threshold} is not a score; scaled scores lie in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """Remove this epoch's share of the edges below the threshold, then what no one reads any more."""
+        """Propose to remove this epoch's share of the edges below the threshold, then vertices that nothing reads."""
         running = [step for step in self._steps(context) if 0 <= step < self.duration]
         if not running:
             return
@@ -137,15 +137,15 @@ class PruneBelow(Checked):
         return any(step < self.duration - 1 for step in self._steps(context))
 
     def _steps(self, context: Context) -> list[int]:
-        """How far the pruning after each action has come; negative while it waits."""
+        """Steps of pruning done after each action; negative during the delay."""
         grown = [action.epoch for action in actions_of(context, self.after) if action.matches > 0]
         return [epochs_done(context) - epoch - self.delay for epoch in grown]
 
 
 def _enough(graph: Graph, rows: Array, target: int) -> int:
-    """The least number of edges, the first of `rows`, without which a graph comes down to a number of edges.
+    """Return the smallest number of leading `rows` whose removal brings a graph down to `target` edges.
 
-    Vertices that nothing reads any more take their edges along. Cost: O(edges log edges).
+    The removal counts edges of vertices that nothing reads any more. Cost: O(edges log edges).
     """
 
     def left(count: int) -> int:
@@ -164,7 +164,7 @@ def _enough(graph: Graph, rows: Array, target: int) -> int:
 
 
 def clear_dead(context: Context, part: str) -> Iterator[Proposal]:
-    """Propose to remove vertices that nothing reads, when there are any."""
+    """Propose to remove vertices that nothing reads, if there are any."""
     dead = find(PruneVertices(), context.graph)
     if len(dead):
         yield Proposal(part, PruneVertices(), dead.v.id, f"nothing reads {len(dead):,} vertices")

@@ -44,18 +44,18 @@ MethodKind = Literal["growth", "pruning", "fixed", "single"]
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method that can be asked for by name.
+    """A method with a name, for the command line.
 
     Attributes:
         name: its name.
         options: frozen dataclass of its options.
-        start: makes the graph at which growth starts, from such options and what the data are.
-        build: makes the method from that graph and such options.
-        description: what it does, in one line.
-        kind: the way in which it gives networks of several densities, see `MethodKind`.
-        resolve: fills in options that depend on the graph at which growth starts.
-        training: training settings that suit the method; they overrule those that suit the size of the data.
-        defaults: values of options in which the method differs from another one with the same options.
+        start: function of the options and a `Start` that builds the first graph.
+        build: function of that graph and the options that composes the method.
+        description: summary in one line.
+        kind: way in which it gives networks of several densities, see `MethodKind`.
+        resolve: function that fills in options that depend on the first graph.
+        training: training settings of the method; they override the settings that follow from the size of the data.
+        defaults: default values in which the method differs from the class of its options.
     """
 
     name: str
@@ -69,11 +69,11 @@ class MethodSpec:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def make_options(self, **given: Any) -> Any:
-        """Return the options with the values given, and with the method's own defaults elsewhere."""
+        """Return the options with the given values, and with the defaults of the method elsewhere."""
         return self.options(**{**self.defaults, **given})
 
     def _repr_html_(self) -> str:
-        """What it does, and its options with their defaults."""
+        """The description, and a table of options with their defaults."""
         defaults = vars(self.make_options())
         rows = [(name, str(value)) for name, value in defaults.items()]
         return Table(f"{self.name}: {self.description}", ["option", "default"], rows).html()

@@ -1,4 +1,4 @@
-"""Grow by splitting edges: a part."""
+"""A part that grows a network by splitting edges."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from netgraph.schedules import Plateau, Trigger
 
 
 def edge_scores(context: Context, criterion: str | Criterion) -> Array:
-    """(edges,) scores of a criterion for the current graph; statistics are collected only when it reads them."""
+    """Score every edge of the current graph, `(edges,)`; statistics are collected only if the criterion reads them."""
     chosen = get_criterion(criterion)
     stats = context.statistics() if chosen.needs_statistics else None
     return chosen.scores(context.graph, stats, context.rng)
 
 
 def candidate_rows(graph: Graph, scope: str) -> Array:
-    """Rows of `graph.edges` that may be acted on: trainable, and in scope.
+    """Return the rows of `graph.edges` that are trainable and in scope.
 
     Args:
         graph: the graph.
@@ -54,13 +54,13 @@ class Split(Checked):
             one "target" vertex, so that every class has its important edges.
         spread: take the best edge of every source vertex first, then the second best of each, and so on: new vertices
             with the same parent start alike, and important gradients gather on few sources.
-        selection: how many edges, by their scores; thresholds scale by link.
-        trigger: when.
-        rule: the split itself.
-        scope: "all" (edges inside earlier sublayers as well, as in the paper) or "output" (as in the code).
-        max_edges: most edges that growth may reach; the selection is cut to what fits.
-        share: an expansion that is not the last fills this share of the room below `max_edges`.
-        expansions: number of expansions, unless fewer edges than `at_least` are reached by them.
+        selection: number of edges to split, by their scores; thresholds scale by link.
+        trigger: condition for an expansion.
+        rule: rule that splits the edges.
+        scope: "all" (edges inside earlier sublayers as well, as in the paper) or "output" (as in the published code).
+        max_edges: largest number of edges that growth may reach; the selection is shortened to fit.
+        share: fraction of the edges still allowed below `max_edges` that an expansion uses, unless it is the last.
+        expansions: number of expansions; more follow while the graph has fewer edges than `at_least`.
         at_least: while the graph has fewer edges than this, an expansion follows every epoch after `start_by`, plateau
             or not.
         start_by: the first expansion comes at the latest after this share of the epochs, plateau or not.
@@ -93,7 +93,7 @@ class Split(Checked):
                 raise OptionError(f"{name}={getattr(self, name)} is not a share of the epochs, which is in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One expansion, when it is time."""
+        """Propose one expansion when the trigger fires or the expansion is overdue."""
         past = actions_of(context, self.name)
         done = sum(action.matches > 0 for action in past)
         if self._is_over(context):
@@ -104,11 +104,11 @@ class Split(Checked):
         graph = context.graph
         rows = candidate_rows(graph, self.scope)
         chosen = self._select(graph, rows, edge_scores(context, self.criterion)[rows])
-        most = self._most_edges(graph, last=self.expansions is not None and done + 1 >= self.expansions)
-        kept = self._that_fit(graph, chosen, most)
+        limit = self._edge_limit(graph, last=self.expansions is not None and done + 1 >= self.expansions)
+        kept = self._fitting(graph, chosen, limit)
         reason = f"{len(chosen):,} of {len(rows):,} edges selected by {self.criterion}"
         if len(kept) < len(chosen):
-            room = "the caps on new edges and vertices" if most is None else f"{most:,} edges and the caps"
+            room = "the caps on new edges and vertices" if limit is None else f"{limit:,} edges and the caps"
             reason += f", {len(kept):,} fit into {room}"
         ids = graph.edges.id[kept]
         crossing = self.rule.count_crossing(find(self.rule, graph, on=ids))
@@ -128,22 +128,22 @@ class Split(Checked):
         return enough or epochs_done(context) > self._last_epoch(context.epochs)
 
     def _last_epoch(self, epochs: int) -> float:
-        """Finished epochs up to which growth may go on; the first epoch of a short run counts, whatever its share."""
+        """Last epoch after which an expansion may come; at least 1, so that a short run grows at all."""
         return max(1.0, self.until * epochs)
 
     def expansions_within(self, epochs: int) -> int:
-        """Number of expansions that a run finds time for, without any that its trigger brings earlier."""
+        """Number of expansions for which a run has time when the trigger never fires early."""
         first = max(1, math.ceil(self.start_by * epochs))
         last = min(math.floor(self._last_epoch(epochs)), epochs - 1)
         return max(0, last - first + 1)
 
     def reach(self, graph: Graph, expansions: int) -> int:
-        """Most edges that a graph has after some expansions, or enough for `at_least`, whatever the scores are.
+        """Return the largest number of edges after some expansions, whatever the scores are.
 
-        Cost: that of the expansions, but for the one that is enough, which is counted and not carried out.
+        The count stops early at `at_least`. Cost: that of the expansions, except the last one, which is only counted.
         """
         for _ in range(expansions):
-            kept = self._that_fit(graph, candidate_rows(graph, self.scope), self.max_edges)
+            kept = self._fitting(graph, candidate_rows(graph, self.scope), self.max_edges)
             edges, _crossing, _vertices = self._counts(graph, kept)
             if not len(kept) or edges >= self.at_least:
                 return edges
@@ -154,13 +154,13 @@ class Split(Checked):
         return context.graph.num_edges < self.at_least
 
     def _overdue(self, context: Context, last: int) -> bool:
-        """Whether to expand without waiting for the trigger: nothing was done yet, or too little."""
+        """Whether to expand without the trigger: no expansion came so far, or the graph is short of `at_least`."""
         if epochs_done(context) < self.start_by * context.epochs:
             return False
         return not last or self._is_short(context)
 
     def _select(self, graph: Graph, rows: Array, scores: Array) -> Array:
-        """The selected rows of `graph.edges`, best first."""
+        """Return the selected rows of `graph.edges`, best first."""
         edges = graph.edges
         if self.scale != "none":
             scores = minmax_scaled(scores, (edges.link if self.scale == "link" else edges.target_row)[rows])
@@ -170,31 +170,31 @@ class Split(Checked):
             order = spread_over(order, edges.source_row[rows] * graph.next_ids.layer + target_layer)
         return np.asarray(rows[order])
 
-    def _most_edges(self, graph: Graph, *, last: bool) -> int | None:
-        """Number of edges that the graph may have after this expansion."""
+    def _edge_limit(self, graph: Graph, *, last: bool) -> int | None:
+        """Largest number of edges that the graph may have after this expansion, or None."""
         if self.max_edges is None or last:
             return self.max_edges
         return graph.num_edges + int(self.share * max(self.max_edges - graph.num_edges, 0))
 
-    def _that_fit(self, graph: Graph, rows: Array, most: int | None) -> Array:
-        """The longest prefix whose split stays within `most` edges and the rule's own cap. O(E log k)."""
+    def _fitting(self, graph: Graph, rows: Array, limit: int | None) -> Array:
+        """Return the longest prefix of rows whose split keeps to `limit` edges and the caps of the rule. O(E log k)."""
         low, high = 0, len(rows)
         while low < high:
             middle = (low + high + 1) // 2
-            if self._fits(graph, rows[:middle], most):
+            if self._fits(graph, rows[:middle], limit):
                 low = middle
             else:
                 high = middle - 1
         return rows[:low]
 
-    def _fits(self, graph: Graph, rows: Array, most: int | None) -> bool:
+    def _fits(self, graph: Graph, rows: Array, limit: int | None) -> bool:
         edges, crossing, vertices = self._counts(graph, rows)
         if crossing > self.rule.max_crossing or vertices > self.rule.max_vertices:
             return False
-        return most is None or edges <= most
+        return limit is None or edges <= limit
 
     def _counts(self, graph: Graph, rows: Array) -> tuple[int, int, int]:
-        """Edges of the graph after these rows are split, and the new crossing edges and vertices among them."""
+        """Return the number of edges after a split of these rows, and of new crossing edges and new vertices in it."""
         m = find(self.rule, graph, on=graph.edges.id[rows])
         crossing, vertices = self.rule.count_crossing(m), self.rule.count_vertices(m)
         return graph.num_edges + 2 * vertices - len(m) + crossing, crossing, vertices

@@ -22,7 +22,7 @@ from netgraph.schedules import Plateau
 PRUNE_CRITERIA = {"budget": "l1", "below": "g_abs", "none": "l1"}
 PRUNE_SCOPES: dict[str, Literal["added", "all"]] = {"budget": "all", "below": "added", "none": "added"}
 LEAST = 1_000
-"""Edges to end with at least, unless another number is given: a table of ten columns starts with ten edges a class."""
+"""Smallest default of `final_edges`: ten features alone give a start of ten edges per class, too few to learn with."""
 
 SELECTIONS: dict[str, Callable[[float], Selection]] = {
     "absolute": AbsoluteThreshold,
@@ -123,7 +123,7 @@ class SsonnOptions(Checked):
             raise OptionError(f"spacing={self.spacing} is below 1 epoch.")
 
     def resolved(self, start: Graph) -> SsonnOptions:
-        """The same options with what depends on the start, or on other options, filled in."""
+        """Return the options with defaults filled in that depend on the start or on other options."""
         final = self.final_edges or max(LEAST, round(4.5 * start.num_edges))
         criterion = self.prune_criterion if self.prune_criterion != "auto" else PRUNE_CRITERIA[self.prune]
         return replace(
@@ -136,17 +136,17 @@ class SsonnOptions(Checked):
 
 
 def pruned_edges(options: SsonnOptions) -> Literal["added", "all"]:
-    """The edges that pruning may remove: `prune_scope`, or what "auto" stands for."""
+    """Resolve `prune_scope`: the edges that pruning may remove."""
     return PRUNE_SCOPES[options.prune] if options.prune_scope == "auto" else options.prune_scope
 
 
 def ssonn_start(options: SsonnOptions, start: Start) -> Graph:
-    """The linear start: all features, of images too, straight to all outputs. No option changes it."""
+    """Build the linear start: all features, also of images, feed all outputs. No option changes it."""
     return mlp([start.features, start.outputs], domain=start.flat_domain, seed=start.seed)
 
 
 def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
-    """Put SSONN together.
+    """Compose SSONN.
 
     Where: edges with a large mean |gradient| over mini-batches (equation 1), or its variance (equation 2).
     How: `SplitEdges`. When: `Plateau` of the validation loss. How much: a selection, capped by `peak_edges`.
@@ -154,7 +154,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
 
     Args:
         start: the graph at which growth starts; sizes that the options leave open depend on it.
-        options: how to grow.
+        options: options of the growth.
 
     Source: "SSONN", sections 3.1 to 3.4; the published code differs from the text where the options say so.
     """
@@ -192,7 +192,7 @@ def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
 
 
 def _pruning(o: SsonnOptions, scope: Literal["added", "all"]) -> tuple[Part, ...]:
-    """The part that prunes, if any."""
+    """Return the part that prunes, or an empty tuple."""
     if o.prune == "budget":
         return (
             PruneToBudget(
@@ -214,7 +214,7 @@ def _pruning(o: SsonnOptions, scope: Literal["added", "all"]) -> tuple[Part, ...
 
 
 def _outlook(split: Split, goal: Goal | None, start: Graph, epochs: int) -> list[str]:
-    """A sentence when growth may not get as far as the goal."""
+    """Return a warning when growth may not reach the goal, else an empty list."""
     if goal is None or goal.edges <= start.num_edges:
         return []
     expansions = split.expansions_within(epochs)

@@ -1,4 +1,4 @@
-"""`Start`: what a method knows of the data when it makes its first graph."""
+"""`Start`: the facts about the data from which a method makes its first graph."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from netgraph.graph import Domain
 class Start(Checked):
     """The data that a first graph is made for, and the seed of its weights.
 
-    Whether training feeds flat features or maps is told by the graph: maps when its input layer has a grid.
+    The graph decides whether training feeds flat features or maps: maps when its input layer has a grid.
 
     Attributes:
-        shape: of a sample: (features,), or (channels, height, width) of an image.
-        outputs: classes, or targets of a regression.
+        shape: shape of a sample: `(features,)`, or `(channels, height, width)` of an image.
+        outputs: number of classes, or of regression targets.
         domain: (low, high) of the inputs; numbers, or an array of one per channel of an image, else per feature.
-        seed: of the initial weights.
+        seed: seed of the initial weights.
         channels_last: whether the features of an image fed flat come in the order (height, width, channels).
-        task: what is learned.
+        task: kind of learning problem.
     """
 
     shape: tuple[int, ...]
@@ -42,7 +42,7 @@ class Start(Checked):
 
     @property
     def flat_domain(self) -> Domain:
-        """(low, high) of the inputs that are fed flat; numbers, or an array of one per feature."""
+        """`(low, high)` of inputs that are fed flat; numbers, or an array of one per feature."""
         if len(self.shape) == 1 or np.ndim(self.domain[0]) == 0:
             return self.domain
         positions = self.features // self.shape[0]
@@ -52,7 +52,7 @@ class Start(Checked):
 
     @property
     def maps(self) -> tuple[int, int, int]:
-        """(channels, height, width) of an image.
+        """`(channels, height, width)` of an image.
 
         Raises:
             OptionError: for data that are no images.

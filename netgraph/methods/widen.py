@@ -1,4 +1,4 @@
-"""Widen layers that are too narrow: a part that reads the signals of an epoch's last mini-batches."""
+"""A part that widens layers that are too narrow, by the signals of an epoch's last mini-batches."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from netgraph.statistics import Statistics
 
 
 def layer_profile(graph: Graph, stats: Statistics, rule: GrowthRule | None = None) -> ExpressivenessProfile:
-    """The NAGN profile of a graph: every layer with trainable edges, and whether and why it is to grow.
+    """Compute the NAGN profile of a graph: for every layer with trainable edges, whether and why it should grow.
 
-    A layer may grow when `WidenLayer` takes it: it is hidden, and neither it nor a layer that identity wires tie
-    it to is under layer norm. Layers that are tied grow together.
+    A layer may grow when `WidenLayer` accepts it: it is hidden, and neither the layer nor one that identity wires tie
+    to it has a norm that couples vertices. Tied layers grow together.
 
     Args:
         graph: the graph.
-        stats: with "vertex_signals" of its topology.
+        stats: statistics with "vertex_signals" of its topology.
         rule: thresholds and limits.
 
     Raises:
@@ -53,11 +53,11 @@ class Widen(Checked):
     """Grow by widening under-expressive layers (NAGN).
 
     Attributes:
-        trigger: when: the gain from one window of epochs to the next is small.
-        stop: growth ends for good when the metric gained less than this, relatively, from one trigger to the next.
-        rule: which layers, and by how much.
-        max_edges: do not grow a graph that has so many edges; None is no limit.
-        until: share of the epochs after which growth is over.
+        trigger: condition for growth: a small gain from one window of epochs to the next.
+        stop: growth ends for good when the relative gain of the metric from one trigger to the next is below this.
+        rule: choice of layers and of their new widths.
+        max_edges: number of edges from which on the graph does not grow; None is no limit.
+        until: fraction of the epochs after which growth is over.
     """
 
     trigger: WindowGain = field(default_factory=WindowGain)
@@ -74,7 +74,7 @@ class Widen(Checked):
             raise OptionError(f"until={self.until} is not a share of the epochs, which is in 0..1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One widening for each group of layers, first to last, so that all new vertices are joined to each other."""
+        """Propose one widening for each group of layers, from first to last, so that new vertices join each other."""
         if self._is_over(context) or not self.trigger.fires(context.history, self._last(context)):
             return
         graph, signals = context.graph, context.signals()
@@ -87,7 +87,7 @@ class Widen(Checked):
         return not self._is_over(context)
 
     def _is_over(self, context: Context) -> bool:
-        """Decided from the history alone, so that it stays decided, and a resumed run agrees."""
+        """Whether growth has ended. The history alone decides, so a resumed run agrees and the end is final."""
         if epochs_done(context) > self.until * context.epochs:
             return True
         if self.max_edges is not None and context.graph.num_edges >= self.max_edges:
@@ -104,10 +104,11 @@ class Widen(Checked):
 
 
 def proposals(graph: Graph, profile: ExpressivenessProfile, part: str) -> Iterator[Proposal]:
-    """What a profile of this graph decides, as rewrites in topological order, one for each group of tied layers.
+    """Turn a profile of this graph into rewrites, one for each group of tied layers, in topological order.
 
-    New vertices read old ones by weights of variance 2 / fan-in, of the widths before the growth, and each other by
-    weight 0 (equation 1 of NAGN). When no layer grows, one proposal says so. The first one announces the profile.
+    New vertices read old ones by weights of variance `2 / fan-in`, with the widths before the growth, and each other by
+    weight 0 (NAGN, equation 1). The first proposal announces the profile. When no layer grows, the only proposal is
+    empty and says so.
     """
     by_name = {layer.name: layer.id for layer in graph.layers_by_id.values()}
     group = {member: number for number, tied in enumerate(tied_layers(graph)) for member in tied}

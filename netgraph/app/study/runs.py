@@ -40,7 +40,7 @@ from netgraph.app.score import score
 from netgraph.app.study.jobs import GrowthStep, Job, Outcome, Point, Study
 from netgraph.errors import DivergenceError, NetgraphError
 from netgraph.graph import Graph
-from netgraph.methods import GrowEdges, Method, PruneLevels, cut, get_method
+from netgraph.methods import GrowEdges, Method, PruneLevels, clip_step, get_method
 from netgraph.methods.sparse import dense_network
 from netgraph.rules import AddEdges
 from netgraph.schedules import StopReason
@@ -292,7 +292,7 @@ def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: fl
     """Number of steps that `GrowEdges` takes from `edges` edges through all densities."""
     goals, steps = [round(d * cells) for d in densities], 0
     while any(goal > edges for goal in goals):
-        edges, steps = edges + cut(max(1, math.floor(ratio * edges)), (goal - edges for goal in goals)), steps + 1
+        edges, steps = edges + clip_step(max(1, math.floor(ratio * edges)), (goal - edges for goal in goals)), steps + 1
     return steps
 
 
@@ -335,5 +335,5 @@ def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int
     """Number of times that `PruneLevels` prunes a dense network until it has had all densities."""
     goals, edges, steps = [round(d * cells) for d in densities], cells, 0
     while any(goal < edges for goal in goals):
-        edges, steps = edges - cut(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1
+        edges, steps = edges - clip_step(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1
     return steps

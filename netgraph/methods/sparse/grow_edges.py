@@ -14,7 +14,7 @@ from netgraph.checks import Checked
 from netgraph.criteria import MissingScores, gradient_scores, path_scores, uniform_scores, weakest
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
+from netgraph.methods.method import NEW_PHASE, Context, NewPhase, Proposal, Step, actions_of, clip_step, epochs_done
 from netgraph.rules import AddEdges, PruneEdges
 from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Trigger, is_error, values_of
 
@@ -32,8 +32,8 @@ class GrowEdges(Checked):
         power: of weights in path scores: 1, path weights; 2, the gain of the path-kernel trace.
         trigger: when.
         ratio: how much: floor(ratio * edges) of the links that grow, a little more where that ends a step at a density.
-        until: density of these links at which growth is over; the last step is cut to end there.
-        through: densities that steps are cut to hit on the way.
+        until: density of these links at which growth is over; the last step is shortened to end there.
+        through: densities that steps must hit on the way.
         prune: before it grows, give up this share of the edges, those of smallest magnitude, and grow as many more.
         stop: end growth at the plateau of `metric` over density as well; None does not.
         metric: of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. One whose
@@ -146,7 +146,7 @@ class GrowEdges(Checked):
     def _count(self, edges: int, cells: int) -> int:
         """Number of edges to add to `edges` among `cells`."""
         room = [round(share * cells) - edges for share in (self.until, *self.through)]
-        return min(cut(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
+        return min(clip_step(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
 
     def _at_plateau(self, context: Context) -> bool:
         """Whether the fit of the metric over density says so, one point for each step of growth, and now."""

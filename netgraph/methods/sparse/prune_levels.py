@@ -11,7 +11,7 @@ from netgraph.checks import Checked
 from netgraph.criteria import removable_edges, weakest
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, cut, epochs_done
+from netgraph.methods.method import Context, NewPhase, Proposal, Step, actions_of, clip_step, epochs_done
 from netgraph.rules import PruneEdges
 from netgraph.schedules import Phase
 
@@ -25,8 +25,8 @@ class PruneLevels(Checked):
     Attributes:
         epochs: of a level, over which the learning rate runs through its curve once.
         share: of the edges that are left, rounded up, a little more where that ends a step at a density.
-        until: density at which pruning is over; the last step is cut to end there.
-        through: densities that steps are cut to hit on the way.
+        until: density at which pruning is over; the last step is shortened to end there.
+        through: densities that steps must hit on the way.
         origin: weights return to those of this graph after every step, and the optimizer starts afresh (rewinding);
             None goes on from the weights as they are.
         head: whether links into output layers are pruned as well.
@@ -94,4 +94,4 @@ class PruneLevels(Checked):
     def _step(self, edges: int, cells: int, room: int) -> int:
         """Number of `edges` among `cells` that go next, when at most `room` may."""
         over = [edges - round(density * cells) for density in (self.until, *self.through)]
-        return min(cut(math.ceil(self.share * edges), over), max(0, over[0]), room)
+        return min(clip_step(math.ceil(self.share * edges), over), max(0, over[0]), room)
