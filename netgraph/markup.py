@@ -28,7 +28,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """At most so many characters of a text; its middle is left out."""
+    """The text, or its two ends if it has more than `longest` characters."""
     if len(text) <= longest:
         return text
     half = (longest - 1) // 2

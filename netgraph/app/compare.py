@@ -76,7 +76,7 @@ class StaticComparison:
 
     @property
     def ratios(self) -> dict[str, float | None]:
-        """Grown over static, of what is compared; None where the static value is 0."""
+        """Ratios of the results of the grown network to those of the static one; None where the latter is 0."""
         pairs = {name: (getattr(self.grown, name), getattr(self.static, name)) for name in _COMPARED}
         return {name: grown / static if static else None for name, (grown, static) in pairs.items()}
 
@@ -85,7 +85,7 @@ class StaticComparison:
         return json.dumps({**asdict(self), "ratios": self.ratios, "counted": COUNTED}, indent=2)
 
     def remarks(self) -> list[str]:
-        """What has to be known to read the numbers."""
+        """Sentences about how the numbers were counted."""
         remarks = [COUNTED]
         if self.grown.hardware != self.static.hardware:
             remarks.append(
@@ -179,7 +179,7 @@ def _compared(run: RunDirectory, console: Console) -> StaticComparison:
 
 
 def drawn_by(first: Graph, seed: int) -> tuple[Init, bool]:
-    """How the weights of a first graph were drawn: the way that gives the same ones again.
+    """Find the way in which the weights of a first graph were drawn, the one that gives them again.
 
     Returns:
         The name of the way, and whether a dense network was drawn and then thinned out.
@@ -198,7 +198,7 @@ def drawn_by(first: Graph, seed: int) -> tuple[Init, bool]:
 
 
 def _grown(run: RunDirectory, config: Mapping[str, Any]) -> Trained:
-    """What the run wrote of itself."""
+    """Results of a run, from its own files."""
     values, metrics = run.read_summary(), run.read_metrics()
     if values is None and run.undone_checkpoint.is_file():
         raise OptionError(

@@ -133,7 +133,7 @@ def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: 
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     usual = {"run": RunSettings(), "training": TrainSettings(), "options": get_method(asked["method"]).make_options()}
-    for key in sorted(asked, key=READ_OFF.__contains__):  # what follows from the seed or a method is named last
+    for key in sorted(asked, key=READ_OFF.__contains__):  # consequences of a seed or a method are named last
         old, value = recorded.get(key), asked[key]
         if key == "data" and isinstance(old, str):
             old = file_name(old)

@@ -56,8 +56,8 @@ class Inputs:
     Attributes:
         dataset: the data as loaded, test samples included.
         seed: that split them.
-        layout: how rows become maps; None when samples are no images.
-        normalisation: how inputs are normalised, or None.
+        layout: layout of rows as maps; None when samples are no images.
+        normalisation: normalisation of the inputs, or None.
         parts: inputs and targets to train on, then those to validate with, as loaded.
     """
 

@@ -26,7 +26,7 @@ def print_methods(console: Console) -> None:
 
 
 def print_method(name: str, console: Console) -> None:
-    """Every option of a method, of training and of data and machine, with what it takes, its default and its meaning.
+    """Print every option of a method, of training and of data and machine, with values, default and meaning.
 
     Raises:
         OptionError: for a method that does not exist, with the nearest.

@@ -20,7 +20,7 @@ def training_loss_name(training: Mapping[str, Any], task: str) -> str:
 
 
 def loss_note(training: Mapping[str, Any], task: str, classes: int) -> str:
-    """How the two losses of an epoch are measured, in sentences.
+    """Sentences about how the two losses of an epoch are measured.
 
     Args:
         training: settings of training, by name.

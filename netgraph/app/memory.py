@@ -1,4 +1,4 @@
-"""How the process asks the system for memory."""
+"""Memory of the process: kept after it is freed, and measured at its peak."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library keep what is freed instead of handing it back to the system, which a training step pays for.
+    """Let the C library keep freed memory instead of handing it back to the system, which costs time in each step.
 
     A step frees and asks for the same large tensors over and over; handed back, every page of them is cleared and
     mapped anew. Networks of convolutions train up to twice as fast without that on a CPU. The process keeps its
@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 
 def peak_memory() -> int:
-    """Most bytes that this process had in memory so far; 0 where the system does not tell."""
+    """Most bytes that this process had in memory so far; 0 where the system has no figure."""
     status = Path("/proc/self/status")
     if status.is_file():  # Not ru_maxrss, which begins at the size of the process that started this one.
         for line in status.read_text().splitlines():

@@ -176,5 +176,5 @@ def _is_own(name: str, names: re.Pattern[str]) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether `unlink` takes it away: a link is taken away, and not what it points to."""
+    """Whether `unlink` removes it; of a link, only the link itself goes."""
     return path.is_symlink() or path.is_file()

@@ -57,22 +57,22 @@ class PreparedRun:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done to the data, for the user."""
+        """Sentences for the user about changes to the data."""
         return (*self.dataset.notes, *([self.normalisation.note] if self.normalisation else []))
 
     @property
     def loss_note(self) -> str:
-        """How the losses of an epoch are measured, for the user."""
+        """Sentences for the user about how the losses of an epoch are measured."""
         return loss_note(asdict(self.settings), self.dataset.task, self.dataset.outputs)
 
     @property
     def normalisation(self) -> Normalisation | None:
-        """How inputs are normalised, or None."""
+        """Normalisation of the inputs, or None."""
         return self.inputs.normalisation
 
     @property
     def maps(self) -> ImageLayout | None:
-        """How images become maps; None when samples are fed flat."""
+        """Layout by which images become maps; None when samples are fed flat."""
         return self.inputs.layout if self.first.inputs[0].grid else None
 
     @property
@@ -140,7 +140,7 @@ def _known_options(recorded: Mapping[str, Any], method: str) -> dict[str, dict[s
 
 
 def _parts_of(method: str) -> tuple[tuple[str, type[Any]], ...]:
-    """Names of the options in a configuration, and what they are."""
+    """Names of the options in a configuration, and their classes."""
     return ("run", RunSettings), ("training", TrainSettings), ("options", get_method(method).options)
 
 
@@ -157,7 +157,7 @@ def _made(name: str, kind: type[Any], values: Mapping[str, Any]) -> None:
 
 
 def prepare_again(config: Mapping[str, Any]) -> PreparedRun:
-    """What `prepare` made for a run, from its configuration; only data that have changed give another fingerprint.
+    """Prepare a recorded run anew, from its configuration; only changed data give another fingerprint.
 
     Args:
         config: as `RunDirectory.whole_config`.
@@ -194,7 +194,7 @@ def _prepared(
     *,
     filled: Mapping[str, Any] | None = None,
 ) -> PreparedRun:
-    """A request with its options; `filled` has what was filled in before for values that stand for others."""
+    """Prepare a request with its options; `filled` has earlier values of options that stand for others."""
     spec = get_method(request.method)
     options = RunSettings(**run_values)
     device = _device(request.device)
@@ -232,7 +232,7 @@ def _prepared(
 
 
 def versions(device: torch.device) -> dict[str, str]:
-    """What runs here: versions and the machine."""
+    """Versions of the packages, and the machine."""
     return {
         "netgraph": __version__, "torch": torch.__version__, "numpy": np.__version__,
         "python": platform.python_version(), "machine": hardware(device),

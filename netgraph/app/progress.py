@@ -1,4 +1,4 @@
-"""What a person sees while a network grows: a line per epoch, a line per rewrite, and a bar."""
+"""Progress of a network that grows: a line per epoch, a line per rewrite, and a bar."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _epoch_line(event: EpochEnded) -> str:
 
 
 def rewrite_line(event: Rewritten) -> str:
-    """What was rewritten, where, how often, and what that did to the output."""
+    """A rewrite in one line: the rule, the place, the matches, and the change of the output."""
     result = event.result
     return (
         f"{result.rule.name} x {len(result.matches):,} {places(result)}: {result.delta.summary()}; "

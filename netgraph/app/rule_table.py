@@ -1,4 +1,4 @@
-"""What the shipped rules are proved to do, rule by rule and kind of graph by kind of graph."""
+"""Table of proofs: the certificate of each variant of a rule on each kind of graph."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What is proved in one case: the level promised and the level proved, None where nothing matched."""
+    """Levels of one variant on one kind of graph, promised and proved; None where nothing matched."""
 
     promised: Level | None
     proved: Level | None
@@ -79,7 +79,7 @@ class Cell:
 
 @cache
 def rows() -> tuple[tuple[str, dict[str, Cell]], ...]:
-    """The title of each variant of a rule, and what is proved of it on every kind of graph; worked out once."""
+    """Titles of the variants of rules, each with its proofs by kind of graph; worked out once."""
     return tuple((variant.title, _cells(variant, rule)) for variant, rule in variants() if variant.title)
 
 
@@ -96,6 +96,6 @@ def _cells(variant: Variant, rule: Rule) -> dict[str, Cell]:
 
 
 def table() -> Table:
-    """What is proved of each variant on each kind of graph."""
+    """The table: a row for each variant, a column for each kind of graph."""
     cells = [(title, *row.values()) for title, row in rows()]
     return Table.of_words("what the shipped rules are proved to do", ("rule", *GRAPHS), cells)

@@ -60,7 +60,7 @@ class RunDirectory:
                 file.unlink(missing_ok=True)
             _settle(target)
         except BaseException:
-            # What remains of an old run may be replaced as long as the folder of the start is there.
+            # Remains of an old run may be replaced as long as the folder of the start is there.
             if not remains:
                 _take_back(target, all_of_it=not old)
                 if made:
@@ -176,7 +176,7 @@ class RunDirectory:
             ) from error
 
     def check_complete(self, *, rewrites: int, epochs: int) -> None:
-        """Compare what was read of a run with its results, when it has ended: a file may have lost lines.
+        """Compare the files of a run that has ended with its results: a file may have lost lines.
 
         Args:
             rewrites: entries of the journal.
@@ -220,7 +220,7 @@ def _settle(target: Path) -> None:
     """Move the files of a start to their places, the configuration last, because with one a directory is a run."""
     folder, starting = target / JOURNAL_FOLDER, target / STARTING
     if folder.is_symlink():
-        folder.unlink()  # What it points to is not of this run.
+        folder.unlink()  # Its target is not of this run.
     folder.mkdir(exist_ok=True)
     (starting / JOURNAL_FOLDER / FIRST_GRAPH).replace(folder / FIRST_GRAPH)
     sync_directory(folder)

@@ -50,7 +50,7 @@ class _Patient:
 
     def _fail(self, error: OSError) -> None:
         self.failure = error
-        # What the stream still holds is flushed when Python ends, and would fail again.
+        # The rest of the buffer is flushed when Python ends, and would fail again.
         with suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())

@@ -36,7 +36,7 @@ EVIDENCE = (
     "Proved of every input in the declared domain; measured is the largest change over a probe batch. Both are "
     "relative to the range of the output."
 )
-"""What the numbers of `evidence` say."""
+"""Explanation of the numbers of `evidence`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +215,7 @@ class RunSummary:
 
     @property
     def proof(self) -> str:
-        """What is proved of growth, in a clause."""
+        """The proof of growth, in a clause."""
         if self.growth_proof is None:
             return "nothing grew"
         measured = f"measured {self.growth_change:.1e} of the outputs' range"
@@ -230,7 +230,7 @@ class RunSummary:
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences about what went wrong, or what the figures hide, such as a class that is never predicted."""
+        """Sentences about faults, and about facts that the figures hide, such as a class that is never predicted."""
         named = {"test": "test", "val": "validation"}
         found = (one.warnings(self.classes, named[key]) for key, one in self.scores.items() if key in named)
         return [*self.remarks, *next((sentences for sentences in found if sentences), [])]
@@ -242,7 +242,7 @@ class RunSummary:
 
     @property
     def counted(self) -> str:
-        """The rewrites by what they did and what is proved of them."""
+        """The rewrites counted by effect and by proof."""
         kinds = in_words(self.verdicts)
         return f"{count(self.rewrites, 'rewrite')}{': ' if kinds else ''}{kinds}"
 

@@ -1,4 +1,4 @@
-"""Rewrites of a run counted by what they did to the number of edges, and by what is proved of them."""
+"""Rewrites of a run, counted by their effect on the number of edges and by their proof."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewrite rules, one per file. Each states in its docstring what it does to the function."""
+"""Rewrite rules, one per file. Each states in its docstring how far it changes the function."""
 
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip

@@ -1,4 +1,4 @@
-"""Which vertices the outputs depend on: what the claims of rules rest on."""
+"""Vertices on which the outputs depend, by which rules claim that a rewrite is exact."""
 
 from __future__ import annotations
 

@@ -94,16 +94,16 @@ class InsertLayer(Rule):
         if own is None or not _can_insert(own):
             choice("activation", self.activation, insertable())
         if self._mixes and self._needs_nonnegative:
-            told = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
+            mix = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
             raise OptionError(
-                f"{told} makes negative values, which {self.activation} does not keep; use another activation."
+                f"{mix} makes negative values, which {self.activation} does not keep; use another activation."
             )
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
         self._check_given()
 
     def _check_given(self) -> None:
-        """What is given of K, s and the floor."""
+        """Check K, s and the floor, where they are given."""
         if self.matrix is None:
             if self.shift is not None or self.floor is not None:
                 raise OptionError("A shift or floor is given without a matrix; give the matrix K as well.")
@@ -216,7 +216,7 @@ class InsertLayer(Rule):
         """
         size = len(n)
         dtype = rw.graph.edges.weight.dtype
-        matrix: Array = self._matrix(rw, size).astype(dtype).astype(np.float64)  # what is stored is what is inverted
+        matrix: Array = self._matrix(rw, size).astype(dtype).astype(np.float64)  # as stored, which K^-1 inverts
         cells, column = np.unique(_cells(k), return_inverse=True)
         weight: Array = np.zeros((size, len(cells)))
         weight[which, column] = k.weight

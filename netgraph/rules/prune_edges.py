@@ -60,6 +60,6 @@ class PruneEdges(Rule):
         rw.remove(m.e)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact when all weights, or those that an output depends on, are 0."""
+        """Exact when all weights on which an output depends are 0."""
         matter = (m.e.weight != 0) & influential(m.graph)[m.c.rows]
         return "bounded" if matter.any() else "exact"

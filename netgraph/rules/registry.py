@@ -1,4 +1,4 @@
-"""Rules by name: what the command line, strategies and suites of tests go through."""
+"""Rules by name, for the command line, strategies and suites of tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netgraph.rewriting import Rule, Variant
 R = TypeVar("R", bound=type[Rule])
 
 RULES: dict[str, type[Rule]] = {}
-"""Rules by the name that the command line uses: the shipped ones, and those that were registered since."""
+"""Rules by the name that the command line uses, shipped and registered ones."""
 
 
 def register(name: str) -> Callable[[R], R]:

@@ -21,7 +21,7 @@ MAX_CROSSING = 5_000_000
 MAX_VERTICES = 100_000
 
 Pairing = Literal["never", "signed", "always"]
-"""Sources on which a split takes a pair of vertices: none, those that may be negative, or all."""
+"""Sources on which a split takes a pair of vertices: none, ones that may be negative, or all."""
 
 
 PAIRING_BY_KEPT: dict[str, Pairing] = {
@@ -128,7 +128,7 @@ class SplitEdges(Rule):
         return PAIRING_BY_KEPT[get_activation(self.activation).keeps(Layer.slope)]
 
     def count_crossing(self, m: Matches) -> int:
-        """How many crossing edges splitting these matches would make, at most."""
+        """Largest number of crossing edges that a split of these matches makes."""
         if self.cross == "none":
             return 0
         return sum(self._crossing(g) for g in _groups(m))
@@ -140,7 +140,7 @@ class SplitEdges(Rule):
         return vertices * len(g.p.unique()) - own_in + vertices * len(g.c.unique()) * taps - own_out
 
     def count_vertices(self, m: Matches) -> int:
-        """How many vertices splitting these matches would make: one each, two for a pair."""
+        """Number of vertices that a split of these matches makes: one each, two for a pair."""
         return len(m) + int(np.count_nonzero(self._needs_pair(m)))
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:

@@ -104,7 +104,7 @@ class WidenLayer(Rule):
                 )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """All of the group hidden, under norms that act vertex by vertex; what the init and given values need."""
+        """The whole group is hidden, under norms that act vertex by vertex; further conditions of init and values."""
         named = {
             "norms of the group act vertex by vertex": _all_of_group(
                 m, lambda x: not get_norm(x.norm).couples_vertices

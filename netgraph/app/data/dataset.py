@@ -42,9 +42,9 @@ class Dataset:
     target_mean: Array | None = None
     """(outputs,) mean of the training targets in their own unit; None for classification."""
     target_std: Array | None = None
-    """(outputs,) what a standardised error is multiplied by to get the unit of the targets back."""
+    """Factors from standardised errors to the units of the targets, `(outputs,)`."""
     notes: tuple[str, ...] = ()
-    """What the loader did to the data: sentences for the user."""
+    """Sentences for the user about changes that the loader made."""
 
     @property
     def features(self) -> int:

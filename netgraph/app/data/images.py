@@ -9,12 +9,12 @@ import numpy as np
 from netgraph.columns import Array
 
 _CHANNELS = (1, 3, 4)
-"""Numbers of channels by which the axis of channels is told: grey, RGB, and RGB with transparency."""
+"""Numbers of channels that an axis of channels can have: grey, RGB, and RGB with transparency."""
 
 
 @dataclass(frozen=True)
 class ImageLayout:
-    """How the pixels of an image lie in its flattened row.
+    """Order of the pixels of an image in its flattened row.
 
     Attributes:
         channels, height, width: the size of an image.
@@ -44,7 +44,7 @@ class ImageLayout:
 
 
 def image_layout(shape: tuple[int, ...]) -> ImageLayout | None:
-    """Tell how samples of a shape are images; None for what is no image, such as a row of a table.
+    """The layout of samples of a shape as images; None for other samples, such as rows of a table.
 
     Two axes are (height, width) of one channel. Three axes are (height, width, channels), the usual layout of
     stored pictures, when the last is 1, 3 or 4 and the first is none of these, and (channels, height, width) else.

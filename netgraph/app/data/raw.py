@@ -15,7 +15,7 @@ class RawData:
     name: str
     """Short name for reports."""
     source: str
-    """What the user asked for; every error message begins with it."""
+    """Name or path that the user gave; every error message begins with it."""
     splits: Mapping[str, tuple[Array, Array]]
     """(x, y) per split: either `all`, which is still to be split, or `train` and `test`; maybe `valid`."""
     task: str | None = None
@@ -33,7 +33,7 @@ class RawData:
     full_scale: float | None = None
     """Largest value that an input can take by its encoding (255 for bytes), when the source knows it."""
     notes: tuple[str, ...] = ()
-    """What the reader did to the data, for the user."""
+    """Sentences for the user about changes that the reader made."""
 
     @property
     def first(self) -> str:
@@ -48,5 +48,5 @@ MISSING_MARKS = frozenset(
 
 
 def array_name(kind: str, split: str) -> str:
-    """Return what an array is called in messages: `x_test`, or plain `x` when there is no split."""
+    """Name of an array in messages: `x_test`, or plain `x` when there is no split."""
     return kind if split == "all" else f"{kind}_{split}"

@@ -16,7 +16,7 @@ _SCALED_ROWS = 4096
 
 
 def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list[str], bool]:
-    """Bring inputs into [0, 1] by what the training inputs alone show.
+    """Scale inputs to [0, 1] by the range of the training inputs alone.
 
     Returns:
         Each split as (N, features) float32; notes about how it was done and what had to be clipped; and whether every

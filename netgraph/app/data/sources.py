@@ -1,4 +1,4 @@
-"""Tell what kind of source a name or path is, and read it; the data sets that come with scikit-learn."""
+"""Read data from a name or a path, whatever its kind; the data sets that come with scikit-learn."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _MAX_INFERRED_CLASSES = 20
 
 
 def resolve_task(raw: RawData, task: str | None) -> tuple[str, list[str]]:
-    """Return the task, told by the targets unless `task` or the source says it, and notes about a guess."""
+    """Return the task, inferred from the targets unless `task` or the source says it, and notes about a guess."""
     y = raw.splits[raw.first][1]
     if y.ndim == 2 and task != "regression":
         one_hot = y.dtype.kind != "U" and bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())

@@ -15,7 +15,7 @@ from netgraph.methods import METHODS
 
 
 def command_lines(facts: RunFacts) -> list[tuple[str, str]]:
-    """Commands about a run, each with what it does. They can be pasted into a shell."""
+    """Commands about a run, each with its effect in words. They can be pasted into a shell."""
     directory = os.fspath(facts.run.path)
     lines = [
         ("Grow the same network again, in a directory of its own:", grow_command(facts.config, f"{directory}-again"))

@@ -107,7 +107,7 @@ def _curve(metrics: Sequence[Mapping[str, float]], column: str, name: str, color
         return Curve(name, color, np.empty(0), "")
     values = np.array([float(line.get(column, math.nan)) for line in metrics])
     last = _number(values[-1])
-    # Scales of pictures overflow beyond; such values are gaps, and what is that small is 0.
+    # Scales of pictures overflow beyond; such values are gaps, and values that small are 0.
     values = np.where(np.abs(values) > 1 / _LEAST, np.inf, np.where(np.abs(values) < _LEAST, 0.0, values))
     return Curve(name, color, values, last)
 

@@ -1,4 +1,4 @@
-"""What a report is made of: the files of a run, read once, and what follows from them."""
+"""Contents of a report: the files of a run, read once, and figures that follow from them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Mark:
 
     @property
     def words(self) -> str:
-        """Which rewrites, when, and what they did."""
+        """The rewrites, their epochs and their effects, in words."""
         numbers = f"rewrite {self.first}" if self.first == self.last else f"rewrites {self.first} to {self.last}"
         start, end = self.epochs[0], self.epochs[-1]
         when = f"after epoch {start}" if start == end else f"after epochs {start} to {end}"
@@ -68,7 +68,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that a report tells of a run, except what is computed from graphs.
+    """Everything that a report says of a run, except for figures computed from graphs.
 
     Attributes:
         run: the directory.
@@ -136,7 +136,7 @@ class RunFacts:
 
     @property
     def loss_note(self) -> str:
-        """How the losses of an epoch are measured."""
+        """Sentences about how the losses of an epoch are measured."""
         return loss_note(self.config["training"], self.config["task"], len(self.first.outputs[0]))
 
     @property
@@ -161,22 +161,22 @@ class RunFacts:
 
     @property
     def verdicts(self) -> str:
-        """The rewrites by what they did and what is proved of them, in a clause; empty without any."""
+        """The rewrites counted by effect and by proof, in a clause; empty without any."""
         return in_words(verdicts(self.entries, self.first.num_edges))
 
     @cached_property
     def origin(self) -> tuple[int, int]:
-        """Tells this run from one that took its place in the directory."""
+        """Identity of the run, unlike that of one that took its place in the directory."""
         stat = (self.run.path / "journal" / "first.safetensors").stat()
         return stat.st_ino, stat.st_mtime_ns
 
     @property
     def images(self) -> ImageLayout | None:
-        """How rows of the data are images; None of other data."""
+        """Layout of the data's rows as images; None of other data."""
         return image_layout(tuple(self.config.get("input_shape") or ()))
 
     def marks(self) -> list[Mark]:
-        """The rewrites, those that follow close upon another in groups, at most `MOST_MARKS`."""
+        """The rewrites, close ones in groups, at most `MOST_MARKS`."""
         sizes = self.sizes
         marks: list[Mark] = []
         for epoch, group in groupby(self.entries, key=lambda entry: entry.epoch):
@@ -192,7 +192,7 @@ class RunFacts:
 
 
 def _grouped(marks: Sequence[Mark], gap: int, *, alike: bool) -> list[Mark]:
-    """Join neighbours at most `gap` epochs apart, and with `alike` only those that change edges the same way."""
+    """Join neighbours at most `gap` epochs apart; with `alike`, only if both change edges the same way."""
     result: list[Mark] = []
     for mark in marks:
         near = bool(result) and mark.epochs[0] - result[-1].epochs[-1] <= gap

@@ -44,7 +44,7 @@ MOST_LINES = 200
 MOST_REWRITES = 250
 """Rewrites that are listed from either end."""
 MOST_LAYERS = 20
-"""Layers of which a certificate is shown to tell the change, besides its text."""
+"""Most layers whose change a certificate shows, besides its text."""
 LONGEST_VALUE = 400
 """Letters of a parameter of a rule; some rules take a value per vertex."""
 
@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A part that took time to make, what it was made from, and until when it is good enough."""
+    """A part that took time to make, with its key and the time until which it is good enough."""
 
     key: tuple[object, ...]
     value: Any
@@ -85,7 +85,7 @@ class _Kept:
 
 
 class Reporter:
-    """Renders runs. What is computed from graphs is kept until a topology changes, for pages that follow a run.
+    """Renderer of runs. Figures from graphs are kept until a topology changes, for pages that follow a run.
 
     Args:
         patience: of a run that trains, the timeline is made anew only when so many times as long has passed as making
@@ -96,10 +96,10 @@ class Reporter:
         self._patience = patience
         self._kept: dict[str, _Kept] = {}
         self.due = math.inf
-        """When, as `time.monotonic` tells it, a part that is behind may be made anew; infinite when none is."""
+        """Time by `time.monotonic` from which a part that is behind may be made anew; infinite when none is."""
 
     def sections(self, facts: RunFacts) -> list[Section]:
-        """All parts of the page about a run, as far as there is something to tell.
+        """All parts of the page about a run that have a content.
 
         Raises:
             DataError: for a damaged file of the run.
@@ -136,7 +136,7 @@ class Reporter:
         return self._keep("fragment", self._kept["timeline"].key, lambda: timeline.fragment("film"))
 
     def _keep(self, name: str, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """What `make` gives, made anew only under another key."""
+        """The result of `make`, made anew only under another key."""
         if name not in self._kept or self._kept[name].key != key:
             began = time.monotonic()
             made, ended = make(), time.monotonic()
@@ -146,7 +146,7 @@ class Reporter:
 
 
 def _values(facts: RunFacts) -> dict[str, Any]:
-    """What the templates read besides pictures."""
+    """Values for the templates, besides pictures."""
     config, summary = facts.config, facts.summary
     settings = {"Training": config["training"], "Method": config["options"], "Data and machine": config["run"]}
     other = {key: value for key, value in config.items() if key not in ("training", "options", "run")}
@@ -160,7 +160,7 @@ def _values(facts: RunFacts) -> dict[str, Any]:
 
 
 def _rewrites(facts: RunFacts) -> dict[str, Any]:
-    """The rewrites that are listed, with what is proved of them; of very many, the first and the last."""
+    """The rewrites that are listed, with their proofs; of very many, the first and the last."""
     shown, left_out = facts.entries, max(0, len(facts.entries) - 2 * MOST_REWRITES)
     if left_out:
         shown = [*shown[:MOST_REWRITES], *shown[-MOST_REWRITES:]]
@@ -244,7 +244,7 @@ def _check_target(out: Path) -> None:
 
 
 def write_pictures(run: RunDirectory, console: Console) -> None:
-    """Write `topology.svg` and the report of a run that this process writes; where that fails, tell why and go on.
+    """Write `topology.svg` and the report of a run that this process writes; where that fails, say why and go on.
 
     A full disk is no such failure: it passes on as an `OSError`.
     """
@@ -264,7 +264,7 @@ def report_page(facts: RunFacts) -> str:
 
 
 def page_title(facts: RunFacts) -> str:
-    """What a browser shows as the name of the page."""
+    """Name of the page in a browser."""
     return f"{facts.name}, grown by {facts.config['method']}"
 
 
@@ -299,7 +299,7 @@ def _environment() -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    """What a template puts out, without the characters that HTML forbids; jinja escapes the others."""
+    """Output of a template, without the characters that HTML forbids; jinja escapes the others."""
     if type(value) is not str:  # a piece of HTML is one too
         return value
     return printable(value, "\n\t")

@@ -34,7 +34,7 @@ _FILES = (
 )  # fmt: skip
 
 _PATIENCE = 20.0
-"""Between two timelines of a run that trains, so many times the seconds that the first took."""
+"""Time between two timelines of a run that trains, over the seconds that the first took."""
 
 
 _LONGEST = 300
@@ -43,7 +43,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is shown at a moment.
+    """Contents of the page at a moment.
 
     Attributes:
         version: of the files that it was made from.
@@ -58,7 +58,7 @@ class Snapshot:
     sections: tuple[Section, ...]
 
     def to_json(self) -> str:
-        """What a page must know to find out which of its parts are old."""
+        """Keys and digests of the parts, by which a page finds out which of its own are old."""
         parts = [[section.key, section.title, section.digest] for section in self.sections]
         return json.dumps({"version": self.version, "changed": self.changed, "title": self.title, "sections": parts})
 
@@ -94,7 +94,7 @@ class LivePage:
         return self._page or self.now()
 
     def _fingerprint(self) -> tuple[str, float]:
-        """What tells these files from others, and when the last of them changed."""
+        """A hash of the state of the files, and the time of their last change."""
         stats = []
         for name in _FILES:
             try:
@@ -156,7 +156,7 @@ class _Server(ThreadingHTTPServer):
 
     @property
     def hosts(self) -> set[str]:
-        """What browsers send as the host when a person opened the page; another name is an attack by DNS rebinding."""
+        """Hosts that browsers send when a person opened the page; another name is an attack by DNS rebinding."""
         names = {HOST, "localhost"}
         return {f"{name}:{self.server_port}" for name in names} | (names if self.server_port == 80 else set())
 

@@ -29,7 +29,7 @@ def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | No
         style: of the element, as CSS.
     """
     text = _COMMENT.sub("", svg[svg.index("<svg") :])
-    # Texts may look like references, but what they name is not there.
+    # Texts may look like references, but name no element that is there.
     used = {match.group(2) for match in _REFERENCE.finditer(text)} & {m.group(1) for m in _ID.finditer(text)}
     text = _ID.sub(lambda m: f' id="{prefix}-{m.group(1)}"' if m.group(1) in used else "", text)
     text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}" if m.group(2) in used else m.group(0), text)
@@ -47,7 +47,7 @@ def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | No
 
 
 def view_box(svg: str) -> tuple[float, float, float, float]:
-    """Left, top, width and height of what a picture shows, in its units."""
+    """Left, top, width and height of the visible part of a picture, in its units."""
     box = re.search(r'viewBox="([^"]*)"', svg)
     assert box is not None
     left, top, width, height = (float(number) for number in box.group(1).split())

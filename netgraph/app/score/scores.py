@@ -95,7 +95,7 @@ class ClassScores:
         return self.accuracy
 
     def fits(self, classes: int) -> bool:
-        """Whether these can be scores of this number of classes: for what was read from a file."""
+        """Whether these can be scores of this number of classes: a check of values from a file."""
         tables = [
             self.samples,
             self.predicted,
@@ -112,7 +112,7 @@ class ClassScores:
         return [at for at, (there, given) in pairs if there and not given]
 
     def warnings(self, classes: Sequence[str], data: str) -> list[str]:
-        """Sentences about what the accuracy hides.
+        """Sentences about faults that the accuracy hides.
 
         Args:
             classes: their names.

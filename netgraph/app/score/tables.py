@@ -69,7 +69,7 @@ def _overview(scores: Mapping[str, Scores]) -> ScoreTable:
 
 
 def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) -> ScoreTable:
-    """Recall class by class; of very many classes, those that are found least."""
+    """Recall class by class; of very many classes, the ones with the least."""
     shown, note = list(range(len(names))), ""
     if len(shown) > MOST_CLASSES:
         shown = sorted((at for at in shown if test.samples[at]), key=lambda at: (test.recall[at], at))[:MOST_CLASSES]

@@ -28,7 +28,7 @@ ELSEWHERE = {
     "stop": "a study grows through all densities, and judges the stopping rules afterwards",
     "rough": "a study grows through all densities, and trains each network for --budget epochs after it",
 }
-"""Options that a study sets itself, and by what."""
+"""Options that a study sets itself, each with the argument that sets it."""
 
 SHARED = ("widths", "head")
 """Options of sparse methods that have to be the same for all."""
@@ -274,7 +274,7 @@ def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest,
 
 
 def jobs_of(study: Study, seeds: Sequence[int]) -> list[Job]:
-    """All jobs of a study, those that take longest first."""
+    """All jobs of a study, the longest ones first."""
     jobs: list[Job] = []
     for seed in seeds:
         for method in study.options:

@@ -1,4 +1,4 @@
-"""What a study found: tables, paired differences, where the stopping rules would have stopped, cost at equal score."""
+"""Results of a study: tables, paired differences, stops that the rules would have made, cost at equal score."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAIRED = (
 )
 
 NEAR = 0.01
-"""Densities that differ by less than this share from what was asked for have no table of their own."""
+"""Densities that differ by less than this share from the ones asked for have no table of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +229,7 @@ class StudyReport:
         return [Table("Cost at equal score", columns, lines)] if lines else []
 
     def remarks(self) -> list[str]:
-        """What has to be known to read the tables."""
+        """Sentences about how the tables were made."""
         remarks = [f"{PAIRED} {COUNTED}"]
         if self.stops:
             remarks.append(

@@ -232,7 +232,7 @@ def _grow(run: _JobRun) -> None:
     edges = run.edges(run.first)
     too_low = [d for d in densities if round(d * run.cells) < edges]
     at_start = run.matching_density(run.first)
-    if at_start is None:  # A start that joined vertices counts as what was asked for, as those of fixed densities do.
+    if at_start is None:  # A start that joined vertices counts as the density asked for, as at fixed densities.
         at_start = max((d for d in too_low if d >= options.start_density), default=None)
     if at_start is not None:
         captured[at_start] = (run.first, Spent())

@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """What a stopping rule says of one growth.
+    """The stop that a rule would make in one growth.
 
     Attributes:
         method, seed: which.
@@ -54,7 +54,7 @@ class Stop:
 
 
 def stops_of(outcome: Outcome, *, higher: bool) -> list[Stop]:
-    """What every reading of the plateau says of a growth, fitted to all of it and step by step.
+    """The stops by every reading of the plateau, fitted to all of a growth and step by step.
 
     Args:
         outcome: of a job of growth.
@@ -136,7 +136,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class EqualScore:
-    """What a score costs that two methods both reach.
+    """Costs of a score that two methods both reach.
 
     Attributes:
         level: the worse of both methods' best mean scores, less the tolerance.

@@ -25,7 +25,7 @@ _VALID_KEYS = ("x_valid", "y_valid")
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
-# What reading a damaged archive raises.
+# Errors that reading a damaged archive raises.
 _BROKEN = (
     *DAMAGE, zipfile.BadZipFile, ValueError, TypeError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
     lzma.LZMAError, struct.error, IndexError, tokenize.TokenError, SyntaxError,
@@ -71,7 +71,7 @@ def _wanted_keys(path: Path, present: Sequence[str]) -> tuple[str, ...]:
     )
     listing = f"the file has {', '.join(sorted(present)) or 'no arrays'}"
     if not set(keys) <= set(present):
-        # Name what is missing from the layout that the file seems to follow.
+        # Name the arrays that the layout of the file lacks.
         started = _WHOLE_KEYS if set(_WHOLE_KEYS) & set(present) else _SPLIT_KEYS
         missing = ", ".join(key for key in started if key not in present)
         raise DataError(f"{path}: {missing} missing; {listing}. {expected}")

@@ -12,7 +12,7 @@ from netgraph.errors import DataError, FileFormatError
 from netgraph.markup import shortened
 from netgraph.storage import check_size, read_file, there
 
-# What reading and unpacking a damaged file raises.
+# Errors that reading and unpacking a damaged file raise.
 DAMAGE = (OSError, EOFError, zlib.error)
 _GZIP_MAGIC = b"\x1f\x8b"
 _PART = 1 << 20
