@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
-from netgraph.checks import choice
 from netgraph.checks.values import LARGEST, choice, flag, number, whole
 from netgraph.errors import OptionError
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import choice
 from netgraph.errors import NetgraphError, OptionError, nearest
 
 Array = np.ndarray[Any, Any]
