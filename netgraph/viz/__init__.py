@@ -1,4 +1,4 @@
-"""Pictures of graphs, of their structure and of how they grew, for notebooks and files."""
+"""Pictures of graphs, of their structure and of their growth, for notebooks and files."""
 
 from netgraph.viz.drawing import Drawing, draw, draw_delta
 from netgraph.viz.film import Timeline, timeline

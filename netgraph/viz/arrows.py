@@ -1,4 +1,4 @@
-"""Arrows between vertices: which of the edges are drawn, and how they run."""
+"""Arrows between vertices: the choice of the edges to draw, and the path of each arrow."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from netgraph.columns import Array
 from netgraph.graph import EdgeTable, Graph
 from netgraph.viz.layout import Frame
 
-FEWEST, MOST = 200, 600
-"""Arrows that a small and a tall picture have room for; nobody can follow more."""
-_FLOOR_SHARE = 0.25
+MIN_ARROWS, MAX_ARROWS = 200, 600
+"""Numbers of arrows drawn at most in the lowest and in the tallest picture. A reader cannot follow more."""
+# Fraction of the arrows that is divided evenly among the links.
+_EVEN_FRACTION = 0.25
 TIP = 4.5
-"""Length of the head of an arrow."""
+"""Length of an arrowhead, in points."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Edges that share both ends, as the kernel positions of a convolution do, taken together.
+    """Pairs of a source and a target vertex in one link, each with all edges between them.
+
+    In a convolution the edges of a pair are the taps of its kernel. Elsewhere a pair has one edge.
 
     Attributes:
-        row: (pairs,) row, in the table of edges, of the most important edge of each pair.
-        count: (pairs,) how many edges it stands for.
+        row: row of the most important edge of each pair in the table of edges, `(pairs,)`.
+        count: number of edges of each pair, `(pairs,)`.
     """
 
     row: Array
@@ -36,11 +39,18 @@ class Pairs:
 
 
 def pairs_of(edges: EdgeTable, importance: Array) -> Pairs:
-    """Group edges by link and ends; the edge of the largest importance stands for its group. O(E log E) at most."""
+    """Group edges by link, source and target; the most important edge represents its group.
+
+    Args:
+        edges: edges in canonical order.
+        importance: importance of each edge, `(edges,)`.
+
+    Cost: O(E log E) at most.
+    """
     if not len(edges):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     keys = np.stack([edges.link, edges.target_row, edges.source_row])
-    # Edges are in canonical order, so those of one pair stand together.
+    # In canonical order the edges of a pair are neighbours.
     starts = np.flatnonzero(np.concatenate([[True], (keys[:, 1:] != keys[:, :-1]).any(axis=0)]))
     counts = np.diff(np.append(starts, len(edges)))
     if len(starts) == len(edges):
@@ -50,36 +60,45 @@ def pairs_of(edges: EdgeTable, importance: Array) -> Pairs:
 
 
 def link_ends(graph: Graph) -> Array:
-    """(links, 2) ids of the layers at the ends of each link, in the order of `graph.links_by_key`."""
+    """Return the source and target layer ids of all links, in the order of `graph.links_by_key`, `(links, 2)`."""
     return np.array([key[:2] for key in graph.links_by_key], np.int64).reshape(-1, 2)
 
 
 def room_for(height: float) -> int:
-    """How many arrows can be followed in a picture of this height."""
-    return int(min(max(1.1 * height, FEWEST), MOST))
+    """Return the number of arrows that a reader can follow in a picture of this height, from 200 to 600."""
+    return int(min(max(1.1 * height, MIN_ARROWS), MAX_ARROWS))
 
 
-def most_important(groups: Array, importance: Array, most: int) -> Array:
-    """Rows of at most `most` items: the largest of each group for a quarter of them, then the largest of all.
+def most_important(groups: Array, importance: Array, limit: int) -> Array:
+    """Select the rows of at most `limit` items by importance, in ascending order.
 
-    Without the first part a link of small weights would look as if it were not there.
+    A quarter of the rows is divided evenly among the groups, and goes to the most important items of each. The other
+    rows go to the most important items of all. Without that quarter, a link of small weights would seem to be absent.
+
+    Args:
+        groups: number of the group of each item, `(items,)`.
+        importance: importance of each item, `(items,)`.
+        limit: largest number of rows.
     """
     n = len(importance)
-    if n <= most:
+    if n <= limit:
         return np.arange(n)
     order = np.lexsort((-importance, groups))
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     place = np.empty(n, np.int64)
     place[order] = np.arange(n) - np.repeat(starts, np.diff(np.append(starts, n)))
-    floor = max(1, int(_FLOOR_SHARE * most / len(starts)))
+    floor = max(1, int(_EVEN_FRACTION * limit / len(starts)))
     first = place < floor
     ranked = np.lexsort((-importance, ~first))
-    return np.sort(ranked[:most])
+    return np.sort(ranked[:limit])
 
 
 @dataclass(frozen=True)
 class Way:
-    """The way of an arrow around the layers between its ends: it passes above or below them, from `left` to `right`."""
+    """Detour of an arrow around the layers between its ends, in points.
+
+    The arrow runs from `left` to `right` at the height `y`, above or below these layers.
+    """
 
     left: float
     right: float
@@ -87,12 +106,12 @@ class Way:
 
 
 def ways(frames: Mapping[int, Frame], source: Array, target: Array, start: Array, end: Array) -> list[Way | None]:
-    """How arrows get around the layers between their ends; None for a straight one.
+    """Find the detour of each arrow around the layers between its ends, or None for a straight arrow.
 
     Args:
-        frames: places of layers.
-        source, target: (arrows,) ids of the layers at the ends.
-        start, end: (arrows, 2) places of the ends.
+        frames: frame of each layer, by layer id.
+        source, target: ids of the layers at the ends, `(arrows,)`.
+        start, end: positions of the ends in points, `(arrows, 2)`.
     """
     result: list[Way | None] = [None] * len(source)
     if not result:
@@ -112,7 +131,10 @@ def ways(frames: Mapping[int, Frame], source: Array, target: Array, start: Array
 
 
 def _around(between: list[Frame], start: Array, end: Array) -> list[Way]:
-    """Above or below everything between the ends, whichever is nearer; longer ways keep further off."""
+    """Lead each arrow above or below all layers between its ends, on the nearer side.
+
+    An arrow whose ends are further from that side keeps a larger distance from the layers.
+    """
     left, right = min(f.x - f.width / 2 for f in between), max(f.x + f.width / 2 for f in between)
     top, bottom = min(f.y - f.height / 2 for f in between), max(f.y + f.height / 2 for f in between)
     middle = (start[:, 1] + end[:, 1]) / 2
@@ -123,9 +145,15 @@ def _around(between: list[Frame], start: Array, end: Array) -> list[Way]:
 
 
 def courses(start: Array, end: Array, around: list[Way | None], radius: float, head: bool) -> list[str]:
-    """The way of each arrow for DOT, from the rim of one vertex to the rim of another.
+    """Format the path of each arrow for DOT, from the rim of one vertex to the rim of another.
 
-    Arrows that share both ends bow out, so that each is seen.
+    Arrows with the same ends are bent by different amounts, so that each is visible.
+
+    Args:
+        start, end: centres of the vertices in points, `(arrows, 2)`.
+        around: detour of each arrow, or None for a straight one.
+        radius: radius of a vertex in points.
+        head: whether arrows have heads, which need room before the rim.
     """
     _, group = np.unique(np.concatenate([start, end], axis=1), axis=0, return_inverse=True)
     order = np.argsort(group.ravel(), kind="stable")
@@ -162,7 +190,7 @@ def _straight(
 def _detour(
     start: Sequence[float], end: Sequence[float], way: Way, radius: float, head: bool
 ) -> tuple[list[Point], Point | None]:
-    """Up, along, and down again."""
+    """Path that rises (or falls) to the height of the detour, follows it, and returns to the end."""
     (x0, y0), (x1, y1) = start, end
     near, far = (way.left, way.right) if x0 <= x1 else (way.right, way.left)
     sign = 1.0 if x0 <= x1 else -1.0

@@ -1,4 +1,4 @@
-"""Arguments that pictures share: graphs, graphs of one history, headings."""
+"""Checks of the arguments that several pictures share: graphs, histories of graphs, titles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _INSTEAD = {
 
 
 def check_graph(value: Any, place: str) -> None:
-    """Raise `OptionError` when a value is no graph.
+    """Raise `OptionError` when an argument is not a graph.
 
     Args:
-        value: what was given.
-        place: for what, as in `draw`.
+        value: the argument.
+        place: function or plot that needs the graph, for the message, such as "draw".
     """
     if not isinstance(value, Graph):
         name = type(value).__name__
@@ -29,13 +29,13 @@ def check_graph(value: Any, place: str) -> None:
 
 
 def check_title(title: Any) -> None:
-    """Raise `OptionError` when a heading is no text."""
+    """Raise `OptionError` when a title is neither a text nor None."""
     if not (title is None or isinstance(title, str)):
         raise OptionError(f"title must be a text or None, not {_shown(title)}.")
 
 
 def check_history(*graphs: Graph) -> None:
-    """Raise `OptionError` when the ids of graphs that follow one another do not mean the same, see `check_one_history`.
+    """Raise `OptionError` when two consecutive graphs are not of one history, see `check_one_history`.
 
     Cost: O(edges + vertices), up to sorting.
     """
@@ -50,7 +50,7 @@ def check_history(*graphs: Graph) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A value in few letters, with its type."""
+    """Short description of a value and its type."""
     name = type(value).__name__
     if value is None or isinstance(value, int | float | str):
         return "None" if value is None else f"{repr(value)[:60]} ({name})"

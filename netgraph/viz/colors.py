@@ -1,4 +1,4 @@
-"""The palette of all pictures: readable on white, also for people who do not tell red from green."""
+"""Palette of all pictures: readable on white, also for people who cannot distinguish red from green."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from netgraph.columns import Array
 
 PAPER, INK, QUIET, GRAY, FAINT = "#ffffff", "#1f2328", "#57606a", "#8a9099", "#d0d5db"
 MISSING = "#b9bdc3"
-"""Colour of a value that is not there (NaN)."""
+"""Colour of a missing value (NaN)."""
 
 ROLES = {"input": ("#dbeafe", "#3b6fb6"), "hidden": ("#f1f3f5", "#868e96"), "output": ("#fdebd0", "#c87f1e")}
-"""(fill, line) of a layer and its vertices, by role."""
+"""Colours of a layer and its vertices by the role of the layer, `(fill, line)`."""
 
 ADDED, REMOVED, CHANGED = "#00855a", "#a8162a", "#d98a00"
-"""What a rewrite did. Pictures tell them apart by width and dashes as well."""
+"""Line colours of items that a rewrite added, removed or changed. Pictures distinguish them by width and dashes too."""
 ADDED_FILL, REMOVED_FILL, CHANGED_FILL = "#c4efdf", "#f6d3d6", "#fdebc2"
 
 POSITIVE, NEGATIVE = ("#a9c8e6", "#2166ac"), ("#d3b8dc", "#762a83")
-"""(near 0, far from 0) of the diverging map; 0 itself is GRAY. Red is left to what a rewrite removes."""
+"""Colours of the diverging map for the smallest and the largest absolute values, `(near 0, far from 0)`.
+
+The value 0 has the colour GRAY. Red is reserved for removed items.
+"""
 SEQUENTIAL = ("#a5dcc0", "#41b6c4", "#2c7fb8", "#253494")
-"""Stops of the sequential map, from the smallest to the largest value."""
+"""Colours of the sequential map at equal distances, from the smallest to the largest value."""
 
 
 def diverging(values: Array, largest: float) -> list[str]:
-    """Colour of each value: blue above 0, purple below 0, stronger towards +-`largest`, grey at 0 and for NaN.
+    """Return the colour of each value: blue above 0, purple below 0, grey at 0 and for NaN.
 
     Args:
-        values: (n,) numbers.
-        largest: the absolute value with the full colour; beyond it colours stay.
+        values: numbers, `(n,)`.
+        largest: absolute value with the strongest colour. Larger ones have the same colour.
     """
     values = np.asarray(values, dtype=np.float64)
     share = _share(np.abs(values), 0.0, largest)
@@ -39,11 +42,11 @@ def diverging(values: Array, largest: float) -> list[str]:
 
 
 def sequential(values: Array, low: float, high: float) -> list[str]:
-    """Colour of each value between `low` (light green) and `high` (dark blue), grey for NaN.
+    """Return the colour of each value, from `low` (light green) to `high` (dark blue), grey for NaN.
 
     Args:
-        values: (n,) numbers.
-        low, high: the values with the first and the last colour; beyond them colours stay.
+        values: numbers, `(n,)`.
+        low, high: values with the first and the last colour. Values outside have the colour of the nearer one.
     """
     values = np.asarray(values, dtype=np.float64)
     rgb = _blend(SEQUENTIAL, _share(values, low, high))
@@ -52,19 +55,19 @@ def sequential(values: Array, low: float, high: float) -> list[str]:
 
 
 def text_on(fill: str) -> str:
-    """The colour, INK or PAPER, that has more contrast with a fill."""
+    """Return INK or PAPER, the one with more contrast to the colour `fill`."""
     own = _luminance(fill) + 0.05
     return INK if own / (_luminance(INK) + 0.05) > (_luminance(PAPER) + 0.05) / own else PAPER
 
 
 def _luminance(color: str) -> float:
-    """Relative luminance, as the guidelines for accessible pages define it."""
+    """Relative luminance of a colour, defined in the Web Content Accessibility Guidelines 2."""
     parts = [c / 255 / 12.92 if c <= 10.31 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in _rgb(color)]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def _share(values: Array, low: float, high: float) -> Array:
-    """Where each value lies between two, from 0 to 1; 0 where the two are equal, and for NaN."""
+    """Position of each value between `low` and `high`, from 0 to 1; 0 for NaN, and where `high` is not above `low`."""
     if high <= low:
         return np.zeros(len(values))
     return np.clip(np.nan_to_num((values - low) / (high - low), nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)

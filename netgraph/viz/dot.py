@@ -1,4 +1,4 @@
-"""What all pictures in Graphviz's DOT language share: the start of a file, headings, legends."""
+"""Parts that all pictures in Graphviz's DOT language share: an empty picture, titles and legends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from netgraph.errors import OptionError
 from netgraph.viz.colors import GRAY, INK, QUIET
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import label, plain, text_width, visible, wrapped
+from netgraph.viz.text import label, plain, text_width, visible, wrap
 
 FONT = {"fontname": "Helvetica", "fontcolor": INK}
 TITLE_SIZE, TEXT_SIZE = 14.0, 10.0
@@ -16,7 +16,10 @@ _LINE, _SWATCH = 15.0, 26.0
 
 
 def digraph(**attributes: str) -> Any:
-    """An empty picture.
+    """Return an empty picture with the fonts and colours that all pictures share.
+
+    Args:
+        attributes: further attributes of the picture.
 
     Raises:
         OptionError: when the package graphviz is not installed.
@@ -31,39 +34,39 @@ def digraph(**attributes: str) -> Any:
 
 
 def caption(dot: Any, title: str | None, lines: Sequence[str]) -> None:
-    """Title and lines above a picture that Graphviz lays out."""
-    heading = [] if title is None else wrapped(title)
+    """Put a title and lines of text above a picture whose layout Graphviz computes."""
+    heading = [] if title is None else wrap(title)
     if heading or lines:
-        # Blanks at both ends keep the text inside the picture where the font at hand is a wide one.
+        # Blanks at both ends keep the text inside the picture when the installed font is wide.
         texts = [f"{' ' * 12}{plain(line)}{' ' * 12}" for line in (*heading, *lines)]
         dot.attr(label=label(*texts), labelloc="t", fontsize="11")
 
 
 def at(x: float, y: float) -> str:
-    """A position, with y downwards."""
+    """Format a position for DOT, whose y axis points upwards; `y` grows downwards."""
     return f"{x:.1f},{-y:.1f}"
 
 
 class Notes:
-    """Title above and legend below a picture at fixed positions, as items that have their own place."""
+    """Title above and legend below a picture with fixed positions. Each text and field is an item with its position."""
 
     def __init__(self, dot: Any, top: float, bottom: float) -> None:
         self._dot, self._top, self._y, self._n = dot, top, bottom + 24.0, 0
 
     def title(self, title: str | None) -> None:
-        """The title, above everything."""
-        lines = [] if title is None else wrapped(title)
+        """Put a title above the picture, unless it is None."""
+        lines = [] if title is None else wrap(title)
         for k, line in enumerate(reversed(lines)):
             self._text(line, 0.0, self._top - 20.0 - 18.0 * k, TITLE_SIZE)
 
     def line(self, text: str) -> None:
-        """A line of text."""
-        for part in wrapped(text):
+        """Add a text to the legend, broken into lines."""
+        for part in wrap(text):
             self._text(part, 0.0, self._y, TEXT_SIZE)
             self._y += _LINE
 
     def colors(self, heading: str, samples: Sequence[tuple[str, str]]) -> None:
-        """A line of coloured fields, each with the text that it stands for."""
+        """Add a line of coloured fields to the legend, `samples` of `(color, text)`."""
         x = self._text(f"{heading}:", 0.0, self._y, TEXT_SIZE) + 8.0
         for color, text in samples:
             self._field(color, x, _SWATCH / 2, 9.0)
@@ -71,7 +74,7 @@ class Notes:
         self._y += _LINE
 
     def strokes(self, heading: str, samples: Sequence[tuple[float, str]]) -> None:
-        """A line of strokes of different widths, each with the text that it stands for."""
+        """Add a line of strokes to the legend, `samples` of `(width, text)` with widths in points."""
         x = self._text(f"{heading}:", 0.0, self._y, TEXT_SIZE) + 8.0
         for width, text in samples:
             self._field(GRAY, x, _SWATCH, width)
@@ -79,14 +82,14 @@ class Notes:
         self._y += _LINE
 
     def scale(self, heading: str, scale: Scale) -> None:
-        """The colours of a scale."""
+        """Add the colours of a scale to the legend, with their values."""
         self.colors(f"{heading}: {visible(scale.name)}", scale.samples())
 
     def _field(self, color: str, x: float, width: float, height: float) -> None:
         self._item("", x, self._y, width, height, shape="box", style="filled", fillcolor=color, penwidth="0")
 
     def _text(self, text: str, x: float, y: float, size: float) -> float:
-        """Place a text that starts at x; returns where it ends."""
+        """Place a text that starts at `x`, and return the position of its end."""
         width = text_width(text, size)
         self._item(label(plain(text), align="l"), x, y, width, size, shape="plaintext", style="", fontsize=f"{size:g}")
         return x + width

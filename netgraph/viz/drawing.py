@@ -1,4 +1,4 @@
-"""`draw`: a graph as a picture, and `draw_delta`: what a rewrite changed in it."""
+"""Drawings of a graph (`draw`) and of the changes between two graphs (`draw_delta`)."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from netgraph.viz.vertices import Style, vertex_dot
 Detail = Literal["auto", "vertices", "layers"]
 
 _DETAILS = ("auto", "vertices", "layers")
-# (vertices, edges, layers) up to which `auto` draws vertices.
+# Largest numbers of vertices, edges and layers for which `auto` draws vertices.
 _AUTO_LIMITS = (400, 5000, 20)
 _MOST_VERTICES = 4000
-# Above so many edges that came, went or changed, `auto` draws layers.
+# Largest number of added, removed and changed edges for which `auto` draws vertices.
 _MOST_CHANGES = 600
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of a graph. Notebooks show it by themselves."""
+    """A picture of a graph. Notebooks display it without a further call."""
 
     dot: str
     """The picture in Graphviz's DOT language."""
     graph: Graph | None = field(default=None, repr=False, compare=False)
-    """The graph; of a picture of a change, the one after it."""
+    """The graph, or the later graph of a change; None for a picture that was made without a graph."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """The options with which it was drawn."""
+    """Options of the drawing that `diff` uses again: `detail`, `title` and `pixels`."""
 
     @cached_property
     def svg(self) -> str:
-        """The picture as an SVG element that stands alone; the same for the same graph and renderer."""
+        """The picture as a self-contained SVG element. The same graph and renderer give the same text."""
         return render_svg(self.dot)
 
     def _repr_svg_(self) -> str:
@@ -57,13 +57,13 @@ class Drawing:
         return f"Drawing({len(self.dot):,} characters of DOT; .svg, .save('graph.svg'))"
 
     def diff(self, other: Graph | Drawing) -> Drawing:
-        """What is different in another graph of the same history: added green, removed red, kept grey.
+        """Draw the changes that lead to another graph of the same history, see `draw_delta`.
 
         Args:
             other: the later graph, or a picture of it.
 
         Raises:
-            OptionError: when one of the pictures does not know its graph, or the graphs are not of one history.
+            OptionError: when one of the pictures was made without a graph, or the graphs are not of one history.
         """
         after = other.graph if isinstance(other, Drawing) else other
         if self.graph is None or after is None:
@@ -77,8 +77,8 @@ class Drawing:
         """Write the picture to a file whose name ends in .svg or .dot.
 
         Raises:
-            OptionError: for any other suffix, or when no Graphviz is there to render the SVG.
-            OSError: when the file cannot be written; what was there before stays.
+            OptionError: for any other suffix, or when Graphviz, which renders the SVG, is not installed.
+            OSError: when the file cannot be written; a file that existed before stays unchanged.
         """
         suffix = Path(path).suffix.lower()
         if suffix not in (".svg", ".dot"):
@@ -102,26 +102,27 @@ def draw(
 ) -> Drawing:
     """Draw a graph.
 
-    At the level of vertices, every vertex is a circle and every edge an arrow; of more edges than can be followed,
-    200 to 600 by the height of the picture, the largest by `edge_width` are drawn. At the level of layers, every
-    layer is a box and every link an arrow as thick as its number of edges; of many layers, some share a box. The
-    picture says what is left out.
+    With `detail="vertices"` every vertex is a circle and every edge an arrow. Only the edges with the largest absolute
+    values of `edge_width` are drawn, at most 200 to 600 of them by the height of the picture, since a reader cannot
+    follow more. With `detail="layers"` every layer is a box and every link an arrow, whose width grows with its number
+    of edges. In a picture of many layers some boxes stand for several layers. The caption states what was left out.
 
     Args:
         graph: the graph.
-        detail: "vertices" or "layers"; "auto" draws vertices up to 400 vertices, 5,000 edges and 20 layers.
-        title: heading of the picture.
+        detail: "vertices", "layers", or "auto", which draws vertices of a graph with at most 400 vertices, 5,000 edges
+            and 20 layers, and layers of a larger one.
+        title: heading of the picture, or None.
         edge_color, edge_width: "weight", "birth" (number of the rewrite that made the edge), a column of
-            `stats.edges`, an array with a value for each row of `graph.edges`, or None. Arrows between
-            boxes show the mean over a link, unless it is "weight", and no `edge_width`.
+            `stats.edges`, an array with a value for each row of `graph.edges`, or None. With `detail="layers"` the
+            colour of an arrow shows the mean over its link, except for "weight", and `edge_width` has no effect.
         vertex_color: "layer" (input, hidden or output), "birth", a vertex column such as "bias", a column of
             `stats.vertices`, an array with a value for each row of `graph.vertices`, or None. Boxes show the mean.
         stats: statistics of this topology.
-        pixels: (height, width) or (channels, height, width) of the input: its vertices are laid out as an image. Boxes
-            do not show it.
+        pixels: shape of the input, `(height, width)` or `(channels, height, width)`. Its vertices are laid out as an
+            image. With `detail="layers"` it has no effect.
 
     Returns:
-        The picture, with its text in `.svg` and `.dot`.
+        The picture, with its texts in `.svg` and `.dot`.
 
     Raises:
         OptionError: an argument is of the wrong kind, unknown or does not fit, the graph is too large to draw its
@@ -155,21 +156,22 @@ def draw_delta(
     title: str | None = None,
     pixels: Pixels | None = None,
 ) -> Drawing:
-    """Draw what a rewrite did: what it added (green, thick), removed (red, dashed), changed (amber), kept (grey).
+    """Draw the changes of a rewrite: added (green, thick), removed (red, dashed), changed (amber) and kept (grey).
 
-    What both graphs have is drawn once, at one place. The caption tells the counts, and of a rewrite the rule and the
-    certificate.
+    Items that both graphs have are drawn once. The caption states the counts, and for a `Result` the rule and the
+    certificate as well.
 
     Args:
-        result: what `apply` returned; or the earlier of two graphs of one history.
-        after: the later graph, when `result` is a graph.
-        detail: "vertices" or "layers"; "auto" draws vertices up to 600 edges that changed, and where `draw` does.
-        title: heading of the picture; the rule, when there is one, stands below it.
-        pixels: shape of the input, as for `draw`.
+        result: the result of `apply`, or the earlier of two graphs of one history.
+        after: the later graph, only when `result` is a graph.
+        detail: "vertices", "layers", or "auto", which draws vertices when at most 600 edges were added, removed or
+            changed and `draw` would draw vertices.
+        title: heading of the picture, or None. The rule of a `Result` stands below it.
+        pixels: shape of the input, see `draw`.
 
     Raises:
-        OptionError: an option is unknown or does not fit, a second graph is missing or one too many, the graphs are
-            not of one history, or too large to draw their vertices.
+        OptionError: an option is unknown or does not fit, the second graph is missing or not needed, the graphs are
+            not of one history, or they are too large to draw their vertices.
 
     Example:
         >>> result = apply(SplitEdges(), mlp([3, 2]))  # doctest: +SKIP
@@ -224,7 +226,11 @@ def check_detail(detail: str) -> None:
 
 
 def as_vertices(detail: Detail, vertices: int, edges: int, layers: int) -> bool:
-    """Whether vertices are drawn; raises `OptionError` where they are asked for and too many."""
+    """Decide whether vertices are drawn, not layers.
+
+    Raises:
+        OptionError: `detail` is "vertices" for more than 4,000 vertices.
+    """
     if detail == "vertices" and vertices > _MOST_VERTICES:
         raise OptionError(
             f"detail='vertices' cannot draw {vertices:,} vertices; the limit is {_MOST_VERTICES:,}. "

@@ -1,4 +1,4 @@
-"""Which layers get a box of their own, so that a picture of many layers stays readable."""
+"""Choice of the boxes in a picture of layers, so that a picture of many layers stays readable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import numpy as np
 from netgraph.columns import Array
 
 MOST_BOXES, MOST_ARROWS = 40, 100
-"""What can be read in one picture without folding."""
+"""Largest numbers of boxes and of arrows in a picture without gaps."""
 MOST_IMPORTANT = 24
+"""Largest number of important layers that keep a box of their own."""
+# Pictures of more layers than the first number have groups; a group has at least as many layers as the second.
 _GROUP_FROM, _SMALLEST_GROUP = 30, 3
+# Numbers of boxes shown at each end of a picture with gaps, tried in this order.
 _AT_EACH_END = (12, 8, 6, 4, 3)
+# The same for a picture that shows important layers as well.
 _BESIDE_IMPORTANT = (4, 3)
-# Arrows that a folded picture aims at.
+# Number of arrows up to which the trial ends; the last number of boxes is taken in any case.
 _FOLDED_ARROWS = 45
 
 Kind = Literal["layer", "group", "gap"]
@@ -25,14 +29,14 @@ Kind = Literal["layer", "group", "gap"]
 
 @dataclass(frozen=True)
 class Box:
-    """One box: a layer, a group of layers that stand side by side and are alike, or a gap of layers left out."""
+    """A box of a picture: one layer, a group of similar layers at the same depth, or a gap for layers left out."""
 
     kind: Kind
     layers: tuple[int, ...]
 
     @property
     def key(self) -> str:
-        """Its name in DOT."""
+        """Name of the box in DOT, unique in a picture."""
         prefix = {"layer": "layer", "group": "group of layer", "gap": "left out from layer"}[self.kind]
         return f"{prefix} {self.layers[0]}"
 
@@ -43,19 +47,19 @@ def fold(
     kin: Mapping[int, Hashable],
     important: Sequence[int] = (),
 ) -> list[Box]:
-    """The boxes of a picture, in order.
+    """Choose the boxes of a picture, in the order of the layers.
 
-    Of many layers, those that are alike become groups; where boxes or arrows are still too many, only the first
-    and the last ones and the important ones are shown, with one box for each run of others between them.
+    Among more than 30 layers, similar ones form groups of at least 3. When there are still more than 40 boxes or 100
+    arrows, only the first, the last and the important boxes are shown. Each run of other boxes becomes one gap.
 
     Args:
         order: layer ids from the inputs to the outputs.
         pairs: (source, target) of the links.
-        kin: what layers of one group share.
-        important: layers that should be shown by themselves, the most important first.
+        kin: key of each layer. Layers with equal keys are similar.
+        important: layers that keep a box of their own, the most important first. Only the first 24 count.
     """
     first = set(important[:MOST_IMPORTANT])
-    boxes = _grouped(order, kin, first) if len(order) > _GROUP_FROM else [Box("layer", (i,)) for i in order]
+    boxes = _group(order, kin, first) if len(order) > _GROUP_FROM else [Box("layer", (i,)) for i in order]
     place = {i: at for at, box in enumerate(boxes) for i in box.layers}
     ends = np.array([(place[source], place[target]) for source, target in pairs], np.int64).reshape(-1, 2)
     if len(boxes) <= MOST_BOXES and _arrows(np.arange(len(boxes)), ends) <= MOST_ARROWS:
@@ -69,7 +73,7 @@ def fold(
     return _with_gaps(boxes, shown)
 
 
-def _grouped(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int]) -> list[Box]:
+def _group(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int]) -> list[Box]:
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for i in order:
         groups[("alone", i) if i in alone else ("kin", kin[i])].append(i)
@@ -84,13 +88,13 @@ def _grouped(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int])
 
 
 def _boxes(shown: Array) -> Array:
-    """Number of the shown box of each box: its own where it is shown, else that of the run it belongs to."""
+    """Index, for each box, of the box that is drawn for it. All boxes of a run that is not shown share one."""
     starts = shown | np.concatenate([[True], shown[:-1]])
     return np.cumsum(starts) - 1
 
 
 def _arrows(box: Array, ends: Array) -> int:
-    """How many arrows there are between different boxes."""
+    """Number of arrows between different boxes."""
     moved = box[ends]
     moved = moved[moved[:, 0] != moved[:, 1]]
     return len(np.unique(moved[:, 0] * (len(box) + 1) + moved[:, 1]))
@@ -116,7 +120,7 @@ def _gap(run: Sequence[Box]) -> list[Box]:
 
 
 def rank_count(boxes: Sequence[Box], pairs: Collection[tuple[int, int]]) -> int:
-    """How many boxes stand one after another on the longest way forward."""
+    """Return the number of boxes on the longest path along links that lead to later boxes."""
     place = {i: at for at, box in enumerate(boxes) for i in box.layers}
     depth = [1] * len(boxes)
     arrows = {(place[source], place[target]) for source, target in pairs}

@@ -1,4 +1,4 @@
-"""The picture of a graph with one box per layer."""
+"""Picture of a graph with one box per layer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import count, label, literal, number, plain, text_width, times, visible
 
-# More boxes one after another than this run down the page, which scrolls, instead of across it.
+# Largest number of boxes on a path that runs from left to right. Longer ones run down the page, which can scroll.
 _MOST_ACROSS = 7
 
 
 def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None, title: str | None) -> str:
-    """One box per layer and one arrow per link, from inputs to outputs.
+    """Draw one box per layer and one arrow per link, from inputs to outputs, as DOT.
 
-    Where there are many layers, boxes stand for groups of them, and the middle is left out.
+    Of many layers, similar ones share a box, and the middle ones are left out.
+
+    Args:
+        graph: the graph.
+        edge_color, vertex_color: columns whose means colour arrows and boxes; None for the usual colours.
+        title: heading, or None.
     """
     order, kin = order_and_kin(columns(graph), graph.layers_by_id)
     pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
@@ -36,19 +41,27 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
     place = {i: at for at, i in enumerate(graph.layers_by_id)}
     for box in boxes:
         _box(page, graph, box, fills.fill([place[i] for i in box.layers]))
-    said = _arrows(page, graph, boxes, lines)
+    notes = _arrows(page, graph, boxes, lines)
     summary = (
         f"{count(graph.num_layers, 'layer')}, {count(graph.num_vertices, 'vertex', 'vertices')}, "
         f"{count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
     )
-    caption(page.dot, title, [summary, *said, *folded(boxes), *lines.lines, *fills.lines])
+    caption(page.dot, title, [summary, *notes, *group_note(boxes), *lines.lines, *fills.lines])
     return str(page.dot.source)
 
 
 def order_and_kin(
     stacked: Sequence[Sequence[int]], layers: Mapping[int, Layer]
 ) -> tuple[list[int], dict[int, Hashable]]:
-    """Layers, by columns, in one line from inputs to outputs, and what those of one group have in common."""
+    """Return all layers in order from inputs to outputs, and the key by which `fold` finds similar layers.
+
+    Args:
+        stacked: layer ids by column, see `layout.columns`.
+        layers: the layers by id.
+
+    Returns:
+        Layer ids in order; column, role and operations of each layer by id.
+    """
     kin: dict[int, Hashable] = {
         i: (at, layers[i].role, operations(layers[i])) for at, column in enumerate(stacked) for i in column
     }
@@ -56,7 +69,7 @@ def order_and_kin(
 
 
 class Page:
-    """Boxes and arrows that Graphviz places: across the page, or down it where many stand one after another."""
+    """Boxes and arrows whose layout Graphviz computes, from left to right, or downwards when a path is long."""
 
     def __init__(self, boxes: Sequence[Box], pairs: Sequence[tuple[int, int]]) -> None:
         self._down = rank_count(boxes, pairs) > _MOST_ACROSS
@@ -65,7 +78,15 @@ class Page:
         self.dot.attr("node", shape="box", style="rounded,filled", fontsize="11", margin="0.15,0.08", **FONT)
 
     def box(self, box: Box, lines: Sequence[str], vertices: int, operations: Sequence[str], **look: str) -> None:
-        """A box whose height tells its number of vertices: each factor of ten adds as much. Lines need be plain."""
+        """Add a box whose height grows by 0.3 inches per factor of ten in its number of vertices.
+
+        Args:
+            box: the box.
+            lines: its text, escaped by `plain`.
+            vertices: number of vertices.
+            operations: names of operations, below the text.
+            look: further attributes in DOT.
+        """
         lines = [*lines, ", ".join(operations)] if self._down and operations else [*lines, *operations]
         size = {
             "height": f"{0.3 + 0.3 * math.log10(vertices + 1):.2f}",
@@ -74,8 +95,8 @@ class Page:
         self.dot.node(box.key, label(*lines), **size, **look)
 
     def arrow(self, source: Box, target: Box, lines: Sequence[str], edges: int, **look: str) -> None:
-        """An arrow whose width tells its number of edges: each factor of ten adds as much."""
-        # Blanks keep the label off the arrow, and out of other items, where the font at hand is a wide one.
+        """Add an arrow whose width grows by 0.45 points per factor of ten in its number of edges."""
+        # Blanks keep the label away from the arrow and from other items when the installed font is wide.
         if self._down:
             lines = [", ".join(lines[at : at + 2]) for at in range(0, len(lines), 2)]
         text = label(*(f"   {line}   " for line in lines), align="l" if self._down else "n")
@@ -84,14 +105,23 @@ class Page:
 
 
 def vertices_on(n: int, grid: tuple[int, ...]) -> str:
-    """`64 vertices`, or `64 vertices on 8x8`."""
+    """Format a number of vertices with its grid, as in `64 vertices` and `64 vertices on 8x8`."""
     return count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
 
 
-def joined(boxes: Sequence[Box], links: Iterable[tuple[int, int, int]]) -> dict[tuple[Box, Box, int], list[int]]:
-    """Places of the links (source, target, port) that share an arrow; those within a box have none.
+def links_by_arrow(
+    boxes: Sequence[Box], links: Iterable[tuple[int, int, int]]
+) -> dict[tuple[Box, Box, int], list[int]]:
+    """Group links by the arrow that they share. Links within a box have no arrow.
 
-    Two layers have an arrow for each port, other boxes one for all links between them.
+    Two layers have one arrow per port. Other boxes have one arrow for all links between them.
+
+    Args:
+        boxes: boxes of all layers.
+        links: (source, target, port) of each link.
+
+    Returns:
+        Positions in `links` by arrow, `(source box, target box, port)`, with port 0 where ports share an arrow.
     """
     home = {i: box for box in boxes for i in box.layers}
     result: dict[tuple[Box, Box, int], list[int]] = defaultdict(list)
@@ -129,12 +159,12 @@ GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
 
 
 def gap_line(box: Box) -> str:
-    """Heading of a box that stands for layers left out."""
+    """Format the heading of a box that stands for layers left out."""
     return f"… {count(len(box.layers), 'layer')} left out …"
 
 
 def group_lines(layers: Sequence[Layer]) -> list[str]:
-    """Heading of a box that stands for layers that are alike."""
+    """Format the heading of a box that stands for similar layers, in lines."""
     ends = f"{plain(shortened(visible(layers[0].name)))} … {plain(shortened(visible(layers[-1].name)))}"
     return [f"{len(layers):,} layers side by side", ends]
 
@@ -147,9 +177,9 @@ def _inside(graph: Graph, box: Box) -> list[str]:
 
 
 def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> list[str]:
-    """Draw the arrows, and say what is left out."""
+    """Draw the arrows, and return a note about arrows left out, if any."""
     links = list(graph.links)
-    arrows = joined(boxes, graph.links_by_key)
+    arrows = links_by_arrow(boxes, graph.links_by_key)
     size = {ends: sum(len(links[at]) for at in members) for ends, members in arrows.items()}
     drawn = set(sorted(arrows, key=lambda ends: -size[ends])[:MOST_ARROWS])
     for ends, members in arrows.items():
@@ -162,8 +192,8 @@ def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> li
                 lines = _link_lines(graph, link)
             else:
                 wires = sum(int(np.count_nonzero(links[at].frozen)) for at in members)
-                told = [(size[ends] - wires, "edge"), (wires, "wire")]
-                lines = [count(len(members), "link"), *(count(n, noun) for n, noun in told if n)]
+                parts = [(size[ends] - wires, "edge"), (wires, "wire")]
+                lines = [count(len(members), "link"), *(count(n, noun) for n, noun in parts if n)]
             page.arrow(source, target, lines, size[ends], **look)
     missing = len(arrows) - len(drawn)
     return [f"The {missing:,} arrows with the fewest edges are left out."] if missing else []
@@ -184,14 +214,18 @@ def _link_lines(graph: Graph, link: Link) -> list[str]:
 
 
 class _Means:
-    """Colours by the mean of a column over the edges of links, or over the vertices of layers."""
+    """Colours of arrows or boxes by the mean of a column, over the edges of links or the vertices of layers.
+
+    Attributes:
+        lines: lines of the legend; empty without a column.
+    """
 
     def __init__(self, what: str, offsets: Array, column: Scale | None) -> None:
         self.lines: list[str] = []
         self._scale: Scale | None = None
         if column is not None:
             known = ~np.isnan(column.values)
-            # Each by itself: differences of a running sum would lose small values behind large ones.
+            # Each group has a sum of its own: differences of a running sum would lose small values after large ones.
             n = len(offsets) - 1
             owner = np.repeat(np.arange(n), np.diff(offsets))[known]
             self._sums = np.bincount(owner, column.values[known], minlength=n)
@@ -202,14 +236,14 @@ class _Means:
             self.lines = [_legend(what, self._scale)]
 
     def fill(self, members: Sequence[int]) -> dict[str, str]:
-        """Attributes of the box of some layers, given by their places."""
+        """Attributes of a box for the layers at some positions; empty without a column."""
         if self._scale is None:
             return {}
         color = self._color(self._scale, members)
         return {"fillcolor": color, "fontcolor": text_on(color)}
 
     def line(self, members: Sequence[int]) -> dict[str, str]:
-        """Attributes of the arrow of some links, given by their places."""
+        """Attributes of an arrow for the links at some positions; empty without a column."""
         return {} if self._scale is None else {"color": self._color(self._scale, members)}
 
     def _color(self, scale: Scale, members: Sequence[int]) -> str:
@@ -229,7 +263,7 @@ def _legend(what: str, scale: Scale) -> str:
     return f"{what}: mean {scale.name}, from {low} (light green) to {high} (dark blue){missing}."
 
 
-def folded(boxes: Sequence[Box]) -> list[str]:
-    """What a picture says of its groups."""
+def group_note(boxes: Sequence[Box]) -> list[str]:
+    """Format the line of the caption that explains boxes of several layers, if there are any."""
     groups = sum(box.kind == "group" for box in boxes)
     return [f"{count(groups, 'box')} with a double line: layers that are alike, at the same depth."] if groups else []

@@ -1,6 +1,6 @@
-"""Places of layers and vertices, fixed by id over one graph or over all graphs of a history.
+"""Positions of layers and vertices, fixed by id over one graph or over all graphs of a history.
 
-Lengths are in points, x grows to the right and y downwards, from a corner at (0, 0).
+Lengths are in points. x grows to the right and y downwards, from the upper left corner at (0, 0).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Pixels = tuple[int, int] | tuple[int, int, int]
 Level = Literal["vertices", "layers"]
 
 HEADING_SIZE = 10.0
-"""Size of the letters of headings."""
+"""Font size of headings, in points."""
 MOST_ROWS = 40
-"""A longer layer wraps into several columns of vertices; above 800 vertices columns are longer."""
-# Up to so many vertices each shows its id; beyond that they are small and stand close.
+"""Largest number of vertices in a column of a layer with up to 800 vertices. Larger layers have longer columns."""
+# Largest number of vertices that show their ids. In larger pictures vertices are small and close together.
 _WITH_IDS = 60
 _LINE, _MARGIN, _PIXEL_GAP = 13.0, 8.0, 8.0
 _FRAME_GAP, _TALLEST_STACK = 22.0, 1100.0
@@ -36,15 +36,15 @@ _BOX = (150.0, 62.0)
 
 @dataclass(frozen=True)
 class Frame:
-    """The place of a layer.
+    """Position and size of the rectangle around a layer.
 
     Attributes:
         layer: id of the layer.
-        column: its column, 0 for inputs.
-        x, y: middle.
-        width, height: size, heading included.
-        lines: the heading, name first. Taken from users: escape it.
-        heading: height of the heading at the top of the frame; the vertices stand below it.
+        column: index of the column of layers, 0 for inputs.
+        x, y: centre.
+        width, height: size, with the heading.
+        lines: lines of the heading, the name first. The name comes from users and is not escaped.
+        heading: height of the heading at the top of the frame. The vertices stand below it.
     """
 
     layer: int
@@ -58,14 +58,14 @@ class Frame:
 
 
 class Layout:
-    """Places that stay while a network grows: every layer and vertex that any of the graphs has, by id.
+    """Positions of all layers and vertices of one or several graphs, by id. They stay fixed while a network grows.
 
     Attributes:
-        frames: place of each layer, by layer id.
-        width, height: size of everything.
-        cell: distance between neighbours in a layer.
+        frames: frame of each layer, by layer id.
+        width, height: size of the whole layout.
+        cell: distance between neighbouring vertices of a layer.
         radius: radius of a vertex.
-        ids: whether a vertex is large enough to show its id.
+        ids: whether vertices are large enough to show their ids.
     """
 
     def __init__(self, frames: Mapping[int, Frame], vertex_ids: Array, places: Array, cell: float, ids: bool) -> None:
@@ -77,10 +77,11 @@ class Layout:
         self._places, self._index = places, IdIndex(vertex_ids)
 
     def places(self, vertex_ids: Array) -> Array:
-        """(ids, 2) x and y of vertices by id.
+        """Return the positions of vertices, x and y, `(ids, 2)`.
 
         Raises:
-            OptionError: naming the first vertex that none of the graphs has, or when only layers were laid out.
+            OptionError: none of the graphs has one of the vertices, or only layers were laid out. The message names the
+                first such vertex.
         """
         rows = self._index.find(vertex_ids)
         if (rows < 0).any():
@@ -90,17 +91,17 @@ class Layout:
 
 
 def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels: Pixels | None = None) -> Layout:
-    """Lay out one graph, or all graphs of a history at once.
+    """Lay out one graph, or all graphs of a history together.
 
-    Layers stand in columns by their distance from the inputs, outputs in the last one; links that run both ways at
-    different times keep the direction in which their layers first appeared. The vertices of a layer stand in the
-    order in which they first appeared, in several columns where there are many.
+    The column of a layer is the length of the longest path from an input layer. Outputs stand in the last column. When
+    the links of all graphs together form a cycle, its links back to layers that appeared earlier do not count. The
+    vertices of a layer stand in the order of their first appearance, in several columns when there are many.
 
     Args:
-        graphs: a graph, or graphs of one history in their order; read once.
-        level: "vertices" places the vertices in frames around them, "layers" places boxes of one size alone.
-        pixels: (height, width) or (channels, height, width) of the inputs; input layers of so many vertices are laid
-            out as an image, channels below each other.
+        graphs: a graph, or an iterable of graphs of one history in order, which is read once.
+        level: "vertices" places vertices and the frames around them; "layers" places boxes of equal size.
+        pixels: shape of the input, `(height, width)` or `(channels, height, width)`. An input layer with this number of
+            vertices is laid out as an image, its channels below each other.
 
     Raises:
         OptionError: no graph is given, or no input layer has as many vertices as `pixels`.
@@ -133,19 +134,19 @@ def layout(graphs: Graph | Iterable[Graph], *, level: Level = "vertices", pixels
 
 
 def columns(graphs: Graph | Iterable[Graph]) -> list[list[int]]:
-    """The columns of `layout` alone: ids of layers, from the inputs to the outputs."""
+    """Return the layer ids of each column of `layout`, from inputs to outputs, without positions."""
     return _columns(_union(graphs))
 
 
 def heading_lines(layer: Layer) -> tuple[str, ...]:
-    """What stands above the vertices of a layer: its name, shortened, and what it does to its sums."""
+    """Return the heading of a layer in lines: its shortened name, and its operations."""
     name = shortened(visible(layer.name))
     lines = [name, *operations(layer)]
     return tuple(dict.fromkeys(lines))
 
 
 def operations(layer: Layer) -> tuple[str, ...]:
-    """What the layer does to its sums, a line each."""
+    """Return the names of the operations that a layer applies to its sums (norm, activation, pool), or "input"."""
     if layer.role == "input":
         return ("input",)
     label = get_norm(layer.norm).label
@@ -158,7 +159,7 @@ def operations(layer: Layer) -> tuple[str, ...]:
 
 
 class _Union:
-    """Layers, links and vertices of all graphs, in the order in which they first appeared."""
+    """Layers, links and vertices of several graphs, each once, in the order of first appearance."""
 
     def __init__(self) -> None:
         self.layers: dict[int, Layer] = {}
@@ -171,7 +172,7 @@ class _Union:
     def add(self, graph: Graph) -> None:
         self.graphs += 1
         for i in graph.topological_order:
-            self.layers[i] = graph.layer(i)  # a dict keeps the first place, and the latest value
+            self.layers[i] = graph.layer(i)  # a dict keeps the position of the first entry, and the latest value
         self.links.update(((source, target), None) for source, target, _port in graph.links_by_key)
         new = ~np.isin(graph.vertices.id, self._known)
         if new.any():
@@ -180,13 +181,13 @@ class _Union:
             self._known = np.concatenate([self._known, self._ids[-1]])
 
     def vertices(self) -> tuple[Array, Array]:
-        """Ids of all vertices and of their layers, grouped by layer, in the order of appearance within each."""
+        """Ids of all vertices and of their layers, grouped by layer, and within a layer in the order of appearance."""
         ids, owners = np.concatenate(self._ids), np.concatenate(self._owners)
         order = np.argsort(owners, kind="stable")
         return ids[order], owners[order]
 
     def counts(self) -> dict[int, int]:
-        """How many vertices each layer ever had; a layer with none is given room for one."""
+        """Number of vertices of each layer over all graphs. An empty layer counts as one, so that it gets a frame."""
         layers, counts = np.unique(self.vertices()[1], return_counts=True)
         found = dict(zip(layers.tolist(), counts.tolist(), strict=True))
         return {i: found.get(i, 1) for i in self.layers}
@@ -202,7 +203,7 @@ def _union(graphs: Graph | Iterable[Graph]) -> _Union:
 
 
 def _columns(union: _Union) -> list[list[int]]:
-    """Layer ids by column, and within a column in the order of the layers that feed them."""
+    """Layer ids by column. Within a column they follow the mean position of the layers that feed them."""
     depth = {i: int(layer.role != "input") for i, layer in union.layers.items()}
     before: dict[int, list[int]] = defaultdict(list)
     after: dict[int, list[int]] = defaultdict(list)
@@ -211,13 +212,13 @@ def _columns(union: _Union) -> list[list[int]]:
         after[source].append(target)
     waiting = {i: len(before[i]) for i in union.layers}
     ready = [i for i, n in waiting.items() if n == 0]
-    for i in ready:  # grows while it is read: a queue
+    for i in ready:  # a queue, to which the loop appends
         for target in after[i]:
             depth[target] = max(depth[target], depth[i] + 1)
             waiting[target] -= 1
             if waiting[target] == 0:
                 ready.append(target)
-    # Outputs stand behind every layer that is not one.
+    # Outputs stand after all other layers.
     last = max(depth[i] + int(layer.role != "output") for i, layer in union.layers.items())
     found: dict[int, list[int]] = defaultdict(list)
     for i, layer in union.layers.items():
@@ -232,7 +233,7 @@ def _columns(union: _Union) -> list[list[int]]:
 
 
 def _acyclic(union: _Union) -> list[tuple[int, int]]:
-    """The links, less those within a cycle that lead back to a layer that appeared earlier."""
+    """All links except links of a cycle that lead back to a layer that appeared earlier."""
     if union.graphs == 1 or not union.links:
         return list(union.links)
     from scipy.sparse import coo_array
@@ -267,7 +268,7 @@ def _image_shape(union: _Union, counts: Mapping[int, int], pixels: Pixels | None
 
 
 def _own_places(n: int, cell: float, image: tuple[int, int, int] | None) -> Array:
-    """(n, 2) places of the vertices of a layer, from (0, 0)."""
+    """Positions of the vertices of a layer relative to the first one, `(n, 2)`."""
     slot = np.arange(n)
     if image is not None and n == image[0] * image[1] * image[2]:
         _, height, width = image
@@ -286,7 +287,7 @@ def _frames(
     stacks = [(at, stack) for at, column in enumerate(columns) for stack in _stacks(column, sizes)]
     heights = [sum(sizes[i][1] for i in stack) + _FRAME_GAP * (len(stack) - 1) for _, stack in stacks]
     tallest = max(heights)
-    # Steep arrows are hard to follow: taller pictures get more room between columns.
+    # Steep arrows are hard to follow. The gap between columns therefore grows with the height of the picture.
     gap = min(max(90.0, 0.35 * tallest), 250.0)
     frames: dict[int, Frame] = {}
     left, column = 0.0, 0
@@ -305,7 +306,7 @@ def _frames(
 
 
 def _stacks(column: Sequence[int], sizes: Mapping[int, tuple[float, float]]) -> list[list[int]]:
-    """The layers of a column, in as many stacks as their heights ask for."""
+    """Layers of a column, divided into stacks of limited height that stand side by side."""
     stacks: list[list[int]] = [[]]
     height = 0.0
     for i in column:
@@ -320,7 +321,7 @@ def _stacks(column: Sequence[int], sizes: Mapping[int, tuple[float, float]]) -> 
 def _all_places(
     union: _Union, frames: Mapping[int, Frame], own: Mapping[int, Array], cell: float
 ) -> tuple[Array, Array]:
-    """Ids of all vertices and their places."""
+    """Ids of all vertices, `(vertices,)`, and their positions, `(vertices, 2)`."""
     ids, owners = union.vertices()
     layers, counts = np.unique(owners, return_counts=True)
     corners = []

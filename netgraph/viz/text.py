@@ -1,4 +1,4 @@
-"""Texts in pictures: taken literally, measured, cut to a readable length."""
+"""Texts in pictures: escaped, measured, and cut to a readable length."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ _LINE_LETTERS, _MOST_LINES = 96, 4
 
 
 def plain(text: str) -> str:
-    """Take any text literally in DOT; characters that XML forbids or that do not show are replaced."""
+    """Escape a text for DOT, so that it is shown literally, and replace invisible and forbidden characters."""
     return visible(text).replace("\\", "\\\\").replace("&", "&amp;")
 
 
 def visible(text: str) -> str:
-    """The text with every character that does not show replaced, and words for an empty one."""
+    """Replace characters that are invisible or that XML forbids; replace an empty text by "(no name)"."""
     return printable(text) or "(no name)"
 
 
-def wrapped(text: str) -> list[str]:
-    """The text in at most four lines of at most 96 characters; what is more is left out."""
+def wrap(text: str) -> list[str]:
+    """Break a text into at most four lines of at most 96 characters; the rest is left out."""
     lines = textwrap.wrap(visible(text), _LINE_LETTERS, max_lines=_MOST_LINES, placeholder=" …")
     return lines or ["(no name)"]
 
 
 def label(*lines: str, align: str = "n") -> str:
-    """Lines, already plain, as one label: centred, or to the left with `align="l"`."""
+    """Join lines that `plain` has escaped to one label: centred, or aligned to the left with `align="l"`."""
     from graphviz import nohtml
 
     text = "\\n".join(lines) if align == "n" else "".join(f"{line}\\{align}" for line in lines)
-    return cast("str", nohtml(text))  # str() of it would lose the mark
+    return cast("str", nohtml(text))  # a call of str() would lose the mark of `nohtml`
 
 
 def literal(text: str) -> str:
-    """Any text as it is, for an attribute in DOT."""
+    """Escape a text for an attribute in DOT, so that it is shown literally."""
     return label(plain(text))
 
 
 def text_width(text: str, size: float) -> float:
-    """Width of a text in points, on the wide side of what common sans-serif fonts need."""
+    """Estimate the width of a text in points, not below its width in common sans-serif fonts."""
     return size * sum(map(_letter, text))
 
 
@@ -59,16 +59,22 @@ def _letter(c: str) -> float:
 
 
 def times(sizes: Iterable[int]) -> str:
-    """Sizes as in 3x3."""
+    """Format sizes, as in `3x3`."""
     return "x".join(map(str, sizes))
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
-    """A number with its noun, as in `1 edge` and `1,200 edges`."""
+    """Format a number with its noun, as in `1 edge` and `1,200 edges`.
+
+    Args:
+        n: the number.
+        one: singular of the noun.
+        many: plural; by default the singular with an "s".
+    """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def number(value: float) -> str:
-    """A number with three digits; whole ones up to a million in full."""
+    """Format a number with three digits, or in full if it is whole and below a million."""
     value += 0.0  # not -0
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""The picture of a graph with one circle per vertex."""
+"""Picture of a graph with one circle per vertex."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ from netgraph.viz.layout import Layout, Pixels, layout
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import count, label, literal, number, plain, text_width
 
-# More arrows than this have no heads, which would cover the vertices: all run from left to right.
+# Largest number of arrows with heads. More heads would cover the vertices; all arrows run from left to right anyway.
 MOST_HEADS = 150
-# Opacity of so many arrows, as the end of a colour.
+# Opacity of arrows without heads, as the last two digits of a colour.
 _VEIL = "b4"
+# Factor of the width of arrows without heads.
 _THIN = 0.65
-# Labels of more arrows than this would cover each other.
+# Largest number of arrows with labels. More labels would cover each other.
 _MOST_LABELS = 40
 
 
 @dataclass(frozen=True)
 class Style:
-    """What colours and widths of a picture show; None for the colours of roles, and for one width or colour."""
+    """Scales of the colours and widths in a picture.
+
+    Attributes:
+        edge_color, edge_width: None for the same colour or width everywhere.
+        vertex_color: None for the colours of roles.
+    """
 
     edge_color: Scale | None
     edge_width: Scale | None
@@ -37,12 +43,12 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class Arrows:
-    """Arrows with their looks, a row for each; the first are drawn first.
+    """Arrows with their appearance, a row for each, in drawing order: later ones cover earlier ones.
 
     Attributes:
-        source, target: vertex ids.
-        source_layer, target_layer: ids of their layers.
-        attributes: further attributes in DOT.
+        source, target: vertex ids, `(arrows,)`.
+        source_layer, target_layer: ids of their layers, `(arrows,)`.
+        attributes: attributes of each arrow in DOT.
     """
 
     source: Array
@@ -53,26 +59,32 @@ class Arrows:
 
 
 def vertex_dot(graph: Graph, style: Style, title: str | None, pixels: Pixels | None) -> str:
-    """One circle per vertex in one frame per layer, and an arrow per edge, or for the most important of them.
+    """Draw, as DOT, a frame per layer, a circle per vertex, and an arrow for each of the most important edges.
 
-    The edges of a convolution between two vertices share an arrow, which says how many they are and has the
-    looks of the most important of them.
+    The edges of a convolution between two vertices share an arrow. It is labelled with their number, and has the colour
+    and width of the most important one.
+
+    Args:
+        graph: the graph.
+        style: scales of colours and widths.
+        title: heading, or None.
+        pixels: shape of the input, see `layout`.
     """
     places = layout(graph, pixels=pixels)
-    dot = start(places)
+    dot = empty_picture(places)
     for layer in graph.layers_by_id.values():
         frame(dot, places, layer)
     circles(dot, places, graph, style.vertex_color)
-    drawn, said = _arrows(graph, style, room_for(places.height))
+    drawn, note = _arrows(graph, style, room_for(places.height))
     top, bottom = draw_arrows(dot, places, drawn)
     notes = Notes(dot, top, bottom)
     notes.title(title)
-    _legend(notes, graph, style, len(drawn.source), said)
+    _legend(notes, graph, style, len(drawn.source), note)
     return str(dot.source)
 
 
-def start(places: Layout) -> Any:
-    """An empty picture for items at fixed positions."""
+def empty_picture(places: Layout) -> Any:
+    """Return an empty picture for items at fixed positions."""
     dot = digraph(layout="nop2", splines="line", outputorder="edgesfirst")
     size = {"width": f"{2 * places.radius / 72:.4f}", "fontsize": "9" if places.ids else "6"}
     dot.attr("node", shape="circle", fixedsize="true", style="filled", **size, **FONT)
@@ -81,13 +93,21 @@ def start(places: Layout) -> Any:
 
 
 def frame(dot: Any, places: Layout, layer: Layer, line: str | None = None, **attributes: str) -> None:
-    """The box around a layer, and its heading."""
+    """Add the frame around a layer, with its heading.
+
+    Args:
+        dot: the picture.
+        places: layout that has the layer.
+        layer: the layer.
+        line: colour of the frame; by default that of the role.
+        attributes: further attributes of the frame in DOT.
+    """
     own = places.frames[layer.id]
     color = line or ROLES[layer.role][1]
     size = {"width": f"{own.width / 72:.4f}", "height": f"{own.height / 72:.4f}", "pos": at(own.x, own.y)}
     box = {"shape": "box", "style": "rounded", "color": color, "tooltip": literal(layer.name), **size, **attributes}
     dot.node(f"layer {layer.id}", "", **box)
-    # The veil behind the heading leaves the lines of the box free.
+    # The half-transparent field behind the heading must not cover the lines of the frame.
     size = {"width": f"{(own.width - 10) / 72:.4f}", "height": f"{(own.heading - 4) / 72:.4f}"}
     size["pos"] = at(own.x, own.y - own.height / 2 + own.heading / 2 + 1)
     heading = label(*map(plain, own.lines))
@@ -102,7 +122,7 @@ def frame(dot: Any, places: Layout, layer: Layer, line: str | None = None, **att
 
 
 def circles(dot: Any, places: Layout, graph: Graph, scale: Scale | None) -> None:
-    """The vertices, coloured by role or by a column."""
+    """Add the circles of all vertices, coloured by role or by a column."""
     colors = scale.colors(scale.values) if scale else None
     vertices = graph.vertices
     where = places.places(vertices.id).tolist()
@@ -118,15 +138,19 @@ def circles(dot: Any, places: Layout, graph: Graph, scale: Scale | None) -> None
 
 
 def circle(dot: Any, places: Layout, vertex: int, where: Sequence[float], tooltip: str, **attributes: str) -> None:
-    """One vertex."""
+    """Add the circle of one vertex at the position `where`."""
     text = str(vertex) if places.ids else ""
-    if len(text) > 4:  # ids grow along a history, circles do not
+    if len(text) > 4:  # a long id has to fit into the circle
         attributes["fontsize"] = f"{1.5 * places.radius / text_width(text, 1.0):.1f}"
     dot.node(f"vertex {vertex}", text, pos=at(*where), tooltip=literal(tooltip), **attributes)
 
 
 def draw_arrows(dot: Any, places: Layout, arrows: Arrows) -> tuple[float, float]:
-    """Straight arrows between neighbouring columns, and others around the layers between; returns top and bottom."""
+    """Add arrows: straight ones between neighbouring columns, and detours around the layers between all others.
+
+    Returns:
+        y of the upper and of the lower end of the picture, with its detours.
+    """
     first, last = places.places(arrows.source), places.places(arrows.target)
     around = ways(places.frames, arrows.source_layer, arrows.target_layer, first, last)
     heads = len(arrows.source) <= MOST_HEADS
@@ -146,7 +170,7 @@ def draw_arrows(dot: Any, places: Layout, arrows: Arrows) -> tuple[float, float]
 def _label_place(first: Array, last: Array, way: Way | None, turn: int) -> tuple[float, float]:
     if way is not None:
         return (way.left + way.right) / 2, way.y - 5
-    # At different distances, so that labels of crossing arrows stand apart.
+    # Different fractions of the way keep the labels of crossing arrows apart.
     x, y = (first + (0.4 + 0.15 * turn) * (last - first)).tolist()
     return x, y - 5
 
@@ -154,26 +178,26 @@ def _label_place(first: Array, last: Array, way: Way | None, turn: int) -> tuple
 # ---- which edges, and how ------------------------------------------------------------------------------
 
 
-def _arrows(graph: Graph, style: Style, most: int) -> tuple[Arrows, str | None]:
-    """The arrows to draw, the most important on top, and what to say of those left out."""
+def _arrows(graph: Graph, style: Style, limit: int) -> tuple[Arrows, str | None]:
+    """At most `limit` arrows, the most important last, and a note about edges left out, or None."""
     edges = graph.edges
     ranking = style.edge_width or style.edge_color
     importance = np.nan_to_num(np.abs(ranking.values if ranking else edges.weight.astype(np.float64)), nan=-1.0)
     pairs = pairs_of(edges, importance)
     links = edges.link[pairs.row]
-    chosen = most_important(links, importance[pairs.row], most)
-    said = None
+    chosen = most_important(links, importance[pairs.row], limit)
+    note = None
     if len(chosen) < len(pairs):
         by = "weight" if ranking is None else ranking.name
         what = "edges" if len(pairs) == len(edges) else "linked pairs of maps"
-        said = f"{len(chosen):,} of {len(pairs):,} {what} are drawn: the largest by |{by}|"
+        note = f"{len(chosen):,} of {len(pairs):,} {what} are drawn: the largest by |{by}|"
         every = len(graph.links) > 1 and len(np.unique(links[chosen])) == len(np.unique(links))
-        said += ", and some of each link." if every else "."
+        note += ", and some of each link." if every else "."
     chosen = chosen[np.argsort(importance[pairs.row[chosen]], kind="stable")]
     rows, counts = pairs.row[chosen], pairs.count[chosen]
     keys = link_ends(graph)[links[chosen]]
     looks = _looks(graph, style, rows, counts)
-    return Arrows(edges.source[rows], edges.target[rows], keys[:, 0], keys[:, 1], looks), said
+    return Arrows(edges.source[rows], edges.target[rows], keys[:, 0], keys[:, 1], looks), note
 
 
 def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[str, str]]:
@@ -185,13 +209,13 @@ def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[
     widths = (thin * width.widths(width.values[rows])).tolist() if width else [thin] * n
     taps = np.array([kind.taps for kind in edges.link_kinds], np.int64)[edges.link[rows]]
     labelled = n <= _MOST_LABELS
-    told = {scale.name: scale for scale in (color, width) if scale}
+    scales = {scale.name: scale for scale in (color, width) if scale}
     columns = zip(edges.id[rows].tolist(), edges.source[rows].tolist(), edges.target[rows].tolist(), strict=True)
     attributes = []
     for k, (i, source, target) in enumerate(columns):
         tooltip = f"edge {i}: {source} to {target}"
         tooltip += f", {counts[k]} of {taps[k]} kernel positions" if taps[k] > 1 else ""
-        tooltip += "".join(f", {name} {_value(float(scale.values[rows[k]]))}" for name, scale in told.items())
+        tooltip += "".join(f", {name} {_value(float(scale.values[rows[k]]))}" for name, scale in scales.items())
         own = {"color": colors[k], "penwidth": f"{widths[k]:.2f}", "tooltip": literal(tooltip)}
         if edges.frozen[rows[k]]:
             own["style"] = "dashed"
@@ -210,11 +234,11 @@ def _value(value: float) -> str:
 # ---- legend --------------------------------------------------------------------------------------------
 
 
-def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, said: str | None) -> None:
+def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, note: str | None) -> None:
     notes.line(f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
                f"{count(len(graph.links), 'link')}, left to right.")  # fmt: skip
-    if said:
-        notes.line(said)
+    if note:
+        notes.line(note)
     color, width = style.edge_color, style.edge_width
     if graph.num_edges:
         if color:
@@ -236,6 +260,6 @@ def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, said: str | No
 def _missing(notes: Notes, style: Style, edges: bool) -> None:
     scales = [(scale, "edge", "edges") for scale in (style.edge_color, style.edge_width) if edges and scale]
     scales += [(style.vertex_color, "vertex", "vertices")] if style.vertex_color else []
-    told = dict.fromkeys(f"{count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing)
-    for text in told:
+    texts = dict.fromkeys(f"{count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing)
+    for text in texts:
         notes.colors("Grey", [(MISSING, text)])

@@ -1,4 +1,4 @@
-"""Differences between two graphs, and their pictures by vertices and by layers."""
+"""Differences between two graphs, and their pictures with vertices and with layers."""
 
 from netgraph.viz.delta.difference import Difference
 from netgraph.viz.delta.layers import layer_delta_dot

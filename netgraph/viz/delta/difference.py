@@ -1,4 +1,4 @@
-"""What is different between two graphs of one history, by id."""
+"""Differences between two graphs of one history, by id."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from netgraph.viz.text import count
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Rows and ids that came, went, changed or stayed.
+    """Edges, vertices and layers that were added, removed, changed or kept between two graphs of one history.
 
-    An id that means another thing in the other graph (other ends, another layer) went and came.
+    An edge with the same id but other ends, and a vertex with the same id in another layer, count as removed and added.
 
     Attributes:
         old, new: the graphs.
-        edges_added, edges_changed, edges_kept: (edges,) masks over `new.edges`.
-        edges_removed: mask over `old.edges`.
-        vertices_added, vertices_changed: (vertices,) masks over `new.vertices`.
-        vertices_removed: mask over `old.vertices`.
+        edges_added, edges_changed, edges_kept: masks over `new.edges`, `(edges,)`.
+        edges_removed: mask over `old.edges`, `(edges,)`.
+        vertices_added, vertices_changed: masks over `new.vertices`, `(vertices,)`.
+        vertices_removed: mask over `old.vertices`, `(vertices,)`.
         layers_added, layers_removed, layers_changed: ids of layers.
     """
 
@@ -41,7 +41,10 @@ class Difference:
 
     @classmethod
     def between(cls, old: Graph, new: Graph) -> Difference:
-        """Compare two graphs. O(edges + vertices), up to sorting of ids."""
+        """Compare two graphs.
+
+        Cost: O(edges + vertices), up to sorting of ids.
+        """
         before, after = old.layers_by_id, new.layers_by_id
         changed = frozenset(i for i in before.keys() & after.keys() if before[i].attributes != after[i].attributes)
         edges, vertices = _compare_edges(old, new), _compare_vertices(old, new)
@@ -49,7 +52,7 @@ class Difference:
         return cls(old, new, *edges, *vertices, *layers)
 
     def summary(self) -> str:
-        """The number of edges before and after, and what came, went and changed, in one line."""
+        """Format the numbers of edges before and after, and the numbers of changes by kind, in one line."""
         came, went = self.new.edges.frozen, self.old.edges.frozen
         masks = [
             ("+", self.edges_added & ~came, "edge", "edges"),
@@ -69,7 +72,7 @@ class Difference:
         return f"{edges}: {', '.join(parts)}" if parts else "no difference"
 
     def layer_state(self, i: int) -> str:
-        """What became of a layer: "added", "removed", "changed" (an attribute of it) or "kept"."""
+        """Return the state of a layer: "added", "removed", "changed" (an attribute of it) or "kept"."""
         for name in ("added", "removed", "changed"):
             if i in getattr(self, f"layers_{name}"):
                 return name
@@ -77,12 +80,12 @@ class Difference:
 
     @property
     def size(self) -> int:
-        """Edges that came, went or changed."""
+        """Number of edges that were added, removed or changed."""
         return int(self.edges_added.sum() + self.edges_removed.sum() + self.edges_changed.sum())
 
 
 def _compare_edges(old: Graph, new: Graph) -> tuple[Array, Array, Array, Array]:
-    """Masks added, changed and kept over the new edges, and removed over the old ones."""
+    """Masks of added, changed and kept edges over `new.edges`, and of removed edges over `old.edges`."""
     a, b = old.edges, new.edges
     rows = a.find(b.id)
     same = rows >= 0
@@ -100,7 +103,7 @@ def _compare_edges(old: Graph, new: Graph) -> tuple[Array, Array, Array, Array]:
 
 
 def _compare_vertices(old: Graph, new: Graph) -> tuple[Array, Array, Array]:
-    """Masks added and changed over the new vertices, and removed over the old ones."""
+    """Masks of added and changed vertices over `new.vertices`, and of removed vertices over `old.vertices`."""
     a, b = old.vertices, new.vertices
     rows = a.find(b.id)
     there = np.flatnonzero(rows >= 0)

@@ -1,4 +1,4 @@
-"""What a rewrite did, layer by layer."""
+"""Picture of the changes of a rewrite, with one box per layer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netgraph.viz.colors import (
 from netgraph.viz.delta.difference import Difference
 from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Box, fold
-from netgraph.viz.layers import GAP_LOOK, Page, folded, gap_line, group_lines, joined, order_and_kin
+from netgraph.viz.layers import GAP_LOOK, Page, gap_line, group_lines, group_note, links_by_arrow, order_and_kin
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.text import count, literal, plain, visible
 
@@ -39,10 +39,17 @@ _BOXES = {
 _LEGEND = "Green: added. Red: removed (dashed: all of it). Amber: changed, or both added and removed. Grey: kept."
 
 Tally = Mapping[str, int]
+"""Numbers of vertices or edges by their state: "added", "changed", "kept" and "removed"."""
 
 
 def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[str]) -> str:
-    """Both graphs in one picture, with what came and went written at boxes and arrows."""
+    """Draw both graphs in one picture, as DOT, with the numbers of changes at boxes and arrows.
+
+    Args:
+        difference: the changes.
+        title: heading, or None.
+        facts: lines below it.
+    """
     layers = {**difference.old.layers_by_id, **difference.new.layers_by_id}
     vertices, links = _vertex_tallies(difference), _link_tallies(difference)
     order, kin = order_and_kin(columns([difference.old, difference.new]), layers)
@@ -53,8 +60,8 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     for box in boxes:
         _box(page, box, layers, vertices, states)
     kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
-    said = _arrows(page, boxes, links, {key for key, link in kinds.items() if link.kind.wires})
-    caption(page.dot, title, [*facts, _LEGEND, *said, *folded(boxes)])
+    notes = _arrows(page, boxes, links, {key for key, link in kinds.items() if link.kind.wires})
+    caption(page.dot, title, [*facts, _LEGEND, *notes, *group_note(boxes)])
     return str(page.dot.source)
 
 
@@ -104,12 +111,12 @@ def _touched(
     links: Mapping[LinkKey, Tally],
     states: Mapping[int, str],
 ) -> list[int]:
-    """Layers that came, went or changed, or whose links did, those with the most changes first."""
+    """Ids of layers that were added, removed or changed, or have such links, the most important first."""
     changes = {i: _moved(vertices[i]) + (states[i] != "kept") for i in layers}
     for (source, target, _port), tally in links.items():
         for i in (source, target):
             changes[i] += _moved(tally)
-    # Layers that came or went matter more than those that only lost edges to them.
+    # An added or removed layer matters more than its neighbours, which only gained or lost edges to it.
     rank = {"added": 2, "removed": 2, "changed": 1, "kept": 0}
     touched = [i for i, n in changes.items() if n]
     return sorted(touched, key=lambda i: (-rank[states[i]], -changes[i]))
@@ -149,7 +156,7 @@ def _vertex_lines(tally: Tally) -> list[str]:
 
 
 def _came_and_went(tally: Tally, one: str, many: str) -> str:
-    """`+1,200 / -640 edges`, or only what there is of it."""
+    """Format the added and removed numbers, as in `+1,200 / -640 edges`; a number of 0 is left out."""
     numbers = [("+", tally["added"]), ("-", tally["removed"])]
     said = [(sign, n) for sign, n in numbers if n]
     noun = one if len(said) == 1 and said[0][1] == 1 else many
@@ -158,7 +165,7 @@ def _came_and_went(tally: Tally, one: str, many: str) -> str:
 
 def _arrows(page: Page, boxes: Sequence[Box], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
     keys, tallies = list(links), list(links.values())
-    arrows = joined(boxes, links)
+    arrows = links_by_arrow(boxes, links)
     total = {ends: _total([tallies[at] for at in members]) for ends, members in arrows.items()}
     drawn = set(sorted(arrows, key=lambda ends: (-_moved(total[ends]), -total[ends]["kept"]))[:MOST_ARROWS])
     for ends, members in arrows.items():

@@ -1,4 +1,4 @@
-"""What a rewrite did, vertex by vertex."""
+"""Picture of the changes of a rewrite, with one circle per vertex."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netgraph.viz.colors import (
 from netgraph.viz.delta.difference import Difference
 from netgraph.viz.dot import Notes
 from netgraph.viz.layout import Layout, Pixels, layout
-from netgraph.viz.vertices import Arrows, circle, draw_arrows, frame, start
+from netgraph.viz.vertices import Arrows, circle, draw_arrows, empty_picture, frame
 
 FRAMES = {
     "added": {"line": ADDED, "penwidth": "2.2"},
@@ -40,7 +40,7 @@ _CIRCLES = {
     "changed": {"fillcolor": CHANGED_FILL, "color": CHANGED, "penwidth": "1.6"},
     "kept": {"fillcolor": PAPER, "color": GRAY, "fontcolor": QUIET},
 }
-# From the lowest to the top.
+# In drawing order: later ones cover earlier ones.
 _EDGES = {
     "kept": {"color": FAINT, "penwidth": "0.7"},
     "changed": {"color": CHANGED, "penwidth": "1.4"},
@@ -51,9 +51,16 @@ LEGEND = [(ADDED, "added"), (REMOVED, "removed (dashed)"), (CHANGED, "values cha
 
 
 def vertex_delta_dot(difference: Difference, title: str | None, facts: Sequence[str], pixels: Pixels | None) -> str:
-    """Both graphs in one picture, each thing with the looks of what became of it."""
+    """Draw both graphs in one picture, as DOT, each item with the colour of its state.
+
+    Args:
+        difference: the changes.
+        title: heading, or None.
+        facts: lines of the legend.
+        pixels: shape of the input, see `layout`.
+    """
     places = layout([difference.old, difference.new], pixels=pixels)
-    dot = start(places)
+    dot = empty_picture(places)
     _frames(dot, places, difference)
     _circles(dot, places, difference)
     groups = _groups(difference, room_for(places.height))
@@ -89,7 +96,14 @@ def _circles(dot: Any, places: Layout, difference: Difference) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Edges with one fate: rows of those drawn, and how many arrows there would be."""
+    """Edges in one state, "added" for example.
+
+    Attributes:
+        name: the state.
+        graph: the graph that has these edges.
+        rows: rows of the edges that are drawn, in the table of edges of the graph.
+        total: number of arrows if all edges were drawn.
+    """
 
     name: str
     graph: Graph
@@ -107,8 +121,8 @@ def _groups(difference: Difference, room: int) -> list[_Group]:
         table = graph.edges.where(masks[name])
         importance = np.abs(table.weight.astype(np.float64))
         pairs = pairs_of(table, importance)
-        most = room // 2
-        chosen = most_important(table.link[pairs.row], importance[pairs.row], most) if len(pairs) else pairs.row
+        limit = room // 2
+        chosen = most_important(table.link[pairs.row], importance[pairs.row], limit) if len(pairs) else pairs.row
         groups.append(_Group(name, graph, table.rows[pairs.row[chosen]], len(pairs)))
     return groups
 

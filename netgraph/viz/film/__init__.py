@@ -1,4 +1,4 @@
-"""Films: how a network grew, step by step."""
+"""Films of the growth of a network, step by step."""
 
 from netgraph.viz.film.timelines import Timeline, timeline
 

@@ -1,4 +1,4 @@
-"""The film: everything that is ever shown, each thing once, with the steps in which it is there."""
+"""Data of a film: every vertex, edge, layer and link that it ever shows, with the steps in which it exists."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from netgraph.viz.layout import Layout, Pixels, layout
 
 MOST_VERTICES = 1500
 MOST_EDGES = 40_000
-"""More vertices or edges than this, over the whole film, are not shown one by one."""
+"""Largest numbers of vertices and of edges, over all steps, that a film shows one by one."""
 MOST_LAYERS = 60
-CALM = 1500
-"""Of the edges that stay, about as many as this are drawn in a step: those with the largest weights."""
+"""Largest number of layers, over all steps."""
+MOST_KEPT = 1500
+"""Approximate number of kept edges that a step draws, the ones with the largest weights."""
 _LEVELS = 127
+# Largest number of stored weight levels; more are thinned out over the steps.
 _MOST_WEIGHTS = 300_000
 
 
 @dataclass(frozen=True)
-class Said:
-    """What stands beside a step."""
+class Caption:
+    """Text beside a step: a heading, facts as pairs of name and value, and sizes of the graph."""
 
     heading: str
     facts: tuple[tuple[str, str], ...]
@@ -39,12 +41,13 @@ class Said:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Members of one layer or link over the steps.
+    """Numbers of vertices of a layer, or of edges of a link, over the steps.
 
     Attributes:
-        ends: the layer itself, or the two layers of a link, as places in `Film.layers`.
-        counts: (steps, 3) how many there are, how many of them are new, how many will go; 0: it is not there.
-        wires: whether all that a link has are wires, which are not trained.
+        ends: index of the layer in `Film.layers`, or indices of the source and the target layer of the link.
+        counts: number of all members, of new ones, and of ones removed in the next step, `(steps, 3)`; all 0 in a step
+            without the layer or link.
+        wires: whether the link has wires only, which are not trained.
     """
 
     ends: tuple[int, ...]
@@ -54,36 +57,49 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Lives:
-    """Things with a first and a last step. One that went and came back is two of them."""
+    """Lifetimes of vertices or edges, a row for each. An id that is removed and added again has two rows.
+
+    Attributes:
+        ids: id of each row.
+        first, last: first and last step in which it exists.
+    """
 
     ids: Array
     first: Array
     last: Array
 
     def alive(self, step: int) -> Array:
-        """Rows of those that are there in a step."""
+        """Rows that exist in a step."""
         return np.flatnonzero((self.first <= step) & (step <= self.last))
 
     def states(self, rows: Array, step: int, final: int) -> tuple[Array, Array]:
-        """Which of the rows are new in a step, and which are gone in the next; what is new is not going yet."""
+        """Masks of the rows that are new in a step, and of the rows that are removed in the next one.
+
+        A row that is both counts as new only.
+        """
         new = (self.first[rows] == step) & (step > 0)
         return new, (self.last[rows] == step) & (step < final) & ~new
 
 
 @dataclass(frozen=True, eq=False)
 class VertexLives(Lives):
-    """Vertices by life; `layer` is a place in `Film.layers`."""
+    """Lifetimes of vertices; `layer` has the index of the layer of each in `Film.layers`."""
 
     layer: Array
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeLives(Lives):
-    """Edges by life. `source` and `target` are rows of `VertexLives`, `wire` marks those that are not trained.
+    """Lifetimes of edges, with their weights as levels from -127 to 127.
 
-    `weights` has levels from -127 to 127 for every `stride`-th step of each life, from `offset` on; `threshold` has for
-    each step the smallest level, without its sign, at which an edge that stays is drawn. `largest` is the weight of the
-    highest level: heavier ones look the same.
+    Attributes:
+        source, target: rows of the ends in `VertexLives`.
+        wire: mask of edges that are not trained.
+        weights: levels of all edges in one array, for every `stride`-th step of each lifetime.
+        offset: index of the first level of each edge in `weights`.
+        stride: number of steps that share a level.
+        threshold: smallest absolute level at which a kept edge is drawn, `(steps,)`.
+        largest: absolute weight of the level 127. Larger weights have the same level.
     """
 
     source: Array
@@ -96,19 +112,29 @@ class EdgeLives(Lives):
     largest: float
 
     def levels(self, rows: Array, step: int) -> Array:
-        """Level of the weight of some edges that are there in a step."""
+        """Weight levels of some edges in a step in which they exist."""
         return np.asarray(self.weights[self.offset[rows] + (step - self.first[rows]) // self.stride])
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A growth in steps; `vertices` and `edges` are None where only layers are shown.
+    """The growth of a network in steps.
 
-    `frozen` says whether some edges are not trained; they are drawn and counted among what is drawn.
+    Attributes:
+        title: heading of the film.
+        captions: text of each step.
+        notes: remarks about the whole film, such as omissions.
+        layers: all layers that are shown.
+        widths: numbers of vertices of each layer.
+        links: numbers of edges of each pair of layers.
+        places: positions of layers and vertices.
+        frozen: whether some edges are not trained. They are drawn, and counted among the drawn ones.
+        pixels: shape of the input as an image, or None.
+        vertices, edges: lifetimes, or None in a film of layers.
     """
 
     title: str
-    said: tuple[Said, ...]
+    captions: tuple[Caption, ...]
     notes: tuple[str, ...]
     layers: tuple[Layer, ...]
     widths: tuple[Track, ...]
@@ -122,10 +148,10 @@ class Film:
     @property
     def final(self) -> int:
         """Number of the last step."""
-        return len(self.said) - 1
+        return len(self.captions) - 1
 
     def is_image(self, place: int) -> bool:
-        """Whether the vertices of a layer stand as the pixels of an image."""
+        """Whether the vertices of a layer are laid out as the pixels of an image."""
         if self.pixels is None or self.layers[place].role != "input":
             return False
         return int(self.widths[place].counts[:, 0].max()) == math.prod(self.pixels)
@@ -136,62 +162,69 @@ class Film:
 
 
 class TooManyThingsError(OptionError):
-    """There is more than can be shown one by one."""
+    """The graphs have too many vertices, edges or layers to show them one by one."""
 
 
 def make_film(
     title: str, steps: Iterable[Step], notes: Iterable[str | None], *, vertices: bool, pixels: Pixels | None
 ) -> Film:
-    """Run through the steps once and keep what the film needs of them.
+    """Make a film of steps, which are read once.
+
+    Args:
+        title: heading of the film.
+        steps: the graphs with their captions, in order.
+        notes: texts; None is left out.
+        vertices: show every vertex and edge, or else layers and links only.
+        pixels: shape of the input as an image, or None.
 
     Raises:
-        TooManyThingsError: `vertices` is asked for, and there are too many vertices, edges or layers.
+        TooManyThingsError: `vertices` is True, and the steps have too many vertices, edges or layers.
         OptionError: no input layer has as many vertices as `pixels`.
     """
-    crowd = _Crowd() if vertices else None
+    collector = _LifeCollector() if vertices else None
     members, links = _Members(), _Members()
     layers: dict[int, Layer] = {}
     trainable: set[tuple[int, ...]] = set()
     frozen = False
-    said: list[Said] = []
+    captions: list[Caption] = []
 
     def graphs() -> Iterator[Graph]:
         nonlocal frozen
         for number, step in enumerate(steps):
             graph = step.graph
-            said.append(Said(step.heading, step.facts, graph.num_edges, graph.num_vertices, graph.num_layers))
+            captions.append(Caption(step.heading, step.facts, graph.num_edges, graph.num_vertices, graph.num_layers))
             layers.update((i, graph.layer(i)) for i in graph.topological_order)
             members.add(number, {(i,): [layer.vertex_ids] for i, layer in graph.layers_by_id.items()})
             links.add(number, _edges_by_pair(graph))
             trainable.update(link.key[:2] for link in weighted(graph.links))
             frozen = frozen or any(bool(link.frozen.any()) for link in graph.links)
-            if crowd is not None:
-                crowd.add(number, graph, len(layers))
+            if collector is not None:
+                collector.add(number, graph, len(layers))
             yield graph
 
     places = layout(graphs(), level="vertices" if vertices else "layers", pixels=pixels)
-    n = len(said)
-    shown = _shown_layers(layers, members, n) if crowd is None else list(layers)
+    n = len(captions)
+    shown = _shown_layers(layers, members, n) if collector is None else list(layers)
     place = {i: at for at, i in enumerate(shown)}
-    told = [note for note in notes if note]
+    texts = [note for note in notes if note]
     if len(shown) < len(layers):
-        told.append(f"{len(layers) - len(shown):,} of {len(layers):,} layers, those that change least, are left out.")
+        texts.append(f"{len(layers) - len(shown):,} of {len(layers):,} layers, those that change least, are left out.")
     return Film(
         title,
-        tuple(said),
-        tuple(told),
+        tuple(captions),
+        tuple(texts),
         tuple(layers[i] for i in shown),
         tuple(members.tracks(n, place)),
         tuple(links.tracks(n, place, trainable)),
         places,
         frozen,
         pixels,
-        *(crowd.finish(place) if crowd is not None else ()),
+        *(collector.finish(place) if collector is not None else ()),
     )
 
 
 def _edges_by_pair(graph: Graph) -> dict[tuple[int, ...], list[Array]]:
-    """Edge ids by source and target layer, all ports of a pair together."""
+    """Edge ids by source and target layer. The ports of a pair are taken together."""
     pairs: dict[tuple[int, ...], list[Array]] = {}
     for (source, target, _port), link in graph.links_by_key.items():
         pairs.setdefault((source, target), []).append(link.id)
@@ -199,7 +232,7 @@ def _edges_by_pair(graph: Graph) -> dict[tuple[int, ...], list[Array]]:
 
 
 def _shown_layers(layers: dict[int, Layer], members: _Members, steps: int) -> list[int]:
-    """Inputs, outputs and the layers with most changes, at most 60."""
+    """Ids of at most 60 layers: inputs, outputs, and the layers with the most changes."""
     order = list(layers)
     if len(order) <= MOST_LAYERS:
         return order
@@ -210,7 +243,7 @@ def _shown_layers(layers: dict[int, Layer], members: _Members, steps: int) -> li
 
 
 class _Members:
-    """Counts the members of groups, by their ids, from step to step."""
+    """Counter of the members of groups over the steps: of all, of new and of removed ids."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[int, ...], dict[int, list[int]]] = {}
@@ -236,29 +269,35 @@ class _Members:
         return result
 
     def tracks(self, steps: int, place: dict[int, int], trainable: set[tuple[int, ...]] | None = None) -> list[Track]:
-        """A track for every group whose layers all have a place; layers in the order of their places."""
+        """Tracks of all groups whose layers are in `place`, in the order of `place`.
+
+        Args:
+            steps: number of steps.
+            place: index of each layer in the film, by layer id.
+            trainable: pairs of layers with trainable links; None for groups of vertices.
+        """
         kept = [Track(tuple(place[i] for i in key), counts, trainable is not None and key not in trainable)
                 for key, counts in self.counts(steps).items() if all(i in place for i in key)]  # fmt: skip
         return sorted(kept, key=lambda track: track.ends)
 
 
 def _differences(ids: list[Array], old: list[Array]) -> tuple[int, int]:
-    """How many ids are new, and how many are gone."""
+    """Number of ids that are not in `old`, and number of ids in `old` that are missing now."""
     now, then = (np.concatenate([*parts, np.empty(0, np.int64)]) for parts in (ids, old))
     kept = int(np.count_nonzero(np.isin(now, then)))
     return len(now) - kept, len(then) - kept
 
 
 class _Lifetimes:
-    """First and last steps of ids, from step to step."""
+    """First and last step of every id, collected step by step."""
 
     def __init__(self) -> None:
         self.ids, self.first, self.last = (np.empty(0, np.int64) for _ in range(3))
         self._index, self._rows = IdIndex(self.ids), np.full(1, -1)
 
     def add(self, step: int, ids: Array) -> tuple[Array, Array]:
-        """Note who is there. Returns the row of every id, and which of them are new."""
-        rows = self._rows[self._index.find(ids)]  # the last row, -1, where an id was not there before
+        """Record the ids of a step. Return the row of every id, and the mask of the new ones."""
+        rows = self._rows[self._index.find(ids)]  # an id without a row has the index -1, whose value is -1
         new = rows < 0
         fresh = np.arange(np.count_nonzero(new)) + len(self.ids)
         rows[new] = fresh
@@ -270,8 +309,8 @@ class _Lifetimes:
         return rows, new
 
 
-class _Crowd:
-    """Vertices and edges one by one."""
+class _LifeCollector:
+    """Collector of the lifetimes of all vertices and edges, step by step."""
 
     def __init__(self) -> None:
         self._vertices, self._edges = _Lifetimes(), _Lifetimes()
@@ -317,7 +356,7 @@ class _Crowd:
         return VertexLives(v.ids, v.first, v.last, layer), edges
 
     def _largest(self, wire: Array) -> float:
-        """The weight that counts as large: some outliers must not make all others look like nothing."""
+        """Weight with the highest level: a quantile, since a few outliers would make all other weights look like 0."""
         parts = [np.abs(weights[~wire[rows]]) for rows, weights in self._weights]
         values = np.concatenate(parts)
         values = values[values > 0]
@@ -325,7 +364,7 @@ class _Crowd:
 
 
 def _level(weights: Array, largest: float) -> Array:
-    """Weights as levels; only 0 has level 0."""
+    """Levels of weights. Only the weight 0 has the level 0."""
     size = np.clip(np.ceil(np.abs(weights.astype(np.float64)) / largest * _LEVELS), 0, _LEVELS)
     return np.asarray(np.sign(weights) * size, dtype=np.int8)
 
@@ -335,11 +374,11 @@ def _threshold(edges: EdgeLives, step: int, final: int) -> int:
     new, going = edges.states(rows, step, final)
     sizes = np.abs(edges.levels(rows[~new & ~going], step).astype(np.int64))
     reached = np.cumsum(np.bincount(sizes, minlength=_LEVELS + 1)[::-1])[::-1]
-    return min(int(np.count_nonzero(reached > CALM)), _LEVELS)
+    return min(int(np.count_nonzero(reached > MOST_KEPT)), _LEVELS)
 
 
 def changes(counts: Array) -> list[list[int]]:
-    """The rows of a track that differ from the one before, each with its step in front."""
+    """Return the rows of `Track.counts` that differ from the row before, each with its step as first number."""
     rows = counts.tolist()
     first = [[0, *rows[0]]] if rows and any(rows[0]) else []
     return first + [[k, *row] for k, (before, row) in enumerate(pairwise(rows), start=1) if row != before]

@@ -1,4 +1,4 @@
-"""A film as HTML: data that a small player reads, inside a section that needs nothing else."""
+"""A film as HTML: a section with its data and a player, which needs no other file."""
 
 from __future__ import annotations
 
@@ -49,21 +49,26 @@ DARK: Mapping[str, str] = {
     "output": "#4d3413",
     "output-line": "#e9a94b",
 }
-_PLACES = 8  # places are stored in eighths of a unit
+_PLACES = 8  # positions are stored as multiples of 1/8
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-# Inside a script element only these could end it, or a line of it.
+# Only these characters could end a script element, or a line in it.
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def render_page(film: Film) -> str:
-    """The whole page."""
+    """Render a film as a page of its own."""
     fragment = render_fragment(film, "timeline", alone=True)
     page = _template("timeline.page.j2")
     return str(page.render(title=_visible(film.title), fragment=_safe(fragment), light=LIGHT, dark=DARK))
 
 
 def render_fragment(film: Film, key: str, *, alone: bool = False) -> str:
-    """A section with id `key`. With `alone`, keys work wherever on the page the focus is.
+    """Render a film as a section of a page.
+
+    Args:
+        film: the film.
+        key: id of the section.
+        alone: the film is the only one of the page, so that the keyboard controls it wherever the focus is.
 
     Raises:
         OptionError: `key` cannot be an id: it must be a letter and then letters, digits, - and _.
@@ -87,22 +92,22 @@ def render_fragment(film: Film, key: str, *, alone: bool = False) -> str:
 
 
 def json_script(values: Any) -> str:
-    """JSON that can stand inside a script element: nothing in it ends the element or a line."""
+    """Format values as JSON for a script element; no character of it can end the element or a line."""
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False).translate(_UNSAFE)
 
 
 def _visible(text: str) -> str:
-    """Text without characters that HTML forbids."""
+    """Replace characters that HTML forbids."""
     return printable(text, "\n\t")
 
 
 def _data(film: Film) -> dict[str, Any]:
     data: dict[str, Any] = {
         "steps": [
-            {"heading": _visible(said.heading), "facts": [[_visible(k), _visible(v)] for k, v in said.facts],
-             "edges": said.edges, "vertices": said.vertices, "layers": said.layers,
+            {"heading": _visible(text.heading), "facts": [[_visible(k), _visible(v)] for k, v in text.facts],
+             "edges": text.edges, "vertices": text.vertices, "layers": text.layers,
              "fresh": int(sum(track.counts[number, 1] for track in film.links))}
-            for number, said in enumerate(film.said)
+            for number, text in enumerate(film.captions)
         ],
         "layers": [
             {"name": _visible(film.label(at)), "full": _visible(layer.name), "role": layer.role,
@@ -134,31 +139,31 @@ def _scene(scene: Scene) -> dict[str, Any]:
         "base": round(scene.base, 2),
         "unit": round(scene.unit, 3),
         "bows": [[a, b, round(crest, 1), between] for a, b, crest, between in scene.bows],
-        "points": _packed(np.rint(scene.points * _PLACES), "<u2"),
+        "points": _pack(np.rint(scene.points * _PLACES), "<u2"),
         "radius": round(scene.radius, 2),
     }
 
 
 def _vertices(own: VertexLives) -> dict[str, Any]:
-    return {"id": _packed(own.ids, "<f8"), "layer": _packed(own.layer, "u1"), "first": _packed(own.first, "u1"),
-            "last": _packed(own.last, "u1")}  # fmt: skip
+    return {"id": _pack(own.ids, "<f8"), "layer": _pack(own.layer, "u1"), "first": _pack(own.first, "u1"),
+            "last": _pack(own.last, "u1")}  # fmt: skip
 
 
 def _edges(own: EdgeLives) -> dict[str, Any]:
     return {
-        "source": _packed(own.source, "<u2"),
-        "target": _packed(own.target, "<u2"),
-        "wire": _packed(own.wire, "u1"),
-        "first": _packed(own.first, "u1"),
-        "last": _packed(own.last, "u1"),
-        "offset": _packed(own.offset, "<u4"),
-        "weights": _packed(own.weights, "i1"),
+        "source": _pack(own.source, "<u2"),
+        "target": _pack(own.target, "<u2"),
+        "wire": _pack(own.wire, "u1"),
+        "first": _pack(own.first, "u1"),
+        "last": _pack(own.last, "u1"),
+        "offset": _pack(own.offset, "<u4"),
+        "weights": _pack(own.weights, "i1"),
         "stride": own.stride,
     }
 
 
-def _packed(values: Array, dtype: str) -> str:
-    """A column as base64 of little-endian numbers, which is what every browser at hand reads."""
+def _pack(values: Array, dtype: str) -> str:
+    """Encode a column as base64 of little-endian numbers, the byte order of all common browsers."""
     return base64.b64encode(np.ascontiguousarray(values).astype(dtype).tobytes()).decode()
 
 
@@ -183,7 +188,7 @@ def _template(name: str) -> Any:
 
 
 def _safe(text: str) -> Any:
-    """Text that is markup already."""
+    """Mark a text as markup, so that the template does not escape it again."""
     from markupsafe import Markup
 
     return Markup(text)

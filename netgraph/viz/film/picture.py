@@ -1,4 +1,4 @@
-"""A film as pictures: every step drawn as on the page in light colours, and all of them as a GIF."""
+"""A film as pictures: every step as a PNG in the light colours of the page, and all steps as a GIF."""
 
 from __future__ import annotations
 
@@ -20,29 +20,33 @@ from netgraph.viz.plots import import_matplotlib
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# Widths in pixels; the first width of a GIF is taken whose file is not too large.
 _GIF_WIDTHS, _PNG_WIDTH = (800, 680, 560, 440), 1000
 _MOST_BYTES = 4_000_000
-# Colours of a GIF, and how far others stay away from those that mean something.
+# Number of colours of a GIF, and smallest distance of other colours from those of `LIGHT`.
 _COLORS, _APART = 96, 20
-# Heights of what stands above and below the scene, in its units.
+# Heights of the text above and below the scene, in its units.
 _HEAD, _FOOT = 66.0, 62.0
+# Pictures are drawn larger by this factor, and then made smaller, which smooths lines.
 _SHARPNESS = 2
+# Smallest font size, in pixels.
 _SMALLEST = 11
 _NEED = "Pictures of a timeline need"
+# Number of pieces of a bent line.
 _BENDS = 12
-# Milliseconds: a film takes so long, a step between so short and so long, and the last one.
+# Durations in milliseconds: of the film, of the shortest, the longest and the last step.
 _FILM, _SHORTEST, _LONGEST, _PAUSE = 20_000, 100, 1000, 2500
 
 
 def render_png(film: Film, step: int) -> bytes:
-    """One step as a PNG, 1000 pixels wide."""
+    """Render one step as a PNG, 1000 pixels wide."""
     data = io.BytesIO()
     _paint(film, make_scene(film, portrait=False), step, _PNG_WIDTH).save(data, "PNG")
     return data.getvalue()
 
 
 def render_gif(film: Film) -> bytes:
-    """All steps as a GIF that loops; 800 pixels wide, down to 440 where that would take more than 4 MB."""
+    """Render all steps as a GIF that loops, 800 pixels wide, or down to 440 if a wider one has more than 4 MB."""
     _require_pillow()
     scene = make_scene(film, portrait=False)
     count = film.final + 1
@@ -51,18 +55,18 @@ def render_gif(film: Film) -> bytes:
         return (_paint(film, scene, step, width) for step in steps)
 
     def encoded(width: int) -> tuple[list[Image], bytes]:
-        # Whole pictures of many steps would fill the memory: each is reduced to its palette at once.
+        # Full-colour pictures of many steps would need too much memory, so each is reduced to the palette at once.
         palette = _palette(list(painted(width, _typical(count))))
-        frames = [_reduced(picture, palette) for picture in painted(width, range(count))]
+        frames = [_reduce(picture, palette) for picture in painted(width, range(count))]
         return frames, _gif(frames)
 
     frames, data = encoded(_GIF_WIDTHS[0])
     if len(data) <= _MOST_BYTES:
         return data
     for width in _GIF_WIDTHS[1:]:
-        if len(_gif([_resized(frame, width) for frame in frames])) <= 0.95 * _MOST_BYTES:
+        if len(_gif([_resize(frame, width) for frame in frames])) <= 0.95 * _MOST_BYTES:
             break
-    # Once the size is known, letters are painted anew: shrunk ones cannot be read.
+    # Resized letters are hard to read, so the pictures are painted again in the final size.
     return encoded(width)[1]
 
 
@@ -74,28 +78,28 @@ def _gif(frames: list[Image]) -> bytes:
     return data.getvalue()
 
 
-def _reduced(picture: Image, palette: Image) -> Image:
+def _reduce(picture: Image, palette: Image) -> Image:
     from PIL import Image
 
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _resized(frame: Image, width: int) -> Image:
+def _resize(frame: Image, width: int) -> Image:
     from PIL.Image import Resampling
 
     size = (width, round(frame.height * width / frame.width))
-    return _reduced(frame.convert("RGB").resize(size, Resampling.LANCZOS), frame)
+    return _reduce(frame.convert("RGB").resize(size, Resampling.LANCZOS), frame)
 
 
 def _typical(count: int) -> list[int]:
-    """Steps whose colours stand for those of all steps."""
+    """Numbers of at most seven steps whose colours represent the colours of all steps."""
     return sorted({round(k * (count - 1) / 5) for k in range(6)} | {min(1, count - 1)})
 
 
 def _palette(pictures: list[Image]) -> Image:
-    """One palette for all frames, so that what stays has the same colour in each.
+    """One palette for all frames, so that unchanged items have the same colour in each.
 
-    It has the colours that mean something, and others that some of the frames have.
+    It has all colours of `LIGHT`, paler versions of them, and frequent colours of the pictures.
     """
     from PIL import Image
 
@@ -107,7 +111,7 @@ def _palette(pictures: list[Image]) -> Image:
     faint = (exact + 2 * 255) // 3
     found = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT).getpalette() or []
     others = np.concatenate([faint, np.array(found).reshape(-1, 3)])
-    # Close to an exact colour, another one would take its place here and there.
+    # A colour close to an exact one would replace it in parts of a picture.
     apart = np.abs(others[:, None] - exact).sum(axis=2).min(axis=1) > _APART
     colors = np.concatenate([exact, others[apart]])[:_COLORS]
     palette = Image.new("P", (1, 1))
@@ -117,10 +121,10 @@ def _palette(pictures: list[Image]) -> Image:
 
 def _paint(film: Film, scene: Scene, step: int, width: int) -> Image:
     brush = _Brush(scene, width)
-    said = film.said[step]
-    counts = f"{said.edges:,} edges, {said.vertices:,} vertices, {said.layers:,} layers"
+    text = film.captions[step]
+    counts = f"{text.edges:,} edges, {text.vertices:,} vertices, {text.layers:,} layers"
     brush.write(_line(film.title), scene.width / 2, 16 - _HEAD, scene.width - 20, 19, LIGHT["ink"], bold=True)
-    brush.write(f"{_line(said.heading)}  ({counts})", scene.width / 2, 42 - _HEAD, scene.width - 20, 15, LIGHT["quiet"])
+    brush.write(f"{_line(text.heading)}  ({counts})", scene.width / 2, 42 - _HEAD, scene.width - 20, 15, LIGHT["quiet"])
     if film.vertices is not None and film.edges is not None:
         _paint_vertices(brush, film, film.vertices, film.edges, step)
     else:
@@ -130,7 +134,7 @@ def _paint(film: Film, scene: Scene, step: int, width: int) -> Image:
 
 
 def _line(text: str) -> str:
-    """A text on one line, without characters that cannot be drawn."""
+    """Join the lines of a text, and replace characters that cannot be drawn."""
     return printable(" ".join(text.split()))
 
 
@@ -141,11 +145,11 @@ def _paint_vertices(brush: _Brush, film: Film, vertices: VertexLives, edges: Edg
     scene, crests = brush.scene, brush.scene.crests(film, step)
     rows = edges.alive(step)
     new, going = edges.states(rows, step, film.final)
-    calm = rows[~new & ~going]
-    levels = edges.levels(calm, step).astype(np.int64)
-    shown = edges.wire[calm] | (np.abs(levels) >= edges.threshold[step])
-    calm, levels = calm[shown], levels[shown]
-    base = min(0.6, _among(len(calm), 350))
+    kept = rows[~new & ~going]
+    levels = edges.levels(kept, step).astype(np.int64)
+    shown = edges.wire[kept] | (np.abs(levels) >= edges.threshold[step])
+    kept, levels = kept[shown], levels[shown]
+    base = min(0.6, _opacity(len(kept), 350))
     strength = np.minimum(np.abs(levels) // 42, 2)
     ends = np.stack([edges.source, edges.target], axis=1)
 
@@ -157,13 +161,13 @@ def _paint_vertices(brush: _Brush, film: Film, vertices: VertexLives, edges: Edg
             crest[(pairs == pair).all(axis=1)] = at
         brush.lines(scene.points[source], scene.points[target], crest, color, alpha, width)
 
-    lines(calm[edges.wire[calm]], LIGHT["wire"], base, 0.8)
+    lines(kept[edges.wire[kept]], LIGHT["wire"], base, 0.8)
     for k in range(3):
         for sign, color in ((-1, LIGHT["negative"]), (1, LIGHT["positive"])):
-            some = (strength == k) & ((levels < 0) == (sign < 0)) & ~edges.wire[calm]
-            lines(calm[some], color, min(1.0, base * (0.6 + 0.6 * k)), 0.6 + 0.5 * k)
-    lines(rows[going], LIGHT["going"], max(0.2, 0.9 * _among(int(going.sum()), 300)), 1.0)
-    lines(rows[new], LIGHT["new"], max(0.03, 0.9 * _among(int(new.sum()), 300)), 1.0)
+            some = (strength == k) & ((levels < 0) == (sign < 0)) & ~edges.wire[kept]
+            lines(kept[some], color, min(1.0, base * (0.6 + 0.6 * k)), 0.6 + 0.5 * k)
+    lines(rows[going], LIGHT["going"], max(0.2, 0.9 * _opacity(int(going.sum()), 300)), 1.0)
+    lines(rows[new], LIGHT["new"], max(0.03, 0.9 * _opacity(int(new.sum()), 300)), 1.0)
     for track in film.widths:
         all_, added, _ = track.counts[step].tolist()
         if all_:
@@ -171,9 +175,9 @@ def _paint_vertices(brush: _Brush, film: Film, vertices: VertexLives, edges: Edg
     _paint_dots(brush, film, vertices, step)
 
 
-def _among(n: int, enough: int) -> float:
-    """The more lines, the fainter each of them."""
-    return enough / (n + enough)
+def _opacity(n: int, half: int) -> float:
+    """Opacity of each of `n` lines, which falls with their number, `half / (n + half)`."""
+    return half / (n + half)
 
 
 def _paint_frame(brush: _Brush, film: Film, place: int, count: int, fresh: bool) -> None:
@@ -218,7 +222,11 @@ def _paint_layers(brush: _Brush, film: Film, step: int) -> None:
 
 
 def _paint_link(brush: _Brush, track: Track, crest: float | None, step: int) -> tuple[str, float, float, float, str]:
-    """Strands side by side: what stays, what is new, what will go. Returns the label and where it stands."""
+    """Draw kept, new and leaving edges of a link as lines side by side.
+
+    Returns:
+        The label with its position, the room for it, and its colour.
+    """
     scene, (a, b), (count, added, going) = brush.scene, track.ends, track.counts[step].tolist()
     x0, y0 = scene.boxes[a, 0] + scene.boxes[a, 2] / 2, scene.boxes[a, 1]
     x1, y1 = scene.boxes[b, 0] - scene.boxes[b, 2] / 2, scene.boxes[b, 1]
@@ -263,7 +271,7 @@ def _paint_box(brush: _Brush, film: Film, place: int, count: int, added: int, go
 
 
 def _paint_foot(brush: _Brush, film: Film, step: int) -> None:
-    """What the colours mean, and the edges over all steps with a mark where the picture is."""
+    """Draw the legend of the colours, and the curve of edges over all steps with a mark at this step."""
     scene = brush.scene
     sums = {which: (sum(int(t.counts[step, k]) for t in film.links), sum(int(t.counts[step, k]) for t in film.widths))
             for which, k in (("new", 1), ("going", 2))}  # fmt: skip
@@ -271,17 +279,17 @@ def _paint_foot(brush: _Brush, film: Film, step: int) -> None:
     for which, x, text in (("new", 0.25, "new"), ("going", 0.75, "gone in the next step")):
         edges, vertices = sums[which]
         brush.write(f"{text}: {edges:,} {lines}, {vertices:,} vertices", scene.width * x, top, 460, 14, LIGHT[which])
-    low, high, most = top + 48, 30.0, max(said.edges for said in film.said) or 1
+    low, high, largest = top + 48, 30.0, max(text.edges for text in film.captions) or 1
     across = scene.width - 40
     xs = [20 + across * (k / film.final if film.final else 0.5) for k in range(film.final + 1)]
-    curve = [(x, low - high * said.edges / most) for x, said in zip(xs, film.said, strict=True)]
+    curve = [(x, low - high * text.edges / largest) for x, text in zip(xs, film.captions, strict=True)]
     brush.area([(xs[0], low), *curve, (xs[-1], low)], LIGHT["faint"])
     brush.path(curve, LIGHT["quiet"], 1.5)
     brush.path([(xs[step], low - high - 4), (xs[step], low)], LIGHT["positive"], 3.0)
 
 
 class _Brush:
-    """Draws in the units of a scene, larger than asked for, so that shrinking smoothes it."""
+    """A picture that is drawn in the units of a scene, at twice its final size, to smooth lines when it is reduced."""
 
     def __init__(self, scene: Scene, width: int) -> None:
         _require_pillow()
@@ -294,7 +302,7 @@ class _Brush:
         self._pen = ImageDraw.Draw(self._image, "RGBA")
 
     def finish(self) -> Image:
-        """The picture in the size that was asked for."""
+        """Return the picture in its final size."""
         from PIL import Image
 
         return self._image.resize(self._size, Image.Resampling.LANCZOS)
@@ -306,7 +314,13 @@ class _Brush:
         return max(1, round(width * self._scale))
 
     def lines(self, start: Array, end: Array, crest: Array, color: str, alpha: float, width: float) -> None:
-        """Lines from `start` to `end`, (n, 2) each, bent over a crest where it is not NaN."""
+        """Draw lines between points; a line with a crest bends so that its middle reaches the height of the crest.
+
+        Args:
+            start, end: ends of the lines, `(n, 2)`.
+            crest: y of each crest, NaN for straight lines, `(n,)`.
+            color, alpha, width: appearance of all lines.
+        """
         ink = (*bytes.fromhex(color[1:]), round(255 * min(1.0, alpha)))
         wide = self._wide(width)
         bent = ~np.isnan(crest)
@@ -320,34 +334,42 @@ class _Brush:
             self._pen.line([tuple(point) for point in curve], fill=ink, width=wide, joint="curve" if wide > 4 else None)
 
     def box(self, x: float, y: float, w: float, h: float, fill: str | None, line: str, width: float) -> None:
-        """A box with round corners, by its middle."""
+        """Draw a box with round corners, given by its centre and size."""
         low, high = self._at([(x - w / 2, y - h / 2), (x + w / 2, y + h / 2)]).tolist()
         radius = min(7.0, w / 2, h / 2) * self._scale
         self._pen.rounded_rectangle([*low, *high], radius, fill=fill, outline=line, width=self._wide(width))
 
     def dot(self, x: float, y: float, radius: float, fill: str, line: str) -> None:
-        """A circle."""
+        """Draw a circle."""
         (a, b), r = self._at((x, y)).tolist(), radius * self._scale
         self._pen.ellipse(
             [a - r, b - r, a + r, b + r], fill=fill, outline=line, width=self._wide(min(2.0, max(0.8, radius / 4)))
         )
 
     def cross(self, x: float, y: float, reach: float, color: str) -> None:
-        """A cross through a vertex that will go."""
+        """Draw a cross, which marks a vertex that the next step removes."""
         for sign in (-1, 1):
             self.path([(x - reach, y - sign * reach), (x + reach, y + sign * reach)], color, 1.2)
 
     def path(self, points: list[tuple[float, float]], color: str, width: float) -> None:
-        """A line through points."""
+        """Draw a line through points."""
         self._pen.line([tuple(p) for p in self._at(points).tolist()], fill=color, width=self._wide(width))
 
     def area(self, points: list[tuple[float, float]], color: str) -> None:
-        """A filled outline."""
+        """Fill a polygon."""
         self._pen.polygon([tuple(p) for p in self._at(points).tolist()], fill=color)
 
     def write(self, text: str, x: float, y: float, room: float, size: float, color: str, *, bold: bool = False,
               upright: bool = False) -> None:  # fmt: skip
-        """A text in one line around a point, cut to the room that it has and kept inside the picture."""
+        """Write a line of text centred at a point, shortened to its room and kept inside the picture.
+
+        Args:
+            text: the text.
+            x, y: centre.
+            room: largest length; a text without room for one letter is left out.
+            size, color, bold: appearance.
+            upright: write from bottom to top.
+        """
         from PIL import Image, ImageDraw
 
         font = _font(max(_SMALLEST * _SHARPNESS, round(size * self._scale)), bold)
@@ -369,13 +391,13 @@ class _Brush:
 
 
 def _require_pillow() -> None:
-    """Raise `OptionError` without Pillow, which comes with matplotlib."""
+    """Raise `OptionError` when Pillow is missing, a dependency of matplotlib."""
     import_matplotlib(_NEED, "PIL.Image")
 
 
 @cache
 def _font(size: int, bold: bool) -> Any:
-    """The font that comes with matplotlib, so that pictures are the same everywhere."""
+    """Font that matplotlib brings along, so that pictures are the same on all machines."""
     matplotlib = import_matplotlib(_NEED, "matplotlib")
     from pathlib import Path
 

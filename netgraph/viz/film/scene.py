@@ -1,4 +1,4 @@
-"""Where everything of a film stands, for wide and for narrow screens. Nothing moves from step to step."""
+"""Positions of all items of a film, for wide and for narrow screens. They are the same in all steps."""
 
 from __future__ import annotations
 
@@ -14,31 +14,34 @@ from netgraph.viz.film.film import Film
 _WIDE, _NARROW = (1000.0, 560.0), (400.0, 500.0)
 _MARGIN, _BOW, _LABEL, _GAP = 18.0, 46.0, 24.0, 14.0
 _LARGEST_CELL, _VERTEX_SHARE = 44.0, 0.36
-# Columns of small networks stand no further apart than so many times the height of the highest.
+# Largest gap between columns: this factor times the height of the highest column, but at least this length.
 _WIDEST_GAP, _LEAST_GAP = 1.6, 200.0
-# Boxes of layers: thickness in a wide and in a narrow scene, shortest length, and length for twice the width.
+# Boxes of layers: thickness in wide and narrow scenes, shortest length, and growth for twice the number of vertices.
 _THICK, _THIN = 130.0, 40.0
 _SHORTEST, _UNIT = {False: 50.0, True: 140.0}, {False: 28.0, True: 16.0}
 
 
 Bow = tuple[int, int, float, list[int]]
+"""Link that bends around layers: source, target, coordinate of its crest, layers between its ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Places for one shape of screen. x grows to the right, y downwards.
+    """Positions for one shape of screen. x grows to the right, y downwards.
+
+    The flow is the direction from inputs to outputs: to the right, or down in a portrait scene.
 
     Attributes:
-        portrait: whether layers follow each other from top to bottom instead of left to right.
+        portrait: whether layers follow each other from top to bottom, not from left to right.
         width, height: size of the scene.
-        boxes: (layers, 4) middle, width and height of each layer, heading left out; where only layers are shown, of
-            the largest it ever has.
-        rooms: how long the name of each layer may be, where vertices are shown.
-        base, unit: where only layers are shown, a layer of n vertices is `base + unit * log2(1 + n)` long.
-        bows: links that bend around layers between their ends, where there are any in a step: (source, target,
-            coordinate of the crest across the direction of the flow, layers between).
-        points: (vertices, 2) middle of each vertex.
-        radius: of a vertex.
+        boxes: centre, width and height of each layer without its heading, `(layers, 4)`. In a film of layers a box has
+            the size for the largest number of vertices that its layer ever has.
+        rooms: largest length of the name of each layer; empty in a film of layers.
+        base, unit: length of a box with n vertices in a film of layers, `base + unit * log2(1 + n)`.
+        bows: links that bend in every step that has layers between their ends. The coordinate of the crest is across
+            the flow.
+        points: centre of each vertex, `(vertices, 2)`.
+        radius: radius of a vertex.
     """
 
     portrait: bool
@@ -53,12 +56,12 @@ class Scene:
     radius: float
 
     def crests(self, film: Film, step: int) -> dict[tuple[int, int], float]:
-        """Crest of each link that bends in a step, because there is a layer between its ends."""
+        """Return the crests of the links that bend in a step, because it has a layer between their ends."""
         there = {track.ends[0] for track in film.widths if track.counts[step, 0]}
         return {(a, b): crest for a, b, crest, between in self.bows if there.intersection(between)}
 
     def length(self, count: int) -> float:
-        """Length of a layer's box across the direction of the flow, where only layers are shown."""
+        """Return the length across the flow of a box with `count` vertices, in a film of layers."""
         return float(self.base + self.unit * np.log2(1 + count))
 
 
@@ -70,21 +73,21 @@ def make_scene(film: Film, *, portrait: bool) -> Scene:
 
 
 def _columns(film: Film) -> list[int]:
-    """Column of each layer, without gaps."""
+    """Index of the column of each layer, without empty columns."""
     own = [film.places.frames[layer.id].column for layer in film.layers]
     known = sorted(set(own))
     return [known.index(column) for column in own]
 
 
 def _stacks(film: Film, columns: Sequence[int]) -> list[list[int]]:
-    """Places of layers by column, and within a column from top to bottom."""
+    """Indices of layers by column, and within a column from top to bottom."""
     frames = film.places.frames
     order = sorted(range(len(film.layers)), key=lambda at: (columns[at], frames[film.layers[at].id].x,
                                                             frames[film.layers[at].id].y))  # fmt: skip
     return [[at for at in order if columns[at] == column] for column in range(max(columns) + 1)]
 
 
-# Everything below is computed along the flow (from inputs to outputs) and across it, and turned at the end.
+# The functions below compute positions along and across the flow. `_turn` exchanges the axes of a portrait scene.
 
 
 def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, int]], portrait: bool) -> Scene:
@@ -96,7 +99,7 @@ def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, 
     top = _MARGIN + (_BOW if bowed else 0.0)
     free = [across - top - _MARGIN - len(stack) * head[1] - (len(stack) - 1) * _GAP for stack in stacks]
     least = min(90.0, 0.5 * (along - 2 * _MARGIN) / n)
-    # A narrow scene is as high as it needs to be.
+    # A portrait scene can have any height, since pages scroll down.
     flow = math.inf if portrait and n <= 4 else along - 2 * _MARGIN - n * head[0] - (n - 1) * least
     own, sizes, scale = _inner(film, stacks, free, max(flow, 0.3 * along), portrait)
     thick = np.array([max(sizes[at][0] for at in stack) for stack in stacks])
@@ -124,15 +127,16 @@ def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, 
              for at in range(len(columns))]  # fmt: skip
     radius = max(1.2, _VERTEX_SHARE * film.places.cell * scale)
     points = middles[film.vertices.layer] + own * scale
-    return _turned(portrait, along, across, boxes, rooms, 0.0, 0.0, bows, points, radius)
+    return _turn(portrait, along, across, boxes, rooms, 0.0, 0.0, bows, points, radius)
 
 
 def _inner(
     film: Film, stacks: Sequence[Sequence[int]], free: Sequence[float], flow: float, portrait: bool
 ) -> tuple[Array, Array, float]:
-    """Vertices relative to the middle of their layer, sizes of the layers, along and across the flow, and a scale.
+    """Positions of vertices relative to the centre of their layer, sizes of the layers, and a common scale.
 
-    Layers stand across the flow; where many of them share a column, they lie along it if that makes vertices larger.
+    Positions and sizes are along and across the flow, `(vertices, 2)` and `(layers, 2)`. The vertices of a layer extend
+    across the flow. In a column of more than two layers they extend along it if vertices become larger that way.
     """
     assert film.vertices is not None
     places, layer = film.places.places(film.vertices.ids), film.vertices.layer
@@ -143,7 +147,7 @@ def _inner(
         low, high = places[inside].min(axis=0), places[inside].max(axis=0)
         own[inside] = places[inside] - (low + high) / 2
         sizes[at] = high - low + film.places.cell
-    if portrait:  # images stay upright: they are turned twice
+    if portrait:  # `_turn` exchanges the axes again, so that images stay upright
         own[image[layer]], sizes[image] = own[image[layer]][:, ::-1], sizes[image][:, ::-1]
     crowded = np.zeros(len(film.layers), bool)
     crowded[[at for stack in stacks if len(stack) > 2 for at in stack]] = True
@@ -156,7 +160,7 @@ def _inner(
 
 
 def _scale(cell: float, sizes: Array, stacks: Sequence[Sequence[int]], free: Sequence[float], flow: float) -> float:
-    """The largest scale at which layers fit."""
+    """Largest scale at which all layers fit into the scene."""
     thick = sum(max(sizes[at][0] for at in stack) for stack in stacks)
     tall = [sum(sizes[at][1] for at in stack) for stack in stacks]
     return float(min(_LARGEST_CELL / cell, flow / thick, *(max(f, 40.0) / t for f, t in zip(free, tall, strict=True))))
@@ -182,16 +186,16 @@ def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, in
         lengths = [base + unit * doublings[at] for at in stack]
         gap = min(40.0, (free - sum(lengths)) / max(len(stack) - 1, 1))
         start = top + (free - sum(lengths) - gap * (len(stack) - 1)) / 2
-        # A single layer stands in the middle of its column, several lie at the two ends of theirs.
+        # The boxes of a column are centred, with equal gaps.
         for at, length in zip(stack, lengths, strict=True):
             boxes[at] = (_MARGIN + (number + 0.5) * pitch, start + length / 2, thick, length)
             start += length + gap
     bows = _bows(boxes, columns, bowed, 20.0)
-    return _turned(portrait, along, across, boxes, [], base, unit, bows, np.zeros((0, 2)), 0.0)
+    return _turn(portrait, along, across, boxes, [], base, unit, bows, np.zeros((0, 2)), 0.0)
 
 
 def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]], head: float) -> list[Bow]:
-    """Crests of the links that would run through layers: above all layers between their ends, longer links higher."""
+    """Links that would run through layers, with crests above all layers between their ends, higher for longer links."""
     tops = [min(float(boxes[at, 1] - boxes[at, 3] / 2) for at, own in enumerate(columns) if own == column) - head
             for column in range(max(columns) + 1)]  # fmt: skip
     result = []
@@ -203,9 +207,10 @@ def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]]
     return result
 
 
-def _turned(portrait: bool, along: float, across: float, boxes: Array, rooms: Sequence[float], base: float, unit: float,
-            bows: Sequence[Bow], points: Array, radius: float) -> Scene:  # fmt: skip
-    # What stays empty across the flow is cut off: all of it in a wide scene, where that is its height.
+def _turn(portrait: bool, along: float, across: float, boxes: Array, rooms: Sequence[float], base: float, unit: float,
+          bows: Sequence[Bow], points: Array, radius: float) -> Scene:  # fmt: skip
+    """Make a scene of positions along and across the flow."""
+    # The empty space above and below is cut off. A portrait scene keeps its width.
     if not portrait:
         low = min(
             float((boxes[:, 1] - boxes[:, 3] / 2).min()) - _LABEL, *(crest - 22.0 for _, _, crest, _ in bows), 1e9

@@ -1,4 +1,4 @@
-"""What a timeline shows step by step: graphs and the words beside them, from a journal or from graphs at hand."""
+"""Steps of a timeline: graphs with their captions, from a journal or from given graphs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from netgraph.storage import load
 from netgraph.viz.checks import check_graph, check_history
 
 MOST_STEPS = 200
-"""So many steps after the first one; more rewrites are merged into as many."""
+"""Largest number of steps after the start. More rewrites are merged into this number of steps."""
 
 _FINAL = "graph.safetensors"
 _LONGEST_VALUE = 160
-# Sizes stand in the caption already, with what they were and what they became.
+# The facts of a step have these sizes already, before and after it.
 _SKIPPED_METRICS = {"edges", "vertices", "layers"}
 
 _KINDS = "a Journal, a run directory, or a sequence of graphs or (graph, caption) pairs"
@@ -31,7 +31,7 @@ Captioned = Graph | tuple[Graph, str]
 
 @dataclass(frozen=True)
 class Step:
-    """A graph of the film, and what to say of it: a heading, and facts by name."""
+    """A graph of the film with its caption: a heading, and facts as pairs of name and value."""
 
     graph: Graph
     heading: str
@@ -40,13 +40,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the steps come from.
+    """Origin of the steps of a film: a journal, or graphs.
 
     Attributes:
-        name: heading when the caller gives none.
-        count: number of steps, the first graph included.
-        vertices, edges: largest of any step.
-        note: what was merged, or None.
+        name: title of the film unless the caller gives another.
+        count: number of steps, the start included.
+        vertices, edges: largest numbers of vertices and edges in any step.
+        note: remark about merged or omitted steps, or None.
+        journal: the journal, or None.
+        groups: entries of the journal that each step shows.
+        graphs: graphs or pairs of graph and caption, when there is no journal.
     """
 
     name: str
@@ -59,18 +62,23 @@ class Source:
     graphs: tuple[Captioned, ...] = ()
 
     def steps(self, *, trained: bool) -> Iterator[Step]:
-        """Every step in order. With `trained`, weights are those just before the next rewrite, where they are known."""
+        """Yield the steps in order.
+
+        Args:
+            trained: take the weights just before the next rewrite where the journal has them, not the ones just after
+                the rewrite of the step.
+        """
         if self.journal is None:
             return _graph_steps(self.graphs)
         return _journal_steps(self.journal, self.groups, trained)
 
 
 def open_source(given: Journal | str | os.PathLike[str] | Sequence[Captioned]) -> Source:
-    """Look at what `timeline` was given, without reading graphs that a journal holds.
+    """Check the argument of `timeline`, and make a source of it. The graphs of a journal are not read yet.
 
     Raises:
-        JournalError: when a directory has no journal, or a damaged one.
-        OptionError: when `given` is none of these, an empty sequence, or graphs that are not of one history.
+        JournalError: the directory has no journal, or a damaged one.
+        OptionError: `given` has another type, is empty, or has graphs that are not of one history.
     """
     if isinstance(given, Journal | str | os.PathLike):
         return _journal_source(given if isinstance(given, Journal) else Journal(given))
@@ -94,7 +102,7 @@ def open_source(given: Journal | str | os.PathLike[str] | Sequence[Captioned]) -
 
 def _journal_source(journal: Journal) -> Source:
     entries, first = journal.entries(), journal.first()
-    groups = _grouped(entries)
+    groups = _group(entries)
     note = None
     if len(groups) < len(entries):
         note = f"{len(entries):,} rewrites are shown in {len(groups):,} steps: neighbouring rewrites are merged."
@@ -109,8 +117,8 @@ def _journal_source(journal: Journal) -> Source:
     )
 
 
-def _grouped(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], ...]:
-    """One group per rewrite; of many rewrites, one per epoch; of many epochs, as many as can be shown."""
+def _group(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], ...]:
+    """Entries of each step: a rewrite; for more than 200 rewrites an epoch, for more than 200 epochs several."""
     if len(entries) <= MOST_STEPS:
         return tuple((entry,) for entry in entries)
     epochs: dict[int, list[Entry]] = {}
@@ -120,9 +128,9 @@ def _grouped(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], ...]:
     return tuple(tuple(entry for place in run for entry in parts[place]) for run in _even(len(parts), MOST_STEPS))
 
 
-def _even(n: int, most: int) -> list[list[int]]:
-    """0..n-1 cut into at most `most` runs of nearly equal length."""
-    count = min(n, most)
+def _even(n: int, limit: int) -> list[list[int]]:
+    """Numbers from 0 to n - 1, divided into at most `limit` runs of nearly equal length."""
+    count = min(n, limit)
     cuts = [k * n // count for k in range(count)] + [n] if count else []
     return [list(range(a, b)) for a, b in pairwise(cuts)]
 
@@ -143,7 +151,7 @@ def _journal_steps(journal: Journal, groups: Sequence[Sequence[Entry]], trained:
 
 
 def _with_trained(journal: Journal, graph: Graph, next_rewrite: int, total: int) -> Graph:
-    """The same topology with the weights that training gave it, or `graph` where they were not kept."""
+    """The graph with the weights just before the next rewrite, or `graph` itself if these were not stored."""
     try:
         other = journal.before(next_rewrite) if next_rewrite <= total else load(journal.directory / _FINAL)
     except (OSError, FileFormatError):
@@ -186,7 +194,7 @@ def _facts(group: Sequence[Entry], edges: int, graph: Graph) -> tuple[tuple[str,
 
 
 def _proved(group: Sequence[Entry]) -> list[tuple[str, str]]:
-    """What is proved of the step, and what was measured; of several rewrites, how many have which level."""
+    """Facts about the certificate of a rewrite and its measured change, or the number of certificates by level."""
     if len(group) > 1:
         levels = Counter(entry.certificate.level for entry in group)
         return [("Certificates", ", ".join(f"{levels[level]:,} {level}" for level in LEVELS if level in levels))]
@@ -204,14 +212,14 @@ def _lines(values: Mapping[str, Any], between: str) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value in a few characters; numbers with four digits."""
+    """Format a value with few characters, floats with four digits."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
     text = str(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
-# ---- graphs at hand ------------------------------------------------------------------------------------
+# ---- given graphs --------------------------------------------------------------------------------------
 
 
 def _graph_steps(items: Sequence[Captioned]) -> Iterator[Step]:

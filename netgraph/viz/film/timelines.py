@@ -1,4 +1,4 @@
-"""`timeline`: how a network grew, step by step, as a page to play with or as a moving picture."""
+"""Timelines: the growth of a network, step by step, as an interactive page or as a moving picture."""
 
 from __future__ import annotations
 
@@ -21,42 +21,43 @@ from netgraph.viz.film.steps import open_source
 from netgraph.viz.layout import Pixels
 
 _DETAILS = ("auto", "vertices", "layers")
-# (vertices, edges) of the largest step up to which `auto` shows vertices.
+# Largest numbers of vertices and edges in a step for which `auto` shows vertices.
 _AUTO_LIMITS = (600, 20_000)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """A growth as a film. Notebooks show it by themselves.
+    """The growth of a network as a film. Notebooks display it without a further call.
 
-    The first step is the start, then there is one per rewrite. What is new in a step is green, what will be gone in
-    the next is red, and everything keeps its place.
+    The first step shows the start, and each further step a rewrite. New items of a step are green, and items that the
+    next step removes are red. No item changes its position.
     """
 
     film: Film
 
     @cached_property
     def html(self) -> str:
-        """A page that stands alone: it needs no network and no other file."""
+        """The film as a self-contained page, which needs no network and no other file."""
         return render_page(self.film)
 
     def fragment(self, key: str) -> str:
-        """A part for another page: a section with id `key` that brings its own style and script.
+        """Return the film as a section for another page, with its own style and script.
 
         Args:
-            key: a letter and then letters, digits, - and _; another one for each part of the same page.
+            key: id of the section, a letter and then letters, digits, - and _. Sections of one page need different
+                keys.
 
         Raises:
-            OptionError: when the key is none, or the package jinja2 is not installed.
+            OptionError: when `key` is not such an id, or the package jinja2 is not installed.
         """
         return render_fragment(self.film, key)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file ending in .html, or the moving picture to one ending in .gif.
+        """Write the page to a file whose name ends in .html, or the moving picture to one that ends in .gif.
 
         Raises:
-            OptionError: for any other suffix, or when a package that it takes is not installed.
-            OSError: when the file cannot be written; what was there before stays.
+            OptionError: for any other suffix, or when a package that is needed is not installed.
+            OSError: when the file cannot be written; a file that existed before stays unchanged.
         """
         suffix = Path(path).suffix.lower()
         if suffix == ".html":
@@ -69,10 +70,13 @@ class Timeline:
             raise OptionError(f"{os.fspath(path)!r} ends in neither .html nor .gif, the kinds that can be written.")
 
     def frames(self, directory: str | os.PathLike[str]) -> list[Path]:
-        """Write every step as a picture, `0000.png` and so on, into a directory, which is made when it is not there.
+        """Write every step as a picture into a directory, as `0000.png` and so on.
+
+        Args:
+            directory: the directory, which is made if it does not exist.
 
         Returns:
-            The files in the order of the steps.
+            Paths of the files in the order of the steps.
 
         Raises:
             OptionError: when the package matplotlib is not installed.
@@ -90,10 +94,10 @@ class Timeline:
 
     def __len__(self) -> int:
         """Number of steps, the start included."""
-        return len(self.film.said)
+        return len(self.film.captions)
 
     def __repr__(self) -> str:
-        first, last = self.film.said[0], self.film.said[-1]
+        first, last = self.film.captions[0], self.film.captions[-1]
         level = "layers" if self.film.vertices is None else "vertices"
         return (
             f"Timeline({len(self):,} steps, {first.edges:,} to {last.edges:,} edges, detail {level!r}; "
@@ -101,7 +105,7 @@ class Timeline:
         )
 
     def _repr_html_(self) -> str:
-        # A frame of its own keeps ids, styles and keys of several timelines in one notebook apart.
+        # In separate frames, several timelines of a notebook do not share ids, styles and keys.
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" title="{escape(self.film.title)}" '
             'style="width:100%;height:720px;border:0" loading="lazy"></iframe>'
@@ -115,25 +119,25 @@ def timeline(
     title: str | None = None,
     pixels: Pixels | None = None,
 ) -> Timeline:
-    """Show how a network grew.
+    """Make a film of the growth of a network, with a step per rewrite.
 
-    Of a journal with more than 200 rewrites, those of one epoch share a step, and then neighbouring epochs; the page
-    says so. Weights are those just before the next rewrite, and at the end those of `graph.safetensors` where a run
-    directory has it.
+    For a journal with more than 200 rewrites, all rewrites of an epoch share a step, and if necessary several epochs
+    do. The page states this. The weights of a step are the ones just before the next rewrite, and the weights of the
+    last step come from `graph.safetensors` if the run directory has this file.
 
     Args:
-        journal: a journal, a run directory, or graphs of one history in their order, each alone or with a caption.
-        detail: "vertices" for every vertex and the edges with the largest weights, "layers" for a box per layer;
-            "auto" shows vertices up to 600 vertices and 20,000 edges in any step.
-        title: heading; by default it names the run directory.
-        pixels: (height, width) or (channels, height, width) of the inputs, to show them as an image.
+        journal: a journal, a run directory, or graphs of one history in order, each alone or as `(graph, caption)`.
+        detail: "vertices" shows every vertex and the edges with the largest weights, "layers" a box per layer; "auto"
+            shows vertices when no step has more than 600 vertices or 20,000 edges.
+        title: heading of the film; by default it names the run directory.
+        pixels: shape of the input, `(height, width)` or `(channels, height, width)`, to show it as an image.
 
     Returns:
-        The film: `.html`, `.save("growth.html")`, `.save("growth.gif")`, `.frames("pictures")`.
+        The film, for `.html`, `.save("growth.html")`, `.save("growth.gif")` or `.frames("pictures")`.
 
     Raises:
-        JournalError: there is no journal, or a damaged one.
-        OptionError: an argument is not allowed, or there is too much for `detail="vertices"`.
+        JournalError: the journal is missing or damaged.
+        OptionError: an argument is not allowed, or the graphs are too large for `detail="vertices"`.
 
     Cost: O(vertices + edges) per rewrite, up to sorting.
 

@@ -1,7 +1,6 @@
-"""Plots of the structure of graphs and of how it grew, by matplotlib.
+"""Plots of the structure and the growth of graphs, by matplotlib.
 
-Every function draws into the axes or the figure that it is given, or makes a new figure that pyplot does not know of,
-and returns what it drew into.
+Every plot draws into the given axes or figure, or into a new figure that pyplot does not manage, and returns them.
 """
 
 from netgraph.viz.plots.adjacency import plot_adjacency

@@ -1,4 +1,4 @@
-"""The adjacency of a whole graph as an image."""
+"""Plot of the adjacency matrix of a graph as an image."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ AdjacencyValue = Literal["count", "weight", "magnitude"]
 _VALUES = ("count", "weight", "magnitude")
 _EDGES_AT_ONCE = 2_000_000
 _MOST_LINES = 120
-"""With more layers along an axis, lines between them would cover the edges."""
+"""Largest number of layers along an axis with lines between them. More lines would cover the edges."""
 _MOST_CELLS = 30
-"""Up to so many vertices along an axis, lines part those within a layer as well."""
+"""Largest number of vertices along an axis with lines between all vertices."""
 
 
 @checked
 def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "count", max_pixels: int = 600) -> Any:
-    """Draw which vertex feeds which: sources down, targets to the right, layers in topological order.
+    """Draw the adjacency matrix, with a row per source vertex and a column per target vertex.
 
-    Of a graph with more than `max_pixels` vertices along an axis, neighbouring vertices share a pixel. Taps of a
-    convolution add up. Layers that nothing leaves are no rows, layers that nothing can enter are no columns.
+    Layers stand in topological order. Outputs without outgoing links have no rows, and inputs have no columns. When an
+    axis has more than `max_pixels` vertices, neighbouring vertices share a pixel. Taps of a convolution add up.
 
     Args:
         graph: any graph.
         ax: matplotlib axes to draw into; new ones by default.
-        value: colour of a pixel: "count", how many edges (wires are edges here); "weight", the sum of their weights,
-            blue above 0 and purple below; "magnitude", the sum of their absolute weights. White pixels have no edge.
-        max_pixels: most pixels along an axis.
+        value: meaning of the colour of a pixel: "count", the number of its edges, with wires; "weight", the sum of
+            their weights, blue above 0 and purple below; "magnitude", the sum of their absolute weights. A pixel
+            without edges is white.
+        max_pixels: largest number of pixels along an axis.
 
     Returns:
-        The axes. Their one image has an array of (source pixels, target pixels), masked where there is no edge.
+        The axes. Their only image has an array of shape `(source pixels, target pixels)`, masked where there is no
+        edge.
 
     Raises:
         OptionError: for an unknown `value` or less than one pixel, or when matplotlib is not installed.
@@ -52,7 +54,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
         raise OptionError(f"max_pixels={max_pixels} is below 1.")
     check_graph(graph, "plot_adjacency")
     axes = axes_or_new(ax, 7.5, 6.8)
-    layers = common.ordered(graph)
+    layers = common.layers_in_order(graph)
     sources = [layer for layer in layers if layer.role != "output" or graph.outgoing[layer.id]]
     targets = [layer for layer in layers if layer.role != "input"]
     rows, columns = sum(map(len, sources)), sum(map(len, targets))
@@ -65,10 +67,10 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
     _lines(axes, sources, targets)
     _color_bar(axes, drawn, image, value, (rows / shape[0], columns / shape[1]))
     _names(axes, sources, targets)
-    if common.settled(axes):
-        _names(axes, sources, targets)  # names take room from the axes, in which fewer of them fit
+    if common.apply_layout(axes):
+        _names(axes, sources, targets)  # the names make the axes smaller, so that fewer names fit
     if not len(graph.edges):
-        common.say_instead(axes, "no edges")
+        common.write_reason(axes, "no edges")
     axes.set_title(f"{common.size_in_words(graph)} among {common.count(graph.num_vertices, 'vertex', 'vertices')}")
     return axes
 
@@ -76,7 +78,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
 def _images(
     graph: Graph, sources: list[Layer], targets: list[Layer], shape: tuple[int, int], value: str
 ) -> tuple[Array, Array]:
-    """(source pixels, target pixels) how many edges fall on each pixel, and its value."""
+    """Number of edges of each pixel, and its value, both `(source pixels, target pixels)`."""
     row, column = _pixels(graph, sources, shape[0]), _pixels(graph, targets, shape[1])
     edges, cells = graph.edges, shape[0] * shape[1]
     counts, sums = np.zeros(cells, np.int64), np.zeros(cells)
@@ -91,7 +93,7 @@ def _images(
 
 
 def _pixels(graph: Graph, layers: list[Layer], pixels: int) -> Array:
-    """(vertices,) pixel of each vertex along an axis on which these layers lie; 0 for vertices of others."""
+    """Index of the pixel of each vertex on an axis with some layers, 0 for vertices of other layers, `(vertices,)`."""
     places = np.zeros(graph.num_vertices, np.int64)
     start, total = 0, sum(map(len, layers))
     for layer in layers:
@@ -102,7 +104,7 @@ def _pixels(graph: Graph, layers: list[Layer], pixels: int) -> Array:
 
 
 def _look(image: Any, value: str) -> dict[str, Any]:
-    """Colours of the pixels."""
+    """Colour map and norm for `imshow`; sets values below the scale to half its lower end."""
     from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
     if not image.count():
@@ -115,7 +117,7 @@ def _look(image: Any, value: str) -> dict[str, Any]:
         return {"cmap": ListedColormap([colors.ROLES["input"][1]]) if high == 1 else common.sequential_map(),
                 "norm": Normalize(1, high)}  # fmt: skip
     low, high = common.log_limits(image.compressed()) or (0.5, 1.0)
-    # Edges of weight 0 have a colour of their own, below the scale.
+    # A pixel whose edges all have the weight 0 gets the colour below the scale.
     map_ = common.sequential_map().with_extremes(under=colors.GRAY)
     image[image < low] = low / 2
     return {"cmap": map_, "norm": LogNorm(low, max(high, low * 1.001))}
@@ -123,7 +125,7 @@ def _look(image: Any, value: str) -> dict[str, Any]:
 
 def _color_bar(axes: Any, drawn: Any, image: Any, value: str, cell: tuple[float, float]) -> None:
     if not image.count() or (value == "count" and image.max() == 1):
-        return  # every pixel with an edge has one
+        return  # every pixel has at most one edge
     what = {"count": "edges", "weight": "sum of weights", "magnitude": "sum of absolute weights"}[value]
     per = "pair of vertices" if cell == (1, 1) else f"pixel of {cell[0]:.3g} x {cell[1]:.3g} vertices"
     under = value == "magnitude" and bool((image < drawn.norm.vmin).any())
@@ -136,7 +138,7 @@ def _color_bar(axes: Any, drawn: Any, image: Any, value: str, cell: tuple[float,
 
 
 def _lines(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
-    """Lines between layers, and between the vertices of small ones."""
+    """Draw lines between layers, and between all vertices when there are few."""
     for layers, draw_line in ((sources, axes.axhline), (targets, axes.axvline)):
         ends = np.cumsum([len(layer) for layer in layers]).tolist()
         if len(layers) <= _MOST_LINES:
@@ -149,7 +151,7 @@ def _lines(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
 def _names(axes: Any, sources: list[Layer], targets: list[Layer]) -> None:
     for axis, layers in (("y", sources), ("x", targets)):
         sizes = np.array([len(layer) for layer in layers])
-        names = [common.sized(layer) for layer in layers]
+        names = [common.name_with_size(layer) for layer in layers]
         missing = common.name_along(axes, axis, names, np.cumsum(sizes) - sizes / 2, sizes)
-        label = f"{'sources' if axis == 'y' else 'targets'}, by layer (vertices){common.left_out(missing)}"
+        label = f"{'sources' if axis == 'y' else 'targets'}, by layer (vertices){common.left_out_note(missing)}"
         axes.set(**{f"{axis}label": label})

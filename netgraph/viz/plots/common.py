@@ -1,4 +1,4 @@
-"""What the plots of structure have in common: colours, names of layers along an axis, numbers in words."""
+"""Parts that the plots of structure share: colour maps, names of layers along an axis, scales, numbers as text."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from netgraph.viz import colors
 from netgraph.viz.plots.figures import literal
 
 _LABEL_POINTS = 11.0
-"""Room that a name takes across the direction in which it is written."""
+"""Height of a line of text, in points."""
 _LETTER_POINTS = 5.5
+"""Mean width of a letter, in points."""
 _MOST_CANDIDATES = 2000
 
 
-def ordered(graph: Graph) -> list[Layer]:
-    """The layers in topological order, inputs first."""
+def layers_in_order(graph: Graph) -> list[Layer]:
+    """Return the layers in topological order, inputs first."""
     return [graph.layer(i) for i in graph.topological_order]
 
 
 def count(n: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """Format a number with its noun."""
     return f"{n:,} {one if n == 1 else many}"
 
 
-def sized(layer: Layer) -> str:
-    """Name of a layer, and how many vertices it has."""
+def name_with_size(layer: Layer) -> str:
+    """Format the name of a layer with its number of vertices."""
     return f"{literal(layer.name)} ({len(layer):,})"
 
 
 def size_in_words(graph: Graph) -> str:
-    """Edges and wires of a graph."""
+    """Format the numbers of trainable edges and of wires of a graph."""
     wires = len(graph.edges) - graph.num_edges
     return count(graph.num_edges, "edge", "edges") + (f" and {count(wires, 'wire', 'wires')}" if wires else "")
 
 
 def line_color(role: str) -> str:
-    """The colour of lines and bars of a role."""
+    """Return the colour of lines and bars for a role of layers."""
     return colors.ROLES[role][1]
 
 
 def sequential_map() -> Any:
-    """From few (light) to many (dark)."""
+    """Return the colour map from light (small values) to dark (large values)."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("netgraph", colors.SEQUENTIAL)
 
 
 def diverging_map() -> Any:
-    """Blue above 0, purple below, grey at 0."""
+    """Return the colour map with blue above 0, purple below 0 and grey at 0."""
     from matplotlib.colors import LinearSegmentedColormap
 
     (near_up, up), (near_down, down) = colors.POSITIVE, colors.NEGATIVE
@@ -61,16 +62,18 @@ def diverging_map() -> Any:
 
 
 def name_along(axes: Any, axis: str, names: Sequence[str], middles: Array, sizes: Array) -> int:
-    """Write names beside an axis, wide ones first, and leave out those that would overlap.
+    """Write the names of intervals beside an axis, and leave out names that would overlap others.
+
+    Names of longer intervals have precedence.
 
     Args:
-        axes: with the limits of the axis set.
-        axis: "x" or "y"; names along x are written upwards unless all fit.
-        names: text ready for matplotlib.
-        middles, sizes: (names,) place and length of what is named, in the units of the axis.
+        axes: axes whose limits are set.
+        axis: "x" or "y". Names along x are written upwards when one of them is wider than its interval.
+        names: names, prepared by `literal`.
+        middles, sizes: middle and length of each interval, in the units of the axis, `(names,)`.
 
     Returns:
-        How many names were left out.
+        Number of names left out.
     """
     box = axes.get_window_extent()
     pixels = box.width if axis == "x" else box.height
@@ -81,7 +84,7 @@ def name_along(axes: Any, axis: str, names: Sequence[str], middles: Array, sizes
         if all(abs(middles[k] - middles[other]) >= room for other in chosen):
             chosen.append(k)
     chosen.sort()
-    # Lying names are read more easily, where each fits the place that it names.
+    # Horizontal names are easier to read, but each has to fit into its interval.
     fits = all(_LETTER_POINTS / _LABEL_POINTS * room * len(names[k]) <= sizes[k] for k in chosen)
     options: dict[str, Any] = {"rotation": 90} if axis == "x" and not fits else {}
     set_ticks = axes.set_xticks if axis == "x" else axes.set_yticks
@@ -90,29 +93,32 @@ def name_along(axes: Any, axis: str, names: Sequence[str], middles: Array, sizes
     return len(names) - len(chosen)
 
 
-def settled(axes: Any) -> bool:
-    """Let the figure find its layout, where it has one of its own, and say whether it did."""
-    figure = axes.figure.figure  # that of a part of a figure is the whole
+def apply_layout(axes: Any) -> bool:
+    """Run the layout engine of the figure, which resizes its axes. Return False when the figure has no engine."""
+    figure = axes.figure.figure  # the whole figure, also when the axes are in a subfigure
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
     return engine is not None
 
 
-def left_out(n: int) -> str:
-    """A remark on names that found no room, or nothing."""
+def left_out_note(n: int) -> str:
+    """Format a remark on the number of names left out, or ''."""
     return f"; {count(n, 'name', 'names')} left out" if n else ""
 
 
-def say_instead(axes: Any, text: str) -> None:
-    """Write in the middle of axes why there is nothing to see. Numbers at an empty axis would say nothing."""
+def write_reason(axes: Any, text: str) -> None:
+    """Write in the middle of empty axes why they are empty, and remove their ticks."""
     if not axes.images:
         axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colors.QUIET)
 
 
 def log_limits(values: Array) -> tuple[float, float] | None:
-    """Smallest and largest value above 0, the smallest at most 1e-8 of the largest; None when there are none."""
+    """Return the limits of a logarithmic scale for the values above 0, or None when no value is above 0.
+
+    The lower limit is the smallest value above 0, but at least 1e-8 of the largest value.
+    """
     positive = values[values > 0]
     if not len(positive):
         return None
@@ -121,27 +127,27 @@ def log_limits(values: Array) -> tuple[float, float] | None:
 
 
 def spread_wide(values: Array, ratio: float) -> bool:
-    """Whether positive values span more than a ratio, so that an axis should be logarithmic."""
+    """Whether the largest value exceeds the smallest positive one by more than a ratio, so that a logarithm is apt."""
     positive = np.asarray(values)[np.asarray(values) > 0]
     return bool(len(positive) and positive.max() > ratio * positive.min())
 
 
 def whole_ticks(axis: Any) -> None:
-    """Ticks of an axis at whole numbers only."""
+    """Put ticks of an axis at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def plain_log(axis: Any) -> None:
-    """Numbers of a logarithmic axis as 1, 10, 1,000, as far as they are short."""
+    """Write the numbers of a logarithmic axis as 1, 10, 1,000 unless they are long."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(float(value))))
 
 
 def round_ticks(axis: Any) -> None:
-    """Ticks of a logarithmic axis of whole numbers: 0, 1, 2, 5, 10 and so on, of long axes the powers of ten alone."""
+    """Put ticks of a logarithmic axis at 0, 1, 2, 5, 10 and so on, or on a long axis at powers of ten only."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     top = max(1.0, float(axis.get_view_interval()[1]))
@@ -153,7 +159,7 @@ def round_ticks(axis: Any) -> None:
 
 
 def plain_number(value: float) -> str:
-    """A number with few characters."""
+    """Format a number with few characters."""
     if value and not 1e-3 <= abs(value) < 1e7:
         return f"1e{math.log10(abs(value)):.0f}" if value > 0 and math.log10(value) % 1 == 0 else f"{value:.2g}"
     return f"{value:,.0f}" if value == int(value) else f"{value:g}"

@@ -1,4 +1,4 @@
-"""`plot_expressiveness`: the gradients at every layer beside those of its neighbours, and the widths that follow."""
+"""Plot of expressiveness scores: gradients at every layer and at its neighbours, and the widening that follows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netgraph.viz.plots.figures import axes_or_new, literal
 
 
 def plot_expressiveness(profile: ExpressivenessProfile, *, ax: Any = None) -> Any:
-    """Draw values, neighbours and increments of every layer (NAGN).
+    """Draw the gradients at every layer, the means at its neighbours, and the numbers of new vertices (NAGN).
 
     Args:
-        profile: from `netgraph.criteria.expressiveness`.
+        profile: a result of `netgraph.criteria.expressiveness`.
         ax: matplotlib axes to draw into; new ones by default.
 
     Returns:

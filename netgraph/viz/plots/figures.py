@@ -1,4 +1,4 @@
-"""Figures of matplotlib without a window, and text in them that is shown as it is."""
+"""Figures of matplotlib that need no window, and texts that they show literally."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _DOTS_PER_INCH = 110
 
 
 def import_matplotlib(need: str, module: str = "matplotlib.figure") -> Any:
-    """Import a module of matplotlib, or of a package that comes with it.
+    """Import a module of matplotlib, or of a package that matplotlib depends on.
 
     Args:
         need: beginning of the message when it is missing, such as "Plots need".
-        module: its name.
+        module: name of the module.
 
     Raises:
         OptionError: when it is not installed, with the command that installs it.
@@ -30,26 +30,27 @@ def import_matplotlib(need: str, module: str = "matplotlib.figure") -> Any:
 
 
 def new_figure(width: float, height: float) -> Any:
-    """A matplotlib `Figure` that pyplot does not know of: it needs no display, is freed with its last name, and
-    notebooks show it.
+    """Make a matplotlib `Figure` that pyplot does not manage.
+
+    It needs no display, and Python frees it with its last reference. Notebooks display it.
 
     Args:
-        width, height: in inches.
+        width, height: size in inches.
 
     Raises:
         OptionError: when matplotlib is not installed.
     """
     figure = import_matplotlib("Plots need").Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
-    # Without pyplot nothing tells a notebook how to show a figure.
+    # Notebooks can only display figures of pyplot without further help.
     figure._repr_png_ = partial(_png, figure)
     return figure
 
 
 def axes_or_new(ax: Any, width: float, height: float) -> Any:
-    """`ax`, or when that is None new axes alone in a `new_figure`, which notebooks show too.
+    """Return `ax`, or when it is None the only axes of a `new_figure`. Notebooks display these axes too.
 
     Raises:
-        OptionError: when `ax` is something else, or matplotlib is not installed.
+        OptionError: when `ax` is neither axes nor None, or matplotlib is not installed.
     """
     if ax is not None:
         if not hasattr(ax, "get_xlim"):
@@ -61,10 +62,10 @@ def axes_or_new(ax: Any, width: float, height: float) -> Any:
 
 
 def figure_or_new(figure: Any, width: float, height: float) -> Any:
-    """`figure`, a figure or part of one, or when that is None a `new_figure`.
+    """Return `figure`, which may be a subfigure, or a `new_figure` when it is None.
 
     Raises:
-        OptionError: when `figure` is something else, or matplotlib is not installed.
+        OptionError: when `figure` is neither a figure, a subfigure nor None, or matplotlib is not installed.
     """
     if figure is None:
         return new_figure(width, height)
@@ -74,14 +75,14 @@ def figure_or_new(figure: Any, width: float, height: float) -> Any:
 
 
 def literal(text: object, longest: int | None = LONGEST_NAME) -> str:
-    """Text for a figure as it is: no `$` starts a formula, and the middle of a long one is cut out.
+    """Prepare a text so that a figure shows it literally: no `$` starts a formula, and a long text is shortened.
 
-    What does not print becomes U+FFFD, and so does what none of the fonts in `matplotlib.rcParams["font.family"]` has,
-    which would be an empty box and a warning whenever the figure is drawn.
+    Characters that do not print become U+FFFD. So do characters that no font in `matplotlib.rcParams["font.family"]`
+    has, since matplotlib would draw an empty box for them and give a warning.
 
     Args:
-        text: anything; `str` of it is shown.
-        longest: how many characters are shown; None for all.
+        text: a value of any type; its `str` is shown.
+        longest: largest number of characters; the middle of a longer text is left out. None for no limit.
     """
     shown = _drawable(printable(str(text))) or "(no name)"
     if longest is not None:
@@ -102,7 +103,7 @@ def _drawable(text: str) -> str:
 
 @cache
 def _letters(families: tuple[str, ...]) -> frozenset[int]:
-    """All characters that some fonts have; the second is asked for what the first has not, and so on."""
+    """All characters that at least one of the fonts has. Matplotlib tries the fonts in order for each character."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     found: set[int] = set()

@@ -1,4 +1,4 @@
-"""How a network grew: sizes and densities over the rewrites of a run."""
+"""Plots of growth: sizes and densities over the rewrites of a run."""
 
 from __future__ import annotations
 
@@ -29,33 +29,34 @@ _VALUES = {
     "vertices": ("vertices", "Vertices of each layer"),
     "tau_core": ("share of the vertices", "τ-core of each layer (τ = {tau:g})"),
 }
-"""What the colour and the title say."""
+"""Label of the colour bar and title, by value."""
 _SIZES = ("edges", "vertices", "layers")
 _MOST_RULES = 8
 _MOST_MARKS = 400
-"""With more rewrites, marks of their rules would cover the line."""
+"""Largest number of rewrites with marks of their rules. More marks would cover the line."""
 
 
 @checked
 def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None = None, figure: Any = None) -> Any:
-    """Draw edges, vertices and layers over the course of growth, one under the other.
+    """Draw the numbers of edges, vertices and layers over the growth of a network, in one panel each.
 
     Args:
-        history: the journal of a run, or graphs in their order.
-        over: "rewrite", the number of the rewrite, or "epoch", how many epochs were trained before it, which only a
-            journal knows.
-        metric: name of a metric in the journal, as it was just before each rewrite, to draw below.
-        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+        history: the journal of a run, or graphs in order.
+        over: the horizontal axis: "rewrite", the number of the rewrite, or "epoch", the number of epochs trained before
+            it. Only a journal has epochs.
+        metric: name of a metric of the journal for a further panel, with its values just before each rewrite; None
+            for no such panel.
+        figure: matplotlib figure or subfigure to draw into; a new one by default.
 
     Returns:
-        The figure, with axes for edges, vertices, layers and the metric. With a journal of up to 400 rewrites the dots
-        at the edges tell which rule was applied, of the 8 rules applied most often.
+        The figure, with axes for edges, vertices, layers and the metric. For a journal of up to 400 rewrites, marks in
+        the first panel show the rule of each rewrite, for the 8 rules applied most often.
 
     Raises:
-        OptionError: an option is unknown or not known of graphs, no graph is given, or matplotlib is not installed.
+        OptionError: an option is unknown or needs a journal, no graph is given, or matplotlib is not installed.
         JournalError: the journal is damaged.
 
-    Cost: that of reading the journal; its graphs are not rebuilt.
+    Cost: the cost of reading the journal. Its graphs are not rebuilt.
     """
     choice("over", over, ("rewrite", "epoch"))
     journal = history if isinstance(history, Journal) else None
@@ -90,7 +91,7 @@ def plot_growth(history: History, *, over: Over = "rewrite", metric: str | None 
 
 
 def _sizes(history: History) -> tuple[Array, Array, list[str]]:
-    """(graphs, 3) edges, vertices and layers, (graphs,) epochs trained before each, and rules from graph to graph."""
+    """Sizes of each graph, `(graphs, 3)`; epochs trained before it, `(graphs,)`; names of the rules between graphs."""
     if not isinstance(history, Journal):
         rows = [(graph.num_edges, graph.num_vertices, graph.num_layers) for graph in _graphs(history)]
         return np.array(rows), np.zeros(len(rows), np.int64), []
@@ -140,26 +141,27 @@ def _metric(axes: Any, journal: Journal, metric: str, places: Array) -> None:
 
 @checked
 def plot_density(history: History, *, value: LayerValue = "density", tau: float = 0.9, ax: Any = None) -> Any:
-    """Draw a number per layer over the course of growth, as a heat map with a row per layer and a column per graph.
+    """Draw a value of every layer over the growth of a network, as a heat map.
 
-    A layer that is not there, or has no edges to count, is white. Rows are in topological order.
+    The map has a row per layer, in topological order, and a column per graph. It is white where the graph does not have
+    the layer, or the value is not defined.
 
     Args:
-        history: the journal of a run, or graphs in their order. Of a journal every topology is rebuilt.
-        value: "density", trainable edges into the layer over those that its links could hold; "edges", trainable
-            edges into it; "vertices", its width; or "tau_core", the share of its vertices in its tau-core. That needs
-            weights: with a journal it is that of the trained graphs just before each rewrite.
-        tau: of the tau-cores.
+        history: the journal of a run, all of whose graphs are rebuilt, or graphs in order.
+        value: "density", trainable edges into the layer over admissible edges; "edges", trainable edges into the layer;
+            "vertices", its number of vertices; or "tau_core", the fraction of its vertices in its tau-core. A tau-core
+            needs trained weights: with a journal its graphs are those just before each rewrite.
+        tau: fraction of the path weight that a tau-core carries, above 0 and at most 1.
         ax: matplotlib axes to draw into; new ones by default.
 
     Returns:
-        The axes. Their one image has an array of (layers, graphs), masked where there is nothing.
+        The axes. Their only image has an array of shape `(layers, graphs)`, masked where it is white.
 
     Raises:
-        OptionError: `value` or `tau` is not offered, no graph is given, or matplotlib is not installed.
+        OptionError: `value` is unknown, `tau` is out of range, no graph is given, or matplotlib is not installed.
         JournalError: the journal is damaged.
 
-    Cost: that of replaying the journal, or of `path_analysis` of every graph.
+    Cost: the cost of replaying the journal; for tau-cores, of `path_analysis` of every graph as well.
     """
     choice("value", value, _VALUES)
     trained = isinstance(history, Journal) and value == "tau_core"
@@ -177,13 +179,13 @@ def plot_density(history: History, *, value: LayerValue = "density", tau: float 
     if rows:
         texts = [literal(names[i]) for i in rows]
         missing = common.name_along(axes, "y", texts, np.arange(len(rows), dtype=float), np.ones(len(rows)))
-        axes.set_ylabel(f"layer{common.left_out(missing)}")
+        axes.set_ylabel(f"layer{common.left_out_note(missing)}")
     axes.set_xlabel("before rewrite" if trained else "after rewrite" if isinstance(history, Journal) else "graph")
     return axes
 
 
 def _walk(history: History, trained: bool) -> Iterable[Graph]:
-    """Graphs in their order, one at a time."""
+    """Graphs of a history in order, one at a time; with `trained` the graphs just before each rewrite."""
     if not isinstance(history, Journal):
         graphs = _graphs(history)
         check_history(*graphs)
@@ -196,7 +198,7 @@ def _walk(history: History, trained: bool) -> Iterable[Graph]:
 
 
 def _per_layer(graph: Graph, value: str, tau: float) -> dict[int, float]:
-    """The number of each layer that has one, by layer id."""
+    """Value of each layer, by layer id, without layers for which it is not defined."""
     if value == "vertices":
         return {i: float(len(layer)) for i, layer in graph.layers_by_id.items()}
     if value == "tau_core":
@@ -212,7 +214,10 @@ def _per_layer(graph: Graph, value: str, tau: float) -> dict[int, float]:
 
 
 def _insert(order: list[int], graph: Graph) -> None:
-    """Give each new layer a place after the last of those that feed it, which its targets in `order` come after."""
+    """Insert the new layers of a graph into `order`, each directly after the last of its source layers.
+
+    The known targets of a new layer stand after these sources already, so the order stays topological.
+    """
     place = {i: at for at, i in enumerate(order)}
     added: dict[int, list[int]] = {}
     for i in graph.topological_order:
@@ -233,7 +238,7 @@ def _heat(axes: Any, image: Any, value: str, tau: float, first: int) -> None:
     axes.set_title(title.format(tau=tau))
     layers, graphs = image.shape
     if not image.count():
-        common.say_instead(axes, "no layer has edges")
+        common.write_reason(axes, "no layer has edges")
         return
     norm: Any = Normalize(0, 1)
     if value in ("edges", "vertices"):

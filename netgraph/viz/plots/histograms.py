@@ -1,4 +1,4 @@
-"""How many edges vertices have, and how large weights are."""
+"""Histograms of the degrees of vertices and of the weights of edges."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ WeightGroups = Literal["layer", "link", "birth"]
 
 _GROUPS = ("layer", "link", "birth")
 _UNIT_BINS = 60
-"""Up to this degree every number has a bin of its own."""
+"""Largest degree up to which every degree has a bin of its own."""
 _WIDE = 50.0
-"""From this ratio of counts on, the axis of counts is logarithmic."""
+"""Ratio of counts above which their axis is logarithmic."""
 _MOST_WEIGHT_BINS = 81
 
 
 def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
-    """Draw how many edges enter and leave the vertices: two histograms, with a line per role of layers.
+    """Draw histograms of the numbers of edges into and out of a vertex, with a line per role of layers.
 
-    An edge of a convolution is one tap. Wires count.
+    Every tap of a convolution is an edge. Wires count too.
 
     Args:
         graph: any graph.
-        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+        figure: matplotlib figure or subfigure to draw into; a new one by default.
 
     Returns:
         The figure, with axes for edges in and edges out.
@@ -53,7 +53,7 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
     for _label, rows, shown in sides:
         degrees = np.bincount(rows, minlength=graph.num_vertices)
         panels.append({role: degrees[roles == role] for role in shown if (roles == role).any()})
-    # Both have scales of the same kind, so that they can be compared.
+    # Both panels have scales of the same kind, so that a reader can compare them.
     tops = [max(int(values.max()) for values in panel.values()) for panel in panels]
     bins = [_degree_bins(max(top, 1), unit=max(tops) <= _UNIT_BINS) for top in tops]
     counts = [{role: np.histogram(values, own)[0] for role, values in panel.items()}
@@ -94,7 +94,7 @@ def _degree_scales(axes: Any, log_degrees: bool, log_counts: bool) -> None:
 
 
 def _degree_bins(top: int, *, unit: bool) -> Array:
-    """Edges of bins halfway between whole numbers: one number each, or numbers by their ratio and 0 by itself."""
+    """Borders of bins, halfway between whole numbers: a bin per number, or a bin for 0 and bins of equal ratio."""
     if unit:
         return np.arange(top + 2) - 0.5
     firsts = np.unique(np.rint(np.geomspace(1, top + 1, 40)).astype(np.int64))
@@ -103,35 +103,36 @@ def _degree_bins(top: int, *, unit: bool) -> Array:
 
 @checked
 def plot_weights(
-    graph: Graph, *, ax: Any = None, by: WeightGroups = "layer", magnitude: bool = False, most: int = 10
+    graph: Graph, *, ax: Any = None, by: WeightGroups = "layer", magnitude: bool = False, max_lines: int = 10
 ) -> Any:
     """Draw histograms of the weights of trainable edges, one line per group.
 
-    Weights of exactly 0, which many rules give to new edges, are a dot at 0 with their number.
+    Many rules give new edges the weight 0. The number of such edges is a dot, apart from the histogram.
 
     Args:
         graph: any graph.
         ax: matplotlib axes to draw into; new ones by default.
-        by: groups: "layer", by the layer that edges lead into; "link"; or "birth", by the rewrite that made them.
-        magnitude: draw absolute weights on a logarithmic axis, which parts small ones from 0, which is at the left.
-        most: lines at most. The largest groups (of births: the last) have their own, all others share one.
+        by: groups of edges: "layer", by target layer; "link"; or "birth", by the rewrite that made them.
+        magnitude: draw absolute weights on a logarithmic axis, which separates small weights from 0.
+        max_lines: largest number of lines. When there are more groups, the largest ones (for births, the latest ones)
+            have a line of their own, and all others share one.
 
     Returns:
         The axes.
 
     Raises:
-        OptionError: for an unknown `by` or `most` below 1, or when matplotlib is not installed.
+        OptionError: for an unknown `by` or `max_lines` below 1, or when matplotlib is not installed.
 
     Cost: O(edges).
     """
     choice("by", by, _GROUPS)
-    if most < 1:
-        raise OptionError(f"most={most} is below 1 line.")
+    if max_lines < 1:
+        raise OptionError(f"max_lines={max_lines} is below 1 line.")
     check_graph(graph, "plot_weights")
     axes = axes_or_new(ax, 8.0, 4.8)
     free = ~graph.edges.frozen
     weights = graph.edges.weight[free].astype(np.float64)
-    group, names = _merged(*_groups(graph, by, free), by, most)
+    group, names = _merge(*_groups(graph, by, free), by, max_lines)
     bins = _weight_bins(weights, magnitude)
     ordered, ends = weights[np.argsort(group, kind="stable")], np.cumsum(np.bincount(group, minlength=len(names)))
     parts = np.split(ordered, ends[:-1]) if names else []
@@ -152,8 +153,8 @@ def plot_weights(
 
 
 def _groups(graph: Graph, by: str, free: Array) -> tuple[Array, dict[int, str]]:
-    """(trainable edges,) number of the group of each, and names by number, in the order of the legend."""
-    layers = common.ordered(graph)
+    """Group number of each trainable edge, `(trainable edges,)`, and names by number in the order of the legend."""
+    layers = common.layers_in_order(graph)
     if by == "birth":
         births, group = np.unique(graph.edges.birth[free], return_inverse=True)
         return group, {k: f"rewrite {b}" if b else "start" for k, b in enumerate(births.tolist())}
@@ -168,15 +169,15 @@ def _groups(graph: Graph, by: str, free: Array) -> tuple[Array, dict[int, str]]:
     return target[of_edge], {at: literal(layer.name) for at, layer in enumerate(layers)}
 
 
-def _merged(group: Array, names: dict[int, str], by: str, most: int) -> tuple[Array, list[str]]:
-    """(edges,) line of each edge, and names of the lines: groups that are there, the last for all beyond `most`."""
+def _merge(group: Array, names: dict[int, str], by: str, max_lines: int) -> tuple[Array, list[str]]:
+    """Line index of each edge, `(edges,)`, and names of the lines. Groups beyond the limit share the last line."""
     sizes = np.bincount(group)
     own = present = np.flatnonzero(sizes)
-    if len(present) > most:
+    if len(present) > max_lines:
         rank = np.argsort(-present if by == "birth" else -sizes[present], kind="stable")
-        own = np.sort(present[rank[: most - 1]])
+        own = np.sort(present[rank[: max_lines - 1]])
     rest = len(present) - len(own)
-    # Short numbers are sorted in linear time.
+    # NumPy sorts 16-bit integers in linear time.
     line = np.full(len(sizes), len(own), np.uint16)
     line[own] = np.arange(len(own))
     kind = {"birth": "earlier rewrites", "layer": "other layers", "link": "other links"}[by]
@@ -185,7 +186,7 @@ def _merged(group: Array, names: dict[int, str], by: str, most: int) -> tuple[Ar
 
 
 def _weight_bins(weights: Array, magnitude: bool) -> Array:
-    """Edges of bins; 0 lies in the middle of one of them, or below all of them."""
+    """Borders of the bins. The weight 0 lies in the middle of a bin, or with `magnitude` below all bins."""
     bins = min(2 * int(np.sqrt(len(weights))) + 5, _MOST_WEIGHT_BINS)  # odd
     if magnitude:
         sizes = np.abs(weights[weights != 0])
@@ -199,7 +200,7 @@ def _weight_axes(axes: Any, weights: Array, magnitude: bool) -> None:
     axes.set_xlabel(("|weight|" if magnitude else "weight") + (" (dots: weight 0)" if (weights == 0).any() else ""))
     axes.set_ylabel("edges")
     if not len(weights):
-        common.say_instead(axes, "no trainable edges")
+        common.write_reason(axes, "no trainable edges")
         return
     if magnitude:
         axes.set_xscale("log")

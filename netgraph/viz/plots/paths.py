@@ -1,4 +1,4 @@
-"""Where the weight of all paths goes, and through how few vertices."""
+"""Plots of path weight: its distribution over edges, and the sizes of tau-cores."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from netgraph.viz.plots.figures import axes_or_new, figure_or_new, literal
 
 QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
 _MOST_POINTS = 2000
-"""More points do not show in a curve."""
+"""Largest number of points of a curve. More would not be visible."""
 _MOST_NUMBERS = 24
-"""Up to so many layers bars have their number written on them."""
+"""Largest number of layers that are drawn as bars with their numbers. More layers are drawn as a curve."""
 _MARKED = (0.01, 0.1, 0.5)
+"""Fractions of the edges that are marked in the cumulative curve."""
 
 
 def plot_paths(graph: Graph | PathAnalysis, *, figure: Any = None) -> Any:
-    """Draw how the weight of all paths is spread over the trainable edges.
+    """Draw the distribution of path weight over the trainable edges.
 
-    Left: the share of the weight of all paths that goes through an edge, as quantiles of the edges into each layer.
-    Right: edges from the one with the largest share on, and how much of the sum of all shares they hold together.
+    The share of an edge is the fraction of the weight of all paths that goes through it. The left panel shows quantiles
+    of the shares of the edges into each layer. The right panel shows the cumulative sum of the shares, largest first,
+    relative to the sum of all shares.
 
     Args:
-        graph: any graph, or its analysis where that is there already or was made with other options.
-        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+        graph: any graph, or a `PathAnalysis` of it, which saves its computation or has other options.
+        figure: matplotlib figure or subfigure to draw into; a new one by default.
 
     Returns:
         The figure, with both axes.
@@ -40,15 +42,15 @@ def plot_paths(graph: Graph | PathAnalysis, *, figure: Any = None) -> Any:
     Raises:
         OptionError: when matplotlib is not installed.
 
-    Cost: that of `path_analysis` and its `edge_share`, and O(edges log edges).
+    Cost: the cost of `path_analysis` and its `edge_share`, and O(edges log edges).
     """
-    paths = _analysed(graph)
+    paths = _analyse(graph)
     figure = figure_or_new(figure, 10.0, 4.4)
     left, right = figure.subplots(1, 2)
     figure.suptitle(f"Path weight of {common.size_in_words(paths.graph)} (total: {_total(paths.log_total)})")
     if paths.log_total == -math.inf:
         for axes in (left, right):
-            common.say_instead(axes, "no path with a weight\nleads from inputs to outputs")
+            common.write_reason(axes, "no path with a weight\nleads from inputs to outputs")
         return figure
     free = ~paths.graph.edges.frozen
     _by_layer(left, paths, free)
@@ -64,7 +66,7 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
     graph = paths.graph
     names, rows, unused = [], [], 0
     share = paths.edge_share
-    for layer in common.ordered(graph):
+    for layer in common.layers_in_order(graph):
         links = graph.incoming[layer.id]
         parts = [slice(start := graph.edges.offset(k.key), start + len(k)) for k in links]
         own = np.concatenate([share[part][free[part]] for part in parts]) if parts else np.empty(0)
@@ -73,7 +75,7 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
             names.append(literal(layer.name))
             rows.append(np.quantile(own[own > 0], QUANTILES))
     if not rows:
-        common.say_instead(axes, "all path weight goes through wires")
+        common.write_reason(axes, "all path weight goes through wires")
         return
     table, places = np.array(rows), np.arange(len(rows))
     color = colors.ROLES["input"][1]
@@ -92,7 +94,7 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
     axes.set_ylim(smallest / 1.5, 3 * largest * (largest / smallest) ** 0.12)  # the legend stands above the bars
     axes.set_xlim(-0.5, len(names) - 0.5)
     missing = common.name_along(axes, "x", names, places.astype(float), np.ones(len(names)))
-    axes.set_xlabel(f"edges into layer{common.left_out(missing)}")
+    axes.set_xlabel(f"edges into layer{common.left_out_note(missing)}")
     axes.set_ylabel("share of all path weight through an edge")
     axes.set_title(
         f"{unused:,} edges carry no path weight (not shown)" if unused else "Every edge carries path weight",
@@ -103,10 +105,10 @@ def _by_layer(axes: Any, paths: PathAnalysis, free: Array) -> None:
 
 
 def _lorenz(axes: Any, share: Array) -> None:
-    """Cumulative share of the sum of all shares, edges of the largest first."""
+    """Draw the cumulative sum of the shares, largest first, relative to the sum of all shares (a Lorenz curve)."""
     held = np.cumsum(np.sort(share)[::-1])
     if not len(held) or not held[-1] > 0:
-        common.say_instead(axes, "no trainable edge carries path weight")
+        common.write_reason(axes, "no trainable edge carries path weight")
         return
     n, held = len(held), np.concatenate([[0.0], held / held[-1]])
     shown = np.unique(np.linspace(0, n, min(n + 1, _MOST_POINTS)).round().astype(np.int64))
@@ -124,7 +126,7 @@ def _lorenz(axes: Any, share: Array) -> None:
     axes.grid(alpha=0.3)
 
 
-def _analysed(graph: Graph | PathAnalysis) -> PathAnalysis:
+def _analyse(graph: Graph | PathAnalysis) -> PathAnalysis:
     if isinstance(graph, PathAnalysis):
         return graph
     check_graph(graph, "A plot of paths")
@@ -133,11 +135,13 @@ def _analysed(graph: Graph | PathAnalysis) -> PathAnalysis:
 
 @checked
 def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = None) -> Any:
-    """Draw how many vertices of each layer carry a share tau of the weight of its paths, beside its width.
+    """Draw the size of the tau-core of every layer beside its number of vertices.
+
+    The tau-core of a layer is the smallest set of its vertices that carry a fraction tau of the weight of its paths.
 
     Args:
-        graph: any graph, or its analysis where that is there already or was made with other options.
-        tau: share, above 0 and at most 1.
+        graph: any graph, or a `PathAnalysis` of it, which saves its computation or has other options.
+        tau: the fraction, above 0 and at most 1.
         ax: matplotlib axes to draw into; new ones by default.
 
     Returns:
@@ -146,11 +150,11 @@ def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = No
     Raises:
         OptionError: for a tau outside (0, 1], or when matplotlib is not installed.
 
-    Cost: that of `path_analysis` and `layer_tau_cores`.
+    Cost: the cost of `path_analysis` and `layer_tau_cores`.
     """
-    paths = _analysed(graph)
+    paths = _analyse(graph)
     cores = layer_tau_cores(paths, tau)
-    layers = common.ordered(paths.graph)
+    layers = common.layers_in_order(paths.graph)
     axes = axes_or_new(ax, min(max(5.0, 0.55 * len(cores) + 2), 11.0), 4.2)
     widths, sizes = np.array([core.candidates for core in cores]), np.array([core.size for core in cores])
     places = np.arange(len(cores))
@@ -177,7 +181,7 @@ def plot_tau_core(graph: Graph | PathAnalysis, *, tau: float = 0.9, ax: Any = No
     axes.set_xlim(-0.6, len(cores) - 0.4)
     names = [literal(layer.name) for layer in layers]
     missing = common.name_along(axes, "x", names, places.astype(float), np.ones(len(cores)))
-    axes.set(xlabel=f"layer{common.left_out(missing)}", ylabel="vertices")
+    axes.set(xlabel=f"layer{common.left_out_note(missing)}", ylabel="vertices")
     axes.set_title(_core_title(paths, cores, tau), fontsize=10)
     axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1))
     return axes

@@ -1,4 +1,4 @@
-"""Which pixels a network uses, and what single vertices see of them."""
+"""Plot of the pixels that a network reads, and of the receptive fields of single vertices."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _MEASURES = {
     "paths": "number of paths",
 }
 _LARGEST_LOG = 600.0
+"""Largest logarithm of a factor that is multiplied into the values; beyond it they stay relative to the largest."""
 
 
 @checked
@@ -36,42 +37,44 @@ def plot_receptive_fields(
     input: str | None = None,
     measure: PathMeasure = "weight",
     position: Grid | None = None,
-    most: int = 24,
+    max_vertices: int = 24,
     figure: Any = None,
 ) -> Any:
-    """Draw how often each pixel of the input is read, and what single vertices see of the pixels.
+    """Draw the number of reads of each input pixel, and the receptive fields of single vertices.
 
-    The first image counts edges out of each pixel (in a convolution: edges times places at which they read it). Each
-    other one is the `netgraph.analysis.receptive_fields` of a vertex: the sum over all paths from a pixel to it.
-    Channels of a pixel add up. Grey pixels have no path, or paths of weight 0. All fields share one scale of colours.
+    The first image shows the number of edges out of each pixel; in a convolution an edge counts once per position at
+    which it reads the pixel. Each other image shows the receptive field of a vertex, which is the sum over all paths
+    from each pixel to the vertex (see `netgraph.analysis.receptive_fields`). Channels of a pixel add up. Grey pixels
+    have no path, or paths of weight 0 only. All fields share one colour scale.
 
     Args:
         graph: any graph.
-        pixels: (height, width) or (channels, height, width) of the inputs. Needed for an input without a grid, which is
-            one row of pixels otherwise; what has a grid is drawn on it.
-        of: the vertices to look at: ids, or the name of a layer; those of the output layers by default.
-        input: name of the input layer; may be left out where there is only one.
-        measure: "weight", products of absolute weights; "signed", products of weights; "paths", how many paths.
-        position: of the vertices on their grid; its middle by default.
-        most: vertices shown; of more these are taken evenly.
-        figure: matplotlib figure, or part of one, to draw into; a new one by default.
+        pixels: shape of the input, `(height, width)` or `(channels, height, width)`. By default the grid of the input
+            layer, or one row of pixels for a layer without a grid.
+        of: vertices whose fields are drawn, as ids or as the name of a layer; by default all output vertices.
+        input: name of the input layer; not needed for a graph with a single one.
+        measure: contribution of a path: "weight", the product of absolute weights; "signed", the product of weights;
+            "paths", the number 1.
+        position: position of the vertices on their grid; by default its middle.
+        max_vertices: largest number of vertices. When there are more, vertices at even distances are drawn.
+        figure: matplotlib figure or subfigure to draw into; a new one by default.
 
     Returns:
-        The figure. The first of its axes has the image of reads, the next ones those of vertices.
+        The figure. Its first axes show the reads, the following ones the vertices.
 
     Raises:
-        GraphError: when there is no such layer or vertex.
+        GraphError: the graph does not have the layer or vertex.
         OptionError: `pixels` or `position` do not fit, an option is unknown, or matplotlib is not installed.
 
-    Cost: O(edges * positions), and as much again for every vertex shown.
+    Cost: O(edges * positions), and as much again for every vertex drawn.
     """
-    if most < 1:
-        raise OptionError(f"most={most} is below 1 vertex.")
+    if max_vertices < 1:
+        raise OptionError(f"max_vertices={max_vertices} is below 1 vertex.")
     check_graph(graph, "plot_receptive_fields")
     source = input_layer(graph, input)
     shape = _shape(source, pixels)
     ids = _vertices(graph, of)
-    shown = ids[np.unique(np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(np.int64))]
+    shown = ids[np.unique(np.linspace(0, len(ids) - 1, min(max_vertices, len(ids))).round().astype(np.int64))]
     fields = receptive_fields(graph, shown, input=source.name, measure=measure, position=position)
     images = fields.values.reshape(len(shown), *shape).sum(axis=1)
     columns = math.ceil(math.sqrt(1.6 * len(shown)))
@@ -91,7 +94,7 @@ def plot_receptive_fields(
 
 
 def _shape(source: Layer, pixels: Pixels | None) -> tuple[int, int, int]:
-    """(channels, height, width) of an input layer."""
+    """Shape of an input layer as an image, `(channels, height, width)`, from `pixels` or from its grid."""
     grid, values = source.output_grid, len(source) * math.prod(source.output_grid)
     known = (len(source), *(1,) * (2 - len(grid)), *grid) if grid else (1, 1, len(source))
     if pixels is None:
@@ -108,7 +111,7 @@ def _shape(source: Layer, pixels: Pixels | None) -> tuple[int, int, int]:
 
 
 def _vertices(graph: Graph, of: str | Sequence[int] | None) -> Array:
-    """Ids of the vertices to look at."""
+    """Ids of the vertices whose fields are drawn, `(vertices,)`."""
     if of is None:
         return np.concatenate([layer.vertex_ids for layer in graph.outputs])
     if isinstance(of, str):
@@ -153,7 +156,7 @@ def _draw_fields(figure: Any, panels: Any, images: Array, log: float, measure: s
         label += ", over the largest"
     norm: Any
     if measure == "signed":
-        # A single large weight would leave all others pale.
+        # A quantile in place of the maximum, since a single large weight would make all other colours pale.
         sizes = np.abs(images[images != 0])
         largest = float(np.quantile(sizes, 0.995)) if len(sizes) else 1.0
         norm, map_ = Normalize(-largest, largest), common.diverging_map()
@@ -174,7 +177,7 @@ def _draw_fields(figure: Any, panels: Any, images: Array, log: float, measure: s
 
 
 def _aspect(image: Array) -> str:
-    """Square pixels, but where they would be a thread."""
+    """Aspect of an image: square pixels, except in an image more than 8 times as long as it is wide."""
     return "auto" if max(image.shape) > 8 * min(image.shape) else "equal"
 
 

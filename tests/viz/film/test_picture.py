@@ -58,7 +58,7 @@ def test_frames_differ_and_have_the_colours_that_mean_something(film, gif):
         assert (a != b).any()
     assert (frames[0][0, 0] == 255).all()
     scene = slice(60, -60)  # words above and below have colours of their own
-    kinds = [said.heading.split(": ")[-1] for said in film.film.said]
+    kinds = [caption.heading.split(": ")[-1] for caption in film.film.captions]
     assert count(frames[0][scene], "new") == 0
     assert count(frames[1][scene], "new") > 100
     assert count(frames[kinds.index("PruneEdges") - 1][scene], "going") > 20

@@ -37,7 +37,7 @@ def data_of(html):
 
 def test_vertices_and_edges_of_each_step_are_those_of_the_replayed_graph(journal):
     film, graphs = timeline(journal, detail="vertices").film, graphs_of(journal)
-    assert len(film.said) == len(graphs) == len(journal) + 1
+    assert len(film.captions) == len(graphs) == len(journal) + 1
     for step, graph in enumerate(graphs):
         for lives, table in ((film.vertices, graph.vertices), (film.edges, graph.edges)):
             rows = lives.alive(step)

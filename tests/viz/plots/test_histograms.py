@@ -110,7 +110,7 @@ def test_small_weights_are_told_from_0_by_magnitude():
 
 def test_beyond_most_lines_the_rest_is_one():
     graph = ng.mlp([3, 9, 8, 1, 2, 7, 2])
-    found = lines(plot_weights(graph, most=3))
+    found = lines(plot_weights(graph, max_lines=3))
     assert list(found) == ["hidden1", "hidden2", "4 other layers"] or len(found) == 3
     sizes = sorted((len(k) for k in graph.links), reverse=True)
     assert found["4 other layers"].get_label() == f"4 other layers: {sum(sizes[2:])} edges"
@@ -121,7 +121,7 @@ def test_of_many_rewrites_the_last_have_lines():
     graph = ng.mlp([4, 4], domain=(0, 1))
     for _ in range(4):
         graph = ng.apply(ng.rules.SplitEdges(), graph, limit=1, probe=None).graph
-    assert list(lines(plot_weights(graph, by="birth", most=3))) == ["rewrite 3", "rewrite 4", "3 earlier rewrites"]
+    assert list(lines(plot_weights(graph, by="birth", max_lines=3))) == ["rewrite 3", "rewrite 4", "3 earlier rewrites"]
 
 
 def test_links_are_named_with_their_port():
@@ -136,5 +136,5 @@ def test_links_are_named_with_their_port():
 def test_wrong_options_are_named():
     with pytest.raises(OptionError, match=r"by='layers'.*Did you mean 'layer'"):
         plot_weights(ng.mlp([1, 1]), by="layers")
-    with pytest.raises(OptionError, match="most=0 is below 1"):
-        plot_weights(ng.mlp([1, 1]), most=0)
+    with pytest.raises(OptionError, match="max_lines=0 is below 1"):
+        plot_weights(ng.mlp([1, 1]), max_lines=0)

@@ -76,7 +76,7 @@ def test_vertices_can_be_given_by_id():
 
 
 def test_of_many_vertices_some_are_taken_evenly():
-    figure = plot_receptive_fields(ng.mlp([4, 50, 2]), of="hidden1", most=3)
+    figure = plot_receptive_fields(ng.mlp([4, 50, 2]), of="hidden1", max_vertices=3)
     assert [axes.get_title() for axes in panels(figure)[1:]] == ["hidden1 [0]", "hidden1 [24]", "hidden1 [49]"]
     assert "3 of 50 vertices" in figure.subfigs[1].get_suptitle()
 
@@ -117,5 +117,5 @@ def test_wrong_options_are_named():
         plot_receptive_fields(graph, of="hiden1")
     with pytest.raises(OptionError, match=r"of=\[\] names no vertex"):
         plot_receptive_fields(graph, of=[])
-    with pytest.raises(OptionError, match="most=0"):
-        plot_receptive_fields(graph, most=0)
+    with pytest.raises(OptionError, match="max_vertices=0"):
+        plot_receptive_fields(graph, max_vertices=0)

@@ -1,4 +1,4 @@
-// Plays the film that lies in the JSON beside it. `root` is the section that holds both; nothing outside it is touched.
+// Player of the film in the JSON beside this script. `root` is the section with both; the player changes nothing else.
 (function (root) {
   "use strict";
   const find = (selector) => root.querySelector(selector);
@@ -10,7 +10,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   let step = 0, timer = 0, fade = 1, fading = 0, scene = null, scale = 1, ratio = 1, ink = {}, crests = new Map();
 
-  // ---- what is in the film ----
+  // ---- data of the film ----
 
   function numbers(text, Kind) {
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -29,7 +29,7 @@
     own.points = numbers(own.points, Uint16Array);
   }
 
-  // Counts of a layer or link in a step: [all, new, going].
+  // Counts of a layer or link in a step: [all, new, removed in the next step].
   function at(changes, number) {
     let low = 0, high = changes.length;
     while (low < high) {
@@ -38,7 +38,7 @@
     }
     return low ? changes[low - 1].slice(1) : [0, 0, 0];
   }
-  // 0: not there, 1: stays, 2: new in this step, 3: gone in the next.
+  // 0: does not exist, 1: stays, 2: new in this step, 3: removed in the next step.
   function state(things, row, number) {
     if (things.first[row] > number || things.last[row] < number) return 0;
     if (things.first[row] === number && number > 0) return 2;
@@ -71,14 +71,14 @@
     if (!scene) return;
     pen.setTransform(ratio * scale, 0, 0, ratio * scale, 0, 0);
     pen.clearRect(0, 0, scene.width, scene.height);
-    // A link bends when there is a layer in its way.
+    // A link bends when this step has a layer between its ends.
     const bent = scene.bows.filter((bow) => bow[3].some((place) => at(film.layers[place].changes, step)[0]));
     crests = new Map(bent.map(([a, b, crest]) => [a + " " + b, crest]));
     const drawn = edges ? drawVertices() : drawLayers();
     find(".drawn").textContent = drawn;
   }
 
-  // A line from one point to another, bent over a crest when there is one.
+  // Trace a line between two points. With a crest, its middle reaches the coordinate of the crest.
   function trace(x0, y0, x1, y1, crest) {
     pen.moveTo(x0, y0);
     if (crest === undefined) pen.lineTo(x1, y1);
@@ -122,7 +122,7 @@
     pen.globalAlpha = 1;
   }
 
-  // Rows of the edges that are drawn in a step: the calm ones by sign and strength, the new, the going.
+  // Rows of the edges that this step draws: kept ones (calm) by sign and strength, new ones, and ones removed next.
   function sorted() {
     const calm = { positive: [[], [], []], negative: [[], [], []], wire: [[]] }, fresh = [], going = [];
     let kept = 0, shown = 0;
@@ -147,7 +147,7 @@
 
   function drawVertices() {
     const { calm, fresh, going, kept, shown } = sorted();
-    // The more lines, the fainter each of them.
+    // The opacity of a line falls with the number of lines.
     const among = (n, enough) => enough / (n + enough), base = Math.min(0.6, among(shown, 350));
     strokeAll(calm.wire[0], ink.wire, base, 0.8);
     for (const strength of [0, 1, 2])
@@ -184,7 +184,7 @@
       pen.fill();
       pen.strokeStyle = now === 2 ? ink.new : now === 3 ? ink.going : ink[role + "-line"];
       pen.stroke();
-      if (now === 3) { // told apart by shape as well
+      if (now === 3) { // a cross marks the difference without colour, too
         pen.beginPath(); pen.moveTo(x - 1.9 * r, y - 1.9 * r); pen.lineTo(x + 1.9 * r, y + 1.9 * r);
         pen.moveTo(x - 1.9 * r, y + 1.9 * r); pen.lineTo(x + 1.9 * r, y - 1.9 * r); pen.stroke();
       }
@@ -194,7 +194,7 @@
 
   // ---- layers as boxes ----
 
-  // The box of a layer in this step: middle, width and height.
+  // Box of a layer in this step: centre, width and height.
   function box(place, all) {
     const [x, y, w, h] = scene.boxes[place], length = scene.base + scene.unit * Math.log2(1 + all);
     return scene.portrait ? [x, y, length, h] : [x, y, w, length];
@@ -213,7 +213,7 @@
     const crest = crests.get(a + " " + b), upright = scene.portrait;
     const [x0, y0, x1, y1] = upright ? [ax, ay + ah / 2, bx, by - bh / 2] : [ax + aw / 2, ay, bx - bw / 2, by];
     const thick = Math.min(1.2 + 2.2 * Math.log10(1 + all), 20), kept = Math.max(0, all - added - going);
-    // Strands side by side: what stays, what is new, what will go.
+    // Kept, new and leaving edges are lines side by side.
     const least = (n) => (n ? Math.max(2, thick * n / all) : 0);
     const strands = [[least(kept), ink.wire, 0.8], [least(added), ink.new, fade], [least(going), ink.going, 1]];
     let from = -strands.reduce((sum, strand) => sum + strand[0], 0) / 2;
@@ -348,7 +348,7 @@
   }
   const toggle = () => (timer ? stop() : play());
 
-  // ---- what people do ----
+  // ---- keys, pointer and buttons ----
 
   function pressed(event) {
     const tag = event.target.tagName;
@@ -360,7 +360,7 @@
     event.preventDefault();
   }
   (root.hasAttribute("data-alone") ? document : root).addEventListener("keydown", pressed);
-  // The whole name of a layer, where it had to be cut.
+  // The tooltip shows the full name of a layer, which the picture may shorten.
   canvas.addEventListener("pointermove", (event) => {
     const area = canvas.getBoundingClientRect();
     const x = (event.clientX - area.left) / scale, y = (event.clientY - area.top) / scale;
@@ -377,7 +377,7 @@
   dark.addEventListener("change", measure);
   observer.observe(canvas.parentElement);
 
-  // For pages that take a film away: without this the window would hold on to it.
+  // For pages that remove a film: its listeners would keep it in memory.
   function close() {
     stop();
     cancelAnimationFrame(fading);
@@ -385,7 +385,7 @@
     observer.disconnect();
   }
 
-  // What is on the picture, for tests and for pages that hold a film: places are those of the scene.
+  // State of the picture, for tests and for pages with a film. Positions are in units of the scene.
   function inspect() {
     const points = {}, tally = [0, 0, 0, 0];
     if (edges) {
