@@ -43,17 +43,17 @@ from netgraph.storage.json_values import (
     whole_lines,
 )
 from netgraph.storage.reading import check_size, open_regular, read_file
-from netgraph.storage.structure import COLUMNS_SHAPE, ID, KIND_SHAPE, LAYER_SHAPES
+from netgraph.storage.structure import HISTORY_SHAPES, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
 __all__ = [
-    "COLUMNS_SHAPE",
     "Either",
     "Entries",
     "Flag",
-    "ID",
     "Items",
-    "KIND_SHAPE",
+    "HISTORY_SHAPES",
     "LAYER_SHAPES",
+    "LINK_SHAPES",
+    "column_dtypes",
     "Maybe",
     "Number",
     "PLAIN",

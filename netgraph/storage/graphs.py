@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,29 +23,17 @@ from netgraph.graph import (
     stations,
 )
 from netgraph.storage.container import expect_columns, read_container, write_container
-from netgraph.storage.json_values import Items, Record, Row, Text, Whole
-from netgraph.storage.structure import COLUMNS_SHAPE, ID, KIND_SHAPE, LAYER_SHAPES
+from netgraph.storage.json_values import Items, Record, Row, Text
+from netgraph.storage.structure import HISTORY_SHAPES, ID, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
 KIND = "graph"
 VERSION = 1
 
 GRAPH_SHAPE = Record(
     {
-        "next_ids": Items(ID, 3),
-        "lineage": Text(),
-        "rewrites": Whole(high=2**31 - 1),
-        "topology_hash": Text(),
-        "layers": Items(Record({"id": ID, "size": ID, "columns": COLUMNS_SHAPE, **LAYER_SHAPES})),
-        "links": Items(
-            Record(
-                {
-                    "key": Items(ID, 3),
-                    "size": ID,
-                    "dtype": Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)),
-                    "kind": KIND_SHAPE,
-                }
-            )
-        ),
+        **HISTORY_SHAPES,
+        "layers": Items(Record({"size": ID, **LAYER_SHAPES})),
+        "links": Items(Record({"size": ID, "dtype": Text(tuple(t.str for t in WEIGHT_DTYPES)), **LINK_SHAPES})),
         "past": Items(Row((Text(), ID, ID, ID, ID))),
     },
     optional=frozenset({"past"}),
@@ -117,10 +105,8 @@ def from_columns(structure: Mapping[str, Any], arrays: Mapping[str, Array], wher
         FileFormatError: when they do not make a graph.
     """
     names = {name for entry in structure["layers"] for name in entry["columns"]}
-    expected: dict[str, Iterable[Any]] = {"vertex.id": (np.int64,), "vertex.birth": (np.int32,)}
-    expected |= {f"vertex.value.{name}": WEIGHT_DTYPES for name in names}
-    expected |= {f"edge.{name}": WEIGHT_DTYPES if dtype is None else (dtype,) for name, dtype in EDGE_DTYPES.items()}
-    expect_columns(arrays, expected, where)
+    expected = column_dtypes("vertex", {"id": np.int64, "birth": np.int32}) | column_dtypes("edge", EDGE_DTYPES)
+    expect_columns(arrays, expected | column_dtypes("vertex.value", dict.fromkeys(names)), where)
     try:
         return _graph(structure, arrays)
     except GraphError as error:

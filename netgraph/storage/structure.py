@@ -1,8 +1,9 @@
-"""Shapes of the JSON values of layers and kinds of links, in files and journals."""
+"""Shapes of layers, links and histories as JSON values, and dtypes of columns: in files and journals."""
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 from netgraph.columns import WEIGHT_DTYPES
 from netgraph.graph import KIND_FIELDS, LINK_KINDS, Role
@@ -21,7 +22,23 @@ KIND_SHAPE = Record(
 )
 """Shape of the values that `kind_to_json` returns."""
 
+COLUMNS_SHAPE = Entries(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
+"""Shape of the dtypes of vertex columns, by the names of the columns."""
+
+HISTORY_SHAPES: dict[str, Shape] = {
+    "next_ids": Items(ID, 3),
+    "lineage": Text(),
+    "rewrites": Whole(high=2**31 - 1),
+    "topology_hash": Text(),
+}
+"""Shapes of the values that place a graph in its history, by name."""
+
+LINK_SHAPES: dict[str, Shape] = {"key": Items(ID, 3), "kind": KIND_SHAPE}
+"""Shapes of the key and the kind of a link, by name."""
+
 LAYER_SHAPES: dict[str, Shape] = {
+    "id": ID,
+    "columns": COLUMNS_SHAPE,
     "name": Text(),
     "role": Text(get_args(Role)),
     "grid": Items(Whole(1, MOST)),
@@ -32,7 +49,9 @@ LAYER_SHAPES: dict[str, Shape] = {
     "norm_momentum": Number(),
     "pool": Maybe(Record({"kind": Text(("max", "average")), "size": PAIR, "stride": Maybe(PAIR)})),
 }
-"""Shapes of the values that `layer_attributes_to_json` returns, by name."""
+"""Shapes of the id and the columns of a layer, and of the values that `layer_attributes_to_json` returns."""
 
-COLUMNS_SHAPE = Entries(Text(tuple(dtype.str for dtype in WEIGHT_DTYPES)))
-"""Shape of the dtypes of vertex columns, by the names of the columns."""
+
+def column_dtypes(prefix: str, dtypes: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Dtypes that columns may have, by the names of the columns in a file; None stands for the dtypes of weights."""
+    return {f"{prefix}.{name}": WEIGHT_DTYPES if dtype is None else (dtype,) for name, dtype in dtypes.items()}

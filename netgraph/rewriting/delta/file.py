@@ -24,14 +24,13 @@ from netgraph.rewriting.delta.delta import (
     VertexRecords,
 )
 from netgraph.storage import (
-    COLUMNS_SHAPE,
-    ID,
-    KIND_SHAPE,
+    HISTORY_SHAPES,
     LAYER_SHAPES,
+    LINK_SHAPES,
     Items,
     Record,
     Text,
-    Whole,
+    column_dtypes,
     expect_columns,
     read_container,
     write_container,
@@ -40,12 +39,8 @@ from netgraph.storage import (
 DELTA_KIND = "delta"
 DELTA_VERSION = 1
 
-_STAMP = Record(
-    {"topology_hash": Text(), "lineage": Text(), "next_ids": Items(ID, 3), "rewrites": Whole(high=2**31 - 1)}
-)
-_LAYER = Record({"id": ID, "columns": COLUMNS_SHAPE, **LAYER_SHAPES})
-_KEY = Items(ID, 3)
-_LINK = Record({"key": _KEY, "kind": KIND_SHAPE, "dtype": Text(tuple(t.name for t in WEIGHT_DTYPES))})
+_STAMP, _LAYER = Record(HISTORY_SHAPES), Record(LAYER_SHAPES)
+_LINK = Record({"dtype": Text(tuple(t.name for t in WEIGHT_DTYPES)), **LINK_SHAPES})
 _STRUCTURE = Record(
     {
         "before": _STAMP,
@@ -55,7 +50,7 @@ _STRUCTURE = Record(
         "layers_changed": Items(Items(_LAYER, 2)),
         "links_added": Items(_LINK),
         "links_removed": Items(_LINK),
-        "link_keys": Items(_KEY),
+        "link_keys": Items(LINK_SHAPES["key"]),
     }
 )
 _SIDES, _CHANGED, _PARTS = ("added", "removed"), ("vertices_changed", "edges_changed"), ("id", "old", "new")
@@ -108,12 +103,12 @@ def _expected(arrays: Mapping[str, Array]) -> dict[str, tuple[Any, ...]]:
     """Dtypes of the columns that a delta has, those for the values that these columns are about included."""
     expected: dict[str, tuple[Any, ...]] = {}
     for side in _SIDES:
-        expected |= {f"vertices_{side}.{name}": (dtype,) for name, dtype in VERTEX_DTYPES.items()}
-        expected |= {f"edges_{side}.{name}": (dtype,) for name, dtype in EDGE_RECORD_DTYPES.items()}
+        expected |= column_dtypes(f"vertices_{side}", VERTEX_DTYPES)
+        expected |= column_dtypes(f"edges_{side}", EDGE_RECORD_DTYPES)
         expected |= {name: WEIGHT_DTYPES for name in arrays if name.startswith(f"vertices_{side}.value.")}
     for what in _CHANGED:
         for name in _changed_names(arrays, what):
-            expected |= {f"{what}.{name}.{part}": (np.int64 if part == "id" else np.float64,) for part in _PARTS}
+            expected |= column_dtypes(f"{what}.{name}", {"id": np.int64, "old": np.float64, "new": np.float64})
     return expected
 
 
