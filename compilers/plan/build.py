@@ -89,7 +89,7 @@ def _edge_slots(graph: Graph, plans: list[LayerPlan], slots: int) -> Array:
 def _check_supported(graph: Graph) -> None:
     for link in graph.links_by_key.values():
         if link.port:
-            where = f"Link {graph.layer(link.source).name!r} -> {graph.layer(link.target).name!r}"
+            where = f"Link {graph.link_name(link.source, link.target)}"
             raise CompileError(f"{where} ends at port {link.port}; ports need attention layers. Use port 0.")
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
 from netgraph.markup import printable
 from netgraph.methods import Proposal
-from netgraph.rewriting import LayerPairRows, LinkRows, PairRows, Result
+from netgraph.rewriting import EdgeRows, LayerPairRows, LayerRows, LinkRows, PairRows, Result, VertexRows
 
 
 class ProgressDisplay:
@@ -94,21 +94,19 @@ def places(result: Result) -> str:
     """Where a rewrite acted: the links of its edges, or the layers of its vertices, at most three by name."""
     graph = result.matches.graph
     root = result.matches.root
-    if isinstance(root, PairRows):
-        layers = graph.vertices.layer
-        ends = np.stack([layers[graph.vertices.rows(ids)] for ids in (root.source, root.target)])
-        joined = np.unique(ends, axis=1).T.tolist()
-        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t in joined]
-    elif isinstance(root, LinkRows):
-        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t, _ in root.key]
+    if isinstance(root, LinkRows):
+        pairs = [key[:2] for key in root.key]
     elif isinstance(root, LayerPairRows):
-        pairs = zip(root.source.tolist(), root.target.tolist(), strict=True)
-        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t in pairs]
-    elif hasattr(root, "link"):
+        pairs = list(zip(root.source.tolist(), root.target.tolist(), strict=True))
+    elif isinstance(root, EdgeRows):
         keys = list(graph.links_by_key)
-        links = [keys[k] for k in dict.fromkeys(root.link.tolist())]
-        names = [f"{graph.layer(s).name}->{graph.layer(t).name}" for s, t, _ in links]
+        pairs = [keys[k][:2] for k in dict.fromkeys(root.link.tolist())]
+    elif isinstance(root, PairRows):
+        ends = np.stack([graph.vertices.layer[graph.vertices.rows(ids)] for ids in (root.source, root.target)])
+        pairs = [(source, target) for source, target in np.unique(ends, axis=1).T.tolist()]
     else:
-        ids = root.layer if hasattr(root, "layer") else root.id
-        names = [graph.layer(i).name for i in dict.fromkeys(ids.tolist())]
+        pairs = []
+    names = [f"{graph.layer(source).name}->{graph.layer(target).name}" for source, target in pairs]
+    if isinstance(root, VertexRows | LayerRows):
+        names = [graph.layer(i).name for i in dict.fromkeys(root.layer.tolist())]
     return "in " + ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -304,7 +304,7 @@ def _checked_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...
             lowest.setdefault((source, target), port)
     for key in keys:
         link = graph.links_by_key[key]
-        where = f"The link {graph.layer(key[0]).name!r} -> {graph.layer(key[1]).name!r}"
+        where = f"The link {graph.link_name(*key[:2])}"
         if link.kind.wires or (len(link) and link.frozen.all()):
             raise OptionError(f"{where} has wires or frozen edges only and takes no others; leave it out.")
         if lowest[key[:2]] != key[2]:

@@ -121,6 +121,10 @@ class Graph(ReadOnly):
         """The link with this (source id, target id, port), or None."""
         return self._links.get(key)
 
+    def link_name(self, source: int, target: int) -> str:
+        """The names of two layers, by id, as messages write a link: `'x' -> 'h'`."""
+        return f"{self.layer(source).name!r} -> {self.layer(target).name!r}"
+
     @property
     def layers_by_id(self) -> Mapping[int, Layer]:
         """Layers by id, in the order of ids, which is the order of rows in `vertices`."""

@@ -145,10 +145,9 @@ def thinned(graph: Graph, keep: Array) -> Graph:
         rows = keep[start : start + len(link)]
         lost = link.frozen & ~rows
         if lost.any():
-            source, target = graph.layer(link.source).name, graph.layer(link.target).name
             raise GraphError(
-                f"Edge {link.id[lost][0]} of the link {source!r} -> {target!r} is frozen and would go; keep the "
-                "edges where graph.edges.frozen holds, or remove them with PruneEdges."
+                f"Edge {link.id[lost][0]} of the link {graph.link_name(link.source, link.target)} is frozen and would "
+                "go; keep the edges where graph.edges.frozen holds, or remove them with PruneEdges."
             )
         links.append(_thinned(link, rows))
     layers = [replace(layer, birth=np.zeros(len(layer), np.int32)) for layer in graph.layers_by_id.values()]

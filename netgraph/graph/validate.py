@@ -44,7 +44,7 @@ def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
         if end not in graph.layers_by_id:
             raise GraphError(f"{link!r} names the layer id {end}, which is not in the graph.")
     source, target = graph.layer(link.source), graph.layer(link.target)
-    where = f"Link {source.name!r} -> {target.name!r}"
+    where = f"Link {graph.link_name(link.source, link.target)}"
     if target.role == "input":
         raise GraphError(f"{where} ends at an input layer; inputs take no edges.")
     if link.source == link.target:

@@ -52,7 +52,7 @@ def describe(m: Matches, row: int) -> str:
         return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
     if isinstance(root, LinkRows | LayerPairRows):
         source, target = root.key[0][:2] if isinstance(root, LinkRows) else (int(root.source[0]), int(root.target[0]))
-        names = f"{m.graph.layer(source).name!r} -> {m.graph.layer(target).name!r}"
+        names = m.graph.link_name(source, target)
         return f"link {names}" if isinstance(root, LinkRows) else f"missing link {names}"
     if isinstance(root, LayerRows):
         return f"layer {m.graph.layer(int(root.id[0])).name!r}"

@@ -41,6 +41,12 @@ def test_layers_by_name_in_topological_order(graph):
     assert repr(graph.layers).splitlines()[1] == "Layer('h', 2 vertices, relu)"
 
 
+def test_a_link_is_named_by_its_layers(graph):
+    assert graph.link_name(*graph.links["x", "h"].key[:2]) == "'x' -> 'h'"
+    with pytest.raises(GraphError, match="Unknown layer 7"):
+        graph.link_name(0, 7)
+
+
 def test_links_are_in_their_view_by_names_and_by_themselves(graph):
     assert ("x", "h") in graph.links
     assert ("x", "h", 0) in graph.links
