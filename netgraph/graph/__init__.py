@@ -1,4 +1,4 @@
-"""The graph value, its parts, and ways to build it."""
+"""Graphs: the immutable value with its layers, links and columns, and functions that build and analyse it."""
 
 from netgraph.graph.activations import (
     ACTIVATIONS,

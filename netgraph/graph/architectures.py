@@ -1,4 +1,4 @@
-"""Known architectures as graphs: VGG networks, networks like them, and the residual networks for CIFAR."""
+"""Known architectures as graphs: VGG networks, similar networks of other widths, and residual networks for CIFAR."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ VGG_STAGES: Mapping[int, tuple[int, ...]] = {
     16: (2, 2, 3, 3, 3),
     19: (2, 2, 4, 4, 4),
 }
-"""Convolutions per stage by depth: configurations A, B, D and E of table 1 of arXiv:1409.1556."""
+"""Number of convolutions per stage, by depth: configurations A, B, D and E of table 1 of arXiv:1409.1556."""
 
 VGG_SCALES = (1, 2, 4, 8, 8)
-"""Maps of each stage, in multiples of those of the first."""
+"""Number of maps of each stage, in multiples of the number of maps of the first stage."""
 
 HALVE = Pool("max", (2, 2))
 
@@ -42,25 +42,25 @@ def vgg(
     seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
-    """A VGG network: five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pool, then dense layers.
+    """Build a VGG network: five stages of 3x3 convolutions with ReLU, each ending in a 2x2 max pool, and dense layers.
 
     Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015
-    (arXiv:1409.1556), table 1, configurations A, B, D and E. The defaults are the usual variant for CIFAR:
-    batch norm, and one dense layer after the convolutions. The networks of the paper are
-    `vgg(depth, classes=1000, input_size=(3, 224, 224), hidden=(4096, 4096), batch_norm=False)`. Their dropout
-    is no part of a graph.
+    (arXiv:1409.1556), table 1, configurations A, B, D and E. The defaults are the usual variant for CIFAR, with
+    batch norm, and with the output as only dense layer. The networks of the paper are
+    `vgg(depth, classes=1000, input_size=(3, 224, 224), hidden=(4096, 4096), batch_norm=False)`, without their
+    dropout, which graphs do not have.
 
     Args:
-        depth: 11, 13, 16 or 19; the number of convolutions and, in the paper, three dense layers.
-        classes: vertices of the output layer.
-        input_size: (channels, height, width) of the inputs; height and width of at least 32.
-        width: maps of the first stage; those of the others are 2, 4, 8 and 8 times as many.
+        depth: 11, 13, 16 or 19: the number of convolutions plus three, for the three dense layers of the paper.
+        classes: number of vertices of the output layer.
+        input_size: size of the inputs, `(channels, height, width)`; height and width of at least 32.
+        width: number of maps of the first stage; the other stages have 2, 4, 8 and 8 times this number.
         hidden: widths of the dense layers between the convolutions and the outputs.
         batch_norm: whether every convolution is followed by batch norm.
-        bias: whether the convolutions have biases; the dense layers always do.
-        domain: (low, high) of the inputs, numbers or one per channel.
-        seed: of the initial weights, Kaiming normal (see `GraphBuilder`).
-        dtype: float32 or float64.
+        bias: whether the convolutions have biases; dense layers always have them.
+        domain: interval `(low, high)` of the inputs; each end is a number, or one number per channel.
+        seed: seed of the initial weights, drawn by the `init` "kaiming" of `GraphBuilder`.
+        dtype: precision of weights and trained vertex columns, float32 or float64.
 
     Returns:
         The graph, with layers `input`, `conv1_1` to `conv5_4`, `dense1` onwards, and `output`.
@@ -69,7 +69,7 @@ def vgg(
         OptionError: for another depth, or an input size that is not three whole numbers of at least 1.
         GraphError: when the grid of the inputs is too small, or a width is below 1.
 
-    Cost: O(edges); 15 million for a depth of 16 on CIFAR.
+    Cost: O(edges); depth 16 on CIFAR has 15 million edges.
     """
     if depth not in VGG_STAGES:
         raise OptionError(f"vgg(depth={depth}) is not in the paper; use one of {', '.join(map(str, VGG_STAGES))}.")
@@ -107,26 +107,26 @@ def convnet(
     seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
-    """A network like VGG of any widths: stages of 3x3 convolutions, each closed by a 2x2 max pool.
+    """Build a network like VGG with any widths: stages of 3x3 convolutions, each ending in a 2x2 max pool.
 
     Args:
-        widths: maps of every convolution, stage by stage, as in `[[8, 8], [16, 16]]`.
-        classes: vertices of the output layer, which reads all positions of the last maps.
-        input_size: (channels, height, width) of the inputs; every stage halves height and width, rounded down.
+        widths: number of maps of every convolution, stage by stage, as in `[[8, 8], [16, 16]]`.
+        classes: number of vertices of the output layer, which reads all positions of the last maps.
+        input_size: size of the inputs, `(channels, height, width)`; every stage halves height and width, rounded down.
         hidden: widths of dense layers between the convolutions and the outputs.
-        activation: of the hidden layers.
+        activation: activation of the hidden layers.
         batch_norm: whether every convolution is followed by batch norm.
-        bias: whether the convolutions have biases; the dense layers always do.
-        domain: (low, high) of the inputs, numbers or one per channel.
-        seed: of the initial weights, Kaiming normal (see `GraphBuilder`).
-        dtype: float32 or float64.
+        bias: whether the convolutions have biases; dense layers always have them.
+        domain: interval `(low, high)` of the inputs; each end is a number, or one number per channel.
+        seed: seed of the initial weights, drawn by the `init` "kaiming" of `GraphBuilder`.
+        dtype: precision of weights and trained vertex columns, float32 or float64.
 
     Returns:
         The graph, with layers `input`, `conv<stage>_<number>`, `dense1` onwards, and `output`.
 
     Raises:
         OptionError: for an empty stage, or an input size that is not three whole numbers of at least 1.
-        GraphError: when the grid of the inputs is too small for so many stages, or a width is below 1.
+        GraphError: when the grid of the inputs is too small for the number of stages, or a width is below 1.
 
     Cost: O(edges).
     """
@@ -160,7 +160,7 @@ def convnet(
         b.output("output", classes),
     ]:
         if grid:
-            b.conv2d(last, name, kernel=(grid[0], grid[1]))  # all positions of all maps: a dense layer
+            b.conv2d(last, name, kernel=(grid[0], grid[1]))  # as large as the maps: a dense layer
             grid = ()
         else:
             b.dense(last, name)
@@ -180,23 +180,23 @@ def resnet(
     seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
-    """A residual network for CIFAR, with shortcuts that have no parameters.
+    """Build a residual network for CIFAR, with shortcuts that have no parameters.
 
     He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016 (arXiv:1512.03385), section 4.2:
     a 3x3 convolution, three stages of n residual blocks of two 3x3 convolutions, global average pooling, and a
     dense layer. Batch norm follows every convolution. The second and the third stage halve the grid and double
-    the maps in their first block; the shortcut there is option A of the paper, every second position of the old
-    maps and zeros for the new ones. Old map i becomes map i, so the new ones come last.
+    the maps in their first block. The shortcut there is option A of the paper: it reads every second position of the
+    old maps, and adds 0 to the new maps, which come last.
 
     Args:
-        depth: 6 n + 2 with n of at least 1; the paper has 20, 32, 44, 56 and 110.
-        classes: vertices of the output layer.
-        input_size: (channels, height, width) of the inputs.
-        width: maps of the first stage; the others have 2 and 4 times as many.
-        bias: whether the convolutions have biases besides the shift of their norm; the output layer always does.
-        domain: (low, high) of the inputs, numbers or one per channel.
-        seed: of the initial weights, Kaiming normal (see `GraphBuilder`).
-        dtype: float32 or float64.
+        depth: `6 n + 2` with `n >= 1`; the paper has 20, 32, 44, 56 and 110.
+        classes: number of vertices of the output layer.
+        input_size: size of the inputs, `(channels, height, width)`.
+        width: number of maps of the first stage; the other stages have 2 and 4 times this number.
+        bias: whether the convolutions have biases besides the shift of their norm; the output layer always has them.
+        domain: interval `(low, high)` of the inputs; each end is a number, or one number per channel.
+        seed: seed of the initial weights, drawn by the `init` "kaiming" of `GraphBuilder`.
+        dtype: precision of weights and trained vertex columns, float32 or float64.
 
     Returns:
         The graph. Block k of stage s is the layers `stage<s>-block<k>-conv1`, `stage<s>-block<k>-conv2`, and
@@ -232,7 +232,7 @@ def resnet(
 def _residual_block(
     b: GraphBuilder, name: str, source: str, size: int, grid: Grid, first: Conv2d, bias: bool, pool: Pool | None
 ) -> str:
-    """Two convolutions and the layer that adds the shortcut; `first` says how the first one strides."""
+    """Add two convolutions and the layer that sums them with the shortcut; return its name. `first` has the stride."""
     conv1 = b.layer(f"{name}-conv1", size, grid=grid, norm="batch", bias=bias)
     b.conv2d(source, conv1, kernel=first.kernel, stride=first.stride, padding=first.padding)
     conv2 = b.layer(f"{name}-conv2", size, grid=grid, norm="batch", bias=bias, activation="identity")

@@ -1,4 +1,4 @@
-"""Ways to make a first graph: `mlp` for the usual start, `GraphBuilder` for anything else."""
+"""Construction of graphs: `mlp` for layered networks, `GraphBuilder` for all others."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from netgraph.graph.norms import variance_columns
 Domain = tuple[Any, Any]
 
 _LARGEST_LAYER = 2**31 - 1
-"""Rows of a layer are numbered in 32 bits."""
+"""Largest number of vertices of a layer; rows are stored in 32 bits."""
 
 
 class GraphBuilder:
-    """Collects layers and links, hands out ids, and builds a validated graph.
+    """Builder of a graph from layers and links: it gives out ids, draws weights, and validates the result.
 
-    Layers are referred to by their names. Biases and shifts start at 0, scales of norms at 1, unless values are given.
+    Methods refer to layers by name. Biases and shifts of norms start at 0, and scales of norms at 1, by default.
 
     Args:
         seed: seed of the initial weights.
-        dtype: float32 (the default) or float64, of weights and trained vertex columns.
-        init: how weights are drawn, with the fan-in counted over all edges drawn into the same vertex by one call.
-            "uniform" (the default), as `torch.nn.Linear`: uniform in plus or minus 1/sqrt(fan-in).
-            "kaiming", for deep networks of ReLU: normal with variance 2/fan-in, which keeps the size of the signal
-            from layer to layer (He et al. 2015, arXiv:1502.01852, section 2.2, equation 10).
+        dtype: precision of weights and trained vertex columns, float32 or float64.
+        init: distribution of the weights. The fan-in of a vertex counts its edges from one link, that is, from one
+            call of `dense` or `conv2d`. "uniform": uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`, as in
+            `torch.nn.Linear`. "kaiming": normal with variance `2/fan_in`, which keeps the variance of activations
+            constant across layers of ReLU (He et al. 2015, arXiv:1502.01852, section 2.2, equation 10).
 
     Raises:
-        OptionError: for another dtype, an unknown `init`, and a seed that is no whole number from 0.
+        OptionError: for another dtype, an unknown `init`, and a seed that is not a whole number of at least 0.
 
     Example:
         >>> b = GraphBuilder(seed=1)
@@ -65,7 +65,10 @@ class GraphBuilder:
     # -- layers -----------------------------------------------------------------------------------
 
     def input(self, name: str, size: int, *, domain: Domain = (-np.inf, np.inf), grid: Grid = ()) -> str:
-        """Add an input layer whose values lie in `domain`: (low, high), each a number or one per vertex."""
+        """Add an input layer and return its name.
+
+        `domain` is the interval `(low, high)` of its values; each end is a number, or one number per vertex.
+        """
         size, values = _size(name, size), {}
         if isinstance(domain, str) or not isinstance(domain, Sequence | np.ndarray) or len(domain) != 2:
             raise GraphError(f"Input {name!r}: domain={domain!r} is no pair; give (low, high).")
@@ -95,16 +98,17 @@ class GraphBuilder:
         """Add a layer and return its name.
 
         Args:
-            name: its name.
+            name: name of the layer.
             size: number of vertices.
-            activation, norm, pool, grid, role: as in `Layer`.
-            bias: whether it has biases, which start at 0; or the biases, one number or one per vertex.
-            values: vertex columns that do not start at the usual values, each one number or one per vertex: `bias`,
-                those of the norm (`scale`, `shift`, and of batch norm `mean` and `var`) and of the activation.
-            attributes: further ones (`slope`, `norm_epsilon`, ...) as in `Layer`.
+            activation, norm, pool, grid, role: see `Layer`.
+            bias: True for biases of 0, False for no biases, or the biases: one number, or one number per vertex.
+            values: vertex columns with other than the default starting values, by name, each one number or one number
+                per vertex: `bias`, columns of the norm (`scale`, `shift`, and of batch norm `mean` and `var`), and
+                parameters of the activation.
+            attributes: further attributes of `Layer` (`slope`, `norm_epsilon`, `norm_momentum`).
 
         Raises:
-            GraphError: naming the layer, and the column and the value that are wrong.
+            GraphError: when a value is wrong; the message names the layer, the column and the value.
         """
         size = _size(name, size)
         columns = full_columns(required_columns(role, norm, activation), size, self._dtype)
@@ -128,7 +132,7 @@ class GraphBuilder:
         )
 
     def _column(self, layer: str, name: str, value: Any, columns: Mapping[str, Array]) -> Array:
-        """A vertex column from one number, or from one per vertex."""
+        """Make a vertex column from one number, or from one number per vertex."""
         if name not in columns:
             raise GraphError(
                 f"Layer {layer!r} has no vertex column {name!r}; with this norm, activation and bias it has "
@@ -146,7 +150,7 @@ class GraphBuilder:
         return numbers
 
     def output(self, name: str, size: int, *, bias: Any = True, grid: Grid = (), **attributes: Any) -> str:
-        """Add an output layer, without activation unless one is given; as `layer` otherwise. Returns its name."""
+        """Add an output layer and return its name; as `layer`, with the activation "identity" by default."""
         attributes.setdefault("activation", "identity")
         return self.layer(name, size, bias=bias, grid=grid, role="output", **attributes)
 
@@ -162,7 +166,7 @@ class GraphBuilder:
     # -- links ------------------------------------------------------------------------------------
 
     def dense(self, source: str, target: str, *, density: float = 1.0, port: int = 0) -> None:
-        """Link two layers by all edges, or by a random share `density` of them."""
+        """Link two layers by all edges, or by a random fraction `density` of them."""
         self._random_edges(source, target, Dense(), density, port)
 
     def conv2d(
@@ -176,12 +180,16 @@ class GraphBuilder:
         density: float = 1.0,
         port: int = 0,
     ) -> None:
-        """Link two layers of maps by a convolution, every kernel entry an edge, or a random share of them."""
+        """Link two layers of maps by a convolution with all edges, or with a random fraction `density` of them.
+
+        Each entry of the kernel between two maps is one edge. One number for kernel, stride or padding stands for both
+        height and width.
+        """
         kind = Conv2d(_pair("kernel", kernel), _pair("stride", stride), _pair("padding", padding))
         self._random_edges(source, target, kind, density, port)
 
     def identity(self, source: str, target: str, *, stride: int | tuple[int, int] = 1, port: int = 0) -> None:
-        """Wire vertex row i of the source to row i of the target, for the smaller of the two widths."""
+        """Link two layers by frozen wires of weight 1, from row `i` to row `i` for `i < min(sources, targets)`."""
         rows = np.arange(min(len(self._get(source)), len(self._get(target))))
         self.edges(
             source, target, rows, rows, weight=1.0, kind=Identity(_pair("stride", stride)), frozen=True, port=port
@@ -200,7 +208,10 @@ class GraphBuilder:
         frozen: bool = False,
         port: int = 0,
     ) -> None:
-        """Link two layers by explicit edges from source rows `src` to target rows `dst`, in any order."""
+        """Link two layers by given edges, in any order.
+
+        `src` and `dst` are the rows of the ends of each edge within their layers. `kind` is `Dense()` by default.
+        """
         a, b, kind = self._get(source), self._get(target), kind or Dense()
         where = f"Link {source!r} -> {target!r}: "
         port = whole(f"{where}port", port, least=0, most=LARGEST_PORT, error=GraphError)
@@ -232,7 +243,7 @@ class GraphBuilder:
     def _random_edges(self, source: str, target: str, kind: Dense | Conv2d, density: float, port: int) -> None:
         density = share("density", density)
         n, m = len(self._get(source)), len(self._get(target))
-        shape = (m, n, max(kind.taps, 0))  # `build` refuses a kernel that makes no sense
+        shape = (m, n, max(kind.taps, 0))  # negative kernels are refused later, by `build`
         fan_in: Any = math.prod(shape[1:])
         if density == 1:
             dst, src, tap = (_counted(shape, axis) for axis in range(3))
@@ -250,7 +261,7 @@ class GraphBuilder:
         return self._layers[name]
 
     def build(self) -> Graph:
-        """Validate and return the graph. Raises `GraphError` naming what is wrong."""
+        """Validate and return the graph. Raises `GraphError` that names the wrong layer or link."""
         return Graph(self._layers.values(), self._links.values())
 
 
@@ -266,21 +277,22 @@ def mlp(
     seed: Seed | None = 0,
     dtype: Any = np.float32,
 ) -> Graph:
-    """A layered network, dense unless `density` is below 1; two sizes give the linear start of growth.
+    """Build a layered network, dense unless `density` is below 1. Two sizes give a linear network, a start for growth.
 
     Args:
         sizes: widths from inputs to outputs, at least two.
-        domain: (low, high) of the inputs, numbers or one per input. Growth by exact splits needs to know it.
-        activation: of the hidden layers.
-        norm: of the hidden layers, such as "none", "batch" or "layer".
+        domain: interval `(low, high)` of the inputs; each end is a number, or one number per input. Rules that split
+            edges exactly need it: they act on vertices that are never negative.
+        activation: activation of the hidden layers.
+        norm: norm of the hidden layers, such as "none", "batch" or "layer".
         bias: whether layers have biases.
-        density: share of the edges of every link that exist, drawn at random.
-        seed: of the initial weights, uniform in plus or minus 1/sqrt(fan-in).
-        dtype: float32 or float64.
+        density: fraction of the admissible edges of each link that exist, drawn at random.
+        seed: seed of edges and initial weights, which are uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`.
+        dtype: precision of weights and trained vertex columns, float32 or float64.
 
     Raises:
-        GraphError: for fewer than two sizes, and a width that is no whole number of at least 1.
-        OptionError: for a density outside 0..1, a seed that is no whole number from 0, and another dtype.
+        GraphError: for fewer than two sizes, and a width that is not a whole number of at least 1.
+        OptionError: for a density outside 0..1, a seed that is not a whole number of at least 0, and another dtype.
     """
     sizes = list(sizes)
     if len(sizes) < 2:
@@ -297,7 +309,7 @@ def mlp(
 
 
 def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
-    """One number for both axes, or one for each."""
+    """Convert one number for both axes, or a pair, to `(height, width)`."""
     return int_pair(name, (value, value) if np.ndim(value) == 0 and not isinstance(value, str) else value)
 
 
@@ -309,7 +321,10 @@ def _size(name: str, size: int) -> int:
 
 
 def _rows(name: str, values: Any, count: int) -> Array:
-    """Rows or taps in 32 bits; `build` refuses those that are outside 0..count - 1, as long as 32 bits hold them."""
+    """Convert rows or taps to int32. Raises `GraphError` for numbers beyond 32 bits.
+
+    Numbers within 32 bits but outside `0..count - 1` are refused later, by `build`.
+    """
     rows = whole_numbers(name, values, error=GraphError)
     fits = not rows.size or (rows.min() >= -_LARGEST_LAYER and rows.max() <= _LARGEST_LAYER)
     if not fits:
@@ -328,7 +343,7 @@ def _weight_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def _counted(shape: tuple[int, ...], axis: int) -> Array:
-    """The index along one axis of every cell of a block, cells in C order."""
+    """Index along `axis` of every cell of an array of this shape, cells in C order, `(cells,)` int32."""
     index = np.empty(math.prod(shape), np.int32)
     index.reshape(shape)[...] = np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
     return freeze(index)

@@ -1,4 +1,4 @@
-"""Graphs to NetworkX and back, and plain weighted DAGs to graphs."""
+"""Conversion of graphs to NetworkX and back, and of plain weighted DAGs to graphs."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ if TYPE_CHECKING:
     import networkx
 
 METADATA = "netgraph"
-"""Name of the attribute that holds, as JSON, what belongs to no single vertex or edge."""
+"""Attribute with the JSON text of all data that belongs to no single vertex or edge."""
 
 _LARGEST = float(np.finfo(np.float32).max)
 _LINK_COLUMNS = ("weight", "tap", "birth", "frozen")
 
 
 def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
-    """One node per vertex and one arc per edge, each under its id; `from_networkx` reads it back without loss.
+    """Convert to NetworkX: one node per vertex and one arc per edge, keyed by id. `from_networkx` inverts it exactly.
 
-    Nodes carry `layer` (name), `role`, `activation`, `row`, `birth` and every column of their layer (`bias`, `low`,
-    ...), arcs `id`, `weight`, `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` holds the attributes of
-    layers, the kinds of links and where the history stands, as JSON. The first node has the same text, since GEXF
-    keeps no attributes of a graph. All values are text or numbers, so `networkx.write_gexf`, `write_graphml` and
-    `node_link_data` take the graph. One Python object per edge: for looking at, not for large graphs.
+    Nodes have the attributes `layer` (name), `role`, `activation`, `row`, `birth` and all columns of their layer
+    (`bias`, `low`, ...). Arcs have `id`, `weight`, `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` is a JSON
+    text with the attributes of layers, the kinds of links, and the history. The first node has the same text, because
+    GEXF stores no attributes of a graph. All values are texts or numbers, so `networkx.write_gexf`, `write_graphml`
+    and `node_link_data` accept the result.
+
+    Cost: one Python object per vertex and edge. Use it for small graphs.
     """
     import networkx as nx
 
@@ -75,17 +77,18 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
 
 
 def from_networkx(g: networkx.DiGraph) -> Graph:
-    """Read a graph written by `to_networkx`, or any directed acyclic graph with numbers as arc `weight`s.
+    """Read a graph that `to_networkx` wrote, or any directed acyclic graph whose arcs have numbers as `weight`.
 
-    The first may have been through a GEXF or GraphML file, which makes text of its node ids.
+    A graph of `to_networkx` may have been stored in a GEXF or GraphML file, which turns node ids into texts.
 
-    In a plain DAG, nodes without predecessors become one input layer (unbounded domain) and nodes without
-    successors one output layer, both in the order in which the nodes were inserted. The others go to layers by the
-    length of the longest path from an input, one layer per `activation` (node attribute, "relu" by default; the
-    outputs' is "identity" by default and must agree). A node attribute `bias` is read, weights are 1 where absent.
+    In a plain DAG, nodes without predecessors become one input layer with an unbounded domain, and nodes without
+    successors become one output layer, both in the order of insertion. All other nodes with the same length of the
+    longest path from an input and the same node attribute `activation` ("relu" by default) become one layer. The
+    activation of outputs is "identity" by default and must be the same for all of them. The node attribute `bias` is
+    used where present. The weight of an arc is 1 by default.
 
     Raises:
-        GraphError: naming the node or arc that is wrong: a cycle, an isolated node, a weight that is no number, ...
+        GraphError: when a node or arc is wrong, and for a cycle or an isolated node; the message names it.
     """
     if not g.is_directed():
         raise GraphError(f"{type(g).__name__} has no directions; give a DiGraph or a MultiDiGraph.")
@@ -93,7 +96,7 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
     if metadata is None:
         return _from_plain(g)
     try:
-        # Graphs that were exported by version 0.1.0 and pickled hold the values themselves.
+        # Pickled exports of version 0.1.0 hold the metadata as values, not as a JSON text.
         return _from_metadata(g, json.loads(metadata) if isinstance(metadata, str) else metadata, where)
     except GraphError:
         raise
@@ -104,11 +107,11 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
         ) from error
 
 
-# -- what to_networkx wrote -----------------------------------------------------------------------
+# -- graphs that to_networkx wrote ----------------------------------------------------------------
 
 
 def _metadata(g: networkx.DiGraph) -> tuple[str, Any]:
-    """Where the metadata stands and the metadata, None in a plain DAG."""
+    """Find the metadata; return its location, for messages, and its value. The value is None in a plain DAG."""
     if METADATA in g.graph:
         return f"g.graph[{METADATA!r}]", g.graph[METADATA]
     held = (
@@ -164,13 +167,16 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any], where: str) -> 
 
 
 def _keyed(g: networkx.DiGraph) -> Iterator[tuple[Hashable, Hashable, None, dict[str, Any]]]:
-    """Arcs of a graph without keys, which readers of files make where no two arcs have the same ends."""
+    """Yield arcs of a graph without keys, with None as key.
+
+    NetworkX reads a file as such a graph when no two arcs have the same ends.
+    """
     for a, b, data in g.edges(data=True):
         yield a, b, None, data
 
 
 def _number_of(name: Any) -> Any:
-    """The id that a node or an arc has: files make text of it."""
+    """Convert a node or an arc id that a file turned into a text back to a number."""
     return int(name) if isinstance(name, str) else name
 
 
@@ -236,7 +242,7 @@ def _plain_links(g: networkx.DiGraph, place: Mapping[Hashable, tuple[int, int]])
 
 
 def _depths(g: networkx.DiGraph) -> dict[Hashable, int]:
-    """Length of the longest path from a source to each node; raises `GraphError` with a cycle, if there is one."""
+    """Compute the length of the longest path from an input to each node. Raises `GraphError` that shows a cycle."""
     import networkx as nx
 
     depth: dict[Hashable, int] = {}
@@ -261,7 +267,10 @@ def _activation(g: networkx.DiGraph, node: Hashable, role: Role) -> str:
 
 
 def _numbers(values: list[tuple[str, str, Any]]) -> Array:
-    """float32 column of (place, name, value); raises `GraphError` for what is no finite number."""
+    """Convert the values of `(place, name, value)` rows to a float32 column.
+
+    Raises `GraphError` for a value that is not a finite number; the message has its place and its name.
+    """
     for where, name, value in values:
         number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
         if not (number and abs(value) <= _LARGEST):

@@ -1,4 +1,4 @@
-"""The graph value: layers and links, ids, and flat columns over all of them."""
+"""The graph: an immutable value of layers, links and ids, with flat columns over all its vertices and edges."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ if TYPE_CHECKING:
 class Graph(ReadOnly):
     """A neural network as an immutable vertex/edge DAG.
 
-    A graph never changes: a rewrite returns a new one that shares what it did not touch. Equality is
-    identity; compare with `same_topology` or `equals`.
+    A graph never changes. A rewrite returns a new graph that shares all unchanged layers and links with the old one.
+    `==` compares object identity; compare contents with `same_topology` or `equals`.
 
     Args:
         layers: the layers, in any order.
         links: the links, in any order, at most one per (source, target, port).
-        next_ids: ids for what is added next; by default one more than the largest in use.
-        lineage: hash of the history that gave out the ids; by default that of a fresh graph.
-        rewrites: number of rewrites behind this graph; the next one stamps its number on what it makes.
-        past: the graph before this one in its history, and those before it, as far as they are known.
-        validate: check everything (the default). Pass False only for parts already checked.
+        next_ids: ids of the next new layer, vertex and edge; by default one more than the largest in use.
+        lineage: hash of the history that gave out the ids; by default the hash of a fresh graph.
+        rewrites: number of rewrites that led to this graph. The next rewrite has number `rewrites + 1`, which is the
+            birth of all vertices and edges that it makes.
+        past: station of the graph before this one in its history, linked to all earlier known ones; None at the start.
+        validate: whether to check everything. Pass False only for layers and links that are already checked.
 
     Raises:
-        GraphError: naming the layer or link that is wrong.
+        GraphError: when a layer or link is wrong; the message names it.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Graph(ReadOnly):
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("_layers", "_links", "_names", "next_ids", "rewrites", "past", "lineage")
-        return {name: self.__dict__[name] for name in kept}  # what is cached is made again when asked for
+        return {name: self.__dict__[name] for name in kept}  # cached properties are computed again on demand
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
         return self  # a value that never changes needs no copy
@@ -98,16 +99,16 @@ class Graph(ReadOnly):
 
     @cached_property
     def layers(self) -> LayersView:
-        """The layers in topological order, by name too: `for layer in graph.layers`, `graph.layers["hidden"]`."""
+        """Layers in topological order: `for layer in graph.layers`; also by name: `graph.layers["hidden"]`."""
         return LayersView(self)
 
     @cached_property
     def links(self) -> LinksView:
-        """The links by (source name, target name), or with the port as third; iterates over links."""
+        """Links by `(source name, target name)` or `(source name, target name, port)`; iteration yields links."""
         return LinksView(self)
 
     def layer(self, key: int | str) -> Layer:
-        """The layer with this id or name; raises `GraphError` with the nearest name."""
+        """Return the layer with this id or name. Raises `GraphError`, with the nearest name, when there is none."""
         if isinstance(key, str):
             key = self._names.get(key, key)
         elif type(key) is not int:
@@ -118,7 +119,7 @@ class Graph(ReadOnly):
         return layer
 
     def link(self, key: LinkKey) -> Link | None:
-        """The link with this (source id, target id, port), or None."""
+        """Return the link with this key, `(source id, target id, port)`, or None."""
         return self._links.get(key)
 
     def link_name(self, source: int, target: int) -> str:
@@ -127,22 +128,22 @@ class Graph(ReadOnly):
 
     @property
     def layers_by_id(self) -> Mapping[int, Layer]:
-        """Layers by id, in the order of ids, which is the order of rows in `vertices`."""
+        """Layers by id, in increasing order of ids. The rows of `vertices` have the same order."""
         return self._layers
 
     @property
     def links_by_key(self) -> Mapping[LinkKey, Link]:
-        """Links by key, in the order of keys, which is the order of rows in `edges`."""
+        """Links by key, in increasing order of keys. The rows of `edges` have the same order."""
         return self._links
 
     @cached_property
     def inputs(self) -> tuple[Layer, ...]:
-        """Input layers in the order of ids."""
+        """Input layers, in increasing order of ids."""
         return tuple(layer for layer in self._layers.values() if layer.role == "input")
 
     @cached_property
     def outputs(self) -> tuple[Layer, ...]:
-        """Output layers in the order of ids."""
+        """Output layers, in increasing order of ids."""
         return tuple(layer for layer in self._layers.values() if layer.role == "output")
 
     @cached_property
@@ -163,7 +164,11 @@ class Graph(ReadOnly):
 
     @cached_property
     def topological_order(self) -> tuple[int, ...]:
-        """Layer ids such that every link goes forward, inputs first. Raises `GraphError` on a cycle."""
+        """Layer ids, inputs first, ordered so that the source of every link precedes its target.
+
+        Raises:
+            GraphError: when the links form a cycle.
+        """
         waiting = dict.fromkeys(self._layers, 0)
         after: dict[int, list[int]] = {i: [] for i in self._layers}
         for source, target, _port in self._links:
@@ -171,7 +176,7 @@ class Graph(ReadOnly):
             after[source].append(target)
         ready = [i for i, count in waiting.items() if count == 0]
         ready.sort(key=lambda i: self._layers[i].role != "input")
-        for layer in ready:  # grows while it is read: a queue
+        for layer in ready:  # the loop appends to `ready`: it is a queue
             for target in after[layer]:
                 waiting[target] -= 1
                 if waiting[target] == 0:
@@ -186,66 +191,66 @@ class Graph(ReadOnly):
 
     @cached_property
     def edges(self) -> EdgeTable:
-        """All edges as flat columns, ordered by link key, then target row, source row, tap."""
+        """All edges as flat columns, sorted by link key, then target row, source row, tap."""
         return EdgeTable(self)
 
     @cached_property
     def vertices(self) -> VertexTable:
-        """All vertices as flat columns, ordered by layer id, then row."""
+        """All vertices as flat columns, sorted by layer id, then row."""
         return VertexTable(self)
 
     def vertex(self, vertex_id: int) -> VertexView:
-        """The vertex with this id as an object; raises `GraphError` when there is none."""
+        """Return the vertex with this id as an object. Raises `GraphError` when there is none."""
         return self.vertices.by_id(vertex_id)
 
     # -- counts -----------------------------------------------------------------------------------
 
     @cached_property
     def num_edges(self) -> int:
-        """Trainable edges; frozen wires, biases and norm parameters are not counted."""
+        """Number of trainable edges. Frozen edges, biases and norm parameters are not counted."""
         return sum(len(link) - int(np.count_nonzero(link.frozen)) for link in self._links.values())
 
     @cached_property
     def num_parameters(self) -> int:
-        """Everything that gradients train: edges, biases, norm parameters and activation parameters."""
+        """Number of parameters that gradients train: edges, biases, norm parameters and activation parameters."""
         return self.num_edges + sum(len(layer) * len(layer.trainable) for layer in self._layers.values())
 
     @cached_property
     def num_vertices(self) -> int:
-        """Vertices of all layers, inputs and outputs included."""
+        """Number of vertices of all layers, inputs and outputs included."""
         return sum(map(len, self._layers.values()))
 
     @property
     def num_layers(self) -> int:
-        """Layers, inputs and outputs included."""
+        """Number of layers, inputs and outputs included."""
         return len(self._layers)
 
     @cached_property
     def admissible_edges(self) -> int:
-        """Largest number of edges that the links could hold: width times width times kernel positions, no wires."""
+        """Largest number of edges that the links can hold, wires excluded: the sum of `sources * targets * taps`."""
         layers = self._layers
         return sum(k.kind.admissible_edges(len(layers[k.source]), len(layers[k.target])) for k in self._links.values())
 
     @property
     def density(self) -> float:
-        """Trainable edges over admissible edges; 0 for a graph without links."""
+        """Density `num_edges / admissible_edges`; 0 when there are no admissible edges."""
         return self.num_edges / self.admissible_edges if self.admissible_edges else 0.0
 
     # -- identity ---------------------------------------------------------------------------------
 
     @cached_property
     def topology_hash(self) -> str:
-        """Hash of layers, links and ids, without weights; links and layers remember their share."""
+        """Hash of layers, links and ids, without weights. Layers and links cache their own digests."""
         parts = [layer.topology_digest for layer in self._layers.values()]
         parts += [link.topology_digest for link in self._links.values()]
         return digest(len(self._layers), *parts).hex()
 
     def same_topology(self, other: Graph) -> bool:
-        """Whether both have the same layers, links and ids; weights may differ."""
+        """Return whether both graphs have the same layers, links and ids; weights may differ."""
         return self.topology_hash == other.topology_hash
 
     def equals(self, other: Graph) -> bool:
-        """Whether both are the same in every column, bit for bit, and continue the same history."""
+        """Return whether both graphs are equal in every column, bit for bit, and at the same point of one history."""
         if (self.next_ids, self.lineage, self.rewrites) != (other.next_ids, other.lineage, other.rewrites):
             return False
         if not self.same_topology(other):
@@ -258,15 +263,15 @@ class Graph(ReadOnly):
         return all(x.dtype == y.dtype and x.tobytes() == y.tobytes() for x, y in pairs)
 
     def with_weights(self, weight: Array | None = None, *, vertices: Mapping[str, Array] | None = None) -> Graph:
-        """The same topology with other trained values: what training returns.
+        """Return the graph with other trained values and the same topology.
 
         Args:
-            weight: (edges,) weights in the order of `graph.edges`; frozen wires keep their 1.
-            vertices: vertex columns by name (`bias`, `scale`, ...), each (vertices,) in the order of
-                `graph.vertices`; entries of layers without that column are ignored.
+            weight: weights in the order of `graph.edges`, `(edges,)`, or None to keep them; wires keep their weight 1.
+            vertices: vertex columns by name (`bias`, `scale`, ...) in the order of `graph.vertices`, each
+                `(vertices,)`; entries of layers without that column are ignored.
 
         Raises:
-            GraphError: when a shape is wrong or a value that would be used is not finite.
+            GraphError: when a shape is wrong, a used value is not finite, or a variance is negative.
         """
         links = dict(self._links)
         if weight is not None:
@@ -325,21 +330,21 @@ class Graph(ReadOnly):
                 new.__dict__[name] = self.__dict__[name]
         return new
 
-    # -- what is proved of it ---------------------------------------------------------------------
+    # -- bounds -----------------------------------------------------------------------------------
 
     def bounds(self, *, domain: Domains | None = None, mode: Mode = "eval") -> Bounds:
-        """Interval of every vertex for every input in the domain, rounded outward.
+        """Compute the interval of every vertex over all inputs in the domain, rounded outward.
 
         Args:
-            domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a
-                graph with one input. Layers that are left out keep the domain that they declare.
-            mode: whether batch norm uses its running statistics ("eval") or those of an unknown batch ("train").
+            domain: `(low, high)` of input layers by name, each a number or one number per vertex. A graph with one
+                input layer takes one pair alone. Input layers without an entry keep their declared domain.
+            mode: statistics of batch norm: the running ones ("eval"), or those of any batch ("train").
 
         Raises:
-            InputError: when a domain does not fit the inputs, is empty or NaN.
+            InputError: when a domain does not fit the inputs, is empty, or has NaN.
             OptionError: for an unknown mode.
 
-        Cost: O(edges + vertices) the first time; bounds over the declared domains are kept.
+        Cost: O(edges + vertices) the first time; bounds over the declared domains are cached.
         """
         if domain is not None:
             return bounds(self, domain=domain, mode=mode)
@@ -349,17 +354,17 @@ class Graph(ReadOnly):
         result: Bounds = self.__dict__[kept]
         return result
 
-    # -- the world outside ------------------------------------------------------------------------
+    # -- conversion -------------------------------------------------------------------------------
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """One node per vertex id, one arc per edge (keyed by edge id), every column as an attribute."""
+        """Convert to NetworkX: a node per vertex and an arc per edge, keyed by id, with all columns as attributes."""
         from netgraph.graph.convert import to_networkx
 
         return to_networkx(self)
 
     @classmethod
     def from_networkx(cls, g: networkx.DiGraph) -> Graph:
-        """Read a graph written by `to_networkx`, or any weighted DAG (see `netgraph.graph.convert`)."""
+        """Read a graph that `to_networkx` wrote, or any weighted DAG (see `netgraph.graph.convert`)."""
         from netgraph.graph.convert import from_networkx
 
         graph: Graph = from_networkx(g)

@@ -1,4 +1,4 @@
-"""Histories: which graphs rewrites lead from one to another, so that an id means the same thing in both."""
+"""Histories of graphs: sequences of rewrites, in which an id keeps its meaning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from netgraph.errors import GraphError
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
 
-MOST_KEPT = 256
-"""Stations that a file holds: the last ones, and the start."""
+MAX_STATIONS = 256
+"""Largest number of stations in a file: the latest ones, and the first one of the history."""
 
 
 class NextIds(NamedTuple):
-    """The ids that the next new layer, vertex and edge will get. They only grow along a history."""
+    """Ids of the next new layer, vertex and edge. They only grow along a history."""
 
     layer: int
     vertex: int
@@ -26,14 +26,14 @@ class NextIds(NamedTuple):
 
 
 class Station(ReadOnly):
-    """One graph of a history, and the stations before it, which all graphs that come after share.
+    """Record of one graph of a history, linked to the stations before it. Later graphs share these records.
 
     Attributes:
-        lineage: its hash.
-        rewrites: number of rewrites behind it.
-        next_ids: ids that were not given out there.
-        before: the station before it, of the last rewrite or of the graph that was thinned; None at the start, and
-            where it is not known.
+        lineage: hash of the history up to this graph.
+        rewrites: number of rewrites up to this graph.
+        next_ids: smallest ids that were not yet given out.
+        before: the station before this one, of the previous rewrite or of the graph that was thinned; None at the
+            start of the history, and where the earlier history is unknown.
     """
 
     lineage: str
@@ -46,7 +46,7 @@ class Station(ReadOnly):
 
     @classmethod
     def of(cls, graph: Graph) -> Station:
-        """The station of a graph."""
+        """Make the station of a graph."""
         return cls(graph.lineage, graph.rewrites, graph.next_ids, graph.past)
 
     def __iter__(self) -> Iterator[Station]:
@@ -63,7 +63,10 @@ class Station(ReadOnly):
 
 
 def stations(rows: Iterable[Iterable[Any]]) -> Station | None:
-    """The latest of stations given as (lineage, rewrites, next layer, next vertex, next edge), the latest first."""
+    """Rebuild the latest station from the rows of `kept_rows`; None when there are none.
+
+    Each row is `(lineage, rewrites, next layer, next vertex, next edge)`, the latest first.
+    """
     at: Station | None = None
     for lineage, rewrites, *ids in reversed(list(rows)):
         at = Station(lineage, rewrites, NextIds(*ids), at)
@@ -71,25 +74,28 @@ def stations(rows: Iterable[Iterable[Any]]) -> Station | None:
 
 
 def kept_rows(past: Station | None) -> list[list[Any]]:
-    """Stations as `stations` reads them, as far as a file holds them."""
+    """Rows for a file: a station and those before it, the latest first, at most `MAX_STATIONS`; see `stations`."""
     rows = [[s.lineage, s.rewrites, *s.next_ids] for s in past or ()]
-    return rows if len(rows) <= MOST_KEPT else [*rows[: MOST_KEPT - 1], rows[-1]]
+    return rows if len(rows) <= MAX_STATIONS else [*rows[: MAX_STATIONS - 1], rows[-1]]
 
 
 def earlier(graph: Graph, lineage: str) -> Station | None:
-    """The station of this lineage in the past of a graph, or None."""
+    """Find the station with this lineage in the past of a graph; None when there is none."""
     return next((station for station in graph.past or () if station.lineage == lineage), None)
 
 
 def check_one_history(one: Graph, other: Graph) -> None:
-    """Raise `GraphError` unless ids mean the same things in both graphs: the one check before anything goes by id.
+    """Check that an id means the same thing in both graphs. Functions that match two graphs by id call it first.
 
-    They do when rewrites lead from one to the other, or when both come from one graph and since then at most one of
-    them got new layers, vertices or edges. Where the history is not known so far back, as in files of older versions,
-    what both had from the start decides: layers of an id have one role, and those of inputs and outputs one size;
-    vertices of an id have one layer, and edges of an id the same ends.
+    Ids agree when rewrites lead from one graph to the other. They also agree when both graphs come from one graph and
+    no id was given out in both since then. Files of older versions lack the early history. Then the vertices and edges
+    of the start are compared: a layer id must have the same role in both graphs, and for inputs and outputs the same
+    size; a vertex id must have the same layer, and an edge id the same source, target, tap and port.
 
-    Cost: O(rewrites), and O(edges + vertices), up to sorting, where neither comes from the other.
+    Raises:
+        GraphError: when the ids disagree.
+
+    Cost: O(rewrites); where neither graph comes from the other, also the sorting of all ids.
     """
     if one is other or one.lineage == other.lineage:
         return
@@ -106,13 +112,16 @@ def check_one_history(one: Graph, other: Graph) -> None:
 
 
 def _part(mine: list[Station], theirs: list[Station]) -> bool:
-    """Whether two histories are known to differ: after as many rewrites they were at different graphs."""
+    """Return whether two histories are known to differ: other lineages after the same number of rewrites."""
     places = [{station.rewrites: station.lineage for station in reversed(chain)} for chain in (mine, theirs)]
     return any(places[1].get(rewrites, lineage) != lineage for rewrites, lineage in places[0].items())
 
 
 def _check_new(one: Graph, other: Graph, limit: NextIds, common: Station | None) -> None:
-    """Refuse ids that both got since they parted; without a common station all that came by rewrites is new."""
+    """Raise `GraphError` for an id that was given out in both histories after their last common station.
+
+    Without a common station all layers, vertices and edges that rewrites made count as new.
+    """
     since = f"they part after rewrite {common.rewrites}" if common else "no graph is known to be in the past of both"
     for kind, least, (ids, new), (theirs, also) in (
         ("layer", limit.layer, _layer_ids(one, common), _layer_ids(other, common)),
@@ -126,7 +135,7 @@ def _check_new(one: Graph, other: Graph, limit: NextIds, common: Station | None)
 
 
 def _born(table: Any, common: Station | None) -> tuple[Array, Array]:
-    """Ids, and which of them are new."""
+    """Ids of a table, and the mask of the new ones. With a common station, the caller selects new ids by `next_ids`."""
     return table.id, np.ones(len(table), dtype=bool) if common else table.birth > 0
 
 
@@ -137,7 +146,7 @@ def _layer_ids(graph: Graph, common: Station | None) -> tuple[Array, Array]:
 
 
 def _check_start(old: Graph, new: Graph) -> None:
-    """Refuse graphs in which the same ids stood for different things at the start."""
+    """Raise `GraphError` when an id of the start stands for different things in the two graphs."""
     before, after = old.layers_by_id, new.layers_by_id
     for i in before.keys() & after.keys():
         if before[i].role != after[i].role:

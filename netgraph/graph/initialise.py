@@ -1,4 +1,4 @@
-"""How first weights are drawn: for a graph that is built, and for one that starts over."""
+"""Initial weights: drawing them, resetting a graph to fresh or earlier ones, and thinning a graph before training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from netgraph.graph.history import Station, check_one_history
 from netgraph.graph.link import Link, LinkKey
 
 Init = Literal["uniform", "kaiming"]
-"""How weights are drawn, see `GraphBuilder`."""
+"""Distribution of initial weights, see `GraphBuilder`."""
 
 
 def check_init(init: str) -> None:
-    """Raise `OptionError`, with the nearest name, for an unknown way to draw weights."""
+    """Raise `OptionError`, with the nearest name, for an unknown distribution of weights."""
     choice("init", init, get_args(Init))
 
 
 def draw_weights(rng: np.random.Generator, init: Init, n: int, fan_in: Any) -> Array:
-    """Draw `n` float64 weights; `fan_in` is one number, or one per edge, of edges into the same vertex."""
+    """Draw `n` float64 weights.
+
+    `fan_in` is the number of edges into the target vertex: one number for all edges, or one per edge, `(n,)`.
+    """
     if init == "kaiming":
         return np.asarray(rng.standard_normal(n) / np.sqrt(fan_in / 2))
     return np.asarray(rng.uniform(-1, 1, n) / np.sqrt(fan_in))
@@ -33,22 +36,22 @@ def draw_weights(rng: np.random.Generator, init: Init, n: int, fan_in: Any) -> A
 
 @checked
 def reinitialised(graph: Graph, *, seed: Seed | None, init: Init = "uniform", thin: bool = False) -> Graph:
-    """The same topology with fresh values, as if it were built from scratch: what a static network starts at.
+    """Return the graph with fresh initial values and the same topology, to train a grown architecture from scratch.
 
-    Weights are drawn as `GraphBuilder` draws them, link by link in the order in which the links were made, with the
-    fan-in of a vertex counted over the drawn edges of one link. So a network that was built with all its edges gets
-    the weights that it was built with, given its seed and its `init`. Frozen edges keep their weights and draw
-    nothing. Biases become 0; norms, running statistics and parameters of activations go back to where they start.
+    Weights are drawn as `GraphBuilder` draws them: link by link, in the order in which the links were made. The fan-in
+    of a vertex counts the drawn edges of one link. So a network that was built with all its edges gets its first
+    weights again, given the same seed and `init`. Frozen edges keep their weights; no number is drawn for them. Biases
+    become 0. Columns of norms, running statistics and parameters of activations return to their starting values.
 
     Args:
-        graph: the graph; ids, births, journal lineage and topology hash of the result are its own.
-        seed: of the weights.
-        init: how weights are drawn, as for `GraphBuilder`.
-        thin: draw weights for missing edges of every link as well, with the fan-in that they bring, and leave them
-            out: as of a dense network that was `thinned` out afterwards.
+        graph: the graph; the result keeps its ids, births, lineage and topology hash.
+        seed: seed of the weights.
+        init: distribution of the weights, as for `GraphBuilder`.
+        thin: whether to draw weights for the missing edges of every link as well, to count them in the fan-in, and to
+            drop them. The result then has the weights of a dense network that was `thinned` after it was drawn.
 
     Raises:
-        OptionError: for an unknown `init`, and a seed that is no whole number from 0.
+        OptionError: for an unknown `init`, and a seed that is not a whole number of at least 0.
 
     Cost: O(edges + vertices); O(admissible edges + vertices) for `thin`.
     """
@@ -71,13 +74,13 @@ def reinitialised(graph: Graph, *, seed: Seed | None, init: Init = "uniform", th
 
 
 def _as_made(graph: Graph) -> list[LinkKey]:
-    """Keys of the links with edges to draw, the link with the oldest edge first."""
+    """Keys of the links with edges that are not frozen, the link with the oldest edge first."""
     oldest = {key: int(link.id.min()) for key, link in graph.links_by_key.items() if not link.frozen.all()}
     return sorted(oldest, key=oldest.__getitem__)
 
 
 def _starting_values(graph: Graph) -> Mapping[str, Array]:
-    """Where every trained or running vertex column starts, one row per vertex of the graph."""
+    """Starting values of all vertex columns but those of inputs, by name, each `(vertices,)`."""
     columns: dict[str, Array] = {}
     for layer, first in zip(graph.layers_by_id.values(), graph.vertices.offsets.tolist(), strict=False):
         if layer.role == "input":
@@ -88,16 +91,17 @@ def _starting_values(graph: Graph) -> Mapping[str, Array]:
 
 
 def rewound(graph: Graph, origin: Graph) -> Graph:
-    """The same topology with the weights and vertex columns of an earlier graph, by id.
+    """Return the graph with the weights and vertex columns of an earlier graph, matched by id.
 
-    What `origin` does not have keeps its values. So pruned networks go back to their initial weights.
+    Edges, vertices and columns that `origin` lacks keep their values. Use it to reset a pruned network to its initial
+    weights.
 
     Args:
         graph: the graph.
         origin: a graph of the same history.
 
     Raises:
-        GraphError: when it is not, and the same ids stand for different things.
+        GraphError: when `origin` belongs to another history, in which ids stand for different things.
 
     Cost: O((edges + vertices) log), for finding ids.
     """
@@ -119,19 +123,20 @@ def rewound(graph: Graph, origin: Graph) -> Graph:
 
 
 def thinned(graph: Graph, keep: Array) -> Graph:
-    """The same network with only some of its edges: a sparse start, not a rewrite.
+    """Return the graph with a selection of its edges, as a sparse start. It is not a rewrite.
 
-    Layers, vertices and the edges that stay keep their ids and their values, so the weights are those of the dense
-    network, drawn for its fan-in. To have them drawn for the edges that are left, hand the result to `reinitialised`.
-    A link may lose all its edges and stays, open to new ones. The history is a new one: no rewrites, a lineage of
-    its own, and nothing counts as added.
+    Layers, vertices and kept edges keep their ids and values. So the weights are those of the dense network, drawn for
+    its fan-in; `reinitialised` draws them again for the fan-in of the kept edges. A link that loses all its edges stays
+    in the graph, so that edges can be added to it. A new history begins: `rewrites` is 0, the lineage is new, and all
+    births are 0.
 
     Args:
-        graph: any graph, as a rule a dense one.
-        keep: (edges,) bool in the order of `graph.edges`: which stay. Frozen edges must, wires among them.
+        graph: any graph, usually a dense one.
+        keep: mask of the edges to keep, in the order of `graph.edges`, `(edges,)` bool. It must be True for all frozen
+            edges, wires included.
 
     Raises:
-        GraphError: for another shape or dtype, or when a frozen edge is left out.
+        GraphError: for another shape or dtype, or when the mask drops a frozen edge.
 
     Cost: O(edges + vertices).
     """
@@ -155,7 +160,7 @@ def thinned(graph: Graph, keep: Array) -> Graph:
 
 
 def _thinned(link: Link, rows: Array) -> Link:
-    """The link with the edges of these rows, all of them there from the start. The canonical order stays."""
+    """Return the link with the edges in the mask `rows`, with births 0, in the same order."""
     columns = {name: values[rows] for name, values in link.columns.items()}
     columns["birth"] = np.zeros_like(columns["birth"])
     return Link(link.source, link.target, link.kind, port=link.port, **columns)

@@ -1,4 +1,4 @@
-"""Layers: ordered sets of vertices that share one operation."""
+"""Layers: ordered sets of vertices with one common operation."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ Role = Literal["input", "hidden", "output"]
 Grid = tuple[int, ...]
 
 _LARGEST_SIDE = 2**15
-"""Largest side of a kernel, a window, a stride or a padding; the taps of a link are numbered in 32 bits."""
+"""Largest height or width of a kernel, window, stride or padding, so that taps fit in 32 bits."""
 
 DOMAIN_COLUMNS = ("low", "high")
-"""Vertex columns of input layers: the closed interval in which each input lies."""
+"""Vertex columns of input layers: the closed interval `[low, high]` that contains each input."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooling after the activation, over maps: `kind` is "max" or "average", sizes are (height, width).
+    """Pooling of maps after the activation, by maximum or by average.
 
-    A size equal to the grid pools it away: the result then has grid `()`.
+    A window as large as the grid gives a single number per vertex: the output grid is then `()`.
+
+    Attributes:
+        kind: "max" or "average".
+        size: height and width of the window.
+        stride: distances of neighbouring windows along height and width; None for `size`.
     """
 
     kind: Literal["max", "average"]
@@ -44,7 +49,7 @@ class Pool:
             object.__setattr__(self, "stride", int_pair("stride", self.stride))
 
     def output_grid(self, grid: Grid) -> Grid:
-        """Grid after pooling; raises `GraphError` when the window does not fit."""
+        """Return the grid after pooling. Raises `GraphError` when the window does not fit on `grid`."""
         choice("pool kind", self.kind, ("max", "average"), error=GraphError)
         if len(grid) != 2:
             raise GraphError(f"Pooling needs a grid of maps (height, width), not {grid}.")
@@ -60,19 +65,24 @@ class Pool:
 class Layer:
     """An ordered set of vertices that share activation, norm, pool and grid.
 
-    A layer sums everything that arrives at each of its vertices (`z`), normalises it, applies the
-    activation, pools. Attributes hold for the layer, `values` for its vertices.
+    For each vertex a layer sums the inputs of all its links and the bias (`z`), normalises the sum, applies the
+    activation, and pools. Attributes belong to the layer as a whole; `values` has one number per vertex.
 
     Attributes:
         id: stable id, unique among the layers of a history.
-        name: unique among the layers of a graph.
-        vertex_ids: (vertices,) int64, stable ids in row order.
-        birth: (vertices,) int32, number of the rewrite that made the vertex; 0 at the start.
-        values: per-vertex float columns by name: `bias` (absent: no bias), those of the norm, of the
-            activation, and for inputs `low` and `high`.
+        name: name, unique among the layers of a graph.
+        vertex_ids: stable ids in the order of rows, `(vertices,)` int64.
+        birth: number of the rewrite that made each vertex, 0 at the start, `(vertices,)` int32.
+        values: vertex columns by name, each `(vertices,)` float: `bias` (missing in a layer without biases), the
+            columns of the norm, the parameters of the activation, and for input layers `low` and `high`.
         role: "input", "hidden" or "output".
-        grid: `()` for scalars, `(height, width)` for maps, `(tokens,)` for tokens; of `z`, before pooling.
-        slope: negative slope of `leaky_relu`; fixed.
+        grid: grid of `z`, before pooling: `()` for numbers, `(height, width)` for maps, `(tokens,)` for tokens.
+        activation: name of the activation.
+        slope: fixed slope of activations that have one, such as `leaky_relu` below 0.
+        norm: name of the norm.
+        norm_epsilon: number that the norm adds to a variance.
+        norm_momentum: weight of the newest batch in running statistics.
+        pool: pooling after the activation, or None.
     """
 
     id: int
@@ -90,10 +100,10 @@ class Layer:
     pool: Pool | None = None
 
     ATTRIBUTES = ("name", "role", "grid", "activation", "slope", "norm", "norm_epsilon", "norm_momentum", "pool")
-    """Names of the per-layer attributes, in the order in which they are hashed and stored."""
+    """Names of the attributes of a whole layer, in the order of hashes and files."""
 
     def __post_init__(self) -> None:
-        # A frozen dataclass is filled through its dictionary; plain numbers keep hashes apart from NumPy's types.
+        # A frozen dataclass is filled through its dictionary. Plain numbers make hashes independent of NumPy types.
         own = self.__dict__
         where = f"Layer {self.name!r}: "
         own["id"] = whole(f"{where}id", self.id, error=GraphError)
@@ -107,7 +117,7 @@ class Layer:
         if self.grid:
             own["grid"] = tuple(whole(f"{where}grid[{i}]", g, error=GraphError) for i, g in enumerate(self.grid))
         for name in ("slope", "norm_epsilon", "norm_momentum"):
-            value = own[name]  # `validate` knows the limits of a float
+            value = own[name]  # `validate` checks the range
             own[name] = float(value) if isinstance(value, float) else number(f"{where}{name}", value, error=GraphError)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -132,22 +142,25 @@ class Layer:
 
     @property
     def bias(self) -> Array | None:
-        """(vertices,) biases, or None for a layer without."""
+        """Biases, `(vertices,)`, or None for a layer without biases."""
         return self.values.get("bias")
 
     @property
     def attributes(self) -> FrozenDict[str, Any]:
-        """The per-layer attributes by name."""
+        """Attributes of the whole layer by name."""
         return FrozenDict({name: getattr(self, name) for name in self.ATTRIBUTES})
 
     @cached_property
     def output_grid(self) -> Grid:
-        """Grid of what other layers read: that of `z`, pooled."""
+        """Grid of the values that other layers read: `grid` after pooling."""
         return self.pool.output_grid(self.grid) if self.pool else self.grid
 
     @property
     def domain(self) -> tuple[Any, Any] | None:
-        """(low, high) of an input layer: two floats when all vertices agree, else two arrays; None for others."""
+        """Domain `(low, high)` of an input layer: two floats when all vertices have the same, else two arrays.
+
+        None for layers of other roles.
+        """
         if self.role != "input":
             return None
         low, high = (self.values[name] for name in DOMAIN_COLUMNS)
@@ -155,12 +168,12 @@ class Layer:
         return (float(low[0]), float(high[0])) if same else (low, high)
 
     def required_columns(self) -> dict[str, float]:
-        """Vertex columns that the layer's operation needs, with their starting values (`bias` is optional)."""
+        """Vertex columns that the operation of the layer needs, with their starting values; `bias` is optional."""
         return required_columns(self.role, self.norm, self.activation)
 
     @property
     def trainable(self) -> tuple[str, ...]:
-        """Names of the vertex columns that gradients train, in storage order."""
+        """Names of the vertex columns that gradients train, sorted."""
         if self.role == "input":
             return ()
         buffers = get_norm(self.norm).buffers
@@ -168,20 +181,20 @@ class Layer:
 
     @cached_property
     def topology_digest(self) -> bytes:
-        """Hash of everything but trained values; bounds of inputs count as topology."""
+        """Hash of everything but trained values and births; domains of inputs belong to the topology."""
         bounds = [self.values[n] for n in DOMAIN_COLUMNS] if self.role == "input" else []
         plain = (self.id, *self.attributes.values(), *sorted(self.values), len(self))
         return digest(plain, self.vertex_ids.data, *bounds)
 
     def with_values(self, values: Mapping[str, Array]) -> Layer:
-        """The same layer with some vertex columns replaced; the topology, and its hash, stay."""
+        """Return the layer with some vertex columns replaced; the topology and its digest stay, except for inputs."""
         new = replace(self, values={**self.values, **values})
         if self.role != "input" and "topology_digest" in self.__dict__:
             new.__dict__["topology_digest"] = self.topology_digest
         return new
 
     def validate(self) -> None:
-        """Check the layer alone. Raises `GraphError` naming it and what is wrong."""
+        """Check the layer on its own. Raises `GraphError` that names the layer and the wrong value."""
         where = f"Layer {self.name!r}"
         n = len(self)
         if n == 0:
@@ -234,14 +247,14 @@ class Layer:
 
 
 def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
-    """Vertex columns that such a layer needs, with their starting values."""
+    """Vertex columns that a layer with this role, norm and activation needs, with their starting values."""
     if role == "input":
         return {"low": -np.inf, "high": np.inf}
     return {**get_norm(norm).columns, **get_activation(activation).parameters}
 
 
 def int_pair(name: str, values: Any) -> tuple[int, int]:
-    """Two plain ints, (height, width); raises `GraphError` naming what is given instead."""
+    """Convert to two plain ints, `(height, width)`. Raises `GraphError` that shows the given value."""
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) != 2:
         raise GraphError(f"{name}={values!r} needs two numbers, (height, width).")
     height, width = (whole(name, value, most=_LARGEST_SIDE, error=GraphError) for value in values)
@@ -249,5 +262,5 @@ def int_pair(name: str, values: Any) -> tuple[int, int]:
 
 
 def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:
-    """Columns of `n` rows filled with the given starting values; bounds of inputs are float64."""
+    """Columns of `n` rows filled with the starting values; `low` and `high` of inputs are float64."""
     return {k: np.full(n, v, dtype=np.float64 if k in DOMAIN_COLUMNS else dtype) for k, v in required.items()}

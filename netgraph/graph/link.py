@@ -15,19 +15,19 @@ from netgraph.errors import GraphError
 from netgraph.graph.kinds import LinkKind
 
 LinkKey = tuple[int, int, int]
-"""(source layer id, target layer id, port)."""
+"""Key of a link: `(source layer id, target layer id, port)`."""
 
 LARGEST_PORT = 2**31 - 1
-"""Ports are numbered in 32 bits."""
+"""Largest port; ports are stored in 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Link:
     """All edges from layer `source` to port `port` of layer `target`, in canonical order.
 
-    The order is by (target row, source row, tap), which is CSR of the target. Columns, one row per edge:
-    `id` int64, `src` and `dst` int32 rows in their layers, `tap` int32, `weight` float, `birth` int32
-    (number of the rewrite that made the edge), `frozen` bool (not trained).
+    Edges are sorted by (target row, source row, tap), which is the CSR order of the targets. Columns have one row per
+    edge: `id` int64, `src` and `dst` int32 (rows of its ends within their layers), `tap` int32, `weight` float32 or
+    float64, `birth` int32 (number of the rewrite that made the edge), `frozen` bool (True: not trained).
     """
 
     source: int
@@ -55,7 +55,10 @@ class Link:
 
     @classmethod
     def sorted(cls, source: int, target: int, kind: LinkKind, columns: dict[str, Array], port: int = 0) -> Link:
-        """Build a link from columns in any order. Costs O(E log E) when they are out of order, O(E) for a few runs."""
+        """Build a link from columns in any order.
+
+        Cost: O(edges) when the columns consist of a few sorted runs, else O(edges log edges).
+        """
         dst, src, tap = columns["dst"], columns["src"], columns["tap"]
         if not in_order(dst, src, tap):
             order = _order(dst, src, tap)
@@ -64,7 +67,7 @@ class Link:
 
     @cached_property
     def key(self) -> LinkKey:
-        """(source layer id, target layer id, port)."""
+        """Key of the link: `(source layer id, target layer id, port)`."""
         return (self.source, self.target, self.port)
 
     def __len__(self) -> int:
@@ -75,7 +78,7 @@ class Link:
 
     @property
     def columns(self) -> FrozenDict[str, Array]:
-        """The edge columns by name."""
+        """Edge columns by name."""
         return FrozenDict({name: getattr(self, name) for name in EDGE_DTYPES})
 
     @cached_property
@@ -86,14 +89,14 @@ class Link:
         return digest((self.key, self.kind, len(self)), *columns)
 
     def with_weight(self, weight: Array) -> Link:
-        """The same edges with other weights; the topology, and its hash, stay."""
+        """Return the link with other weights; the topology and its digest stay."""
         new = replace(self, weight=weight)
         if "topology_digest" in self.__dict__:
             new.__dict__["topology_digest"] = self.topology_digest
         return new
 
     def validate(self, sources: int, targets: int, where: str) -> None:
-        """Check the columns against the widths of the two layers. Raises `GraphError` naming the edge."""
+        """Check the columns against the widths of both layers. Raises `GraphError` that names the wrong edge."""
         n = len(self.id)
         for name in EDGE_DTYPES:
             values = getattr(self, name)
@@ -129,12 +132,15 @@ class Link:
 
 
 def weighted(links: Iterable[Link]) -> tuple[Link, ...]:
-    """Those that have weights: wires have none."""
+    """Select the links that have weights; links of wires have none."""
     return tuple(link for link in links if not link.kind.wires)
 
 
 def _order(dst: Array, src: Array, tap: Array) -> Array:
-    """Rows by target, source, tap. One number for each sorts faster than three columns, where int64 holds it."""
+    """Return the permutation that sorts edges by target row, source row, tap.
+
+    Where int64 holds it, one combined key per edge is sorted, which is faster than sorting by three columns.
+    """
     if min(int(keys.min()) for keys in (dst, src, tap)) < 0:
         return np.lexsort((tap, src, dst))
     sources, taps = int(src.max()) + 1, int(tap.max()) + 1
@@ -145,7 +151,7 @@ def _order(dst: Array, src: Array, tap: Array) -> Array:
 
 
 def in_order(*keys: Array) -> bool:
-    """Whether the rows of `keys`, the first the most significant, increase strictly: sorted, and no row twice."""
+    """Return whether the rows of `keys` increase strictly, by the first key, then the second, and further."""
     if len(keys[0]) < 2:
         return True
     later = np.zeros(len(keys[0]) - 1, dtype=bool)
@@ -162,7 +168,7 @@ def in_order(*keys: Array) -> bool:
 def edge_columns(
     *, id: Any, src: Any, dst: Any, weight: Any, tap: Any = 0, birth: Any = 0, frozen: Any = False
 ) -> dict[str, Array]:
-    """Broadcast the given values to full edge columns of one length."""
+    """Broadcast the values to edge columns of one length."""
     n = len(id)
     given = {"id": id, "src": src, "dst": dst, "tap": tap, "weight": weight, "birth": birth, "frozen": frozen}
     result = {}

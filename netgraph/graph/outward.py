@@ -1,4 +1,4 @@
-"""Interval arithmetic on columns, rounded outward."""
+"""Interval arithmetic on arrays, rounded outward: results contain the exact intervals."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ UNIT = 2.0**-53
 EPS = float(np.finfo(np.float64).eps)
 LARGEST = float(np.finfo(np.float64).max)
 NORMAL = 1e-290
-"""Products at least this large have not lost digits to underflow."""
+"""Magnitude from which a product has lost no digits to underflow."""
 
 
 def add(low: Array, high: Array, more_low: Array, more_high: Array) -> Pair:
-    """Sum of two intervals; an end moves outward only where rounding has moved it inward."""
-    with np.errstate(over="ignore", invalid="ignore"):  # the errors of infinite sums are NaN, which compares false
+    """Sum of two intervals. An end moves outward, by one float, only where rounding has moved it inward."""
+    with np.errstate(over="ignore", invalid="ignore"):  # errors of infinite sums are NaN, which compares as False
         return _add(low, more_low, -1), _add(high, more_high, 1)
 
 
 def _add(a: Array, b: Array, direction: int) -> Array:
     total = a + b
     other = total - a
-    error = (a - (total - other)) + (b - other)  # Knuth's, exact
+    error = (a - (total - other)) + (b - other)  # exact error of the sum (two-sum, Knuth)
     inward = error < 0 if direction < 0 else error > 0
     if inward.any():
         total = np.where(inward, np.nextafter(total, direction * np.inf), total)
@@ -32,11 +32,14 @@ def _add(a: Array, b: Array, direction: int) -> Array:
 
 
 def scaled(low: Array, high: Array, factor: Array, shift: Array, relative: float = 0.0) -> Pair:
-    """Range of factor * t + shift for t in [low, high], the factor known up to a relative error; 0 leaves the shift."""
-    with np.errstate(over="ignore", invalid="ignore"):  # 0 times infinity is chosen away, overflow is clipped
+    """Range of `factor * t + shift` for `t` in `[low, high]`, with a factor known up to the error `relative`.
+
+    A factor of 0 gives the shift alone, for infinite `t` as well.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # `where` replaces 0 times infinity, `add` clips overflow
         used = [(factor != 0) & (t != 0) for t in (low, high)]
         ends = [np.where(u, factor * t, 0.0) for u, t in zip(used, (low, high), strict=True)]
-        # Of an infinite end nothing is rounded; a finite one that overflows gives inf - inf, of which nothing is known.
+        # An infinite end has no rounding error. A finite end that overflows gives inf - inf, NaN: no bound.
         error = [
             np.where(u & np.isfinite(t), (relative + 2 * EPS) * np.abs(e) + 1e-300, 0.0)
             for u, t, e in zip(used, (low, high), ends, strict=True)
@@ -48,9 +51,9 @@ def scaled(low: Array, high: Array, factor: Array, shift: Array, relative: float
 
 
 def sum_bounds(row: Array, least: Array, most: Array, rows: int) -> tuple[Array, Array]:
-    """Sums of bounds by row, rounded outward."""
+    """Sums of intervals by row, rounded outward, `(rows,)` each; `row` is the row of each interval."""
     factor = (np.bincount(row, minlength=rows) + 4) * 4 * UNIT
-    tiny = 1e-290  # what products below the normal numbers may have lost, each
+    tiny = 1e-290  # more than one product can lose to underflow
     parts = (least, np.abs(least) * factor[row] + tiny, most, np.abs(most) * factor[row] + tiny)
     below, under, above, over = (np.bincount(row, weights=part, minlength=rows) for part in parts)
     with np.errstate(invalid="ignore"):
@@ -59,7 +62,7 @@ def sum_bounds(row: Array, least: Array, most: Array, rows: int) -> tuple[Array,
 
 
 def times(low: Array, high: Array, other_low: Array, other_high: Array) -> tuple[Array, Array]:
-    """The product of two intervals, rounded outward; 0 times infinity is 0."""
+    """Product of two intervals, rounded outward; 0 times infinity is 0."""
     ends = []
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         for a in (low, high):
@@ -73,17 +76,17 @@ def times(low: Array, high: Array, other_low: Array, other_high: Array) -> tuple
 
 
 def widen(low: Array, high: Array) -> tuple[Array, Array]:
-    """An interval that allows for the rounding of the few additions that made it."""
+    """Widen an interval by the rounding error of the few additions that computed it: `1e-12` times the magnitude."""
     with np.errstate(invalid="ignore"):
         low, high = low - 1e-12 * np.abs(low), high + 1e-12 * np.abs(high)
     return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
 
 def down(values: Array) -> Array:
-    """The next smaller number, but for 0 and infinities, which stay."""
+    """Next smaller float of each value; 0 and infinities stay."""
     return np.where((values == 0) | np.isinf(values), values, np.nextafter(values, -np.inf))
 
 
 def up(values: Array) -> Array:
-    """The next larger number, but for 0 and infinities, which stay."""
+    """Next larger float of each value; 0 and infinities stay."""
     return np.where((values == 0) | np.isinf(values), values, np.nextafter(values, np.inf))

@@ -1,4 +1,4 @@
-"""Attributes of layers as plain values, for JSON."""
+"""Conversion of the attributes of layers to plain values for JSON, and back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from netgraph.graph.layer import Layer, Pool
 
 
 def layer_attributes_to_json(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes of a layer as plain values."""
+    """Convert the attributes of a layer to plain values."""
     pool = attributes["pool"]
     return {**attributes, "grid": list(attributes["grid"]), "pool": asdict(pool) if pool else None}
 
 
 def layer_attributes_from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `layer_attributes_to_json`; further entries are left out."""
+    """Invert `layer_attributes_to_json`; entries of other names are ignored."""
     result = {name: values[name] for name in Layer.ATTRIBUTES}
     pool = result["pool"]
     if pool is not None:

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") -> Bounds:
-    """Propagate the domain of the inputs through a graph.
+    """Propagate the domain of the inputs through a graph: compute the interval of every vertex.
 
     Args:
         graph: the network.
-        domain: (low, high) of input layers by name, each a number or one per vertex; one pair will do for a graph
-            with one input. Layers that are left out keep the domain that they declare.
-        mode: whether batch norm uses its running statistics ("eval"), or perhaps those of any batch ("train").
+        domain: `(low, high)` of input layers by name, each a number or one number per vertex. A graph with one input
+            layer takes one pair alone. Input layers without an entry keep their declared domain.
+        mode: statistics of batch norm: the running ones ("eval"), or those of any batch ("train").
 
     Raises:
-        InputError: when a domain does not fit the inputs, is empty or NaN.
+        InputError: when a domain does not fit the inputs, is empty, or has NaN.
         OptionError: for an unknown mode.
 
     Cost: O(edges + vertices), in NumPy, with a loop over layers and links only.
@@ -62,9 +62,15 @@ def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") 
 
 
 def check_domain(graph: Graph, domain: Domains | None = None) -> dict[str, Pair]:
-    """(low, high) float64 arrays of every input layer by name, `domain` before what is declared. Raises `InputError`.
+    """Return the domain of every input layer by name: the entry of `domain` if there is one, else the declared domain.
 
-    The arrays hold finite reals only: a lower bound of inf, and an upper one of -inf, become the largest float.
+    A real input is finite. So a lower bound of inf becomes the largest float, and an upper bound of -inf the smallest.
+
+    Returns:
+        `(low, high)` float64 arrays, `(vertices of the layer,)` each.
+
+    Raises:
+        InputError: when a domain does not fit the inputs, is empty, or has NaN.
     """
     names = [layer.name for layer in graph.inputs]
     if domain is not None and not isinstance(domain, Mapping):
@@ -92,6 +98,3 @@ def check_domain(graph: Graph, domain: Domains | None = None) -> dict[str, Pair]
             raise InputError(f"{where} is [{low[row]}, {high[row]}] at vertex row {row}; low must be at most high.")
         result[layer.name] = (np.minimum(low, LARGEST), np.maximum(high, -LARGEST))
     return result
-
-
-# -- sums -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Whole-graph checks; what a layer or a link can check alone stands with them."""
+"""Checks of a whole graph. Checks of a single layer or link are methods of `Layer` and `Link`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
 
 def validate_graph(graph: Graph, layers: Sequence[Layer], links: Sequence[Link]) -> None:
-    """Check names, ids, shapes, roles and acyclicity. O(edges) plus one sort of the ids.
+    """Check names, ids, shapes, roles, and that links form no cycle.
 
     Args:
         graph: the graph under construction.
-        layers: its layers as given, so that duplicate ids show.
-        links: its links as given.
+        layers: its layers as given, in which duplicate ids are still visible.
+        links: its links as given, in which duplicate keys are still visible.
 
     Raises:
-        GraphError: naming the first thing that is wrong.
+        GraphError: for the first fault; the message names its place.
+
+    Cost: O(edges + vertices), and one sort of all ids.
     """
     _validate_keys(graph, layers, links)
     for layer in layers:
@@ -39,7 +41,10 @@ def validate_graph(graph: Graph, layers: Sequence[Layer], links: Sequence[Link])
 
 
 def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
-    """Check one link against the two layers that it joins; its edges only when asked. Raises `GraphError`."""
+    """Check one link against the two layers that it joins. Raises `GraphError`.
+
+    `edges`: whether to check the columns of its edges as well.
+    """
     for end in (link.source, link.target):
         if end not in graph.layers_by_id:
             raise GraphError(f"{link!r} names the layer id {end}, which is not in the graph.")
@@ -61,9 +66,10 @@ def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
 
 
 def _edges_are_sound(graph: Graph, links: Sequence[Link]) -> bool:
-    """Whether the edges of all links pass `Link.validate`, in a few operations on all of them at once.
+    """Return whether the edges of all links surely pass `Link.validate`.
 
-    False says only that something may be wrong; checking link by link tells what.
+    The columns of all links are checked at once, which is faster than link by link. False means that a link may have a
+    fault: the caller must check each link to find it.
     """
     layers = graph.layers_by_id
     for k in links:

@@ -1,4 +1,4 @@
-"""Views that make the columns of a graph pleasant to read. They hold no data of their own."""
+"""Views of a graph: layers, links, vertices and edges as tables and as single objects."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class LayersView(ReadOnly):
-    """Layers in topological order, by name: `graph.layers["hidden"]`, `for layer in graph.layers`.
+    """Layers in topological order, and by name: `graph.layers["hidden"]`.
 
-    It iterates over layers, as `graph.inputs`, `graph.outputs` and `graph.links` do over theirs; `keys`, `values` and
-    `items` are those of a mapping from names to layers.
+    Iteration yields layers: `for layer in graph.layers`. `keys`, `values` and `items` are the methods of a mapping from
+    names to layers.
     """
 
     _graph: Graph
@@ -37,7 +37,7 @@ class LayersView(ReadOnly):
         return self._graph.layer(name)
 
     def __contains__(self, layer: object) -> bool:
-        """Whether a layer, or one of this name, is in the graph."""
+        """Return whether the graph has this layer, or a layer of this name."""
         if isinstance(layer, Layer):
             return self._graph.layers_by_id.get(layer.id) is layer
         return layer in self._graph._names
@@ -49,19 +49,19 @@ class LayersView(ReadOnly):
         return self._graph.num_layers
 
     def get(self, name: str, default: Layer | None = None) -> Layer | None:
-        """The layer of this name, or `default`."""
+        """Return the layer of this name, or `default`."""
         return self[name] if name in self._graph._names else default
 
     def keys(self) -> tuple[str, ...]:
-        """The names."""
+        """Names of the layers."""
         return tuple(layer.name for layer in self)
 
     def values(self) -> tuple[Layer, ...]:
-        """The layers."""
+        """All layers."""
         return tuple(self)
 
     def items(self) -> tuple[tuple[str, Layer], ...]:
-        """Names and layers."""
+        """Pairs of name and layer."""
         return tuple((layer.name, layer) for layer in self)
 
     def __repr__(self) -> str:
@@ -69,7 +69,10 @@ class LayersView(ReadOnly):
 
 
 class LinksView(ReadOnly):
-    """Links by (source name, target name) or (source name, target name, port); iterates in key order."""
+    """Links by `(source name, target name)` or `(source name, target name, port)`.
+
+    Iteration yields links in increasing order of their keys.
+    """
 
     _graph: Graph
 
@@ -84,7 +87,7 @@ class LinksView(ReadOnly):
         return link
 
     def __contains__(self, link: object) -> bool:
-        """Whether a link, or one between the layers of these names, is in the graph."""
+        """Return whether the graph has this link, or a link between the layers of these names."""
         if isinstance(link, Link):
             return self._graph.links_by_key.get(link.key) is link
         if not isinstance(link, tuple) or len(link) not in (2, 3):
@@ -108,7 +111,7 @@ class LinksView(ReadOnly):
 
 @dataclass(frozen=True)
 class EdgeView:
-    """One edge as an object, for reading at the prompt."""
+    """One edge as an object, for interactive use."""
 
     id: int
     source: int
@@ -121,7 +124,7 @@ class EdgeView:
 
 @dataclass(frozen=True)
 class VertexView:
-    """One vertex as an object, for reading at the prompt."""
+    """One vertex as an object, for interactive use."""
 
     graph: Graph
     id: int
@@ -130,7 +133,7 @@ class VertexView:
 
     @property
     def values(self) -> FrozenDict[str, float]:
-        """Its own entries of the layer's vertex columns."""
+        """Vertex columns of the layer by name, each with the value of this vertex."""
         return FrozenDict({name: float(values[self.row]) for name, values in self.layer.values.items()})
 
     @property
@@ -149,9 +152,10 @@ class VertexView:
 
 
 class VertexTable(ReadOnly):
-    """All vertices of a graph as flat columns, ordered by layer id, then row.
+    """All vertices of a graph as flat columns, sorted by layer id, then row.
 
-    A flat row is a place in these columns, which rewrites move; an id stays. `row` counts within each layer.
+    A flat row is a position in these columns. Rewrites change flat rows but never ids. `row` is the position of a
+    vertex within its layer.
     """
 
     _graph: Graph
@@ -168,37 +172,40 @@ class VertexTable(ReadOnly):
 
     @cached_property
     def offsets(self) -> Array:
-        """(layers + 1,) first row of each layer, and the number of rows at the end."""
+        """First flat row of each layer, followed by the number of vertices, `(layers + 1,)`."""
         return freeze(np.cumsum([0, *map(len, self._layers)], dtype=np.int64))
 
     @cached_property
     def id(self) -> Array:
-        """(vertices,) int64 stable ids."""
+        """Stable ids, `(vertices,)` int64."""
         return concatenate([layer.vertex_ids for layer in self._layers], np.int64)
 
     @cached_property
     def birth(self) -> Array:
-        """(vertices,) number of the rewrite that made each vertex."""
+        """Number of the rewrite that made each vertex, 0 at the start, `(vertices,)`."""
         return concatenate([layer.birth for layer in self._layers], np.int32)
 
     @cached_property
     def layer(self) -> Array:
-        """(vertices,) id of the layer of each vertex."""
+        """Id of the layer of each vertex, `(vertices,)`."""
         ids = np.fromiter((layer.id for layer in self._layers), np.int64, len(self._layers))
         return freeze(np.repeat(ids, np.diff(self.offsets)))
 
     @cached_property
     def row(self) -> Array:
-        """(vertices,) row of each vertex in its layer."""
+        """Row of each vertex within its layer, `(vertices,)`."""
         return freeze(spans(0, np.diff(self.offsets)))
 
     @cached_property
     def nonnegative(self) -> Array:
-        """(vertices,) whether each value is provably at least 0, be batch norm in eval or in train mode. O(edges)."""
+        """Mask of the vertices whose value is proved to be at least 0, in eval and in train mode, `(vertices,)`.
+
+        Cost: O(edges + vertices).
+        """
         return freeze(self._graph.bounds(mode="train").low >= 0)
 
     def column(self, name: str) -> Array:
-        """(vertices,) a vertex column, NaN in layers that do not have it."""
+        """Vertex column of this name over all layers, NaN for layers without it, `(vertices,)`."""
         return concatenate(
             [layer.values.get(name, np.full(len(layer), np.nan, np.float32)) for layer in self._layers], np.float32
         )
@@ -208,7 +215,7 @@ class VertexTable(ReadOnly):
         return FrozenDict(zip(self._graph.layers_by_id, self.offsets[:-1].tolist(), strict=True))
 
     def offset(self, layer_id: int) -> int:
-        """First flat row of a layer."""
+        """Return the first flat row of a layer."""
         return self._offset_of[layer_id]
 
     @cached_property
@@ -216,7 +223,7 @@ class VertexTable(ReadOnly):
         return IdIndex(self.id)
 
     def rows(self, ids: Any) -> Array:
-        """Flat rows of vertex ids; raises `GraphError` naming the first id that is not in the graph."""
+        """Find the flat rows of vertex ids. Raises `GraphError` that names the first id outside the graph."""
         rows = self._index.find(ids)
         if (rows < 0).any():
             missing = np.asarray(ids)[rows < 0].ravel()[0]
@@ -224,21 +231,21 @@ class VertexTable(ReadOnly):
         return rows
 
     def find(self, ids: Any) -> Array:
-        """Flat rows of vertex ids, -1 where an id is not in the graph."""
+        """Find the flat rows of vertex ids; -1 for ids outside the graph."""
         return self._index.find(ids)
 
     def by_id(self, vertex_id: int) -> VertexView:
-        """One vertex as an object."""
+        """Return one vertex as an object. Raises `GraphError` when the id is not in the graph."""
         flat = int(self.rows([vertex_id])[0])
         layer = self._layers[int(np.searchsorted(self.offsets, flat, side="right")) - 1]
         return VertexView(self._graph, vertex_id, int(self.row[flat]), layer)
 
 
 class EdgeTable(ReadOnly):
-    """Edges of a graph as flat columns; `graph.edges` has all, ordered by link key, then target, source, tap.
+    """Edges of a graph as flat columns. `graph.edges` holds all edges; other tables hold a selection of them.
 
-    Every attribute is a (edges,) array. `source` and `target` are vertex ids; `source_row` and `target_row` are flat
-    rows, with which to index the columns of `graph.vertices`.
+    Rows are sorted by link key, then target row, source row, tap. Columns have the shape `(edges,)`. `source` and
+    `target` are vertex ids; `source_row` and `target_row` are flat rows, which index the columns of `graph.vertices`.
     """
 
     _graph: Graph
@@ -267,7 +274,7 @@ class EdgeTable(ReadOnly):
 
     @cached_property
     def offsets(self) -> Array:
-        """(links + 1,) first row of each link in `graph.edges`, and the number of rows at the end."""
+        """First row of each link in `graph.edges`, followed by the number of all edges, `(links + 1,)`."""
         return freeze(np.cumsum([0, *map(len, self._links)], dtype=np.int64))
 
     @cached_property
@@ -275,12 +282,12 @@ class EdgeTable(ReadOnly):
         return FrozenDict(zip(self._graph.links_by_key, self.offsets[:-1].tolist(), strict=True))
 
     def offset(self, key: LinkKey) -> int:
-        """First row of a link in `graph.edges`."""
+        """Return the first row of a link in `graph.edges`."""
         return self._offset_of[key]
 
     @cached_property
     def rows(self) -> Array:
-        """Rows of these edges in `graph.edges`."""
+        """Rows of the edges of this table in `graph.edges`."""
         return freeze(np.arange(len(self))) if self._rows is None else self._rows
 
     @cached_property
@@ -290,12 +297,12 @@ class EdgeTable(ReadOnly):
 
     @cached_property
     def weight(self) -> Array:
-        """Weights."""
+        """Weight of each edge: float64 if any link stores float64, else float32."""
         return self._column("weight", np.float32)
 
     @cached_property
     def tap(self) -> Array:
-        """Kernel positions, 0 outside convolutions."""
+        """Tap of each edge: its kernel position, 0 outside convolutions."""
         return self._column("tap", np.int32)
 
     @cached_property
@@ -305,27 +312,27 @@ class EdgeTable(ReadOnly):
 
     @cached_property
     def frozen(self) -> Array:
-        """Whether the edge is a wire that is not trained."""
+        """Mask of the frozen edges, which are not trained."""
         return self._column("frozen", np.bool_)
 
     @cached_property
     def wired(self) -> Array:
-        """Whether the edge is a wire: its link is of a kind that has wires only."""
+        """Mask of the wires: the edges of links whose kind has wires only."""
         return self._per_link("wired", [k.kind.wires for k in self._links], np.bool_)
 
     @cached_property
     def narrow(self) -> Array:
-        """Whether the weight is stored in float32."""
+        """Mask of the edges whose link stores its weights in float32."""
         return self._per_link("narrow", [k.weight.dtype == np.float32 for k in self._links], np.bool_)
 
     @cached_property
     def link(self) -> Array:
-        """Position of the edge's link among `graph.links_by_key`."""
+        """Index of the link of each edge in `graph.links_by_key`."""
         return self._per_link("link", np.arange(len(self._links)), np.int64)
 
     @cached_property
     def port(self) -> Array:
-        """Port of the target layer at which each edge arrives."""
+        """Port of the target layer that each edge enters."""
         return self._per_link("port", [k.port for k in self._links], np.int64)
 
     @cached_property
@@ -335,12 +342,12 @@ class EdgeTable(ReadOnly):
 
     @cached_property
     def source_row(self) -> Array:
-        """Flat rows of the source vertices in `graph.vertices`."""
+        """Flat row of the source vertex of each edge in `graph.vertices`."""
         return self._endpoint("src", [self._graph.vertices.offset(k.source) for k in self._links])
 
     @cached_property
     def target_row(self) -> Array:
-        """Flat rows of the target vertices in `graph.vertices`."""
+        """Flat row of the target vertex of each edge in `graph.vertices`."""
         return self._endpoint("dst", [self._graph.vertices.offset(k.target) for k in self._links])
 
     def _endpoint(self, name: str, starts: list[int]) -> Array:
@@ -352,12 +359,12 @@ class EdgeTable(ReadOnly):
 
     @cached_property
     def source(self) -> Array:
-        """Source vertex ids."""
+        """Id of the source vertex of each edge."""
         return freeze(self._graph.vertices.id[self.source_row])
 
     @cached_property
     def target(self) -> Array:
-        """Target vertex ids."""
+        """Id of the target vertex of each edge."""
         return freeze(self._graph.vertices.id[self.target_row])
 
     @cached_property
@@ -365,11 +372,11 @@ class EdgeTable(ReadOnly):
         return IdIndex(self.id)
 
     def find(self, ids: Any) -> Array:
-        """Row of each edge id in this table, -1 where an id is not in it."""
+        """Find the rows of edge ids in this table; -1 for ids outside it."""
         return self._index.find(ids)
 
     def where(self, mask: Array) -> EdgeTable:
-        """The edges for which `mask`, one boolean per edge of this table, holds."""
+        """Select the edges for which `mask` is True; it has one boolean per edge of this table."""
         mask = np.asarray(mask)
         if mask.shape != (len(self),) or mask.dtype != np.bool_:
             raise GraphError(f"where() needs ({len(self)},) booleans, got {mask.dtype} of shape {mask.shape}.")

@@ -12,7 +12,7 @@ from timeline_runs import ladder
 
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, mlp, thinned
-from netgraph.graph.history import MOST_KEPT
+from netgraph.graph.history import MAX_STATIONS
 from netgraph.rewriting import apply, apply_delta
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 from netgraph.storage.graphs import load, save
@@ -138,12 +138,12 @@ def test_rewrites_that_are_composed_or_redone_stay_in_their_history() -> None:
 def test_a_history_longer_than_a_file_holds_is_compared_as_far_as_it_is_known(tmp_path) -> None:  # type: ignore[no-untyped-def]
     graph = mlp([2, 2], domain=(0, 1))
     early = None
-    for number in range(MOST_KEPT + 20):
+    for number in range(MAX_STATIONS + 20):
         graph = apply(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1, prove=False).graph
         early = graph if number == 5 else early
     save(graph, tmp_path / "late.safetensors")
     late = load(tmp_path / "late.safetensors")
-    assert len(list(late.past)) == MOST_KEPT
+    assert len(list(late.past)) == MAX_STATIONS
     check_history(early, late)
 
 

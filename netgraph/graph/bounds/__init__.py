@@ -1,4 +1,4 @@
-"""Intervals of layers and links, and the arithmetic that proofs share with them."""
+"""Intervals of layers and links, and the interval arithmetic that proofs use too."""
 
 from netgraph.graph.bounds.intervals import (
     Bounds,

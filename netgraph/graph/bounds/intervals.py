@@ -1,7 +1,7 @@
-"""Intervals: what every vertex may take, for every input in the domain.
+"""Intervals that contain the value of every vertex, for all inputs in the domain.
 
-All bounds are rounded outward, so that they hold in real arithmetic for the numbers as stored. They are never NaN:
-a lower bound may be -inf, an upper bound inf. Ranges hold at every position of a layer's grid.
+All bounds are rounded outward, so that they hold in real arithmetic for the numbers as stored. They are never NaN;
+a lower bound may be -inf, and an upper bound inf. An interval holds at every position of the grid of a layer.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Domains = Mapping[str, Any] | tuple[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Interval of every vertex, as (vertices,) float64 arrays in the order of `graph.vertices`.
+    """Interval of every vertex, in the order of `graph.vertices`, as `(vertices,)` float64 arrays.
 
-    `bounds["hidden"]` gives (low, high) of one layer.
+    `bounds["hidden"]` is the pair `(low, high)` of one layer.
 
     Attributes:
-        low, high: of the value, as other layers read it: after norm, activation and pool.
-        z_low, z_high: of the sum that arrives plus the bias, before the norm; of inputs, the domain.
+        low, high: bounds of the value that other layers read, after norm, activation and pool.
+        z_low, z_high: bounds of the sum of the inputs and the bias, before the norm; for inputs, the domain.
     """
 
     low: Array
@@ -54,18 +54,20 @@ class Bounds:
 
 
 def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, targets: int) -> tuple[Array, Array]:
-    """Range of the sum over the edges of one link, at each of its target vertices.
+    """Interval of the sum over the edges of one link, for each of its target vertices.
 
-    A tap of a convolution that may read padding has 0 in its range, one that reads nothing else has only 0.
+    The interval of a tap that reads padding at some positions contains 0; a tap that reads only padding gives 0.
 
     Args:
-        link: the link; its edges of weight 0 count for nothing, whatever they read.
-        low, high: (sources,) ranges of the source layer.
-        source_grid: grid of what the source hands out, after its pool.
+        link: the link; edges of weight 0 add 0, even where their source is unbounded.
+        low, high: intervals of the source vertices, `(sources,)`.
+        source_grid: grid of the source after its pool.
         targets: number of target vertices.
 
     Returns:
-        Two (targets,) arrays; 0 where nothing arrives. Cost: O(edges + sources + targets).
+        Lower and upper bounds, `(targets,)` each; 0 for vertices without edges.
+
+    Cost: O(edges + sources + targets).
     """
     z_low, z_high = np.zeros(targets), np.zeros(targets)
     dst = link.dst
@@ -77,7 +79,7 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
         return z_low, z_high
     if link.kind.padded:
         low, high, src = _with_padding(link.kind, source_grid, low, high, src, tap)
-    with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` takes what is not finite for no bound
+    with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` turns inf and NaN into infinite bounds
         a, b = low[src], high[src]
         careful = _may_underflow(weight, low, high)
         zeros = ((a == 0), (b == 0)) if careful else None
@@ -90,7 +92,7 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
             t_low = np.minimum(a, b)
             t_high = np.maximum(a, b, out=b)
         starts, rows, terms = segments(dst)
-        # Twice the usual error of a sum of products: it covers the error of the bound itself.
+        # Twice the usual error of a sum of products, `terms * EPS`, covers the rounding of the bound itself.
         gamma = (terms + 4) * EPS
         gamma[(terms == 1) & (np.abs(weight[starts]) == 1)] = 0.0
         z_low[rows] = _sum_outward(t_low, starts, gamma, -1)
@@ -99,7 +101,7 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
 
 
 def _sum_outward(terms: Array, starts: Array, gamma: Array, direction: int) -> Array:
-    """Sum of each segment, moved by gamma times the sum of magnitudes, so that zeros add up to exactly 0."""
+    """Sum each segment and move the sum outward by `gamma` times the sum of magnitudes; a sum of zeros stays 0."""
     total = np.add.reduceat(terms, starts)
     size = np.add.reduceat(np.abs(terms, out=terms), starts)
     moved = total + direction * (gamma * size)
@@ -108,7 +110,7 @@ def _sum_outward(terms: Array, starts: Array, gamma: Array, direction: int) -> A
 
 
 def _around(product: Array, zero: Array) -> Pair:
-    """Each product of two factors with what underflow may have hidden; `zero` says where a factor is 0."""
+    """Interval of each product, wider where underflow may have lost digits; `zero` is the mask of zero factors."""
     tiny = (np.abs(product) < NORMAL) & ~zero
     sign = np.signbit(product)
     down, up = np.nextafter(product, -np.inf), np.nextafter(product, np.inf)
@@ -118,15 +120,15 @@ def _around(product: Array, zero: Array) -> Pair:
 
 
 def _may_underflow(weight: Array, low: Array, high: Array) -> bool:
-    """Whether a product of a weight and a bound could be too small for full precision: mostly not."""
+    """Return whether a product of a weight and a bound may underflow; usually not, which saves the exact treatment."""
     least = min(float(np.abs(values).min(where=values != 0, initial=1.0)) for values in (low, high))
-    if least > 1e-240:  # the least float32 is above 1e-45
+    if least > 1e-240:  # the smallest float32 is above 1e-45
         return float(np.abs(weight).min()) * least < NORMAL
     return True
 
 
 def used_edges(link: Link) -> tuple[Array, Array, Array, Array]:
-    """(src, dst, weight, tap) of the edges whose weight is not 0, in order; the weights as float64."""
+    """Columns `(src, dst, weight, tap)` of the edges with weights other than 0, in order; weights as float64."""
     used = link.weight != 0
     src, dst, weight, tap = link.src, link.dst, link.weight, link.tap
     if not used.all():
@@ -135,14 +137,18 @@ def used_edges(link: Link) -> tuple[Array, Array, Array, Array]:
 
 
 def segments(dst: Array) -> tuple[Array, Array, Array]:
-    """(first edge, target row, number of edges) of each run of equal entries in a sorted column, at least one."""
+    """Runs of equal target rows in a sorted, non-empty column: first edge, target row and number of edges of each."""
     ends = np.append(np.flatnonzero(dst[1:] != dst[:-1]) + 1, len(dst))
     starts = np.append(0, ends[:-1])
     return starts, dst[starts], ends - starts
 
 
 def _with_padding(kind: LinkKind, grid: Grid, low: Array, high: Array, src: Array, tap: Array) -> Any:
-    """Ranges of (state, source), and the row of each edge in them: state 0 never reads padding, 1 may, 2 only does."""
+    """Intervals of sources for each of three padding states, and the row of each edge in them.
+
+    A tap of state 0 never reads padding, one of state 1 at some positions, one of state 2 at all positions. Rows are
+    `state * sources + source`.
+    """
     state = kind.padding_states(grid)
     zeros = np.zeros(len(low))
     low, high = (np.concatenate([v, limit(v, 0.0), zeros]) for v, limit in ((low, np.minimum), (high, np.maximum)))
@@ -150,7 +156,7 @@ def _with_padding(kind: LinkKind, grid: Grid, low: Array, high: Array, src: Arra
 
 
 def add_bias(layer: Layer, z: Pair | None, rows: Array | None = None) -> Pair:
-    """The sums that arrive (None: nothing does) plus the biases of the chosen rows."""
+    """Add the biases of the chosen rows to the intervals of the sums; `z` is None for a layer without links."""
     if z is None:
         n = len(layer) if rows is None else len(rows)
         z = (np.zeros(n), np.zeros(n))
@@ -161,31 +167,31 @@ def add_bias(layer: Layer, z: Pair | None, rows: Array | None = None) -> Pair:
     return add(z[0], z[1], bias, bias)
 
 
-# -- what a layer does to its sums ----------------------------------------------------------------
+# -- operations of a layer ------------------------------------------------------------------------
 
 
 def operate_interval(
     layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None
 ) -> tuple[Array, Array]:
-    """Range after norm, activation and pool; arguments as for `normalise_interval`."""
+    """Interval after norm, activation and pool; arguments as for `normalise_interval`."""
     low, high = normalise_interval(layer, z_low, z_high, mode, rows)
     if layer.activation == "identity":
         return low, high
     return get_activation(layer.activation).interval(low, high, _columns(layer, rows), layer.slope)
-    # A pool, be it the largest or the mean of some values, stays within their range.
+    # A pool gives a maximum or a mean, which lies within the interval of its arguments.
 
 
 def normalise_interval(
     layer: Layer, z_low: Array, z_high: Array, mode: Mode, rows: Array | None = None, count: int | None = None
 ) -> tuple[Array, Array]:
-    """Range after the norm alone.
+    """Interval after the norm alone.
 
     Args:
         layer: the layer.
-        z_low, z_high: (n,) ranges of the sums with bias, of the chosen rows.
-        mode: where statistics come from.
-        rows: rows of the layer's vertices; None stands for all of them, in order.
-        count: numbers per vertex in a batch; None where the batch is unknown.
+        z_low, z_high: intervals of the sums with bias, of the chosen rows, `(n,)`.
+        mode: source of batch statistics, see `Mode`.
+        rows: rows of vertices of the layer; None for all of them, in order.
+        count: number of values per vertex in a batch; None for an unknown batch.
     """
     norm = get_norm(layer.norm)
     if norm.identity:
@@ -194,7 +200,7 @@ def normalise_interval(
 
 
 def norm_setting(layer: Layer, mode: Mode, rows: Array | None = None, count: int | None = None) -> NormSetting:
-    """All that normalised values depend on besides the sums; arguments as for `normalise_interval`."""
+    """Setting of the norm of some vertices; arguments as for `normalise_interval`."""
     columns = {
         name: (layer.values[name] if rows is None else layer.values[name][rows]).astype(np.float64)
         for name in get_norm(layer.norm).columns
