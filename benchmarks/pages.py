@@ -65,7 +65,7 @@ def rule_list() -> str:
         text = re.sub(r"\s\([^()]*\)", "", inspect.getdoc(rule) or "")  # without references to papers
         does = re.split(r"[.:](?:\s|$)", text)[0].replace("\n", " ")
         rows.append(f"| `{rule.__name__}` (`{name}`) | {does} | {rule.promise} |\n")
-    return "| rule | what it does | promise |\n| --- | --- | --- |\n" + "".join(rows)
+    return "| rule | rewrite | promise |\n| --- | --- | --- |\n" + "".join(rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {"proofs": proofs, "rules": rule_list}

@@ -1,4 +1,4 @@
-"""Rewrite rules, one per file. Each states in its docstring how far it changes the function."""
+"""Rewrite rules, one per file. The docstring of each rule states its effect on the function of the graph."""
 
 from netgraph.rules.add_edges import AddEdges
 from netgraph.rules.add_skip import AddSkip

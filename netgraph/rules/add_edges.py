@@ -1,4 +1,4 @@
-"""Add edges that are missing."""
+"""Rule that adds missing edges."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from netgraph.rules.registry import register
 class AddEdges(Rule):
     """Add every matched missing edge.
 
-    At weight 0, the default, the function stays: **exact**; the edge learns because its gradient is not 0.
-    Other weights change it by a **bounded** amount.
-    Say which edges with `apply(..., on=pairs)` or with `limit` and `order_by`.
+    At weight 0, the default, the function of the graph stays the same: **exact**. The edge learns nevertheless, because
+    its gradient is not 0. Other weights change the function by a **bounded** amount. Choose the edges with
+    `apply(..., on=pairs)`, or with `limit` and `order_by`.
 
-    Every edge joins the link that lacks it, at that link's port; links of wires (`Identity`) take none. A pair
-    given by `on` joins the link at the lowest port between its layers. Where no link at all joins them, a
-    `Dense` link at port 0 is opened; where only wires do, the pair is left out.
+    Every edge is added to the link that lacks it, at that link's port; links of wires (`Identity`) take no edges. A
+    pair given by `on` is added to the link at the lowest port between its layers. If there is no link between them, a
+    `Dense` link at port 0 is opened; if there are only links of wires, the pair is left out.
 
     Attributes:
-        spread: new weights are drawn from U(-spread, spread); 0 makes them 0.
+        spread: new weights are drawn from U(-spread, spread); with 0 they are 0.
     """
 
     spread: float = 0.0
@@ -45,11 +45,11 @@ class AddEdges(Rule):
             raise OptionError(f"spread={self.spread} is negative; new weights are drawn from U(-spread, spread).")
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Connect row by row, port by port."""
+        """Add the edges of all matches, port by port."""
         for g in m.by("port"):
             weight = rw.uniform(-self.spread, self.spread)
             rw.connect(g.p, g.c, weight=weight, tap=g.e.tap, port=int(g.e.port[0]))
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact at weight 0, and where no output depends on the targets."""
+        """Exact at weight 0, and where no output depends on a target; else bounded."""
         return "bounded" if self.spread and influential(m.graph)[m.c.rows].any() else "exact"

@@ -1,4 +1,4 @@
-"""Add skip links between layers that no link joins."""
+"""Rule that adds skip links between layers without a link."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from netgraph.statistics import Statistics
 class AddSkip(Rule):
     """Open a link from every matched layer to a later one, with all edges between them.
 
-    At weight 0, the default, the function stays: **exact**; the edges learn because their gradient is not 0. Other
-    weights change it by a **bounded** amount. Say which links with `apply(..., on=[("a", "c")])`, or with `limit` and
-    `order_by`. Targets come after their sources in `graph.topological_order`, so links close no cycle.
+    At weight 0, the default, the function of the graph stays the same: **exact**. The edges learn nevertheless, because
+    their gradient is not 0. Other weights change the function by a **bounded** amount. Choose the links with
+    `apply(..., on=[("a", "c")])`, or with `limit` and `order_by`. Targets come after their sources in
+    `graph.topological_order`, so links close no cycle.
 
-    The link is `Dense` between layers of one grid (at each position by itself on maps and tokens), a `Conv2d` of kernel
-    1x1 that strides from larger maps to smaller ones, and one over the whole grid from maps to a layer without.
+    The link is `Dense` between layers with the same grid; on maps and tokens it acts at each position separately. From
+    larger maps to smaller ones it is a `Conv2d` with kernel 1x1 and a stride, from maps to a layer without a grid a
+    `Conv2d` over the whole grid.
 
     Attributes:
-        spread: new weights are drawn from U(-spread, spread); 0 makes them 0.
-        max_edges: refuse a rewrite that would add more edges than this.
+        spread: new weights are drawn from U(-spread, spread); with 0 they are 0.
+        max_edges: largest number of edges that a rewrite may add; above it the rewrite is refused.
     """
 
     spread: float = 0.0
@@ -50,7 +52,7 @@ class AddSkip(Rule):
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """From no output, and with a kind of link that leads from one grid to the other."""
+        """Conditions: the source is no output layer, and a kind of link leads from its grid to that of the target."""
         outputs = [x.id for x in m.graph.outputs]
         return {
             "source is no output": ~np.isin(m.p.id, outputs),
@@ -58,7 +60,7 @@ class AddSkip(Rule):
         }
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Connect all vertices, pair of layers by pair of layers."""
+        """Add all edges between the two layers of each match."""
         kinds = _kinds(m)
         taps = np.array([kind.taps if kind else 0 for kind in kinds], dtype=np.int64)
         if (edges := int((m.p.size * m.c.size * taps).sum())) > self.max_edges:
@@ -71,7 +73,7 @@ class AddSkip(Rule):
             rw.connect_all(*ends, weight=rw.uniform(-self.spread, self.spread), kind=kind)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact at weight 0, and where no output depends on the targets."""
+        """Exact at weight 0, and where no output depends on a target; else bounded."""
         if not self.spread:
             return "exact"
         alive = np.unique(m.graph.vertices.layer[influential(m.graph)])
@@ -83,7 +85,7 @@ def _kinds(m: Matches) -> list[LinkKind | None]:
 
 
 def _kind(source: Grid, target: Grid) -> LinkKind | None:
-    """The kind of link that leads from one grid to another, None where there is none."""
+    """Kind of the link that leads from one grid to another, or None."""
     if source == target:
         return Dense()
     if len(source) != 2:

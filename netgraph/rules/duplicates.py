@@ -1,4 +1,4 @@
-"""Find vertices that compute the same, by columns."""
+"""Search for vertices that compute the same value."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from netgraph.graph import Graph
 
 
 def first_alike(graph: Graph) -> Array:
-    """The first vertex of the same hidden layer that has the same columns and incoming edges as each vertex.
+    """Find, for each vertex, the first vertex of its hidden layer with equal columns and equal incoming edges.
 
-    Vertices are told apart by a hash and then compared column by column, so that those which are called alike are.
+    Vertices are grouped by a hash and then compared column by column, so the result does not rest on the hash.
 
     Returns:
-        (vertices,) flat rows, at most the vertex's own.
+        Flat row of the first such vertex for each vertex, `(vertices,)`. It is the vertex itself if no earlier one is
+        equal.
 
-    Costs O(edges log edges).
+    Cost: O(edges log edges).
     """
     vertices, edges = graph.vertices, graph.edges
-    by_target = np.argsort(edges.target_row, kind="stable")  # of each vertex: by link, source and tap
+    by_target = np.argsort(edges.target_row, kind="stable")  # stable: then by link, source, tap
     degree = np.bincount(edges.target_row, minlength=len(vertices))
     start = np.cumsum(degree) - degree
     weight = edges.weight + np.zeros(1, edges.weight.dtype)  # -0.0 becomes 0.0
     columns = [c[by_target] for c in (edges.link, edges.source_row, edges.tap, weight, edges.frozen)]
-    # Inputs are not computed, and outputs are not interchangeable: their own rows set them apart.
+    # Inputs and outputs equal no other vertex: their rows are compared as well.
     fixed = np.isin(vertices.layer, [x.id for x in graph.layers_by_id.values() if x.role != "hidden"])
     apart = np.where(fixed, np.arange(len(vertices)), -1)
     names = sorted({name for layer in graph.layers_by_id.values() for name in layer.values})
@@ -41,7 +42,7 @@ def first_alike(graph: Graph) -> Array:
 
 
 def _alike(first: Array, own: list[Array], start: Array, degree: Array, columns: list[Array]) -> Array:
-    """Whether each vertex really equals the one that its hash stands for."""
+    """Mask of the vertices that equal the vertex `first` with the same hash."""
     same = np.logical_and.reduce([column == column[first] for column in own])
     rows = np.flatnonzero(same & (first != np.arange(len(first))))
     size = degree[rows]
@@ -52,7 +53,7 @@ def _alike(first: Array, own: list[Array], start: Array, degree: Array, columns:
 
 
 def _mix(columns: list[Array]) -> Array:
-    """A 64-bit hash of every row (the finaliser of MurmurHash3 after each column)."""
+    """Compute a 64-bit hash of every row; each column is mixed in by the finaliser of MurmurHash3."""
     h = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         bits = column.astype(np.float64).view(np.uint64) if column.dtype.kind == "f" else column.astype(np.uint64)

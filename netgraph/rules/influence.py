@@ -1,4 +1,4 @@
-"""Vertices on which the outputs depend, by which rules claim that a rewrite is exact."""
+"""Dependence of the outputs on vertices, on which the claims of rules rest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from netgraph.graph import Graph, get_norm
 
 
 def influential(graph: Graph) -> Array:
-    """Whether a path of weights other than 0 leads from each vertex to an output.
+    """Mask of the vertices from which a path of weights other than 0 leads to an output, `(vertices,)`.
 
-    Under a norm that couples vertices, as layer norm does, a vertex acts on all others of its layer. One pass over the
-    layers against their order: O(edges + layers).
+    Under a norm that couples vertices, as layer norm does, a vertex acts on all others of its layer.
 
-    Returns:
-        (vertices,) bool.
+    Cost: O(edges + layers), one pass over the layers from the last to the first.
     """
     vertices = graph.vertices
     result = np.zeros(len(vertices), dtype=bool)
@@ -32,16 +30,16 @@ def influential(graph: Graph) -> Array:
 
 
 def serving_only(graph: Graph, gone: Array) -> Array:
-    """Extend a set of vertices by the hidden ones all of whose readers are in the set.
-
-    One pass over the layers against their order: O(edges + layers).
+    """Extend a set of vertices by all hidden vertices whose readers are all in the set.
 
     Args:
         graph: the graph.
-        gone: (vertices,) bool, the set to start from.
+        gone: mask of the set, `(vertices,)`.
 
     Returns:
-        (vertices,) bool, the extended set.
+        Mask of the extended set, `(vertices,)`.
+
+    Cost: O(edges + layers), one pass over the layers from the last to the first.
     """
     gone = gone.copy()
     vertices = graph.vertices
@@ -63,5 +61,5 @@ def serving_only(graph: Graph, gone: Array) -> Array:
 
 
 def under_coupling_norm(graph: Graph, layers: Array) -> Array:
-    """Whether the norm of each of the layers, given by id, couples the vertices of the layer, as layer norm does."""
+    """Mask of the layers, given by id, with a norm that couples the vertices of the layer, as layer norm does."""
     return np.isin(layers, [x.id for x in graph.layers_by_id.values() if get_norm(x.norm).couples_vertices])

@@ -1,4 +1,4 @@
-"""Insert a layer on a link."""
+"""Rule that inserts a layer on a link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
 
 FLOOR_DOUBLE, FLOOR_SINGLE = 1e-3, 1e-1
-"""Part of the mean singular value below which those of a given matrix are raised, by how weights are stored."""
+"""Smallest singular value of a given matrix, as a fraction of their mean, for weights in float64 and float32."""
 
 
 def insertable() -> list[str]:
@@ -39,32 +39,34 @@ _SHIFT = np.array([0.25, -0.5, 1.0])
 class InsertLayer(Rule):
     """Put a new layer on every matched link (the depth proposal of SENN, section 3; Net2DeeperNet with ReLU).
 
-    The new layer has a vertex for every vertex of the source that feeds the link, on the source's output grid, joined
-    to it by one edge of weight 1. It takes over the edges of the link, with their kind, port, taps and weights. As
-    ReLU keeps what is never negative, and prelu of slope 1 and the identity keep everything, the function stays:
-    **exact**. With a mix the new layer holds p K for an invertible K and takes over K^-1 W, at every tap: **exact up to
-    rounding** of K^-1 W. SENN's rational activation at v = c = 0, l = 1 is t / sqrt(1 + 1e-8), 5e-9 less than t:
-    **exact up to rounding** of float32 weights, **bounded** in float64.
+    The new layer has the output grid of the source, and one vertex for every vertex of the source that feeds the link,
+    joined to it by one edge of weight 1. It takes over the edges of the link, with their kind, port, taps and weights.
+    ReLU keeps values that are never negative; prelu of slope 1 and the identity keep all values. So the function stays
+    the same: **exact**. With a mix the new layer holds p K for an invertible K, and takes over K^-1 W at every tap:
+    **exact up to rounding** of K^-1 W. SENN's rational activation at v = c = 0, l = 1 is t / sqrt(1 + 1e-8), which
+    differs from t by 5e-9 t: **exact up to rounding** of float32 weights, **bounded** in float64.
 
-    K and a shift s can be given: the new layer then has a vertex for every vertex of the source and holds p K + s, the
-    target takes over K^-1 W and b - s K^-1 W: **exact up to rounding**. That is the depth proposal of SENN, whose
-    search finds K and s. Singular values of K that are too small to invert are raised first.
+    K and a shift s can be given. The new layer then has a vertex for every vertex of the source and holds p K + s; the
+    target takes over K^-1 W, and b - s K^-1 W as its bias: **exact up to rounding**. This is the depth proposal of
+    SENN, whose search finds K and s. Singular values of K that are too small for an inverse are raised first.
 
-    Links of wires, without edges, and with K links with frozen edges are left alone. K is for links whose source has as
-    many vertices as K has rows; a shift is for targets with a bias, and not for padded links, behind which it is 0.
+    Links of wires, links without edges and, with K, links with frozen edges are left alone. K applies to links whose
+    source has as many vertices as K has rows. A shift needs a target with a bias and a link without padding, because
+    padding is 0 and not s.
 
     Attributes:
-        activation: "identity", "prelu" or "rational", or for sources that are never negative "relu" or "leaky_relu"; or
-            one of your own whose record says so.
-        mix: "none" for K = 1, "orthogonal" for a random rotation, "random" for normal entries, their singular values
-            clipped from below to a tenth of their mean.
-        matrix: K, (vertices of the source, vertices of the new layer), instead of a mix.
-        shift: s, (vertices of the new layer,), with a matrix; 0 by default.
-        floor: part of the mean singular value of `matrix` below which singular values are raised. By default .001 as in
-            SENN where weights are stored in float64, and .1 in float32: K^-1 W is rounded, and with .001 outputs of
-            networks of width 100 move by up to 2e-6 of their range, with .1 by 1e-7 (measured on random K).
-        full: whether to add the edges that are missing between source and new layer, at weight 0; a mix has all.
-        max_edges: refuse a rewrite that would make more edges than this.
+        activation: "identity", "prelu" or "rational"; for sources that are never negative also "relu" or "leaky_relu";
+            or a registered activation of your own whose record says that it keeps such values.
+        mix: "none" for K = 1; "orthogonal" for a random rotation; "random" for normal entries, whose singular values
+            are raised to at least a tenth of their mean.
+        matrix: K, `(vertices of the source, vertices of the new layer)`, instead of a mix.
+        shift: s, `(vertices of the new layer,)`, only with a matrix; 0 by default.
+        floor: smallest singular value of `matrix`, as a fraction of their mean; smaller ones are raised. By default
+            0.001 as in SENN where weights are stored in float64, and 0.1 in float32, because K^-1 W is rounded: with
+            0.001 outputs of networks of width 100 move by up to 2e-6 of their range, with 0.1 by 1e-7 (measured on
+            random K).
+        full: whether to add the missing edges between source and new layer, at weight 0. A mix has all edges anyway.
+        max_edges: largest number of edges that a rewrite may make; above it the rewrite is refused.
     """
 
     activation: str = "identity"
@@ -94,16 +96,16 @@ class InsertLayer(Rule):
         if own is None or not _can_insert(own):
             choice("activation", self.activation, insertable())
         if self._mixes and self._needs_nonnegative:
-            mix = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
+            option = f"mix={self.mix!r}" if self.matrix is None else "A matrix"
             raise OptionError(
-                f"{mix} makes negative values, which {self.activation} does not keep; use another activation."
+                f"{option} makes negative values, which {self.activation} does not keep; use another activation."
             )
         if self.max_edges < 0:
             raise OptionError(f"max_edges={self.max_edges} is negative.")
         self._check_given()
 
     def _check_given(self) -> None:
-        """Check K, s and the floor, where they are given."""
+        """Check K, s and the floor, as far as they are given."""
         if self.matrix is None:
             if self.shift is not None or self.floor is not None:
                 raise OptionError("A shift or floor is given without a matrix; give the matrix K as well.")
@@ -133,7 +135,7 @@ class InsertLayer(Rule):
         return self.shift is not None and bool(np.any(self.shift))
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Links that can be taken over, and for ReLU and its like sources that are never negative."""
+        """Conditions: the link has trainable edges to take over, the new layer keeps its sources, and K and s fit."""
         graph, edges = m.graph, m.graph.edges
         named = {
             "link is not of wires": np.array([not k.kind.wires for k in m.k], dtype=bool),
@@ -155,7 +157,7 @@ class InsertLayer(Rule):
         return named
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Insert one layer per link; links are looked at one by one, edges are not."""
+        """Insert one layer per link. The loop is over links, not over edges."""
         if (edges := self.count_edges(m)) > self.max_edges:
             raise RewriteError(
                 f"Inserting {len(m):,} layers would make {edges:,} edges, more than max_edges={self.max_edges:,}; "
@@ -194,7 +196,7 @@ class InsertLayer(Rule):
                 rw.set_bias(rw.vertices(m.graph.layer(i)), m.graph.layer(i).bias - shifted)
 
     def _used(self, k: Link, source: Layer) -> tuple[Array, Array]:
-        """Rows of the source that the new layer reads, and which of them is the source of each edge."""
+        """Rows of the source that the new layer reads, and the index among them of the source of each edge."""
         if self.matrix is not None:
             return np.arange(len(source)), k.src
         used, which = np.unique(k.src, return_inverse=True)
@@ -210,13 +212,15 @@ class InsertLayer(Rule):
         return total
 
     def _mix(self, rw: Rewriter, k: Link, parents: VertexRows, n: NewVertices, which: Array) -> Array:
-        """Edges of K from the source, edges of K^-1 W to every target and tap that the link reaches.
+        """Add the edges of K from the source, and those of K^-1 W to every target and tap that the link reaches.
 
-        Returns s K^-1 W over all taps, (vertices of the target,): by how much the new layer's shift raises its sums.
+        Returns:
+            s K^-1 W, summed over taps: the amount by which the new layer's shift raises the sums of the target,
+            `(vertices of the target,)`.
         """
         size = len(n)
         dtype = rw.graph.edges.weight.dtype
-        matrix: Array = self._matrix(rw, size).astype(dtype).astype(np.float64)  # as stored, which K^-1 inverts
+        matrix: Array = self._matrix(rw, size).astype(dtype).astype(np.float64)  # invert K as stored
         cells, column = np.unique(_cells(k), return_inverse=True)
         weight: Array = np.zeros((size, len(cells)))
         weight[which, column] = k.weight
@@ -232,7 +236,7 @@ class InsertLayer(Rule):
         return np.bincount(cells // k.kind.taps, shift @ stored, minlength=len(rw.graph.layer(k.target)))
 
     def _matrix(self, rw: Rewriter, size: int) -> Array:
-        """K with its singular values clipped, before it is rounded to be stored."""
+        """Return K with its singular values raised, before it is rounded for storage."""
         given = self.matrix
         drawn = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size)) if given is None else given
         matrix: Array = np.asarray(drawn, np.float64)
@@ -245,15 +249,15 @@ class InsertLayer(Rule):
         return np.asarray((left * clipped) @ right)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact, unless a mix is rounded or the activation is not quite the identity."""
+        """Exact, unless a mix is rounded or the activation only approximates the identity."""
         if get_activation(self.activation).keeps(Layer.slope) == "nothing":
             double = any(k.weight.dtype == np.float64 for k in m.graph.links)
             return "bounded" if double else "exact up to rounding"
-        # A rotation of one vertex is a sign.
+        # The rotation of a single vertex is 1 or -1, which no rounding changes.
         signs = self.mix == "orthogonal" and all(len(np.unique(k.src)) == 1 for k in m.k)
         return "exact" if not self._mixes or signs else "exact up to rounding"
 
 
 def _cells(k: Link) -> Array:
-    """Target row and tap of every edge, as one number."""
+    """Number of the cell of every edge: target row * taps + tap."""
     return np.asarray(k.dst.astype(np.int64) * k.kind.taps + k.tap)

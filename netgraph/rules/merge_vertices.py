@@ -1,4 +1,4 @@
-"""Merge vertices that compute the same."""
+"""Rule that merges vertices that compute the same value."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from netgraph.statistics import Statistics
 
 
 class Merged(NamedTuple):
-    """Outgoing edges after a merge, one row per edge of a vertex that is kept.
+    """Outgoing edges after a merge, one row per edge of a kept vertex.
 
     Attributes:
-        edge: row in `graph.edges` of one that lies there: the kept vertex's own where it has one.
-        own: whether it is the kept vertex's own.
+        edge: row in `graph.edges` of an edge with this target and tap: the kept vertex's own edge if it has one.
+        own: whether `edge` is the kept vertex's own edge.
         keeper: flat row of the kept vertex.
         weight: sum of the weights, in float64.
-        exact: whether the sum, as it will be stored, is exact.
+        exact: whether the sum is exact in the precision in which it is stored.
     """
 
     edge: Array
@@ -47,16 +47,16 @@ def _in_thirds(graph: Graph) -> Graph:
 @register("merge-vertices")
 @dataclass(frozen=True, kw_only=True)
 class MergeVertices(Rule):
-    """Merge hidden vertices that compute the same: the first of them stays, the others are matched and go.
+    """Merge hidden vertices that compute the same value: the first of them stays, the others are matched and removed.
 
-    Vertices of a layer are the same when they have equal bias, norm and activation values and the same incoming edges,
-    with equal taps and weights, at every port. The first takes over the outgoing edges of the others; where it has such
-    an edge, the weights are added. The function stays, in train and in eval mode: **exact** where the storage holds
-    these sums, else **exact up to rounding**. Vertices whose norm couples them, as layer norm does, are
-    refused (each changes what the others are normalised by), and so are those that identity wires touch, since wires
-    cannot be added up.
+    Vertices of a layer compute the same value when they have equal bias, norm and activation values and the same
+    incoming edges, with equal taps and weights, at every port. The first vertex takes over the outgoing edges of the
+    others; where it already has such an edge, the weights are added. The function stays the same, in train and in eval
+    mode: **exact** where these sums can be stored exactly, else **exact up to rounding**. Vertices whose norm couples
+    them, as layer norm does, are refused, because each vertex changes the values by which the others are normalised.
+    Vertices at identity wires are refused, because weights of wires cannot be added.
 
-    What is merged may make vertices in later layers the same: apply the rule again until it matches nothing.
+    A merge may make vertices of later layers equal: apply the rule again until it matches nothing.
     """
 
     pattern = vertex("v", role="hidden")
@@ -67,7 +67,7 @@ class MergeVertices(Rule):
     )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """A norm that acts vertex by vertex, no identity wires, and an earlier vertex that is the same."""
+        """Conditions: a norm that acts vertex by vertex, no identity wires, and an earlier equal vertex."""
         return {
             "norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer),
             "vertex has no identity wires": ~at_wires(m.v),
@@ -75,7 +75,7 @@ class MergeVertices(Rule):
         }
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Add up weights, give the kept vertices the edges that they lack, and remove the others."""
+        """Add up weights, give the kept vertices the edges that they lack, and remove the matches."""
         edges, merged = m.graph.edges, _merge(m)
         own, new = (Merged(*(column[chosen] for column in merged)) for chosen in (merged.own, ~merged.own))
         rw.set_weight(rw.edges(rows=own.edge), own.weight)
@@ -98,7 +98,7 @@ class MergeVertices(Rule):
 
 
 def _merge(m: Matches) -> Merged:
-    """Add up the outgoing edges of matches and of the vertices that stay for them. O(edges log edges)."""
+    """Add up the outgoing edges of the matches and of the vertices kept for them. O(edges log edges)."""
     graph, edges = m.graph, m.graph.edges
     keeper = np.arange(len(graph.vertices))
     keeper[m.v.rows] = first_alike(graph)[m.v.rows]

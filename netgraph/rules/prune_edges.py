@@ -1,4 +1,4 @@
-"""Prune edges."""
+"""Rule that removes edges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netgraph.statistics import Statistics
 
 
 def _with_zeros(graph: Graph) -> Graph:
-    """The graph with weight 0 at every third edge."""
+    """Return the graph with weight 0 at every third edge."""
     return graph.with_weights(np.where(np.arange(len(graph.edges)) % 3, graph.edges.weight, 0.0))
 
 
@@ -26,11 +26,11 @@ def _with_zeros(graph: Graph) -> Graph:
 class PruneEdges(Rule):
     """Remove every matched edge.
 
-    Edges of weight 0, and those on which no output depends, go without a trace: **exact**. Removing any other edge
-    leaves the change **bounded**.
+    Removing an edge of weight 0, or one on which no output depends, is **exact**. Removing any other edge changes the
+    function by a **bounded** amount.
 
     Attributes:
-        below: remove only edges with |weight| at most this; None removes all that are asked for with `on`.
+        below: largest |weight| of an edge that is removed; None removes all edges, or all that are given by `on`.
     """
 
     below: float | None = 0.0
@@ -49,17 +49,17 @@ class PruneEdges(Rule):
             raise OptionError(f"below={self.below} is negative; magnitudes are not.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array | Condition]:
-        """Small enough."""
+        """Condition: |weight| is at most `below`."""
         if self.below is None:
             return {}
         size = np.abs(m.e.weight)
         return {f"|weight| <= {self.below:g}": Condition(size <= self.below, self.below - size)}
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Remove the edges; vertices that lose their last edge stay until `PruneVertices` takes them."""
+        """Remove the edges. Vertices that lose their last edge stay until `PruneVertices` removes them."""
         rw.remove(m.e)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact when all weights on which an output depends are 0."""
+        """Exact when every edge on which an output depends has weight 0; else bounded."""
         matter = (m.e.weight != 0) & influential(m.graph)[m.c.rows]
         return "bounded" if matter.any() else "exact"

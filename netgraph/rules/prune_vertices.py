@@ -1,4 +1,4 @@
-"""Prune vertices, together with what only served them."""
+"""Rule that removes vertices, together with all vertices that only served them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netgraph.statistics import Statistics
 
 
 def _with_dead(graph: Graph) -> Graph:
-    """The graph without the edges that leave the first vertex of each hidden layer."""
+    """Return the graph without the edges that leave the first vertex of each hidden layer."""
     edges, hidden = graph.edges, [layer for layer in graph.layers if layer.role == "hidden"]
     gone = edges.id[np.isin(edges.source, [layer.vertex_ids[0] for layer in hidden])]
     return apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
@@ -26,16 +26,17 @@ def _with_dead(graph: Graph) -> Graph:
 @register("prune-vertices")
 @dataclass(frozen=True, kw_only=True)
 class PruneVertices(Rule):
-    """Remove hidden vertices with all their edges, and every vertex all of whose readers go.
+    """Remove hidden vertices with all their edges, and every vertex whose readers are all removed.
 
-    A vertex that nothing reads is dead: removing it is **exact**, and so is removing one that is read with weight 0
-    only, or by nothing on which an output depends. Removing any other vertex leaves the change **bounded**.
-    Layers whose norm couples their vertices, as layer norm does, are left alone (each vertex there changes what the
-    others are normalised by).
-    Layers that lose every vertex go as well.
+    A vertex that nothing reads is dead. Removing it is **exact**. So is removing a vertex that is read with weight 0
+    only, or only by vertices on which no output depends. Removing any other vertex changes the function by a
+    **bounded** amount. Layers whose norm couples their vertices, as layer norm does, are left alone, because each
+    vertex there changes the values by which the others are normalised. Layers that lose every vertex are removed as
+    well.
 
     Attributes:
-        only_dead: match only dead vertices (the default); otherwise all that are asked for with `on`.
+        only_dead: whether to match only dead vertices (the default), and vertices that only dead ones read; else all
+            hidden vertices, or all that are given by `on`.
     """
 
     only_dead: bool = True
@@ -48,7 +49,7 @@ class PruneVertices(Rule):
     )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """A norm that acts vertex by vertex, and dead when so asked."""
+        """Conditions: a norm that acts vertex by vertex, and with `only_dead` a dead vertex."""
         result = {"norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer)}
         if self.only_dead:
             result["nothing reads it"] = self._useless(m)
@@ -56,7 +57,7 @@ class PruneVertices(Rule):
 
     @staticmethod
     def _useless(m: Matches) -> Array:
-        """Dead, or read by dead vertices alone."""
+        """Mask of the matches that nothing reads, or only dead vertices read."""
         graph = m.graph
         hidden = np.zeros(len(graph.vertices), dtype=bool)
         hidden[m.v.rows[~under_coupling_norm(graph, m.v.layer)]] = True
@@ -64,11 +65,11 @@ class PruneVertices(Rule):
         return np.asarray(serving_only(graph, dead & hidden)[m.v.rows])
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Remove the matches and what only served them."""
+        """Remove the matches and all vertices that only served them."""
         rw.remove(rw.vertices(rows=_gone(m)))
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact when nothing that matters reads, with a weight other than 0, what goes."""
+        """Exact when no influential vertex reads a removed one with a weight other than 0; else bounded."""
         edges, gone = m.graph.edges, _gone(m)
         read = gone[edges.source_row] & ~gone[edges.target_row] & (edges.weight != 0)
         return "bounded" if influential(m.graph)[edges.target_row[read]].any() else "exact"

@@ -1,4 +1,4 @@
-"""Rules by name, for the command line, strategies and suites of tests."""
+"""Registry of rules by name, for the command line, random tests and suites of checks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from netgraph.rewriting import Rule, Variant
 R = TypeVar("R", bound=type[Rule])
 
 RULES: dict[str, type[Rule]] = {}
-"""Rules by the name that the command line uses, shipped and registered ones."""
+"""Rules by their names on the command line: the shipped ones and those registered since."""
 
 
 def register(name: str) -> Callable[[R], R]:
-    """Enter a class of rules under a name, as a decorator above `@dataclass`.
+    """Decorate a class of rules, above `@dataclass`, to enter it into `RULES` under a name.
 
-    The rule is then known to `netgraph rules` and `netgraph explain`, drawn by the strategies `rules` and `rewrites` of
-    `netgraph.testing`, and held to the checks that go through `RULES`. They make it without arguments.
+    `netgraph rules` and `netgraph explain` then know the rule, the strategies `rules` and `rewrites` of
+    `netgraph.testing` draw it, and the checks of all `RULES` include it. They make it without arguments.
 
     Raises:
         OptionError: when another class has the name, or the class is no rule that can be made without arguments.
@@ -57,13 +57,17 @@ def register(name: str) -> Callable[[R], R]:
 
 
 def _is_needed(field: object) -> bool:
-    """Whether a field of a dataclass has to be given."""
+    """Whether a field of a dataclass has no default."""
     default, factory = getattr(field, "default", MISSING), getattr(field, "default_factory", MISSING)
     return bool(getattr(field, "init", False)) and default is MISSING and factory is MISSING
 
 
 def get_rule(name: str) -> type[Rule]:
-    """Return the class of rules called `name`, or raise `OptionError` with the nearest known name."""
+    """Return the class of rules with this name.
+
+    Raises:
+        OptionError: for an unknown name, with the nearest known one.
+    """
     try:
         return RULES[name]
     except KeyError:
@@ -71,7 +75,7 @@ def get_rule(name: str) -> type[Rule]:
 
 
 def variants() -> Iterator[tuple[Variant, Rule]]:
-    """Variants of all rules in `RULES`, each with the rule that it makes, in the order of the rules' names."""
+    """Yield the variants of all rules in `RULES`, each with the rule of its options, ordered by names of rules."""
     for name, rule in sorted(RULES.items()):
         for variant in rule.variants or (Variant(name),):
             yield variant, rule(**variant.options)

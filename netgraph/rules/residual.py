@@ -1,4 +1,4 @@
-"""Residual groups: layers that identity wires tie to one width."""
+"""Residual groups: layers whose widths are tied by identity wires."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from netgraph.graph import Graph, Link
 
 
 def tied_layers(graph: Graph) -> list[tuple[int, ...]]:
-    """The layers of a graph by residual group: those of a group keep one width, and widen together.
+    """List the residual groups of a graph: sets of layers that have the same width and have to be widened together.
 
-    Two layers are of one group when a chain of tying links joins them (see `ties`). In a residual network these are
-    the layers that the shortcuts of one stage run through; most other layers are alone in their group.
+    Two layers are in one group when a chain of tying links joins them, see `ties`. In a residual network a group
+    consists of the layers along the shortcuts of one stage. Most other layers form a group of their own.
 
     Returns:
-        Ids of the layers of each group, in topological order, and the groups in that of their first layers. Every
-        layer is in one group.
+        Ids of the layers of each group, in topological order. The groups are in the order of their first layers. Every
+        layer is in exactly one group.
 
     Cost: O(layers + links + wires).
     """
@@ -37,14 +37,14 @@ def tied_layers(graph: Graph) -> list[tuple[int, ...]]:
                     if i not in group_of:
                         group_of[i] = group_of[first]
                         reached.append(i)
-        groups[group_of[first]].append(first)  # in the order of the layers, not that of the search
+        groups[group_of[first]].append(first)  # in topological order, not in the order of the search
     return [tuple(group) for group in groups]
 
 
 def ties(graph: Graph, link: Link) -> bool:
-    """Whether a link is an identity without a stride that joins all vertices of both its layers one to one.
+    """Whether a link is an identity without stride that joins all vertices of its two layers one to one.
 
-    Wires that stride, or that leave vertices out on either side, such as a shortcut to more maps, tie nothing.
+    Wires with a stride, or without some vertices of either layer, such as a shortcut to more maps, tie nothing.
     """
     width = len(graph.layer(link.source))
     if not (link.kind.wires and link.kind.pointwise) or len(graph.layer(link.target)) != width:

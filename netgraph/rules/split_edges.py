@@ -1,4 +1,4 @@
-"""Split edges: put a vertex on an edge, without changing the function."""
+"""Rule that splits edges: it puts a vertex on an edge without changing the function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CROSSING = 5_000_000
 MAX_VERTICES = 100_000
 
 Pairing = Literal["never", "signed", "always"]
-"""Sources on which a split takes a pair of vertices: none, ones that may be negative, or all."""
+"""Edges that need a pair of vertices: none, those with a source that may be negative, or all."""
 
 
 PAIRING_BY_KEPT: dict[str, Pairing] = {
@@ -32,7 +32,7 @@ PAIRING_BY_KEPT: dict[str, Pairing] = {
 
 
 def pairings() -> dict[str, Pairing]:
-    """Return the activations that can split edges, those with `f(x) - f(-x) = k x`, and their pairings."""
+    """Return the pairings of all activations that can split edges, those with `f(x) - f(-x) = k x`, by name."""
     known = [a for a in ACTIVATIONS.values() if a.stretch(Layer.slope) is not None]
     return {a.name: PAIRING_BY_KEPT[a.keeps(Layer.slope)] for a in known}
 
@@ -42,27 +42,27 @@ def pairings() -> dict[str, Pairing]:
 class SplitEdges(Rule):
     """Put a vertex on every matched edge (SSONN, section 3.2, with ReLU).
 
-    The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w where the activation f keeps
-    the values of p: relu and leaky_relu on a source that is never negative, prelu, which starts at slope 1, on any
-    source. Elsewhere the edge gets a pair of vertices, or is refused: f(x) - f(-x) is k x, with k = 1 for relu, gelu,
-    silu and softplus, and k = 1 + slope for leaky_relu; outgoing weights are w / k. The function stays: **exact**; for
-    pairs **exact up to rounding** where the storage of the weights rounds that quotient; with an epsilon the change is
-    **bounded**. All new vertices of one target layer form one new layer (one
-    per port, kind of link and grid of the source), which lies between the target and everything before it: acyclic
-    by construction.
+    The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w where the activation f keeps the
+    values of p: relu and leaky_relu on a source that is never negative, prelu, which starts at slope 1, on any source.
+    On other sources the edge gets a pair of vertices, or is refused. A pair works because f(x) - f(-x) is k x, with k =
+    1 for relu, gelu, silu and softplus, and k = 1 + slope for leaky_relu; its outgoing weights are w / k and -w / k.
+    The function stays the same: **exact**; for pairs **exact up to rounding** where that quotient is rounded when it is
+    stored; with an epsilon the change is **bounded**. All new vertices of one target layer form one new layer, or one
+    per port, kind of link and grid of the source. It lies between the target and all layers before it, so there is no
+    cycle.
 
     Attributes:
         activation: activation of the new vertices, with f(x) - f(-x) = k x: relu, leaky_relu, prelu, gelu, silu,
-            softplus, or one of your own whose record has that mirror identity.
-        slope: fixed slope of activations that have one: of leaky_relu, not -1.
-        cross: "selected" joins every parent of the group to every new vertex, and every new vertex to
-            every child, as the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path
-            that replaces the edge.
-        epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8; 0 is exact, and these edges
-            still receive gradient.
-        signed: what to do on an edge that needs a pair, "pair" or "refuse"; gelu, silu and softplus need one on all.
-        max_crossing: refuse a rewrite that would make more crossing edges than this.
-        max_vertices: refuse a rewrite that would make more vertices than this.
+            softplus, or a registered activation of your own whose record has that identity.
+        slope: fixed slope of activations that have one, such as leaky_relu; not -1.
+        cross: "selected" joins every parent of the group to every new vertex, and every new vertex to every child, as
+            the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path that replaces the edge.
+        epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8. With 0 the split is exact, and
+            crossing edges still receive gradient.
+        signed: treatment of edges that need a pair: "pair" or "refuse". gelu, silu and softplus need a pair on all
+            edges.
+        max_crossing: largest number of crossing edges that a rewrite may make; above it the rewrite is refused.
+        max_vertices: largest number of vertices that a rewrite may make; above it the rewrite is refused.
     """
 
     activation: str = "relu"
@@ -112,13 +112,13 @@ class SplitEdges(Rule):
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Refuse what would need a pair, when asked to."""
+        """Condition with `signed="refuse"`: the edge needs no pair."""
         if self.signed == "pair" or self._pairing == "never":
             return {}
         return {"source is never negative": ~self._needs_pair(m)}
 
     def _needs_pair(self, m: Matches) -> Array:
-        """(matches,) whether a single vertex would not do."""
+        """Mask of the matches for which a single vertex is not enough, `(matches,)`."""
         if self._pairing == "signed":
             return ~np.asarray(m.p.nonnegative)
         return np.full(len(m), self._pairing == "always")
@@ -128,7 +128,7 @@ class SplitEdges(Rule):
         return PAIRING_BY_KEPT[get_activation(self.activation).keeps(Layer.slope)]
 
     def count_crossing(self, m: Matches) -> int:
-        """Largest number of crossing edges that a split of these matches makes."""
+        """Largest number of crossing edges that splitting these matches can make."""
         if self.cross == "none":
             return 0
         return sum(self._crossing(g) for g in _groups(m))
@@ -140,11 +140,11 @@ class SplitEdges(Rule):
         return vertices * len(g.p.unique()) - own_in + vertices * len(g.c.unique()) * taps - own_out
 
     def count_vertices(self, m: Matches) -> int:
-        """Number of vertices that a split of these matches makes: one each, two for a pair."""
+        """Number of vertices that splitting these matches makes: one each, two for a pair."""
         return len(m) + int(np.count_nonzero(self._needs_pair(m)))
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Split all matches, one new layer per target layer."""
+        """Split all matches; one new layer per target layer, port, source grid and kind of link."""
         if (vertices := self.count_vertices(m)) > self.max_vertices:
             raise RewriteError(
                 f"Splitting {len(m):,} edges would make {vertices:,} vertices, more than max_vertices="
@@ -182,19 +182,19 @@ class SplitEdges(Rule):
         rw.connect_all(n, g.c.unique(), weight=draw, kind=g.e.kind, port=int(g.e.port[0]))
 
     def _weights(self, m: Matches) -> Array:
-        """(matches,) size of the outgoing weights, before the storage rounds them: `w / k` for pairs, else `w`."""
+        """Magnitudes of the outgoing weights before rounding: `w / k` for pairs, else `w`; `(matches,)`."""
         w = m.e.weight.astype(np.float64)
         return np.asarray(np.where(self._needs_pair(m), w / self._stretch[0], w))
 
     @property
     def _stretch(self) -> tuple[float, float]:
-        """`k` of `f(x) - f(-x) = k x`, and a bound of its rounding."""
+        """Factor `k` of `f(x) - f(-x) = k x`, and an upper bound of its rounding error."""
         found = get_activation(self.activation).stretch(self.slope)
         assert found is not None
         return found
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact, unless epsilon changes something or the weights of pairs are rounded."""
+        """Exact, unless epsilon changes an output or the weights of pairs are rounded."""
         if self.epsilon > 0 and self.count_crossing(m) and influential(m.graph)[m.c.rows].any():
             return "bounded"
         factor, error = self._stretch
@@ -203,7 +203,7 @@ class SplitEdges(Rule):
         pairs = m.take(self._needs_pair(m))
         w = pairs.e.weight
         quotient = self._weights(pairs).astype(w.dtype).astype(np.float64)
-        # quotient * k = w, compared in full. A k that needs more digits than a float gives a float only for w = 0.
+        # Is quotient * k = w without rounding? If k itself is rounded (error > 0), that is sure only for w = 0.
         product, low, missing = two_product(quotient, np.full(len(w), factor))
         same = (product == w) & (low == 0) & (missing == 0) & ((error == 0) | (w == 0))
         return "exact" if same.all() else "exact up to rounding"
@@ -214,7 +214,7 @@ def _groups(m: Matches) -> list[Matches]:
 
 
 def _signs(pair: Array) -> tuple[Array, Array]:
-    """Sign of each new vertex, and the match that it belongs to: one per match, a second for pairs."""
+    """Sign of each new vertex, and the index of its match: one vertex per match, a second one for pairs."""
     second = np.flatnonzero(pair)
     sign = np.concatenate([np.ones(len(pair)), -np.ones(len(second))])
     return sign, np.concatenate([np.arange(len(pair)), second])

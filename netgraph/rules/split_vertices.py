@@ -1,4 +1,4 @@
-"""Split vertices: each becomes two that share its outgoing weights."""
+"""Rule that splits vertices into parts that share the outgoing weights."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ MAX_COPIED = 50_000_000
 class SplitVertices(Rule):
     """Split every matched hidden vertex into `parts`, itself and copies (Net2WiderNet, Chen et al. 2016, section 3.1).
 
-    A copy has the same incoming edges, bias, norm and activation parameters; every outgoing weight is shared out so
-    that the shares add up to it exactly: halves for two parts. The function stays, in train and in eval mode:
-    **exact**. Vertices whose norm couples them, as layer norm does, are refused (a copy changes what the others are
-    normalised by), and so are those that identity wires touch, whose weight 1 cannot be shared out.
+    A copy has the same incoming edges, bias, norm and activation parameters. Every outgoing weight is divided into
+    shares whose sum is exactly the weight: halves for two parts. The function stays the same, in train and in eval
+    mode: **exact**. Vertices whose norm couples them, as layer norm does, are refused, because a copy changes the
+    values by which the others are normalised. Vertices at identity wires are refused, because the weight 1 of a wire
+    cannot be divided.
 
     Attributes:
-        parts: number of vertices that each one becomes.
-        noise: a copy gets up to this part less than its equal share of a weight, at random, and the vertex itself
-            gets the rest; without it training changes vertex and copy alike. From 0 to 1.
-        max_edges: refuse a rewrite that would leave more edges than this at the split vertices.
+        parts: number of vertices that each vertex becomes.
+        noise: largest fraction, from 0 to 1, of its equal share that a copy may lose to the vertex itself; the fraction
+            is drawn at random. Without noise, training changes vertex and copy alike.
+        max_edges: largest number of edges at the split vertices after the rewrite; above it the rewrite is refused.
     """
 
     parts: int = 2
@@ -56,7 +57,7 @@ class SplitVertices(Rule):
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """A norm that acts vertex by vertex, and no identity wires."""
+        """Conditions: a norm that acts vertex by vertex, and no identity wires."""
         return {
             "norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer),
             "vertex has no identity wires": ~at_wires(m.v),
@@ -75,5 +76,5 @@ class SplitVertices(Rule):
         rw.split_vertices(m.v, self.parts, noise=self.noise)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact: shares add up to the weight, to the last bit."""
+        """Exact, because the shares add up to the weight without rounding."""
         return "exact"

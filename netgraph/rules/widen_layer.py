@@ -1,4 +1,4 @@
-"""Widen a layer by new vertices."""
+"""Rule that widens a layer by new vertices."""
 
 from __future__ import annotations
 
@@ -23,44 +23,45 @@ from netgraph.statistics import Statistics
 class WidenLayer(Rule):
     """Add `count` vertices to every matched hidden layer, without changing the function: **exact**.
 
-    In train and in eval mode, whatever the init:
+    This holds in train and in eval mode for every init:
 
-    * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in) or given, outgoing ones are 0 and receive
-      gradient from the first step. Biases and parameters of norm and activation can be given too (the width proposal
-      of SENN, whose search finds them). Vertices that are as new themselves, see `since`, are read with weight 0
-      and are not counted in the fan-in (equation 1 of NAGN).
-    * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given, incoming ones are 0. The
-      new vertices have the value f(0), so layers whose norm or activation does not map 0 to 0 are refused. They learn
-      only where it has a slope at 0, which ReLU as it is trained has not.
+    * "outgoing zero": incoming weights are drawn from N(0, 2 / fan-in) or given; outgoing weights are 0 and receive
+    gradient from the first step. Biases and parameters of norm and activation can be given, too (the width proposal of
+    SENN, whose search finds them). Neighbours that are new as well, see `since`, are read with weight 0 and are not
+    counted in the fan-in (equation 1 of NAGN).
+    * "incoming zero": outgoing weights are drawn from N(0, 2 / fan-in of the reader) or given; incoming weights are 0.
+    The new vertices have the value f(0), so layers whose norm or activation does not map 0 to 0 are refused. They learn
+    only if f has a slope at 0, which ReLU in training has not.
     * "duplicate": the new vertices are copies of random old ones, with their incoming edges, and every outgoing weight
-      is shared out among a vertex and its copies (Net2WiderNet, Chen et al. 2016, section 3.1). Copies are drawn
-      as evenly as possible, where the paper draws with replacement.
+      is divided among a vertex and its copies (Net2WiderNet, Chen et al. 2016, section 3.1). Copies are spread over the
+      vertices as evenly as possible, where the paper draws with replacement.
 
-    New vertices are joined to all neighbours, copies to those of their vertex; biases are 0 and norms start at scale 1
-    and shift 0, or as their record says, unless given; copies have those of their vertex. Layers that are widened at
-    once stay apart at their new vertices.
+    New vertices are joined to all vertices of the neighbouring layers, copies to the neighbours of their vertex. Unless
+    given, biases are 0 and norms start at scale 1 and shift 0, or as their record says; copies have the values of their
+    vertex. Two neighbouring layers that are widened in one rewrite get no edges between their new vertices.
 
-    A residual group (see `tied_layers`) widens as a whole when one of its layers is matched, and once however many
-    are: wires of weight 1 join the i-th new vertices of its layers, and its trainable links reach from new vertices
-    to new ones with weight 0. Wires that tie nothing, such as a strided shortcut, get no company. A group is refused
-    with a layer whose norm couples its vertices, as layer norm does (new ones change what the old ones are normalised
-    by), and with an input or output layer, and where values are given, which are for the vertices of one layer.
-    "duplicate" refuses every layer with identity wires, whose weight 1 cannot be shared out.
+    When a layer of a residual group is matched (see `tied_layers`), the whole group is widened once, also if several of
+    its layers are matched. Wires of weight 1 join the i-th new vertices of its layers, and trainable links inside the
+    group join new vertices with weight 0. Wires that tie nothing, such as a strided shortcut, get no new wires. A group
+    is refused if it contains an input or output layer; or a layer whose norm couples its vertices, as layer norm does,
+    because new vertices change the values by which the others are normalised; or, when values are given, more than one
+    layer. "duplicate" refuses every layer with identity wires, because the weight 1 of a wire cannot be divided.
 
     Attributes:
-        count: vertices to add to each layer, and to the layers that are tied to it.
+        count: number of vertices to add to each layer, and to the layers that are tied to it.
         init: "outgoing zero", "incoming zero" or "duplicate".
-        noise: a copy gets up to this part less than its equal share of a weight, at random, and its vertex gets the
-            rest; without it training changes vertex and copy alike. From 0 to 1.
-        outgoing: with "incoming zero", the outgoing weights by link (source id, target id, port), each of shape
-            (count, vertices of the target, taps) with finite values; links that are not named are drawn.
-        incoming: with "outgoing zero", the incoming weights by link, each of shape (count, vertices of the source,
-            taps) with finite values; links that are not named are drawn.
-        since: with "outgoing zero", the first vertex id of this growth, `graph.next_ids.vertex` before it, where
-            neighbours grow by a rewrite each; None where all vertices of the graph are old.
-        values: with "outgoing zero", vertex columns of the new vertices, such as "bias" or the "v", "c", "l" of the
-            rational activation, each of shape (count,) with finite values; for layers that have these columns. Others
-            start as usual.
+        noise: largest fraction, from 0 to 1, of its equal share that a copy may lose to its vertex; the fraction is
+            drawn at random. Without noise, training changes vertex and copy alike.
+        outgoing: with "incoming zero", outgoing weights by link (source id, target id, port), finite, each
+            `(count, vertices of the target, taps)`. Weights of other links are drawn.
+        incoming: with "outgoing zero", incoming weights by link, finite, each `(count, vertices of the source, taps)`.
+            Weights of other links are drawn.
+        since: with "outgoing zero", smallest vertex id that counts as new: `graph.next_ids.vertex` from before the
+            growth, where neighbouring layers grow in separate rewrites. None means that all vertices of the graph are
+            old.
+        values: with "outgoing zero", vertex columns of the new vertices, finite, `(count,)` each, such as "bias", or
+            "v", "c" and "l" of the rational activation; for layers that have these columns. Other columns start as
+            usual.
     """
 
     count: int = 1
@@ -104,7 +105,7 @@ class WidenLayer(Rule):
                 )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """The whole group is hidden, under norms that act vertex by vertex; further conditions of init and values."""
+        """Conditions on the residual group (hidden, norms that act vertex by vertex), on init and on given values."""
         named = {
             "norms of the group act vertex by vertex": _all_of_group(
                 m, lambda x: not get_norm(x.norm).couples_vertices
@@ -167,11 +168,11 @@ class WidenLayer(Rule):
         return weight.ravel()
 
     def _old(self, source: Layer) -> Array:
-        """(vertices,) which vertices of a layer were there before the growth."""
+        """Mask of the vertices of a layer that are older than the growth, see `since`: `(vertices,)`."""
         return np.ones(len(source), dtype=bool) if self.since is None else source.vertex_ids < self.since
 
     def _check_given(self, graph: Graph, layers: list[int]) -> None:
-        """Shapes and values of given weights."""
+        """Check shapes and values of the given weights."""
         for name, way, links, end in (
             ("outgoing", "out of", graph.outgoing, 1),
             ("incoming", "into", graph.incoming, 0),
@@ -203,30 +204,30 @@ class WidenLayer(Rule):
         rw.split_vertices(rw.vertices(m.l), np.concatenate(parts), noise=self.noise)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact: new vertices are read by new ones only, or are 0, or share a weight out to the last bit."""
+        """Exact: only new vertices read the new ones, or the new ones are 0, or shares add up without rounding."""
         return "exact"
 
 
 def _groups(m: Matches) -> dict[int, tuple[int, ...]]:
-    """The residual group of each layer, by id."""
+    """Residual group of each layer, by id."""
     return {i: group for group in tied_layers(m.graph) for i in group}
 
 
 def _all_of_group(m: Matches, holds: Callable[[Layer], bool]) -> Array:
-    """(matches,) whether something holds for all layers of the group of each matched layer."""
+    """Mask of the matches for which `holds` is true of all layers of the group, `(matches,)`."""
     good = [i for group in tied_layers(m.graph) if all(holds(m.graph.layer(i)) for i in group) for i in group]
     return np.isin(m.l.id, good)
 
 
 def _norm_keeps_zero(x: Layer) -> bool:
-    """Whether the norm maps 0 to 0 in both modes, with vertex parameters as they start."""
+    """Whether the norm maps 0 to 0 in train and in eval mode, with vertex parameters at their initial values."""
     norm = get_norm(x.norm)
     start = {name: np.array([value]) for name, value in norm.columns.items()}
     return not any(norm.function(np.zeros((1, 1)), start, x.norm_epsilon, train).any() for train in (False, True))
 
 
 def _keeps_zero(x: Layer) -> bool:
-    """Whether the activation maps 0 to 0, with vertex parameters as they start."""
+    """Whether the activation maps 0 to 0, with vertex parameters at their initial values."""
     activation = get_activation(x.activation)
     start = {name: np.array([value]) for name, value in required_columns("hidden", "none", x.activation).items()}
     return bool(activation.function(np.zeros(1), start, x.slope)[0] == 0)
