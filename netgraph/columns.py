@@ -1,4 +1,4 @@
-"""Read-only NumPy columns, the storage of everything there is one of per edge or per vertex."""
+"""Read-only NumPy columns: the storage of all values of edges and vertices."""
 
 from __future__ import annotations
 
@@ -17,26 +17,34 @@ EDGE_DTYPES: dict[str, type[np.generic] | None] = {
     "src": np.int32,
     "dst": np.int32,
     "tap": np.int32,
-    "weight": None,  # float32 unless asked otherwise
+    "weight": None,  # float32 by default
     "birth": np.int32,
     "frozen": np.bool_,
 }
-"""Columns of a link, in the order in which they are stored."""
+"""Dtypes of the columns of a link, in the order in which they are stored; None for that of the weights."""
 
 WEIGHT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 _SMALL = 1 << 16
-"""Arrays of up to this many bytes are copied when they are hashed, which is cheaper than a call for each."""
+"""Largest number of bytes of an array that is copied when it is hashed, which is cheaper than a call for each array."""
 
 IDS_PER_ROW = 8
-"""Of so many ids one must still be there for a table of all of them to be worth its memory."""
+"""Largest ratio of the range of ids to the number of rows at which a table by id is worth its memory."""
 
 
 def column(values: Any, dtype: Any, name: str = "column") -> Array:
-    """Convert to a frozen column. Memory that somebody else could still write to is copied, a frozen column is not.
+    """Convert values to a frozen column.
 
-    Raises `GraphError`, with the name of the column, when the conversion would cut, wrap or make up a value.
+    Memory to which somebody else could still write is copied; a frozen column is not.
+
+    Args:
+        values: an array or a list.
+        dtype: dtype of the column, or None for that of the values.
+        name: name of the column, for messages.
+
+    Raises:
+        GraphError: when the conversion would truncate, wrap around or invent a value.
     """
     array = converted(values, dtype, name)
     if array.flags.c_contiguous and is_frozen(array):
@@ -46,7 +54,7 @@ def column(values: Any, dtype: Any, name: str = "column") -> Array:
 
 
 def freeze(array: Array) -> Array:
-    """Make an array that nobody else holds read-only for good, without a copy.
+    """Make an array read-only for good, without a copy. Nobody else may hold the array.
 
     The result is a view of a read-only buffer, so that `setflags(write=True)` fails on it and on all of its views.
     """
@@ -57,7 +65,11 @@ def freeze(array: Array) -> Array:
 
 
 def converted(values: Any, dtype: Any, name: str) -> Array:
-    """An array of a type, or of its own where the type is None, with every value as it is; else a `GraphError`."""
+    """Convert values to an array of a dtype, or of their own dtype for None, without changing any value.
+
+    Raises:
+        GraphError: naming the first value that the dtype cannot hold.
+    """
     if dtype is None or (isinstance(values, np.ndarray) and values.dtype == dtype):
         return np.asarray(values)
     if np.dtype(dtype).kind == "b":
@@ -68,7 +80,7 @@ def converted(values: Any, dtype: Any, name: str) -> Array:
 
 
 def is_frozen(array: Array) -> bool:
-    """Whether nothing can make an array writeable again: it shows bytes, or a buffer made by `freeze`."""
+    """Whether nothing can make an array writeable again, because its memory is bytes or a buffer made by `freeze`."""
     base: Any = array
     while isinstance(base, np.ndarray):
         if base.flags.writeable:
@@ -81,7 +93,7 @@ def is_frozen(array: Array) -> bool:
 
 
 class ReadOnly:
-    """Base of objects that never change: attributes are set once, through `__dict__`, and cached properties kept."""
+    """Base of objects that never change. They set their attributes once, through `__dict__`; cached properties work."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"A {type(self).__name__} never changes, so {name!r} cannot be set.{self._instead()}")
@@ -90,7 +102,7 @@ class ReadOnly:
         raise AttributeError(f"A {type(self).__name__} never changes, so {name!r} cannot go.{self._instead()}")
 
     def _instead(self) -> str:
-        """The remedy, after a space; empty where there is none."""
+        """Remedy for the error messages, after a space; '' where there is none."""
         return ""
 
 
@@ -99,7 +111,7 @@ Value = TypeVar("Value")
 
 
 class FrozenDict(dict[Key, Value]):
-    """A dict that refuses to change, for what a value hands out; it can be pickled and written as JSON."""
+    """A dict that cannot be changed, for attributes of immutable values. It can be pickled and written as JSON."""
 
     def _refuse(self, *_args: Any, **_values: Any) -> Any:
         raise TypeError("This mapping belongs to a value that never changes; copy it with dict(...) to edit the copy.")
@@ -111,7 +123,7 @@ class FrozenDict(dict[Key, Value]):
 
 
 def digest(*parts: Any) -> bytes:
-    """Hash arrays (with dtype and shape), bytes, and reprs of plain values; one pass over the bytes."""
+    """Hash arrays with their dtypes and shapes, bytes, and the reprs of plain values, in one pass over the bytes."""
     h = hashlib.blake2b(digest_size=16)
     small: list[bytes | memoryview] = []
     for part in parts:
@@ -133,7 +145,7 @@ def digest(*parts: Any) -> bytes:
 
 
 def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
-    """Concatenate columns into one frozen column; an empty list gives an empty column."""
+    """Concatenate columns to one frozen column; an empty column of `dtype` when there are none."""
     items = list(arrays)
     if not items:
         return column(np.empty(0, dtype=dtype), None)
@@ -160,10 +172,10 @@ def among(values: Array, ordered: Array) -> Array:
 
 
 class IdIndex(ReadOnly):
-    """Find rows by id.
+    """Index from ids to rows.
 
-    Ids count up from 0 along a history: as long as few are gone, a table by id holds the rows, O(n) to build and O(1)
-    per look-up. After that they are sorted: O(n log n) once, and O(log n) per look-up.
+    Ids count up from 0 along a history. While most ids still exist, a table maps each id to its row: O(n) to build and
+    O(1) per look-up. Otherwise ids are sorted: O(n log n) to build and O(log n) per look-up.
     """
 
     _table: Array | None
@@ -175,14 +187,18 @@ class IdIndex(ReadOnly):
         if len(ids) and ids.min() >= 0 and ids.max() < IDS_PER_ROW * len(ids):
             # A last row for all ids that are too large.
             table = np.full(int(ids.max()) + 2, -1, dtype=np.int32 if len(ids) < 2**31 else np.int64)
-            table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first of equal ones
+            table[ids[::-1]] = np.arange(len(ids))[::-1]  # the first row of equal ids
             table = freeze(table)
         else:
             order = np.argsort(ids, kind="stable")
         self.__dict__.update(_table=table, _order=column(order, np.int64), _sorted=freeze(ids[order]))
 
     def find(self, ids: Any) -> Array:
-        """Row of each id, or -1 where there is none. Raises `GraphError` for what are no whole numbers, as a mask."""
+        """Return the row of each id, -1 for unknown ids.
+
+        Raises:
+            GraphError: for values that are not whole numbers, such as a mask.
+        """
         wanted = whole_numbers("ids", ids, error=GraphError)
         if self._table is not None:
             last = len(self._table) - 1  # without a sign, ids below 0 are large

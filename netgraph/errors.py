@@ -1,7 +1,7 @@
-"""Every error that netgraph raises on purpose.
+"""All errors that netgraph raises on purpose.
 
-Each message names the value that is wrong, the place where it stands, and what to do about it.
-Errors about arguments also derive from `ValueError`, so that generic callers can catch them.
+Each message names the wrong value, its place, and a remedy. Errors about arguments are `ValueError`s as well, so that
+generic callers can catch them.
 """
 
 from __future__ import annotations
@@ -10,37 +10,38 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-MOST_NAMES = 50
-"""How many known names a message lists."""
+MAX_NAMES = 50
+"""Largest number of known names that a message lists."""
 DISTRIBUTION = "netgraph-growth"
-"""Name by which pip knows netgraph; on PyPI the name `netgraph` belongs to a package that plots networks."""
+"""Name of netgraph's distribution for pip; on PyPI, `netgraph` is the name of a package that plots networks."""
 
 
 class NetgraphError(Exception):
-    """Base of every error raised on purpose by netgraph and its compilers.
+    """Base of all errors that netgraph and its compilers raise on purpose.
 
     Attributes:
-        concerns: ids of the edges, vertices and layers that it is about, by these words, as far as they are known.
+        concerns: ids of the edges, vertices and layers to which the error refers, as far as they are known, by the
+            words "edges", "vertices" and "layers".
     """
 
     concerns: Mapping[str, tuple[int, ...]] = {}
 
     def concerning(self, **ids: Iterable[int]) -> Self:
-        """The same error, with `concerns` set: `edges=`, `vertices=`, `layers=`."""
+        """Set `concerns` from `edges=`, `vertices=` and `layers=`, and return the error."""
         self.concerns = {kind: tuple(int(i) for i in some) for kind, some in ids.items()}
         return self
 
 
 class GraphError(NetgraphError, ValueError):
-    """A graph, or a part of one, is not valid (a cycle, a zero-width layer, shapes that disagree)."""
+    """A graph, or an object in it, is not valid (a cycle, a layer without vertices, shapes that disagree)."""
 
 
 class InputError(NetgraphError, ValueError):
-    """A value handed to a network does not fit it (shape, domain, NaN)."""
+    """A value given to a network does not fit it (shape, domain, NaN)."""
 
 
 class RewriteError(NetgraphError, ValueError):
-    """A rewrite was refused; the graph that it was applied to is unchanged."""
+    """A rewrite was refused; the graph is unchanged."""
 
 
 class StatisticsError(NetgraphError, ValueError):
@@ -64,39 +65,40 @@ class OptionError(NetgraphError, ValueError):
 
 
 class BusyError(OptionError):
-    """Another process is writing the directory."""
+    """Another process is writing to the directory."""
 
 
 class CompileError(NetgraphError, ValueError):
-    """A graph uses something that the compiler cannot lower, or a network does not fit a graph."""
+    """The compiler cannot lower a graph, or a network does not fit a graph."""
 
 
 class TrainingError(NetgraphError, RuntimeError):
-    """Training cannot start or go on (a checkpoint is damaged)."""
+    """Training cannot start or go on (a checkpoint is damaged, for example)."""
 
 
 class DivergenceError(TrainingError):
-    """Loss, weights or statistics are no longer finite; the checkpoint of an earlier epoch, if any, is good."""
+    """Loss, weights or statistics are no longer finite. The checkpoint of an earlier epoch, if any, is good."""
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """A question for the known name that is nearest to another one, after a space; empty when none is near."""
+    """Format a question for the known name nearest to `name`, after a space; '' when none is near."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """Say that `name` is no `kind`, with the nearest known name first and all of them after it."""
+    """Format the message for an unknown name of a kind: the nearest known name first, then all of them."""
     names = sorted(known)
-    shown = ", ".join(names[:MOST_NAMES]) + (
-        f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    )
+    shown = ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else "")
     return f"Unknown {kind} {name!r}.{nearest(name, names)} Known: {shown}."
 
 
 def not_installed(need: str, package: str, extra: str) -> str:
-    """The message for a missing package of an extra, with the command that installs it.
+    """Format the message for a missing package, with the command that installs the extra it belongs to.
 
-    The command adds what the extra needs to the netgraph that is there, be it from a clone or a wheel.
+    Args:
+        need: beginning of the message, such as "Pictures need".
+        package: name of the package.
+        extra: name of the extra.
     """
     return f"{need} {package}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'."

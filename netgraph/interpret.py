@@ -1,4 +1,4 @@
-"""The oracle: a plain float64 evaluation of a graph, slow and obvious."""
+"""The oracle: a reference evaluation of a graph in float64, slow and obvious, against which faster ones are tested."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation, g
 Inputs = Mapping[str, Any] | Any
 
 MANY_PRODUCTS = 1_000_000
-"""From so many products of weight and value on, SciPy sums them, which does not hold them all in memory."""
+"""Number of products of weight and value from which SciPy sums them, because it does not hold them all in memory."""
 
 MANY_VALUES = 1 << 17
-"""Values, a megabyte of them, that a convolution of so many products reads at once."""
+"""Number of values that such a convolution reads at a time: a megabyte."""
 
 
 @checked
@@ -28,32 +28,38 @@ def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: boo
 
     Args:
         graph: the network.
-        x: (batch, vertices, *grid) values of the input layer, or a dict of such arrays by layer name.
-        train: norms that couple samples, such as batch norm, take the statistics of the batch, not the running ones.
-        check_domain: refuse values outside the declared domain of an input.
+        x: values of the input layer, `(batch, vertices, *grid)`, or a dict of such arrays by layer name.
+        train: whether norms that couple samples, such as batch norm, use the statistics of the batch instead of the
+            running ones.
+        check_domain: whether to refuse values outside the declared domain of an input.
 
     Returns:
-        (batch, vertices, *grid) array of the output layer; a dict by name when there are several.
+        Values of the output layer, `(batch, vertices, *grid)`; a dict by layer name when there are several.
 
     Raises:
         InputError: when an input is missing, has another shape, is not finite or leaves its domain.
 
-    Cost: O(batch * edges * positions), and memory for the values that layers still to come read.
+    Cost: O(batch * edges * positions); memory for the values that are still to be read by later layers.
     """
-    values = _evaluated(graph, x, train, check_domain, keep=False)
+    values = _evaluate(graph, x, train, check_domain, keep=False)
     out = {layer.name: values[layer.id] for layer in graph.outputs}
     return next(iter(out.values())) if len(out) == 1 else out
 
 
 @checked
 def interpret_layers(graph: Graph, x: Inputs, *, train: bool = False, check_domain: bool = True) -> dict[str, Array]:
-    """The value of every layer, as `interpret` computes it: what other layers read, by layer name."""
-    values = _evaluated(graph, x, train, check_domain, keep=True)
+    """Evaluate a graph like `interpret` and return the outputs of all layers, after norm and pool, by layer name."""
+    values = _evaluate(graph, x, train, check_domain, keep=True)
     return {graph.layer(i).name: value for i, value in values.items()}
 
 
-def _evaluated(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep: bool) -> dict[int, Array]:
-    """Values of layers by id; without `keep`, those that all readers have read are gone, unless of outputs."""
+def _evaluate(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep: bool) -> dict[int, Array]:
+    """Compute the outputs of layers, by id.
+
+    Args:
+        graph, x, train, check_domain: see `interpret`.
+        keep: whether to keep all outputs; else only those of output layers are kept after their last reader.
+    """
     inputs = prepare_inputs(graph, x, check_domain=check_domain)
     batch = len(next(iter(inputs.values())))
     values: dict[int, Array] = {}
@@ -74,7 +80,11 @@ def _evaluated(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep
 
 
 def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dict[str, Array]:
-    """Check inputs against a graph and return them as float64 arrays by layer name. Raises `InputError`."""
+    """Check inputs against a graph and convert them to float64 arrays by layer name.
+
+    Raises:
+        InputError: when an input is missing, has another shape, is not finite or leaves its domain.
+    """
     given = x if isinstance(x, Mapping) else {graph.inputs[0].name: x}
     names = [layer.name for layer in graph.inputs]
     if set(given) != set(names):
@@ -97,7 +107,11 @@ def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dic
 
 
 def check_in_domain(layer: Layer, values: Array) -> None:
-    """Raise `InputError` naming the first value of (batch, vertices, *grid) outside the layer's domain."""
+    """Check values of an input layer, `(batch, vertices, *grid)`, against its domain.
+
+    Raises:
+        InputError: naming the first value outside the domain.
+    """
     shape = (len(layer),) + (1,) * len(layer.grid)
     low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
     outside = ~((values >= low) & (values <= high) & np.isfinite(values))
@@ -111,13 +125,13 @@ def check_in_domain(layer: Layer, values: Array) -> None:
 
 
 def _contribution(link: Link, source: Array, target: Layer) -> Array:
-    """(batch, targets, *grid) sum over the edges of one link."""
+    """Compute the sum over the edges of one link, `(batch, targets, *grid)`."""
     if link.kind.tap_axes:
         mixed = _convolve(link, link.kind, source, len(target))
     else:
         (read,) = link.kind.read(source)
         mixed = _mix(link, slice(None), read, len(target))
-    return mixed.reshape(len(source), len(target), *target.grid)  # a grid of one position is no grid
+    return mixed.reshape(len(source), len(target), *target.grid)  # convolutions to a grid of () give (1, 1)
 
 
 def _convolve(link: Link, kind: LinkKind, source: Array, targets: int) -> Array:
@@ -135,9 +149,10 @@ def _convolve(link: Link, kind: LinkKind, source: Array, targets: int) -> Array:
 
 
 def _sum_windows(link: Link, windows: Array, out: Array) -> None:
-    """The same for all taps at once, from (batch, sources, *grid, *kernel) views, a few samples at a time.
+    """Add the sum over all taps of a link to `out`, from views `(batch, sources, *grid, *kernel)`.
 
-    What those read, written out tap by tap, then stays in the cache of a processor, and memory is not the limit.
+    A few samples are summed at a time: the values that they read, copied for every tap, then stay in the cache of a
+    processor, and memory is no limit.
     """
     from scipy.sparse import csr_array  # takes long to import
 
@@ -156,7 +171,7 @@ def _sum_windows(link: Link, windows: Array, out: Array) -> None:
 
 
 def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Array:
-    """Sum weight times source value into each target, position by position, over the chosen edges."""
+    """Sum weight times source value over the chosen edges, for each target and position."""
     src, dst, weight = link.src[chosen], link.dst[chosen], link.weight[chosen].astype(np.float64)
     if len(src) * source[:, 0].size >= MANY_PRODUCTS:
         from scipy.sparse import csr_array  # takes long to import
@@ -169,13 +184,13 @@ def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Arra
     if len(src):
         products = np.take(by_position, src, axis=-1)
         products *= weight
-        first = np.flatnonzero(np.diff(dst, prepend=-1))  # edges are in the order of their targets
+        first = np.flatnonzero(np.diff(dst, prepend=-1))  # edges are ordered by target
         mixed[..., dst[first]] = np.add.reduceat(products, first, axis=-1)
     return np.moveaxis(mixed, -1, 1)
 
 
 def _operate(layer: Layer, z: Array, train: bool) -> Array:
-    """Bias, norm, activation and pool of one layer on (batch, vertices, *grid), which are lost."""
+    """Apply bias, norm, activation and pool of a layer to its sums, `(batch, vertices, *grid)`, which it overwrites."""
     shape = (len(layer),) + (1,) * len(layer.grid)
     p = {name: column.astype(np.float64).reshape(shape) for name, column in layer.values.items()}
     if "bias" in p:
@@ -188,7 +203,7 @@ def _operate(layer: Layer, z: Array, train: bool) -> Array:
 def _pool(h: Array, pool: Pool) -> Array:
     sh, sw = pool.stride or pool.size
     windows = np.lib.stride_tricks.sliding_window_view(h, pool.size, axis=(2, 3))[:, :, ::sh, ::sw]
-    if pool.kind == "max":  # position by position of the window: many times as fast as over axes so short
+    if pool.kind == "max":  # a loop over the window is much faster than a maximum over two such short axes
         pooled: Array = np.array(windows[..., 0, 0])
         for y, x in np.ndindex(pool.size):
             np.maximum(pooled, windows[..., y, x], out=pooled)

@@ -1,4 +1,4 @@
-"""Texts that may hold anything, as they are shown, in HTML and in markdown."""
+"""Arbitrary texts made safe to show: printable, shortened, and literal in HTML and in markdown."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 import unicodedata
 
 LONGEST_NAME = 28
-"""Letters of a name in a picture."""
+"""Largest number of characters of a name in a picture."""
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text with U+FFFD for every character that does not print; blanks of any width stay, line ends become blanks.
+    """Replace characters that do not print by U+FFFD; spaces of any width stay, line ends and tabs become spaces.
 
-    Among those that go are all that XML forbids, and those that turn the direction of what follows.
+    Replaced are, among others, all characters that XML forbids, and those that change the direction of writing.
 
     Args:
         text: any text.
-        keep: characters that stay as they are, such as line ends.
+        keep: characters that stay, such as line ends.
     """
     if text.isprintable():
         return text
@@ -28,7 +28,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """The text, or its two ends if it has more than `longest` characters."""
+    """Shorten a text to at most `longest` characters; an ellipsis stands for its middle."""
     if len(text) <= longest:
         return text
     half = (longest - 1) // 2
@@ -36,7 +36,7 @@ def shortened(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def escape(text: object) -> str:
-    """`str(text)`, taken literally in HTML, SVG and their attributes; what does not print becomes U+FFFD."""
+    """Escape `str(text)` for HTML, SVG and their attributes; characters that do not print become U+FFFD."""
     return html.escape(printable(str(text), "\n\t"), quote=True)
 
 
@@ -46,8 +46,8 @@ _MARKS = re.compile(
 
 
 def markdown(text: object) -> str:
-    """`str(text)` on one line, taken literally in markdown: no table cell, link, picture, code, tag or heading begins.
+    """Escape `str(text)` for one line of markdown: no table cell, link, picture, code, tag or heading begins in it.
 
-    What does not print becomes U+FFFD, as in HTML.
+    Characters that do not print become U+FFFD, as in HTML.
     """
     return _MARKS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", printable(str(text)))

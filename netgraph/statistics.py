@@ -1,4 +1,4 @@
-"""Statistics of training, lifted onto the edges, vertices and layers of one topology."""
+"""Statistics of training, as columns over the edges, vertices and layers of one topology."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netgraph.tables import Table
 
 
 class Topology(Protocol):
-    """One end of a rewrite, as `carry` reads it."""
+    """Graph before or after a rewrite, as far as `Statistics.carry` reads it."""
 
     @property
     def topology_hash(self) -> str:
@@ -26,40 +26,40 @@ class Topology(Protocol):
 
 
 class RowMaps(Protocol):
-    """A rewrite, as `carry` reads it: a `Delta`."""
+    """Rewrite, as far as `Statistics.carry` reads it; a `Delta` is one."""
 
     @property
     def before(self) -> Topology:
-        """The topology before the rewrite."""
+        """Topology before the rewrite."""
 
     @property
     def after(self) -> Topology:
-        """The topology after the rewrite."""
+        """Topology after the rewrite."""
 
     @property
     def edge_rows(self) -> Array:
-        """(edges after,) row before the rewrite, -1 for new edges."""
+        """Row of each edge before the rewrite, -1 for new edges, `(edges after,)`."""
 
     @property
     def vertex_rows(self) -> Array:
-        """(vertices after,) row before the rewrite, -1 for new vertices."""
+        """Row of each vertex before the rewrite, -1 for new vertices, `(vertices after,)`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
     """Named columns over the edges and vertices of one topology.
 
-    They belong to the topology whose hash they carry. Training does not change it, a rewrite does:
-    `carry` takes them across one.
+    They belong to the topology whose hash they hold. Training does not change the topology; a rewrite does, and `carry`
+    takes them across it.
 
     Attributes:
-        topology_hash: hash of the graph that the rows belong to.
+        topology_hash: hash of the graph to which the rows belong.
         edges: columns in the order of `graph.edges`, such as `mean_abs_gradient`.
         vertices: columns in the order of `graph.vertices`.
-        batches: number of mini-batches behind the numbers.
+        batches: number of mini-batches from which they were computed.
         moments: arrays over the vertices of layers: ("cross", source, target), ("activations", layer) and
-            ("gradients", layer), with names of layers. `carry` leaves them behind.
-        samples: number of samples behind the numbers.
+            ("gradients", layer), with names of layers. `carry` drops them.
+        samples: number of samples from which they were computed.
     """
 
     topology_hash: str
@@ -98,7 +98,7 @@ class Statistics:
         columns = [("edges", name, values) for name, values in self.edges.items()]
         columns += [("vertices", name, values) for name, values in self.vertices.items()]
         columns += [("moments", " ".join(key), values) for key, values in self.moments.items()]
-        rows = [(kind, name, " x ".join(map(str, v.shape)), *_described(v)) for kind, name, v in columns]
+        rows = [(kind, name, " x ".join(map(str, v.shape)), *_describe(v)) for kind, name, v in columns]
         caption = (
             f"Statistics of topology {self.topology_hash[:8]}, over {self.batches:,} batches and "
             f"{self.samples:,} samples"
@@ -106,7 +106,11 @@ class Statistics:
         return Table(caption, ["of", "name", "shape", "min", "mean", "max", "NaN"], rows).html()
 
     def check(self, graph: Graph) -> None:
-        """Raise `StatisticsError` unless they belong to the topology of `graph` and fit its sizes."""
+        """Check that the statistics belong to the topology of `graph` and have its sizes.
+
+        Raises:
+            StatisticsError: when they do not.
+        """
         if self.topology_hash != graph.topology_hash:
             raise StatisticsError(
                 f"These statistics belong to topology {self.topology_hash[:8]}, the graph has "
@@ -121,24 +125,45 @@ class Statistics:
                     raise StatisticsError(f"The {kind} column {name!r} has shape {values.shape}, expected ({n},).")
 
     def edge(self, name: str) -> Array:
-        """The edge column `name`; raises `StatisticsError` with the nearest name and how to get it."""
+        """Return the edge column `name`, `(edges,)`.
+
+        Raises:
+            StatisticsError: when there is none, with the nearest name and how to get it.
+        """
         return self._get("edge", self.edges, name)
 
     def vertex(self, name: str) -> Array:
-        """The vertex column `name`; raises `StatisticsError` with the nearest name and how to get it."""
+        """Return the vertex column `name`, `(vertices,)`.
+
+        Raises:
+            StatisticsError: when there is none, with the nearest name and how to get it.
+        """
         return self._get("vertex", self.vertices, name)
 
     def cross(self, source: str, target: str) -> Array:
-        """(sources, targets) mean over samples of h_s * dL/dz_t; (sources, targets, taps) where maps are read.
+        """Cross moments of two layers: the mean of `h_s * dL/dz_t` over samples.
 
-        Raises `StatisticsError` when it was not requested.
+        Args:
+            source: name of the layer of the values h.
+            target: name of the layer of the sums z.
+
+        Returns:
+            `(sources, targets)`, or `(sources, targets, taps)` where maps are read.
+
+        Raises:
+            StatisticsError: when they were not requested.
         """
         return self._moment("cross_moments", ("cross", source, target))
 
     def second(self, layer: str, of: str = "activations") -> Array:
-        """Square matrix of second moments of the activations, 1 appended, or of the gradients of a layer.
+        """Second moments of the activations of a layer, with a 1 appended, or of its gradients: a square matrix.
 
-        Raises `StatisticsError` when it was not requested.
+        Args:
+            layer: name of the layer.
+            of: "activations" or "gradients".
+
+        Raises:
+            StatisticsError: when they were not requested.
         """
         return self._moment("second_moments", (of, layer))
 
@@ -158,13 +183,13 @@ class Statistics:
         return columns[name]
 
     def carry(self, delta: RowMaps, *, fill: float = np.nan) -> Statistics:
-        """Take the columns across a rewrite: survivors keep their values by id, new rows get `fill`.
+        """Take the columns across a rewrite: surviving edges and vertices keep their values, new ones get `fill`.
 
-        Moments are not taken along: a matrix with missing rows is no matrix of moments.
+        Moments are dropped: with missing rows a matrix is no matrix of moments.
 
         Args:
-            delta: what the rewrite did; its `before` must be the topology of these statistics.
-            fill: value of rows that the rewrite made, NaN by default.
+            delta: the rewrite; it must begin at the topology of these statistics.
+            fill: value of edges and vertices that the rewrite made, NaN by default.
         """
         if delta.before.topology_hash != self.topology_hash:
             raise StatisticsError(
@@ -184,31 +209,33 @@ class Statistics:
         )
 
 
-def _described(values: Array) -> tuple[float | str, float | str, float | str, int]:
-    """Smallest value, mean and largest of those that are not NaN, and how many are."""
+def _describe(values: Array) -> tuple[float | str, float | str, float | str, int]:
+    """Smallest value, mean and largest value without NaN, and the number of NaN."""
     known = values[~np.isnan(values)]
     if not known.size:
         return "", "", "", values.size
-    with np.errstate(invalid="ignore"):  # the mean of inf and -inf
+    with np.errstate(invalid="ignore"):  # the mean of inf and -inf is NaN
         mean = float(known.mean(dtype=np.float64))
     return float(known.min()), mean, float(known.max()), int(values.size - known.size)
 
 
 @dataclass(frozen=True, eq=False)
 class BatchSignals:
-    """What the layers of one topology carry for single samples, in float64; see `netgraph.methods.Context.capture`.
+    """Activations and gradients of single samples in the layers of one topology, in float64.
+
+    `netgraph.methods.Context.capture` makes them.
 
     Gradients are those of each sample's own loss, not of the mean over samples. Arrays are read-only.
 
     Attributes:
-        topology_hash: hash of the graph that the layers belong to.
-        activations: by layer, (samples, vertices, *output grid) values that other layers read.
-        gradients: by layer but for inputs, (samples, vertices, *grid) gradient of the loss by its sums.
-        residuals: by layer but for inputs, the same for the cotangent dL/dy - s J n, where n is the damped natural
+        topology_hash: hash of the graph to which the layers belong.
+        activations: output of each layer, `(samples, vertices, *output grid)`.
+        gradients: gradient of the loss by the sums of each layer except inputs, `(samples, vertices, *grid)`.
+        residuals: like `gradients`, for the cotangent dL/dy - s J n instead of dL/dy, where n is the damped natural
             gradient of these samples and s = <J n, dL/dy> / (<J n, J n> + 1e-10) over all of them; empty unless the
             tangent was asked for.
-        output_gradients: (samples, outputs, *grid) dL/dy.
-        natural_score: g^T n, of the mean gradient g; 0 unless the tangent was asked for.
+        output_gradients: dL/dy, `(samples, outputs, *grid)`.
+        natural_score: g^T n with the mean gradient g; 0 unless the tangent was asked for.
     """
 
     topology_hash: str
@@ -231,7 +258,7 @@ class BatchSignals:
 
     @cached_property
     def output_norms(self) -> Array:
-        """(samples,) |dL/dy| of each sample."""
+        """|dL/dy| of each sample, `(samples,)`."""
         return np.asarray(np.linalg.norm(self.output_gradients.reshape(self.samples, -1), axis=1))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Tables, and how they are written: as text, in markdown, in HTML, and on a terminal."""
+"""Tables, written as text, in markdown, in HTML, and on a terminal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CELL = "padding:2px 10px 2px 0"
 
 @dataclass(frozen=True)
 class Table:
-    """Cells in rows under headings.
+    """Cells in rows, with headings.
 
     Attributes:
-        title: a line above it, or "".
+        title: a line above the table, or ''.
         columns: headings.
-        rows: cells, as many in each row as there are headings.
-        left: positions of the columns that stand to the left; the others, of numbers, stand to the right.
-        note: a sentence below it, or "".
+        rows: cells; each row has one per heading.
+        left: indices of the left-aligned columns. All others are right-aligned, as numbers should be.
+        note: a sentence below the table, or ''.
     """
 
     title: str
@@ -34,11 +34,11 @@ class Table:
 
     @classmethod
     def of_words(cls, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-        """A table all of whose columns stand to the left."""
+        """Make a table whose columns are all left-aligned."""
         return cls(title, columns, tuple(rows), left=range(len(columns)))
 
     def text(self, *, rule: bool = False) -> str:
-        """Headings and rows in columns of equal width, two blanks apart.
+        """Format headings and rows as aligned columns, two spaces apart.
 
         Args:
             rule: whether a line of dashes stands below the headings.
@@ -53,10 +53,11 @@ class Table:
         return cell.ljust(width) if at in self.left else cell.rjust(width)
 
     def markdown(self, heading: str = "") -> list[str]:
-        """Lines of markdown, in which every cell is taken literally.
+        """Format as lines of markdown, with all cells escaped.
 
         Args:
-            heading: marks of a heading, such as "##". With them title and note stand above and below.
+            heading: mark of a heading, such as "##", to put title and note above and below the table; '' leaves them
+                out.
         """
         marks = ["---" if at in self.left else "---:" for at in range(len(self.columns))]
         lines = [_row(self.columns), f"| {' | '.join(marks)} |", *map(_row, self.rows)]
@@ -65,9 +66,9 @@ class Table:
         return [f"{heading} {self.title}", "", *lines, *(["", self.note] if self.note else [])]
 
     def html(self) -> str:
-        """A table that stands alone, for `_repr_html_`; colours are those of the page around it.
+        """Format as HTML for `_repr_html_`, without a style sheet; colours are those of the page around it.
 
-        Numbers stand to the right, whatever their column.
+        Numbers are right-aligned in every column.
         """
         style = "text-align:left;white-space:nowrap"
         caption = f'<caption style="{style}">{escape(self.title)}</caption>' if self.title else ""
@@ -76,7 +77,7 @@ class Table:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def rich(self, **options: Any) -> rich.table.Table:
-        """The table for a console of rich, on which every cell is taken literally.
+        """Convert to a table for a console of rich, with all cells escaped.
 
         Args:
             options: further arguments of `rich.table.Table`.
