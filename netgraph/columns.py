@@ -155,7 +155,7 @@ def concatenate(arrays: Iterable[Array], dtype: Any) -> Array:
 
 
 def spans(start: Array | int, size: Array) -> Array:
-    """Concatenate the ranges `start[k], ..., start[k] + size[k] - 1`; of one start, ranges that all begin there.
+    """Concatenate the ranges `start[k], ..., start[k] + size[k] - 1`. With a single start, all ranges begin there.
 
     O(sum of sizes), in whole columns.
     """
@@ -164,7 +164,7 @@ def spans(start: Array | int, size: Array) -> Array:
 
 
 def among(values: Array, ordered: Array) -> Array:
-    """Whether each value is one of those in an ascending column. O(log n) for each."""
+    """Mask of the values that are in `ordered`, an ascending column. O(log n) for each value."""
     if not len(ordered):
         return np.zeros(len(values), dtype=bool)
     place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)

@@ -177,7 +177,7 @@ def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> 
 
     The weight of a path is the product of |weight|^power over its edges, and of the factors of the norms and pools on
     it. Biases, means and activations are left out. All pools count as averages, also those that take the maximum. A
-    path runs through positions: an edge of a convolution is part of one path for each position of the target at which
+    path leads from position to position: an edge of a convolution counts once for each position of the target at which
     it does not read padding.
 
     Args:

@@ -162,7 +162,7 @@ def _argument(name: str, value: Any, hint: Any) -> Any:
 
 
 def _check_listed(name: str, value: Any) -> None:
-    """Raise `OptionError` for a single value or a text where several values are required."""
+    """Raise `OptionError` for a single value or a text; several values are required."""
     try:
         iter(value)
     except TypeError:

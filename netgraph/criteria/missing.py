@@ -219,7 +219,7 @@ def path_scores(
         OptionError: for links of wires, frozen links, links given twice or at a port that pairs cannot name, an
             unknown option, or an analysis of another graph.
 
-    Cost: that of `path_analysis`; scores are expanded when they are drawn from.
+    Cost: that of `path_analysis`; the scores of all cells are computed only when edges are drawn.
 
     Source: "Path Weight Magnitude Product", PWMPR, equations 3 and 4.
     """

@@ -30,7 +30,7 @@ MAX_DRAWS = 100
 
 
 class OneTerm(NamedTuple):
-    """Cumulative sums of the two factors of a product, and the logarithm of its sum over all cells, `(1,)`."""
+    """Tables to draw cells from one product: cumulative sums of both factors, and the logarithm of the sum of all cells."""
 
     columns: Array
     rows: Array

@@ -11,14 +11,15 @@ from netgraph.storage import Either, Maybe, Text, shape_of
 
 @dataclass(frozen=True)
 class StopReason:
-    """Why training ended early, and how to go on.
+    """Reason for which training ended early, with a remedy.
 
-    `str()` of a reason is a clause for a sentence; `dataclasses.asdict` makes plain values for a file.
+    `str()` of a reason is a clause for a sentence; `dataclasses.asdict` gives plain values for a file.
 
     Attributes:
-        kind: the reason for programs; "other" for one of your own, and in files of versions that wrote the text alone.
+        kind: the reason for programs; "other" for a reason of your own, and for files of versions that wrote only the
+            text.
         text: the reason in words, a clause without a full stop.
-        remedy: how to train on, a clause; "" where there is nothing to say.
+        remedy: a way to train on, a clause; '' where there is none.
     """
 
     kind: Literal["no improvement", "density reached", "other"]
@@ -27,7 +28,7 @@ class StopReason:
 
     @classmethod
     def no_improvement(cls, patience: int) -> StopReason:
-        """The validation loss has not improved for as many epochs as `TrainSettings.patience` allows."""
+        """Reason: the validation loss has not improved for `TrainSettings.patience` epochs."""
         return cls(
             "no improvement",
             f"the validation loss has not improved for {patience} epochs",
@@ -36,12 +37,12 @@ class StopReason:
 
     @classmethod
     def density_reached(cls, density: float) -> StopReason:
-        """Growth has reached the largest density that was asked for."""
+        """Reason: growth has reached the largest density that was asked for."""
         return cls("density reached", f"density {density:g} is reached", "ask for a larger density to grow on")
 
     @classmethod
     def from_json(cls, values: str | Mapping[str, Any] | None) -> StopReason | None:
-        """A reason from values of `STOP_REASON_SHAPE`, or None."""
+        """Return the reason from values of `STOP_REASON_SHAPE`, or None for None."""
         if values is None:
             return None
         return cls("other", values) if isinstance(values, str) else cls(**values)
@@ -51,4 +52,4 @@ class StopReason:
 
 
 STOP_REASON_SHAPE = Maybe(Either((Text(), shape_of(StopReason))))
-"""The shape of a reason in a file: null, its fields, or the text alone, which earlier versions wrote."""
+"""Shape of a reason in a file: null, its fields, or only the text, as earlier versions wrote it."""
