@@ -30,7 +30,7 @@ MAX_DRAWS = 100
 
 
 class OneTerm(NamedTuple):
-    """Tables to draw cells from one product: cumulative sums of both factors, and the logarithm of the sum of all cells."""
+    """Tables to draw cells from one product: cumulative sums of both factors, and the logarithm of its total."""
 
     columns: Array
     rows: Array

@@ -14,7 +14,7 @@ from netgraph.errors import FileFormatError
 from netgraph.markup import printable, shortened
 from netgraph.storage.reading import read_file
 
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 """Largest size, in bytes, of a JSON file, or of one line of a file of lines."""
 
 DEEPEST = 32
@@ -289,7 +289,7 @@ def shape_of(kind: Any) -> Shape:
     raise TypeError(f"{kind} has no shape in JSON")
 
 
-def parse_json(data: bytes, shape: Shape, where: str, most: int = MOST_BYTES) -> Any:
+def parse_json(data: bytes, shape: Shape, where: str, most: int = MAX_BYTES) -> Any:
     """Parse a JSON text and check it against a shape.
 
     Args:
@@ -331,7 +331,7 @@ def read_json(path: str | os.PathLike[str], shape: Shape) -> Any:
         FileFormatError: in the cases of `parse_json`.
         OSError: when the file cannot be read.
     """
-    return parse_json(read_file(path, MOST_BYTES), shape, repr(os.fspath(path)))
+    return parse_json(read_file(path, MAX_BYTES), shape, repr(os.fspath(path)))
 
 
 def whole_lines(data: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ LIMIT = "NETGRAPH_MAX_BYTES"
 FREE_EXPANSION = 32 << 20
 """Number of bytes to which every file may unpack, whatever its own size."""
 
-MOST_EXPANSION = 100
+MAX_EXPANSION = 100
 """Beyond `FREE_EXPANSION`, largest ratio of unpacked to stored bytes. Deflate reaches 1,032, data hardly 20."""
 
 _UNKNOWN = 1 << 34
@@ -77,7 +77,7 @@ def check_size(path: str | os.PathLike[str], size: int, stored: int | None = Non
         raise OptionError(f"{LIMIT}={given!r} is no number of bytes; give a whole number, or unset it.")
     limit = int(given) if given is not None else available_memory()
     if given is None and stored is not None and size > FREE_EXPANSION:
-        limit = min(limit, max(FREE_EXPANSION, MOST_EXPANSION * stored))
+        limit = min(limit, max(FREE_EXPANSION, MAX_EXPANSION * stored))
     if size > limit:
         what = "has" if stored is None else f"unpacks from {stored:,} bytes to"
         raise FileFormatError(

@@ -9,10 +9,10 @@ from netgraph.columns import WEIGHT_DTYPES
 from netgraph.graph import KIND_FIELDS, LINK_KINDS, Role
 from netgraph.storage.json_values import Entries, Items, Maybe, Number, Record, Shape, Text, Whole
 
-MOST = 2**31 - 1
+MAX_SIZE = 2**31 - 1
 """Largest size of a grid, a kernel, a stride or a padding; rows and taps are int32."""
 
-PAIR = Items(Whole(high=MOST), 2)
+PAIR = Items(Whole(high=MAX_SIZE), 2)
 
 ID = Whole(high=2**62)
 
@@ -41,7 +41,7 @@ LAYER_SHAPES: dict[str, Shape] = {
     "columns": COLUMNS_SHAPE,
     "name": Text(),
     "role": Text(get_args(Role)),
-    "grid": Items(Whole(1, MOST)),
+    "grid": Items(Whole(1, MAX_SIZE)),
     "activation": Text(),
     "slope": Number(),
     "norm": Text(),
