@@ -231,9 +231,9 @@ class BatchSignals:
         topology_hash: hash of the graph to which the layers belong.
         activations: output of each layer, `(samples, vertices, *output grid)`.
         gradients: gradient of the loss by the sums of each layer except inputs, `(samples, vertices, *grid)`.
-        residuals: like `gradients`, for the cotangent dL/dy - s J n instead of dL/dy, where n is the damped natural
-            gradient of these samples and s = <J n, dL/dy> / (<J n, J n> + 1e-10) over all of them; empty unless the
-            tangent was asked for.
+        residuals: like `gradients`, for the cotangent dL/dy - s J n instead of dL/dy. J is the Jacobian of the outputs
+            by the parameters, n the damped natural gradient of these samples, and
+            s = <J n, dL/dy> / (<J n, J n> + 1e-10) over all of them. Empty unless the tangent was asked for.
         output_gradients: dL/dy, `(samples, outputs, *grid)`.
         natural_score: g^T n with the mean gradient g; 0 unless the tangent was asked for.
     """
@@ -258,7 +258,7 @@ class BatchSignals:
 
     @cached_property
     def output_norms(self) -> Array:
-        """|dL/dy| of each sample, `(samples,)`."""
+        """Euclidean norm of dL/dy of each sample, `(samples,)`."""
         return np.asarray(np.linalg.norm(self.output_gradients.reshape(self.samples, -1), axis=1))
 
     def __repr__(self) -> str:

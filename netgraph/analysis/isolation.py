@@ -1,4 +1,4 @@
-"""Isolated vertices: those without an incoming or without an outgoing edge, so that no path goes through them."""
+"""Isolated vertices: vertices without an incoming or without an outgoing edge, so that no path goes through them."""
 
 from __future__ import annotations
 

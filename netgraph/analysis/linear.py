@@ -31,7 +31,7 @@ class Scaled(NamedTuple):
 
 
 def rescale(values: Array, log: float = 0.0) -> Scaled:
-    """Divide by the largest magnitude and add its logarithm to `log`. The array may be changed in place."""
+    """Divide values by their largest magnitude and add its logarithm to `log`. The array may be changed in place."""
     largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0.0 or log == -math.inf:
         return Scaled(values, -math.inf)

@@ -1,4 +1,4 @@
-"""Figures that describe a topology, to be followed as it grows."""
+"""Numbers that describe a topology, to follow it as it grows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netgraph.graph import Graph
 
 @checked
 def topology_metrics(graph: Graph, *, tau: float = 0.9) -> dict[str, float]:
-    """Compute figures that describe a topology, to be plotted over the course of growth.
+    """Compute numbers that describe a topology, to plot them over the course of growth.
 
     Args:
         graph: any graph.

@@ -1,4 +1,4 @@
-"""Dependence of the outputs on vertices, on which the claims of rules rest."""
+"""Influence of vertices on the outputs, from which rules derive their claims."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class MergeVertices(Rule):
         rw.remove(m.v)
 
     def claim(self, m: Matches) -> Level | None:
-        """Exact when no sum is rounded."""
+        """Exact when no sum is rounded; else exact up to rounding."""
         return "exact" if _merge(m).exact.all() else "exact up to rounding"
 
 

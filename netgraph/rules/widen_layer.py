@@ -153,13 +153,13 @@ class WidenLayer(Rule):
                 rw.connect_all(new, rw.vertices(graph.layer(k.target)), weight=weight, kind=k.kind, port=k.port)
 
     def _outgoing(self, rw: Rewriter, link: Link) -> Array:
-        """Weights from the new vertices to the old ones of the target, in the order of `Rewriter.connect_all`."""
+        """Weights from the new vertices to the target's old ones, given or drawn, in the order of `connect_all`."""
         if link.key in (self.outgoing or {}):
             return np.asarray((self.outgoing or {})[link.key]).transpose(1, 0, 2).ravel()
         return self._draw(rw, link, len(rw.graph.layer(link.target)) * self.count * link.kind.taps)
 
     def _incoming(self, rw: Rewriter, link: Link) -> Array:
-        """Weights from the old vertices of the source to the new ones, in the order of `Rewriter.connect_all`."""
+        """Weights from the source's old vertices to the new ones, given or drawn, in the order of `connect_all`."""
         if link.key in (self.incoming or {}):
             return np.asarray((self.incoming or {})[link.key]).ravel()
         old = self._old(rw.graph.layer(link.source))
