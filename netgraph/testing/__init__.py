@@ -1,11 +1,11 @@
-"""Property tests of rules and graphs: Hypothesis strategies, and checks that every rule should pass.
+"""Property tests of rules and graphs: strategies of Hypothesis, and checks that every rule should pass.
 
     >>> import netgraph as ng
     >>> from netgraph.testing import check_rule
     >>> check_rule(ng.rules.AddEdges(), max_examples=5)
 
-Needs Hypothesis: `pip install 'netgraph-growth[testing]'`. Importing this package makes
-`hypothesis.strategies.from_type` know graphs.
+This package needs Hypothesis: `pip install 'netgraph-growth[testing]'`. Its import registers a strategy for graphs, so
+that `hypothesis.strategies.from_type(Graph)` works.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""One example that the checks of a rule look at, and a failure there."""
+"""Examples on which rules are checked, and failures of checks."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Result, Rule, apply, find
 from netgraph.statistics import Statistics
-from netgraph.testing.code import described
+from netgraph.testing.code import describe
 
 Claimed = Level | None
 
 
 class Irrelevant(Exception):
-    """A check has nothing to say about an example."""
+    """Raised by a check that does not apply to an example."""
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A graph on which a rule has a match, a batch of inputs, and how the rule is to be applied.
+    """An example of a check: a graph on which a rule has a match, a batch of inputs, and options of `apply`.
 
     Attributes:
         rule: the rule.
         graph: the graph.
-        x: a batch within the domains, by the name of the input layer.
-        limit: largest number of matches to rewrite, or None.
+        x: a batch within the domains, by name of the input layer.
+        limit: largest number of matches to rewrite, or None for all.
         rng: seed of random initial values.
-        claim: what is claimed of the rule instead of what it claims itself.
-        tolerance: relative difference that passes as none, instead of the usual one.
+        claim: claim to check in place of the rule's own one, or None.
+        tolerance: relative tolerance of outputs in place of the usual one, or None.
         stats: statistics of the graph, or None.
     """
 
@@ -46,40 +46,40 @@ class Case:
 
     @cached_property
     def snapshot(self) -> tuple[bytes, ...]:
-        """The bytes of all columns of the graph, before anything was done with it."""
+        """Bytes of all columns of the graph at the first access, to detect later changes."""
         return columns_of(self.graph)
 
     @cached_property
     def found(self) -> Matches:
-        """All matches."""
+        """All matches of the rule on the graph."""
         return find(self.rule, self.graph, self.stats)
 
     @cached_property
     def result(self) -> Result:
-        """The rule applied to the graph."""
+        """Result of the rule on the graph, computed once."""
         return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, probe=None)
 
     def again(self) -> Graph:
-        """The graph that the rule gives when it is applied once more."""
+        """Apply the rule to the graph once more, without a proof, and return the new graph."""
         return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, prove=False).graph
 
     @cached_property
     def claimed(self) -> Claimed:
-        """What is claimed of this rewrite."""
+        """Claim to check: `claim`, or the claim of the rule for the applied matches."""
         return self.claim if self.claim is not None else self.rule.claim(self.result.matches)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A check that failed, with the smallest example found.
+    """The failure of a check, with the smallest example that was found.
 
     Attributes:
         check: name of the check.
-        message: what is wrong.
-        graph: the graph before the rewrite; None when none could be drawn.
-        result: of the rewrite; None when it raised.
-        limit, rng: how the rule was applied.
-        kind: class of the error.
+        message: description of the failure.
+        graph: the graph before the rewrite, or None when no graph could be drawn.
+        result: result of the rewrite, or None when it raised an error.
+        limit, rng: options with which the rule was applied.
+        kind: name of the class of the error.
     """
 
     check: str
@@ -93,15 +93,15 @@ class Failure:
     def __str__(self) -> str:
         lines = [f"{self.check}: {self.message}"]
         if self.graph is not None:
-            lines.append("On the graph:\n\n" + _indented(described(self.graph)))
+            lines.append("On the graph:\n\n" + _indented(describe(self.graph)))
             lines.append(f"Applied with limit={self.limit}, rng={self.rng}.")
         if self.result is not None:
-            lines.append(f"After it:\n\n{_indented(described(self.result.graph))}")
+            lines.append(f"After it:\n\n{_indented(describe(self.result.graph))}")
         return "\n".join(lines)
 
 
 def columns_of(graph: Graph) -> tuple[bytes, ...]:
-    """The bytes of every column of a graph."""
+    """Return the bytes of all columns of a graph."""
     parts = [v.tobytes() for k in graph.links_by_key.values() for v in k.columns.values()]
     for layer in graph.layers_by_id.values():
         parts += [layer.vertex_ids.tobytes(), layer.birth.tobytes(), *(v.tobytes() for v in layer.values.values())]

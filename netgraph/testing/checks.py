@@ -1,4 +1,4 @@
-"""The checks of a rule, one function each, on one example."""
+"""The checks of a rule, each a function of one example."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from netgraph.rewriting import (
 )
 from netgraph.testing.cases import Case, Irrelevant, columns_of
 from netgraph.testing.compare import RELATIVE, difference
-from netgraph.testing.rewrites import named
+from netgraph.testing.rewrites import selection
 from netgraph.testing.search import RuleCheck, rule_check
 from netgraph.testing.strategies import is_exact
 
 ROUNDED = 1e-5
-"""Relative difference that "exact up to rounding" admits: that of float32 weights."""
+"""Relative tolerance for "exact up to rounding", from the precision of float32 weights."""
 
 
 def _result(case: Case) -> Result:
-    """The rewrite, where it works; that it works is a check of its own."""
+    """Result of the rewrite. Raises `Irrelevant` when it fails, since another check reports this."""
     try:
         return case.result
     except Exception as error:
@@ -45,7 +45,7 @@ def _result(case: Case) -> Result:
 
 @rule_check
 def check_valid_graph_after(case: Case) -> None:
-    """Matches that pass the conditions are rewritten without an error, to a graph that is valid as a whole."""
+    """Check that the rewrite raises no error, gives a valid graph, and keeps inputs and outputs."""
     try:
         new = case.result.graph
     except NetgraphError as error:
@@ -62,7 +62,7 @@ def check_valid_graph_after(case: Case) -> None:
 
 @rule_check
 def check_ids_stable(case: Case) -> None:
-    """What survives keeps its id and place, what is new gets an id never used, nothing is taken out and put back."""
+    """Check that kept items keep id and position, new items have unused ids, and no edge is removed and put back."""
     old, new, delta = case.graph, _result(case).graph, _result(case).delta
     for what, mine, theirs, first in (
         ("vertex", old.vertices.id, new.vertices.id, old.next_ids.vertex),
@@ -96,7 +96,7 @@ def _places(graph: Graph) -> dict[int, tuple[int, ...]]:
 
 @rule_check
 def check_delta_invertible(case: Case) -> None:
-    """The delta redoes the rewrite, its inverse undoes it, bit for bit, and both together are nothing."""
+    """Check that the delta redoes the rewrite and its inverse undoes it, bit for bit, and both together are empty."""
     result = _result(case)
     again, _ = apply_delta(case.graph, result.delta)
     assert again.equals(result.graph), "Applying the delta to the old graph does not give the new one."
@@ -107,7 +107,7 @@ def check_delta_invertible(case: Case) -> None:
 
 
 def _check_journal_replays(case: Case) -> None:
-    """A journal records the rewrite; replay gives the new graph, undo the old one."""
+    """Check that a journal records the rewrite, replay gives the new graph, and undo gives the old one."""
     result = _result(case)
     if not result.changed:
         raise Irrelevant
@@ -123,25 +123,25 @@ def _check_journal_replays(case: Case) -> None:
 
 
 _check_journal_replays.__name__ = "check_journal_replays"
-check_journal_replays = RuleCheck(_check_journal_replays, every=6)  # it waits for the disk
+check_journal_replays = RuleCheck(_check_journal_replays, every=6)  # slow, since it writes files
 
 
 @rule_check
 def check_claim_equals_certificate(case: Case) -> None:
-    """What the rule claims is proved: the certificate is at least as strong as the claim."""
+    """Check that the claim of the rule is proved: the certificate is at least as strong."""
     certificate = _result(case).certificate
     claimed = case.claimed
     if claimed is None:
         raise Irrelevant
     finite = all(np.isfinite(certificate.domain.get(x.name, (-np.inf, np.inf))).all() for x in case.graph.inputs)
     if claimed != "exact" and not finite:
-        raise Irrelevant  # a bound, that of rounding too, is promised for bounded inputs only
+        raise Irrelevant  # bounds, also of rounding, are only claimed for bounded inputs
     assert certificate.satisfies(claimed), f"The rule claims {claimed!r}, the certificate is {certificate}"
 
 
 @rule_check
 def check_function_preserved(case: Case) -> None:
-    """A rewrite that is claimed to be exact changes no output; bit for bit where nothing is rounded."""
+    """Check that a rewrite with the claim "exact" changes no output, bit for bit where nothing is rounded."""
     result = _result(case)
     if case.claimed not in ("exact", "exact up to rounding"):
         raise Irrelevant
@@ -159,7 +159,7 @@ def check_function_preserved(case: Case) -> None:
 
 @rule_check
 def check_certificate_sound(case: Case) -> None:
-    """No output changes by more than the certificate's bound and the rounding of the two evaluations."""
+    """Check that no output changes by more than the bound of the certificate plus the rounding of both evaluations."""
     result = _result(case)
     certificate = result.certificate
     if certificate.kind == "unknown" and not certificate.bounds:
@@ -177,7 +177,7 @@ def check_certificate_sound(case: Case) -> None:
 
 @rule_check
 def check_no_match_is_no_op(case: Case) -> None:
-    """Applied to nothing, the rule returns the graph itself, an empty delta and an exact certificate."""
+    """Check that without matches the rule returns the graph itself, an empty delta and an exact certificate."""
     root = case.found.root
     width = 3 if isinstance(root, PairRows) else 2 if isinstance(root, LayerPairRows) else 0
     nothing = np.empty((0, width) if width else 0, dtype=np.int64)
@@ -192,7 +192,7 @@ def check_no_match_is_no_op(case: Case) -> None:
 
 @rule_check
 def check_overlapping_matches_reported(case: Case) -> None:
-    """Every match is either applied or reported as skipped, and applied ones share no exclusive row."""
+    """Check that every match is either applied or reported as skipped, and applied ones share no exclusive row."""
     result = _result(case)
     found, applied, skipped = (
         {str(entry) for entry in _entries(m)} for m in (case.found, result.matches, result.skipped)
@@ -209,10 +209,10 @@ def check_overlapping_matches_reported(case: Case) -> None:
 
 
 def _entries(m: Matches) -> list[Any]:
-    """What tells matches apart, also those of another selection."""
+    """Entry per match that is equal for the same match of another selection, and different for all others."""
     if not len(m):
         return []
-    columns = [np.asarray(named(m)).reshape(len(m), -1)]
+    columns = [np.asarray(selection(m)).reshape(len(m), -1)]
     columns += [m.root.port[:, None]] if isinstance(m.root, PairRows) else []
     entries: list[Any] = np.concatenate(columns, axis=1).tolist()
     return entries
@@ -220,11 +220,11 @@ def _entries(m: Matches) -> list[Any]:
 
 @dataclass(frozen=True)
 class Failing(Rule):
-    """A rule that does all that another does, and then fails: by an error, or by a cycle that no commit takes.
+    """A rule that makes all edits of another rule and then fails, by an error or by a cycle, which no commit accepts.
 
     Attributes:
         rule: the other rule.
-        at_commit: fail at the commit instead of in the rewrite.
+        at_commit: fail by a cycle at the commit, not by an error in the rewrite.
     """
 
     rule: Rule
@@ -238,11 +238,11 @@ class Failing(Rule):
             object.__setattr__(self, name, getattr(self.rule, name))
 
     def where(self, m: Matches, stats: Any) -> Any:
-        """As of the other rule."""
+        """Return the conditions of the other rule."""
         return self.rule.where(m, stats)
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """As of the other rule, and then an error."""
+        """Make the edits of the other rule, and then fail."""
         self.rule.rewrite(m, rw)
         if not self.at_commit:
             raise RewriteError("A failure that the check made.")
@@ -253,7 +253,7 @@ class Failing(Rule):
 
 @rule_check
 def check_failure_leaves_graph(case: Case) -> None:
-    """When the rewrite fails midway, or its commit does, the graph is as it was and can still be rewritten."""
+    """Check that a failure of the rewrite or its commit leaves the graph unchanged, and that it can be rewritten."""
     before, topology = case.snapshot, case.graph.topology_hash
     for at_commit in (False, True):
         rule = Failing(case.rule, at_commit)
@@ -271,7 +271,7 @@ def check_failure_leaves_graph(case: Case) -> None:
 
 @rule_check
 def check_old_graph_untouched(case: Case) -> None:
-    """The old graph is as it was: its columns, its hash, and what it matches."""
+    """Check that a rewrite leaves the old graph unchanged: its columns, its hash and its number of matches."""
     before, topology = case.snapshot, case.graph.topology_hash
     found = len(case.found)
     _result(case)
@@ -288,7 +288,7 @@ def _assert_untouched(graph: Graph, before: tuple[bytes, ...], topology: str) ->
 
 @rule_check
 def check_deterministic(case: Case) -> None:
-    """Applied twice with the same seed, the rule gives the same graph; random values come from the rewriter."""
+    """Check that two applications with the same seed give the same graph."""
     one, two = _result(case).graph, case.again()
     assert one.equals(two), "Applied twice with the same rng, the rule gave two graphs; draw from `rw.rng`."
 
@@ -307,4 +307,4 @@ RULE_CHECKS: tuple[RuleCheck, ...] = (
     check_old_graph_untouched,
     check_deterministic,
 )
-"""The checks that `check_rule` runs."""
+"""Checks that `check_rule` runs by default."""

@@ -1,4 +1,4 @@
-"""Graphs as Python code that builds them, to be pasted into a test."""
+"""Graphs as Python code that builds them, for tests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _DEFAULTS = Layer(0, "", np.empty(0), np.empty(0))
 
 
 def to_code(graph: Graph) -> str:
-    """Python code that builds a graph: `exec` of it leaves a graph in `graph` that `equals` this one.
+    """Write Python code that builds a graph and assigns it to the name `graph`.
 
-    Ids, births and lineage that are not those of a fresh graph are written as well, as arguments of `with_ids`. Where
-    float32 and float64 are mixed, all becomes float64, which holds the same values; that graph is not `equals`.
+    The built graph `equals` the given one. Ids, births and lineage are arguments of `with_ids` when they differ from
+    those of a fresh graph. A graph with columns of both float32 and float64 becomes one of float64 only, with the same
+    values; it does not `equals` the given one.
 
     Raises:
         OptionError: for a graph of more than 200 vertices or 2,000 edges; save it to a file instead.
@@ -76,22 +77,22 @@ def with_ids(
     rewrites: int = 0,
     lineage: str | None = None,
 ) -> Graph:
-    """The graph with other ids, as rewrites leave them: a rule that takes ids for rows shows itself on such a graph.
+    """Return the graph with other ids, as after rewrites. Such a graph exposes rules that confuse ids with rows.
 
-    What is left out stays as it is, or becomes that of a fresh graph.
+    Ids and births that are not given stay. All other values that are not given become those of a fresh graph.
 
     Args:
         graph: the graph.
         layers: ids of the layers in the order of `graph.layers_by_id`, ascending.
         vertices: ids of the vertices in the order of `graph.vertices`.
         edges: ids of the edges in the order of `graph.edges`.
-        vertex_births, edge_births: which rewrite made them, in the same order.
+        vertex_births, edge_births: number of the rewrite that made each vertex or edge, in the same order.
         next_ids: ids of the next new layer, vertex and edge; by default one more than the largest in use.
-        rewrites: number of rewrites behind the graph.
-        lineage: hash of the history that gave out the ids; by default that of a fresh graph.
+        rewrites: number of rewrites that led to the graph.
+        lineage: hash of the history that gave out the ids; by default the hash of a fresh graph.
 
     Raises:
-        GraphError: when there are too few or too many ids, when an id occurs twice, or layers do not ascend.
+        GraphError: there are too few or too many ids, an id occurs twice, or ids of layers do not ascend.
 
     Example:
         >>> import netgraph as ng
@@ -131,8 +132,8 @@ def _as_many(name: str, given: Sequence[int] | None, own: Array) -> Array:
 
 
 def compact(graph: Graph) -> Graph:
-    """The graph with the ids of a fresh one: counted from 0, edges link by link in the order of their first id."""
-    first = np.argsort(_by_first_id(graph))  # of each link, its place in that order
+    """Return the graph with ids of a fresh one: counted from 0, edges link by link in the order of their first ids."""
+    first = np.argsort(_by_first_id(graph))  # rank of each link in this order
     edges = np.argsort(np.argsort(first[graph.edges.link], kind="stable"), kind="stable")
     return with_ids(
         graph,
@@ -145,13 +146,13 @@ def compact(graph: Graph) -> Graph:
 
 
 def _by_first_id(graph: Graph) -> list[int]:
-    """Places of the links in `graph.links_by_key`, in the order of ids, so that a fresh graph gets its own ids back."""
+    """Positions of the links in `graph.links_by_key`, sorted by first edge id, so that a fresh graph keeps its ids."""
     links = list(graph.links_by_key.values())
     return sorted(range(len(links)), key=lambda k: int(links[k].id.min()) if len(links[k]) else -1)
 
 
 def _history(graph: Graph) -> list[str]:
-    """Arguments of `with_ids` that make of a fresh graph this one."""
+    """Arguments of `with_ids` that turn a fresh graph into this one."""
     fresh = compact(graph)
     result = []
     for name, mine, theirs in (
@@ -173,8 +174,8 @@ def _history(graph: Graph) -> list[str]:
     return result
 
 
-def described(graph: Graph) -> str:
-    """The code of a graph, or its size in words when it is too large for that."""
+def describe(graph: Graph) -> str:
+    """Write the code of a graph, or its size when it is too large for code."""
     try:
         return to_code(graph)
     except OptionError:
@@ -236,7 +237,7 @@ def _is_full(graph: Graph, link: Link) -> bool:
 
 
 def _columns(graph: Graph, dtype: np.dtype[Any]) -> list[str]:
-    """Vertex columns that are not at the values with which the builder starts."""
+    """Vertex columns, as code, whose values differ from the start values of the builder."""
     result = []
     names = {name for layer in graph.layers_by_id.values() for name in layer.values} - set(DOMAIN_COLUMNS)
     for name in sorted(names):
@@ -268,7 +269,7 @@ def _listed(values: Array, dtype: np.dtype[Any]) -> str:
 
 
 def _number(value: Any, dtype: np.dtype[Any]) -> str:
-    """The shortest text that reads back as the same number in a dtype."""
+    """Shortest text that gives the same number in a dtype."""
     number = float(value)
     if not np.isfinite(number):
         return "np.inf" if number > 0 else "-np.inf"

@@ -1,4 +1,4 @@
-"""Compare the functions of two graphs on a batch, and say where they differ."""
+"""Comparison of the functions of two graphs on a batch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from netgraph.proof import certify, sample_inputs
 from netgraph.testing.values import LARGEST_FINITE
 
 RELATIVE = 1e-9
-"""Rounding of two evaluations that is let pass when equality is not asked for bit by bit, of the values' size."""
+"""Usual relative tolerance for the rounding of two float64 evaluations."""
 
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """The largest difference of two graphs on a batch.
+    """The largest difference between the outputs of two graphs on a batch.
 
     Attributes:
         output: name of the output layer.
-        at: (sample, vertex row, *position).
-        old, new: the values there.
-        inputs: the sample, by the name of the input layer.
+        at: index of the value, `(sample, vertex row, *position)`.
+        old, new: the values of both graphs.
+        inputs: inputs of this sample, by name of the input layer.
     """
 
     output: str
@@ -47,21 +47,23 @@ class OutputDifference:
 
 
 def outputs(graph: Graph, x: Any, *, train: bool = False) -> dict[str, Array]:
-    """The outputs of a graph by name, also where there is one only."""
+    """Return the outputs of a graph by name, also when it has only one."""
     values = interpret(graph, x, train=train)
     return values if isinstance(values, dict) else {graph.outputs[0].name: values}
 
 
 def difference(old: Graph, new: Graph, x: Mapping[str, Array], *, train: bool = False, relative: float = 0.0,
                allowed: Mapping[str, Array] | None = None) -> OutputDifference | None:  # fmt: skip
-    """The largest difference of the outputs, or None.
+    """Find the largest difference between the outputs of two graphs beyond a tolerance, or None.
+
+    The tolerance of a value is `relative * (1 + largest absolute value of the output) + allowed`.
 
     Args:
         old, new: graphs with the same inputs and outputs.
-        x: a batch, by the name of the input layer.
+        x: a batch, by name of the input layer.
         train: normalise by the statistics of the batch.
-        relative: difference that is let pass, of 1 plus the largest value of the output.
-        allowed: difference that is let pass, (vertices,) by output.
+        relative: relative tolerance.
+        allowed: absolute tolerance of each vertex, `(vertices,)`, by output layer; None for 0.
     """
     one, two = outputs(old, x, train=train), outputs(new, x, train=train)
     if one.keys() != two.keys():
@@ -88,14 +90,15 @@ def assert_same_function(
     """Assert that two graphs give the same outputs on a batch.
 
     Args:
-        old, new: the graphs; their inputs and outputs have the same names and shapes.
-        x: a batch as `interpret` takes it; by default the corners of the domain, zero, and random multiples of 1/8.
-        exact: compare bit for bit; otherwise up to `relative` of 1 plus the largest value.
+        old, new: graphs whose inputs and outputs have the same names and shapes.
+        x: a batch for `interpret`; by default the corners of the domain, zero, and random multiples of 1/8.
+        exact: compare bit for bit, not with the tolerance `relative * (1 + largest absolute value of the output)`.
         train: normalise batch-norm layers by the statistics of the batch.
-        relative: what is let pass when not `exact`.
+        relative: relative tolerance unless `exact`.
 
     Raises:
-        AssertionError: naming the output, the sample, the difference and what is proved of the pair.
+        AssertionError: an output differs. The message has the output, the sample, the difference and the certificate of
+            the pair.
     """
     given = default_inputs(old) if x is None else x
     named = given if isinstance(given, Mapping) else {old.inputs[0].name: given}
@@ -110,7 +113,10 @@ def assert_same_function(
 
 
 def default_inputs(graph: Graph) -> dict[str, Array]:
-    """Both corners of the domain, the zero nearest to it, and 16 random multiples of 1/8 where it has some."""
+    """Return a batch: both corners of the domain, its point nearest to zero, and 16 random samples.
+
+    Random samples are multiples of 1/8 where the domain has such values.
+    """
     result = {}
     for name, random in sample_inputs(graph, 16, np.random.default_rng(0)).items():
         layer = graph.layer(name)

@@ -1,4 +1,4 @@
-"""A graph under construction: a builder, what Hypothesis draws for it, and the grids that layers hand on."""
+"""Drafts of random graphs: a builder with the functions that draw its parts."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 
 class DrawFunction(Protocol):
-    """What a composite strategy is handed."""
+    """Function that Hypothesis passes to a composite strategy, to draw values."""
 
     def __call__(self, strategy: st.SearchStrategy[T], label: object = None) -> T:
-        """A value of the strategy."""
+        """Draw a value of a strategy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphOptions(Checked):
-    """What may occur in a drawn graph; see `graphs`."""
+    """Limits and choices for the parts of a drawn graph, see `graphs`."""
 
     activations: tuple[str, ...]
     norms: tuple[str, ...]
@@ -52,10 +52,15 @@ class GraphOptions(Checked):
 
 
 class GraphDraft:
-    """A graph under construction.
+    """A random graph under construction.
 
     Attributes:
-        grids: what each layer hands on, by name, in the order in which they were added.
+        draw: function that draws values.
+        options: limits and choices.
+        weights: kind of weights, drawn once for the whole graph.
+        builder: builder of the graph.
+        grids: output grid of each layer, by name, in the order of addition.
+        sizes: number of vertices of each layer, by name.
     """
 
     def __init__(self, draw: DrawFunction, options: GraphOptions) -> None:
@@ -70,58 +75,58 @@ class GraphDraft:
     # -- drawing ----------------------------------------------------------------------------------
 
     def one_of(self, values: tuple[T, ...]) -> T:
-        """One of the values; the first is the simplest."""
+        """Draw one of the values. The first is the simplest."""
         return values[0] if len(values) == 1 else self.draw(st.sampled_from(values))
 
     def number(self, low: int, high: int) -> int:
-        """A whole number; the lowest is the simplest."""
+        """Draw a whole number from `low` to `high`. The lowest is the simplest."""
         return low if high <= low else self.draw(st.integers(low, high))
 
     def coin(self) -> bool:
-        """Whether to do what is not the simplest."""
+        """Draw a truth value. False is the simplest."""
         return self.draw(st.booleans())
 
     def width(self) -> int:
-        """The width of a layer."""
+        """Draw the number of vertices of a layer."""
         return self.number(1, self.options.max_width)
 
     def tape(self) -> bytes:
-        """Bytes for a column."""
+        """Draw the bytes of a column."""
         return self.draw(TAPE)
 
     def fine(self) -> bytes:
-        """Bytes for digits behind the eighths, where they are asked for."""
+        """Draw bytes that move values off the multiples of 1/8; b"" when all values are dyadic."""
         return self.draw(TAPE) if self.weights in ("float32", "float64") else b""
 
     def group(self, action: Callable[[], T]) -> T:
-        """Do what draws something, as one span that Hypothesis can leave out as a whole."""
+        """Call an action whose draws form one span, which Hypothesis can leave out as a whole."""
         return self.draw(st.builds(action))
 
     # -- layers -----------------------------------------------------------------------------------
 
     def input(self, domain: tuple[float, float], grid: Grid = ()) -> str:
-        """Add an input layer."""
+        """Add an input layer, and return its name."""
         name = self._name("x")
         self.builder.input(name, self.width(), domain=domain, grid=grid)
-        return self._added(name, grid)
+        return self._record(name, grid)
 
     def hidden(self, grid: Grid = (), *, size: int | None = None, activation: str | None = None,
                pool: Pool | None = None) -> str:  # fmt: skip
-        """Add a hidden layer, its operation drawn where it is not given."""
+        """Add a hidden layer, and return its name. Size and activation are drawn if they are not given."""
         name = self._name("h")
         activation = activation or self.one_of(self.options.activations)
-        slope = {"slope": 0.25} if get_activation(activation).uses_slope else {}  # the usual one is not dyadic
+        slope = {"slope": 0.25} if get_activation(activation).uses_slope else {}  # the default slope is not dyadic
         self.builder.layer(
             name, size or self.width(), grid=grid, pool=pool, bias=self._bias(), activation=activation,
             norm=self.one_of(self.options.norms), **slope,  # type: ignore[arg-type]
         )  # fmt: skip
-        return self._added(name, pool.output_grid(grid) if pool else grid)
+        return self._record(name, pool.output_grid(grid) if pool else grid)
 
     def output(self, grid: Grid = (), *, size: int | None = None) -> str:
-        """Add an output layer."""
+        """Add an output layer, and return its name."""
         name = self._name("y")
         self.builder.output(name, size or self.width(), grid=grid, bias=self._bias())
-        return self._added(name, grid)
+        return self._record(name, grid)
 
     def _name(self, letter: str) -> str:
         count = sum(name.startswith(letter) for name in self.grids)
@@ -130,7 +135,7 @@ class GraphDraft:
     def _bias(self) -> bool:
         return not (self.coin() and self.coin()) if self.options.bias is None else self.options.bias
 
-    def _added(self, name: str, grid: Grid) -> str:
+    def _record(self, name: str, grid: Grid) -> str:
         self.grids[name] = grid
         self.sizes[name] = len(self.builder._get(name))
         return name
@@ -138,7 +143,7 @@ class GraphDraft:
     # -- links ------------------------------------------------------------------------------------
 
     def join(self, source: str, target: str, kind: Dense | Conv2d | None = None) -> None:
-        """Link two layers by edges, all or some of those that the kind admits."""
+        """Link two layers by all or some of the admissible edges of the kind."""
         kind = kind or Dense()
         n, m = self.sizes[source], self.sizes[target]
         dst, src, tap = np.unravel_index(np.arange(n * m * kind.taps), (m, n, kind.taps))
@@ -153,7 +158,7 @@ class GraphDraft:
         self.builder.identity(source, target, stride=stride)
 
     def finish(self) -> Graph:
-        """The graph, with drawn biases, norms and activation parameters."""
+        """Build the graph, with drawn biases, norms and activation parameters."""
         graph = self.builder.build()
         fill = {name for layer in graph.layers_by_id.values() for name in layer.values} - set(DOMAIN_COLUMNS)
         columns: dict[str, Array] = {name: np.zeros(graph.num_vertices) for name in sorted(fill)}
@@ -161,7 +166,7 @@ class GraphDraft:
             start, norm = graph.vertices.offset(i), get_norm(layer.norm)
             for name in sorted(layer.values.keys() & columns.keys()):
                 values = pick(self.tape(), column_values(name), len(layer))
-                exact = name in norm.buffers  # a variance must stay positive, and both are easily read
+                exact = name in norm.buffers  # a variance must stay positive
                 columns[name][start : start + len(layer)] = (
                     values if exact else off_grid(values, self.fine(), self.weights)
                 )

@@ -1,6 +1,7 @@
-"""Small changes to a graph after which a rule may find something: a gap, a weight of 0, a dead vertex, a twin.
+"""Plants: small changes to a graph that may give a rule a match, such as a missing edge or a copied vertex.
 
-Every plant takes a graph and a number that says where. It returns a fresh valid graph, or None where it does not apply.
+Every plant is a function of a graph and a number, which selects the place of the change. It returns a fresh valid
+graph, or None when it does not apply.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from netgraph.columns import Array, column
 from netgraph.graph import NORMS, Graph, Layer, Link, full_columns, get_activation, get_norm, required_columns
 from netgraph.testing.strategies import all_activations, exact_activations
 
-TELLING = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
+NORM_VALUES = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
+"""Norm parameters that differ from those of a new vertex."""
 Plant = Callable[[Graph, int], Graph | None]
 
 
 def gap(graph: Graph, at: int) -> Graph | None:
-    """Without one of its trainable edges; the link stays."""
+    """Remove a trainable edge; its link stays."""
     free = np.flatnonzero(~graph.edges.frozen)
     if not len(free):
         return None
-    return _kept(graph, np.arange(len(graph.edges)) != free[at % len(free)])
+    return _keep_edges(graph, np.arange(len(graph.edges)) != free[at % len(free)])
 
 
 def zero_weight(graph: Graph, at: int) -> Graph | None:
-    """One trainable edge of weight 0."""
+    """Set the weight of a trainable edge to 0."""
     free = np.flatnonzero(~graph.edges.frozen)
     if not len(free):
         return None
@@ -38,15 +40,15 @@ def zero_weight(graph: Graph, at: int) -> Graph | None:
 
 
 def dead_vertex(graph: Graph, at: int) -> Graph | None:
-    """A hidden vertex that nothing reads."""
+    """Remove all edges out of a hidden vertex."""
     hidden = _hidden(graph)
     if not len(hidden):
         return None
-    return _kept(graph, graph.edges.source_row != hidden[at % len(hidden)])
+    return _keep_edges(graph, graph.edges.source_row != hidden[at % len(hidden)])
 
 
 def silent_vertex(graph: Graph, at: int) -> Graph | None:
-    """A hidden vertex that is read with weight 0 only."""
+    """Set the weights of all trainable edges out of a hidden vertex to 0."""
     hidden = _hidden(graph)
     if not len(hidden):
         return None
@@ -55,61 +57,69 @@ def silent_vertex(graph: Graph, at: int) -> Graph | None:
 
 
 def constant_vertex(graph: Graph, at: int) -> Graph | None:
-    """A hidden vertex into which no edge leads."""
+    """Remove all edges into a hidden vertex."""
     hidden = _hidden(graph)
     if not len(hidden):
         return None
-    return _kept(graph, graph.edges.target_row != hidden[at % len(hidden)])
+    return _keep_edges(graph, graph.edges.target_row != hidden[at % len(hidden)])
 
 
 def twin(graph: Graph, at: int) -> Graph | None:
-    """A hidden vertex with a copy of itself beside it: the same edges and values."""
+    """Copy a hidden vertex, with its edges and values, into the same layer."""
     return _with_twin(graph, at, lambda weight: weight)
 
 
 def near_twin(graph: Graph, at: int) -> Graph | None:
-    """A hidden vertex with a copy of itself beside it, one of whose incoming weights is another."""
+    """Copy a hidden vertex into the same layer, with one different incoming weight."""
     return _with_twin(graph, at, lambda weight: np.append(weight[:-1], weight[-1:] + 1).astype(weight.dtype))
 
 
 def unlinked(graph: Graph, at: int) -> Graph | None:
-    """Without one of its links, where several lead into the same layer."""
+    """Remove a link into a layer that has several."""
     several = [k for k in graph.links_by_key.values() if len(graph.incoming[k.target]) > 1]
     if not several:
         return None
     gone = several[at % len(several)].key
     links = [k for k in graph.links_by_key.values() if k.key != gone]
-    return _made(graph.layers_by_id.values(), links)
+    return _make(graph.layers_by_id.values(), links)
 
 
 def biased(graph: Graph, _at: int) -> Graph | None:
-    """Biases of 1 in every hidden and output layer."""
+    """Set the biases of all hidden and output layers to 1."""
     layers = [
         x if x.role == "input" else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(graph))})
         for x in graph.layers_by_id.values()
     ]
-    return _made(layers, graph.links_by_key.values())
+    return _make(layers, graph.links_by_key.values())
 
 
 def nonnegative_inputs(graph: Graph, _at: int) -> Graph | None:
-    """Inputs between 0 and 1."""
+    """Set the domain of all inputs to [0, 1]."""
     return _with_domain(graph, 0.0, 1.0)
 
 
 def bounded_inputs(graph: Graph, _at: int) -> Graph | None:
-    """Inputs between -1 and 1."""
+    """Set the domain of all inputs to [-1, 1]."""
     return _with_domain(graph, -1.0, 1.0)
 
 
 def operation(**wanted: Any) -> Plant:
-    """A plant that gives all hidden layers another activation or norm; parameters of activations start as usual."""
+    """Make a plant that gives all hidden layers another activation or norm.
+
+    New parameters of activations have their start values.
+
+    Args:
+        wanted: attributes of layers, `activation` or `norm`.
+    """
 
     def plant(graph: Graph, _at: int) -> Graph | None:
         hidden = [x for x in graph.layers_by_id.values() if x.role == "hidden"]
         if not hidden:
             return None
-        layers = [_operated(x, wanted, _dtype(graph)) if x.role == "hidden" else x for x in graph.layers_by_id.values()]
-        return _made(layers, graph.links_by_key.values())
+        layers = [
+            _with_operation(x, wanted, _dtype(graph)) if x.role == "hidden" else x for x in graph.layers_by_id.values()
+        ]
+        return _make(layers, graph.links_by_key.values())
 
     plant.__name__ = " and ".join(str(value) for value in wanted.values())
     return plant
@@ -119,7 +129,7 @@ PLANTS: Mapping[str, Plant] = {
     p.__name__: p
     for p in (gap, twin, zero_weight, dead_vertex, silent_vertex, near_twin, constant_vertex, unlinked, biased)
 }
-"""Plants that leave the operations of the layers alone."""
+"""Plants that do not change the operations of layers, by name."""
 
 
 def operation_plants() -> dict[str, Plant]:
@@ -142,27 +152,27 @@ def _hidden(graph: Graph) -> Array:
     return np.flatnonzero(np.repeat(role, np.diff(graph.vertices.offsets)))
 
 
-def _made(layers: Iterable[Layer], links: Iterable[Link]) -> Graph:
-    """A fresh graph; parts that are taken from a valid one as these plants do need no check."""
+def _make(layers: Iterable[Layer], links: Iterable[Link]) -> Graph:
+    """A fresh graph without validation: plants only make valid graphs of valid ones."""
     return Graph(layers, links, validate=False)
 
 
 def _fresh(graph: Graph) -> Graph:
-    return _made(graph.layers_by_id.values(), graph.links_by_key.values())
+    return _make(graph.layers_by_id.values(), graph.links_by_key.values())
 
 
-def _kept(graph: Graph, keep: Array) -> Graph:
-    """The graph with some of its edges only; wires stay or go with their link."""
+def _keep_edges(graph: Graph, keep: Array) -> Graph:
+    """The graph with the edges of a mask only, `(edges,)`."""
     links = []
     for key, k in graph.links_by_key.items():
         start = graph.edges.offset(key)
         mask = keep[start : start + len(k)]
         links.append(k if mask.all() else with_columns(k, {name: v[mask] for name, v in k.columns.items()}))
-    return _made(graph.layers_by_id.values(), links)
+    return _make(graph.layers_by_id.values(), links)
 
 
 def with_columns(link: Link, columns: Mapping[str, Any], **attributes: Any) -> Link:
-    """The link with other columns, and other attributes."""
+    """Return the link with other columns and attributes."""
     return replace(link, **attributes, **columns)
 
 
@@ -171,26 +181,26 @@ def _with_domain(graph: Graph, low: float, high: float) -> Graph | None:
         replace(x, values=full_columns({"low": low, "high": high}, len(x))) if x.role == "input" else x
         for x in graph.layers_by_id.values()
     ]
-    return _made(layers, graph.links_by_key.values())
+    return _make(layers, graph.links_by_key.values())
 
 
-def _operated(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Layer:
+def _with_operation(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Layer:
     attributes = {"activation": layer.activation, "norm": layer.norm, **wanted}
     gone = {*get_activation(layer.activation).parameters, *get_norm(layer.norm).columns}
     needed = required_columns("hidden", attributes["norm"], attributes["activation"])
     kept = {name: v for name, v in layer.values.items() if name not in gone or name in needed}
-    values = {**full_columns({**needed, **_telling(attributes["norm"])}, len(layer), dtype), **kept}
+    values = {**full_columns({**needed, **_norm_values(attributes["norm"])}, len(layer), dtype), **kept}
     slope = 0.25 if get_activation(attributes["activation"]).uses_slope else layer.slope
     return replace(layer, values=values, slope=slope, **attributes)
 
 
-def _telling(norm: str) -> dict[str, float]:
-    """Norm parameters that are not those of a new vertex, so that it matters whether they are kept."""
-    return {name: TELLING.get(name, start + 1) for name, start in get_norm(norm).columns.items()}
+def _norm_values(norm: str) -> dict[str, float]:
+    """Parameters of a norm that differ from those of a new vertex, so that a rule that loses them is found out."""
+    return {name: NORM_VALUES.get(name, start + 1) for name, start in get_norm(norm).columns.items()}
 
 
 def _dtype(graph: Graph) -> Any:
-    """The dtype of what is planted: that of the weights, so that a planted value is rounded no more than they are."""
+    """Dtype of planted values, the one of the weights, so that both are rounded alike."""
     return graph.edges.weight.dtype
 
 
@@ -224,4 +234,4 @@ def _with_twin(graph: Graph, at: int, change: Callable[[Array], Array]) -> Graph
         columns = {name: np.concatenate([v, copies[name]]) for name, v in k.columns.items()}
         links.append(Link.sorted(k.source, k.target, k.kind, columns, k.port))
     layers = [wider if x.id == layer_id else x for x in graph.layers_by_id.values()]
-    return _made(layers, links)
+    return _make(layers, links)

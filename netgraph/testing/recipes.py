@@ -1,4 +1,4 @@
-"""Recipes of random graphs, one per kind. Each fills a draft; what is drawn first is simplest when it is smallest."""
+"""Recipes of random graphs, one per kind. Each fills a draft; the smallest draws give the simplest graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netgraph.testing.draft import GraphDraft, Recipe
 
 
 def dense(d: GraphDraft) -> None:
-    """A chain of dense layers, from one input to one output."""
+    """Draw a chain of dense layers, from one input to one output."""
     name = d.input(d.one_of(d.options.domains))
 
     def layer(source: str) -> str:
@@ -24,7 +24,7 @@ def dense(d: GraphDraft) -> None:
 
 
 def skip(d: GraphDraft) -> None:
-    """Dense layers, each fed by the one before and by any of the earlier ones; several inputs and outputs."""
+    """Draw dense layers with links from the previous layer and from some earlier ones, several inputs and outputs."""
     names = [d.input(d.one_of(d.options.domains)) for _ in range(d.number(1, d.options.max_inputs))]
     for _ in range(d.number(max(1, d.options.min_layers), max(1, d.options.max_layers))):
         names.append(d.group(partial(_join_some, d, names, d.hidden)))
@@ -42,7 +42,7 @@ def _join_some(d: GraphDraft, earlier: list[str], make: Callable[[], str]) -> st
 
 
 def conv(d: GraphDraft) -> None:
-    """A chain of convolutions with padding, strides, missing taps and pools, then maps or a dense head."""
+    """Draw a chain of convolutions with padding, strides, missing taps and pools, with an output of maps or numbers."""
     name = d.input(d.one_of(d.options.domains), _maps(d))
 
     def layer(source: str) -> str:
@@ -54,14 +54,14 @@ def conv(d: GraphDraft) -> None:
     for _ in range(d.number(d.options.min_layers, d.options.max_layers)):
         name = d.group(partial(layer, name))
     if d.grids[name] and d.coin():
-        d.join(name, d.output(), Conv2d(_pair(d.grids[name])))  # the whole grid: flatten, then dense
+        d.join(name, d.output(), Conv2d(_pair(d.grids[name])))  # a kernel of the whole grid gives numbers
         return
     kind, grid = _step(d, d.grids[name])
     d.join(name, d.output(grid), kind)
 
 
 def residual(d: GraphDraft) -> None:
-    """Blocks of a layer and a shortcut of wires around it, over scalars or maps; wires may stride."""
+    """Draw blocks of a layer and a shortcut of wires around it, over numbers or maps; wires may have a stride."""
     name = d.input(d.one_of(d.options.domains), _maps(d) if d.coin() else ())
     for _ in range(d.number(1, max(1, d.options.max_layers - 1))):
         name = d.group(partial(_block, d, name))
@@ -74,7 +74,7 @@ def _block(d: GraphDraft, source: str) -> str:
     kernel = 3 if grid and d.coin() else 1
     kind = Conv2d((kernel, kernel), (stride, stride), (kernel // 2, kernel // 2)) if grid else Dense()
     narrow = kind.output_grid(grid)
-    size = d.sizes[source] if d.coin() else None  # else some maps of the longer side stay unfed
+    size = d.sizes[source] if d.coin() else None  # with other sizes some maps of the wider layer have no wire
     branch = d.hidden(narrow, size=size, activation="identity" if d.coin() else None)
     d.join(source, branch, kind)
     total = d.hidden(narrow, size=size)
@@ -84,7 +84,7 @@ def _block(d: GraphDraft, source: str) -> str:
 
 
 KINDS: dict[str, Recipe] = {"dense": dense, "skip": skip, "conv": conv, "residual": residual}
-"""The recipes by name, the simplest first."""
+"""Recipes by name, the simplest first."""
 
 
 def _maps(d: GraphDraft) -> Grid:
@@ -92,7 +92,7 @@ def _maps(d: GraphDraft) -> Grid:
 
 
 def _step(d: GraphDraft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
-    """A link that fits on a grid, and the grid that it gives."""
+    """Kind of a link that fits on a grid, and its output grid."""
     if not grid:
         return Dense(), ()
     padding = (d.number(0, 1), d.number(0, 1))
@@ -103,7 +103,7 @@ def _step(d: GraphDraft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
 
 
 def _pool(d: GraphDraft, grid: Grid) -> Pool | None:
-    """A pool that fits on a grid; its area is a power of two, so that averages of dyadic values are dyadic."""
+    """A pool that fits on a grid, or None. Its area is a power of two, so that averages of dyadic values are dyadic."""
     if not grid or not d.options.pools or not d.coin():
         return None
     size = tuple(d.number(1, min(2, g)) for g in grid)

@@ -1,9 +1,10 @@
-"""Make a counterexample small: leave out whatever its failure does not need.
+"""Reduction of a counterexample to the parts that its failure needs.
 
-This works on the graph itself, where Hypothesis shrinks what was drawn and cannot shrink a graph that was given.
-Measured on 18 wrong rules with four seeds, 150 failures of drawn graphs: 2.7 vertices, 1.3 edges and 287 characters of
-code on average against 2.7, 2.1 and 312 of Hypothesis, in 0.06 s against 0.69 s at the median. A network of 128
-vertices and 1,530 edges becomes one of at most 3 vertices and 1 edge, where Hypothesis leaves it as it is.
+The reduction changes the graph itself. Hypothesis shrinks the draws, so that it cannot shrink a graph that was given.
+Measured on 18 wrong rules with four seeds, 150 failures of drawn graphs: reduced graphs have 2.7 vertices, 1.3 edges
+and 287 characters of code on average, after a median of 0.06 s; graphs shrunk by Hypothesis have 2.7, 2.1 and 312,
+after 0.69 s. A network of 128 vertices and 1,530 edges is reduced to at most 3 vertices and 1 edge; Hypothesis leaves
+it unchanged.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ from netgraph.testing.planting import has_match
 from netgraph.testing.plants import with_columns
 
 MAX_TRIALS = 2_000
-"""Smaller examples that are tried for one counterexample."""
+"""Largest number of smaller examples that are tried for one counterexample."""
 
 Inputs = Mapping[str, Array]
 
 
-def reduced(case: Case, fails: Callable[[Case], bool], *, operations: bool = True) -> Case:
-    """The smallest example found for which `fails` still holds, and on which the rule still has a match.
+def reduce_case(case: Case, fails: Callable[[Case], bool], *, operations: bool = True) -> Case:
+    """Search for the smallest example that fails in the same way and on which the rule still has a match.
 
     Args:
         case: an example that fails.
-        fails: whether an example fails in the same check.
-        operations: whether norms, pools and domains may be simplified as well.
+        fails: function that returns True for an example with the same failure.
+        operations: whether activations, norms, pools and domains may be simplified as well.
     """
     steps = [simpler_options, without_layers, spliced, without_links, without_vertices, flattened, without_edges,
              smaller_maps, simpler_values, simpler_samples, simpler_ids]  # fmt: skip
@@ -73,12 +74,12 @@ def _matches(case: Case) -> bool:
     try:
         interpret(case.graph, case.x)
     except (NetgraphError, ValueError):
-        return False  # another failure than the one to be made small
+        return False  # another failure than that of the example
     return has_match(case.rule, case.graph)
 
 
-def _rebuilt(case: Case, layers: list[Layer], links: list[Link], x: Inputs | None = None) -> Iterator[Case]:
-    """The case on a graph of these parts, if they make one."""
+def _rebuild(case: Case, layers: list[Layer], links: list[Link], x: Inputs | None = None) -> Iterator[Case]:
+    """Yield the case on a graph of these parts, if they form a valid graph and the case has no statistics."""
     try:
         graph = Graph(layers, links)
     except GraphError:
@@ -92,16 +93,19 @@ def _parts(case: Case) -> tuple[list[Layer], list[Link]]:
 
 
 def without_layers(case: Case) -> Iterator[Case]:
-    """Without one layer and its links."""
+    """Yield the case without one of the layers and its links."""
     layers, links = _parts(case)
     for gone in layers:
         rest = [k for k in links if gone.id not in (k.source, k.target)]
         x = {name: v for name, v in case.x.items() if name != gone.name}
-        yield from _rebuilt(case, [layer for layer in layers if layer is not gone], rest, x)
+        yield from _rebuild(case, [layer for layer in layers if layer is not gone], rest, x)
 
 
 def spliced(case: Case) -> Iterator[Case]:
-    """Without one hidden layer, its readers reading its source or an input instead, or its source feeding them."""
+    """Yield the case without one of the hidden layers, whose incoming or outgoing links are kept.
+
+    Outgoing links start at the layer's source or at an input, or incoming links end at one of the layer's targets.
+    """
     layers, links = _parts(case)
     for gone in layers:
         into, out = case.graph.incoming[gone.id], case.graph.outgoing[gone.id]
@@ -110,28 +114,28 @@ def spliced(case: Case) -> Iterator[Case]:
         rest = [layer for layer in layers if layer is not gone]
         others = [k for k in links if gone.id not in (k.source, k.target)]
         source = case.graph.layer(into[0].source) if into else case.graph.inputs[0]
-        yield from _rebuilt(case, rest, others + [_moved(k, "source", "src", source) for k in out])
+        yield from _rebuild(case, rest, others + [_move_end(k, "source", "src", source) for k in out])
         for k in out if into else ():
-            yield from _rebuilt(case, rest, [*others, *(_moved(j, "target", "dst", case.graph.layer(k.target))
+            yield from _rebuild(case, rest, [*others, *(_move_end(j, "target", "dst", case.graph.layer(k.target))
                                                        for j in into)])  # fmt: skip
 
 
-def _moved(link: Link, end: str, rows: str, layer: Layer) -> Link:
-    """The link with one end at another layer, without the edges that it has no vertex for."""
+def _move_end(link: Link, end: str, rows: str, layer: Layer) -> Link:
+    """The link with one end at another layer, without edges whose row the layer does not have."""
     keep = getattr(link, rows) < len(layer)
     columns = {name: v[keep] for name, v in link.columns.items()}
     return with_columns(link, columns, **{end: layer.id})
 
 
 def without_links(case: Case) -> Iterator[Case]:
-    """Without one link."""
+    """Yield the case without one of the links."""
     layers, links = _parts(case)
     for gone in links:
-        yield from _rebuilt(case, layers, [k for k in links if k is not gone])
+        yield from _rebuild(case, layers, [k for k in links if k is not gone])
 
 
 def without_vertices(case: Case) -> Iterator[Case]:
-    """Without one vertex and its edges."""
+    """Yield the case without one of the vertices and its edges."""
     layers, links = _parts(case)
     for layer in layers:
         for row in reversed(range(len(layer))) if len(layer) > 1 else ():
@@ -141,7 +145,7 @@ def without_vertices(case: Case) -> Iterator[Case]:
                 values={name: v[keep] for name, v in layer.values.items()},
             )  # fmt: skip
             x = {name: v[:, keep] if name == layer.name else v for name, v in case.x.items()}
-            yield from _rebuilt(
+            yield from _rebuild(
                 case, [narrow if a is layer else a for a in layers], [_without_row(k, layer.id, row) for k in links], x
             )
 
@@ -157,16 +161,16 @@ def _without_row(link: Link, layer_id: int, row: int) -> Link:
 
 
 def without_edges(case: Case) -> Iterator[Case]:
-    """Without one edge."""
+    """Yield the case without one of the edges."""
     layers, links = _parts(case)
     for place, link in enumerate(links):
         for row in range(len(link)):
             columns = {name: np.delete(v, row) for name, v in link.columns.items()}
-            yield from _rebuilt(case, layers, [*links[:place], with_columns(link, columns), *links[place + 1 :]])
+            yield from _rebuild(case, layers, [*links[:place], with_columns(link, columns), *links[place + 1 :]])
 
 
 def flattened(case: Case) -> Iterator[Case]:
-    """Scalars instead of maps: of every convolution one tap, without pools."""
+    """Yield the case with numbers in place of maps: one tap of every kernel, and no pools."""
     layers, links = _parts(case)
     if not any(layer.grid for layer in layers):
         return
@@ -179,26 +183,26 @@ def flattened(case: Case) -> Iterator[Case]:
         kind = Identity() if k.kind.wires else Dense()
         plain.append(with_columns(k, {**columns, "tap": np.zeros(len(first), np.int32)}, kind=kind))
     x = {name: v.reshape(*v.shape[:2], -1)[:, :, 0] for name, v in case.x.items()}
-    yield from _rebuilt(case, narrow, plain, x)
+    yield from _rebuild(case, narrow, plain, x)
 
 
 def smaller_maps(case: Case) -> Iterator[Case]:
-    """Maps with one row or column less, in all input layers; kernels without padding, or without a stride."""
+    """Yield the case with one row or column less in all input maps, or with a simpler kernel of one of the links."""
     layers, links = _parts(case)
     for axis in (0, 1):
         if any(len(x.grid) == 2 and x.grid[axis] > 1 for x in case.graph.inputs):
             cut = (slice(None),) * (2 + axis) + (slice(-1),)
             x = {name: v[cut] if v.ndim == 4 and v.shape[2 + axis] > 1 else v for name, v in case.x.items()}
-            yield from _regridded(case, links, axis, x)
+            yield from _regrid(case, links, axis, x)
     for place, link in enumerate(links):
         for kind in link.kind.simpler():
-            changed = [*links[:place], _cropped(link, kind), *links[place + 1 :]]
-            yield from _regridded(case, changed, None, case.x)
-            yield from _rebuilt(case, layers, changed)
+            changed = [*links[:place], _crop(link, kind), *links[place + 1 :]]
+            yield from _regrid(case, changed, None, case.x)
+            yield from _rebuild(case, layers, changed)
 
 
-def _cropped(link: Link, kind: LinkKind) -> Link:
-    """The link as another kind, without the edges at positions that its kernel lacks."""
+def _crop(link: Link, kind: LinkKind) -> Link:
+    """The link with another kind, without edges at taps that its kernel does not have."""
     row, column = np.divmod(link.tap, link.kind.kernel[1])
     keep = (row < kind.kernel[0]) & (column < kind.kernel[1])
     columns = {name: v[keep] for name, v in link.columns.items()}
@@ -206,8 +210,8 @@ def _cropped(link: Link, kind: LinkKind) -> Link:
     return with_columns(link, columns, kind=kind)
 
 
-def _regridded(case: Case, links: list[Link], axis: int | None, x: Inputs) -> Iterator[Case]:
-    """The case with input maps one smaller along an axis, and all later grids as they follow from the links."""
+def _regrid(case: Case, links: list[Link], axis: int | None, x: Inputs) -> Iterator[Case]:
+    """Yield the case with input maps smaller by one along an axis; the links determine all later grids."""
     layers: dict[int, Layer] = {}
     try:
         for i in case.graph.topological_order:
@@ -222,18 +226,18 @@ def _regridded(case: Case, links: list[Link], axis: int | None, x: Inputs) -> It
     except GraphError:
         return
     cut = {name: v.reshape(*v.shape[:2], *layers[case.graph.layer(name).id].grid) for name, v in x.items()}
-    yield from _rebuilt(case, list(layers.values()), links, cut)
+    yield from _rebuild(case, list(layers.values()), links, cut)
 
 
 def simpler_operations(case: Case) -> Iterator[Case]:
-    """Layers without norm, pool or bias, or with relu; inputs between 0 and 1, or between -1 and 1."""
+    """Yield the case with one layer simplified: no norm, pool or bias, relu, or the domain [0, 1] or [-1, 1]."""
     layers, links = _parts(case)
     for place, layer in enumerate(layers):
         for other in _simpler_layers(layer):
             x = dict(case.x)
             if layer.role == "input":
                 x[layer.name] = np.clip(x[layer.name], other.values["low"][0], other.values["high"][0])
-            yield from _rebuilt(case, [*layers[:place], other, *layers[place + 1 :]], links, x)
+            yield from _rebuild(case, [*layers[:place], other, *layers[place + 1 :]], links, x)
 
 
 def _simpler_layers(layer: Layer) -> Iterator[Layer]:
@@ -257,7 +261,7 @@ def _simpler_layers(layer: Layer) -> Iterator[Layer]:
 
 
 def simpler_values(case: Case) -> Iterator[Case]:
-    """Weights of 1, all at once or one by one; vertex columns at their starting values."""
+    """Yield the case with weights of 1, all at once or one at a time, or with start values in vertex columns."""
     graph = case.graph
     weight = graph.edges.weight
     other = np.flatnonzero((weight != 1) & ~graph.edges.wired)
@@ -282,11 +286,11 @@ def _simpler_columns(case: Case) -> Iterator[Case]:
                     changed = values.copy()
                     changed[chosen] = simple
                     other = replace(layer, values={**layer.values, name: changed})
-                    yield from _rebuilt(case, [*layers[:place], other, *layers[place + 1 :]], links)
+                    yield from _rebuild(case, [*layers[:place], other, *layers[place + 1 :]], links)
 
 
 def simpler_options(case: Case) -> Iterator[Case]:
-    """All matches, and the usual random numbers."""
+    """Yield the case without a limit of matches, or with the seed 0."""
     if case.limit is not None:
         yield replace(case, limit=None)
     if case.rng:
@@ -294,7 +298,7 @@ def simpler_options(case: Case) -> Iterator[Case]:
 
 
 def simpler_samples(case: Case) -> Iterator[Case]:
-    """One sample, or all but one; inputs of 1, or of 0."""
+    """Yield the case with one sample, with one sample less, or with inputs of 1 or 0."""
     samples = len(next(iter(case.x.values())))
     if samples > 2:
         for k in range(samples):
@@ -311,7 +315,7 @@ def simpler_samples(case: Case) -> Iterator[Case]:
 
 
 def simpler_ids(case: Case) -> Iterator[Case]:
-    """Ids counted from 0: a failure that needs other ones keeps them."""
+    """Yield the case with ids counted from 0. A failure that needs other ids keeps them."""
     fresh = compact(case.graph)
     if case.stats is None and not case.graph.same_topology(fresh):
         yield replace(case, graph=fresh)

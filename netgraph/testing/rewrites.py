@@ -1,4 +1,4 @@
-"""Strategies of rules and of rewrites, right ones and wrong ones."""
+"""Strategies of rules and of rewrites, correct and wrong ones."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ from netgraph.testing.values import BIAS_VALUES, VARIANCE_VALUES, WEIGHT_VALUES
 
 
 def rules(*, names: Sequence[str] | None = None) -> st.SearchStrategy[Rule]:
-    """Instances of the registered rules with drawn parameters.
+    """Make a strategy of registered rules with drawn parameters.
 
-    A field gets one of the `choices` of its rule, any member of a `Literal`, either truth value, or its default.
+    A field gets one of the `choices` of its rule, a member of its `Literal`, or a truth value. Other fields keep their
+    defaults.
 
     Args:
-        names: which rules, by their names in `netgraph.rules.RULES`; by default all.
+        names: names of rules in `netgraph.rules.RULES`; by default all.
     """
     return st.sampled_from([RULES[name] for name in (names or sorted(RULES))]).flatmap(instances)
 
 
 @st.composite
 def instances(draw: DrawFunction, rule: type[Rule]) -> Rule:
-    """Instances of one class of rules; combinations of parameters that it refuses are left out."""
+    """Draw instances of a class of rules. Combinations of parameters that it refuses are rejected."""
     given: dict[str, Any] = {}
     if dataclasses.is_dataclass(rule):
         hints = get_type_hints(rule)
@@ -79,11 +80,11 @@ def _values(rule: type[Rule], f: dataclasses.Field[Any], hint: Any) -> st.Search
 
 @dataclass(frozen=True, kw_only=True)
 class Meddle(Rule):
-    """Set one thing on every matched vertex, whatever that does to the function: a wrong rewrite.
+    """A wrong rule: it sets one value on every matched vertex, even if the function changes.
 
     Attributes:
-        what: "weights" of incoming edges, "activation" of its layer, or the name of a vertex column such as "bias".
-        value: to what.
+        what: "weights" of incoming edges, "activation" of the layer, or the name of a vertex column such as "bias".
+        value: the new value.
     """
 
     what: str = "bias"
@@ -92,11 +93,11 @@ class Meddle(Rule):
     pattern: ClassVar[Pattern] = vertex("v")
 
     def where(self, m: Matches, _stats: Any) -> Any:
-        """Vertices that have it."""
+        """Accept vertices that have such a value."""
         return np.array([self.what in meddleable(m.graph, row) for row in m.v.rows.tolist()], dtype=bool)
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Set it."""
+        """Set the value."""
         if self.what == "weights":
             edges = rw.graph.edges
             into = np.flatnonzero(np.isin(edges.target_row, m.v.rows) & ~edges.frozen)
@@ -109,7 +110,7 @@ class Meddle(Rule):
 
 
 def meddleable(graph: Graph, row: int) -> tuple[str, ...]:
-    """What `Meddle` can set at a vertex, given by its flat row."""
+    """Return the values of `Meddle.what` that are possible for a vertex, given by its flat row."""
     layer: Layer = graph.layer(int(graph.vertices.layer[row]))
     if layer.role == "input":
         return ()
@@ -124,7 +125,7 @@ def meddleable(graph: Graph, row: int) -> tuple[str, ...]:
 
 @st.composite
 def meddling(draw: DrawFunction, graph: Graph) -> Result:
-    """Rewrites of a graph that set a weight, a bias, an activation or a norm parameter, whatever that does."""
+    """Draw rewrites that set weights, a bias, an activation or a norm parameter, even if the function changes."""
     rows = [row for row in range(graph.num_vertices) if meddleable(graph, row)]
     assume(rows)
     row = draw(st.sampled_from(rows))
@@ -136,8 +137,8 @@ def meddling(draw: DrawFunction, graph: Graph) -> Result:
     return apply(Meddle(what=what, value=value), graph, on=chosen.id, probe=None)
 
 
-def _applied(draw: DrawFunction, graph: Graph, rule: Rule) -> Result | None:
-    """The rule on all, the first few or a chosen few of its matches; None when it matches nothing or refuses."""
+def _apply(draw: DrawFunction, graph: Graph, rule: Rule) -> Result | None:
+    """Apply a rule to all, the first or some of its matches; None when it has no match or its rewrite is refused."""
     m = find(rule, graph)
     if not len(m):
         return None
@@ -151,7 +152,7 @@ def _applied(draw: DrawFunction, graph: Graph, rule: Rule) -> Result | None:
 
 @st.composite
 def _of_rules(draw: DrawFunction, graph: Graph, rules: st.SearchStrategy[Rule]) -> Result:
-    result = _applied(draw, graph, draw(rules))
+    result = _apply(draw, graph, draw(rules))
     if result is None:
         reject()
     return result
@@ -162,30 +163,30 @@ def _of_any(draw: DrawFunction, graph: Graph) -> Result:
     names = sorted(RULES)
     first = draw(st.integers(0, len(names)))
     for name in (names * 2)[first : first + len(names)] if first < len(names) else ():
-        result = _applied(draw, graph, draw(instances(RULES[name])))
+        result = _apply(draw, graph, draw(instances(RULES[name])))
         if result is not None:
             return result
     return draw(meddling(graph))
 
 
 def rewrites(graph: Graph, *, rules: st.SearchStrategy[Rule] | None = None) -> st.SearchStrategy[Result]:
-    """Rewrites of a graph: results of the registered rules, and of edits that set one thing, right or wrong.
+    """Make a strategy of rewrites of a graph: results of registered rules and of `Meddle`, correct or wrong.
 
     Args:
-        graph: what to rewrite.
-        rules: strategy of rules to choose from; then nothing else is set, and draws without a match are rejected.
+        graph: the graph to rewrite.
+        rules: strategy of rules to use only; draws without a match are then rejected.
     """
     return _of_any(graph) if rules is None else _of_rules(graph, rules)
 
 
 def _some(draw: DrawFunction, m: Matches) -> Any:
-    """One to three of the matches, as `on` names them."""
+    """Draw one to three of the matches, as the argument `on` of `apply`."""
     rows = np.unique(draw(st.lists(st.integers(0, len(m) - 1), min_size=1, max_size=3)))
-    return named(m.take(rows))
+    return selection(m.take(rows))
 
 
-def named(m: Matches) -> Any:
-    """Matches as `on` of `find` and `apply` names them."""
+def selection(m: Matches) -> Any:
+    """Return the argument `on` of `find` and `apply` that selects the matches."""
     root = m.root
     if isinstance(root, PairRows):
         return np.stack([root.source, root.target, root.tap], axis=1)

@@ -1,4 +1,4 @@
-"""All checks of a rule at once, as one call, as pytest tests, and the shortest form for one property."""
+"""Checks of rules as one call, as pytest cases, and as one assertion."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def check_rule(
     stats: Stats | None = None,
     checks: Sequence[RuleCheck] = RULE_CHECKS,
 ) -> None:
-    """Check that a rule keeps the laws of rewriting, and that it does to the function what it claims.
+    """Check on random graphs that a rule keeps the laws of rewriting, and that its claim is true.
+
+    Hypothesis writes a cache without examples to `.hypothesis` or `HYPOTHESIS_STORAGE_DIRECTORY`. No other file is
+    written.
 
     Args:
         rule: an instance of the rule.
-        graphs: strategy of graphs; a match is planted where they have none. By default piecewise-linear
-            graphs with dyadic weights, and graphs with every activation and norm.
+        graphs: strategy of graphs, which are changed if they have no match (see `graphs_matching`). By default
+            piecewise-linear graphs with dyadic weights, and graphs with every activation and norm.
         max_examples: number of graphs.
-        seed: of the search: the same seed gives the same examples.
-        claim: hold the rule to this instead of what its `claim` says; a rule that claims nothing may change the
-            function as it likes.
-        stats: makes the statistics of a graph, for a rule that reads them.
-        checks: which checks.
-
-    Nothing is written but a cache of Hypothesis, without examples, in `.hypothesis` or `HYPOTHESIS_STORAGE_DIRECTORY`.
+        seed: seed of the search. The same seed gives the same examples.
+        claim: claim to check in place of the rule's own one. A rule without a claim may change the function.
+        stats: function that makes the statistics of a graph, for a rule that reads them.
+        checks: the checks to run.
 
     Raises:
-        RuleCheckError: with every check that fails and a small counterexample of each, as code to paste. Also when no
-            graph was found on which the rule has a match.
+        RuleCheckError: a check fails, or no graph was found on which the rule has a match. It has a small
+            counterexample of every failing check, as code.
 
     Example:
         >>> import netgraph as ng
@@ -69,19 +69,19 @@ def assert_preserves(
     tolerance: float | None = None,
     seed: int = 0,
 ) -> None:
-    """Assert that a rule does not change the function, whatever it claims.
+    """Assert on random graphs that a rule does not change the function, even without a claim.
 
     Args:
         rule: the rule.
-        graphs: strategy of graphs, as of `check_rule`.
-        stats: makes the statistics of a graph, for a rule that reads them.
+        graphs: strategy of graphs, see `check_rule`.
+        stats: function that makes the statistics of a graph, for a rule that reads them.
         max_examples: number of graphs.
-        tolerance: difference that passes as none, of 1 plus the largest value of an output; by default none at all on
+        tolerance: relative tolerance of an output, times 1 plus its largest absolute value; by default 0 on
             piecewise-linear graphs with dyadic weights, and 1e-9 on others.
-        seed: of the search.
+        seed: seed of the search.
 
     Raises:
-        RuleCheckError: with the smallest counterexample as code, and the difference there; it is an `AssertionError`.
+        RuleCheckError: the function changes. It is an `AssertionError`, and has the smallest counterexample as code.
     """
     run = CheckRun(rule, graphs, max_examples, seed, "exact", tolerance, stats)
     if failures := run.failures((check_valid_graph_after, check_function_preserved)):
@@ -98,9 +98,9 @@ def parametrize_with_rule_checks(
     stats: Stats | None = None,
     checks: Sequence[RuleCheck] = RULE_CHECKS,
 ) -> Any:
-    """Decorate a pytest test with one case per rule and check; its arguments are `rule` and `check`.
+    """Make a decorator that gives a pytest test a case per rule and check, as arguments `rule` and `check`.
 
-    Options as of `check_rule`.
+    The options are those of `check_rule`.
 
     Example:
         >>> import netgraph as ng
@@ -120,20 +120,20 @@ def parametrize_with_rule_checks(
     return pytest.mark.parametrize(
         ("rule", "check"),
         [
-            pytest.param(rule, functools.partial(check, **options), id=f"{described_rule(rule)}-{check.__name__}")
+            pytest.param(rule, functools.partial(check, **options), id=f"{describe_rule(rule)}-{check.__name__}")
             for rule in rules
             for check in checks
         ],
     )
 
 
-def described_rule(rule: Rule) -> str:
-    """A rule as in a test's id: its name, and the parameters that are not at their defaults."""
+def describe_rule(rule: Rule) -> str:
+    """Format a rule for the id of a test: its name, and the parameters that differ from their defaults."""
     if not dataclasses.is_dataclass(rule):
         return rule.name
-    told = []
+    parameters = []
     for f in dataclasses.fields(rule):
         value = rule.parameters.get(f.name)
         if f.default is dataclasses.MISSING or value != f.default:
-            told.append(f"{f.name}={value!r}")
-    return f"{rule.name}({', '.join(told)})"
+            parameters.append(f"{f.name}={value!r}")
+    return f"{rule.name}({', '.join(parameters)})"

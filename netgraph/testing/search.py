@@ -1,4 +1,4 @@
-"""The checks of a rule as values, and the search for the smallest example on which they fail."""
+"""Checks of rules as values, and the search for the smallest examples on which they fail."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from netgraph.statistics import Statistics
 from netgraph.testing.cases import Case, Claimed, Failure, Irrelevant
 from netgraph.testing.draft import DrawFunction
 from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
-from netgraph.testing.reduce import reduced
+from netgraph.testing.reduce import reduce_case
 from netgraph.testing.strategies import inputs
 
 
 class RuleCheckError(AssertionError):
-    """Checks of a rule failed.
+    """One or several checks of a rule failed.
 
     Attributes:
         rule: the rule.
-        failures: one for each failing check.
+        failures: a failure per failing check.
     """
 
     def __init__(self, rule: Rule, failures: tuple[Failure, ...]) -> None:
@@ -39,12 +39,12 @@ class RuleCheckError(AssertionError):
 
 @dataclass(frozen=True)
 class RuleCheck:
-    """One check of a rule: call it with the rule. Made by `rule_check`.
+    """A check of rules, made by `rule_check`. Call it with a rule to run it on random graphs.
 
     Attributes:
-        on_case: looks at one example; raises an AssertionError, or anything else, when it fails, and
-            `Irrelevant` when it has nothing to say.
-        every: look at one in so many examples, for checks that are slow.
+        on_case: function of one example. It raises an `AssertionError` or another exception when the check fails, and
+            `Irrelevant` when the check does not apply.
+        every: run the check on every n-th example only, for slow checks.
     """
 
     on_case: Callable[[Case], None]
@@ -69,10 +69,14 @@ class RuleCheck:
         tolerance: float | None = None,
         stats: Callable[[Graph], Statistics] | None = None,
     ) -> None:
-        """Run the check on random graphs, each with a match; arguments as of `check_rule`.
+        """Run the check on random graphs on which the rule has a match.
+
+        Args:
+            rule, graphs, max_examples, seed, claim, stats: see `check_rule`.
+            tolerance: see `assert_preserves`.
 
         Raises:
-            RuleCheckError: with the smallest counterexample found.
+            RuleCheckError: the check fails. It has the smallest counterexample that was found.
         """
         run = CheckRun(rule, graphs, max_examples, seed, claim, tolerance, stats)
         failures = run.failures((self,))
@@ -81,13 +85,13 @@ class RuleCheck:
 
 
 def rule_check(function: Callable[[Case], None]) -> RuleCheck:
-    """Decorator: make a check of rules from a function that looks at one `Case`."""
+    """Turn a function of one `Case` into a check of rules. A decorator."""
     return RuleCheck(function)
 
 
 @dataclass(frozen=True)
 class CheckRun:
-    """How checks are run; see `check_rule`."""
+    """Arguments of a run of checks, see `check_rule` and `assert_preserves`."""
 
     rule: Rule
     graphs: st.SearchStrategy[Graph] | None = None
@@ -98,7 +102,7 @@ class CheckRun:
     stats: Callable[[Graph], Statistics] | None = None
 
     def failures(self, checks: tuple[RuleCheck, ...]) -> tuple[Failure, ...]:
-        """Run all checks over the same examples; of each that fails, make the smallest counterexample smaller."""
+        """Run all checks on the same examples, and return a failure with a reduced counterexample per failing check."""
         smallest: dict[RuleCheck, Case] = {}
 
         def look(case: Case, number: int) -> None:
@@ -112,31 +116,35 @@ class CheckRun:
             return (nothing,)
         found = [check for check in checks if check in smallest]
         kinds = {check: failure.kind for check in found if (failure := outcome(check, smallest[check])) is not None}
-        smallest |= self._reduced(kinds, smallest)
-        return tuple(outcome(check, replace(smallest[check])) or _unsteady(check, smallest[check]) for check in found)
+        smallest |= self._reduce(kinds, smallest)
+        return tuple(outcome(check, replace(smallest[check])) or _flaky(check, smallest[check]) for check in found)
 
-    def _reduced(self, kinds: Mapping[RuleCheck, str], cases: Mapping[RuleCheck, Case]) -> dict[RuleCheck, Case]:
-        """A smaller case of each check that fails with the same kind of error.
+    def _reduce(self, kinds: Mapping[RuleCheck, str], cases: Mapping[RuleCheck, Case]) -> dict[RuleCheck, Case]:
+        """Reduce the case of each failing check as long as it fails with the same kind of error.
 
-        What is small and fails one check often fails another too, so each is tried on the others' cases.
+        A small case of one check often fails another check too, so each check is tried on all reduced cases.
         """
         fails = {check: functools.partial(_fails_alike, check, kind) for check, kind in kinds.items()}
         small: dict[RuleCheck, Case] = {}
         for check in kinds:
             case = _first_failing(small.values(), fails[check]) or cases[check]
-            small[check] = reduced(case, fails[check], operations=self.graphs is None)
+            small[check] = reduce_case(case, fails[check], operations=self.graphs is None)
         for check, own in small.items():
             smaller = sorted((case for case in small.values() if _size(case) < _size(own)), key=_size)
             small[check] = _first_failing(smaller, fails[check]) or own
         return small
 
     def _drive(self, look: Callable[[Case, int], None]) -> Failure | None:
-        """Let Hypothesis draw different cases, and number them from 1; a failure when it finds none."""
+        """Call `look` with different cases drawn by Hypothesis, numbered from 1.
+
+        Returns:
+            None, or a failure when no graph with a match was found.
+        """
         seen: set[tuple[Any, ...]] = set()
 
         @seed(self.seed)
         @settings(
-            max_examples=4 * self.max_examples,  # it repeats itself
+            max_examples=4 * self.max_examples,  # Hypothesis draws some cases several times
             database=None,
             deadline=None,
             phases=(Phase.generate,),
@@ -147,7 +155,7 @@ class CheckRun:
         def run(case: Case) -> None:
             if len(seen) >= self.max_examples:
                 raise _EnoughError
-            case = self._planted(case, len(seen))
+            case = self._plant(case, len(seen))
             key = (case.graph.topology_hash, case.snapshot)
             if key not in seen:
                 seen.add(key)
@@ -162,10 +170,10 @@ class CheckRun:
             return Failure("find_a_match", f"No graph was found on which {self.rule!r} has a match.")
         return None
 
-    def _planted(self, case: Case, number: int) -> Case:
-        """The case with one more change to its graph, where the rule still has a match after it.
+    def _plant(self, case: Case, number: int) -> Case:
+        """The case with one more plant in its graph, or the case itself when the rule would have no match.
 
-        The changes take turns: draws alone may leave out for long the one on which a rule is wrong.
+        The plants take turns, since random draws may miss for long the one on which a rule is wrong.
         """
         planted = with_plant_in_turn(case.graph, number)
         if planted is None or not has_match(self.rule, planted, self.stats):
@@ -174,7 +182,7 @@ class CheckRun:
 
 
 class _EnoughError(Exception):
-    """As many cases were seen as were asked for."""
+    """Raised to stop Hypothesis when the requested number of different cases was drawn."""
 
 
 def _size(case: Case) -> tuple[int, int]:
@@ -190,12 +198,12 @@ def _fails_alike(check: RuleCheck, kind: str, case: Case) -> bool:
     return failure is not None and failure.kind == kind
 
 
-def _unsteady(check: RuleCheck, case: Case) -> Failure:
+def _flaky(check: RuleCheck, case: Case) -> Failure:
     return Failure(check.__name__, "It failed once, and passed when it was run again.", case.graph)
 
 
 def cases(run: CheckRun) -> st.SearchStrategy[Case]:
-    """Cases of a rule: a graph with a match, inputs, and how to apply the rule."""
+    """Make a strategy of cases: a graph on which the rule has a match, inputs, and options of `apply`."""
     return _cases(run, graphs_matching(run.rule, graphs=run.graphs, stats=run.stats))
 
 
@@ -215,7 +223,7 @@ def _cases(draw: DrawFunction, run: CheckRun, matching: st.SearchStrategy[Graph]
 
 
 def outcome(check: RuleCheck, case: Case) -> Failure | None:
-    """What a check says about a case: a failure, or None."""
+    """Run a check on a case, and return the failure, or None when it passes or does not apply."""
     try:
         check.on_case(case)
     except Irrelevant:

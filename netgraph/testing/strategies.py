@@ -17,7 +17,7 @@ from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, 
 
 Domain = tuple[float, float]
 DOMAINS: tuple[Domain, ...] = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
-"""Domains of inputs, the simplest first."""
+"""Default domains of inputs, the simplest first."""
 
 INPUT_TAPE = st.binary(min_size=0, max_size=48)
 
@@ -40,28 +40,29 @@ def graphs(
     dtype: Any = None,
     bias: bool | None = None,
 ) -> st.SearchStrategy[Graph]:
-    """Small random graphs, always valid, that shrink to few vertices and to weights of 1.
+    """Make a strategy of small valid graphs, which shrink to few vertices and to weights of 1.
 
-    By default piecewise-linear graphs without norms, with weights that are multiples of 1/8: a float64 evaluation
-    on dyadic inputs rounds nothing, so two graphs can be compared bit for bit.
+    By default graphs are piecewise linear without norms, and weights are multiples of 1/8. A float64 evaluation on
+    dyadic inputs then rounds nothing, so that the outputs of two graphs can be compared bit for bit.
 
     Args:
         kinds: any of "dense" (chains), "skip" (several inputs and outputs, links from any earlier layer),
             "conv" (padding, strides, missing taps, pools, heads over the whole grid) and "residual" (wires around a
             layer). All of them leave out edges at times.
-        exact: False draws, where no more is said, every activation and norm, and weights of every kind.
-        activations: of hidden layers.
-        norms: of hidden layers, such as "batch" and "layer"; batch norm gets drawn statistics and signed scales.
-        pools: of convolutional layers, of "max" and "average"; () for none.
+        exact: False draws every activation, every norm and weights of every kind, unless the options below say
+            otherwise.
+        activations: activations of hidden layers.
+        norms: norms of hidden layers, such as "batch" and "layer"; batch norms have drawn statistics and signed scales.
+        pools: pools of convolutional layers, any of "max" and "average"; () for none.
         min_layers, max_layers: number of hidden layers; "residual" counts one for each block and has at least one,
             "skip" has at least one.
         max_width: largest number of vertices of a layer.
         max_inputs, max_outputs: largest number of input and output layers of "skip" graphs.
         max_side: largest height and width of maps.
-        domains: (low, high) of input layers, to choose from.
+        domains: possible domains of input layers, `(low, high)`.
         weights: kinds of weights and biases: "dyadic", "zeros" (dyadic, many of them 0), "float32", "float64".
-        dtype: float32 or float64 of the columns; by default either.
-        bias: whether layers have biases; by default some do.
+        dtype: dtype of the columns, float32 or float64; by default either.
+        bias: whether layers have biases; by default some layers do.
 
     Raises:
         OptionError, GraphError: for an unknown name, or limits that admit no graph.
@@ -129,18 +130,18 @@ def _inputs(draw: DrawFunction, graph: Graph, samples: int, dyadic: bool) -> dic
 
 
 def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchStrategy[dict[str, Array]]:
-    """Batches of inputs of a graph, as `interpret` takes them, within the domains of its input layers.
+    """Make a strategy of batches for `interpret`, within the domains of the input layers of a graph.
 
-    The first rows are the lowest and the highest corner of the domain and the zero nearest to it; inputs
-    without a bound stay within 4 of zero.
+    The first three samples are fixed: the lowest and the highest corner of the domain, and its point nearest to zero.
+    Values of an unbounded domain stay between -4 and 4.
 
     Args:
-        graph: whose inputs.
-        samples: drawn rows behind the three fixed ones.
-        dyadic: draw multiples of 1/8 only (where the domain has some).
+        graph: the graph.
+        samples: number of drawn samples after the three fixed ones.
+        dyadic: draw only multiples of 1/8, if the domain has some.
 
     Returns:
-        Strategy of (samples + 3, vertices, *grid) float64 arrays by the name of the input layer.
+        Strategy of float64 arrays by name of the input layer, `(samples + 3, vertices, *grid)`.
     """
     if samples < 0:
         raise OptionError(f"samples={samples} is negative.")
@@ -152,7 +153,7 @@ def _batch(layer: Layer, samples: int, tape: bytes, fine: bytes) -> Array:
     low, high = _finite_bounds(layer)
     columns = []
     for row in range(len(layer)):
-        shifted = tape[row:] + tape[:row]  # so that two vertices of a layer do not see the same numbers
+        shifted = tape[row:] + tape[:row]  # so that the vertices of a layer have different values
         values = pick(shifted, levels(low[row], high[row]), samples * cells)
         if fine:
             share = spread(fine, len(values)) / 255.0
@@ -163,7 +164,7 @@ def _batch(layer: Layer, samples: int, tape: bytes, fine: bytes) -> Array:
 
 
 def _finite_bounds(layer: Layer) -> tuple[Array, Array]:
-    """Bounds within which inputs are drawn: those of the layer, and within 4 of zero where it has none."""
+    """Bounds of drawn inputs: those of the layer, or about -4 and 4 where it has none."""
     low, high = layer.values["low"], layer.values["high"]
     start = np.where(np.isfinite(low), low, np.minimum(-LARGEST_FINITE, np.where(np.isfinite(high), high, 0)))
     stop = np.where(np.isfinite(high), high, np.maximum(LARGEST_FINITE, np.where(np.isfinite(low), low, 0)))

@@ -1,7 +1,7 @@
 """Drawn values: whole columns from one short string of bytes, so that drawing and shrinking are fast.
 
-A string is repeated to the length that a column needs. Its own length does not depend on the column's, so while a
-graph shrinks the strings of what is left keep their place, and the bytes of a simple column are few and small.
+A string is repeated up to the length of the column. Since its own length does not depend on the column, the strings of
+the other columns stay in place while Hypothesis shrinks a graph. A simple column has few and small bytes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from netgraph.graph import variance_columns
 
 Weights = Literal["dyadic", "zeros", "float32", "float64"]
 WEIGHTS: tuple[Weights, ...] = ("dyadic", "zeros", "float32", "float64")
-"""Multiples of 1/8; the same with many zeros; any numbers of float32; of float64."""
+"""Kinds of weights: multiples of 1/8, multiples of 1/8 with many zeros, float32 numbers, float64 numbers."""
 
 TAPE = st.binary(min_size=0, max_size=16)
-"""Strings of bytes that columns are made of; the empty one gives the simplest value everywhere."""
+"""Strategy of the bytes for a column. The empty string gives the simplest value in all rows."""
 
 _REST = [k for n in range(1, 17) for k in (n, -n) if n not in (4, 8, 16)]
 WEIGHT_VALUES = np.array([8, 16, 4, -8, -4, -16, *_REST, 0]) / 8
@@ -44,16 +44,19 @@ COLUMN_VALUES = {
 """Values of vertex columns by name, the simplest first."""
 
 LARGEST_FINITE = 4.0
-"""Where inputs without a bound are cut off."""
+"""Largest absolute value that is drawn for an input without a bound."""
 
 
 def column_values(name: str) -> Array:
-    """Values of a vertex column, the simplest first; columns of which nothing is known are like biases."""
+    """Return the possible values of a vertex column, the simplest first. Unknown columns have the values of biases."""
     return VARIANCE_VALUES if name in variance_columns() else COLUMN_VALUES.get(name, BIAS_VALUES)
 
 
 def spread(tape: bytes, n: int) -> Array:
-    """(n,) numbers from 0 to 255: the bytes, repeated; rounds differ by odd factors, so that a 0 stays 0."""
+    """Repeat the bytes to `n` numbers from 0 to 255, `(n,)`.
+
+    The k-th round, from 0, multiplies them by `2 k + 1` modulo 256: rounds differ, and only a 0 stays 0.
+    """
     if not tape:
         return np.zeros(n, dtype=np.int64)
     numbers = np.frombuffer(tape, dtype=np.uint8).astype(np.int64)
@@ -62,18 +65,18 @@ def spread(tape: bytes, n: int) -> Array:
 
 
 def pick(tape: bytes, values: Array, n: int) -> Array:
-    """(n,) of the given values; bytes that are 0 pick the first."""
+    """Select `n` of the given values by bytes, `(n,)`. A byte of 0 selects the first value."""
     return np.asarray(values[spread(tape, n) % len(values)])
 
 
 def weights_of(tape: bytes, fine: bytes, n: int, kind: Weights) -> Array:
-    """(n,) weights; `fine` moves those of the float kinds off the multiples of 1/8."""
+    """Make `n` weights of a kind, `(n,)`. The bytes `fine` move those of the float kinds off the multiples of 1/8."""
     values = pick(tape, SPARSE_VALUES if kind == "zeros" else WEIGHT_VALUES, n)
     return off_grid(values, fine, kind)
 
 
 def off_grid(values: Array, fine: bytes, kind: Weights) -> Array:
-    """The values, moved by up to 1/8 to numbers that need all digits of the kind of float."""
+    """Move values of the float kinds by at most 0.15 to numbers that need all digits; return others unchanged."""
     if kind not in ("float32", "float64"):
         return values
     moved = values + spread(fine, len(values)) / (256 * 7.1)
@@ -81,7 +84,7 @@ def off_grid(values: Array, fine: bytes, kind: Weights) -> Array:
 
 
 def levels(low: float, high: float) -> Array:
-    """Multiples of 1/8 in a finite interval, the simplest first; its ends where there are none."""
+    """Return the multiples of 1/8 in a finite interval, the simplest first, or its ends if there are none."""
     steps = np.arange(np.ceil(low * 8), np.floor(high * 8) + 1) / 8
     if not len(steps):
         return np.array([low, high])
@@ -90,15 +93,15 @@ def levels(low: float, high: float) -> Array:
 
 
 def some_of(tape: bytes, n: int) -> Array:
-    """(n,) bool: which of n things there are; all of them for the simplest bytes, about two in three otherwise."""
+    """Draw a mask of `n` items, `(n,)`: all of them for the simplest bytes, about two in three otherwise."""
     return np.asarray(spread(tape, n) % 3 != 1)
 
 
 def is_dyadic(values: Array) -> bool:
-    """Whether all values are multiples of 1/8 and of moderate size."""
+    """Whether all values are multiples of 1/8 with absolute values up to 64."""
     return bool(((values * 8) % 1 == 0).all() and (np.abs(values) <= 64).all())
 
 
 def as_tuple(values: Sequence[str] | str) -> tuple[str, ...]:
-    """One name, or several, as a tuple."""
+    """Return one or several names as a tuple."""
     return (values,) if isinstance(values, str) else tuple(values)
