@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from compilers.training import TrainingData, TrainSettings, training_loss
 from netgraph.app.data import Dataset, load_dataset, split_validation
 from netgraph.app.hardware import hardware
+from netgraph.columns import Array
 from netgraph.tables import Table
 
 
@@ -37,7 +38,7 @@ SECONDS_OF_A_TURN = 0.1
 """For which a competitor is called in a round, where one call takes less."""
 
 
-def compare(actions: Sequence[Callable[[], object]], rounds: int) -> np.ndarray[Any, Any]:
+def compare(actions: Sequence[Callable[[], object]], rounds: int) -> Array:
     """Time competitors in turns, so that whatever else the machine does meets all of them alike.
 
     Every competitor is called twice first. In a round each is called for about a tenth of a second, at least once and
@@ -68,12 +69,12 @@ def stopwatch(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def median(times: np.ndarray[Any, Any]) -> float:
+def median(times: Array) -> float:
     """Median over rounds."""
     return float(np.median(times))
 
 
-def ratio(ours: np.ndarray[Any, Any], peer: np.ndarray[Any, Any]) -> float:
+def ratio(ours: Array, peer: Array) -> float:
     """Median over rounds of our time over that of the peer in the same round; below 1 we are faster."""
     return float(np.median(ours / peer))
 
@@ -184,7 +185,7 @@ def grey_images(data: str, samples: int, seed: int) -> tuple[Dataset, TrainingDa
     return dataset, TrainingData.from_arrays(x[rows], y[rows], x[held_out], y[held_out], task="classification")
 
 
-def as_maps(dataset: Dataset, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def as_maps(dataset: Dataset, x: Array) -> Array:
     """(samples, features) grey images as (samples, 1, height, width)."""
     return x.reshape(-1, 1, *dataset.input_shape)
 

@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from benchmarks.senn_runs import NATURAL, Run, add_choices, chosen, figure, grow
 from compilers import lower
 from compilers.training import TrainingData, TrainSettings, evaluate
 from netgraph.app.data import Dataset, load_dataset
+from netgraph.columns import Array
 from netgraph.graph import Graph
 from netgraph.methods import SennOptions, Start, senn, senn_start
 
@@ -148,7 +148,7 @@ def reduced(dataset: Dataset) -> Dataset:
     """Images without the two outer rows and columns, which are empty: 28 x 28 becomes 24 x 24."""
     side = int(np.sqrt(dataset.features))
 
-    def inner(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def inner(x: Array) -> Array:
         return x.reshape(-1, side, side)[:, 2:-2, 2:-2].reshape(len(x), -1)
 
     return replace(dataset, x_train=inner(dataset.x_train), x_test=inner(dataset.x_test))

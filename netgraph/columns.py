@@ -163,6 +163,15 @@ def spans(start: Array | int, size: Array) -> Array:
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - size), size))
 
 
+def by_value(values: Array) -> dict[int, Array]:
+    """Positions of every distinct value, values and positions in ascending order. O(n log n)."""
+    if not len(values):
+        return {}
+    order = np.argsort(values, kind="stable")
+    distinct, starts = np.unique(values[order], return_index=True)
+    return {int(v): part for v, part in zip(distinct, np.split(order, starts[1:]), strict=True)}
+
+
 def among(values: Array, ordered: Array) -> Array:
     """Mask of the values that are in `ordered`, an ascending column. O(log n) for each value."""
     if not len(ordered):

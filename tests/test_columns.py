@@ -1,9 +1,9 @@
-"""Columns: ranges, membership, rows found by id."""
+"""Columns: ranges, membership, groups, rows found by id."""
 
 import numpy as np
 import pytest
 
-from netgraph.columns import IDS_PER_ROW, IdIndex, among, spans
+from netgraph.columns import IDS_PER_ROW, IdIndex, among, by_value, spans
 
 
 @pytest.mark.parametrize("most", [9, 9 * IDS_PER_ROW, 2**60])
@@ -44,3 +44,10 @@ def test_among_an_ascending_column():
     assert among(np.array([7, -3, 0, 8, -2, 1]), ordered).tolist() == [True, False, True, False, True, False]
     assert among(np.array([1, 2]), ordered[:0]).tolist() == [False, False]
     assert among(ordered[:0], ordered).tolist() == []
+
+
+def test_rows_by_value_are_ascending_in_both():
+    found = by_value(np.array([4, -1, 4, 0, -1]))
+    assert {value: rows.tolist() for value, rows in found.items()} == {-1: [1, 4], 0: [3], 4: [0, 2]}
+    assert list(found) == [-1, 0, 4]
+    assert by_value(np.empty(0, np.int64)) == {}

@@ -245,7 +245,7 @@ def test_a_grid_of_one_position_feeds_scalars(grid, kind, fits):
     b = ng.GraphBuilder(dtype=np.float64)
     b.input("x", 2, grid=grid)
     b.output("y", 2)
-    wires = isinstance(kind, ng.Identity)
+    wires = kind.wires
     weight = [1.0, 1.0] if wires else [2.0, -3.0]
     tap = kind.taps // 2 if kind.taps == 9 else 0  # the one that reads the first position
     b.edges("x", "y", [0, 1], [0, 1], weight=weight, tap=tap, kind=kind, frozen=wires)

@@ -14,7 +14,7 @@ from compilers.plan import Geometry, as_maps
 from compilers.statistics.observation import Collected, Observation
 from netgraph.checks import choice
 from netgraph.errors import GraphError, StatisticsError, unknown_name
-from netgraph.graph import Conv2d, Dense
+from netgraph.graph import LinkKind
 
 if TYPE_CHECKING:
     from compilers.plan import LayerPlan, Plan
@@ -40,7 +40,7 @@ class CrossMoments:
     reads_weights = False
 
     def __init__(
-        self, plan: Plan, device: torch.device, *, source: str, target: str, kind: Conv2d | Dense | None = None
+        self, plan: Plan, device: torch.device, *, source: str, target: str, kind: LinkKind | None = None
     ) -> None:
         self.batches = self.samples = 0
         self._names = (source, target)
@@ -110,7 +110,7 @@ class SecondMoments:
         *,
         layer: str,
         of: Literal["activations", "gradients"] = "activations",
-        kind: Conv2d | None = None,
+        kind: LinkKind | None = None,
     ) -> None:
         self.batches = self.samples = 0
         self._place, self._of, self._name = place_of(plan, layer), of, layer
@@ -179,7 +179,7 @@ def place_of(plan: Plan, name: str) -> int:
     return plan.position[name]
 
 
-def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: Conv2d | Dense | None) -> Geometry:
+def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: LinkKind | None) -> Geometry:
     """The geometry in which the target reads the maps of the source."""
     if kind is None:
         place = plan.position[source.name]
@@ -201,7 +201,7 @@ def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: Conv2d | D
     return found
 
 
-def _reading(source: LayerPlan, kind: Conv2d | Dense) -> Geometry:
+def _reading(source: LayerPlan, kind: LinkKind) -> Geometry:
     try:
         return Geometry.of(kind, source.output_grid, kind.output_grid(source.output_grid))
     except GraphError as error:

@@ -12,7 +12,7 @@ import numpy as np
 
 from netgraph.analysis import Factors, PathAnalysis, PathNorm, admissible_edges, path_analysis
 from netgraph.checks import checked, choice, generator
-from netgraph.columns import Array
+from netgraph.columns import Array, by_value
 from netgraph.criteria.exchange import dense_gradient
 from netgraph.criteria.sampling import LinkScores, race, rejection
 from netgraph.errors import OptionError
@@ -181,13 +181,8 @@ class MissingScores:
     def _pairs(self, cells: Array) -> Array:
         pairs = np.empty((len(cells), 3), np.int64)
         which = np.searchsorted([k.offset for k in self._scores], cells, side="right") - 1
-        order = np.argsort(which, kind="stable")
-        bounds = np.searchsorted(which[order], np.arange(len(self._scores) + 1))
-        for k, key in enumerate(self.links):
-            chosen = order[bounds[k] : bounds[k + 1]]
-            if not len(chosen):
-                continue
-            link, score = self.graph.links_by_key[key], self._scores[k]
+        for k, chosen in by_value(which).items():
+            link, score = self.graph.links_by_key[self.links[k]], self._scores[k]
             row, column = np.divmod(cells[chosen] - score.offset, score.columns)
             source, tap = np.divmod(column, link.kind.taps)
             pairs[chosen, 0] = self.graph.layer(link.source).vertex_ids[source]

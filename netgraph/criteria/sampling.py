@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.analysis import Factors
-from netgraph.columns import Array, among
+from netgraph.columns import Array, among, by_value
 
 CELLS_AT_ONCE = 1 << 18
 """Number of cells that a race works on at a time, so that its arrays stay in the caches of a processor."""
@@ -246,10 +246,8 @@ def rejection(
 def _draw_pool(links: Sequence[LinkScores], masses: Sequence[Array], which: Array, rng: np.random.Generator) -> Array:
     """Draw one cell for every entry of `which`, an index into `links`."""
     cells = np.empty(len(which), np.int64)
-    order = np.argsort(which, kind="stable")
-    present, starts = np.unique(which[order], return_index=True)
-    for k, a, b in zip(present, starts, [*starts[1:], len(which)], strict=True):
-        cells[order[a:b]] = links[k].draw(b - a, rng, masses[k])
+    for k, asked in by_value(which).items():
+        cells[asked] = links[k].draw(len(asked), rng, masses[k])
     return cells
 
 
@@ -272,11 +270,9 @@ def _draw(sums: Array, uniform: Array) -> Array:
 
 def _draw_rows(factor: Array, position: Array, uniform: Array) -> Array:
     """Draw, for every entry of `position`, a column of that row of `factor`, `(positions, columns)`, by its entries."""
-    order = np.argsort(position, kind="stable")
     found = np.empty(len(position), np.int64)
-    present, starts = np.unique(position[order], return_index=True)
-    for p, a, b in zip(present, starts, [*starts[1:], len(position)], strict=True):
-        found[order[a:b]] = _draw(np.cumsum(factor[p]), uniform[order[a:b]])
+    for p, asked in by_value(position).items():
+        found[asked] = _draw(np.cumsum(factor[p]), uniform[asked])
     return found
 
 

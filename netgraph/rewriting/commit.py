@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.columns import EDGE_DTYPES, Array, IdIndex, digest
+from netgraph.columns import EDGE_DTYPES, Array, IdIndex, by_value, digest
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
 from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, earlier, validate_link
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fit, check_known, check_places, new_rows
-from netgraph.rewriting.grouping import by_value
 
 
 def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:

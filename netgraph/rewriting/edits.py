@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.columns import Array, IdIndex
+from netgraph.columns import Array, IdIndex, by_value
 from netgraph.errors import RewriteError
 from netgraph.graph import Dense, Layer, Link, LinkKey, LinkKind, NextIds
 from netgraph.rewriting.changes import ColumnChange, as_stored, check_once, differ, last_wins
 from netgraph.rewriting.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, Stamp, VertexRecords
-from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.patterns import EdgeRows, VertexRows
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole, whole_numbers
-from netgraph.columns import Array, column
+from netgraph.columns import Array, by_value, column
 from netgraph.errors import RewriteError
 from netgraph.graph import LARGEST_PORT, Grid, Layer, Link, LinkKind
-from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.patterns import (
     EdgeRows,
     LayerPairRows,

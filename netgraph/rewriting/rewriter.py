@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
-from netgraph.columns import Array, IdIndex, column
+from netgraph.columns import Array, IdIndex, by_value, column
 from netgraph.errors import RewriteError
 from netgraph.graph import (
     Dense,
@@ -24,7 +24,6 @@ from netgraph.graph import (
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, LayerRecord
 from netgraph.rewriting.edits import EditBuffer
-from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.operands import (
     Draw,
     NewVertices,

@@ -51,7 +51,7 @@ def groups(edges):
 def plain(m):
     """Vertices of layers that may be copied: no wires, no layer norm."""
     graph = m.graph
-    wired = {end for k in graph.links if isinstance(k.kind, ng.Identity) for end in (k.source, k.target)}
+    wired = {end for k in graph.links if k.kind.wires for end in (k.source, k.target)}
     normed = [x.id for x in graph.layers.values() if x.norm == "layer"]
     return ~np.isin(m.v.layer, [*wired, *normed])
 

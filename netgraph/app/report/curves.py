@@ -13,6 +13,7 @@ import numpy as np
 
 from netgraph.app.report.data import Mark, RunFacts
 from netgraph.app.report.svg import inline_svg
+from netgraph.columns import Array
 from netgraph.viz.plots import import_matplotlib
 
 _SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
@@ -44,7 +45,7 @@ class Curve:
 
     name: str
     color: str
-    values: np.ndarray[Any, Any]
+    values: Array
     last: str
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.storage import write_atomically
 from netgraph.viz.plots import literal, new_figure
@@ -136,7 +137,7 @@ def _topology(report: StudyReport) -> Any:
     return figure
 
 
-def _curve(trajectory: tuple[GrowthStep, ...], metric: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _curve(trajectory: tuple[GrowthStep, ...], metric: str) -> tuple[Array, Array]:
     """Densities and values of a metric along a growth, where it is finite."""
     pairs = [(step.density, value) for step in trajectory if (value := step.topology.get(metric)) is not None]
     densities, values = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else (np.zeros(0),) * 2

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Set
 
 import numpy as np
 
-from netgraph.columns import Array, IdIndex
+from netgraph.columns import Array, IdIndex, by_value
 from netgraph.errors import RewriteError
 from netgraph.graph import LinkKey
 from netgraph.rewriting.delta.delta import Change, Delta, EdgeRecords, LayerRecord, LinkRecord, VertexRecords
-from netgraph.rewriting.grouping import by_value
 
 Records = VertexRecords | EdgeRecords
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole_numbers
-from netgraph.columns import Array, among, column, freeze
+from netgraph.columns import Array, among, by_value, column, freeze
 from netgraph.errors import RewriteError
 from netgraph.graph import Grid, LinkKind, Role
-from netgraph.rewriting.grouping import by_value
 from netgraph.rewriting.patterns.matches import (
     MAX_ENUMERATED_PAIRS,
     Funnel,

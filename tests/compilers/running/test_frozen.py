@@ -136,7 +136,7 @@ def test_a_rewrite_that_started_from_other_frozen_weights_is_refused():
 def test_edges_that_a_rewrite_freezes_or_unfreezes_are_in_the_state_dict_or_not():
     frozen = dense(0)
     links = [Link(k.source, k.target, k.kind, **{**k.columns, "frozen": np.full(len(k), False)})
-             if not isinstance(k.kind, Identity) else k for k in frozen.links]  # fmt: skip
+             if not k.kind.wires else k for k in frozen.links]  # fmt: skip
     free = Graph(frozen.layers.values(), links, lineage=frozen.lineage)
     for before, after in ((free, frozen), (frozen, free)):
         net = lower(before)

@@ -93,7 +93,7 @@ def by_layer(axes):
 
 
 def density_into(graph, layer):
-    links = [k for k in graph.incoming[layer.id] if not isinstance(k.kind, ng.Identity)]
+    links = [k for k in graph.incoming[layer.id] if not k.kind.wires]
     cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)
     return sum(int((~k.frozen).sum()) for k in links) / cells if cells else None
 
