@@ -1,4 +1,4 @@
-"""Proofs: what a rewrite did to the function, as a statement about every input in the domain."""
+"""Proofs of the effect of a rewrite on the outputs, for every input in the domain."""
 
 from netgraph.proof.certificate import CERTIFICATE_SHAPE, LEVELS, Certificate, Kind, Level, Measurement, rounded_up
 from netgraph.proof.certify import certify

@@ -1,4 +1,4 @@
-"""What is known of a rewrite's effect on the function."""
+"""Certificates: proved statements on how far a rewrite changes the outputs of a graph."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from netgraph.tables import Table
 Kind = Literal["exact", "bounded", "unknown"]
 Level = Literal["exact", "exact up to rounding", "bounded", "unknown"]
 LEVELS: tuple[Level, ...] = ("exact", "exact up to rounding", "bounded", "unknown")
-"""From the strongest statement to none."""
+"""All levels, from the strongest statement to none."""
 
 _BOUND, _END = Number(finite=False, low=0, words=True), Number(finite=False, words=True)
 
 
 EVAL_MODE = " in eval mode"
-"""The end of an assumption, behind the name of a norm that couples samples in train mode."""
+"""End of the text of an assumption on a norm; the label of the norm stands before it."""
 
 
 class _CertificateShape(Record):
     def check(self, value: Any) -> None:
-        """Raise `ShapeError` unless the value is of this shape, and has a bound where it is bounded."""
+        """Raise `ShapeError` unless the value has this shape, with a bound where its kind is "bounded"."""
         super().check(value)
         if value["kind"] == "bounded" and value["bound"] is None:
             raise ShapeError(None, "a number, since the kind is bounded").at("bound")
@@ -47,18 +47,19 @@ CERTIFICATE_SHAPE = _CertificateShape(
         ),
     }
 )
-"""The shape of what `Certificate.to_json` gives."""
+"""Shape of the value that `Certificate.to_json` returns."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Largest change of an output over a probe batch, in float64.
+    """Largest change of an output on a probe batch, in float64.
 
     Attributes:
         change: largest absolute change of any output.
-        relative: the same, each output's change over its own range on the probe.
-        samples: size of the probe batch.
-        bound: largest proved bound of an output over that output's range on the probe; None without a bound.
+        relative: largest ratio of an output's absolute change to the range of this output on the probe.
+        samples: number of samples of the probe batch.
+        bound: largest ratio of an output's proved bound to the range of this output on the probe, or None when no
+            bound was given.
     """
 
     change: float
@@ -69,20 +70,22 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is proved of |old(x) - new(x)|, for every input x in the domain.
+    """Proved statement on the change of the outputs, `|old(x) - new(x)|`, for every input x in the domain.
 
     Attributes:
-        kind: "exact" (equal, in real arithmetic on the weights as stored), "bounded" (at most `bound`) or
-            "unknown" (nothing is proved, or only for some of the outputs).
-        reason: why, in a clause.
-        bound: largest change of any output; 0 when exact, None when unknown.
-        bounds: bound per vertex of each output layer, by its name; infinite where nothing is proved.
-        rounding: whether the bound is no more than what rounding the weights themselves explains.
-        layers: largest change of any vertex, by the name of the layer, for the layers that change on the way.
-        domain: (lowest, highest) value of each input layer for which this holds, by its name.
-        assumptions: what must hold besides, such as "batch norm in eval mode".
+        kind: "exact" (the outputs are equal, in real arithmetic on the weights as stored), "bounded" (no output
+            changes by more than `bound`) or "unknown" (nothing is proved, or only for some of the outputs).
+        reason: reason for the kind, as a clause.
+        bound: upper bound on the change of any output; 0 when exact, None when unknown.
+        bounds: upper bound on the change of each vertex of the output layers, by layer name; infinite where nothing
+            is proved.
+        rounding: whether the rounding of the stored weights explains the whole bound.
+        layers: upper bound on the change of any vertex of a layer, by layer name, for the layers in which a vertex
+            changes.
+        domain: (lowest, highest) value of each input layer for which the statement holds, by layer name.
+        assumptions: further conditions under which the statement holds, such as "batch norm in eval mode".
         stopped: places at which a change enters, the first few in topological order.
-        measured: change on a probe batch, as evidence beside the proof; None when it was not measured.
+        measured: change on a probe batch, as evidence beside the proof, or None when it was not measured.
     """
 
     kind: Kind
@@ -102,16 +105,16 @@ class Certificate:
 
     @property
     def level(self) -> Level:
-        """The kind, with bounds of the size of rounding named as such."""
+        """Level of the statement: the kind, or "exact up to rounding" for a bound that rounding explains."""
         return "exact up to rounding" if self.kind == "bounded" and self.rounding else self.kind
 
     @property
     def eval_only(self) -> bool:
-        """Whether nothing is stated of train mode, in which some norm couples the samples of a batch."""
+        """Whether the statement holds in eval mode only, since a norm couples the samples of a batch in train mode."""
         return any(text.endswith(EVAL_MODE) for text in self.assumptions)
 
     def satisfies(self, required: Level | float | None) -> bool:
-        """Whether this is at least as strong as a level, or as a bound given as a number."""
+        """Check that the certificate is at least as strong as a level, or as a bound given as a number; None: True."""
         if required is None:
             return True
         if isinstance(required, str):
@@ -139,7 +142,7 @@ class Certificate:
         return f"{text}; measured {m.change:.2g} ({m.relative:.2g} of an output's range) on {m.samples:,} samples"
 
     def _repr_html_(self) -> str:
-        """The level, the reason and what it rests on, line by line, with the measurement beside them."""
+        """HTML table of the level, bound, reason, domain, assumptions, places of change and measurement."""
         rows: list[tuple[str, str]] = [("because" if self.kind != "unknown" else "why not more", self.reason)]
         if self.kind == "bounded":
             assert self.bound is not None
@@ -154,7 +157,7 @@ class Certificate:
         return Table("", ["certificate", self.level], rows).html()
 
     def brief(self) -> str:
-        """The statement and the evidence in a few words, relative to the range of the outputs where that is known."""
+        """Short text of level, bound, assumptions and measurement, relative to the output range where it is known."""
         text: str = self.level
         if self.kind == "bounded":
             assert self.bound is not None
@@ -171,7 +174,7 @@ class Certificate:
         return f" ({rounded_up(share)} of its range)" if share is not None else ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a JSON file; infinite numbers become strings, which JSON can hold."""
+        """Return plain values for a JSON file. Infinite numbers become strings, since JSON has no infinity."""
         return {
             "kind": self.kind,
             "reason": self.reason,
@@ -187,7 +190,7 @@ class Certificate:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Certificate:
-        """The inverse of `to_json`, for values of the shape `CERTIFICATE_SHAPE`."""
+        """Build a certificate from the values that `to_json` returned; they must have the shape `CERTIFICATE_SHAPE`."""
         measured = values["measured"]
         bounds = {name: tuple(float(b) for b in own) for name, own in values["bounds"].items()}
         domain = {name: (float(low), float(high)) for name, (low, high) in values["domain"].items()}
@@ -218,12 +221,12 @@ def _number(value: float) -> float | str:
 
 
 def rounded_up(value: float, digits: int = 3, form: Literal["g", "e"] = "g") -> str:
-    """A bound in a few digits, rounded up, so that the text is no less true than the number.
+    """Text of a bound with a few digits, rounded up, so that the text is an upper bound too.
 
     Args:
         value: the bound, at least 0.
-        digits: how many are shown.
-        form: "g" for the shorter of both notations, "e" for powers of ten.
+        digits: number of significant digits.
+        form: "g" for the shorter of decimal and exponent notation, "e" for exponent notation.
     """
     style = f".{digits - (form == 'e')}{form}"
     text = format(value, style)

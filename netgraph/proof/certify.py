@@ -1,4 +1,4 @@
-"""Certify a rewrite: prove that two graphs compute the same function, or bound by how much they differ."""
+"""Certify a rewrite: prove that two graphs compute the same function, or bound the change of their outputs."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 def certify(old: Graph, new: Graph, domain: Domains | None = None) -> Certificate:
-    """Prove that two graphs compute the same function, or bound |old(x) - new(x)| over a domain.
+    """Prove that two graphs compute the same function, or bound `|old(x) - new(x)|` over a domain.
 
-    Old values are symbols; every new vertex is written as an affine form over them, plus an error. A vertex whose
-    operation, parameters and form are those of a known vertex is that vertex. Both graphs are compared column by
-    column; how the one came from the other plays no part.
+    The values of the old vertices are symbols. The value of every new vertex is written as an affine form over these
+    symbols, plus an error. A vertex has the value of a known vertex when both have the same operation, parameters and
+    form. Only the two graphs count: the proof does not read the rule or the delta that led from one to the other.
 
     Args:
-        old, new: the graphs. Vertices and layers are told apart by id.
-        domain: (low, high) by the name of the input layer, each a number or one per vertex, or one pair for a graph
-            with one input; the declared domains of `old` by default.
+        old, new: the graphs. Vertices and layers correspond by id.
+        domain: (low, high) by the name of the input layer, each a number or one number per vertex, or one pair for a
+            graph with one input; the declared domains of `old` by default.
 
     Returns:
-        A `Certificate`, whose statement holds in real arithmetic on the weights as stored. It holds in train mode as
-        well unless its assumptions say otherwise.
+        A `Certificate`. Its statement holds in real arithmetic on the weights as stored, and in train mode as well
+        unless its assumptions say otherwise.
 
     Raises:
         InputError: when the domain does not fit the inputs.
 
-    Costs O(edges) for the intervals of `old`, and O(n log n) in the n edges into the layers that the change reaches.
+    Costs O(edges) for the intervals of `old`, and O(n log n) for the n edges into the layers that the change reaches.
     """
     ends = {name: (float(low.min()), float(high.max())) for name, (low, high) in check_domain(old, domain).items()}
     if (reason := _incomparable(old, new)) is not None:
@@ -47,7 +47,7 @@ def certify(old: Graph, new: Graph, domain: Domains | None = None) -> Certificat
     held = {layer.norm for graph in (old, new) for layer in graph.layers_by_id.values()}
     normed = sorted(norm.label for norm in map(get_norm, held) if norm.couples_samples)
     with np.errstate(all="ignore"):  # numbers that overflow end as infinite bounds
-        # Nothing that is proved of a batch of which nothing is known needs eval mode; there is more to be proved there.
+        # A proof in train mode holds for any batch, so it holds in eval mode too. In eval mode more can be proved.
         walk = _walk(old, new, domain, "train" if normed else "eval")
         in_eval = _walk(old, new, domain, "eval") if normed and not _is_exact(walk) else walk
     assumptions: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def _is_exact(walk: Walk) -> bool:
 
 
 def _as_good(walk: Walk, other: Walk) -> bool:
-    """Whether one proof says as much as the other of every output."""
+    """Whether the bounds of one proof are at least as tight as those of the other, for every output."""
     for i, (low, high, soft) in walk.output_change.items():
         low_there, high_there, soft_there = other.output_change[i]
         if not ((low >= low_there) & (high <= high_there) & (soft >= soft_there)).all():
@@ -80,7 +80,7 @@ def _as_good(walk: Walk, other: Walk) -> bool:
 
 
 def _incomparable(old: Graph, new: Graph) -> str | None:
-    """Why the two have no function in common to compare, or None."""
+    """Reason why the inputs or outputs of two graphs do not correspond, or None."""
     for what, before, after in (("inputs", old.inputs, new.inputs), ("outputs", old.outputs, new.outputs)):
         ends = [{layer.id: layer for layer in layers} for layers in (before, after)]
         if ends[0].keys() != ends[1].keys():
@@ -94,7 +94,7 @@ def _incomparable(old: Graph, new: Graph) -> str | None:
 
 
 def _epsilon(graph: Graph) -> float:
-    """Relative spacing of the coarsest stored weights."""
+    """Relative spacing (machine epsilon) of the coarsest dtype among the stored weights."""
     dtypes = {link.weight.dtype for link in graph.links_by_key.values()} or {np.dtype(np.float32)}
     return max(float(np.finfo(dtype).eps) for dtype in dtypes)
 
@@ -121,7 +121,7 @@ def _certificate(walk: Walk, assumptions: tuple[str, ...], domain: dict[str, tup
 
 
 def _why_exact(walk: Walk) -> str:
-    """What became of the vertices that are not simply their old selves."""
+    """Text of the reason for an exact proof, with the number of differing vertices per kind of decision."""
     words = {
         "passed on": ("hands its sum on unchanged", "hand their sums on unchanged"),
         "constant": ("is a constant", "are constants"),

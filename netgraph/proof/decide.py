@@ -1,4 +1,7 @@
-"""Decide what each vertex of a layer is: its twin, a sum passed on, a constant, a known value, or a new one."""
+"""Decide the value of every vertex of a new layer: its twin, a multiple of its sum, a constant, a known or a new value.
+
+The twin of a new vertex is the old vertex of the same id in the same layer.
+"""
 
 from __future__ import annotations
 
@@ -31,23 +34,23 @@ if TYPE_CHECKING:
     from netgraph.graph import Layer
 
 EXPANSION = 10_000_000
-"""Most terms that the readers of one layer may be written out to."""
+"""Largest number of terms into which the vertices that read one layer may be expanded."""
 
 FOLD = 1e-6
-"""Terms this small beside the largest of their form become an error, where a form is too long to be passed on."""
+"""Terms up to this fraction of the largest one of their form become an error, where the form has too many terms."""
 
 RESIDUAL = 1e-4
-"""Largest part of a sum by which it may differ from a known one and still be taken for it, with an error."""
+"""Largest fraction of a sum by which it may differ from a known sum that takes its place, with an error."""
 
 
 class Decision:
-    """What is known so far of the values of some vertices of one layer.
+    """Values of some vertices of one layer, decided step by step by the methods; `open` marks undecided vertices.
 
     Args:
         walk: the proof.
         layer: the new layer.
-        sums: what arrives at the vertices that are not certainly their twins.
-        shift: how far each may be from its twin.
+        sums: sums of the k vertices that are not certainly equal to their twins.
+        shift: bounds on the difference of each vertex and its twin.
     """
 
     def __init__(self, walk: Walk, layer: Layer, sums: Sums, shift: Shift) -> None:
@@ -58,7 +61,7 @@ class Decision:
         self.low, self.high = np.zeros(k), np.zeros(k)
         self.soft = np.ones(k, dtype=bool)
         self.terms: list[Terms] = []
-        # What arrives, as far as it has not been folded into the error of the sum.
+        # `_fold` moves terms from the form into the error, so these differ from `sums` afterwards.
         self.form, self.sum_low, self.sum_high, self.sum_soft = sums.form, sums.low, sums.high, sums.soft
         self.parameters = parameters(layer)[sums.rows]
         columns = {name: np.asarray(v, dtype=np.float64)[sums.rows] for name, v in layer.values.items()}
@@ -68,20 +71,20 @@ class Decision:
         self.passes = self._readers_compose(sums.form, sums.change)
 
     def close(self, which: Array, how: str) -> None:
-        """Mark vertices as decided."""
+        """Mark vertices as decided, and count them under the kind of decision `how`."""
         if not len(which):
             return
         self.open[which] = False
         self.walk.tally[how] += len(which)
 
     def add_error(self, which: Array, low: Array, high: Array, soft: Array) -> None:
-        """Set the errors of some vertices."""
+        """Set the intervals of the errors of some vertices, and whether rounding explains them (`soft`)."""
         self.low[which], self.high[which], self.soft[which] = low, high, soft
 
     # -- sums that are passed on ------------------------------------------------------------------
 
     def _linear(self) -> tuple[Array, Array]:
-        """(k,) the factors with which sums are handed on, NaN where they are not, and bounds on their errors."""
+        """Factors from sum to value, NaN where a vertex is not linear; and bounds on their errors, `(k,)` each."""
         if not self.norm.identity or self.layer.pool is not None:
             return np.full(len(self.open), np.nan), np.zeros(len(self.open))
         sums = self.sums
@@ -89,11 +92,11 @@ class Decision:
         return np.where(np.isfinite(sums.low) & np.isfinite(sums.high), factor, np.nan), error
 
     def pass_on(self, *, short: bool) -> None:
-        """Vertices whose activation is linear on all that may arrive hand their form on.
+        """Decide vertices whose activation is linear on the range of their sum: the value is a multiple of the form.
 
         Args:
-            short: only those that hand on a single value as it is, for which there is nothing to be gained from knowing
-                them by another name.
+            short: only vertices whose form is a single value with coefficient 1 or -1; another symbol for it could not
+                be simpler.
         """
         if not self.passes:
             return
@@ -101,11 +104,11 @@ class Decision:
         linear = self.open & ~np.isnan(factor)
         if short:
             linear &= (error == 0) & (sums.form.counts == 1) & (sums.form.sums(np.abs(sums.form.value)) == 1)
-            linear &= sums.form.sums(sums.form.column >= self.walk.space.size) == 0  # and where it is, not shifted
-        # Relative to the twin, if that was as linear: what changed is often shorter than the whole.
+            linear &= sums.form.sums(sums.form.column >= self.walk.space.size) == 0  # read at the same position
+        # If the twin is linear with the same factor, the value is twin + factor * change, which often has fewer terms.
         relative = self.shift.linear_factor == factor
         relative &= sums.change.counts < sums.form.counts
-        linear &= ~(self.shift.soft & np.isfinite(self.shift.size))  # those stay their twins, up to rounding
+        linear &= ~(self.shift.soft & np.isfinite(self.shift.size))  # `lean_on_twins` decides these, up to rounding
         rest, brief = np.flatnonzero(linear & ~relative), np.flatnonzero(linear & relative)
         if self._too_long(rest, brief):
             self._fold(rest)
@@ -123,13 +126,13 @@ class Decision:
         self.close(brief, "passed on")
 
     def _too_long(self, rest: Array, brief: Array) -> bool:
-        """Whether writing out these vertices where they are read would take too many terms."""
+        """Whether replacing these vertices by their forms, where they are read, would take too many terms."""
         counts = np.zeros(len(self.open), dtype=np.int64)
         counts[rest], counts[brief] = self.form.counts[rest], self.sums.change.counts[brief] + 1
         return self._expansion(counts) > EXPANSION
 
     def _readers_compose(self, *forms: Rows) -> bool:
-        """Whether every reader's operator and every operator in the forms are one operator together."""
+        """Whether every operator of a reader has a composition with every operator in the forms."""
         if self.layer.pool is not None:
             return False
         space = self.walk.space
@@ -177,10 +180,10 @@ class Decision:
     # -- constants --------------------------------------------------------------------------------
 
     def hold_constants(self, *, exactly: bool) -> None:
-        """Vertices at which nothing but a bias arrives are constants.
+        """Decide vertices whose sum is a constant.
 
         Args:
-            exactly: only those whose value is known without an error.
+            exactly: only vertices whose value is known without an error.
         """
         layer, sums, walk = self.layer, self.sums, self.walk
         if self.norm.couples_vertices:
@@ -193,7 +196,7 @@ class Decision:
         low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], walk.mode, rows)
         same = high - low <= (0 if exactly else 1e-12 * np.maximum(np.abs(low), np.abs(high)))
         if exactly and not self.norm.identity:
-            same &= (low == 0) & (high == 0)  # any other may be known by another name without rounding
+            same &= (low == 0) & (high == 0)  # other values are rounded; an equal known vertex has none of the error
         which, low, high = which[same], low[same], high[same]
         some = np.flatnonzero(low)
         one = np.full(len(some), walk.space.one)
@@ -207,10 +210,10 @@ class Decision:
     # -- known values -----------------------------------------------------------------------------
 
     def recognise(self) -> None:
-        """Vertices whose operation and form are those of a known vertex have its value."""
+        """Decide vertices with the operation and form of a known vertex: they have its value, or a multiple of it."""
         if self.norm.couples_vertices or not self.open.any():
             return
-        # A twin that hardly moved is as good as any other value that comes close.
+        # Where the twin itself is close, no search for another close value is needed.
         low, high = (bound[self.sums.rows] for bound in self.walk.new_bounds(self.layer.id))
         reach = np.maximum(np.abs(low), np.abs(high))
         near = self.shift.comparable & np.isfinite(reach) & (self.shift.size <= RESIDUAL * reach)
@@ -219,16 +222,15 @@ class Decision:
         self.walk.search_normal(self.form.take(np.flatnonzero(self.open & ~near)))
         self.walk.index_like(self.layer)
         self._match(self.open & ~near, exactly=True)
-        # New vertices may be exact multiples of each other, where they are multiples of old ones up to rounding only.
+        # New vertices may be exact multiples of each other, but multiples of old vertices only up to rounding.
         special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
         self._name_alike(~special, at_least=2)
-        rounded = self.shift.soft & np.isfinite(
-            self.shift.size
-        )  # better its twin up to rounding than another one nearly
+        # A vertex that is its twin up to rounding is left to `lean_on_twins`: other values are merely close to it.
+        rounded = self.shift.soft & np.isfinite(self.shift.size)
         self._match(self.open & ~near & ~rounded & np.isnan(self.linear_factor))
 
     def _match(self, chosen: Array, exactly: bool = False) -> None:
-        """Compare forms with those of known values, as they are and then in normal form."""
+        """Compare the forms of the `chosen` vertices with those of known values, as they are, then in normal form."""
         walk = self.walk
         for known, normal in ((walk.known, None), (walk.known_normal, walk.normal)):
             which = np.flatnonzero(self.open & chosen)
@@ -260,7 +262,13 @@ class Decision:
             self._accept(which[ask][kept], factor[kept], block.symbol[known][kept], left.take(np.flatnonzero(kept)))
 
     def _accept(self, which: Array, factor: Array, symbol: Array, left: Rows) -> None:
-        """Take on the values of known vertices where what is left of the difference of the forms is small."""
+        """Decide vertices as multiples of known values, where the remainder `left` is small or rounding.
+
+        Args:
+            which: the vertices.
+            factor, symbol: factor and symbol of the known value of each.
+            left: form of each vertex minus `factor` times the form of the known value.
+        """
         sums, walk = self.sums, self.walk
         left_low, left_high = form_interval(left, *walk.space.interval(left))
         low, high = widen(left_low + self.sum_low[which], left_high + self.sum_high[which])
@@ -293,7 +301,7 @@ class Decision:
             multiples_of(self.layer, own, symbol[other], factor[other], form, which[other], walk.space.one)
         )
         if len(turned):
-            # The mirrored form is written as this one, from which it differs by what is left.
+            # `multiples_of` uses t = form for b t, but factor * u = form - left: f(t) has the further error b * left.
             rest = left.take(turned)
             ends = form_interval(rest, *walk.space.interval(rest))
             t_low, t_high = times(*self._mirror_slope(which[turned]), *ends)
@@ -302,14 +310,14 @@ class Decision:
         self.close(which, "known")
 
     def _mirror_slope(self, which: Array) -> tuple[Array, Array]:
-        """Bounds of b in f(-t) = a f(t) + b t + c."""
+        """Bounds of b in `f(-t) = a f(t) + b t + c`."""
         assert self.activation.mirror is not None
         own = {name: values[which] for name, values in self.columns.items()}
         _, b, _, error = self.activation.mirror(own, self.layer.slope)
         return np.broadcast_to(b - error, (len(which),)), np.broadcast_to(b + error, (len(which),))
 
     def _carried(self, which: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """Bounds of f(sum) - f(sum - d) for d in [low, high]; for layers without a norm."""
+        """Bounds of `f(sum) - f(sum - d)` for every d in [low, high]; for layers without a norm."""
         own = {name: values[which] for name, values in self.columns.items()}
         room = np.abs(low) + np.abs(high)
         z_low, z_high = widen(self.sums.z_low[which] - room, self.sums.z_high[which] + room)
@@ -318,7 +326,7 @@ class Decision:
     # -- the rest ---------------------------------------------------------------------------------
 
     def lean_on_twins(self) -> None:
-        """Vertices that moved by a bounded amount are their twins plus an error."""
+        """Decide vertices with a bounded difference from their twin: the value is the twin plus an error."""
         finite = np.isfinite(self.shift.low) & np.isfinite(self.shift.high)
         which = np.flatnonzero(self.open & finite & self.shift.comparable)
         self.symbol[which] = self.sums.twin[which]
@@ -326,11 +334,11 @@ class Decision:
         self.close(which, "moved")
 
     def name_the_rest(self) -> None:
-        """What is left are new values; equal ones among them get one name."""
+        """Decide all open vertices: they have new values. Equal values get one symbol."""
         if not self.open.any():
             return
         if self.norm.identity:
-            # Alike as they are, or else alike but for terms that are small beside the rest.
+            # Equal forms first; then forms that are equal once their small terms are errors.
             self._name_alike(self.open, at_least=2)
             before = self.form
             self._fold(np.flatnonzero(self.open))
@@ -343,12 +351,15 @@ class Decision:
         self.close(which, "new")
 
     def _own(self) -> Array:
-        """(k,) the symbols of the vertices' own values."""
+        """Symbols of the values of the new vertices, `(k,)`."""
         return np.asarray(self.walk.space.own + self.walk.new.vertices.offset(self.layer.id) + self.sums.rows)
 
     def _name_alike(self, chosen: Array, at_least: int) -> None:
-        """Give names to the first of every set of `at_least` vertices with forms alike, and match the others."""
-        for with_multiples in (False, True):  # equal or opposite ones first: factors may be rounded
+        """Give a symbol to the first vertex of every group of equal forms or multiples, and match the others with it.
+
+        `at_least` is the smallest size of a group.
+        """
+        for with_multiples in (False, True):  # equal or opposite forms first, since other factors may be rounded
             self._name_firsts(chosen, at_least if with_multiples else 2, with_multiples)
 
     def _name_firsts(self, chosen: Array, at_least: int, with_multiples: bool) -> None:
@@ -357,7 +368,7 @@ class Decision:
         which = np.flatnonzero(self.open & chosen & (certain | bounded))
         if not len(which):
             return
-        forms = self.walk.normal.of(self.form.take(which))  # a pair may be written differently
+        forms = self.walk.normal.of(self.form.take(which))  # equal forms may differ in notation
         sets = alike(self.layer, forms, self.parameters[which], multiples=with_multiples)
         first, size = np.unique(sets, return_counts=True)
         firsts = which[first[size >= at_least]]
@@ -380,7 +391,7 @@ class Decision:
         self._match(self.open & chosen)
 
     def values(self, equal: Array, twins: Array) -> Values:
-        """The values of the whole layer: twins where `equal`, and what was decided elsewhere."""
+        """Values of the whole layer: the twin where `equal`, else the decided value."""
         n = len(self.layer)
         result = Values.known(np.where(equal, twins, -1))
         rows = self.sums.rows
@@ -399,10 +410,10 @@ class Decision:
         return Values(result.symbol, result.low, result.high, result.soft, place, forms)
 
     def tied(self, values: Values) -> Values | None:
-        """The values with every vertex that has moved by a bounded amount as its twin plus an error, if that differs.
+        """Return the values with every vertex as its twin plus an error, where the difference is bounded.
 
-        What is known of a vertex by another name may have little in common with its twin: how far a reader has moved is
-        then better seen from here.
+        A vertex may have been decided as a value that has little in common with its twin. The bounds on the change of
+        its readers are then tighter with the twin. Returns None when no vertex would differ from `values`.
         """
         finite = np.isfinite(self.shift.low) & np.isfinite(self.shift.high) & self.shift.comparable
         which = np.flatnonzero(finite & (self.symbol != self.sums.twin))

@@ -1,7 +1,7 @@
-"""Sums and products of float64 columns without rounding, as far as float64 can hold them.
+"""Sums and products of float64 columns as pairs of float64 numbers, with bounds on the remaining error.
 
-A proof that two sums are equal must not rest on rounding that happens to agree. These functions return a result as the
-sum of two float64 numbers, and a bound on what is missing from it, which is 0 when the result is the real number.
+A proof that two sums are equal must not rest on rounding errors that happen to agree. So a result is the sum of two
+float64 numbers, with a bound on its error. The bound is 0 when the pair holds the result exactly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ROUNDS = 12
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """fl(a + b) and its rounding error, exactly (Knuth); for finite values."""
+    """Rounded sums of finite values and their exact rounding errors (Knuth): `fl(a + b)`, `a + b - fl(a + b)`."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = a + b
         part = total - a
@@ -24,7 +24,10 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """fl(a * b), its rounding error (Dekker), and a bound on what both miss: not 0 near the ends of the range."""
+    """Rounded products, their rounding errors (Dekker), and bounds on the remaining errors.
+
+    A bound is not 0 only for products or factors near the ends of the float64 range.
+    """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         product = a * b
         a1 = a * _SPLIT
@@ -45,9 +48,9 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 
 def sum_groups(values: Array, start: Array) -> tuple[Array, Array, Array]:
-    """Sum consecutive groups of `values`.
+    """Sum consecutive groups of `values`, each as a pair of float64 numbers.
 
-    What rounding takes from a sum is kept, and summed again together with the sum, `_ROUNDS` times at most (VecSum of
+    The rounding errors of a sum are kept and summed again together with the sum, at most `_ROUNDS` times (VecSum of
     Ogita, Rump and Oishi, Accurate sum and dot product, 2005, with errors of 0 left out).
 
     Args:
@@ -55,10 +58,10 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array, Array]:
         start: (groups,) first row of each group, increasing; no group is empty.
 
     Returns:
-        (groups,) sums rounded to nearest, (groups,) what they lack, and (groups,) bounds on what is missing from both
-        together, 0 where two numbers can hold the sum.
+        (groups,) rounded sums, (groups,) their rounding errors, and (groups,) bounds on the errors of both together,
+        0 where two numbers hold the sum exactly.
 
-    Costs O(n), in steps on whole columns, whose number grows with the logarithm of the largest group.
+    Costs O(n), in operations on whole columns; their number grows with the logarithm of the largest group.
     """
     total, group, left = _sum_once(values, start)
     low = np.zeros(len(total))
@@ -67,9 +70,9 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array, Array]:
             break
         which, count = np.unique(group, return_counts=True)
         group, left = np.concatenate([group, which]), np.concatenate([left, total[which]])
-        order = np.argsort(group, kind="stable")  # the sum comes last, so that it cancels against what is left of it
+        order = np.argsort(group, kind="stable")  # stable: each sum stands behind its own errors
         total[which], again, left = _sum_once(left[order], np.flatnonzero(np.diff(group[order], prepend=-1)))
-        settled = count[again] == 1  # of two numbers the sum and what it lacks, which is what they would be once more
+        settled = count[again] == 1  # two addends became sum and error; a further round would leave them as they are
         low[which[again[settled]]] = left[settled]
         group, left = which[again[~settled]], left[~settled]
     missing = np.bincount(group, weights=np.abs(left), minlength=len(total)) * (1 + 2.0**-30)
@@ -78,7 +81,7 @@ def sum_groups(values: Array, start: Array) -> tuple[Array, Array, Array]:
 
 
 def _sum_once(values: Array, start: Array) -> tuple[Array, Array, Array]:
-    """Rounded sums of groups, pair by pair; and what rounding took, but zeros: numbers of groups, and values."""
+    """Rounded sums of groups, added pair by pair, and the rounding errors that are not 0: group numbers and values."""
     total = values[start]
     size = np.diff(start, append=len(values))
     number = np.flatnonzero(size > 1)

@@ -1,7 +1,7 @@
 """Affine forms over known values, one sparse row per vertex.
 
-A column is a value read in a certain way: `operator * symbols + symbol`. Every coefficient comes with a bound on its
-own error, which is 0 as long as the arithmetic behind it did not round.
+A column stands for a symbol (a known value) read by an operator (a shift on the grid); its number is
+`operator * symbols + symbol`. Every coefficient has a bound on its error, which is 0 as long as no operation rounded.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from netgraph.graph.bounds import UNIT
 from netgraph.proof.exact_sums import sum_groups, two_product
 
 ROUNDINGS = 64
-"""A sum of terms that were each rounded may miss 0 by so many spacings of the stored weights."""
+"""Largest distance from 0 of a sum that counts as rounding, in units of `epsilon` times the sum of its magnitudes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Products that are yet to be summed.
+    """Terms of affine forms, not yet summed: any number of terms may share a row and a column.
 
     Attributes:
-        row, column: of the form.
-        value: coefficients.
-        error: bounds on the errors of the coefficients.
-        rounding: whether a term is what was left of larger ones that cancelled.
+        row, column: (terms,) place of each term in the forms.
+        value: (terms,) coefficients.
+        error: (terms,) bounds on the errors of the coefficients.
+        rounding: (terms,) bool: whether a term is the remainder of larger terms that cancelled.
     """
 
     row: Array
@@ -39,14 +39,14 @@ class Terms:
     def of(
         cls, row: Array, column: Array, value: Array, error: Array | None = None, rounding: Array | None = None
     ) -> Terms:
-        """Terms without errors, which are not left of others, unless that is given."""
+        """Terms with errors of 0 and `rounding` False, unless these are given."""
         n = len(value)
         error = np.zeros(n) if error is None else error
         return cls(row, column, value, error, np.zeros(n, dtype=bool) if rounding is None else rounding)
 
     @classmethod
     def join(cls, parts: list[Terms]) -> Terms:
-        """All terms of several lists."""
+        """Concatenate several lists of terms."""
         parts = [part for part in parts if len(part.row)]
         if len(parts) == 1:
             return parts[0]
@@ -59,9 +59,10 @@ class Terms:
     def product(
         cls, row: Array, column: Array, a: Array, b: Array, error: Array | None = None, rounding: Array | None = None
     ) -> Terms:
-        """The exact products a * b, as one term each or two where one float64 cannot hold them.
+        """Exact products `a * b`, with one term each, or two terms where one float64 cannot hold the product.
 
-        `error` bounds the error of `b`, and `rounding` tells where that is what was left of larger terms.
+        `error` bounds the errors of `b`. `rounding` is True where a value of `b` is the remainder of larger terms that
+        cancelled.
         """
         high, low, missing = two_product(a, b)
         if error is not None:
@@ -73,21 +74,21 @@ class Terms:
         return cls.join([terms, cls.of(row[split], column[split], low[split], None, terms.rounding[split])])
 
     def negated(self) -> Terms:
-        """The terms with the other sign."""
+        """The same terms with the opposite sign."""
         return Terms(self.row, self.column, -self.value, self.error, self.rounding)
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Affine forms in canonical order.
+    """Affine forms as sparse rows in canonical order.
 
     Attributes:
-        start: (rows + 1,) first entry of each row, and the number of entries.
-        column: (entries,) in order within each row; a coefficient that takes two numbers has two entries, the larger
-            first.
+        start: (rows + 1,) first entry of each row, then the number of entries.
+        column: (entries,) column of each entry, ascending within a row. A coefficient that takes two float64 numbers
+            has two entries, the larger one first.
         value: (entries,) coefficients; entries that are provably 0 are left out.
         error: (entries,) bound on the error of each coefficient.
-        rounding: (entries,) bool: whether the entry is what is left of larger terms that cancelled to it.
+        rounding: (entries,) bool: whether the entry is the remainder of larger terms that cancelled.
     """
 
     start: Array
@@ -101,21 +102,21 @@ class Rows:
 
     @property
     def row(self) -> Array:
-        """(entries,) row of each entry."""
+        """Row of each entry, `(entries,)`."""
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @property
     def counts(self) -> Array:
-        """(rows,) number of entries of each row."""
+        """Number of entries of each row, `(rows,)`."""
         return np.asarray(np.diff(self.start))
 
     @property
     def empty(self) -> Array:
-        """(rows,) whether a form is 0."""
+        """Whether each form is 0, `(rows,)`."""
         return np.asarray(self.start[1:] == self.start[:-1])
 
     def sums(self, values: Array) -> Array:
-        """(rows,) sums of one value per entry."""
+        """Sum `values`, one per entry, over each row: `(entries,)` -> `(rows,)`."""
         result = np.zeros(len(self))
         some = np.flatnonzero(self.counts)
         if len(some):
@@ -123,31 +124,31 @@ class Rows:
         return result
 
     def only_rounding(self) -> Array:
-        """(rows,) whether nothing is left in a form but what rounding of larger terms explains."""
+        """Whether every entry of a form is a remainder of larger terms that rounding explains, `(rows,)`."""
         return np.asarray(self.sums(~self.rounding) == 0)
 
     def take(self, rows: Array) -> Rows:
-        """Some rows, in the given order."""
+        """Return some rows, in the given order."""
         counts = self.counts[rows]
         entries = spans(self.start[:-1][rows], counts)
         start = np.concatenate([[0], np.cumsum(counts)])
         return Rows(start, self.column[entries], self.value[entries], self.error[entries], self.rounding[entries])
 
     def between(self, first: int, stop: int) -> Rows:
-        """Rows that follow each other, without a copy of their entries."""
+        """Return the consecutive rows from `first` to `stop - 1`, without a copy of their entries."""
         start = self.start[first : stop + 1]
         entries = slice(int(start[0]), int(start[-1]))
         columns = (getattr(self, name)[entries] for name in ("column", "value", "error", "rounding"))
         return Rows(start - start[0], *columns)
 
     def filter(self, entries: Array) -> Rows:
-        """Only the entries of a mask."""
+        """Return the forms with only the entries of a mask, `(entries,)`."""
         start = np.concatenate([[0], np.cumsum(np.bincount(self.row[entries], minlength=len(self)))])
         columns = (getattr(self, name)[entries] for name in ("column", "value", "error", "rounding"))
         return Rows(start, *columns)
 
     def terms(self, factor: Array | float = 1.0, row: Array | None = None) -> Terms:
-        """The entries as terms again, times one factor per row, in the given rows."""
+        """Return the entries as terms, times one factor per row, placed in the rows `row`; None: in their own rows."""
         own = self.row
         scale = np.broadcast_to(np.asarray(factor, dtype=np.float64), (len(self),))[own]
         target = own if row is None else row[own]
@@ -155,13 +156,13 @@ class Rows:
 
 
 def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
-    """Sum terms of equal row and column; exact cancellation leaves nothing.
+    """Sum terms of equal row and column to forms. Terms that cancel exactly leave no entry.
 
     Args:
         rows: number of rows.
         terms: the terms, in any order.
-        epsilon: relative spacing of the stored weights, to tell what rounding explains.
-        columns: upper limit of column numbers.
+        epsilon: relative spacing of the stored weights; it limits the sums that count as rounding.
+        columns: number of columns; every column number is below it.
 
     Costs O(n log n), near O(n) for terms that come in a few sorted runs.
     """
@@ -194,14 +195,16 @@ def collect(rows: int, terms: Terms, epsilon: float, columns: int) -> Rows:
 def _only_rounding(
     addends: Array, first: Array, row: Array, before: Array, total: Array, error: Array, epsilon: float
 ) -> Array:
-    """(groups,) whether a sum is what is left of large terms that cancel; small terms of their own are no rounding.
+    """Whether each sum is a remainder of large terms that cancel up to rounding, `(groups,)`.
+
+    A sum of small terms alone is not rounding.
 
     Args:
         addends: (n,) the terms.
-        first: (groups,) the first of each group.
+        first: (groups,) index of the first term of each group.
         row: (groups,) row of each group, ascending.
-        before: (n,) which terms were such sums.
-        total, error: (groups,) the sums.
+        before: (n,) mask of the terms that are themselves such remainders.
+        total, error: (groups,) the sums and bounds on their errors.
         epsilon: relative spacing of the stored weights.
     """
     result = np.logical_and.reduceat(before, first)
@@ -211,29 +214,30 @@ def _only_rounding(
     mass = np.add.reduceat(np.abs(addends), first)
     asked = (np.abs(total) + error <= ROUNDINGS * epsilon * mass) & (mass > 0)
     if asked.any():
-        # The large terms do not cancel by themselves. (The second halves of exact products are small terms as well.)
+        # Rounding leaves a remainder of the large terms alone. If they cancel exactly, the sum is made of small terms.
+        # (The second halves of exact products are small terms as well, hence the tolerance.)
         size = np.diff(first, append=len(addends))
         limit = np.repeat(ROUNDINGS * epsilon * mass, size)
         small = np.where(np.abs(addends) <= limit, addends, 0.0)
         of_small = np.add.reduceat(np.abs(small), first)
         of_large = np.abs(total - np.add.reduceat(small, first))
         result |= asked & (of_small <= 8 * of_large + 2.0**-50 * mass)
-        # Among the many sums of dense matrices are a few whose small terms cancel each other: the row decides.
+        # In large dense layers a few sums fail the test above by chance, so the sums of a whole row decide together.
         _rows, place = np.unique(row, return_inverse=True)
         usual = np.bincount(place, of_small) <= 8 * np.bincount(place, of_large)
         result |= asked & usual[place] & (of_large > 0)
     return np.asarray(result)
 
 
-def stacked(one: Rows, two: Rows) -> Rows:
-    """The rows of both, one after the other."""
+def stack(one: Rows, two: Rows) -> Rows:
+    """Concatenate the rows of two lists of forms."""
     start = np.concatenate([one.start, two.start[1:] + one.start[-1]])
     names = ("column", "value", "error", "rounding")
     return Rows(start, *(np.concatenate([getattr(one, name), getattr(two, name)]) for name in names))
 
 
 def form_interval(rows: Rows, low: Array, high: Array) -> tuple[Array, Array]:
-    """Outward bounds of forms.
+    """Bounds of the values of forms, rounded outward.
 
     Args:
         rows: the forms.
@@ -262,7 +266,7 @@ def form_interval(rows: Rows, low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def scaled_terms(rows: Rows, factor: Array, error: Array, into: Array) -> Terms:
-    """Entries times one factor per row; `error` bounds the error of the factor."""
+    """Terms of forms times one factor per row, placed in the rows `into`; `error` bounds the error of each factor."""
     terms = rows.terms(factor, into)
     if not error.any():
         return terms
@@ -271,7 +275,7 @@ def scaled_terms(rows: Rows, factor: Array, error: Array, into: Array) -> Terms:
 
 
 def grown(value: Array, error: Array) -> Array:
-    """A bound on |value| * error that is 0 only where one of them is."""
+    """Upper bound of `|value| * error`, which is 0 only where one of them is 0."""
     with np.errstate(under="ignore", over="ignore"):
         product = np.abs(value) * error * (1 + 1e-12)
     return np.where((value == 0) | (error == 0), 0.0, product + 1e-300)

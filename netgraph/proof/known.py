@@ -1,4 +1,4 @@
-"""Known values: which vertices compute which function of which form, found by a hash and checked by subtraction."""
+"""Known values: vertices by operation, parameters and form. Equal ones are found by hash, checked by subtraction."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ WINDOW = 1e-6
 """Relative distance of hashes within which two forms are compared entry by entry."""
 
 SMALL = 1e-5
-"""Coefficients below this part of the largest are left out of the hash of a form."""
+"""Coefficients below this fraction of the largest one of a form are left out of its hash."""
 
 TRIES = 4
+"""Largest number of neighbours by hash with which a form is compared."""
 
 Operation = tuple[object, ...]
-"""What a layer does to the sum that arrives, but for the vertices' own parameters."""
+"""Function of a layer from sum to output, without the parameters of single vertices: see `operation`."""
 
 
 def operation(layer: Layer) -> Operation:
-    """The attributes on which the value of a vertex depends."""
+    """Activation, slope, norm, epsilon of the norm, pool and grid of a layer; None where slope or epsilon is unused."""
     slope = layer.slope if get_activation(layer.activation).uses_slope else None
     epsilon = None if get_norm(layer.norm).identity else layer.norm_epsilon
     return (layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
 
 
 def parameters(layer: Layer) -> Array:
-    """(vertices, columns) norm and activation parameters, in the order of their names."""
+    """Norm and activation parameters of every vertex, in the order of their names, `(vertices, columns)`."""
     names = sorted(set(layer.values) - {"bias", "low", "high"})
     columns = [np.asarray(layer.values[name], dtype=np.float64) for name in names]
     return np.stack(columns, axis=1) if columns else np.zeros((len(layer), 0))
@@ -43,7 +44,16 @@ def parameters(layer: Layer) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class KnownVertices:
-    """Known vertices with one operation: their forms, parameters, symbols, and hashes of the forms and parameters."""
+    """Known vertices with one operation.
+
+    Attributes:
+        forms: the sum of each vertex, as an affine form.
+        parameters: (vertices, columns) norm and activation parameters.
+        symbol: (vertices,) symbol of the value of each vertex.
+        first, second: (vertices,) hashes of the forms.
+        salt: (vertices,) hash of the parameters.
+        layer_salt: (vertices,) hash of the layer id.
+    """
 
     forms: Rows
     parameters: Array
@@ -55,18 +65,22 @@ class KnownVertices:
 
     @classmethod
     def of(cls, forms: Rows, own: Array, symbol: Array, layer: Array) -> KnownVertices:
-        """Hash forms, parameters and the ids of layers. O(entries)."""
+        """Build a block of known vertices from forms, parameters, symbols and layer ids, and hash them. O(entries)."""
         return cls(forms, own, symbol, *hashes(forms), salts(own), salts(layer[:, None]))
 
     def rewritten(self, forms: Rows) -> KnownVertices:
-        """The same vertices with their forms in another notation."""
+        """The same vertices with equal forms in another notation."""
         return replace(self, forms=forms, **dict(zip(("first", "second"), hashes(forms), strict=True)))
 
 
 def hashes(forms: Rows) -> tuple[Array, Array]:
-    """Two sums of coefficients, each times a fixed pseudo-random number of its column: O(entries).
+    """Hash every form twice, as the sum of its coefficients times fixed pseudo-random numbers of the columns.
 
-    Coefficients that are small beside the largest of their form play no part, so that they hide no likeness.
+    Coefficients below `SMALL` times the largest of their form are left out, so that forms which agree up to such terms
+    have equal hashes. The hash of `k * form` is k times the hash of the form. Costs O(entries).
+
+    Returns:
+        Two arrays, (rows,) each.
     """
     size = np.abs(forms.value)
     largest = np.zeros(len(forms))
@@ -78,7 +92,10 @@ def hashes(forms: Rows) -> tuple[Array, Array]:
 
 
 def salts(own: Array) -> Array:
-    """A number in [1, 2) per row: (rows, columns) -> (rows,). Hashes times it tell rows apart."""
+    """Hash every row of parameters to a number in [1, 2): `(rows, columns)` -> `(rows,)`.
+
+    A hash of a form times this number depends on the parameters as well.
+    """
     total = np.zeros(len(own))
     for number, column in enumerate(own.T):
         total += _random((column.astype(np.float64) + 0.0).view(np.uint64), number)  # adding 0 turns -0 into 0
@@ -86,7 +103,7 @@ def salts(own: Array) -> Array:
 
 
 def _random(columns: Array, seed: int) -> Array:
-    """A number in [0.5, 1.5) per column (splitmix64)."""
+    """Pseudo-random number in [0.5, 1.5) of every column number (splitmix64)."""
     with np.errstate(over="ignore"):
         x = columns.astype(np.uint64) * np.uint64(2) + np.uint64(seed)
         x = (x + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -98,7 +115,13 @@ def _random(columns: Array, seed: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Pairs that may be one value: rows of the asked forms, block and row there, and the factor between the forms."""
+    """Pairs of an asked form and a known vertex that may have the same value, up to a factor.
+
+    Attributes:
+        asked: (pairs,) rows of the asked forms.
+        block, row: (pairs,) number of the block of the known vertex, and its row in the block.
+        factor: (pairs,) ratio of the asked form to the known one.
+    """
 
     asked: Array
     block: Array
@@ -113,25 +136,35 @@ class KnownValues:
         self._blocks: dict[Operation, list[KnownVertices]] = {}
 
     def add(self, what: Operation, block: KnownVertices) -> None:
-        """Remember vertices."""
+        """Add a block of vertices with the operation `what`."""
         self._blocks.setdefault(what, []).append(block)
 
     def rewritten(self, normal: Callable[[Rows], Rows]) -> KnownValues:
-        """The same vertices with their forms in another notation."""
+        """The same vertices with their forms rewritten by `normal`."""
         result = KnownValues()
         for what, blocks in self._blocks.items():
             result._blocks[what] = [b.rewritten(normal(b.forms)) for b in blocks]
         return result
 
     def blocks(self, what: Operation) -> list[KnownVertices]:
-        """Everything known under an operation."""
+        """All blocks of known vertices with an operation."""
         return self._blocks.get(what, [])
 
     def candidates(self, what: Operation, layer: Layer, forms: Rows, own: Array) -> list[Candidates]:
-        """Known vertices of the same parameters whose form may be a multiple of each given one, nearest hashes first.
+        """Find known vertices with the same parameters whose form may be a multiple of a given form, by hash.
 
-        The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 where f(-x) follows from f(x);
-        and 1 under a norm or a pool. O((known + asked) log known).
+        The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 for other activations; and 1
+        under a norm or a pool. Costs O((known + asked) log known).
+
+        Args:
+            what: the operation.
+            layer: a layer with this operation.
+            forms: the given forms.
+            own: (rows, columns) parameters of the given forms.
+
+        Returns:
+            Lists of pairs, at most one pair per given form in each: first equal forms in `layer` itself, then equal or
+            opposite forms, then multiples.
         """
         blocks = self.blocks(what)
         if not blocks or not len(forms):
@@ -144,7 +177,7 @@ class KnownValues:
         salt, own_salt = np.concatenate([b.salt for b in blocks]), salts(own)
         layer_salt, same_layer = np.concatenate([b.layer_salt for b in blocks]), salts(np.array([[layer.id]]))
         first, own_first = (np.where(h == 0, 1.0, h) * s for h, s in ((first, salt), (own_first, own_salt)))
-        # Equal ones of the same layer, as copies are; then those that are equal, or opposite; and then any multiples.
+        # Keys from the most to the least specific: equal in the same layer (copies), equal or opposite, any multiple.
         keys = [(first * layer_salt, own_first * same_layer), (np.abs(first), np.abs(own_first))]
         if scales(layer):
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,7 +191,7 @@ class KnownValues:
 
 
 def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:
-    """Rows of `own` and rows of `key` close to them, at most `TRIES` for each, one neighbour after the other."""
+    """Pairs of a row of `own` and a row of `key` with close hashes, at most `TRIES` per row of `own`, one per step."""
     usable = np.flatnonzero(np.isfinite(key))
     if not len(usable):
         return
@@ -173,23 +206,23 @@ def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:
 
 
 def quotient(one: Array, two: Array) -> Array:
-    """One / two, and 1 where both are 0."""
+    """`one / two`, and 1 where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where((one == 0) & (two == 0), 1.0, one / two)
 
 
 def _plain(layer: Layer) -> bool:
-    """Whether the activation sees the sums, and readers see what it makes of them."""
+    """Whether a layer has neither norm nor pool, so that its output is the activation of its sum."""
     return get_norm(layer.norm).identity and layer.pool is None
 
 
 def scales(layer: Layer) -> bool:
-    """Whether f(k x) = k f(x) for every k > 0, for the whole operation of a layer."""
+    """Whether the operation f of a layer satisfies `f(k x) = k f(x)` for every `k > 0`."""
     return get_activation(layer.activation).homogeneous and _plain(layer)
 
 
 def snap(layer: Layer, factor: Array) -> tuple[Array, Array]:
-    """Factors that the activation allows, and for which rows there is one."""
+    """Round factors to values that the operation allows: any, 1 or -1, or 1; and a mask of the rows that have one."""
     if not _plain(layer):
         return np.ones(len(factor)), np.abs(factor - 1) <= 10 * WINDOW
     if scales(layer):
@@ -199,16 +232,16 @@ def snap(layer: Layer, factor: Array) -> tuple[Array, Array]:
 
 
 def alike(layer: Layer, forms: Rows, own: Array, *, multiples: bool) -> Array:
-    """Sort vertices of one operation into sets whose forms are alike, as far as hashes tell: equal or opposite.
+    """Group vertices of one operation whose forms are equal or opposite, judged by their hashes.
 
     Args:
         layer: a layer with the operation.
         forms: the forms.
-        own: (rows, columns) parameters of the vertices, which must agree.
-        multiples: whether any multiple is alike, where the operation allows that.
+        own: (rows, columns) parameters of the vertices, equal within a group.
+        multiples: whether forms that are any multiple of each other are grouped too, where the operation allows it.
 
     Returns:
-        (rows,) the first row of each row's set. O(rows log rows).
+        (rows,) first row of the group of each row. Costs O(rows log rows).
     """
     first, second = hashes(forms)
     free = multiples and scales(layer)
@@ -228,13 +261,16 @@ def alike(layer: Layer, forms: Rows, own: Array, *, multiples: bool) -> Array:
 
 
 def factors(layer: Layer, asked: Rows, known: Rows) -> tuple[Array, Array]:
-    """What each form would have to be multiplied with to give the asked one, and where the activation allows that."""
+    """Factors with `asked = factor * known`, row by row, and a mask of the rows whose factor the operation allows."""
     factor, allowed = snap(layer, quotient(hashes(asked)[0], hashes(known)[0]))
     return exact_factor(asked, known, np.where(allowed, factor, 1.0)), allowed
 
 
 def exact_factor(asked: Rows, known: Rows, factor: Array) -> Array:
-    """The factor between two forms, read off the largest coefficient of the known one; 1 and -1 stay."""
+    """Refine factors between forms by the ratio of coefficients, at the largest coefficient of the known form.
+
+    Factors of 1 and -1 stay as they are.
+    """
     unit = np.abs(factor) == 1
     if unit.all():
         return factor
@@ -255,17 +291,17 @@ def exact_factor(asked: Rows, known: Rows, factor: Array) -> Array:
 def multiples_of(
     layer: Layer, columns: Mapping[str, Array], symbol: Array, factor: Array, form: Rows, into: Array, one: int
 ) -> Terms:
-    """The value f(t) where t is `factor` times the form of a known value f(u), as terms over that value.
+    """Terms of the value f(t) over a known value f(u), where t = `factor` * u.
 
-    For a positive factor k, f(k u) = k f(u). For a negative one f(-v) = a f(v) + b v + c adds the form itself.
+    For a positive factor k, f(k u) = k f(u). For a negative factor, f(-v) = a f(v) + b v + c adds terms of the form t.
 
     Args:
-        layer: a layer with the operation.
+        layer: a layer with the operation f.
         columns: (rows,) activation parameters by name.
-        symbol: (rows,) the known values.
-        factor: (rows,) as `snap` allows them.
-        form: t, row by row.
-        into: (rows,) the row that each becomes.
+        symbol: (rows,) symbols of the known values f(u).
+        factor: (rows,) factors, as `snap` allows them.
+        form: the forms t.
+        into: (rows,) row of the terms of each value.
         one: the symbol of the constant 1.
     """
     straight, turned = np.flatnonzero(factor > 0), np.flatnonzero(factor < 0)
@@ -283,5 +319,5 @@ def multiples_of(
 
 
 def mirrors(layer: Layer) -> bool:
-    """Whether f(-t) follows from f(t)."""
+    """Whether the operation f of a layer has a mirror rule, `f(-t) = a f(t) + b t + c`."""
     return get_activation(layer.activation).mirror is not None and _plain(layer)

@@ -1,4 +1,4 @@
-"""Evidence beside the proof: the change of the outputs on a batch of inputs."""
+"""Measured change of the outputs on a batch of inputs, as evidence beside the proof."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[str, Array]:
-    """Random inputs within the declared domains: uniform on bounded sides, normal where there is no bound.
+    """Draw random inputs within the declared domains.
+
+    Inputs are uniform between two finite bounds, a standard normal without bounds, and at the distance `|normal|` from
+    the bound where there is one.
 
     Returns:
         (samples, vertices, *grid) float64 arrays by the name of the input layer.
@@ -30,7 +33,7 @@ def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[
         lo, hi = np.where(bounded, low, 0.0), np.where(bounded, high, 1.0)
         share = rng.random(size)
         inside = lo * (1 - share) + hi * share
-        # A domain with one bound is filled by the distance |normal| from it.
+
         normal = rng.normal(size=size)
         above = np.where(np.isfinite(low), low + np.abs(normal), normal)
         free = np.where(np.isfinite(high), np.minimum(high - np.abs(normal), high), above)
@@ -39,12 +42,12 @@ def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[
 
 
 def measure(old: Graph, new: Graph, probe: Any, bounds: Mapping[str, tuple[float, ...]] | None = None) -> Measurement:
-    """Evaluate both graphs on a batch of inputs and compare their outputs.
+    """Evaluate two graphs on a batch of inputs and measure the change of their outputs.
 
     Args:
         old, new: graphs with the same inputs and outputs.
         probe: a batch of inputs, as `interpret` takes it.
-        bounds: proved bounds per vertex of each output layer, to be put in relation to the outputs' ranges.
+        bounds: proved bounds per vertex of each output layer, for `Measurement.bound`, or None.
     """
     one, two = (_by_name(graph, interpret(graph, probe)) for graph in (old, new))
     change = relative = share = 0.0
@@ -53,12 +56,12 @@ def measure(old: Graph, new: Graph, probe: Any, bounds: Mapping[str, tuple[float
         b, samples = two[name], len(a)
         difference = np.abs(a - b).max(axis=0)
         span = np.ptp(a, axis=0)
-        # An output that is constant on the probe is compared with its own size.
+        # An output that is constant on the probe has no range, so its magnitude (at least 1) takes its place.
         scale = np.where(span > 0, span, np.maximum(np.abs(a).max(axis=0), 1.0))
         change = max(change, float(difference.max()))
         relative = max(relative, float((difference / scale).max()))
         if bounds:
-            # Of a vertex with a grid, the position where the output ranges least.
+            # A vertex with a grid has one bound for all positions: the position with the smallest range counts.
             least = scale.reshape(len(scale), -1).min(axis=1)
             share = max(share, float((np.asarray(bounds[name]) / least).max()))
     return Measurement(change, relative, samples, share if bounds else None)

@@ -1,7 +1,8 @@
-"""Normal form: old values that are sums of others, or repeat others, are written over those.
+"""Normal form of affine forms: old values that are sums, or repeats, of other old values are replaced by these.
 
-Two forms over old values may look different and be the same: a vertex that hands its sum on is that sum, and vertices
-that repeat each other have one value. In normal form neither occurs, so that forms can be compared term by term.
+Two forms over old values may be equal and have different terms: a vertex with a linear activation has the value of its
+sum (times a factor), and vertices that repeat each other have one value. The normal form replaces both, so that forms
+can be compared term by term.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from netgraph.columns import Array, spans
 from netgraph.graph import get_activation, get_norm
-from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, stacked
+from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, stack
 from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
 from netgraph.proof.operators import UNKNOWN
 
@@ -21,22 +22,23 @@ if TYPE_CHECKING:
     from netgraph.proof.walk import Walk
 
 LIMIT = 2_000_000
-"""Most terms into which the forms of one layer may be written out."""
+"""Largest number of terms into which the forms of one layer may be expanded."""
 
 
 How = Literal["exact", "pointwise", "rough"]
-"""Which vertices are written over their sums: see `Normal`."""
+"""Selection of the vertices that are replaced by their sums: see `Normal`."""
 
 
 class Normal:
-    """Replacements of old values, found layer by layer as they are asked for.
+    """Replacements of old values by forms over other old values, found layer by layer on demand.
 
     Args:
         walk: the proof.
-        how: which vertices that hand their sums on are written over them. "exact": those whose sum, written out, has
-            coefficients that two float64 numbers can hold. Any other is left as it is: what reads it can still be
-            compared, however many linear layers lie below. "pointwise": of these only the ones that read each
-            position by itself, which can be read through any convolution. "rough": all, with errors.
+        how: selection of the linear vertices that are replaced by their sums. "exact": vertices whose expanded sum has
+            coefficients that two float64 numbers hold exactly. The other ones stay symbols, so that forms over them
+            can still be compared, whatever the number of linear layers below. "pointwise": of the exact ones only
+            vertices that read every position by itself, so that any convolution can read their sums. "rough": all
+            linear vertices, with errors.
     """
 
     def __init__(self, walk: Walk, how: How) -> None:
@@ -48,7 +50,7 @@ class Normal:
         self.any_rough = False
 
     def of(self, rows: Rows) -> Rows:
-        """The forms in normal form, as far as replacements are known."""
+        """Return forms in normal form, as far as replacements have been found."""
         if not self or not len(rows.column):
             return rows
         walk = self._walk
@@ -84,12 +86,12 @@ class Normal:
         return len(self._sums) > 0
 
     def search(self, rows: Rows) -> bool:
-        """Look for replacements among the layers of the values in some forms, and among all that these read.
+        """Search for replacements in the layers of the values in some forms, and in all layers upstream of them.
 
         Returns:
-            Whether any were found that were not known.
+            Whether new replacements were found.
 
-        Costs O(edges log edges) of these layers, once for each.
+        Costs O(edges log edges) of these layers. Each layer is searched once.
         """
         walk = self._walk
         read = np.zeros(walk.space.size, dtype=bool)
@@ -104,7 +106,7 @@ class Normal:
         return found
 
     def _reaching(self, layers: list[int]) -> set[int]:
-        """These layers and all from which they can be reached, without those that were searched."""
+        """Ids of the given layers and all layers upstream of them, without layers that have been searched."""
         asked: set[int] = set()
         waiting = layers
         while waiting:
@@ -135,7 +137,8 @@ class Normal:
             forms = either(forms, as_stored, forms.sums(forms.error) != 0)
         plain = np.flatnonzero(exact | (self._how == "rough"))
         rest = np.setdiff1d(np.arange(len(layer)), linear[plain])
-        # Equal or opposite ones first, since factors may be rounded; but what they repeat may be a multiple in turn.
+        # Equal or opposite forms come first, since other factors may be rounded. Their originals may in turn be
+        # multiples of others, so `self.of` is applied to their terms after the multiples have been replaced.
         repeats, terms = self._repeats(layer, rest, own, forms, multiples=False)
         others, of_others = self._repeats(layer, np.setdiff1d(rest, repeats), own, forms, multiples=True)
         self._replace(own[linear[plain]], written.take(plain))
@@ -147,10 +150,10 @@ class Normal:
         if not len(symbol):
             return
         self._place[symbol] = len(self._sums) + np.arange(len(sums))
-        self._sums = stacked(self._sums, sums)
+        self._sums = stack(self._sums, sums)
 
     def _linear(self, layer: Layer, own: Array) -> tuple[Array, Array]:
-        """The factor with which each vertex hands its sum on, NaN where it does not, and a bound on its error."""
+        """Factor of each vertex from sum to value, NaN where it is not linear; and a bound on the factor's error."""
         if not get_norm(layer.norm).identity or layer.pool is not None:
             return np.full(len(own), np.nan), np.zeros(len(own))
         columns = {name: values.astype(np.float64) for name, values in layer.values.items()}
@@ -158,7 +161,11 @@ class Normal:
         return get_activation(layer.activation).affine(bounds.z_low[own], bounds.z_high[own], columns, layer.slope)
 
     def _repeats(self, layer: Layer, rows: Array, own: Array, forms: Rows, *, multiples: bool) -> tuple[Array, Rows]:
-        """Vertices whose form is that of an earlier one of the layer, or a multiple of it; and what they are then."""
+        """Rows of the vertices that repeat an earlier vertex of the layer, and their values over that vertex.
+
+        A vertex repeats another one if it has the same parameters and an equal or opposite form, or with `multiples`
+        any multiple of the form.
+        """
         walk = self._walk
         if len(rows) < 2:
             return rows[:0], walk.collect(0, [])
@@ -180,14 +187,17 @@ class Normal:
 
 
 def shorter(one: Rows, two: Rows) -> Rows:
-    """Row by row the one with fewer terms; what is known to be rounding stays that, unless it is gone."""
+    """Select row by row the shorter one of two equal forms.
+
+    A form that consists of rounding only is preferred to any form that does not, unless the other form is 0.
+    """
     second = (two.counts < one.counts) & (~one.only_rounding() | two.empty)
     second |= ~one.only_rounding() & two.only_rounding()
     return either(one, two, second)
 
 
 def either(one: Rows, two: Rows, second: Array) -> Rows:
-    """Row by row those of `one`, or where `second` those of `two`."""
+    """Select row by row the form of `two` where `second`, else of `one`."""
     if not second.any():
         return one
     first = ~second

@@ -1,7 +1,8 @@
-"""How one vertex reads another on a grid: shifts, with zeros outside, as numbered operators.
+"""Operators: numbered shifts by which a vertex reads another vertex on a grid, with zeros outside of the grid.
 
 Each tap of a convolution, and each wire, takes the value of its source at `stride * position + offset`, and 0 where
-that lies outside the source's grid. Numbering these maps lets forms be compared tap by tap, whatever the kernels are.
+that lies outside the source's grid. Such a map is an operator. Its number allows forms to be compared tap by tap,
+also between kernels of different sizes.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from netgraph.columns import Array
 from netgraph.graph import Grid, LinkKind
 
 POINTWISE = 0
+"""Number of the operator that reads the same position."""
+
 ZERO = -2
+"""Result in place of a number, where an operator reads nothing but zeros."""
+
 UNKNOWN = -1
+"""Result in place of a number, where a composition is no single shift."""
 
 Axis = tuple[int, int, int, int]
-"""stride, offset, source size, target size of one axis."""
+"""Stride, offset, source size and target size of one axis."""
 
 
 class Operators:
-    """The operators that a proof has met, by number; number 0 reads the same position."""
+    """Numbers of all operators that occur in a proof; `POINTWISE` reads the same position."""
 
     def __init__(self) -> None:
         self._axes: list[tuple[Axis, ...]] = [()]
@@ -34,11 +40,11 @@ class Operators:
 
     @property
     def reads_outside(self) -> Array:
-        """(operators,) bool: whether some position reads the zeros outside of the source's grid."""
+        """Whether some position reads a zero outside of the source's grid, for each operator, `(operators,)`."""
         return np.array(self._outside)
 
     def of_link(self, kind: LinkKind, source: Grid, target: Grid) -> Array:
-        """(taps,) number of each tap's operator; `ZERO` where a tap reads nothing but zeros."""
+        """Number of the operator of each tap, `(taps,)`; `ZERO` where a tap reads nothing but zeros."""
         key = (kind, source, target)
         if key not in self._links:
             numbers = [self._of_tap(kind, tap, source) for tap in range(kind.taps)]
@@ -54,7 +60,7 @@ class Operators:
         outside = False
         for stride, offset, source, target in axes:
             if target == 1:
-                stride = 1  # a single position has no step
+                stride = 1  # the stride of a single position has no effect, so it gets one canonical value
             read = stride * np.arange(target) + offset
             inside = (read >= 0) & (read < source)
             if not inside.any():
@@ -71,9 +77,10 @@ class Operators:
         return self._numbers[key]
 
     def compose(self, outer: int, inner: int) -> int:
-        """Number of "read by `inner`, then by `outer`"; `UNKNOWN` where no single shift does that.
+        """Number of the operator that reads by `inner`, then by `outer`; or `ZERO`, or `UNKNOWN` where none does.
 
-        Two shifts are one where no position reads, between the two, a zero that the single shift would not see.
+        It is `UNKNOWN` where some position reads a zero outside of the grid in between, but the single shift with the
+        same stride and offset would read a value inside of the source's grid.
         """
         if outer == POINTWISE or inner == POINTWISE:
             return outer if inner == POINTWISE else inner
@@ -94,7 +101,7 @@ class Operators:
         return self._number(tuple(axes))
 
     def compose_all(self, outer: Array, inner: Array) -> Array:
-        """`compose`, element by element; only distinct pairs are worked out."""
+        """Apply `compose` element by element; each distinct pair is computed once."""
         if not len(outer):
             return np.zeros(0, dtype=np.int64)
         if not outer.any():

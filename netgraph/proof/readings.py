@@ -1,4 +1,4 @@
-"""What the vertices of a layer read: edges of the old and the new graph, as terms over known values."""
+"""Reading of values through edges: the symbols of a proof, the values of a layer, and edges as terms over values."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """The values of one new layer's vertices, each a known symbol or a form, plus an error.
+    """Values of the vertices of one new layer: each a symbol or a form, plus an error in an interval.
 
     Attributes:
-        symbol: (vertices,) number of the symbol that the value is; -1 where it is a form.
-        low, high: (vertices,) interval of what is to be added to it.
-        soft: (vertices,) whether that is no more than rounding of weights explains.
+        symbol: (vertices,) number of the symbol; -1 where the value is a form.
+        low, high: (vertices,) interval of the error that is added to the symbol or form.
+        soft: (vertices,) whether the rounding of the weights explains the error.
         place: (vertices,) row in `forms`; only where `symbol` is -1.
-        forms: the values that are forms.
+        forms: the values that are forms, or None when all are symbols.
     """
 
     symbol: Array
@@ -37,20 +37,28 @@ class Values:
 
     @classmethod
     def known(cls, symbol: Array) -> Values:
-        """Values that are symbols, without error."""
+        """Values that are symbols, with errors of 0."""
         n = len(symbol)
         return cls(symbol, np.zeros(n), np.zeros(n), np.ones(n, dtype=bool), np.full(n, -1))
 
     @property
     def certain(self) -> Array:
-        """(vertices,) whether a value is a symbol and nothing else."""
+        """Whether each value is a symbol with an error of 0, `(vertices,)`."""
         return np.asarray((self.symbol >= 0) & (self.low == 0) & (self.high == 0))
 
 
 class Space:
-    """Symbols and columns of a proof: old vertices, the constant 1, the new vertices' own values, and their pure ones.
+    """Symbols of a proof with their intervals, and the numbers of columns.
 
-    A pure value is what a vertex would have if nothing but its form arrived, without the error of its sum.
+    The symbols are, in this order: the values of the old vertices, the constant 1 (number `one`), the values of the
+    new vertices (from `own`), and the pure values of the new vertices (from `pure`). The pure value of a vertex is the
+    value for its form alone, without the error of its sum.
+
+    Attributes:
+        operators: the operators of the proof.
+        one, own, pure: first symbol of each group.
+        size: number of symbols.
+        low, high: (size,) interval of each symbol.
     """
 
     def __init__(self, old_vertices: int, new_vertices: int) -> None:
@@ -65,11 +73,11 @@ class Space:
 
     @property
     def columns(self) -> int:
-        """Upper limit of column numbers."""
+        """Number of columns."""
         return len(self.operators) * self.size
 
     def interval(self, rows: Rows) -> tuple[Array, Array]:
-        """(entries,) bounds of each entry's column; the zeros around a grid count where they are read."""
+        """Bounds of the column of each entry, `(entries,)` each; they include 0 where zeros around a grid are read."""
         if len(self.operators) == 1:  # without grids a column is a symbol
             return self.low[rows.column], self.high[rows.column]
         operator, symbol = np.divmod(rows.column, self.size)
@@ -80,18 +88,18 @@ class Space:
         return low, high
 
     def composed(self, outer: Array, column: Array) -> Array:
-        """Columns read through another operator; `ZERO` or `UNKNOWN` where they are no columns."""
+        """Columns that result when `outer` reads each column; `ZERO` or `UNKNOWN` where the result is no column."""
         inner, symbol = np.divmod(column, self.size)
         operator = self.operators.compose_all(outer, inner)
         constant = (symbol == self.one) & (operator > 0)
-        if constant.any():  # the constant 1 looks the same from everywhere inside
+        if constant.any():  # the constant 1 has the same value at every position inside of the grid
             operator = np.where(constant & ~self.operators.reads_outside[np.maximum(operator, 0)], 0, operator)
         return np.where(operator < 0, operator, operator * self.size + symbol)
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Some edges of one link that carry something: source row, row asked for, weight and operator."""
+    """Edges of one link with weights other than 0: source row, row of the form, weight and operator of each."""
 
     link: Link
     source: Array
@@ -101,7 +109,11 @@ class Edges:
 
     @classmethod
     def of(cls, graph: Graph, link: Link, rows: Array, space: Space, chosen: Array | None = None) -> Edges:
-        """Edges into the target rows r with rows[r] >= 0, which become row rows[r]; weights of 0 are left out."""
+        """Select the edges into the target rows r with `rows[r] >= 0`, where `rows[r]` is the row of the form.
+
+        Edges with weight 0 and edges that read nothing but zeros are left out. `chosen` is a mask of the edges of the
+        link, or None for all.
+        """
         source, target = graph.layer(link.source), graph.layer(link.target)
         operators = space.operators.of_link(link.kind, source.output_grid, target.grid)
         row = rows[link.dst]
@@ -115,7 +127,7 @@ class Edges:
                    operators[link.tap[at]])  # fmt: skip
 
     def over(self, symbol: Array, space: Space) -> Terms:
-        """Terms over one symbol per source row."""
+        """Terms of the edges over the symbols of the source rows, `(rows of the source,)`."""
         column = self.operator * space.size + symbol[self.source]
         if space.one in symbol:
             constant = (symbol[self.source] == space.one) & ~space.operators.reads_outside[self.operator]
@@ -123,13 +135,15 @@ class Edges:
         return Terms.of(self.row, column, self.weight)
 
     def take(self, chosen: Array) -> Edges:
-        """Some of the edges."""
+        """Return some of the edges, by mask or indices."""
         return Edges(self.link, self.source[chosen], self.row[chosen], self.weight[chosen], self.operator[chosen])
 
     def through(self, values: Values, space: Space) -> tuple[list[Terms], Terms | None]:
-        """Terms with every source replaced by its value; and the terms that no column can hold, if any.
+        """Terms of the edges over the values of their sources, without the errors of these values.
 
-        Those are given over the column of the value itself, so that they can be bounded.
+        Returns:
+            Lists of terms; and the terms whose operators have no composition, or None. The latter stand over the plain
+            symbol, so that they can be bounded.
         """
         is_form = values.symbol[self.source] < 0
         if not is_form.any():
@@ -153,7 +167,7 @@ class Edges:
         return parts, Terms.product(row[lost], bare, weight[lost], value[lost], error[lost], softly[lost])
 
     def errors(self, values: Values, space: Space, rows: int) -> tuple[Array, Array, Array]:
-        """(rows,) interval that the errors of the sources add, and whether only rounding is behind it."""
+        """Interval that the errors of the sources add to each row, and whether rounding explains it, `(rows,)` each."""
         low, high = values.low[self.source], values.high[self.source]
         some = np.flatnonzero((low != 0) | (high != 0))
         soft = np.ones(rows, dtype=bool)

@@ -1,4 +1,4 @@
-"""How far float64 evaluation of a graph may be from the real numbers that it stands for."""
+"""Bounds on the rounding error of the float64 evaluation of a graph."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 TINY = 1e-300
-"""More than underflow can lose in one operation."""
+"""Upper bound on the error by underflow of one operation."""
 
 
 @dataclass(frozen=True)
 class _State:
-    """(vertices,) range of the real values of one layer, and how far computed ones may be from them."""
+    """Range of the exact values of one layer, and bounds on the errors of the computed values, `(vertices,)` each."""
 
     low: Array
     high: Array
@@ -50,26 +50,30 @@ class _State:
 def rounding_allowance(
     graph: Graph, x: Inputs | None = None, *, domain: Domains | None = None, train: bool = False
 ) -> dict[str, Array]:
-    """Bound |interpret(graph, x) - the exact real value| for float64 evaluation in any order of summation.
+    """Bound the rounding error of the outputs, for float64 evaluation with any order of summation.
 
-    The allowance for comparing two graphs is the sum of theirs.
+    The error is `|interpret(graph, x) - exact|`, where `exact` is the value in real arithmetic. To compare two graphs,
+    add both bounds.
 
     Args:
-        graph: the network; its weights count as exact as they are stored.
-        x: inputs, as `interpret` takes them (but inside or outside the declared domains); the bound then holds for
-            every batch of that size between the least and the largest value that each input vertex has in `x`.
-        domain: ranges of the inputs as for `Graph.bounds`, instead of those of `x`; by default those declared.
+        graph: the graph; its weights count as exact as they are stored.
+        x: inputs, as `interpret` takes them, but inside or outside of the declared domains. The bound then holds for
+            every batch of this size whose values lie between the least and the largest value of each input vertex in
+            `x`.
+        domain: ranges of the inputs as for `Graph.bounds`, instead of the ranges of `x`; by default the declared
+            domains.
         train: whether batch norm uses the statistics of the batch. Its error depends on the size of the batch, so
-            without `x` it is infinite then.
+            the bound is infinite without `x`.
 
     Returns:
-        (vertices,) bounds by the name of the output layer; infinite where a range is. Layer norm, and batch norm in
-        train mode, count as if no vertex varied (1 / sqrt(norm_epsilon)), so that after them the bound is coarse.
+        (vertices,) bounds by the name of the output layer; infinite where a range is infinite. For layer norm, and
+        batch norm in train mode, the variance counts as 0 (a factor of 1 / sqrt(norm_epsilon)), so the bound behind
+        them is coarse.
 
     Raises:
         InputError: when `x` or `domain` does not fit the graph, or `x` is empty or not finite.
 
-    Cost: O(edges + vertices), in NumPy, and reading `x`.
+    Costs O(edges + vertices) in NumPy, and one pass over `x`.
     """
     batch = None
     if x is not None:
@@ -79,7 +83,7 @@ def rounding_allowance(
         domain = hull if domain is None else domain
     states: dict[int, _State] = {}
     given = check_domain(graph, domain)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows, or is 0 times infinity, becomes no bound
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow and 0 * infinity end as infinite bounds
         for i in graph.topological_order:
             layer = graph.layer(i)
             if layer.role == "input":
@@ -87,12 +91,12 @@ def rounding_allowance(
                 states[i] = _State(low, high, np.zeros(len(layer)))
             else:
                 z = _sums(graph, layer, states)
-                states[i] = _pooled(layer, _activated(layer, _normalised(layer, z, train, batch)))
+                states[i] = _pool(layer, _activate(layer, _normalise(layer, z, train, batch)))
     return {layer.name: states[layer.id].error for layer in graph.outputs}
 
 
 def _hull(name: str, values: Array) -> tuple[Array, Array]:
-    """Least and largest value of each vertex in (batch, vertices, *grid)."""
+    """Least and largest value of each vertex in `values`, `(batch, vertices, *grid)`."""
     if not values.size or not np.isfinite(values).all():
         raise InputError(f"Input {name!r} of shape {values.shape} is empty or not finite; give finite samples.")
     by_vertex = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
@@ -100,13 +104,13 @@ def _hull(name: str, values: Array) -> tuple[Array, Array]:
 
 
 def _state(low: Array, high: Array, error: Array, operations: float = 0.0) -> _State:
-    """A state whose error is raised by what computing the error itself may have lost; never NaN."""
+    """Build a state; its error is raised by the rounding of the error itself, in `operations` steps, and never NaN."""
     error = error * (1 + (operations + 64) * EPS)
     return _State(low, high, np.where(np.isnan(error), np.inf, error))
 
 
 def _sums(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:
-    """The sums of a layer with their biases."""
+    """Ranges of the sums of a layer with their biases, and bounds on their errors."""
     n = len(layer)
     z: tuple[Array, Array] | None = None
     error, size, terms = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -116,18 +120,21 @@ def _sums(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:
         part = link_interval(link, source.low, source.high, grid, n)
         z = part if z is None else add(*z, *part)
         for total, values in ((error, source.error), (size, source.size), (terms, None)):
-            total += _weighted(link, values, n)
+            total += _sum_weighted(link, values, n)
     terms += len(graph.incoming[layer.id]) * (terms > 0)
     if layer.bias is not None:
         size += np.abs(layer.bias.astype(np.float64))
         terms += 1
-    # Computed products and their sum, in any order: the usual error of a scalar product, doubled.
+    # Error of a scalar product of n terms in any order: at most n u sum |w x| to first order. EPS = 2 u is the double.
     error += np.where(size > 0, terms * (EPS * size + TINY), 0.0)
     return _state(*add_bias(layer, z), error, float(terms.max(initial=0)))
 
 
-def _weighted(link: Link, values: Array | None, targets: int) -> Array:
-    """(targets,) sum of |weight| times a value of the source; without values, the number of edges of weight not 0."""
+def _sum_weighted(link: Link, values: Array | None, targets: int) -> Array:
+    """Sum of `|weight| * value of the source` over the edges into each target, `(targets,)`.
+
+    Without `values`, the number of edges with a weight other than 0.
+    """
     result = np.zeros(targets)
     src, dst, weight, _tap = used_edges(link)
     if len(weight):
@@ -136,7 +143,7 @@ def _weighted(link: Link, values: Array | None, targets: int) -> Array:
     return result
 
 
-def _normalised(layer: Layer, z: _State, train: bool, batch: int | None) -> _State:
+def _normalise(layer: Layer, z: _State, train: bool, batch: int | None) -> _State:
     norm = get_norm(layer.norm)
     if norm.identity:
         return z
@@ -147,12 +154,12 @@ def _normalised(layer: Layer, z: _State, train: bool, batch: int | None) -> _Sta
     return _State(low, high, np.where(np.isnan(error), np.inf, error))
 
 
-def _activated(layer: Layer, z: _State) -> _State:
+def _activate(layer: Layer, z: _State) -> _State:
     activation = get_activation(layer.activation)
     if activation.name == "identity":
         return z
     p: dict[str, Any] = {k: v.astype(np.float64) for k, v in layer.values.items()}
-    # Computed arguments lie in the widened range.
+    # The computed arguments lie in the range widened by their errors, so slopes are taken there.
     reach = z.error * (1 + 4 * EPS)
     wide = ~np.isfinite(reach)
     low, high = np.where(wide, -np.inf, z.low - reach), np.where(wide, np.inf, z.high + reach)
@@ -165,7 +172,7 @@ def _activated(layer: Layer, z: _State) -> _State:
     return _state(*activation.interval(z.low, z.high, p, layer.slope), error)
 
 
-def _pooled(layer: Layer, h: _State) -> _State:
+def _pool(layer: Layer, h: _State) -> _State:
     if layer.pool is None or layer.pool.kind == "max":
         return h
     window = math.prod(layer.pool.size)

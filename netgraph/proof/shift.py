@@ -1,4 +1,4 @@
-"""How far a vertex may have moved from the old vertex of the same id: intervals and slopes."""
+"""Bounds on the difference of a new vertex and its twin, the old vertex of the same id, by intervals and slopes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Shift:
 
     Attributes:
         low, high: (k,) the interval; infinite where nothing is known.
-        soft: (k,) whether only the rounding of weights is behind it.
-        comparable: (k,) whether there is a twin on the same grid.
-        linear_factor: (k,) the factor by which the twin hands its sum on, NaN where it does something else.
+        soft: (k,) whether the rounding of the weights explains the difference.
+        comparable: (k,) whether the vertex has a twin on the same grid.
+        linear_factor: (k,) factor of the twin from sum to value, NaN where the twin is not linear.
     """
 
     low: Array
@@ -36,17 +36,17 @@ class Shift:
 
     @property
     def size(self) -> Array:
-        """(k,) largest distance."""
+        """Largest magnitude of the difference, `(k,)`."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
 
 def shift_of(walk: Walk, layer: Layer, sums: Sums, bounds: tuple[Array, Array]) -> Shift:
-    """Bound how far vertices moved: by slopes where the operation is the twin's, and by their ranges.
+    """Bound the differences of vertices and their twins, by the ranges of both and, for equal operations, by slopes.
 
     Args:
         walk: the proof.
         layer: the new layer.
-        sums: what arrives at the vertices in question.
+        sums: sums of the vertices.
         bounds: (k,) bounds of their new values.
     """
     k = len(sums.rows)
@@ -100,7 +100,7 @@ def _by_slopes(
 def _normed(
     walk: Walk, layer: Layer, old: Layer, sums: Sums, at: Array, old_rows: Array, d_low: Array, d_high: Array
 ) -> tuple[Array, Array, Array]:
-    """Bounds of the change after the norm, and whether the norm's own parameters stayed."""
+    """Bounds of the change behind the norm, and whether the parameters of each vertex are those of its twin."""
     rows, twin = sums.rows[at], sums.twin[at]
     norm = get_norm(layer.norm)
     if norm.identity:

@@ -1,4 +1,4 @@
-"""Visit the layers of the new graph, one after the other."""
+"""Visit one layer of the new graph: compare it with the old one and record the values of its vertices."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from netgraph.graph import Layer
 
 PLACES = 3
+"""Largest number of places of change that a certificate names."""
 
 
 def visit(walk: Walk, layer: Layer) -> None:
-    """Find out what every vertex of a layer is; all that it reads must have been visited."""
+    """Decide and record the value of every vertex of a layer. All layers that it reads must have been visited."""
     twin = walk.own_twins(layer.id)
     if layer.role == "input":
         walk.settle(layer.id, Values.known(twin))
@@ -32,7 +33,7 @@ def visit(walk: Walk, layer: Layer) -> None:
         return
     old = walk.old.layers_by_id.get(layer.id)
     known = twin if old is not None else np.full(len(layer), -1, dtype=np.int64)
-    if old is not None:  # a vertex that came from another layer is no twin
+    if old is not None:  # a vertex that was in another layer of the old graph has no twin here
         start = walk.old.vertices.offset(old.id)
         known = np.where((known >= start) & (known < start + len(old)), known, -1)
     change, low, high = walk.changes(layer, known)
@@ -45,7 +46,7 @@ def visit(walk: Walk, layer: Layer) -> None:
         rest = np.flatnonzero(~equal)
         moved_low, moved_high = walk.moved_by(layer, known, change, low, high)
         sums = walk.sums(layer, rest, known[rest], change.take(rest), (moved_low[rest], moved_high[rest]))
-        sums = _narrowed(walk, sums)
+        sums = _narrow(walk, sums)
         _decide(walk, layer, sums, equal, known)
     else:
         walk.settle(layer.id, Values.known(known))
@@ -54,7 +55,7 @@ def visit(walk: Walk, layer: Layer) -> None:
 
 
 def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:
-    """(vertices,) whether a vertex does to its sum what its twin does."""
+    """Whether each vertex computes its value from its sum by the function of its twin, `(vertices,)`."""
     same = twin >= 0
     old = walk.old.layers_by_id.get(layer.id)
     if old is None or old is layer or not same.any():
@@ -67,8 +68,8 @@ def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:
     return np.asarray(same)
 
 
-def _narrowed(walk: Walk, sums: Sums) -> Sums:
-    """The bounds of a sum are also those of its twin's sum plus what changed."""
+def _narrow(walk: Walk, sums: Sums) -> Sums:
+    """Narrow the bounds of the sums: each sum also lies in the bounds of its twin's sum plus those of the change."""
     at = np.flatnonzero(sums.twin >= 0)
     if not len(at):
         return sums
@@ -90,7 +91,7 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
     if shift.comparable.any():
         walk.moved[layer.name] = float(shift.size[shift.comparable].max())
     decision = Decision(walk, layer, sums, shift)
-    for first in (True, False):  # what is known exactly by another name is worth more than a number with an error
+    for first in (True, False):  # short and exact values first; then known values; only then values with errors
         decision.pass_on(short=first)
         decision.hold_constants(exactly=first)
         if first:
@@ -104,7 +105,7 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
 
 
 def _note_stops(walk: Walk, layer: Layer, sums: Sums) -> None:
-    """Remember where a change enters: at twins that differ although nothing that reaches them has an error."""
+    """Record where a change enters: vertices that differ from their twins although their sums have no error."""
     if len(walk.stopped) >= PLACES:
         return
     enters = np.flatnonzero((sums.twin >= 0) & (sums.low == 0) & (sums.high == 0))

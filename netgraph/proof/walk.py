@@ -1,4 +1,4 @@
-"""Walk the new graph in topological order and write every value over the values of the old one."""
+"""State of one proof: the values of the new vertices, written over the values of the old ones, layer by layer."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What arrives at some vertices of a new layer.
+    """Sums of some vertices of a new layer.
 
     Attributes:
         rows: (k,) rows of these vertices in their layer.
-        twin: (k,) flat row of the old vertex of the same id, -1 without one.
-        form: the sum over known values.
-        low, high: (k,) interval of what is to be added to the form.
-        soft: (k,) whether that is no more than rounding explains.
-        change: sum minus that of the twin (rows without a twin are meaningless).
+        twin: (k,) flat row of the twin (the old vertex of the same id), or -1.
+        form: the sums over known values.
+        low, high: (k,) interval of the error that is added to the form.
+        soft: (k,) whether the rounding of the weights explains the error.
+        change: the sums minus the sums of the twins; rows without a twin have no meaning.
         moved_low, moved_high: (k,) bounds of the same difference.
-        z_low, z_high: (k,) bounds of the sum.
+        z_low, z_high: (k,) bounds of the sums.
     """
 
     rows: Array
@@ -49,12 +49,12 @@ class Sums:
 
 
 class Walk:
-    """State of one proof: the values of all new layers seen so far.
+    """State of one proof: the values of all new layers visited so far.
 
     Args:
         old, new: the graphs.
-        bounds: intervals of the old one, on the domain of the proof.
-        mode: what batch norm does.
+        bounds: intervals of the old graph, on the domain of the proof.
+        mode: mode of batch norm, "train" or "eval".
         epsilon: relative spacing of the stored weights.
     """
 
@@ -81,11 +81,12 @@ class Walk:
     # -- values -----------------------------------------------------------------------------------
 
     def values(self, layer_id: int, *, tied: bool = False) -> Values:
-        """The values of a layer that has been visited; those of an unchanged layer are the old symbols.
+        """Values of a visited layer; the values of an unchanged layer are the old symbols.
 
         Args:
             layer_id: the layer.
-            tied: vertices with a twin are written as that plus an error, also where more is known of them.
+            tied: whether vertices with a bounded difference from their twin are written as the twin plus an error,
+                also where they were decided as another value.
         """
         known = self._values.get(layer_id)
         if tied:
@@ -93,34 +94,34 @@ class Walk:
         return Values.known(self.own_twins(layer_id)) if known is None else known
 
     def own_twins(self, layer_id: int) -> Array:
-        """(vertices,) flat old rows of the vertices of a new layer, -1 for new ones."""
+        """Flat rows of the twins of the vertices of a new layer, -1 for new vertices, `(vertices,)`."""
         start = self.new.vertices.offset(layer_id)
         return np.asarray(self.twin[start : start + len(self.new.layer(layer_id))])
 
     def settle(self, layer_id: int, values: Values, tied: Values | None = None) -> None:
-        """Record the values of a layer, unless they are the old ones one by one, and how else they may be written."""
+        """Record the values of a layer, unless every vertex has exactly the value of its twin; and the tied values."""
         if not (values.certain.all() and np.array_equal(values.symbol, self.own_twins(layer_id))):
             self._values[layer_id] = values
         if tied is not None:
             self._tied[layer_id] = tied
 
     def _unmoved(self, layer_id: int) -> bool:
-        """Whether every vertex of a layer is certainly its twin, in the same row."""
+        """Whether every vertex of a layer has exactly the value of its twin, in the same row."""
         new, old = self.new.layer(layer_id), self.old.layers_by_id.get(layer_id)
         if layer_id in self._values or old is None:
             return False
         return new is old or np.array_equal(new.vertex_ids, old.vertex_ids)
 
     def new_bounds(self, layer_id: int) -> tuple[Array, Array]:
-        """Views of the bounds of a new layer's own values."""
+        """Views of the lower and upper bounds of the values of a new layer, to be read or written."""
         start = self.space.own + self.new.vertices.offset(layer_id)
         stop = start + len(self.new.layer(layer_id))
         return self.space.low[start:stop], self.space.high[start:stop]
 
-    # -- what a layer reads -----------------------------------------------------------------------
+    # -- sums of a layer --------------------------------------------------------------------------
 
     def untouched(self, layer: Layer) -> bool:
-        """Whether a layer, its links and all it reads are the very objects of the old graph, unchanged in value."""
+        """Whether a layer and its links are the same objects in both graphs, and its sources have their old values."""
         if self.old.layers_by_id.get(layer.id) is not layer:
             return False
         links = self.new.incoming[layer.id]
@@ -129,7 +130,16 @@ class Walk:
         return all(self.old.link(k.key) is k and self._unmoved(k.source) for k in links)
 
     def changes(self, layer: Layer, twin: Array, *, tied: bool = False) -> tuple[Rows, Array, Array]:
-        """For each vertex, its sum minus its twin's: over known values, plus an interval; `tied` as in `values`."""
+        """Difference of each vertex's sum and its twin's sum.
+
+        Args:
+            layer: a new layer.
+            twin: (vertices,) flat rows of the twins, or -1.
+            tied: as in `values`.
+
+        Returns:
+            The differences as forms over known values; and lower and upper bounds of the error added to each.
+        """
         n = len(layer)
         old_layer = self.old.layers_by_id.get(layer.id)
         row_of_old = np.full(0 if old_layer is None else len(old_layer), -1, dtype=np.int64)
@@ -158,7 +168,10 @@ class Walk:
     def _differences(
         self, link: Link, before: Link | None, row_of_old: Array, wanted: Array, tied: bool
     ) -> tuple[Array | None, Array | None]:
-        """Which edges of the new and of the old link may differ, in what they read, from a partner in the other."""
+        """Masks of the edges of the new and of the old link that may contribute to the difference of the sums.
+
+        Edges of one id with equal values, ends, taps and weights cancel; all others count. None stands for all edges.
+        """
         if before is None or before.kind != link.kind:
             return None, None
         source, old_source = self.new.layer(link.source), self.old.layers_by_id.get(link.source)
@@ -218,19 +231,19 @@ class Walk:
         return [Terms.of(into[some], np.full(len(some), self.space.one), sign * bias[some])]
 
     def collect(self, rows: int, parts: list[Terms]) -> Rows:
-        """Sum terms into forms; values that are never anything but 0 are left out."""
+        """Sum terms to forms, and leave out the values that are always 0."""
         forms = collect(rows, Terms.join(parts), self.epsilon, self.space.columns)
         low, high = self.space.interval(forms)
         zero = (low == 0) & (high == 0)
         return forms.filter(~zero) if zero.any() else forms
 
     def moved_by(self, layer: Layer, twin: Array, change: Rows, low: Array, high: Array) -> tuple[Array, Array]:
-        """Bounds of each vertex's sum minus its twin's: of the difference in every way in which it is known.
+        """Bounds of the difference of each vertex's sum and its twin's sum, the tightest over tied and other values.
 
         Args:
             layer: a new layer.
-            twin: its vertices' twins.
-            change, low, high: the difference, as `changes` gives it.
+            twin: (vertices,) flat rows of the twins, or -1.
+            change, low, high: the difference, as `changes` returns it.
         """
         least, most = self.change_interval(change)
         least, most = widen(least + low, most + high)
@@ -242,7 +255,15 @@ class Walk:
         return least, most
 
     def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows, moved: tuple[Array, Array]) -> Sums:
-        """Forms and bounds of what arrives at some vertices of a layer."""
+        """Compute forms and bounds of the sums of some vertices of a layer.
+
+        Args:
+            layer: the new layer.
+            rows: (k,) rows of the vertices in the layer.
+            twin: (k,) flat rows of their twins, or -1.
+            change: difference of each sum and its twin's sum.
+            moved: lower and upper bounds of this difference.
+        """
         place = np.full(len(layer), -1, dtype=np.int64)
         place[rows] = np.arange(len(rows))
         parts: list[Terms] = []
@@ -251,7 +272,7 @@ class Walk:
         low, high, soft = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
         for link in self.new.incoming[layer.id]:
             new_parts, e_low, e_high, e_soft = self._new_terms(link, place)
-            # Rows of the terms are places; errors come back by place as well.
+            # Terms and errors are by position in `rows`, not by row of the layer.
             parts += new_parts
             low, high, soft = low + e_low, high + e_high, soft & e_soft
             start = self.space.own + self.new.vertices.offset(link.source)
@@ -271,7 +292,7 @@ class Walk:
     # -- known values -----------------------------------------------------------------------------
 
     def old_forms(self, members: list[tuple[Layer, Array]]) -> Rows:
-        """What arrives at some old vertices, by layer and flat row, over the old values: O(edges of the layers)."""
+        """Sums of some old vertices, given by layer and flat row, over the old values. O(edges into the layers)."""
         parts: list[Terms] = []
         count = 0
         for layer, flat in members:
@@ -285,14 +306,17 @@ class Walk:
         return self.collect(count, parts)
 
     def all_old_forms(self, layer: Layer) -> Rows:
-        """What arrives at all vertices of an old layer; those of `index_like` are not made again."""
+        """Sums of all vertices of an old layer over the old values; forms that `index_like` made are reused."""
         forms = self._indexed.get(layer.id)
         if forms is None:
             forms = self.old_forms([(layer, self.old.vertices.offset(layer.id) + np.arange(len(layer)))])
         return forms
 
     def change_interval(self, change: Rows) -> tuple[Array, Array]:
-        """Bounds of differences: what they are in normal form may cancel further, and bounds from both sides hold."""
+        """Bounds of differences, the intersection of those of the form as it is and of its normal form.
+
+        More terms may cancel in normal form, and both bounds hold.
+        """
         low, high = form_interval(change, *self.space.interval(change))
         other = self.normal.of(change)
         if other is not change:
@@ -301,7 +325,7 @@ class Walk:
         return low, high
 
     def reduced(self, change: Rows) -> Rows:
-        """Each row in normal form where that leaves fewer terms; what cancels then is gone."""
+        """Return differences with every row in normal form where that has fewer terms; rows may become 0."""
         if change.empty.all():
             return change
         self.search_normal(change)
@@ -313,7 +337,10 @@ class Walk:
         return change
 
     def index_like(self, layer: Layer) -> None:
-        """Make the old vertices with a layer's operation known: O(edges into them and all they read), once."""
+        """Add the old vertices with the operation of a layer to the known values.
+
+        Costs O(edges into these vertices and all that they read), once per old layer.
+        """
         what = operation(layer)
         members = []
         for other in self.old.layers_by_id.values():
@@ -333,12 +360,12 @@ class Walk:
         )
 
     def make_known(self, what: Operation, block: KnownVertices) -> None:
-        """Remember vertices by their forms, as they are and in normal form."""
+        """Add vertices to the known values by their forms, as they are and in normal form."""
         self.known.add(what, block)
         if self.normal:
             self.known_normal.add(what, block.rewritten(self.normal.of(block.forms)))
 
     def search_normal(self, forms: Rows) -> None:
-        """Learn the normal form of what some forms are made of."""
+        """Search for replacements of the values in some forms, and update the known values in normal form."""
         if self.normal.search(forms):
             self.known_normal = self.known.rewritten(self.normal.of)
