@@ -27,8 +27,11 @@ def patches(values: Array, kind: LinkKind) -> Array:
         (samples, positions, vertices, taps); a layer without a grid has one position. Padding reads 0.
     """
     samples, vertices = values.shape[:2]
-    by_tap = [np.moveaxis(read.reshape(samples, vertices, -1), 1, 2) for read in kind.read(values)]
-    return np.stack(by_tap, axis=-1) if kind.taps > 1 else by_tap[0][..., None]
+    if kind.pointwise:
+        return np.moveaxis(values.reshape(samples, vertices, -1), 1, 2)[..., None]
+    (sh, sw), padded = kind.stride, kind.pad(values)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, kind.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(samples, -1, vertices, kind.taps)  # in one copy
 
 
 @dataclass(frozen=True, eq=False)
