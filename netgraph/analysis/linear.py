@@ -134,7 +134,7 @@ class LinearModel:
 
         A pool acts as an average, also where it takes the maximum.
         """
-        values, log = self._normed(layer, sums)
+        values, log = self._apply_norm(layer, sums)
         if layer.pool is None or log == -math.inf:
             return add_scaled([Scaled(values, log)], (len(layer), *layer.output_grid))
         pool = layer.pool
@@ -145,19 +145,19 @@ class LinearModel:
         """Apply the transpose of `forward_layer`: from the output to the sums, `(width, *grid)`."""
         shape = (len(layer), *layer.grid)
         if layer.pool is None or out.log == -math.inf:
-            return add_scaled([self._normed(layer, out)], shape)
+            return add_scaled([self._apply_norm(layer, out)], shape)
         pool, grid = layer.pool, _pooled_grid(layer)
         spread = np.zeros(shape)
         each = out.values.reshape(len(layer), *grid)
         for window in windows(spread, pool.size, _stride(pool), grid):
             window += each
-        return add_scaled([self._normed(layer, rescale(spread, out.log + self._share(pool)))], shape)
+        return add_scaled([self._apply_norm(layer, rescale(spread, out.log + self._share(pool)))], shape)
 
     def _share(self, pool: Pool) -> float:
         """Logarithm of the factor of each position in the window of a pool. A maximum is treated as an average."""
         return -self.power * math.log(math.prod(pool.size))
 
-    def _normed(self, layer: Layer, array: Scaled) -> Scaled:
+    def _apply_norm(self, layer: Layer, array: Scaled) -> Scaled:
         norm = get_norm(layer.norm)
         if norm.factor is None or self.norm == "ignore" or array.log == -math.inf:
             return array

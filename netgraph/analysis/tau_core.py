@@ -144,7 +144,7 @@ def _by_sum(paths: PathAnalysis, tau: float, candidates: Array) -> tuple[Array, 
     centrality = paths.centrality[candidates]
     if not centrality.any():
         return candidates[:0], 0.0
-    order = np.argsort(-_rounded(centrality), kind="stable")
+    order = np.argsort(-_round(centrality), kind="stable")
     reached = np.cumsum(centrality[order]) / centrality.sum()
     size = int(np.searchsorted(reached, tau * (1 - ROUNDING))) + 1
     return candidates[order[:size]], float(reached[size - 1])
@@ -156,7 +156,7 @@ def _by_cover(paths: PathAnalysis, tau: float, candidates: Array) -> tuple[Array
     chosen: list[int] = []
     covered, left = 0.0, paths
     while covered < tau * (1 - ROUNDING):
-        centrality = _rounded(left.centrality[candidates])
+        centrality = _round(left.centrality[candidates])
         best = int(np.argmax(centrality))
         if not centrality[best] > 0:
             break  # the remaining paths avoid all candidates
@@ -167,7 +167,7 @@ def _by_cover(paths: PathAnalysis, tau: float, candidates: Array) -> tuple[Array
     return np.array(chosen, np.int64), covered
 
 
-def _rounded(values: Array) -> Array:
+def _round(values: Array) -> Array:
     """Round to about 12 digits, so that values that differ only by rounding errors become equal."""
     mantissa, exponent = np.frexp(values)
     return np.asarray(np.ldexp(np.round(mantissa, 12), exponent))

@@ -93,7 +93,7 @@ def check_fields(options: Any, *, infinite: bool = False) -> None:
         value = getattr(options, field.name)
         if value is field.default:
             continue
-        plain = _checked(field.name, value, hint, infinite)
+        plain = _check(field.name, value, hint, infinite)
         if plain is not value:
             object.__setattr__(options, field.name, plain)
 
@@ -158,7 +158,7 @@ def _argument(name: str, value: Any, hint: Any) -> Any:
         raise OptionError(f"{name}={value!r} is not a generator of NumPy; give np.random.default_rng(seed).")
     if kind is str and not isinstance(value, str):
         raise OptionError(f"{name}={value!r} is not a text; give one in quotes.")
-    return value if kind in (Literal, tuple) else _checked(name, value, hint, infinite=False)
+    return value if kind in (Literal, tuple) else _check(name, value, hint, infinite=False)
 
 
 def _check_listed(name: str, value: Any) -> None:
@@ -195,24 +195,24 @@ def _hint(kind: Any, name: str) -> Any:
         return None
 
 
-def _checked(name: str, value: Any, hint: Any, infinite: bool) -> Any:
+def _check(name: str, value: Any, hint: Any, infinite: bool) -> Any:
     """Check and convert a value by its annotation; see `Checked` for the types. Other values are returned unchanged."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         bounds = next((extra for extra in args[1:] if isinstance(extra, FieldLimits)), None)
-        return _checked(name, value, args[0], infinite) if bounds is None else _bounded(name, value, args[0], bounds)
+        return _check(name, value, args[0], infinite) if bounds is None else _check_limits(name, value, args[0], bounds)
     if origin in (types.UnionType, typing.Union):
-        return _checked_union(name, value, args, infinite)
+        return _check_union(name, value, args, infinite)
     if origin is Literal:
         return choice(name, value, args)
     if origin is tuple:
-        return _checked_tuple(name, value, args, infinite)
+        return _check_tuple(name, value, args, infinite)
     if hint in (int, float):
-        return _bounded(name, value, hint, FieldLimits(infinite=infinite))
+        return _check_limits(name, value, hint, FieldLimits(infinite=infinite))
     return flag(name, value) if hint is bool else value
 
 
-def _bounded(name: str, value: Any, kind: Any, bounds: FieldLimits) -> Any:
+def _check_limits(name: str, value: Any, kind: Any, bounds: FieldLimits) -> Any:
     if kind is int:
         most = LARGEST if bounds.most is None else None if bounds.most == math.inf else int(bounds.most)
         return whole(name, value, least=None if bounds.least is None else int(bounds.least), most=most)
@@ -228,20 +228,20 @@ def _bounded(name: str, value: Any, kind: Any, bounds: FieldLimits) -> Any:
     return value if type(value) is int else real
 
 
-def _checked_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
+def _check_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
     """Allow None where the union does; else check by the other type if there is just one."""
     others = [arg for arg in args if arg is not types.NoneType]
     if (value is None and len(others) < len(args)) or len(others) != 1:
         return value
-    return _checked(name, value, others[0], infinite)
+    return _check(name, value, others[0], infinite)
 
 
-def _checked_tuple(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
+def _check_tuple(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
     if not isinstance(value, tuple) or not args:
         return value
     hints = args[:1] * len(value) if len(args) == 2 and args[1] is Ellipsis else args
     if len(hints) != len(value):
         raise OptionError(f"{name}={value!r} has {len(value)} items; give {len(hints)}.")
     pairs = zip(value, hints, strict=True)
-    items = tuple(_checked(f"{name}[{i}]", item, hint, infinite) for i, (item, hint) in enumerate(pairs))
+    items = tuple(_check(f"{name}[{i}]", item, hint, infinite) for i, (item, hint) in enumerate(pairs))
     return value if all(a is b for a, b in zip(items, value, strict=True)) else items

@@ -228,7 +228,7 @@ def expressiveness(
     if chosen is not None:
         more[chosen] = min(n[chosen], rule.max_increment)
     own = more.copy()
-    more = _tied_and_ordered(more, n, free, group, rule)
+    more = _raise_increments(more, n, free, group, rule)
     reasons = tuple(
         _reason(free=free[i], near=near[i], r=r[i], own=int(own[i]), more=int(more[i]), rule=rule, chosen=i == chosen)
         for i in range(len(g))
@@ -244,7 +244,7 @@ def _fallback(g: Array, free: Array) -> int | None:
     return int(np.argmax(free)) if free.sum() == 1 else None
 
 
-def _tied_and_ordered(more: Array, widths: Array, free: Array, group: Array, rule: GrowthRule) -> Array:
+def _raise_increments(more: Array, widths: Array, free: Array, group: Array, rule: GrowthRule) -> Array:
     """Raise the increments so that groups grow together and, where the rule asks for it, widths do not fall."""
     while True:
         largest = np.zeros(len(more), dtype=np.int64)

@@ -114,7 +114,7 @@ class MissingScores:
         exponential times.
         """
         choice("sampler", sampler, ("auto", "race", "rejection"))
-        count = self._checked(count)
+        count = self._check_count(count)
         rng = generator("rng", rng)
         factored = all(score.make is not None for score in self._scores)
         if sampler == "rejection" and not factored:
@@ -128,7 +128,7 @@ class MissingScores:
             cells = np.concatenate([cells, rest])
         by_chance = count - len(cells)
         if by_chance:
-            cells = np.concatenate([cells, self._uniformly(by_chance, np.sort(cells), rng)])
+            cells = np.concatenate([cells, self._draw_uniformly(by_chance, np.sort(cells), rng)])
         return Drawn(self._pairs(cells), by_chance, by_rejection)
 
     def top(self, count: int) -> Array:
@@ -147,14 +147,14 @@ class MissingScores:
 
         Cost: O(cells * positions), memory as for `draw`.
         """
-        count = self._checked(count)
+        count = self._check_count(count)
         cells = race(self._scores, count, NOTHING, None)
         if len(cells) < count:
             rest = race(self._all_alike, count - len(cells), np.sort(cells), None)
             cells = np.concatenate([cells, rest])
         return self._pairs(cells)
 
-    def _checked(self, count: int) -> int:
+    def _check_count(self, count: int) -> int:
         if count < 0:
             raise OptionError(f"count={count} is negative; it says how many edges to choose.")
         return min(int(count), self.missing)
@@ -166,7 +166,7 @@ class MissingScores:
             for k in self._scores
         ]
 
-    def _uniformly(self, count: int, taken: Array, rng: np.random.Generator) -> Array:
+    def _draw_uniformly(self, count: int, taken: Array, rng: np.random.Generator) -> Array:
         """Draw missing edges outside of `taken`, all with the same probability."""
         without = [
             LinkScores(k.offset, k.targets, k.columns, np.sort(np.concatenate([k.existing, own])), 1, k.make)
@@ -221,7 +221,7 @@ def path_scores(
     found = path_analysis(graph, power=power, norm=norm) if paths is None else paths
     if found.graph is not graph:
         raise OptionError("These paths are those of another graph; analyse this one.")
-    keys = _checked_links(graph, links)
+    keys = _check_links(graph, links)
     positions = [math.prod(graph.layer(key[1]).grid) for key in keys]
     makes = [partial(found.factors, key) for key in keys]
     return MissingScores(graph, keys, _link_scores(graph, keys, positions, makes=makes))
@@ -233,7 +233,7 @@ def uniform_scores(graph: Graph, links: Iterable[LinkKey]) -> MissingScores:
 
     Arguments and errors are those of `path_scores`. Cost: O(edges).
     """
-    keys = _checked_links(graph, links)
+    keys = _check_links(graph, links)
     scores = _link_scores(graph, keys, [1] * len(keys), ones=True)
     return MissingScores(graph, keys, scores)
 
@@ -257,7 +257,7 @@ def gradient_scores(graph: Graph, links: Iterable[LinkKey], statistics: Statisti
     Source: RigL, Evci et al. 2020 (arXiv:1911.11134), section 3, the grow criterion.
     """
     statistics.check(graph)
-    keys = _checked_links(graph, links)
+    keys = _check_links(graph, links)
     matrices = [dense_gradient(graph, key, statistics) for key in keys]
     return MissingScores(graph, keys, _link_scores(graph, keys, [0] * len(keys), matrices=matrices))
 
@@ -288,7 +288,7 @@ def _ones(columns: int, targets: int) -> Factors:
     return Factors(np.ones((1, columns)), np.ones((1, targets)), 0.0)
 
 
-def _checked_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...]:
+def _check_links(graph: Graph, links: Iterable[LinkKey]) -> tuple[LinkKey, ...]:
     keys = tuple(links)
     admissible_edges(graph, keys)  # raises where there is no such link
     if len(set(keys)) < len(keys):
