@@ -195,7 +195,7 @@ def _with_operation(layer: Layer, wanted: Mapping[str, Any], dtype: Any) -> Laye
 
 
 def _norm_values(norm: str) -> dict[str, float]:
-    """Parameters of a norm that differ from those of a new vertex, so that a rule that loses them is found out."""
+    """Parameters of a norm that differ from those of a new vertex, so that checks detect a rule that loses them."""
     return {name: NORM_VALUES.get(name, start + 1) for name, start in get_norm(norm).columns.items()}
 
 

@@ -32,8 +32,8 @@ def check_rule(
 ) -> None:
     """Check on random graphs that a rule keeps the laws of rewriting, and that its claim is true.
 
-    Hypothesis writes a cache without examples to `.hypothesis` or `HYPOTHESIS_STORAGE_DIRECTORY`. No other file is
-    written.
+    Apart from temporary files, only Hypothesis writes files: a cache without examples, in the folder `.hypothesis` or
+    the one that the environment variable `HYPOTHESIS_STORAGE_DIRECTORY` names.
 
     Args:
         rule: an instance of the rule.

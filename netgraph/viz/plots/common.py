@@ -127,7 +127,7 @@ def log_limits(values: Array) -> tuple[float, float] | None:
 
 
 def spread_wide(values: Array, ratio: float) -> bool:
-    """Whether the largest value exceeds the smallest positive one by more than a ratio, so that a logarithm is apt."""
+    """Whether the ratio of the largest to the smallest positive value exceeds `ratio`, for a logarithmic axis."""
     positive = np.asarray(values)[np.asarray(values) > 0]
     return bool(len(positive) and positive.max() > ratio * positive.min())
 
