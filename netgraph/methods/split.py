@@ -147,7 +147,7 @@ class Split(Checked):
             edges, _crossing, _vertices = self._counts(graph, kept)
             if not len(kept) or edges >= self.at_least:
                 return edges
-            graph = apply(self.rule, graph, on=graph.edges.id[kept], rng=0, prove=False).graph
+            graph = apply(self.rule, graph, on=graph.edges.id[kept], rng=0, certify=False).graph
         return graph.num_edges
 
     def _is_short(self, context: Context) -> bool:

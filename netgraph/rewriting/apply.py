@@ -14,7 +14,8 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
 from netgraph.markup import printable
-from netgraph.proof import LEVELS, Certificate, Level, certify, measure, sample_inputs
+from netgraph.proof import LEVELS, Certificate, Level, measure, sample_inputs
+from netgraph.proof import certify as prove
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.operands import told
@@ -121,7 +122,7 @@ def apply(
     rng: np.random.Generator | int | None = None,
     require: Level | float | None = None,
     probe: Any = PROBE_SAMPLES,
-    prove: bool = True,
+    certify: bool = True,
 ) -> Result:
     """Apply a rule to all its matches at once; the graph itself never changes.
 
@@ -140,7 +141,7 @@ def apply(
             number that no output may change by more.
         probe: number of random inputs on which the change of the output is measured, a batch of inputs as
             `interpret` takes them, or None not to measure.
-        prove: whether to prove what the rewrite does to the function, and to measure; the certificate says "unknown"
+        certify: whether to prove what the rewrite does to the function, and to measure; the certificate says "unknown"
             otherwise.
 
     Returns:
@@ -168,7 +169,7 @@ def apply(
     new, delta = _rewritten(rule, graph, stats, chosen, source)
     if new is graph:
         proof = Certificate("exact", "nothing changed" if len(chosen) else "nothing matched", bound=0.0)
-    elif prove:
+    elif certify:
         proof = _proved(rule, graph, new, require, probe)
     else:
         proof = Certificate("unknown", "no proof was asked for")
@@ -190,7 +191,7 @@ def _rewritten(
 
 def _proved(rule: Rule, graph: Graph, new: Graph, require: Level | float | None, probe: Any) -> Certificate:
     """The certificate of a rewrite, with the change that was measured; raises where it falls short of `require`."""
-    proof = certify(graph, new)
+    proof = prove(graph, new)
     _enforce(rule, proof, require)
     if probe is None:
         return proof

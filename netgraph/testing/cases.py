@@ -61,7 +61,7 @@ class Case:
 
     def again(self) -> Graph:
         """Apply the rule to the graph once more, without a proof, and return the new graph."""
-        return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, prove=False).graph
+        return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, certify=False).graph
 
     @cached_property
     def claimed(self) -> Claimed:

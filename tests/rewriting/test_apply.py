@@ -255,12 +255,12 @@ def test_require_refuses_and_leaves_the_graph(graph):
 
 
 def test_a_rewrite_without_a_proof_gives_the_same_graph_and_satisfies_nothing(graph):
-    proved, bare = ng.apply(Scale(), graph), ng.apply(Scale(), graph, prove=False)
+    proved, bare = ng.apply(Scale(), graph), ng.apply(Scale(), graph, certify=False)
     assert bare.graph.equals(proved.graph)
     assert (bare.certificate.kind, bare.certificate.measured) == ("unknown", None)
-    assert ng.apply(Scale(), graph, on=[], prove=False).certificate.kind == "exact"  # nothing matched
+    assert ng.apply(Scale(), graph, on=[], certify=False).certificate.kind == "exact"  # nothing matched
     with pytest.raises(RewriteError, match=r"refused: bounded was required.*no proof was asked for"):
-        ng.apply(Scale(), graph, require="bounded", prove=False)
+        ng.apply(Scale(), graph, require="bounded", certify=False)
 
 
 def test_require_takes_the_largest_change_allowed(graph):

@@ -139,7 +139,7 @@ def test_a_history_longer_than_a_file_holds_is_compared_as_far_as_it_is_known(tm
     graph = mlp([2, 2], domain=(0, 1))
     early = None
     for number in range(MAX_STATIONS + 20):
-        graph = apply(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1, prove=False).graph
+        graph = apply(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1, certify=False).graph
         early = graph if number == 5 else early
     save(graph, tmp_path / "late.safetensors")
     late = load(tmp_path / "late.safetensors")
