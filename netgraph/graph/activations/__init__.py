@@ -1,4 +1,4 @@
-"""Activations: a record each, one family a file, with function, derivatives, bounds and identities together."""
+"""Activations, one family per file: each is a record with function, derivatives, bounds and identities."""
 
 from netgraph.graph.activations.activation import Activation, Derivatives, Expression, nowhere_affine
 from netgraph.graph.activations.contradictions import contradiction

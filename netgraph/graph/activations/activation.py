@@ -1,4 +1,4 @@
-"""One activation function with all that is known of it: the record that every part of netgraph reads."""
+"""Record of an activation function: function, derivatives, bounds and identities, for all of netgraph."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from netgraph.columns import Array, FrozenDict
 
 Parameters = Mapping[str, Array]
-"""Vertex parameters by name, of shapes that broadcast against the argument."""
+"""Vertex parameters by name, in shapes that broadcast against the argument."""
 
 Range = Callable[[Array, Array, Parameters, float], tuple[Array, Array]]
-"""`(low, high, p, slope) -> (low, high)`, each `(n,)`."""
+"""Function from an interval to an interval: `(low, high, p, slope) -> (low, high)`, `(n,)` each."""
 
 Mirror = tuple[Any, Any, Any, Any]
-"""`(a, b, c, error)` of `f(-t) = a f(t) + b t + c`: floats or `(n,)` arrays."""
+"""Coefficients `(a, b, c, error)` of the identity `f(-t) = a f(t) + b t + c`: floats or `(n,)` arrays."""
 
 
 class Derivatives(NamedTuple):
@@ -36,16 +36,16 @@ class Derivatives(NamedTuple):
 
 
 def nowhere_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Facts of a function that is linear on no interval: `alpha` is NaN."""
+    """Return the `affine` facts of a function that is linear on no interval: `alpha` is NaN, `error` 0."""
     return np.full(len(low), np.nan), np.zeros(len(low))
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A function of an activation written for any array library, so that the compiler needs no function of its own.
+    """Function of an activation, written for NumPy and torch alike, so that the compiler needs no second version.
 
-    `Expression(lambda xp, z, p, slope: (z + xp.sqrt(z * z + 4)) / 2)` is the function of `squareplus` for NumPy, and
-    for torch, which also differentiates it.
+    For example, `Expression(lambda xp, z, p, slope: (z + xp.sqrt(z * z + 4)) / 2)` is the function of `squareplus`.
+    Torch also differentiates it.
 
     Attributes:
         expression: `expression(xp, z, p, slope)` with the array library `xp`, NumPy or torch: operators, and functions
@@ -61,7 +61,7 @@ class Expression:
 
 
 Keeps = Literal["everything", "what is not negative", "nothing"]
-"""The values `t` for which `f(t) = t`."""
+"""Set of the values `t` for which `f(t) = t`."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +72,7 @@ class Activation:
     (`interval`, `slopes`, `terms`, `affine`) take `(n,)` float64 arrays, one entry per vertex: `low <= t <= high`
     bounds the argument, either end may be infinite, `p` maps names to `(n,)` parameters, `slope` is the fixed slope of
     the layer. Facts hold in real arithmetic for the numbers as stored: their results are rounded outward, and never
-    NaN but for `alpha`.
+    NaN, except `alpha`.
 
     Attributes:
         name: key in `ACTIVATIONS`, and the name in files.
@@ -90,12 +90,12 @@ class Activation:
         mirror: `mirror(p, slope) -> (a, b, c, error)` with `f(-t) = a f(t) + b t + c` for every `t`; `error` bounds the
             rounding of `b`. None where there is no such identity.
         homogeneous: whether `f(k t) = k f(t)` for every `k > 0`.
-        exact: whether `f` is piecewise linear, so that float64 arithmetic with dyadic numbers rounds nothing. The
-            others are smooth.
+        exact: whether `f` is piecewise linear, so that float64 arithmetic with dyadic numbers of few digits rounds
+            nothing. Functions that are not exact are smooth.
         uses_slope: whether `f` reads the fixed slope of the layer.
         identity_at: vertex parameters at which `f(t) = t` for every `t`, exactly or up to rounding in float32. None
             where there are none.
-        at_once: `at_once(z, p, slope) -> Derivatives`, for a function that shares work with its derivatives.
+        at_once: `at_once(z, p, slope) -> Derivatives`, for a function that has terms in common with its derivatives.
     """
 
     name: str
@@ -130,12 +130,12 @@ class Activation:
         return Derivatives(np.asarray(self.function(z, p, slope), z.dtype), np.asarray(argument, z.dtype), by_name)
 
     def start(self) -> dict[str, Array]:
-        """`(1,)` vertex parameters nearest to the identity: those of `identity_at`, or else the usual start."""
+        """Vertex parameters nearest to the identity, `(1,)` each: `identity_at`, or else the usual starting values."""
         start = self.parameters if self.identity_at is None else self.identity_at
         return {name: np.array([value]) for name, value in start.items()}
 
     def keeps(self, slope: float) -> Keeps:
-        """The values that the function hands on exactly, `f(t) = t`, with the vertex parameters of `start`."""
+        """Return the set of values with `f(t) = t`, exactly, for the vertex parameters of `start`."""
         low, high = np.array([-np.inf, 0.0]), np.full(2, np.inf)
         p = {name: np.repeat(values, 2) for name, values in self.start().items()}
         alpha, error = self.affine(low, high, p, slope)
@@ -143,10 +143,10 @@ class Activation:
         return "everything" if everything else "what is not negative" if nonnegative else "nothing"
 
     def stretch(self, slope: float) -> tuple[float, float] | None:
-        """`(k, error)` with `f(t) - f(-t) = k t` for every `t`, with the vertex parameters of `start`.
+        """Return `(k, error)` with `f(t) - f(-t) = k t` for every `t`, for the vertex parameters of `start`.
 
-        It follows from the mirror identity with `a = 1` and `c = 0`, where `k = -b`; `error` bounds the rounding of
-        `k`. None where there is no such `k`.
+        The mirror identity with `a = 1` and `c = 0` gives `k = -b`; `error` bounds the rounding of `k`. None when the
+        activation has no such identity, or `k = 0`.
         """
         if self.mirror is None:
             return None

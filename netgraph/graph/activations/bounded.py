@@ -11,19 +11,19 @@ from netgraph.graph.outward import EPS
 
 
 def sigmoid(z: Array) -> Array:
-    """`1 / (1 + exp(-z))`, accurate to a few ulps on both sides."""
+    """Sigmoid `1 / (1 + exp(-z))`, accurate to a few units in the last place for all `z`."""
     # The two halves avoid an overflow in exp for large |z|.
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1.0 / (1.0 + e), e / (1.0 + e))
 
 
 def _unit_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
-    """Terms 1: the value lies within `[-1, 1]`."""
+    """Return the terms 1: all magnitudes in the evaluation are at most about 1."""
     return np.ones(len(low))
 
 
 def _bump(low: Array, high: Array) -> tuple[Array, Array]:
-    """Range of the derivative of the sigmoid, `exp(-t) / (1 + exp(-t))^2`, which is even and falls with `|t|`."""
+    """Range of the derivative of the sigmoid, `exp(-t) / (1 + exp(-t))^2`: an even function that falls with `|t|`."""
     ends = []
     for t in nearest_and_farthest(low, high):
         e = np.exp(-t)
@@ -36,20 +36,20 @@ def _bump(low: Array, high: Array) -> tuple[Array, Array]:
 
 @sound
 def _tanh_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Both ends, within `[-1, 1]` and with the sign of the argument."""
+    """Values at both ends, as tanh rises, clipped to `[-1, 1]` and to the sign of the argument."""
     floor, ceiling = np.where(low >= 0, 0.0, -1.0), np.where(high <= 0, 0.0, 1.0)
     return outward(np.tanh(low), np.tanh(high), 8 * EPS, floor, ceiling)
 
 
 @sound
 def _tanh_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """`4 s'(2 t)` with the sigmoid `s`, since `tanh(t) = 2 s(2 t) - 1`; within `[0, 1]`."""
+    """Range of `4 s'(2 t)` with the sigmoid `s`, since `tanh(t) = 2 s(2 t) - 1`; within `[0, 1]`."""
     below, above = _bump(2 * low, 2 * high)
     return outward(4 * below, 4 * above, 0.0, 0.0, 1.0)
 
 
 def _tanh_mirror(p: Parameters, slope: float) -> Mirror:
-    """`f(-t) = -f(t)`."""
+    """Mirror identity `f(-t) = -f(t)`."""
     return -1.0, 0.0, 0.0, 0.0
 
 
@@ -62,7 +62,7 @@ TANH = Activation(
     terms=_unit_terms,
     mirror=_tanh_mirror,
 )
-"""`f(t) = tanh(t)`."""
+"""Hyperbolic tangent, `f(t) = tanh(t)`."""
 
 
 # -- sigmoid ----------------------------------------------------------------------------------------
@@ -70,18 +70,18 @@ TANH = Activation(
 
 @sound
 def sigmoid_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Both ends, within `[0, 1]`."""
+    """Values at both ends, as the sigmoid rises, clipped to `[0, 1]`."""
     return outward(sigmoid(low), sigmoid(high), 8 * EPS, 0.0, 1.0)
 
 
 @sound
 def _sigmoid_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Within `[0, 1/4]`."""
+    """Range of the derivative of the sigmoid, within `[0, 1/4]`."""
     return _bump(low, high)
 
 
 def _sigmoid_mirror(p: Parameters, slope: float) -> Mirror:
-    """`f(-t) = 1 - f(t)`."""
+    """Mirror identity `f(-t) = 1 - f(t)`."""
     return -1.0, 0.0, 1.0, 0.0
 
 
@@ -99,4 +99,4 @@ SIGMOID = Activation(
     terms=_unit_terms,
     mirror=_sigmoid_mirror,
 )
-"""`f(t) = 1 / (1 + exp(-t))`."""
+"""Sigmoid, `f(t) = 1 / (1 + exp(-t))`."""

@@ -17,7 +17,7 @@ NEAR = 1e-9
 CLOSE = 1e-5
 """Relative distance of derivatives and difference quotients."""
 DYADIC = 2.0**20
-"""Dyadic arguments and parameters of a few digits give multiples of `1 / DYADIC` in exact arithmetic."""
+"""Dyadic arguments and parameters of few digits give multiples of `1 / DYADIC` in exact arithmetic."""
 
 
 def contradiction(activation: Activation) -> str:
@@ -33,7 +33,7 @@ def contradiction(activation: Activation) -> str:
 
 
 def _parameters(activation: Activation) -> Iterator[dict[str, float]]:
-    """Vertex parameters: the starting values, others, and those of the identity."""
+    """Yield vertex parameters: the starting values, other values, and the values of `identity_at`."""
     yield dict(activation.parameters)
     if activation.parameters:
         yield {name: value + 0.5 for name, value in activation.parameters.items()}
@@ -42,28 +42,28 @@ def _parameters(activation: Activation) -> Iterator[dict[str, float]]:
 
 
 class _ActivationTrial:
-    """An activation at vertex parameters that all vertices share."""
+    """An activation with one set of vertex parameters, on which checks evaluate it."""
 
     def __init__(self, activation: Activation, p: dict[str, float], slope: float) -> None:
         self.activation, self.p, self.slope = activation, p, slope
 
     def value(self, t: Array) -> Array:
-        """`(n,)` values of the function at `n` points, one sample of a layer of one vertex each."""
+        """Evaluate the function at `n` points, as `n` samples of a layer with one vertex, `(n,)`."""
         p = {name: np.full((1, 1), value) for name, value in self.p.items()}
         return np.asarray(self.activation.function(t[:, None].copy(), p, self.slope))[:, 0]
 
     def columns(self, n: int) -> dict[str, Array]:
-        """`(n,)` parameters, as facts take them."""
+        """Vertex parameters in the form that facts take, `(n,)` each."""
         return {name: np.full(n, value) for name, value in self.p.items()}
 
     def intervals(self) -> tuple[Array, Array]:
-        """`(n,)` low and high ends of intervals, points among them."""
+        """Low and high ends of all test intervals, single points included, `(n,)` each."""
         low, high = (ends.ravel() for ends in np.meshgrid(ENDS, ENDS))
         keep = (low <= high) & ~((low == high) & np.isinf(low))
         return low[keep], high[keep]
 
     def inside(self) -> Iterator[tuple[int, Array]]:
-        """The number of each interval, and the points in it."""
+        """Yield the index of each test interval, and the test points in it."""
         for k, (low, high) in enumerate(zip(*self.intervals(), strict=True)):
             yield k, POINTS[(low <= POINTS) & (high >= POINTS)]
 

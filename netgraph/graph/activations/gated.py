@@ -14,9 +14,9 @@ from netgraph.graph.outward import EPS
 
 
 def _one_minimum(low: Array, high: Array, value: Any, least: float, at: tuple[float, float]) -> tuple[Array, Array]:
-    """Range of a function with one minimum `least` within `at`, negative left of 0 and positive right of 0.
+    """Range of a function with one minimum `least` at a place in the interval `at`, negative left of 0, positive right.
 
-    `value(t)` gives `f(t)` and a bound of its relative error.
+    `value(t)` returns `f(t)` and a bound of its relative error.
     """
     (a, a_error), (b, b_error) = value(low), value(high)
     below = np.fmin(a - a_error * np.abs(a), b - b_error * np.abs(b)) - TINY  # NaN where b is infinite
@@ -26,9 +26,12 @@ def _one_minimum(low: Array, high: Array, value: Any, least: float, at: tuple[fl
 
 
 def _two_turns(at: Any, low: Array, high: Array, extremes: tuple[float, float], turn: float) -> tuple[Array, Array]:
-    """Range of a derivative that falls to its least at `-turn`, rises to its largest at `turn`, and falls again."""
+    """Range of a derivative `at` with its minimum at `-turn` and its maximum at `turn`, monotonic between and beyond.
+
+    `extremes` are the minimum and the maximum.
+    """
     a, b = at(low), at(high)
-    close = 1e-9  # near a turn the extreme itself: where it lies is known up to rounding only
+    close = 1e-9  # near a turn the extreme counts, because its place is known up to rounding only
     least = np.where((low <= -turn + close) & (high >= -turn - close), extremes[0], np.minimum(a, b))
     most = np.where((low <= turn + close) & (high >= turn - close), extremes[1], np.maximum(a, b))
     return np.maximum(least - 64 * EPS, extremes[0]), np.minimum(most + 64 * EPS, extremes[1])
@@ -37,9 +40,9 @@ def _two_turns(at: Any, low: Array, high: Array, extremes: tuple[float, float], 
 # -- GELU -------------------------------------------------------------------------------------------
 
 GELU_LEAST, GELU_AT = -0.16997120747990372, (-0.7517916, -0.7517915)
-"""Least value, rounded down, and an interval around its place."""
+"""Minimum of GELU, rounded down, and an interval that contains its place."""
 GELU_SLOPES, GELU_TURNS = (-0.1289041451851549, 1.1289041451851549), 1.4142135623730951
-"""Extreme slopes, rounded outward, and their places: plus and minus the root of 2."""
+"""Extreme slopes of GELU, rounded outward, and their places: `-sqrt(2)` and `sqrt(2)`."""
 
 
 def _gelu(z: Array, p: Parameters, slope: float) -> Array:
@@ -50,7 +53,7 @@ def _gelu(z: Array, p: Parameters, slope: float) -> Array:
 
 
 def _gelu_derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, Parameters]:
-    """`Phi(z) + z phi(z)`."""
+    """Derivative of GELU, `Phi(z) + z phi(z)`."""
     from scipy.special import erf
 
     bell = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
@@ -59,12 +62,12 @@ def _gelu_derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, Par
 
 @sound
 def _gelu_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """At least -0.16998: falls to its minimum near -0.7518, and rises from there."""
+    """Range of GELU, which falls to its minimum -0.16998 near -0.7518 and then rises."""
     from scipy.special import ndtr
 
     def value(t: Array) -> tuple[Array, Array]:
-        t = np.maximum(t, -1e3)  # the value is below the least float long before
-        # The tail loses digits with the square of the argument.
+        t = np.maximum(t, -1e3)  # the value underflows long before
+        # For negative t the relative error of ndtr grows with t^2.
         return t * ndtr(t), EPS * (256 + 4 * np.minimum(t, 0.0).clip(-40) ** 2)
 
     return _one_minimum(low, high, value, GELU_LEAST, GELU_AT)
@@ -72,7 +75,7 @@ def _gelu_interval(low: Array, high: Array, p: Parameters, slope: float) -> tupl
 
 @sound
 def _gelu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Within [-0.12891, 1.12891], extreme at plus and minus the root of 2."""
+    """Range of the slopes of GELU, within `[-0.12891, 1.12891]`, with its extremes at `-sqrt(2)` and `sqrt(2)`."""
     from scipy.special import ndtr
 
     def at(t: Array) -> Array:
@@ -91,26 +94,26 @@ GELU = Activation(
     terms=argument_terms,
     mirror=less_the_argument,
 )
-"""`f(t) = t Phi(t)` with the normal distribution function `Phi(t) = (1 + erf(t / sqrt(2))) / 2`."""
+"""GELU, `f(t) = t Phi(t)` with the normal distribution function `Phi(t) = (1 + erf(t / sqrt(2))) / 2`."""
 
 
 # -- SiLU -------------------------------------------------------------------------------------------
 
 SILU_LEAST, SILU_AT = -0.27846454276107385, (-1.2784646, -1.2784645)
-"""Least value, rounded down, and an interval around its place."""
+"""Minimum of SiLU, rounded down, and an interval that contains its place."""
 SILU_SLOPES, SILU_TURNS = (-0.0998393201288670, 1.0998393201288671), 2.3993572805154677
-"""Extreme slopes, rounded outward, and their places, plus or minus."""
+"""Extreme slopes of SiLU, rounded outward, and their places: minus and plus this number."""
 
 
 def _silu_derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, Parameters]:
-    """`s (1 + z (1 - s))` with the sigmoid `s` of `z`."""
+    """Derivative of SiLU, `s (1 + z (1 - s))` with the sigmoid `s` of `z`."""
     s = sigmoid(z)
     return s * (1 + z * (1 - s)), {}
 
 
 @sound
 def _silu_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """At least -0.27847: falls to its minimum near -1.2785, and rises from there."""
+    """Range of SiLU, which falls to its minimum -0.27847 near -1.2785 and then rises."""
 
     def value(t: Array) -> tuple[Array, Array]:
         t = np.maximum(t, -1e3)
@@ -121,7 +124,7 @@ def _silu_interval(low: Array, high: Array, p: Parameters, slope: float) -> tupl
 
 @sound
 def _silu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Within [-0.09984, 1.09984], extreme at plus and minus 2.3994."""
+    """Range of the slopes of SiLU, within `[-0.09984, 1.09984]`, with its extremes at `-2.3994` and `2.3994`."""
 
     def at(t: Array) -> Array:
         t = np.clip(t, -1e3, 1e3)
@@ -139,4 +142,4 @@ SILU = Activation(
     terms=argument_terms,
     mirror=less_the_argument,
 )
-"""`f(t) = t / (1 + exp(-t))`."""
+"""SiLU, `f(t) = t / (1 + exp(-t))`."""

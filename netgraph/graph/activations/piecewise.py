@@ -1,4 +1,4 @@
-"""Piecewise linear activations: `f(t) = t` for `t >= 0` and `f(t) = a t` below, with `a` of each activation's own."""
+"""Piecewise linear activations: `f(t) = t` for `t >= 0`, else `f(t) = a t`, with a factor `a` for each activation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netgraph.graph.activations.activation import Activation, Mirror, Parameters
 from netgraph.graph.activations.rounding import less_the_argument, sound
 
 Factor = Callable[[Parameters, float], Any]
-"""`(p, slope) -> a`, the factor below 0."""
+"""Function for the factor below 0: `(p, slope) -> a`."""
 
 
 def _fixed(p: Parameters, slope: float) -> Any:
@@ -60,7 +60,7 @@ def _relu_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[
 
 
 def _interval(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
-    """Hull of the part below 0 times `a`, rounded outward, and the part above 0."""
+    """Interval around `a` times the part of `[low, high]` below 0, rounded outward, and the part above 0."""
     ends = []
     for end in (np.minimum(low, 0.0), np.minimum(high, 0.0)):
         product = np.where((a == 0) | (end == 0), 0.0, a * end)
@@ -73,20 +73,20 @@ def _interval(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
 
 
 def _slopes(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
-    """`a` below 0 and 1 above; at the point 0 alone both count."""
+    """Range of the slopes: `a` below 0 and 1 above; both for the interval `[0, 0]`."""
     right, left = (high > 0) | (low >= 0), (low < 0) | (high <= 0)
     least = np.where(right & left, np.minimum(a, 1.0), np.where(right, 1.0, a))
     return least, np.where(right & left, np.maximum(a, 1.0), np.where(right, 1.0, a))
 
 
 def _affine(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
-    """1 from 0 on, `a` up to 0."""
+    """Return `alpha`: 1 for intervals above 0, `a` for intervals below 0."""
     alpha = np.where((low >= 0) | (a == 1), 1.0, np.where(high <= 0, a, np.nan))
     return alpha, np.zeros(len(low))
 
 
 def _mirror(a: Any) -> Mirror:
-    """`f(-t) = f(t) - (1 + a) t`. The sum `1 + a` is rounded; its error is computed exactly, as in two-sum."""
+    """Mirror identity `f(-t) = f(t) - (1 + a) t`. The rounding error of `1 + a` is computed exactly (two-sum)."""
     total = 1.0 + a
     other = total - 1.0
     error = np.abs((1.0 - (total - other)) + (a - other))
@@ -105,7 +105,7 @@ def _prelu_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
 
 
 def _leaky(name: str, factor: Factor, **more: Any) -> Activation:
-    """An activation with the facts of a factor below 0."""
+    """Make an activation with a factor below 0; `more` are further fields of the record."""
     return Activation(
         name=name,
         interval=sound(lambda low, high, p, slope: _interval(low, high, factor(p, slope))),
@@ -130,7 +130,7 @@ IDENTITY = Activation(
     exact=True,
     identity_at={},
 )
-"""`f(t) = t`. It has no mirror identity, which would say nothing new."""
+"""Identity, `f(t) = t`. It needs no mirror identity, as it is linear."""
 
 RELU = Activation(
     name="relu",
@@ -144,7 +144,7 @@ RELU = Activation(
     homogeneous=True,
     exact=True,
 )
-"""`f(t) = max(t, 0)`."""
+"""ReLU, `f(t) = max(t, 0)`."""
 
 LEAKY_RELU = _leaky(
     "leaky_relu",
@@ -154,7 +154,7 @@ LEAKY_RELU = _leaky(
     terms=_leaky_terms,
     uses_slope=True,
 )
-"""`f(t) = t` for `t >= 0`, else `slope t` with the fixed slope of the layer."""
+"""Leaky ReLU, `f(t) = t` for `t >= 0`, else `slope t` with the fixed slope of the layer."""
 
 PRELU = _leaky(
     "prelu",
@@ -165,4 +165,4 @@ PRELU = _leaky(
     parameters={"slope": 0.25},
     identity_at={"slope": 1.0},
 )
-"""`f(t) = t` for `t >= 0`, else `slope t` with a trained slope per vertex."""
+"""PReLU, `f(t) = t` for `t >= 0`, else `slope t` with a trained slope per vertex."""

@@ -20,7 +20,9 @@ def _function(z: Array, p: Parameters, slope: float) -> Array:
 
 
 def _at_once(z: Array, p: Parameters, slope: float) -> Derivatives:
-    """With `u = 1 / (1 + z^2)` and `n = 1 / scale`: `df/dz = (2 u (v - z (2 v z + c) u) + l) n`, and
+    """Evaluate function and derivatives.
+
+    With `u = 1 / (1 + z^2)` and `n = 1 / scale`: `df/dz = (2 u (v - z (2 v z + c) u) + l) n`, and
     `df/dv = 2 z u n - f v n^2`, `df/dc = u n - f c n^2`, `df/dl = z n - f l n^2`.
     """
     v, c, l = p["v"], p["c"], p["l"]  # noqa: E741 (the paper's names)
@@ -45,9 +47,12 @@ def _derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, Paramete
 
 @sound
 def _interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Ends and interior critical points: the roots of a quartic, by its companion matrix. O(vertices)."""
+    """Range from the values at both ends and at critical points: roots of a quartic, by its companion matrix.
+
+    Cost: O(vertices).
+    """
     v, c, l, scale = _parameters(p)  # noqa: E741 (the paper's names)
-    wave = np.hypot(2 * v, c)  # the part in v and c swings by half of this around c / 2
+    wave = np.hypot(2 * v, c)  # the part in v and c lies within wave / 2 of c / 2
     # Critical points of that part alone: v t^2 + c t - v = 0.
     q = -(c + np.copysign(wave, c)) / 2
     turns = [np.where(wave > 0, q / np.where(v == 0, np.nan, v), 0.0), np.where(wave > 0, -v / q, 0.0)]
@@ -67,13 +72,13 @@ def _interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Arr
 
 
 def _parameters(p: Parameters) -> tuple[Array, Array, Array, Array]:
-    """(v, c, l, scale) of each vertex; the scale is right within 8 machine epsilons."""
+    """Parameters `(v, c, l, scale)` of each vertex; the relative error of the scale is at most `8 EPS`."""
     v, c, l = (np.asarray(p[name], dtype=np.float64) for name in ("v", "c", "l"))  # noqa: E741
     return v, c, l, np.hypot(np.hypot(v, c), np.hypot(l, 1e-4))
 
 
 def _part(v: Array, c: Array, t: Array) -> Array:
-    """(2 v t + c) / (1 + t^2), without overflow for large t."""
+    """Part `(2 v t + c) / (1 + t^2)`, without overflow for large `t`."""
     large = np.abs(t) > 1
     s, r = np.where(large, 0.0, t), np.where(large, t, 1.0)
     result: Array = np.where(large, (2 * v + c / r) / (r + 1 / r), (2 * v * s + c) / (1 + s * s))
@@ -86,7 +91,7 @@ def _line(l: Array, t: Array) -> Array:  # noqa: E741
 
 def _with_quartic(v: Array, c: Array, l: Array, low: Array, high: Array, slack: Array) -> Any:  # noqa: E741
     """Range of the rational activation, before its scale, from ends and critical points."""
-    # Real parts of complex roots too: two roots that nearly meet may be computed as a complex pair.
+    # Real parts of complex roots count too: two nearly equal real roots may be computed as a complex pair.
     b, d, e = 2 * (1 - v / l), -2 * c / l, 1 + 2 * v / l
     companion = np.zeros((len(v), 4, 4))
     companion[:, 0, 1], companion[:, 0, 2], companion[:, 0, 3] = -b, -d, -e
@@ -105,13 +110,13 @@ def _with_quartic(v: Array, c: Array, l: Array, low: Array, high: Array, slack: 
 
 @sound
 def _slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """(l plus or minus the root of 4 v^2 + c^2) / scale at most, and less on short intervals and far from 0."""
+    """Range of slopes: within `(l -+ sqrt(4 v^2 + c^2)) / scale`, tighter for short intervals and far from 0."""
     v, c, l, scale = _parameters(p)  # noqa: E741
     wave = np.hypot(2 * v, c)
     near, _far = nearest_and_farthest(low, high)
     falls = 1 / (1 + np.minimum(near, 1e100) ** 2)
     anywhere = wave * falls * (1 + 16 * EPS)
-    # Around the middle the derivative moves by at most half the width times the largest second derivative.
+    # The derivative differs from its value in the middle by at most half the width times the second derivative.
     middle = np.clip(low / 2 + high / 2, -1e100, 1e100)
     u = 1 / (1 + middle**2)
     there = 2 * u * (v * (2 * u - 1) - c * middle * u)
@@ -125,14 +130,14 @@ def _slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array
 
 
 def _affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Everywhere l / scale, when v = c = 0; the quotient is rounded."""
+    """Return `alpha = l / scale` when `v = c = 0`, with the error of the rounded quotient."""
     v, c, l, scale = _parameters(p)  # noqa: E741
     alpha = np.where((v == 0) & (c == 0), l / scale, np.nan)
     return alpha, np.where(np.isnan(alpha) | (l == 0), 0.0, 8 * EPS * np.abs(l / scale) + TINY)
 
 
 def _terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
-    """|v| + |c| + |l t|, over the scale."""
+    """Return the terms `(|v| + |c| + |l t|) / scale`."""
     v, c, l, scale = _parameters(p)  # noqa: E741
     with np.errstate(over="ignore", invalid="ignore"):  # 0 times an infinite argument is no term
         line = np.where(l == 0, 0.0, np.abs(l) * nearest_and_farthest(low, high)[1])
@@ -149,8 +154,8 @@ RATIONAL = Activation(
     terms=_terms,
     parameters={"v": 0.0, "c": 0.0, "l": 1.0},
     affine=_affine,
-    # There f(t) = t / sqrt(1 + 1e-8), which is t in float32.
+    # With these parameters f(t) = t / sqrt(1 + 1e-8), which equals t in float32.
     identity_at={"v": 0.0, "c": 0.0, "l": 1.0},
     at_once=_at_once,
 )
-"""SENN's activation, with three trained parameters per vertex."""
+"""Rational activation of SENN, with three trained parameters per vertex."""

@@ -1,4 +1,4 @@
-"""All activations by name."""
+"""All activations by name, and the registration of further ones."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def get_activation(name: str) -> Activation:
 
 
 def register_activation(activation: Activation) -> None:
-    """Add an activation, which layers can then name; files and hashes hold the name alone.
+    """Add an activation, so that layers can use its name. Files and hashes contain only the name.
 
-    A program that reads a file with such a layer registers the activation first. The compiler takes the function from
-    an `Expression`; another one is given to it on tensors: `compilers.register_activation`.
+    A program that reads a file with such a layer must register the activation first. The compiler can run an
+    `Expression`; for any other function, give it a version on tensors: `compilers.register_activation`.
 
     Args:
-        activation: its record.
+        activation: record of the activation.
 
     Raises:
-        OptionError: when the name is taken, a parameter belongs to something else, or the record contradicts itself:
-            it is tried on a few numbers.
+        OptionError: when the name is taken, a parameter has another meaning already, or the record contradicts its own
+            function, which is evaluated on a few numbers.
     """
     if not isinstance(activation, Activation):
         raise OptionError(f"register_activation takes an Activation, not {activation!r}.")
@@ -74,7 +74,7 @@ def register_activation(activation: Activation) -> None:
 
 
 def reserve_columns(names: Iterable[str]) -> None:
-    """Refuse vertex columns of these names as parameters of activations from now on."""
+    """Reserve names of vertex columns: `register_activation` then refuses parameters of these names."""
     _reserved.update(names)
 
 
@@ -86,7 +86,7 @@ def _contradiction(activation: Activation) -> str:
 
 
 def _refused_parameters(activation: Activation) -> str:
-    """The reason why a parameter cannot be a vertex column, or ''."""
+    """Reason why the parameters of an activation are refused, or ''."""
     for name, start in activation.parameters.items():
         if name in _reserved:
             return f"parameter {name!r} is a vertex column with a meaning of its own; give it another name."

@@ -1,4 +1,4 @@
-"""Outward rounding, and identities that several activations share."""
+"""Outward rounding, and facts that several activations have in common."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ TINY = 1e-300
 
 
 def sound(function: Range) -> Range:
-    """Make a range safe for infinite ends and overflow.
+    """Wrap a range function so that it may ignore infinite ends and overflow.
 
-    Before the call, `low` is at most, and `high` at least, the float of largest magnitude: an interval above all floats
-    gets a finite lower end. After the call, NaN (overflow) becomes an infinite bound.
+    Before the call, a lower end of inf becomes the largest float, and an upper end of -inf the smallest. After the
+    call, NaN, which overflow gives, becomes an infinite bound.
     """
 
     @wraps(function)
     def wrapped(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-        # Reals are finite: a lower bound above all floats is as good as the largest one.
+        # Real arguments are finite, but may exceed all floats: then the largest float is a valid lower end.
         low, high = np.minimum(low, LARGEST), np.maximum(high, -LARGEST)
         with np.errstate(all="ignore"):
             low, high = function(low, high, p, slope)
@@ -37,9 +37,10 @@ def sound(function: Range) -> Range:
 def outward(
     low: Array, high: Array, relative: float, floor: Any = -np.inf, ceiling: Any = np.inf
 ) -> tuple[Array, Array]:
-    """Move both ends outward by a relative error, within a floor and a ceiling known to hold.
+    """Move both ends outward by a relative error, but not beyond known bounds `floor` and `ceiling`.
 
-    `low - relative |low| - 1e-300`, at least `floor`; `high + relative |high| + 1e-300`, at most `ceiling`.
+    The result is `low - relative |low| - 1e-300`, at least `floor`, and `high + relative |high| + 1e-300`, at most
+    `ceiling`.
     """
     low = np.maximum(low - relative * np.abs(low) - TINY, floor)
     high = np.minimum(high + relative * np.abs(high) + TINY, ceiling)
@@ -53,7 +54,7 @@ def nearest_and_farthest(low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def argument_terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
-    """Terms `|t|`, of a function `t g(t)` whose factor `g` is computed with an absolute error of a few `eps`."""
+    """Return the terms `|t|` of a function `t g(t)` whose factor `g` has an absolute error of a few `eps`."""
     return nearest_and_farthest(low, high)[1]
 
 

@@ -1,4 +1,4 @@
-"""Softplus."""
+"""The softplus activation."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from netgraph.graph.outward import EPS
 
 @sound
 def _interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """Both ends, at least 0."""
+    """Values at both ends, as softplus rises, at least 0."""
     return outward(np.logaddexp(0.0, low), np.logaddexp(0.0, high), 8 * EPS, 0.0)
 
 
 @sound
 def _slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
-    """The sigmoid, which rises."""
+    """Range of the derivative, which is the sigmoid."""
     return sigmoid_interval(low, high, p, slope)
 
 
 def _terms(low: Array, high: Array, p: Parameters, slope: float) -> Array:
-    """The largest value: `logaddexp` is accurate relative to its result."""
+    """Return the largest value as terms: the error of `logaddexp` is relative to its result."""
     return _interval(low, high, p, slope)[1]
 
 
@@ -37,4 +37,4 @@ SOFTPLUS = Activation(
     terms=_terms,
     mirror=less_the_argument,
 )
-"""`f(t) = log(1 + exp(t))`."""
+"""Softplus, `f(t) = log(1 + exp(t))`."""

@@ -1,4 +1,4 @@
-"""Kinds of links, one a file: how edges read their sources, and what a link of the kind may hold."""
+"""Kinds of links, one per file: the positions that edges read in their sources, and the edges that a link may have."""
 
 from netgraph.graph.kinds.convolution import Conv2d
 from netgraph.graph.kinds.dense import Dense

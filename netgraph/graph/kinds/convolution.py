@@ -13,13 +13,18 @@ from netgraph.graph.layer import Grid, int_pair
 class Conv2d(LinkKind):
     """A two-dimensional convolution (cross-correlation, as in PyTorch) over maps.
 
-    Tap `t` of an edge is its kernel position, `t = row * kernel_width + column`. A kernel that gives a
-    single position may feed a layer with grid `()`: that is a dense layer after feature maps.
+    The tap of an edge is its kernel position, `row * kernel_width + column`. A convolution with the output grid
+    `(1, 1)` may end at a layer with grid `()`: this is a dense layer after maps.
+
+    Attributes:
+        kernel: height and width of the kernel.
+        stride: distance of neighbouring windows along height and width.
+        padding: number of zeros above and below, and left and right of the maps.
     """
 
     name = "conv2d"
 
-    kernel: tuple[int, int] = field()  # without a value of its own it would take that of the base as default
+    kernel: tuple[int, int] = field()  # `field()`, else the class attribute of the base would be its default
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
 
@@ -29,16 +34,16 @@ class Conv2d(LinkKind):
 
     @property
     def tap_axes(self) -> tuple[int, ...]:
-        """The kernel."""
+        """Height and width of the kernel."""
         return self.kernel
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The kernel, and the stride if it has one."""
+        """Texts for the kernel, and for a stride other than 1."""
         return (f"{self.kernel[0]}x{self.kernel[1]} convolution", *super().words)
 
     def simpler(self) -> tuple[LinkKind, ...]:
-        """Kernels one smaller along an axis, and the kernel without its stride or its padding."""
+        """Convolutions with a kernel smaller by 1 along one axis, without stride, or without padding."""
         height, width = self.kernel
         plain = [replace(self, kernel=(height - 1, width))] if height > 1 else []
         plain += [replace(self, kernel=(height, width - 1))] if width > 1 else []
@@ -47,7 +52,7 @@ class Conv2d(LinkKind):
         return tuple(plain)
 
     def output_grid(self, grid: Grid) -> Grid:
-        """Grid of the target for a source grid; raises `GraphError` when the kernel does not fit."""
+        """Grid of the target for the grid of a source. Raises `GraphError` when the kernel does not fit."""
         if len(grid) != 2:
             raise GraphError(f"A convolution reads maps (height, width), not a grid {grid}.")
         if min(*self.kernel, *self.stride) < 1 or min(self.padding) < 0:

@@ -10,10 +10,10 @@ from netgraph.graph.layer import Grid
 
 @dataclass(frozen=True)
 class Dense(LinkKind):
-    """Every source vertex may feed every target vertex, at each position of their common grid."""
+    """Links whose edges may join any source vertex to any target vertex, at each position of their common grid."""
 
     name = "dense"
 
     def output_grid(self, grid: Grid) -> Grid:
-        """The grid of the target: that of the source."""
+        """Grid of the target, equal to the grid of the source."""
         return grid

@@ -11,7 +11,10 @@ from netgraph.graph.layer import Grid, int_pair
 
 @dataclass(frozen=True)
 class Identity(LinkKind):
-    """Frozen wires of weight 1, vertex to vertex: residual shortcuts. May stride; may leave targets unfed."""
+    """Links of frozen wires of weight 1, for residual shortcuts.
+
+    With a stride, wires read every `stride`-th position. Target vertices without a wire get 0.
+    """
 
     name = "identity"
     wires = True

@@ -1,4 +1,4 @@
-"""The questions that a kind of links answers, so that no caller asks which kind it is."""
+"""Base class of the kinds of links. Callers use its methods and never test for a certain kind."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Pair = tuple[int, int]
 
 
 class LinkKind(ABC):
-    """Base of the kinds of links. A kind is a frozen dataclass whose fields, if any, are (height, width) pairs.
+    """Kind of a link. Subclasses are frozen dataclasses whose fields, if any, are `(height, width)` pairs.
 
-    Position `p` of the target reads its source, for each tap `t = row * kernel_width + column`, at
-    `stride * p + (row, column) - padding`, and 0 where that lies outside. A kind that takes other grids than maps
-    reads the same position there.
+    Through tap `t = row * kernel_width + column`, position `p` of the target reads position
+    `stride * p + (row, column) - padding` of the source, and 0 outside of the source. On grids that are not maps,
+    position `p` reads position `p`.
 
     Attributes:
         name: name of the kind in files.
         wires: whether its edges are frozen wires of weight 1.
-        kernel, stride, padding: sizes of the window that a position of the target reads; a single position, every
-            position, and none, unless a kind sets them.
-        tap_axes: sizes of the axes along which taps are numbered: the kernel of a convolution, `()` for kinds with
-            one tap.
+        kernel: size of the window that one position of the target reads, by default `(1, 1)`.
+        stride: distance of the windows of neighbouring positions, by default `(1, 1)`.
+        padding: number of zeros on each side of the source, by default `(0, 0)`.
+        tap_axes: sizes of the axes that number the taps: the kernel of a convolution, `()` for kinds with one tap.
     """
 
     name: ClassVar[str]
@@ -38,37 +38,40 @@ class LinkKind(ABC):
 
     @abstractmethod
     def output_grid(self, grid: Grid) -> Grid:
-        """Grid of the target for a grid of the source; raises `GraphError` where the kind does not fit on it."""
+        """Grid of the target for the grid of a source. Raises `GraphError` when the kind does not fit on it."""
 
     @property
     def tap_axes(self) -> tuple[int, ...]:
-        """See the class."""
+        """Sizes of the axes that number the taps."""
         return ()
 
     @property
     def taps(self) -> int:
-        """Number of edges that may join two vertices."""
+        """Largest number of edges between one source vertex and one target vertex."""
         return self.kernel[0] * self.kernel[1]
 
     @property
     def padded(self) -> bool:
-        """Whether zeros stand around the source."""
+        """Whether the source is padded with zeros."""
         return self.padding != (0, 0)
 
     @property
     def pointwise(self) -> bool:
-        """Whether every position reads itself alone."""
+        """Whether position `p` of the target reads only position `p` of the source."""
         return self.taps == 1 and self.stride == (1, 1) and not self.padded
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Short texts for a picture, such as `3x3 convolution` and `stride 2x2`; none for the plainest kind."""
+        """Short texts for pictures, such as `3x3 convolution` and `stride 2x2`; `()` for the simplest kind."""
         return () if self.stride == (1, 1) else (f"stride {self.stride[0]}x{self.stride[1]}",)
 
     def fits(self, source: Grid, target: Grid) -> bool:
-        """Whether a link may join layers with these grids. Raises `GraphError` where the source is refused.
+        """Return whether a link may join layers with these grids.
 
-        A single position, `(1, 1)`, may feed a layer without a grid.
+        An output grid `(1, 1)` also fits a target with grid `()`.
+
+        Raises:
+            GraphError: when the kind does not fit on the grid of the source.
         """
         grid = self.output_grid(source)
         return grid == target or (grid == (1, 1) and target == ())
@@ -78,11 +81,11 @@ class LinkKind(ABC):
         return 0 if self.wires else sources * targets * self.taps
 
     def simpler(self) -> tuple[LinkKind, ...]:
-        """Kinds of the same sort with a smaller window, each simpler in one respect; none for the simplest kinds."""
+        """Kinds with one smaller or removed setting each, to shrink failing examples; `()` for the simplest kinds."""
         return ()
 
     def shifts(self, tap: int, grid: Grid) -> tuple[Pair, ...]:
-        """(stride, offset) of what a tap reads, `stride * position + offset`, for every axis of a source's grid."""
+        """Pairs `(stride, offset)` for every axis of the grid: the tap reads position `stride * p + offset`."""
         if len(grid) != 2:
             return ((1, 0),) * len(grid)
         at = divmod(tap, self.kernel[1])
@@ -90,7 +93,7 @@ class LinkKind(ABC):
         return (sh, at[0] - ph), (sw, at[1] - pw)
 
     def padding_states(self, grid: Grid) -> Array:
-        """(taps,) how each tap meets the padding around a map: 0 at no position of the target, 1 at some, 2 at all."""
+        """State of each tap, `(taps,)`: it reads padding at no position of the target (0), at some (1), at all (2)."""
         inside = []
         for size, k, s, p, n in zip(grid, self.kernel, self.stride, self.padding, self.output_grid(grid), strict=True):
             at = np.arange(n) * s - p + np.arange(k)[:, None]
@@ -100,15 +103,15 @@ class LinkKind(ABC):
         return np.where(always, 0, np.where(ever, 1, 2))
 
     def pad(self, values: Array) -> Array:
-        """(..., *grid) values with the zeros of the padding around them; the values themselves where it is 0."""
+        """Pad values of shape `(..., *grid)` with zeros; return the same array when there is no padding."""
         if not self.padded:
             return values
         return np.pad(values, [(0, 0)] * (values.ndim - 2) + [(p, p) for p in self.padding])
 
     def read(self, values: Array) -> Iterator[Array]:
-        """Yield, tap by tap, what every position of the target reads: (..., *output grid) of (..., *grid) values.
+        """Yield, for each tap, the values that all positions of the target read: `(..., *output grid)`.
 
-        Views of the values, or of one padded copy.
+        `values` has the shape `(..., *grid)`. The results are views of it, or of one padded copy.
         """
         if self.pointwise:
             yield values
@@ -116,7 +119,10 @@ class LinkKind(ABC):
             yield from windows(self.pad(values), self.kernel, self.stride, self.output_grid(values.shape[-2:]))
 
     def spread(self, parts: Array, grid: Grid) -> Array:
-        """Add up (taps, ..., *output grid) values where they were read, (..., *grid): the transpose of `read`."""
+        """Add the values of each tap to the positions that it reads: the transpose of `read`.
+
+        `parts` has the shape `(taps, ..., *output grid)`, the result `(..., *grid)`.
+        """
         if self.pointwise:
             return np.asarray(parts[0])
         (ph, pw), (h, w) = self.padding, grid
@@ -127,7 +133,10 @@ class LinkKind(ABC):
 
 
 def windows(values: Array, kernel: Sequence[int], stride: Sequence[int], grid: Sequence[int]) -> Iterator[Array]:
-    """Yield, for every position of a kernel, row by row, a view of the (..., height, width) values that it reads."""
+    """Yield, for each kernel position in reading order, a view of the values that it reads, `(..., *grid)`.
+
+    `values` has the shape `(..., height, width)`, padding included; `grid` is the output grid.
+    """
     (sh, sw), (h, w) = stride, grid
     for y in range(kernel[0]):
         for x in range(kernel[1]):

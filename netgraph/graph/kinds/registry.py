@@ -17,21 +17,21 @@ LINK_KINDS: dict[str, type[LinkKind]] = {kind.name: kind for kind in (Dense, Con
 
 
 def field_names(kind: type[LinkKind]) -> tuple[str, ...]:
-    """Names of the fields of a kind, in order."""
+    """Names of the fields of a kind of links, in order."""
     return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]  # kinds are dataclasses
 
 
 KIND_FIELDS = tuple(dict.fromkeys(name for kind in LINK_KINDS.values() for name in field_names(kind)))
-"""Names of the fields of all kinds."""
+"""Names of the fields of all kinds, without duplicates."""
 
 
 def kind_to_json(kind: LinkKind) -> dict[str, Any]:
-    """Kind of a link as plain values."""
+    """Convert the kind of a link to plain values."""
     return {"type": kind.name, **{name: list(getattr(kind, name)) for name in field_names(type(kind))}}
 
 
 def kind_from_json(values: Mapping[str, Any]) -> LinkKind:
-    """The inverse of `kind_to_json`; raises `GraphError` for an unknown type."""
+    """Invert `kind_to_json`. Raises `GraphError` for an unknown kind."""
     cls = LINK_KINDS.get(values["type"])
     if cls is None:
         raise GraphError(unknown_name("link kind", values["type"], LINK_KINDS))

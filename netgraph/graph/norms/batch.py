@@ -1,4 +1,4 @@
-"""Batch norm: every vertex over the samples and positions of a batch, or by its running mean and variance."""
+"""Batch norm: statistics per vertex, over samples and positions of a batch, or running ones in eval mode."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _interval(low: Array, high: Array, setting: NormSetting) -> Pair:
     p = setting.columns
     if setting.mode == "train":
         return _of_any_batch(low, high, setting) if not setting.count else _of_a_batch(low, setting.count, p)
-    with np.errstate(over="ignore"):  # `scaled` knows nothing of the result of an infinite factor
+    with np.errstate(over="ignore"):  # `scaled` turns an infinite factor into infinite bounds
         factor = p["scale"] / np.sqrt(p["var"] + setting.epsilon)
     low, high = add(low, high, -p["mean"], -p["mean"])
     low, high = scaled(low, high, factor, p["shift"], 8 * EPS)
@@ -41,9 +41,9 @@ def _interval(low: Array, high: Array, setting: NormSetting) -> Pair:
 
 
 def _of_any_batch(low: Array, high: Array, setting: NormSetting) -> Pair:
-    """Nothing is known of a normalised value, but where its scale is 0 or its sum the same for every input."""
+    """Interval for batches of unknown size: infinite, unless the scale is 0 or the sum is constant over all inputs."""
     p = setting.columns
-    constant = low == high  # its own mean, which leaves the shift; the running mean may be another
+    constant = low == high  # in train mode it equals its mean, which leaves the shift; eval mode may differ
     far = np.where(constant, 0.0, np.inf)
     least, most = scaled(-far, far, p["scale"], p["shift"])
     if constant.any():
@@ -54,7 +54,7 @@ def _of_any_batch(low: Array, high: Array, setting: NormSetting) -> Pair:
 
 
 def _of_a_batch(low: Array, count: int, p: Columns) -> Pair:
-    """Among `count` numbers none is farther from their mean than `sqrt(count - 1)` deviations."""
+    """Interval for batches with `count` values per vertex: standardised values are at most `sqrt(count - 1)`."""
     limit = np.full(len(low), standardised_limit(count))
     return scaled(-limit, limit, p["scale"], p["shift"])
 
@@ -73,9 +73,10 @@ def _rounding(low: Array, high: Array, error: Array, setting: NormSetting) -> Ar
 
 
 def _change(change: NormChange) -> Pair:
-    """In eval mode `f * z + o` with a factor and an offset: `f_new * change + (f_new - f_old) * z_old + o_new - o_old`.
+    """Bounds of the change of a value. In eval mode the value is `f z + o` with a factor `f` and an offset `o`.
 
-    In train mode there is no bound: a sum that hardly varies over the batch is stretched without limit.
+    Its change is `f_new (z_new - z_old) + (f_new - f_old) z_old + o_new - o_old`. In train mode no bound is
+    given: the norm strongly amplifies a sum whose variance over the batch is near 0.
     """
     if change.new.mode == "train":
         infinite = np.full(len(change.low), np.inf)
@@ -84,7 +85,7 @@ def _change(change: NormChange) -> Pair:
     (f_new, o_new, e_new), (f_old, o_old, e_old) = _factor_offset(change.new), _factor_offset(change.old)
     wide = np.abs(f_new) * 1e-14
     low, high = times(f_new - wide, f_new + wide, change.low, change.high)
-    # With the same parameters the difference of the factors is 0, not a difference of two rounded numbers.
+    # With unchanged columns the difference of the factors is exactly 0, without the slack for rounding.
     slack = (np.abs(f_new) + np.abs(f_old)) * 1e-14
     d_low, d_high = np.where(kept, 0.0, f_new - f_old - slack), np.where(kept, 0.0, f_new - f_old + slack)
     by_factor = times(d_low, d_high, change.old_low, change.old_high)
@@ -96,7 +97,7 @@ def _change(change: NormChange) -> Pair:
 
 
 def _factor_offset(setting: NormSetting) -> tuple[Array, Array, Array]:
-    """`scale / sqrt(var + epsilon)`, `shift - mean * factor`, and a bound on the rounding of the latter."""
+    """Factor `scale / sqrt(var + epsilon)`, offset `shift - mean * factor`, and rounding bound of the offset."""
     scale, shift, mean, var = (setting.columns[name] for name in ("scale", "shift", "mean", "var"))
     factor = scale / np.sqrt(var + setting.epsilon)
     return factor, shift - mean * factor, (np.abs(shift) + np.abs(mean * factor)) * 1e-14

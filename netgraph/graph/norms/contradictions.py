@@ -1,4 +1,4 @@
-"""Contradictions between the record of a norm and its function, on a few numbers."""
+"""Check of the record of a norm against its own function, on a few numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEAR = 1e-9
 """Relative distance of numbers that are equal up to rounding."""
 
 RESTORED = 1e-3
-"""The same where `epsilon` plays a part."""
+"""Relative distance of numbers that are equal up to the effect of `epsilon`."""
 
 SAMPLES, WIDTH = 4, 3
 MODES: tuple[Mode, ...] = ("eval", "train")
@@ -22,7 +22,7 @@ GRIDS = ((), (2, 3))
 
 
 def contradiction(norm: Norm) -> str:
-    """The first statement of a record that its function refutes, and its remedy; '' when none is found."""
+    """Describe the first disagreement of the record with its function, with the remedy; '' when there is none."""
     with np.errstate(all="ignore"):
         for grid in GRIDS:
             for columns in _columns(norm):
@@ -34,14 +34,14 @@ def contradiction(norm: Norm) -> str:
 
 
 def _columns(norm: Norm) -> Iterator[dict[str, Array]]:
-    """(vertices,) columns: where they start, and elsewhere."""
+    """Yield columns of the norm, `(vertices,)` each: at their starting values, then at other values."""
     steps = np.array([0.5, 0.25, 1.0])
     yield {name: np.full(WIDTH, start) for name, start in norm.columns.items()}
     yield {name: start + steps for name, start in norm.columns.items()}
 
 
 class _NormTrial:
-    """Sums of a small layer, (batch, vertices, *grid), and columns of its norm."""
+    """A norm with sums of a small layer, `(batch, vertices, *grid)`, and columns, on which checks evaluate it."""
 
     def __init__(self, norm: Norm, columns: dict[str, Array], grid: tuple[int, ...]) -> None:
         self.norm, self.columns, self.grid = norm, columns, grid
@@ -50,17 +50,17 @@ class _NormTrial:
         self.step = rng.normal(size=self.z.shape) * 0.125
 
     def value(self, z: Array, *, train: bool, vertices: Array | slice = slice(None)) -> Array:
-        """The function of the norm, with the columns of some vertices."""
+        """Evaluate the function of the norm, with the columns of the chosen vertices."""
         shape = (-1, *(1,) * len(self.grid))
         columns = {name: values[vertices].reshape(shape) for name, values in self.columns.items()}
         return np.asarray(self.norm.function(z.copy(), columns, EPSILON, train))
 
     def setting(self, mode: Mode) -> NormSetting:
-        """All vertices, in a batch of which nothing is known."""
+        """Make the setting of all vertices for a batch of unknown size."""
         return NormSetting(self.columns, EPSILON, WIDTH, mode)
 
     def ends(self, values: Array) -> tuple[Array, Array]:
-        """(vertices,) least and largest value of each vertex."""
+        """Least and largest value of each vertex, `(vertices,)` each."""
         by_vertex = np.moveaxis(values, 1, 0).reshape(WIDTH, -1)
         return by_vertex.min(axis=1), by_vertex.max(axis=1)
 
@@ -120,7 +120,7 @@ def _interval(t: _NormTrial) -> str:
 
 
 def _change(t: _NormTrial) -> str:
-    """In eval mode, for sums that move and columns that move with them."""
+    """Check `change` in eval mode, for changes of the sums and of the columns."""
     moved = _NormTrial(t.norm, {name: values + 0.125 for name, values in t.columns.items()}, t.grid)
     for after in (t, moved):
         kept = np.full(WIDTH, after is t or not t.columns)

@@ -1,4 +1,4 @@
-"""Layer norm: every sample over the vertices of the layer, at each position by itself, as transformers do."""
+"""Layer norm: statistics per sample and position, over the vertices of the layer, as in transformers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _function(z: Array, columns: Columns, epsilon: float, _train: bool) -> Array
 
 
 def _interval(low: Array, _high: Array, setting: NormSetting) -> Pair:
-    """Whatever the sums are, none is farther from their mean than `sqrt(width - 1)` deviations."""
+    """Interval for any sums: none is farther from their mean than `sqrt(width - 1)` deviations."""
     limit = standardised_limit(setting.width)
     p = setting.columns
     return scaled(np.full(len(low), -limit), np.full(len(low), limit), p["scale"], p["shift"])
@@ -30,7 +30,10 @@ def _rounding(low: Array, high: Array, error: Array, setting: NormSetting) -> Ar
 
 
 def _change(change: NormChange) -> Pair:
-    """Whole layers with the same columns: no distance is stretched by more than `1 / sqrt(epsilon)`, then by scale."""
+    """Bounds of the change of a value, for whole layers with unchanged columns; unbounded for others.
+
+    The norm is a Lipschitz map: `|change of value| <= |scale| |change of sums|_2 / sqrt(epsilon)`.
+    """
     size = np.full(len(change.low), np.inf)
     if change.whole and change.kept.all():
         reach = np.maximum(np.abs(change.low), np.abs(change.high))

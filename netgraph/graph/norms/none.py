@@ -1,4 +1,4 @@
-"""No norm: values are the sums."""
+"""The norm "none": values equal the sums."""
 
 from netgraph.graph.norms.record import Norm
 

@@ -1,4 +1,4 @@
-"""The record of a norm: its vertex columns, its float64 definition, and facts that proofs rest on."""
+"""Record of a norm: its vertex columns, its float64 function, and the bounds that proofs use."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from netgraph.graph.outward import Pair
 Columns = Mapping[str, Array]
 
 Mode = Literal["eval", "train"]
-"""Where a norm that couples samples takes its statistics from: in "eval" they are the running ones, in "train" those of
-any batch. Bounds in "train" hold in both modes."""
+"""Source of the statistics of norms that couple samples: running statistics ("eval"), or the statistics of a batch
+("train"). Bounds for "train" hold for every batch, and in eval mode as well."""
 
 
 @dataclass(frozen=True, eq=False)
 class NormSetting:
-    """All that normalised values depend on besides the sums, for k vertices of one layer.
+    """Inputs of a norm besides the sums, for `k` vertices of one layer.
 
     Attributes:
-        columns: `(k,)` float64 columns of the norm, by name.
+        columns: columns of the norm by name, `(k,)` float64 each.
         epsilon: `norm_epsilon` of the layer.
-        width: number of vertices of the layer, at least k.
-        mode: where statistics come from.
-        count: numbers per vertex in a batch, `samples * positions`; None where the batch is unknown.
+        width: number of vertices of the layer, at least `k`.
+        mode: source of batch statistics, see `Mode`.
+        count: number of values per vertex in a batch, `samples * positions`; None for an unknown batch.
     """
 
     columns: Columns
@@ -39,14 +39,14 @@ class NormSetting:
 
 @dataclass(frozen=True, eq=False)
 class NormChange:
-    """A change of the sums of k vertices of one layer, and of the columns of their norm.
+    """Change of the sums of `k` vertices of one layer, and of the columns of their norm.
 
     Attributes:
-        low, high: `(k,)` bounds of the new sum minus the old one.
-        old_low, old_high: `(k,)` bounds of the old sum.
-        old, new: settings before and after.
-        kept: `(k,)` whether all columns of the vertex are the old ones.
-        whole: whether the k vertices are all of the layer, before and after.
+        low, high: bounds of the new sum minus the old sum, `(k,)`.
+        old_low, old_high: bounds of the old sum, `(k,)`.
+        old, new: settings of the norm before and after the change.
+        kept: mask of the vertices whose columns are all unchanged, `(k,)`.
+        whole: whether the `k` vertices are all vertices of the layer, before and after.
     """
 
     low: Array
@@ -60,54 +60,54 @@ class NormChange:
 
 
 def unknown_interval(low: Array, _high: Array, _setting: NormSetting) -> Pair:
-    """Any value."""
+    """Interval of a norm without known bounds: all real numbers."""
     return np.full(len(low), -np.inf), np.full(len(low), np.inf)
 
 
 def unknown_change(change: NormChange) -> Pair:
-    """Any change."""
+    """Bounds of the change under a norm without known bounds: infinite."""
     return np.full(len(change.low), -np.inf), np.full(len(change.low), np.inf)
 
 
 def unknown_rounding(low: Array, _high: Array, _error: Array, _setting: NormSetting) -> Array:
-    """Any error."""
+    """Rounding error of a norm without known bounds: infinite."""
     return np.full(len(low), np.inf)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Norm:
-    """Normalisation of the sums of a layer before its activation, with the facts that analysis knows of it.
+    """Normalisation of the sums of a layer before its activation, with the bounds that proofs use.
 
-    The facts `interval`, `change` and `rounding` take and give `(k,)` float64 arrays, one entry per vertex; bounds may
-    be infinite and are never NaN. They hold in real arithmetic for the numbers as stored, so they are rounded outward.
-    Where a norm gives none of them, nothing is known: proofs then find less, and stay sound.
+    The functions `interval`, `change` and `rounding` take and return `(k,)` float64 arrays, one entry per vertex.
+    Bounds may be infinite and are never NaN. They are rounded outward, so that they hold in real arithmetic for the
+    numbers as stored. Their defaults are infinite bounds: proofs then prove less, and stay sound.
 
-    The value of a vertex may depend on its row in the layer in no way: vertices that change places take their values
-    along.
+    The norm must not depend on the order of vertices: a permutation of the vertices permutes the values alike.
 
     Attributes:
-        name: key in `NORMS`, and value of `norm` of a layer.
+        name: key in `NORMS`, and value of the attribute `norm` of a layer.
         function: `function(z, columns, epsilon, train) -> values`, in float64. `z` has the shape
             `(batch, vertices, *grid)` and may be overwritten; every column has `(vertices, 1, ...)`, so that it
             broadcasts.
-        columns: vertex columns that it reads, with the value at which a new vertex starts.
-        buffers: the columns that training moves without gradients, such as running statistics.
-        variances: the columns that are never negative.
+        columns: vertex columns that the norm reads, each with the starting value of new vertices.
+        buffers: names of the columns that training changes without gradients, such as running statistics.
+        variances: names of the columns that are never negative.
         couples_vertices: whether the value of a vertex depends on the sums of other vertices of its layer.
-        couples_samples: whether in train mode the value of a sample depends on the others of its batch. In eval mode
-            none may. A norm that does not couple samples does the same in both modes.
-        centres: whether in train mode a constant that is added to all sums of a vertex changes nothing, so that a bias
-            before the norm is without effect.
-        identity: whether values are the sums, as they are.
-        interval: `interval(low, high, setting)`, the range of the values of some vertices whose sums are in
+        couples_samples: whether in train mode the value of a sample depends on the other samples of its batch. In eval
+            mode it must not. A norm that does not couple samples is the same function in both modes.
+        centres: whether in train mode a constant added to all sums of a vertex changes no value, so that a bias before
+            the norm has no effect.
+        identity: whether the values equal the sums.
+        interval: `interval(low, high, setting) -> (least, most)`, bounds of the values of vertices whose sums lie in
             `[low, high]`.
-        change: `change(change)`, bounds of new value minus old value.
-        rounding: `rounding(low, high, error, setting)`, a bound on how far values that `function` computes are from the
-            real ones, for the sums of all vertices of the layer: real ones in `[low, high]`, computed ones off by at
-            most `error`. It allows for its own rounding.
-        factor: `factor(columns, epsilon)`, by what a path through each vertex is multiplied, with its sign; None for 1.
-        restoring: `restoring(sums)`, values of columns at which a vertex that has these sums in a batch hands them on
-            as they are, up to `epsilon`; None where there are none.
+        change: `change(change) -> (least, most)`, bounds of the new value minus the old value.
+        rounding: `rounding(low, high, error, setting) -> (k,)`, a bound of the distance between the values that
+            `function` computes and the real ones, for all vertices of the layer. The real sums lie in `[low, high]`;
+            the computed sums differ from them by at most `error`. The bound includes its own rounding.
+        factor: `factor(columns, epsilon) -> (k,)`, the factor by which the norm multiplies path weights through each
+            vertex, with its sign; None for 1.
+        restoring: `restoring(sums) -> {column: value}`, columns with which the norm returns the given sums of a vertex
+            over a batch unchanged, up to `epsilon`; None where there are none.
     """
 
     name: str
@@ -135,5 +135,5 @@ class Norm:
 
     @property
     def label(self) -> str:
-        """Words for it in a text or a picture, such as "batch norm"; nothing for the identity."""
+        """Label for texts and pictures, such as "batch norm"; '' for the identity."""
         return "" if self.identity else f"{self.name} norm"

@@ -1,4 +1,4 @@
-"""The norms that there are, by name."""
+"""All norms by name, and the registration of further ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REMEDY = "One of your own is registered first, with netgraph.graph.register_norm
 _registered: dict[str, Norm] = {norm.name: norm for norm in (NONE, BATCH, LAYER)}
 
 NORMS: Mapping[str, Norm] = MappingProxyType(_registered)
-"""Every known norm by name, in the order of registration."""
+"""All norms by name, in the order of registration; `register_norm` adds to them."""
 
 for _norm in _registered.values():
     reserve_columns(_norm.columns)
@@ -37,17 +37,17 @@ def get_norm(name: str) -> Norm:
 
 
 def register_norm(norm: Norm) -> None:
-    """Add a norm, which layers can then name; files and hashes hold the name alone.
+    """Add a norm, so that layers can use its name. Files and hashes contain only the name.
 
-    A program that reads a file with such a layer registers the norm first. To train it, give the compiler its formula
-    on tensors: `compilers.register_norm`.
+    A program that reads a file with such a layer must register the norm first. To train such a layer, give the compiler
+    its formula on tensors: `compilers.register_norm`.
 
     Args:
-        norm: its record.
+        norm: record of the norm.
 
     Raises:
-        OptionError: when the name is taken, a column belongs to something else, or the record contradicts itself: it is
-            tried on a few numbers.
+        OptionError: when the name is taken, a column has another meaning already, or the record contradicts its own
+            function, which is evaluated on a few numbers.
     """
     if not isinstance(norm, Norm):
         raise OptionError(f"register_norm takes a Norm, not {norm!r}.")
@@ -74,7 +74,7 @@ def _contradiction(norm: Norm) -> str:
 
 
 def _refused_columns(norm: Norm) -> str:
-    """Why the columns of a norm cannot be, or ''."""
+    """Reason why the columns of a norm are refused, or ''."""
     if stray := sorted((norm.buffers | norm.variances) - norm.columns.keys()):
         return f"{stray} are no columns of it, which are {sorted(norm.columns)}; name them in columns as well."
     if trained := sorted(norm.variances - norm.buffers):
@@ -84,7 +84,7 @@ def _refused_columns(norm: Norm) -> str:
             return f"column {name!r} has a meaning of its own in every layer; give it another name."
         if user := next((a.name for a in ACTIVATIONS.values() if name in a.parameters), None):
             return f"column {name!r} is a parameter of the activation {user!r}; give it another name."
-        # By its name alone a column is known as trained, or as a variance, everywhere in a graph.
+        # All of netgraph decides by the name of a column whether it is trained, and whether it is a variance.
         for other in _registered.values():
             same = all((name in getattr(other, kind)) == (name in getattr(norm, kind)) for kind in KINDS)
             if name in other.columns and not same:

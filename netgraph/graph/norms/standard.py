@@ -1,4 +1,4 @@
-"""Numbers less their mean, over their deviation: what batch norm and layer norm have in common."""
+"""Standardisation, `(z - mean) / deviation`: the common part of batch norm and layer norm."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netgraph.graph.norms.record import Columns
 from netgraph.graph.outward import EPS
 
 TINY = 1e-300
-"""More than underflow can lose in one operation."""
+"""Upper bound of the error of one operation by underflow."""
 
 
 def standardise(z: Array, mean: Array, var: Array, columns: Columns, epsilon: float) -> Array:
-    """`(z - mean) / sqrt(var + epsilon) * scale + shift`, in place."""
+    """Overwrite `z` by `(z - mean) / sqrt(var + epsilon) * scale + shift` and return it."""
     z -= mean
     z /= np.sqrt(var + epsilon)
     z *= columns["scale"]
@@ -24,13 +24,13 @@ def standardise(z: Array, mean: Array, var: Array, columns: Columns, epsilon: fl
 
 
 def magnitude(low: Array, high: Array, error: Array) -> Array:
-    """`(k,)` largest magnitude of numbers in `[low, high]` that are computed up to an error."""
+    """Largest magnitude of computed numbers whose real values lie in `[low, high]`, `(k,)`."""
     size: Array = np.maximum(np.abs(low), np.abs(high)) + error
     return size
 
 
 def standardised_limit(n: int) -> float:
-    """Largest magnitude of one of `n` numbers after their mean is taken off and they are divided by their spread."""
+    """Largest magnitude among `n` standardised numbers: `sqrt(n - 1)`, rounded up."""
     return math.sqrt(n - 1) * (1 + 4 * EPS) if n > 1 else 0.0
 
 
@@ -38,11 +38,11 @@ def standardised_error(error: Array, size: Array, n: int, columns: Columns, epsi
     """Bound the error of `n` numbers that are standardised, scaled and shifted.
 
     Args:
-        error: Euclidean norm of the errors of the n numbers.
-        size: largest magnitude of one of them, as computed.
-        n: numbers over which mean and variance are taken.
-        columns: of the norm; `scale` and `shift` count.
-        epsilon: added to the variance.
+        error: Euclidean norm of the errors of the `n` numbers.
+        size: largest magnitude among the computed numbers.
+        n: number of values behind each mean and variance.
+        columns: columns of the norm, of which `scale` and `shift` are used.
+        epsilon: number added to the variance.
     """
     scale, shift = np.abs(columns["scale"]), np.abs(columns["shift"])
     fresh = scale * _quotient_error(error, size, n, epsilon)
@@ -51,7 +51,7 @@ def standardised_error(error: Array, size: Array, n: int, columns: Columns, epsi
 
 
 def _quotient_error(error: Array, size: Array, n: int, epsilon: float) -> Array:
-    """Error of `(t - mean) / sqrt(variance + epsilon)`, a map with the Lipschitz constant `1 / sqrt(epsilon)`."""
+    """Bound the error of `(t - mean) / sqrt(variance + epsilon)`, whose Lipschitz constant is `1 / sqrt(epsilon)`."""
     root = math.sqrt(n)
     gamma = (n + 16) * EPS
     centred = gamma * 2 * size + TINY  # error of t - mean, for exact t
@@ -59,12 +59,12 @@ def _quotient_error(error: Array, size: Array, n: int, epsilon: float) -> Array:
     spread = centred / root_epsilon
     # Error of the quotient: of the numerator, and of the denominator, whose relative error is spread + gamma.
     fresh = spread + (root + spread) * (spread + gamma) * (1 + spread)
-    # Neither the real nor the computed number exceeds the root of n by more than the error of the mean.
+    # The magnitudes of the real and of the computed number are at most sqrt(n) plus the error of the mean.
     result: Array = np.minimum(error / root_epsilon + 1.01 * fresh, 2.02 * (root + spread))
     return result
 
 
 def raised(error: Array, operations: float = 0.0) -> Array:
-    """A bound of an error, raised by the rounding of the operations that computed it."""
+    """Raise an error bound by the rounding of the operations that computed it."""
     result: Array = error * (1 + (operations + 64) * EPS)
     return result
