@@ -1,4 +1,4 @@
-"""SENN: expand in width and in depth where the natural gradient says that it pays."""
+"""SENN: growth in width and in depth, decided by the natural expansion score (Mitchell et al. 2023)."""
 
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.expand import Expand

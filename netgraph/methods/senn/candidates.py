@@ -1,4 +1,4 @@
-"""One look at a network: all that could be added to it, searched for and scored."""
+"""Search and scoring of every vertex and layer that could be added to a network at fixed weights."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ Judge = Literal["fresh", "pooled"]
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One look at a network: the scores of all that could be added to it.
+class Evaluation:
+    """Evaluation of one network at fixed weights: candidates for new vertices and layers, with their scores.
 
     Attributes:
         graph: the network.
-        signals: of all its layers.
-        thresholds, limits: what decides.
-        search: how proposals are looked for.
+        signals: activations and gradients of all layers, for a batch of samples.
+        thresholds: scores that a candidate must exceed.
+        limits: largest sizes of the network.
+        search: options of the search for proposals.
         rng: random numbers of the search.
-        activation: of layers to come.
-        tangent: for what additions the gradients are taken without what a step along the natural gradient takes away.
-        judge: whether a place is judged by the scores of all chains, pooled, or by what the best is worth on samples on
-            which it was not searched for.
-        bias: whether biases count among what a layer reads.
+        activation: activation of new layers.
+        tangent: kinds of additions that are scored by residual gradients. The residual of the output gradients is what
+            remains after the best step along the natural gradient, see `without_tangent`. "depth", "all" or "none".
+        judge: sample on which the best proposal is scored. "fresh": the second half of the samples, after a search on
+            the first half. "pooled": the samples of the search, with the scores of all chains pooled.
+        bias: whether the bias of a layer counts as one of its inputs.
     """
 
     graph: Graph
@@ -55,8 +57,8 @@ class Look:
     _fed: dict[int, FedLayer] = field(default_factory=dict, init=False)
     _expansions: dict[tuple[int, bool], Expansion] = field(default_factory=dict, init=False)
 
-    def halves(self) -> tuple[Look, Look]:
-        """The same look at the first half of the samples, and at the second."""
+    def halves(self) -> tuple[Evaluation, Evaluation]:
+        """Evaluations of the same network on the first and on the second half of the samples."""
         half = self.signals.samples // 2
         if not half:
             raise OptionError(
@@ -67,22 +69,22 @@ class Look:
         return replace(self, signals=first), replace(self, signals=second)
 
     @cached_property
-    def _scout(self) -> Look:
-        """Where proposals are searched for."""
+    def _for_search(self) -> Evaluation:
+        """Evaluation on the samples of the search."""
         return self.halves()[0] if self.judge == "fresh" else self
 
     @cached_property
-    def _bench(self) -> Look:
-        """Where they are judged."""
+    def _for_judging(self) -> Evaluation:
+        """Evaluation on the samples that decide about a candidate."""
         return self.halves()[1] if self.judge == "fresh" else self
 
     @cached_property
     def loss_gradient(self) -> float:
-        """Mean |dL/dy|^2."""
+        """Mean squared length of the output gradients, `E|dL/dy|^2`."""
         return float(np.mean(self.signals.output_norms**2))
 
     def fed(self, layer: int) -> FedLayer:
-        """What a layer reads, and its gradients."""
+        """Inputs and gradients of a layer, given by its id."""
         if layer not in self._fed:
             read = inputs_of(self.graph, layer, self.signals.activations, bias=self.bias)
             gradients = rows_of(self.signals.gradients[self.graph.layer(layer).name])
@@ -90,7 +92,7 @@ class Look:
         return self._fed[layer]
 
     def expansion(self, layer: int, kind: str) -> Expansion:
-        """What a layer would gain from more to read."""
+        """Score function for new inputs of a layer, given by its id and by the kind of the addition."""
         without = self.tangent in ("all", kind)
         if (layer, without) not in self._expansions:
             signals = self.signals.residuals if without else self.signals.gradients
@@ -99,22 +101,23 @@ class Look:
         return self._expansions[layer, without]
 
     def inputs(self, layer: Layer) -> Array:
-        """(rows, n) what the vertices of a layer read, whatever edges there are."""
+        """Inputs of a layer from all vertices of its sources, also where an edge is missing, `(rows, n)`."""
         return inputs_of(self.graph, layer.id, self.signals.activations, bias=False, used=False)
 
     def worth(self, link: Link, kind: str, values: Array, grid: Grid, pool: Pool | None) -> float:
-        """The score of vertices (rows, vertices) that a link would read."""
+        """Score of new vertices that a link would read, given by their values, `(rows, vertices)`."""
         columns = _reader(link, grid, pool)(values.T).values
         return float(self.expansion(link.target, kind).score(columns.reshape(-1, columns.shape[-1]).T))
 
     # -- candidates -------------------------------------------------------------------------------
 
     def check(self, *, width: bool, depth: bool, no_layer: str = "") -> Check:
-        """Look for all that could be added.
+        """Search for a new vertex of every hidden layer and for a new layer at every link.
 
         Args:
-            width, depth: what to look for.
-            no_layer: why no layer can be added now.
+            width: whether to search for vertices.
+            depth: whether to search for layers.
+            no_layer: reason why no layer can be added now, or ''.
         """
         found: list[Candidate] = []
         if width:
@@ -124,42 +127,45 @@ class Look:
         if depth:
             links = [k for i in self.graph.topological_order for k in weighted(self.graph.incoming[i])]
             found += [self._depth(k, no_layer) for k in links]
-        return Check(tuple(found), self.thresholds, self._bench.loss_gradient, self.signals.natural_score)
+        return Check(tuple(found), self.thresholds, self._for_judging.loss_gradient, self.signals.natural_score)
 
     def _width(self, layer: Layer, alone: bool) -> Candidate:
-        """A vertex for a hidden layer."""
+        """Search for a vertex of a hidden layer."""
         readers, norm = weighted(self.graph.outgoing[layer.id]), get_norm(layer.norm)
         if refused := self._no_vertex(layer, alone, readers):
             return Candidate("width", layer.name, verdict=refused)
-        scout, bench = self._scout, self._bench
+        searching, judging = self._for_search, self._for_judging
         found = search_width(
-            [scout.expansion(k.target, "width") for k in readers],
-            scout.inputs(layer), layer.activation, self._search(layer), self.rng,
-            scale=_scale(sum(scout.fed(k.target).score for k in readers)),
+            [searching.expansion(k.target, "width") for k in readers],
+            searching.inputs(layer),
+            layer.activation,
+            self._search(layer),
+            self.rng,
+            scale=_scale(sum(searching.fed(k.target).score for k in readers)),
             readers=[_reader(k, layer.grid, layer.pool) for k in readers],
             bias=norm.centres or layer.bias is not None,
-        )  # fmt: skip
-        inputs, eta = bench.inputs(layer), sum(bench.fed(k.target).score for k in readers)
-        # With the tangent taken away a score is no lower bound of what eta_c gains.
-        most = sum(bench.fed(k.target).most for k in readers) if self.tangent != "all" else math.nan
+        )
+        inputs, eta = judging.inputs(layer), sum(judging.fed(k.target).score for k in readers)
+        # The score of a residual gradient is no lower bound of the increase of eta_c.
+        bound = sum(judging.fed(k.target).upper_bound for k in readers) if self.tangent != "all" else math.nan
         sums = inputs @ found.incoming + found.bias
         assert norm.restoring is not None
         bias = {} if norm.centres or layer.bias is None else {"bias": found.bias}
-        # What leaves the norm is then what was searched with.
+        # The vertex then has the same values behind the norm as in the search.
         values = {**bias, **found.parameters, **norm.restoring(sums)}
         given = {name: np.reshape(np.asarray(value, dtype=np.float64), (1,)) for name, value in values.items()}
         rule = WidenLayer(incoming=self._by_link(layer, found.incoming), values=given)
         score = self._judged(found)
         if self.judge == "fresh":
             there = _activated(layer.activation, sums[:, None], found.parameters, layer.slope)
-            score = float(sum(bench.worth(k, "width", there, layer.grid, layer.pool) for k in readers))
-        chance = sum(bench.chance(k.target, "width") * k.kind.taps for k in readers)
-        return bench.decided(
-            Candidate("width", layer.name, score, eta, most, chance=chance, rule=rule, on=np.array([layer.id]))
+            score = float(sum(judging.worth(k, "width", there, layer.grid, layer.pool) for k in readers))
+        chance = sum(judging.chance(k.target, "width") * k.kind.taps for k in readers)
+        return judging.decided(
+            Candidate("width", layer.name, score, eta, bound, chance=chance, rule=rule, on=np.array([layer.id]))
         )
 
     def _no_vertex(self, layer: Layer, alone: bool, readers: Sequence[Link]) -> str:
-        """Why a layer can get no vertex, or nothing."""
+        """Reason why a layer can get no vertex, or ''."""
         limits = self.limits
         if not alone:
             return "wires tie it to other layers"
@@ -180,36 +186,46 @@ class Look:
         return "" if cap is None or there + edges <= cap else f"{there + edges:,} edges would be more than {cap:,}"
 
     def _depth(self, link: Link, no_layer: str) -> Candidate:
-        """A layer for a link."""
+        """Search for a layer at a link."""
         source, target = self.graph.layer(link.source), self.graph.layer(link.target)
         place = f"{source.name} -> {target.name}"
         if refused := no_layer or self._no_layer(link, source):
             return Candidate("depth", place, verdict=refused)
-        cost, scout, bench = self.thresholds.layer_cost, self._scout, self._bench
+        cost, searching, judging = self.thresholds.layer_cost, self._for_search, self._for_judging
         shifts = target.bias is not None and not link.kind.padded
         found = search_depth(
-            scout.expansion(link.target, "depth"), rows_of(scout.signals.activations[source.name]), self.activation,
-            self.search, self.rng, scale=_scale(scout.fed(link.target).score),
-            reader=_reader(link, source.output_grid, None), bias=shifts,
-        )  # fmt: skip
+            searching.expansion(link.target, "depth"),
+            rows_of(searching.signals.activations[source.name]),
+            self.activation,
+            self.search,
+            self.rng,
+            scale=_scale(searching.fed(link.target).score),
+            reader=_reader(link, source.output_grid, None),
+            bias=shifts,
+        )
         shift = found.shift if shifts else None
         inserted = "rational" if self.activation == "rational" else "prelu"
         rule = InsertLayer(activation=inserted, matrix=found.matrix, shift=shift)
         score = self._judged(found)
         if self.judge == "fresh":
-            sums = rows_of(bench.signals.activations[source.name]) @ found.matrix + found.shift
+            sums = rows_of(judging.signals.activations[source.name]) @ found.matrix + found.shift
             there = _activated(self.activation, sums, found.parameters, self.search.slope)
-            score = bench.worth(link, "depth", there, source.output_grid, None)
-        chance = bench.chance(link.target, "depth") * len(source) * link.kind.taps / cost
-        return bench.decided(
+            score = judging.worth(link, "depth", there, source.output_grid, None)
+        chance = judging.chance(link.target, "depth") * len(source) * link.kind.taps / cost
+        return judging.decided(
             Candidate(
-                "depth", place, score / cost, bench.fed(link.target).score, chance=chance, rule=rule,
+                "depth",
+                place,
+                score / cost,
+                judging.fed(link.target).score,
+                chance=chance,
+                rule=rule,
                 on=[link.key],
             )
-        )  # fmt: skip
+        )
 
     def _no_layer(self, link: Link, source: Layer) -> str:
-        """Why a link can get no layer, or nothing."""
+        """Reason why a link can get no layer, or ''."""
         limits = self.limits
         if limits.max_layers is not None and self.graph.num_layers - self._ends >= limits.max_layers:
             return f"has {self.graph.num_layers - self._ends} hidden layers, as many as it may"
@@ -224,17 +240,17 @@ class Look:
         return len(self.graph.inputs) + len(self.graph.outputs)
 
     def chance(self, layer: int, kind: str) -> float:
-        """The expected score of a vertex whose activations have nothing to do with the gradients.
+        """Expected score of a vertex whose activations are independent of the gradients, for one tap.
 
-        For maps that of one tap, positions counting as independent examples: what maps of other samples score was
-        .4 to 2.3 times as much.
+        Positions of maps count as independent examples. Measured scores of maps of other samples were 0.4 to 2.3 times
+        the expected score.
         """
         expansion = self.expansion(layer, kind)
         whitened = expansion.residual @ expansion.inverse
         return float(np.mean(np.sum(whitened * expansion.residual, axis=1))) / len(expansion.residual)
 
     def decided(self, candidate: Candidate) -> Candidate:
-        """A candidate with its share and its verdict."""
+        """Compute the share of a candidate, and judge it by the thresholds."""
         limits, score = self.thresholds, candidate.score
         share = score / self.loss_gradient if self.loss_gradient > 0 else 0.0
         failed = [
@@ -253,7 +269,7 @@ class Look:
         return replace(candidate, share=share, verdict=verdict, passes=not failed)
 
     def _by_link(self, layer: Layer, incoming: Array) -> dict[LinkKey, Array]:
-        """Incoming weights of one vertex, link after link, as `WidenLayer` takes them."""
+        """Incoming weights of one vertex, split by link as `WidenLayer` takes them, `(1, sources, taps)` each."""
         parts, start = {}, 0
         for link in weighted(self.graph.incoming[layer.id]):
             sources = len(self.graph.layer(link.source))
@@ -263,29 +279,33 @@ class Look:
         return parts
 
     def _judged(self, found: WidthProposal | DepthProposal) -> float:
-        """The score that decides; scores of chains have the damping of the search, which the best tells."""
+        """Pooled score of a proposal, without the damping of the search.
+
+        Scores of chains are damped. The ratio of the undamped to the damped score of the best chain removes the
+        damping: `pooled * score / max(scores)`.
+        """
         top = float(found.scores.max())
         return found.pooled * found.score / top if top > 0 else found.score
 
     def _search(self, layer: Layer) -> SearchOptions:
-        """The options, with the fixed slope of a layer."""
+        """Options of the search, with the fixed slope of a layer."""
         return replace(self.search, slope=layer.slope)
 
 
 def _scale(score: float) -> float:
-    """By what scores are measured during a search, also where the fed layers can follow nothing as they are."""
+    """Unit of the scores of a search: the score of the layers that read the addition, or 1 where that is 0."""
     return score if score > 0 else 1.0
 
 
 def _reader(link: Link, grid: Grid, pool: Pool | None) -> Reader:
-    """How a link reads a new vertex on a grid."""
+    """Reader of new vertices on a grid through a link."""
     if link.kind.wires or not grid:
         return read_directly
     return TapReader(link.kind, grid, pool)
 
 
 def _part(signals: BatchSignals, rows: slice) -> BatchSignals:
-    """Some of the samples."""
+    """Signals of some of the samples."""
     return replace(
         signals,
         activations={name: values[rows] for name, values in signals.activations.items()},
@@ -296,5 +316,5 @@ def _part(signals: BatchSignals, rows: slice) -> BatchSignals:
 
 
 def _activated(activation: str, sums: Array, parameters: Mapping[str, Array], slope: float) -> Array:
-    """Values of vertices (rows, vertices)."""
+    """Values of vertices for their sums, both `(rows, vertices)`."""
     return np.asarray(get_activation(activation).function(sums, parameters, slope))

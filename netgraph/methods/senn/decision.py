@@ -1,4 +1,4 @@
-"""Where a network could be expanded, by how much that would raise its natural expansion score, and why not."""
+"""Candidates for an expansion of a network, their scores, and the thresholds and limits that decide about them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from netgraph.rules import InsertLayer
 from netgraph.tables import Table
 
 FLOORS = (None, 0.2, 0.5, 1.0)
-"""Parts of the mean singular value of the matrix of a new layer to which the others are raised, None as usual."""
+"""Lower bounds of the singular values of a new layer's matrix, tried in this order, as fractions of their mean.
+
+Smaller singular values are raised to the bound. None stands for the default of `InsertLayer`.
+"""
 
 MARGIN = 0.5
-"""What of the change that is allowed may be measured on the samples of a look; others may show more."""
+"""Fraction of the allowed output change that the measured samples may show, as other inputs may change more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds(Checked):
-    """When an addition pays.
+    """Thresholds that the score of an addition must exceed, all of them. The score is `delta-eta'`.
 
     Attributes:
-        tau: it raises the score of the layers that it feeds by more than this share,
-        alpha: and by more than this share of the mean |dL/dy|^2.
-        significance: and it is more than so many times what chance gives, the expected score of vertices that have
-            nothing to do with the gradients: a share of one in the number of samples times positions. It keeps networks
-            from growing into the noise of few samples. The paper has 0, which is no limit.
-        layer_cost: by what the score of a layer is divided.
+        tau: smallest ratio of the score to the present score `eta_c` of the layers that read the addition.
+        alpha: smallest ratio of the score to the mean `|dL/dy|^2`.
+        significance: smallest ratio of the score to the chance score. That is the expected score of vertices whose
+            activations are independent of the gradients, `1 / (samples * positions)` of the largest possible score.
+            This keeps networks from fitting the noise of few samples. 0, as in the paper, is no limit.
+        layer_cost: divisor of the score of a layer, in units of one vertex.
     """
 
     tau: float = 1.0
@@ -54,24 +57,24 @@ class Candidate:
     """A vertex, or a layer, that could be added.
 
     Attributes:
-        kind: "width" or "depth".
-        place: the layer that gets the vertex, or the link that gets the layer, in words.
-        score: delta-eta' by its cost; NaN where nothing was looked for.
-        layer_score: eta_c of the layers that it feeds.
-        most: what eta_c cannot exceed; NaN where additions are not known to raise it by their score.
-        share: the score by the mean |dL/dy|^2.
-        chance: what chance gives, by the cost.
-        refused: why it is out of the question; empty when it is not.
-        verdict: why it passes or does not, in words.
-        passes: whether it does.
-        rule, on: the rewrite that adds it.
+        kind: "width" for a vertex, "depth" for a layer.
+        place: name of the layer that gets the vertex, or source and target of the link that gets the layer.
+        score: `delta-eta'` divided by the cost of the addition; NaN where there was no search.
+        layer_score: `eta_c`, the present score of the layers that read the addition.
+        upper_bound: upper bound of `eta_c`; NaN where additions are not proved to raise `eta_c` by their score.
+        share: `score / E|dL/dy|^2`.
+        chance: expected score of an addition that is independent of the gradients, divided by the same cost.
+        verdict: reason why the candidate passes, fails, or is impossible.
+        passes: whether the candidate passes all thresholds.
+        rule: rule that makes the addition, or None.
+        on: matches of the rule.
     """
 
     kind: Literal["width", "depth"]
     place: str
     score: float = math.nan
     layer_score: float = math.nan
-    most: float = math.nan
+    upper_bound: float = math.nan
     share: float = math.nan
     chance: float = math.nan
     verdict: str = ""
@@ -81,7 +84,7 @@ class Candidate:
 
     @property
     def ratio(self) -> float:
-        """The score by eta_c; infinite where the layers can follow nothing as they are."""
+        """Ratio of the score to `eta_c`; infinite where `eta_c` is 0 and the score is not."""
         if self.layer_score > 0:
             return self.score / self.layer_score
         return math.inf if self.score > 0 else 0.0
@@ -89,13 +92,13 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What one look at a network found.
+    """All candidates for an expansion of a network at fixed weights.
 
     Attributes:
-        candidates: all that were looked at, those that are out of the question among them.
-        thresholds: what they had to pass.
-        loss_gradient: mean |dL/dy|^2.
-        natural_score: g^T n of the whole network, 0 when it was not asked for.
+        candidates: candidates of all places, the impossible ones included.
+        thresholds: thresholds by which the candidates were judged.
+        loss_gradient: mean squared length of the output gradients, `E|dL/dy|^2`.
+        natural_score: score of the whole network, `g^T n`; 0 when it was not requested.
     """
 
     candidates: tuple[Candidate, ...]
@@ -105,33 +108,33 @@ class Check:
 
     @property
     def best(self) -> Candidate | None:
-        """The one with the largest score of those that pass."""
+        """Candidate with the largest score among all that pass, or None."""
         return max((c for c in self.candidates if c.passes), key=lambda c: c.score, default=None)
 
     def without(self, candidate: Candidate, verdict: str) -> Check:
-        """The same, but one candidate does not pass."""
+        """Return a copy in which one candidate fails for the reason `verdict`."""
         failed = replace(candidate, passes=False, verdict=verdict)
         return replace(self, candidates=tuple(failed if c is candidate else c for c in self.candidates))
 
     @property
     def looked_at(self) -> int:
-        """How many were scored."""
+        """Number of candidates with a score."""
         return sum(not math.isnan(c.score) for c in self.candidates)
 
-    def most(self, candidate: Candidate) -> float:
-        """How many vertices a place can still gain before the weights are trained on, the candidate included.
+    def max_additions(self, candidate: Candidate) -> float:
+        """Upper bound on the vertices that a place can gain at these weights, the candidate included.
 
-        Proved for vertices that are scored by the gradients themselves: each raises eta_c of its readers by more than
-        both thresholds ask for, nothing else lowers it while weights stay, and it cannot exceed its most. Infinite
-        where that says nothing.
+        It is proved for vertices whose score uses the gradients themselves, not residual gradients. Each of them raises
+        `eta_c` of its readers by more than both thresholds require, nothing lowers `eta_c` while the weights stay the
+        same, and `eta_c` never exceeds `candidate.upper_bound`. Infinite where no bound is known.
         """
-        if math.isnan(candidate.most):
+        if math.isnan(candidate.upper_bound):
             return math.inf
         step = self.thresholds.alpha * self.loss_gradient
-        return most_additions(candidate.layer_score, candidate.most, ratio=self.thresholds.tau, step=step)
+        return most_additions(candidate.layer_score, candidate.upper_bound, ratio=self.thresholds.tau, step=step)
 
     def numbers(self, candidate: Candidate) -> dict[str, float]:
-        """What the decision for a candidate was made by, by name."""
+        """Figures behind the decision about a candidate, by name."""
         return {
             "score": candidate.score,
             "layer_score": candidate.layer_score,
@@ -145,10 +148,10 @@ class Check:
             "loss_gradient": self.loss_gradient,
             "natural_score": self.natural_score,
             "candidates": float(self.looked_at),
-        } | ({"most_additions": self.most(candidate)} if math.isfinite(self.most(candidate)) else {})
+        } | ({"most_additions": self.max_additions(candidate)} if math.isfinite(self.max_additions(candidate)) else {})
 
     def table(self) -> str:
-        """All candidates and why each passes or does not, line by line."""
+        """Format all candidates as a table, with the reason why each passes or fails."""
         rows = []
         for c in self.candidates:
             ratio = math.nan if math.isnan(c.score) else c.ratio
@@ -160,14 +163,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Checked):
-    """How large a network may become.
+    """Largest sizes of a network, and the largest rounding error of an addition.
 
     Attributes:
-        max_width: most vertices of a layer; None is no limit.
-        max_layers: most hidden layers; None is no limit.
-        max_edges: most edges; None is no limit.
-        max_inputs: no layer is inserted on a link that more vertices feed: it would hold a matrix of that size.
-        max_change: most that an addition may move an output by rounding, relative to the range of the output.
+        max_width: largest number of vertices of a layer; None is no limit.
+        max_layers: largest number of hidden layers; None is no limit.
+        max_edges: largest number of edges; None is no limit.
+        max_inputs: largest number of source vertices of a link at which a layer is inserted. The new layer has
+            `max_inputs^2` edges.
+        max_change: largest change of an output by rounding, relative to the range of the output.
     """
 
     max_width: int | None = None
@@ -177,25 +181,28 @@ class Limits(Checked):
     max_change: float = 1e-6
 
 
-def steadied(candidate: Candidate, graph: Graph, inputs: Array, most: float) -> Candidate | None:
-    """The candidate such that outputs move by no more than rounding may move them, or None where that cannot be.
+def stabilise(candidate: Candidate, graph: Graph, inputs: Array, max_change: float) -> Candidate | None:
+    """Raise the singular values of a new layer's matrix until rounding moves the outputs little enough.
 
-    What a new layer takes over is multiplied by the inverse of its matrix, and rounded. Singular values of the matrix
-    are raised until that is harmless: the search minds their size little, but behind other layers rounding adds up.
+    `InsertLayer` multiplies the weights behind the new layer by the inverse of its matrix and rounds them. Small
+    singular values make that error large, and errors of several new layers add up. The search hardly limits them.
 
     Args:
-        candidate: the candidate.
-        graph: that it is for.
-        inputs: samples to measure on.
-        most: of the change, relative to the range of the output.
+        candidate: the addition; a new vertex is returned as it is.
+        graph: the graph that the candidate extends.
+        inputs: samples on which the change of the outputs is measured.
+        max_change: largest change of an output, relative to the range of the output.
 
-    Cost: a rewrite with its proof and a forward of the samples, for each try, of new layers only.
+    Returns:
+        The candidate with the first of `FLOORS` that keeps `measured <= MARGIN * max_change`, or None where none does.
+
+    Cost: for a new layer, one rewrite with its proof and one forward of the samples for each floor that is tried.
     """
     if not isinstance(candidate.rule, InsertLayer):
         return candidate
     for floor in FLOORS:
         rule = candidate.rule if floor is None else replace(candidate.rule, floor=floor)
         measured = apply(rule, graph, on=candidate.on, probe=inputs).certificate.measured
-        if measured is not None and measured.relative <= MARGIN * most:
+        if measured is not None and measured.relative <= MARGIN * max_change:
             return replace(candidate, rule=rule)
     return None

@@ -1,4 +1,4 @@
-"""Expand a network where its natural expansion score says that it pays, in width and in depth: a part."""
+"""Part of a method that adds vertices and layers where they raise the natural expansion score most."""
 
 from __future__ import annotations
 
@@ -13,53 +13,55 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, get_activation
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
-from netgraph.methods.senn.candidates import Judge, Look, Tangent
-from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds, steadied
+from netgraph.methods.senn.candidates import Evaluation, Judge, Tangent
+from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds, stabilise
 from netgraph.methods.senn.search import SearchOptions
 from netgraph.rules import InsertLayer, WidenLayer
 
 MOST_ROWS = 1 << 14
-"""Samples times positions of the largest map at most: maps are looked at over fewer samples."""
+"""Largest number of rows of one layer, `samples * positions`; networks with maps are scored over fewer samples."""
 
 PROBE = 256
-"""Samples on which it is measured how far rounding moves outputs."""
+"""Number of samples on which the change of the outputs by rounding is measured."""
 
 FEWEST_SAMPLES = 32
-"""Samples at least, however large the maps."""
+"""Smallest number of samples for the scores, also for large maps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expand(Checked):
-    """Grow by vertices and layers, one at a time, as long as one pays (SENN).
+    """Add vertices and layers one at a time, as long as one passes the thresholds (SENN).
 
-    Every look takes the signals of all layers at fixed weights, searches for the best new vertex of every hidden layer
-    and the best new layer for every link, and adds the one with the largest score of those that pass both thresholds.
-    Then it looks again, at the network as it has become, until nothing passes. What was added is read by the next look
-    like anything else, so that nothing is added twice.
+    Every `cooldown` epochs the part checks the network at fixed weights. It captures the signals of all layers,
+    searches for the best new vertex of every hidden layer and the best new layer of every link, and adds the candidate
+    with the largest score among all that pass. It checks the changed network again, until no candidate passes. A check
+    sees earlier additions as inputs of their readers, so that the same addition is not made twice.
 
-    A new vertex has the incoming weights that were found, and outgoing weights 0: exact. A new layer is at identity,
-    its matrix and shift as they were found, their inverse in what it takes over: exact up to rounding.
+    A new vertex has the incoming weights that the search found and outgoing weights 0, which is exact. A new layer
+    starts as the identity: it has the matrix and the shift that the search found, and the weights behind it are
+    multiplied by the inverse, which is exact up to rounding.
 
     Attributes:
-        thresholds: when an addition pays.
-        limits: how large the network may become.
-        cooldown: epochs from one look to the next.
-        first: epochs before the first look; None is `cooldown`.
-        layer_cooldown: looks from one new layer to the next: it must learn first what it can do; 0 lets several come at
-            once.
-        until: share of the epochs after which growth is over.
-        at_once: most additions after one epoch; None is no limit.
-        width, depth: what to look for.
-        activation: of layers to come: "rational", or another one, in whose place they start as prelu at slope 1.
-        search: how proposals are looked for.
-        samples: training samples over which scores are taken; fewer where there are maps (see `MOST_ROWS`).
-        tangent: for what additions the output gradients are taken without what a step along the natural gradient
-            takes away: "depth", "all" or "none".
-        judge: "fresh": a place is judged by what the best proposal is worth on the second half of the samples, when it
-            was searched for on the first; "pooled": by the scores of all chains of its search, each weighted by
-            exp(score / (temperature * eta_c)), as in the paper: additions that hardly any start leads to count little.
-            What is added is the best.
-        bias: whether biases count among what a layer reads.
+        thresholds: scores that an addition must exceed.
+        limits: largest sizes of the network.
+        cooldown: number of epochs between two checks.
+        first: number of epochs before the first check; None is `cooldown`.
+        layer_cooldown: number of checks between two new layers, as a layer must be trained before the next is scored;
+            0 allows several layers in one check.
+        until: fraction of the epochs after which growth ends.
+        at_once: largest number of additions after one epoch; None is no limit.
+        width: whether vertices are added.
+        depth: whether layers are added.
+        activation: activation of new layers: "rational", or another one, for which they start as prelu with slope 1.
+        search: options of the search for proposals.
+        samples: number of training samples for the scores; fewer for networks with maps, see `MOST_ROWS`.
+        tangent: kinds of additions that are scored by residual gradients. The residual of the output gradients is what
+            remains after the best step along the natural gradient, see `without_tangent`. "depth", "all" or "none".
+        judge: score that decides about a place. "fresh": the score of its best proposal on the second half of the
+            samples, after a search on the first half. "pooled": the mean score of all chains of its search with weights
+            `exp(score / (temperature * eta_c))`, as in the paper, so that proposals which few chains reach count
+            little. The best proposal is added in both cases.
+        bias: whether the bias of a layer counts as one of its inputs.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -101,14 +103,14 @@ class Expand(Checked):
 
     @property
     def _endless(self) -> bool:
-        """Whether anything passes, and nothing stops it."""
+        """Whether every candidate would pass, without a limit on the number of additions."""
         marks, limits = self.thresholds, self.limits
         if self.at_once is not None or limits.max_edges is not None or marks.tau or marks.alpha or marks.significance:
             return False
         return (self.width and limits.max_width is None) or (self.depth and limits.max_layers is None)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One addition after the other, each from a look at the network with all before it."""
+        """Propose additions one after the other, each from a check of the network with all earlier ones."""
         if not self._is_time(context):
             return
         done = 0
@@ -116,11 +118,11 @@ class Expand(Checked):
             check, best = self._decide(context)
             if best is None or best.rule is None:
                 if not done:
-                    yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _told(check))
+                    yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _listed(check))
                 return
             done += 1
             room = (
-                f"; at most {check.most(best):g} vertices there, before training goes on"
+                f"; at most {check.max_additions(best):g} vertices there, before training goes on"
                 if best.kind == "width"
                 else ""
             )
@@ -131,47 +133,55 @@ class Expand(Checked):
             )
             numbers = check.numbers(best) | {"addition": float(done)}
             settle = best.kind == "width"
-            yield Proposal(self.name, best.rule, best.on, reason, _told(check), settle=settle, numbers=numbers)
+            yield Proposal(self.name, best.rule, best.on, reason, _listed(check), settle=settle, numbers=numbers)
 
     def _decide(self, context: Context) -> tuple[Check, Candidate | None]:
-        """A look, and the best that passes without moving outputs."""
+        """Check the network, and take the best candidate that passes and that rounding allows."""
         check, limit = self.look(context), self.limits.max_change
         while (best := check.best) is not None:
-            steady = steadied(best, context.graph, self._inputs(context), limit)
-            if steady is not None:
-                return check, steady
+            stable = stabilise(best, context.graph, self._inputs(context), limit)
+            if stable is not None:
+                return check, stable
             check = check.without(best, f"rounding would move outputs by more than {limit:g} of their range")
         return check, None
 
     @staticmethod
     def _inputs(context: Context) -> Array:
-        """Some inputs, in the domain of the graph."""
+        """Sample of inputs, clipped to the domain of the graph."""
         layer = context.graph.inputs[0]
         values = context.capture([layer.name], samples=PROBE).activations[layer.name]
         low, high = (layer.values[key].reshape(-1, *(1,) * len(layer.grid)) for key in ("low", "high"))
         return np.clip(values, low, high)
 
     def look(self, context: Context) -> Check:
-        """Score all that could be added now; `table()` of the result tells why each passes or not."""
+        """Score all possible additions at the present weights; `table()` of the result shows the reasons."""
         graph = context.graph
         tangent = self.tangent == "all" or (self.tangent == "depth" and self.depth)
         names = [layer.name for layer in graph.layers_by_id.values()]
         signals = context.capture(names, samples=self._samples(graph), tangent=tangent)
-        look = Look(
-            graph, signals, self.thresholds, self.limits, self.search, context.rng, self.activation, self.tangent,
-            self.judge, self.bias,
-        )  # fmt: skip
-        return look.check(width=self.width, depth=self.depth, no_layer=self._no_layer(context))
+        evaluation = Evaluation(
+            graph,
+            signals,
+            self.thresholds,
+            self.limits,
+            self.search,
+            context.rng,
+            self.activation,
+            self.tangent,
+            self.judge,
+            self.bias,
+        )
+        return evaluation.check(width=self.width, depth=self.depth, no_layer=self._no_layer(context))
 
     def _no_layer(self, context: Context) -> str:
-        """Why there can be no new layer now, or nothing."""
+        """Reason why no layer can be added now, or ''."""
         layers = [a for a in actions_of(context, self.name) if a.rule == InsertLayer().name and a.matches]
         since = epochs_done(context) - layers[-1].epoch if layers else math.inf
         wait = self.layer_cooldown * self.cooldown
         return f"the last layer came {since:g} epochs ago, less than {wait}" if since < wait else ""
 
     def pending(self, context: Context) -> bool:
-        """Whether it will look again."""
+        """Whether a later check is due before growth ends."""
         return self._next(epochs_done(context)) <= self.until * context.epochs
 
     def _samples(self, graph: Graph) -> int:
@@ -183,14 +193,14 @@ class Expand(Checked):
         return done <= self.until * context.epochs and self._next(done - 1) == done
 
     def _next(self, done: int) -> int:
-        """The first epoch after so many at which it looks."""
+        """First epoch after `done` at which a check is due."""
         first = self.cooldown if self.first is None else self.first
         if done < first:
             return first
         return done + self.cooldown - (done - first) % self.cooldown
 
 
-def _told(check: Check) -> str:
+def _listed(check: Check) -> str:
     return "\n  ".join(check.table().splitlines())
 
 

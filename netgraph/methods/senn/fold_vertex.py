@@ -1,7 +1,7 @@
-"""Remove a vertex, and approximate its output by a linear combination of the others of its layer: a rule of SENN.
+"""Rule of SENN that removes a vertex and approximates its output by a linear combination of the rest of its layer.
 
-It is not among the shipped rules: the shares are those of one vertex, so that it has no defaults with a match and
-takes one match at a time.
+It is not registered among the shipped rules: its coefficients belong to one vertex, so that its defaults match nothing
+and it takes one match at a time.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from netgraph.statistics import Statistics
 
 @dataclass(frozen=True, kw_only=True)
 class FoldVertex(Rule):
-    """Take a hidden vertex h_i to be sum_j c_j h_j + c_0 over the others of its layer, and remove it.
+    """Replace a hidden vertex by a linear combination of the other vertices of its layer, `sum_j c_j h_j + c_0`.
 
-    Every edge from it to a reader, at every tap, is shared out: the edges from the others to the same reader and tap
-    gain c_j times its weight, and are made where they are missing; the bias of the reader gains c_0 times it. Where
-    the vertex is not what it is taken to be, outputs change: **bounded**. A reader without a bias, and one that pads,
-    at its rim, miss c_0.
+    The vertex `i` is removed. For each of its edges with weight `w`, to a reader at a tap, the edge from every vertex
+    `j` to the same reader and tap gains `c_j w`; it is added where it is missing. The bias of the reader gains `c_0 w`.
+    Outputs change by the error of the combination: **bounded**. A reader without a bias misses the term `c_0 w`, and
+    so does a padded convolution at the border of its grid.
 
-    A vertex that is read through a wire or a frozen edge, or whose norm couples the vertices of its layer, is
-    left alone.
+    A vertex that is read through a wire or a frozen edge, or whose norm couples the vertices of its layer, does not
+    match.
 
     Attributes:
-        shares: c_j (vertices of the layer,), with any value at the place of the vertex itself.
-        constant: c_0.
+        shares: coefficients `c_j`, `(vertices of the layer,)`; the value at the vertex itself is ignored.
+        constant: `c_0`.
     """
 
     shares: Array = field(default_factory=lambda: np.zeros(0), compare=False)
@@ -48,7 +48,7 @@ class FoldVertex(Rule):
             raise OptionError(f"shares has shape {np.shape(self.shares)}; they are one for each vertex of the layer.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Layers of as many vertices as there are shares, whose readers can be changed."""
+        """Conditions on the vertex: norm, size of its layer, and edges that can be changed."""
         edges, graph = m.graph.edges, m.graph
         fixed = edges.frozen | edges.wired
         sizes = np.array([len(graph.layer(int(i))) for i in m.v.layer], dtype=np.int64)
@@ -60,7 +60,7 @@ class FoldVertex(Rule):
         }
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Share out the edges of one vertex, and remove it with what only served it."""
+        """Distribute the edges of one vertex, and remove it with all vertices that only served it."""
         if len(m) > 1:
             raise RewriteError(f"{len(m)} vertices match, but the shares are those of one; say which with `on`.")
         graph, row = m.graph, int(m.v.rows[0])
@@ -81,7 +81,7 @@ class FoldVertex(Rule):
         rw.remove(rw.vertices(rows=serving_only(graph, gone)))
 
     def _share(self, rw: Rewriter, link: Link, own: int) -> None:
-        """The edges of one link."""
+        """Distribute the edges of vertex `own` in one link."""
         graph, taps = rw.graph, link.kind.taps
         sources = len(graph.layer(link.source))
         shape = (len(graph.layer(link.target)), sources, taps)
@@ -99,10 +99,14 @@ class FoldVertex(Rule):
         dst, src, tap = np.nonzero(touched & (there < 0))
         first, last = graph.vertices.offset(link.source), graph.vertices.offset(link.target)
         rw.connect(
-            rw.vertices(rows=first + src), rw.vertices(rows=last + dst), weight=change[dst, src, tap], tap=tap,
-            kind=link.kind, port=link.port,
-        )  # fmt: skip
+            rw.vertices(rows=first + src),
+            rw.vertices(rows=last + dst),
+            weight=change[dst, src, tap],
+            tap=tap,
+            kind=link.kind,
+            port=link.port,
+        )
 
     def claim(self, m: Matches) -> Level | None:
-        """Bounded: the certificate limits the change of the outputs."""
+        """Bounded: the certificate has a bound of the change of the outputs."""
         return "bounded"

@@ -1,4 +1,4 @@
-"""SENN: expand in width and in depth where the natural gradient says that it pays."""
+"""Options, first graph and composition of SENN, which expands a network in width and in depth."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SENN_TRAINING: Mapping[str, Any] = {
     "weight_decay": 0.0,
     "label_smoothing": 0.0,
 }
-"""Training as in the paper."""
+"""Training options of the paper, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,40 +39,40 @@ class SennOptions(Checked):
     """Options of SENN.
 
     Attributes:
-        widths: hidden layers at which growth starts, as in "8,8"; an empty text is a linear start. With `maps`, maps of
-            3x3 convolutions, stages with a pool after each separated by "/", as in "8,8/16,16".
+        widths: widths of the first hidden layers, as in "8,8"; an empty text is a linear start. With `maps`, numbers of
+            maps of 3x3 convolutions, in stages separated by "/" with a pool after each, as in "8,8/16,16".
         maps: start with convolutions, which needs images.
         batch_norm: whether convolutions are followed by batch norm.
-        activation: activation of the hidden layers, those to come included, such as "rational", "relu" or "gelu".
-        tau: an addition must raise the score of the layers that it feeds by more than this share.
-        alpha: an addition must raise that score by more than this share of the mean |dL/dy|^2, too.
-        significance: an addition must raise that score by more than this many times what chance gives, too, which keeps
-            networks from growing into the noise of few samples; 0, as in the paper, is no limit.
-        layer_cost: number of vertices that a new layer must be worth: by this its score is divided.
-        cooldown: epochs from one look for additions to the next; a look goes on until nothing passes.
-        first: epochs before the first look; 0 stands for `cooldown`.
-        layer_cooldown: number of looks from one new layer to the next.
+        activation: activation of all hidden layers, new ones included, such as "rational", "relu" or "gelu".
+        tau: smallest ratio of the score of an addition to the present score of the layers that read it.
+        alpha: smallest ratio of the score of an addition to the mean squared output gradient `|dL/dy|^2`.
+        significance: smallest ratio of the score of an addition to the score expected by chance, which keeps networks
+            from fitting the noise of few samples; 0, as in the paper, is no limit.
+        layer_cost: divisor of the score of a new layer, in units of one vertex.
+        cooldown: number of epochs between two checks for additions; a check goes on until no addition passes.
+        first: number of epochs before the first check; 0 stands for `cooldown`.
+        layer_cooldown: number of checks between two new layers.
         width: whether vertices are added to hidden layers.
         depth: whether layers are added.
-        score_samples: number of training samples over which scores are taken.
-        tangent: additions for which output gradients are taken without what a step along the natural gradient takes
-            away: new layers ("depth"), "all" or "none".
-        judge: how a place is judged: by what the best proposal is worth on samples on which it was not searched for
-            ("fresh"), or by the scores of all chains, as in the paper ("pooled").
-        sampler: how proposals are searched for: "ascent", or "mala", which the paper has with judge=pooled and
+        score_samples: number of training samples for the scores.
+        tangent: kinds of additions that are scored by the output gradients that remain after the best step along the
+            natural gradient: new layers ("depth"), "all" or "none".
+        judge: samples on which the best proposal of a place is scored: other samples than those of its search
+            ("fresh"), or the same, with the scores of all chains pooled as in the paper ("pooled").
+        sampler: algorithm of the search for proposals: "ascent", or "mala" as in the paper, which has judge=pooled and
             significance=0 (see `netgraph.methods.senn.SearchOptions`).
-        chains: number of searches at a time; 0 stands for the default of `netgraph.methods.senn.SearchOptions`.
-        steps: steps of each search; 0 lets `work` decide.
-        work: multiplications after which a search should end; larger is slower and finds more.
+        chains: number of parallel searches; 0 stands for the default of `netgraph.methods.senn.SearchOptions`.
+        steps: number of steps of each search; 0 derives it from `work`.
+        work: number of multiplications after which a search should end; larger values are slower and find more.
         temperature: temperature of "mala" and of the pooled score.
-        max_width: most vertices of a layer; 0 is no limit.
-        max_layers: most hidden layers; 0 is no limit.
-        max_edges: most edges that growth may reach; 0 is no limit.
-        max_inputs: no layer is inserted after one with more vertices: it would hold a matrix of this size squared.
-        at_once: most additions of one look; 0 is no limit.
-        until: share of the epochs after which growth is over.
-        prune: vertices go when that costs less than this share of the score of every layer that reads them; 0 keeps
-            all.
+        max_width: largest number of vertices of a layer; 0 is no limit.
+        max_layers: largest number of hidden layers; 0 is no limit.
+        max_edges: largest number of edges that growth may reach; 0 is no limit.
+        max_inputs: largest width of a layer behind which a layer is inserted; the new one has `max_inputs^2` edges.
+        at_once: largest number of additions of one check; 0 is no limit.
+        until: fraction of the epochs after which growth ends.
+        prune: remove vertices when every layer that reads them loses less than this fraction of its score; 0 removes
+            none.
     """
 
     widths: str = "1"
@@ -117,9 +117,10 @@ class SennOptions(Checked):
 
 
 def senn_start(options: SennOptions, start: Start) -> Graph:
-    """A network of the given widths, linear for none: dense, or with convolutions where the options say so.
+    """Build the first graph: dense layers of the given widths, or convolutions with `maps`; linear without widths.
 
-    Weights are normal with variance 1 / fan-in. Biases of rational hidden layers and their v, c and l are normal.
+    Weights of dense layers are normal with variance `1 / fan-in`. Biases and the parameters v, c and l of rational
+    hidden layers are normal with variance 1.
     """
     if options.maps:
         return layered_start(
@@ -137,7 +138,7 @@ def senn_start(options: SennOptions, start: Start) -> Graph:
 
 
 def _drawn(graph: Graph, rng: np.random.Generator) -> Graph:
-    """The same graph with the weights and vertex parameters that SENN starts at."""
+    """Draw the first weights and vertex parameters of SENN for a graph."""
     fan_in = np.bincount(graph.edges.target_row, minlength=graph.num_vertices)[graph.edges.target_row]
     weights = rng.standard_normal(len(graph.edges)) / np.sqrt(fan_in)
     drawn = {name: rng.standard_normal(graph.num_vertices) for name in ("bias", "v", "c", "l")}
@@ -151,18 +152,20 @@ def _drawn(graph: Graph, rng: np.random.Generator) -> Graph:
 
 
 def senn(start: Graph, options: SennOptions | None = None) -> Method:
-    """Put SENN together.
+    """Compose the method SENN.
 
-    Where: what raises the natural expansion score of the layers that it feeds most. How: `WidenLayer` with incoming
-    weights that were searched for and outgoing weights 0, exact; `InsertLayer` at identity, exact up to rounding. When:
-    every so many epochs. How much: as long as an addition passes both thresholds.
+    * Where: at the place whose addition raises the natural expansion score of its readers most.
+    * How: `WidenLayer` with the incoming weights of a search and outgoing weights 0, which is exact; `InsertLayer` as
+      the identity, which is exact up to rounding.
+    * When: every `cooldown` epochs.
+    * How much: as long as an addition passes all thresholds.
 
     Args:
-        start: the graph at which growth starts.
-        options: how to grow.
+        start: first graph.
+        options: options of the method; None is the defaults.
 
-    Source: Mitchell et al. 2023, "Self Expanding Neural Networks". Where its published code differs from the text the
-        text is followed.
+    Source: Mitchell et al. 2023, "Self Expanding Neural Networks". Where its published code differs from the text,
+        this follows the text.
     """
     o = options or SennOptions()
     search = {

@@ -1,4 +1,7 @@
-"""The natural expansion score: how much more of the loss gradient a network could follow if it were larger (SENN)."""
+"""Natural expansion score of SENN: the decrease of the loss along the natural gradient, and its gain by new vertices.
+
+The score of a layer is `eta = g^T n`, for its mean weight gradient g and its natural gradient n.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError
 
 CUTOFF = 1e-10
-"""Eigenvalues below this share of the largest count as 0 where a matrix of second moments is inverted."""
+"""Cutoff of the pseudo-inverse of second moments: eigenvalues below this fraction of the largest count as 0."""
 
 
 @checked
 def pseudo_inverse(matrix: Array, cutoff: float = CUTOFF) -> Array:
-    """The Moore-Penrose inverse of symmetric positive semi-definite matrices.
+    """Moore-Penrose inverse of symmetric positive semi-definite matrices.
 
     Args:
-        matrix: (..., n, n).
-        cutoff: eigenvalues below this share of the largest count as 0. Moments of activations that depend on each
-            other, and those of gradients behind a softmax, are singular: there is nothing to gain in these directions.
+        matrix: one matrix or several, `(..., n, n)`.
+        cutoff: fraction of the largest eigenvalue below which an eigenvalue counts as 0. Second moments of linearly
+            dependent activations, and of gradients behind a softmax, are singular; the score cannot gain there.
 
     Cost: O(n^3) for each matrix.
     """
@@ -34,13 +37,13 @@ def pseudo_inverse(matrix: Array, cutoff: float = CUTOFF) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class LayerFactors:
-    """The Kronecker factors of the weights between what a layer reads and its sums, and their mean gradient.
+    """Kronecker factors of the Fisher matrix for the weights of a layer, and the mean gradient of these weights.
 
     Attributes:
-        inputs: A (n, n), second moments of what the layer reads; where several links meet in a layer their sources
-            stand one after the other. A bias takes part when a constant 1 is appended.
-        gradients: G (m, m), second moments of the gradients of the sums, one example weighted by 1 / |dL/dy|^2.
-        gradient: (n, m) mean gradient of the weights, E[a dL/dz^T].
+        inputs: second moments A of the inputs of the layer, `(n, n)`. The sources of several links stand one after the
+            other. A bias is included by a constant input 1.
+        gradients: second moments G of the gradients of the sums, `(m, m)`; an example has the weight `1 / |dL/dy|^2`.
+        gradient: mean gradient of the weights, `E[a dL/dz^T]`, `(n, m)`.
 
     Raises:
         OptionError: when the shapes do not fit, or a value is not finite.
@@ -61,13 +64,13 @@ class LayerFactors:
 
     @cached_property
     def natural_gradient(self) -> Array:
-        """(n, m) A^+ g G^+, the direction of steepest descent in the factored metric."""
+        """Direction of steepest descent in the factored metric, `A^+ g G^+`, `(n, m)`."""
         result: Array = pseudo_inverse(self.inputs) @ self.gradient @ pseudo_inverse(self.gradients)
         return result
 
     @cached_property
     def score(self) -> float:
-        """Sum of g * (A^+ g G^+), the natural expansion score of the layer as it is.
+        """Natural expansion score of the layer at its present size, `sum(g * (A^+ g G^+))`.
 
         Source: Mitchell et al. 2023, "Self Expanding Neural Networks", section 3.2; Kronecker factors as in
         Martens and Grosse 2015.
@@ -76,15 +79,17 @@ class LayerFactors:
 
 
 def layer_residual(gradients: Array, inputs: Array, inverse: Array | None = None) -> Array:
-    """What the weights of a layer cannot follow: the gradients of its sums without their regression on its inputs.
+    """Residual of the gradients of a layer's sums after linear regression on its inputs.
+
+    The weights of the layer cannot follow this residual.
 
     Args:
-        gradients: (..., examples, m) gradients of the sums, of each example.
-        inputs: (examples, n) what the layer reads.
-        inverse: (n, n) pseudo-inverse of a^T a, where it is known already.
+        gradients: gradients r of the sums of each example, `(..., examples, m)`.
+        inputs: inputs a of the layer, `(examples, n)`.
+        inverse: pseudo-inverse of `a^T a`, `(n, n)`; None computes it.
 
     Returns:
-        (..., examples, m) g_r = r - a A^+ E[a r^T]; uncorrelated with every input.
+        `g_r = r - a A^+ E[a r^T]`, `(..., examples, m)`; it is uncorrelated with every input.
 
     Source: Mitchell et al. 2023, lemma A.6.
     """
@@ -94,14 +99,14 @@ def layer_residual(gradients: Array, inputs: Array, inverse: Array | None = None
 
 
 def without_tangent(gradients: Array, tangent: Array) -> Array:
-    """Output gradients without what a step along the natural gradient already takes away.
+    """Residual of the output gradients after the best step along the natural gradient.
 
     Args:
-        gradients: (examples, outputs) dL/dy.
-        tangent: (examples, outputs) J n, by how much outputs move along the natural gradient n.
+        gradients: `dL/dy`, `(examples, outputs)`.
+        tangent: change of the outputs along the natural gradient n, `J n`, `(examples, outputs)`.
 
     Returns:
-        dL/dy - s J n, with the s that takes most away over all examples.
+        `dL/dy - s J n` with the s that minimises its sum of squares over all examples, `(examples, outputs)`.
     """
     scale = np.sum(tangent * gradients) / (np.sum(tangent * tangent) + 1e-10)
     result: Array = gradients - scale * tangent
@@ -110,13 +115,13 @@ def without_tangent(gradients: Array, tangent: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """What a layer would gain from vertices that it does not read yet.
+    """Increase of the natural expansion score of a layer by additional inputs, as a function of their activations.
 
     Attributes:
-        residual: (examples, m) g_r, see `layer_residual`.
-        gradients: G (m, m), see `LayerFactors`.
-        damping: G gets this share of its mean diagonal added to its diagonal. A search is steadier with .1; the bound
-            holds for 0.
+        residual: residual gradients g_r of the sums, see `layer_residual`, `(examples, m)`.
+        gradients: second moments G of the gradients, see `LayerFactors`, `(m, m)`.
+        damping: multiple of the mean diagonal of G that is added to its diagonal. A search is more stable with 0.1;
+            the score is a lower bound only with 0.
     """
 
     residual: Array
@@ -132,24 +137,26 @@ class Expansion:
 
     @cached_property
     def inverse(self) -> Array:
-        """(m, m) G^+, or of the damped G."""
+        """Pseudo-inverse of the damped G, `(m, m)`."""
         m = len(self.gradients)
         return pseudo_inverse(self.gradients + self.damping * np.trace(self.gradients) / m * np.eye(m))
 
     def score(self, activations: Array) -> Array:
-        """Delta-eta', a lower bound of what the score of the layer gains; see `score_and_slope`."""
+        """Compute `delta-eta'`, a lower bound of the increase of the layer's score; see `score_and_slope`."""
         _fit, weighted, moments = self._regression(activations)
         result: Array = np.sum(moments * weighted, axis=(-2, -1))
         return result
 
     def score_and_slope(self, activations: Array) -> tuple[Array, Array]:
-        """Delta-eta' = Tr[A_p^+ C G^+ C^T] of proposals, and its gradient by their activations.
+        """Compute the score of proposals, `delta-eta' = Tr[A_p^+ C G^+ C^T]`, and its gradient by their activations.
+
+        A_p has the second moments of the activations, and `C = E[p g_r^T]`.
 
         Args:
-            activations: (..., examples, p) of p proposed vertices; any number of proposals at once.
+            activations: activations of p proposed vertices, `(..., examples, p)`, for any number of proposals.
 
         Returns:
-            (...) scores and (..., examples, p) their gradients.
+            Scores, `(...)`, and their gradients, `(..., examples, p)`.
 
         Source: Mitchell et al. 2023, theorem 3.2. Cost: O(examples * p * (p + m)) for each proposal.
         """
@@ -158,18 +165,20 @@ class Expansion:
         return np.sum(moments * weighted, axis=(-2, -1)), 2 / len(self.residual) * slope
 
     def exact(self, activations: Array, inputs: Array) -> Array:
-        """What the score of the layer gains: Delta-eta' with A_p given the inputs (its Schur complement) for A_p.
+        """Compute the increase of the layer's score itself: `delta-eta'` with the Schur complement of A_p for A_p.
+
+        The Schur complement has the second moments of the activations after regression on the inputs.
 
         Args:
-            activations: (..., examples, p) of p proposed vertices.
-            inputs: (examples, n) what the layer reads already.
+            activations: activations of p proposed vertices, `(..., examples, p)`.
+            inputs: present inputs of the layer, `(examples, n)`.
 
         Source: Mitchell et al. 2023, section 3.3.
         """
         return self.score(layer_residual(activations, inputs))
 
     def _regression(self, activations: Array) -> tuple[Array, Array, Array]:
-        """A_p^+ C, A_p^+ C G^+ and C."""
+        """Regression of the residual on proposed vertices, the same times `G^+`, and C: `A_p^+ C, A_p^+ C G^+, C`."""
         turned = np.swapaxes(activations, -2, -1)
         examples = len(self.residual)
         moments = turned @ self.residual / examples

@@ -1,4 +1,4 @@
-"""Many proposed vertices at once: from their parameters to what they would gain, and back to a gradient."""
+"""Scores of many proposed vertices at once as functions of their weights and parameters, with gradients."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ _BLOCK = 1 << 16
 
 
 def frame(inputs: Array, coordinates: Coordinates) -> Array:
-    """(n, d) T that takes coordinates to incoming weights: with normal coordinates sums are as large as 1.
+    """Matrix T from coordinates of the search to incoming weights, `(n, d)`.
+
+    For normal coordinates the sums have root mean square 1, except with "unit".
 
     Args:
-        inputs: (rows, n) what proposals read.
-        coordinates: "unit" for T = 1; "scaled" for weights divided by the root mean square length of the inputs;
-            "whitened" for the principal axes of the inputs, so that every direction in them moves the sums alike, with
-            a hundredth of the mean variance added to each.
+        inputs: inputs of the proposed vertices, `(rows, n)`.
+        coordinates: "unit": T is the identity. "scaled": weights are divided by the root mean square length of the
+            inputs. "whitened": coordinates belong to the principal axes of the inputs, each divided by the root of its
+            variance plus 1 % of the mean variance.
     """
     n = inputs.shape[1]
     length = float(np.sum(inputs * inputs)) / len(inputs)
@@ -41,15 +43,15 @@ def frame(inputs: Array, coordinates: Coordinates) -> Array:
 
 
 def _whitened(expansion: Expansion) -> Array:
-    """(rows, rank of G) residuals times the root of G^+: the score is a sum of squares over them."""
+    """Residuals times the root of `G^+`, `(rows, rank of G)`; the score is a sum of squares over their columns."""
     values, axes = np.linalg.eigh(expansion.inverse)
-    kept = values > 1e-13 * values.max(initial=0.0)  # the rest is rounding
+    kept = values > 1e-13 * values.max(initial=0.0)  # smaller eigenvalues are rounding errors
     return np.asarray(expansion.residual @ (axes[:, kept] * np.sqrt(values[kept])))
 
 
 @dataclass(eq=False)
 class _Target:
-    """Whitened residuals (rows, r), and the same turned."""
+    """Whitened residuals of a reader, `(rows, r)`, and their transpose as a contiguous array."""
 
     residual: Array
     transposed: Array
@@ -60,7 +62,7 @@ class _Target:
         return cls(stored, np.ascontiguousarray(stored.T))
 
     def score_and_slope(self, columns: Array) -> tuple[Array, Array]:
-        """Scores (chains,) and slopes (chains, p, rows) of what is read of proposals, (chains, p, rows)."""
+        """Compute scores `(chains,)` and their slopes `(chains, p, rows)` for columns read, `(chains, p, rows)`."""
         chains, p, rows = columns.shape
         moments = (columns.reshape(chains * p, rows) @ self.residual / rows).reshape(chains, p, -1)
         if p == 1:
@@ -80,24 +82,25 @@ class _Target:
 
 @dataclass(eq=False)
 class ProposalSpace:
-    """Where a search looks: `vertices` proposed vertices that read the inputs, and what they would gain together.
+    """Search space of proposals: one or several new vertices with common inputs, and the score of all of them together.
 
-    The state of a chain is one row: coordinates of the incoming weights vertex by vertex, then biases, then each
-    parameter of the activation. All products are made for many chains at once; chains are only taken in blocks so
-    that values stay near the processor.
+    The state of a chain is one row with all free numbers of a proposal: coordinates of the incoming weights vertex by
+    vertex, then biases, then each parameter of the activation. All products are computed for many chains at once, in
+    blocks of chains whose values fit into the cache.
 
     Attributes:
-        targets: layers that the proposals would feed; their scores add up.
-        inputs: (rows, n) what proposals read.
+        targets: score functions of the layers that would read the proposal; their scores add up.
+        inputs: inputs of the proposed vertices, `(rows, n)`.
         activation: name of the activation of the proposed vertices.
-        vertices: how many vertices a proposal has.
-        scale: scores are divided by it.
-        readers: how each target reads the proposed values; directly by default.
-        coordinates: see `frame`.
-        damping: of the factors G, see `Expansion`.
-        slope: the fixed slope of leaky_relu.
-        bias: whether biases are searched; else they are 0.
-        dtype: of the arithmetic.
+        vertices: number of vertices of a proposal.
+        scale: divisor of the scores.
+        readers: reader of the proposed values for each target; None reads directly.
+        coordinates: coordinates of the incoming weights, see `frame`.
+        damping: damping of the second moments G, see `Expansion`.
+        slope: fixed slope of leaky_relu.
+        bias: whether biases are searched; otherwise they are 0.
+        dtype: type of the arithmetic.
+        parameters: names of the activation's parameters.
 
     Raises:
         OptionError: when shapes do not fit or a value is not finite.
@@ -120,9 +123,9 @@ class ProposalSpace:
         if self.inputs.ndim != 2 or not self.inputs.size or not np.isfinite(self.inputs).all():
             raise OptionError(f"inputs have shape {self.inputs.shape}; they are (rows, n), not empty and finite.")
         if not self.targets or (self.readers is not None and len(self.readers) != len(self.targets)):
-            told = None if self.readers is None else len(self.readers)
+            readers = None if self.readers is None else len(self.readers)
             raise OptionError(
-                f"{len(self.targets)} targets and {told} readers; give one target or more, a reader each."
+                f"{len(self.targets)} targets and {readers} readers; give one target or more, a reader each."
             )
         if not 0 < self.scale < np.inf:
             raise OptionError(f"scale={self.scale} is not above 0 and finite.")
@@ -134,9 +137,9 @@ class ProposalSpace:
         self._readers = self.readers or [read_directly] * len(self.targets)
         self._check_readers()
         whitened = [_whitened(replace(t, damping=self.damping)) for t in self.targets]
-        # More than this no proposal gains. In its units small residuals do not vanish in float32.
-        self._most = sum(float(np.sum(w * w)) / len(w) for w in whitened) or 1.0
-        self._targets = [_Target.of(w / np.sqrt(self._most), self.dtype) for w in whitened]
+        # No proposal has a larger score. Relative to this bound small residuals do not underflow in float32.
+        self._bound = sum(float(np.sum(w * w)) / len(w) for w in whitened) or 1.0
+        self._targets = [_Target.of(w / np.sqrt(self._bound), self.dtype) for w in whitened]
 
     def _check_readers(self) -> None:
         self._taps = []
@@ -151,12 +154,12 @@ class ProposalSpace:
 
     @property
     def size(self) -> int:
-        """Numbers in the state of a chain."""
+        """Length of the state of a chain."""
         return self.vertices * (int(self.frame.shape[1]) + int(self.bias) + len(self.parameters))
 
     @property
     def work(self) -> float:
-        """About how many multiplications one chain costs in one step."""
+        """Estimated number of multiplications of one step of one chain."""
         rows, d = self._seen.shape
         total = rows * self.vertices * (4 * d + 150.0)
         for target, taps in zip(self._targets, self._taps, strict=True):
@@ -165,26 +168,35 @@ class ProposalSpace:
         return float(total)
 
     def split(self, state: Array) -> tuple[Array, Array, dict[str, Array]]:
-        """Coordinates (chains, vertices, d), biases (chains, vertices) and activation parameters of states."""
+        """Split states `(chains, size)` into their parts.
+
+        Returns:
+            Coordinates of the incoming weights, `(chains, vertices, d)`; biases, `(chains, vertices)`; and parameters
+            of the activation by name, `(chains, vertices)` each.
+        """
         q, d = self.vertices, self.frame.shape[1]
         kernel, rest = state[:, : q * d].reshape(-1, q, d), state[:, q * d :].reshape(len(state), -1, q)
         bias = rest[:, 0] if self.bias else np.zeros((len(state), q), state.dtype)
         return kernel, bias, {name: rest[:, self.bias + k] for k, name in enumerate(self.parameters)}
 
     def activations(self, state: Array) -> Array:
-        """(chains, vertices, rows) values of the proposed vertices."""
+        """Values of the proposed vertices, `(chains, vertices, rows)`."""
         kernel, bias, parameters = self.split(state)
         z = (kernel.reshape(-1, kernel.shape[2]) @ self._turned).reshape(len(state), self.vertices, -1)
         p = {name: v[:, :, None] for name, v in parameters.items()}
         return get_activation(self.activation).function(z + bias[:, :, None], p, self.slope)
 
     def evaluate(self, state: Array) -> tuple[Array, Array]:
-        """Scores (chains,) by the scale, with damping, and their gradients (chains, size), in float64."""
+        """Compute the damped scores of states, divided by the scale, and their gradients, in float64.
+
+        Returns:
+            Scores, `(chains,)`, and gradients, `(chains, size)`.
+        """
         read = sum(len(t.residual) * taps for t, taps in zip(self._targets, self._taps, strict=True))
         block = max(1, _BLOCK // (self.vertices * max(len(self._seen), read)))
         parts = [self._block(state[k : k + block]) for k in range(0, len(state), block)]
         scores, gradients = (np.concatenate(x) for x in zip(*parts, strict=True))
-        unit = self._most / self.scale
+        unit = self._bound / self.scale
         return scores * unit, gradients * unit
 
     def _block(self, state: Array) -> tuple[Array, Array]:
@@ -212,7 +224,7 @@ class ProposalSpace:
         return score, gradient
 
     def exact_score(self, state: Array) -> float:
-        """The bound of one proposal, with the damping of the targets themselves, in float64."""
+        """Compute `delta-eta'` of one proposal in float64, with the damping of its targets, undivided by the scale."""
         values = self.activations(np.asarray(state, np.float64)[None])[0]
         total = 0.0
         for target, read in zip(self.targets, self._readers, strict=True):

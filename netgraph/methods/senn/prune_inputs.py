@@ -1,4 +1,4 @@
-"""Remove the vertices that the natural expansion score does without: a part."""
+"""Part of a method that removes hidden vertices with little effect on the natural expansion scores of their readers."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
 from netgraph.statistics import BatchSignals
 
 RIDGE = 1e-9
-"""What part of their mean diagonal is added to the diagonal of second moments before they are inverted."""
+"""Multiple of the mean diagonal of second moments that is added to their diagonal before the inversion."""
 
 
 def losses_of_groups(fed: FedLayer, weights: Array, groups: Sequence[Array]) -> tuple[Array, Array]:
-    """What a layer loses of its score without groups of its inputs, such as the taps of one map.
+    """Compute the decrease of a layer's score without each of several groups of its inputs.
+
+    A group is, for example, the taps of one map.
 
     Args:
-        fed: the layer.
-        weights: (n, m) its weights; those of a bias are 0.
-        groups: for each group the columns of the inputs.
+        fed: inputs and gradients of the layer.
+        weights: weights of the layer, `(n, m)`; 0 in the row of the bias.
+        groups: columns of the inputs of each group.
 
     Returns:
-        (groups,) freeze: how much of eta_c goes exactly with the inputs. (groups,) prune: the same when their weights
-        go as well, and the others move to make up for it.
+        Two arrays, `(groups,)`. First the decrease of `eta_c` when the weights of the group are frozen at their values.
+        Second the decrease when these weights become 0 and the remaining weights compensate for them.
     """
     factors = fed.factors
     values, axes = np.linalg.eigh(factors.gradients)
     kept = values > 1e-10 * values.max(initial=0.0)
     root = axes[:, kept] * np.sqrt(values[kept])
     n = len(factors.inputs)
-    # With a ridge instead of a pseudo-inverse inputs that depend on each other cost nothing one by one, as is right.
+    # With a ridge each single one of linearly dependent inputs has loss 0, as it should; a pseudo-inverse fails here.
     inverse = np.linalg.inv(factors.inputs + RIDGE * np.trace(factors.inputs) / n * np.eye(n))
     natural = inverse @ factors.gradient @ (axes[:, kept] / np.sqrt(values[kept]))
     excess = natural - weights @ root
@@ -51,19 +53,19 @@ def losses_of_groups(fed: FedLayer, weights: Array, groups: Sequence[Array]) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneInputs(Checked):
-    """Prune hidden vertices that none of their readers gains from (SENN, for convolutional networks).
+    """Remove hidden vertices whose removal lowers the score of none of their readers by much (SENN, for convolutions).
 
-    A vertex goes when for every layer that reads it both the score that the layer would lose, and what is lost when
-    the weights go too and the others make up for them, are below a share of the score of the layer. Then what the
-    vertex did is folded into the others (see `FoldVertex`). One goes at a time, the least missed first, and all are
-    judged anew.
+    A vertex is removed when every layer that reads it loses less than the fraction `threshold` of its score, both with
+    the weights of the vertex frozen and with these weights removed and compensated for by the others, see
+    `losses_of_groups`. `FoldVertex` then approximates the vertex by the others of its layer. Vertices are removed one
+    at a time, the one with the smallest loss first, and all losses are computed again after each removal.
 
     Attributes:
-        threshold: that share.
-        cooldown: epochs from one look to the next.
-        fewest: vertices that a layer keeps at least.
-        at_once: most vertices that go after one epoch; None is no limit.
-        samples: training samples over which scores are taken.
+        threshold: largest fraction of its score that a reader may lose.
+        cooldown: number of epochs between two checks.
+        fewest: smallest number of vertices that remain in a layer.
+        at_once: largest number of vertices that are removed after one epoch; None is no limit.
+        samples: number of training samples for the scores.
     """
 
     threshold: float
@@ -83,7 +85,7 @@ class PruneInputs(Checked):
                 raise OptionError(f"{name}={getattr(self, name)} is below 1.")
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One vertex after the other, each judged in the network without those before it."""
+        """Propose removals one after the other, each judged in the network after the earlier removals."""
         if epochs_done(context) % self.cooldown:
             return
         done = 0
@@ -104,11 +106,16 @@ class PruneInputs(Checked):
             done += 1
 
     def pending(self, context: Context) -> bool:
-        """What is superfluous may go at any time, but nothing waits for it."""
+        """False: a run need not wait for removals before it ends."""
         return False
 
     def _least_missed(self, context: Context) -> tuple[Layer, int, float, Array] | None:
-        """Layer, row, and the largest share that any reader loses, of the vertex that is missed least."""
+        """Find the vertex with the smallest loss below the threshold, or None.
+
+        Returns:
+            Its layer, its row in the layer, its loss (the largest fraction of the score that any reader loses), and the
+            activations of its layer, `(rows, vertices)`.
+        """
         graph = context.graph
         names = [layer.name for layer in graph.layers_by_id.values()]
         signals = context.capture(names, samples=self.samples)
@@ -130,7 +137,7 @@ class PruneInputs(Checked):
 
 
 def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:
-    """(vertices of the source,) what share of its score the target of a link loses by each."""
+    """Fraction of its score that the target of a link loses without each source vertex, `(source vertices,)`."""
     target, taps = graph.layer(link.target), link.kind.taps
     read = inputs_of(graph, link.target, signals.activations, used=False)
     fed = FedLayer(read, rows_of(signals.gradients[target.name]), signals.output_norms)
@@ -146,7 +153,7 @@ def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:
 
 
 def _fold(activations: Array, row: int) -> FoldVertex:
-    """What the other vertices of a layer, and a constant, make of one of them."""
+    """Rule that replaces a vertex by its least-squares fit on the other vertices of its layer and a constant."""
     others = np.delete(np.arange(activations.shape[1]), row)
     read = np.column_stack([activations[:, others], np.ones(len(activations))])
     fitted, *_ = np.linalg.lstsq(read, activations[:, row], rcond=1e-8)

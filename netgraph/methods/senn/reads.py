@@ -1,4 +1,4 @@
-"""What a layer reads, for a batch: its Kronecker factors, and what it would gain from more vertices to read."""
+"""Inputs of a layer for a batch, their Kronecker factors, and bounds of the score that a layer can reach."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from netgraph.methods.senn.natural import Expansion, LayerFactors, layer_residua
 
 
 def patches(values: Array, kind: LinkKind) -> Array:
-    """What every position of a layer reads of another one through a link.
+    """Values that every position of a layer reads from another layer through a link.
 
     Args:
-        values: (samples, vertices, *grid) of the layer that is read.
-        kind: of the link.
+        values: values of the source layer, `(samples, vertices, *grid)`.
+        kind: kind of the link.
 
     Returns:
-        (samples, positions, vertices, taps); a layer without a grid has one position. Padding reads 0.
+        Values read, `(samples, positions, vertices, taps)`. A layer without a grid has one position. Padding reads 0.
     """
     samples, vertices = values.shape[:2]
     if kind.pointwise:
@@ -36,17 +36,16 @@ def patches(values: Array, kind: LinkKind) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class FedLayer:
-    """A layer with what it reads and the gradients of its sums, position by position of every sample.
+    """Inputs of a layer and gradients of its sums, for a batch. An example is one position of one sample.
 
-    Where several links meet, what they read stands side by side. Vertices that a link joins to no target are left out.
-    A link with missing edges counts as if it had them all: edges could be added there, so new vertices are only
-    credited with what those could not do. Positions of maps are examples with weights in common; as in Grosse and
-    Martens 2016 the score is that of one position times their number.
+    Inputs from several links stand side by side. A link with missing edges counts as complete: those edges could be
+    added, so a new vertex is scored only by its gain over them. Positions of maps are examples that share their
+    weights; as in Grosse and Martens 2016 the score of the layer is the score of one position times their number.
 
     Attributes:
-        inputs: (examples, n) values read; a last 1 when the layer has a bias and it takes part.
-        gradients: (examples, m) of each sample's own loss by the sums.
-        output_norms: (samples,) |dL/dy| of each sample.
+        inputs: values that the layer reads, `(examples, n)`; the last column is 1 when the bias is included.
+        gradients: gradients of the loss of each sample by the sums, `(examples, m)`.
+        output_norms: length of the output gradient of each sample, `|dL/dy|`, `(samples,)`.
 
     Raises:
         OptionError: when the shapes do not fit.
@@ -66,12 +65,12 @@ class FedLayer:
 
     @property
     def positions(self) -> int:
-        """Positions of the layer."""
+        """Number of positions of the layer; 1 without a grid."""
         return len(self.gradients) // len(self.output_norms)
 
     @cached_property
     def moments(self) -> Array:
-        """G (m, m), second moments of the gradients of the sums, one sample weighted by 1 / |dL/dy|^2."""
+        """Second moments G of the gradients, with the weight `1 / |dL/dy|^2` for each sample, `(m, m)`."""
         norms = np.repeat(self.output_norms, self.positions)[:, None]
         unit = np.divide(self.gradients, norms, out=np.zeros_like(self.gradients), where=norms > 0)
         return np.asarray(unit.T @ unit / len(unit))
@@ -82,27 +81,30 @@ class FedLayer:
 
     @cached_property
     def factors(self) -> LayerFactors:
-        """The Kronecker factors of the present weights."""
+        """Kronecker factors of the present weights."""
         rows = len(self.inputs)
         return LayerFactors(self.inputs.T @ self.inputs / rows, self.moments, self.inputs.T @ self.gradients / rows)
 
     @cached_property
     def score(self) -> float:
-        """Eta_c, the natural expansion score of the layer as it is."""
+        """Natural expansion score `eta_c` of the layer at its present size."""
         return self.positions * self.factors.score
 
     @cached_property
-    def most(self) -> float:
-        """The score that no inputs whatever can exceed, E[r^T G^+ r], reached by such as tell all examples apart."""
+    def upper_bound(self) -> float:
+        """Least upper bound of the score over all possible inputs, `positions * E[r^T G^+ r]`.
+
+        Linearly independent inputs of all examples reach it.
+        """
         whitened = self.gradients @ pseudo_inverse(self.moments)
         return float(self.positions * np.mean(np.sum(whitened * self.gradients, axis=1)))
 
     def expansion(self, gradients: Array | None = None) -> Expansion:
-        """What the layer would gain from vertices that it does not read yet.
+        """Score function for additional inputs of the layer.
 
         Args:
-            gradients: (examples, m) what they are to follow: gradients of the sums, by default, or what is left of
-                them after a step (see `without_tangent`).
+            gradients: gradients that the additional inputs should follow, `(examples, m)`. None is the gradients of the
+                sums; the residual of a step is the other choice (see `without_tangent`).
         """
         wanted = self.gradients if gradients is None else gradients
         residual = layer_residual(wanted, self.inputs, self._inverse)
@@ -110,7 +112,7 @@ class FedLayer:
 
 
 def rows_of(values: Array) -> Array:
-    """(samples * positions, vertices) of (samples, vertices, *grid)."""
+    """Reorder values `(samples, vertices, *grid)` to one row per sample and position, `(rows, vertices)`."""
     return np.moveaxis(values.reshape(*values.shape[:2], -1), 1, 2).reshape(-1, values.shape[1])
 
 
@@ -118,14 +120,16 @@ def rows_of(values: Array) -> Array:
 def inputs_of(
     graph: Graph, layer: int, activations: Mapping[str, Array], *, bias: bool = True, used: bool = True
 ) -> Array:
-    """(samples * positions, n) what a layer reads, link after link, by vertex and tap; a last 1 for its bias.
+    """Inputs of a layer, one row per sample and position, `(samples * positions, n)`.
+
+    Columns stand link after link, and in a link by source vertex and tap. The last column is 1 for the bias.
 
     Args:
         graph: the graph.
         layer: id of the layer.
-        activations: by layer name, (samples, vertices, *grid) what others read.
-        bias: whether the bias of the layer takes part.
-        used: leave out vertices that a link joins to no target.
+        activations: outputs of the layers by name, `(samples, vertices, *grid)` each.
+        bias: whether to include the bias, if the layer has one.
+        used: whether to leave out source vertices without an edge in the link.
     """
     found = []
     for link in weighted(graph.incoming[layer]):
@@ -140,25 +144,25 @@ def inputs_of(
     return np.concatenate(found, axis=1)
 
 
-def most_additions(score: float, most: float, *, ratio: float = 0.0, step: float = 0.0) -> float:
-    """How often a score can still be raised, when every time must raise it by a factor and by an amount.
+def most_additions(score: float, upper_bound: float, *, ratio: float = 0.0, step: float = 0.0) -> float:
+    """Upper bound on the number of additions that can still be accepted while the weights stay the same.
 
-    With the weights as they are, each addition that is accepted lifts a score eta of at least `score` to at least
-    (1 + ratio) eta, and to at least eta + step; it cannot exceed `most`. So n additions need
-    score (1 + ratio)^n <= most and score + n step <= most.
+    Each accepted addition raises a score `eta` to at least `(1 + ratio) eta` and to at least `eta + step`. The score
+    never exceeds `upper_bound`. So n additions need `score (1 + ratio)^n <= upper_bound` and
+    `score + n step <= upper_bound`.
 
     Args:
-        score: eta of the present network, or of the layers that the additions feed.
-        most: what it cannot exceed: E|dL/dy|^2 for a whole network, `FedLayer.most` for a layer.
-        ratio: tau, which an increase relative to eta must exceed.
-        step: alpha times E|dL/dy|^2, which an increase must exceed.
+        score: present score `eta` of the network, or of the layers that read the additions.
+        upper_bound: upper bound of the score: `E|dL/dy|^2` for a whole network, `FedLayer.upper_bound` for a layer.
+        ratio: threshold `tau` of the increase relative to `eta`.
+        step: threshold of the increase itself, `alpha E|dL/dy|^2`.
 
     Returns:
-        A whole number, or infinity where neither says anything.
+        A whole number, or infinity where neither threshold gives a bound.
 
     Source: after the bound on additions of Mitchell et al. 2023; here for both thresholds, and layer by layer.
     """
-    room = most - score
+    room = upper_bound - score
     if room <= 0:
         return 0.0
     bounds = [math.inf]

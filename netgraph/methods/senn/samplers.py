@@ -1,4 +1,4 @@
-"""Two ways to search for proposals, each over many chains at once: a Markov chain, and ascent by the gradient."""
+"""Two search algorithms over many chains at once: Markov chain sampling (MALA), and ascent along the gradient."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from netgraph.columns import Array
 from netgraph.methods.senn.proposals import ProposalSpace
 
 BURST = 10
-"""Steps between two adaptations of the step sizes."""
+"""Number of steps in a burst. Step sizes ("mala") and restarts ("ascent") are decided after each burst."""
 
 Evaluate = Callable[[Array], tuple[Array, Array]]
 
 
 class MalaStep(NamedTuple):
-    """One step of the Metropolis-adjusted Langevin algorithm before it is accepted or refused.
+    """One proposed step of the Metropolis-adjusted Langevin algorithm, before it is accepted or refused.
 
     Attributes:
-        proposed: (chains, size) states.
-        log_accept: (chains,) logarithm of the acceptance ratio; above 0 is certain.
-        score, gradient: of the proposed states.
+        proposed: proposed states, `(chains, size)`.
+        log_accept: logarithm of the acceptance ratio, `(chains,)`; above 0 the step is always accepted.
+        score: scores of the proposed states, `(chains,)`.
+        gradient: gradients of the score at the proposed states, `(chains, size)`.
     """
 
     proposed: Array
@@ -34,12 +35,12 @@ class MalaStep(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """What a search ends with.
+    """Best state of every chain of a search.
 
     Attributes:
-        state: (chains, size) the best state that each chain has seen.
-        score: (chains,) its score.
-        acceptance: part of the steps that were accepted.
+        state: best state of each chain over all its steps, `(chains, size)`.
+        score: scores of these states, `(chains,)`.
+        acceptance: fraction of the steps that were accepted.
     """
 
     state: Array
@@ -49,30 +50,34 @@ class SearchResult(NamedTuple):
 
 @dataclass(frozen=True)
 class LogDensity(Checked):
-    """log p(theta) = score / temperature - |theta|^2 / 2, but for a constant."""
+    """Log density of the sampled states up to a constant, `log p(theta) = score / temperature - |theta|^2 / 2`."""
 
     temperature: float = 1.0
 
     def value(self, state: Array, score: Array) -> Array:
-        """(chains,) log p."""
+        """Log density of states with given scores, `(chains,)`."""
         return np.asarray(score / self.temperature - 0.5 * np.sum(state * state, axis=1))
 
     def slope(self, state: Array, gradient: Array) -> Array:
-        """(chains, size) gradient of log p, from that of the score."""
+        """Gradient of the log density, for the gradient of the score, `(chains, size)`."""
         return np.asarray(gradient / self.temperature - state)
 
 
 def mala_step(
     state: Array, score: Array, gradient: Array, noise: Array, rate: Array, density: LogDensity, evaluate: Evaluate
 ) -> MalaStep:
-    """Propose theta + rate * grad log p + sqrt(2 rate) * noise, and say how to accept it in detailed balance.
+    """Propose one Langevin step of every chain, and compute the acceptance ratio that keeps detailed balance.
+
+    The proposed state is `theta + rate * grad log p + sqrt(2 rate) * noise`.
 
     Args:
-        state, score, gradient: (chains, size), (chains,), (chains, size) where the chains are.
-        noise: (chains, size) normal numbers.
-        rate: (chains,) step sizes.
-        density: what is sampled.
-        evaluate: gives scores and gradients of states.
+        state: present states, `(chains, size)`.
+        score: scores of the present states, `(chains,)`.
+        gradient: gradients of the score at the present states, `(chains, size)`.
+        noise: standard normal numbers, `(chains, size)`.
+        rate: step sizes, `(chains,)`.
+        density: log density to sample.
+        evaluate: function from states to scores and gradients.
 
     Source: Roberts and Tweedie 1996, "Exponential convergence of Langevin distributions and their discrete
     approximations", section 1.4.
@@ -91,10 +96,18 @@ def mala_step(
 def sample(
     space: ProposalSpace, start: Array, steps: int, rng: np.random.Generator, *, temperature: float, rate: float
 ) -> SearchResult:
-    """Sample proposals in proportion to exp(score / temperature) times a normal prior.
+    """Sample proposals with a density proportional to `exp(score / temperature)` times a normal prior (MALA).
 
-    The step size of a chain is multiplied by 1.3 after a burst of which it accepted more than .9, and divided by it
-    after one of which it accepted less than .3.
+    The step size of a chain is multiplied by 1.3 after a burst with an acceptance above 0.9, and divided by 1.3 after a
+    burst with an acceptance below 0.3.
+
+    Args:
+        space: search space, which computes scores and gradients.
+        start: first states, `(chains, size)`.
+        steps: number of steps of each chain.
+        rng: random numbers.
+        temperature: temperature of the density.
+        rate: first step size.
     """
     density, state = LogDensity(temperature), start.copy()
     score, gradient = space.evaluate(state)
@@ -123,18 +136,18 @@ Objective = Callable[[Array], tuple[Array, Array, Array]]
 def ascend(
     objective: Objective, start: Array, steps: int, draw: Callable[[int], Array], *, rate: float, stale: float
 ) -> SearchResult:
-    """Climb by the gradient, every chain with its own step size, and begin anew where nothing is gained any more.
+    """Maximise an objective by conjugate gradients, each chain with its own step size; restart chains that stagnate.
 
-    A step goes along a conjugate direction by the step size times the length of the state. It is taken if the objective
-    rises, and the step size then grows by 1.5; else it falls to .3 of what it was.
+    The length of a step is the step size times the length of the state. A step is accepted if the objective increases,
+    and the step size is then multiplied by 1.5. Otherwise the step size is multiplied by 0.3.
 
     Args:
-        objective: gives scores, what is climbed, and its gradient, of states.
-        start: (chains, size) first states.
+        objective: function from states to scores, values of the objective, and gradients of the objective.
+        start: first states, `(chains, size)`.
         steps: number of evaluations of each chain.
-        draw: new first states for so many chains.
+        draw: function from a number of chains to their new first states.
         rate: first step size.
-        stale: a chain begins anew when what it climbs gained less than this in a burst.
+        stale: smallest increase of the objective in a burst; a chain with a smaller one restarts.
     """
     state = start.copy()
     score, height, gradient = objective(state)
@@ -164,9 +177,11 @@ def ascend(
 
 
 def _conjugate(direction: Array, gradient: Array, new: Array, fresh: Array) -> Array:
-    """(chains, size) the next directions, that of the gradient where chains are fresh; they always lead up.
+    """Next directions of ascent, `(chains, size)`: conjugate ones, or the gradient for fresh chains.
 
-    Source: Polak and Ribiere 1969, with the factor cut off below 0, where a chain begins with the gradient again.
+    The gradient also replaces a conjugate direction along which the objective would decrease.
+
+    Source: Polak and Ribiere 1969, with the factor clipped to 0..5; a factor of 0 gives the gradient.
     """
     factor = _ratio(
         np.sum(new * (new - gradient), axis=1, keepdims=True), np.sum(gradient * gradient, 1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Search for the vertex, or the layer, that a network would gain most from by the natural expansion score."""
+"""Search for the new vertex or layer with the largest natural expansion score."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ Sampler = Literal["ascent", "mala"]
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions(Checked):
-    """How to search for proposals.
+    """Options of the search for proposals.
 
     Attributes:
-        chains: proposals that are searched for at once.
-        steps: of each chain; by default as many as `work` pays for, 300 at most.
-        sampler: "ascent", by conjugate gradients with restarts, or "mala", which samples exp(score / temperature) times
-            a normal prior. In a second ascent found vertices of score .47 at width 100 and .22 behind 784 inputs,
-            "mala" .082 and .022 at T = 1, .46 and .067 at T = .0001; new layers of 5.8 and 3.3 against 1.1 and 1.5
-            at best. On two inputs both find the same.
-        temperature: T of "mala" and of the pooled score, in units of the scale.
-        learning_rate: first step size; by default .1 for "ascent", of the length of the state, and 2 / size of the
-            state for "mala".
-        damping: part of the mean diagonal of G that is added to its diagonal during the search.
-        coordinates: of incoming weights, see `netgraph.methods.senn.proposals.frame`. What is found behind 784 inputs
-            scores .21 in "scaled" ones and .14 on other examples, .11 and .03 in "unit" ones (the prior of the paper),
-            .56 and .005 in "whitened" ones, which fit the examples at hand.
-        prior: how strongly "ascent" is held to states as long as those that it starts from.
-        conditioning: weight of the square of the logarithm of the determinant of the new layer's matrix, by which
-            "ascent" keeps it from collapsing: with .1 matrices of width 100 have a condition number of about 20,
-            without it of 2,000, and scores are the same.
-        stale: "ascent" starts a chain anew when its score gained less than this part in ten steps.
-        work: multiplications after which a search should end. Where 100 steps of all chains take more there are fewer
-            chains, 4 at least (for layers 4 chains of 85 steps found more than 17 of 20), and 20 steps at least.
-        dtype: of the arithmetic of the search; what is found is scored in float64.
-        slope: the fixed slope, for proposals with the activation leaky_relu.
+        chains: number of chains, which are searched in parallel.
+        steps: number of steps of each chain; None derives it from `work`, up to 300.
+        sampler: "ascent" maximises the score by conjugate gradients with restarts. "mala" samples
+            `exp(score / temperature)` times a normal prior. In one second "ascent" found vertices of score 0.47 at
+            width 100 and 0.22 behind 784 inputs; "mala" 0.082 and 0.022 at T = 1, 0.46 and 0.067 at T = 0.0001. New
+            layers had scores 5.8 and 3.3 with "ascent", 1.1 and 1.5 at best with "mala". On two inputs both agree.
+        temperature: temperature T of "mala" and of the pooled score, in units of the scale.
+        learning_rate: first step size. None is 0.1 for "ascent", relative to the length of the state, and
+            `2 / size of the state` for "mala".
+        damping: multiple of the mean diagonal of G that is added to its diagonal during the search.
+        coordinates: coordinates of incoming weights, see `netgraph.methods.senn.proposals.frame`. Behind 784 inputs the
+            scores on the examples of the search and on other examples are 0.21 and 0.14 with "scaled", 0.11 and 0.03
+            with "unit" (the prior of the paper), and 0.56 and 0.005 with "whitened", which overfits.
+        prior: weight of the normal prior of "ascent", `-prior |state|^2 / (2 size)`, which keeps states short.
+        conditioning: weight in "ascent" of the squared logarithm of the determinant of a new layer's matrix, which
+            keeps the matrix from becoming singular. With 0.1 matrices of width 100 have a condition number of about 20,
+            with 0 of 2,000, at equal scores.
+        stale: smallest relative increase of the score in ten steps; "ascent" restarts a chain with a smaller one.
+        work: number of multiplications after which a search should end. Where 100 steps of all chains take more, there
+            are fewer chains (at least 4; for layers 4 chains of 85 steps found more than 20 chains of 17 steps), and
+            at least 20 steps.
+        dtype: type of the arithmetic of the search; the result is scored in float64.
+        slope: fixed slope of leaky_relu, for proposals with that activation.
     """
 
     chains: int = 100
@@ -76,7 +77,7 @@ class SearchOptions(Checked):
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
 
     def size(self, work: float) -> tuple[int, int]:
-        """Chains and steps, where one step of one chain takes so much work."""
+        """Numbers of chains and of steps, given the multiplications of one step of one chain."""
         affordable = self.work / max(work, 1.0)
         if self.steps is not None:
             return self.chains, self.steps
@@ -86,17 +87,17 @@ class SearchOptions(Checked):
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """What a search found.
+    """Best proposal of a search, with its scores.
 
     Attributes:
-        parameters: (vertices,) of the activation by name.
-        score: delta-eta', a lower bound of what the scores of the fed layers gain, with the damping of their
+        parameters: parameters of the activation by name, `(vertices,)` each.
+        score: `delta-eta'`, a lower bound of the increase of the readers' scores, with the damping of their
             `Expansion`.
-        ratio: score / scale.
-        pooled: sum of softmax(s / (T scale)) s over the best scores s of the chains, as searched (with damping).
-        scores: (chains,) these scores.
-        acceptance: part of the steps that were accepted.
-        steps: of each chain.
+        ratio: `score / scale`.
+        pooled: mean of `scores` weighted by their softmax, `sum(softmax(s / (T scale)) s)`.
+        scores: best score of each chain, with the damping of the search, `(chains,)`.
+        acceptance: fraction of the steps that were accepted.
+        steps: number of steps of each chain.
     """
 
     parameters: Mapping[str, Array]
@@ -110,7 +111,13 @@ class Searched:
 
 @dataclass(frozen=True, eq=False)
 class WidthProposal(Searched):
-    """A vertex: incoming weights (n,), bias, and its values (rows,) on the inputs of the search."""
+    """Best new vertex of a search.
+
+    Attributes:
+        incoming: incoming weights, `(n,)`.
+        bias: bias; 0 when biases are not searched.
+        activations: values of the vertex on the inputs of the search, `(rows,)`.
+    """
 
     incoming: Array
     bias: float
@@ -119,7 +126,12 @@ class WidthProposal(Searched):
 
 @dataclass(frozen=True, eq=False)
 class DepthProposal(Searched):
-    """A layer: values f(h K + s), with K (n, n) from source to new vertex and s (n,)."""
+    """Best new layer of a search; its values are `f(h K + s)`.
+
+    Attributes:
+        matrix: K, from source vertex to new vertex, `(n, n)`.
+        shift: s, `(n,)`.
+    """
 
     matrix: Array
     shift: Array
@@ -139,14 +151,14 @@ def search_width(
     """Search for a new vertex of a layer.
 
     Args:
-        targets: what each layer that the vertex would feed gains; scores add up.
-        inputs: (rows, n) what the vertices of the layer read; patches for convolutions, rows being (examples,
-            *positions).
-        activation: of the layer. Its vertex parameters are searched with weights and bias.
-        options: see `SearchOptions`.
+        targets: score functions of the layers that would read the vertex; their scores add up.
+        inputs: inputs of the vertices of the layer, `(rows, n)`; patches for convolutions, with rows
+            `(examples, *positions)`.
+        activation: activation of the layer. Its vertex parameters are searched together with weights and bias.
+        options: options of the search.
         rng: source of all randomness.
-        scale: the score of the fed layers, eta_c, by which scores are measured.
-        readers: how each target reads the vertex, see `TapReader`; by default directly.
+        scale: unit of the scores, the present score `eta_c` of the readers.
+        readers: reader of the vertex for each target, see `TapReader`; None reads directly.
         bias: whether the layer has biases.
 
     Raises:
@@ -159,7 +171,7 @@ def search_width(
     best = found.state[np.argmax(found.score)]
     kernel, shift, parameters = space.split(best[None])
     return WidthProposal(
-        **_told(space, found, best, steps, options),
+        **_scored(space, found, best, steps, options),
         parameters={name: v[0] for name, v in parameters.items()},
         incoming=space.frame @ kernel[0, 0],
         bias=float(shift[0, 0]),
@@ -178,15 +190,18 @@ def search_depth(
     reader: Reader | None = None,
     bias: bool = True,
 ) -> DepthProposal:
-    """Search for a layer f(h K + s) with as many vertices as there are inputs.
+    """Search for a new layer `f(h K + s)` with as many vertices as inputs.
 
     Args:
-        target: what the layer that reads the inputs gains.
-        inputs: (rows, n) values h of the layer behind which the new one would stand; for maps rows are (examples,
-            *positions).
-        activation, options, rng, scale: as of `search_width`.
-        reader: how the target reads maps, see `TapReader`; by default directly.
-        bias: whether s is searched; behind a padded convolution it has to be 0 (see `InsertLayer`).
+        target: score function of the layer that reads the inputs.
+        inputs: values h of the layer behind which the new one would stand, `(rows, n)`; for maps rows are
+            `(examples, *positions)`.
+        activation: activation of the new layer; its vertex parameters are searched as well.
+        options: options of the search.
+        rng: source of all randomness.
+        scale: unit of the scores, the present score `eta_c` of the reader.
+        reader: reader of maps for the target, see `TapReader`; None reads directly.
+        bias: whether s is searched; before a padded convolution it must be 0 (see `InsertLayer`).
 
     Raises:
         OptionError: when shapes do not fit or values are not finite.
@@ -199,7 +214,7 @@ def search_depth(
     best = found.state[np.argmax(found.score)]
     kernel, shift, parameters = space.split(best[None])
     return DepthProposal(
-        **_told(space, found, best, steps, options),
+        **_scored(space, found, best, steps, options),
         parameters={name: v[0] for name, v in parameters.items()},
         matrix=space.frame @ kernel[0].T,
         shift=shift[0],
@@ -208,7 +223,10 @@ def search_depth(
 
 @checked
 def pooled_score(scores: Array, temperature: float) -> float:
-    """Sum of softmax(s / temperature) s: between the mean and the largest score."""
+    """Mean of scores weighted by their softmax, `sum(softmax(s / temperature) s)`.
+
+    It lies between their mean and their maximum.
+    """
     weights = np.exp((scores - scores.max()) / temperature)
     return float(weights @ scores / weights.sum())
 
@@ -224,13 +242,22 @@ def _space(
     vertices: int,
 ) -> ProposalSpace:
     return ProposalSpace(
-        targets, inputs, activation, vertices, scale, readers, options.coordinates, options.damping, options.slope,
-        bias, options.dtype,
-    )  # fmt: skip
+        targets,
+        inputs,
+        activation,
+        vertices,
+        scale,
+        readers,
+        options.coordinates,
+        options.damping,
+        options.slope,
+        bias,
+        options.dtype,
+    )
 
 
 def _search(space: ProposalSpace, options: SearchOptions, rng: np.random.Generator) -> tuple[SearchResult, int]:
-    """The best of every chain, and the number of steps."""
+    """Search with the sampler of the options; return the best state of every chain, and the number of steps."""
     chains, steps = options.size(space.work)
 
     def draw(count: int) -> Array:
@@ -241,7 +268,10 @@ def _search(space: ProposalSpace, options: SearchOptions, rng: np.random.Generat
         return sample(space, draw(chains), steps, rng, temperature=options.temperature, rate=rate), steps
 
     def objective(state: Array) -> tuple[Array, Array, Array]:
-        """Log score, less a weak prior and, for layers, what keeps K invertible."""
+        """Score, objective and its gradient. The objective is the log score minus penalties for length and for det K.
+
+        `log score - prior |state|^2 / (2 size) - conditioning * penalty`; only layers have the last term.
+        """
         score, gradient = space.evaluate(state)
         tiny = np.finfo(np.float64).tiny
         some = score > tiny
@@ -259,7 +289,13 @@ def _search(space: ProposalSpace, options: SearchOptions, rng: np.random.Generat
 
 
 def _conditioning(kernel: Array) -> tuple[Array, Array]:
-    """(chains,) half the square of log det K^T K / n with rows of length 1, and its gradient (chains, n * n)."""
+    """Penalty that keeps the matrix K of a new layer invertible, and its gradient.
+
+    The penalty is `c^2 / 2` with `c = log det(K^T K) / n`, for K with its rows scaled to length 1.
+
+    Returns:
+        Penalties, `(chains,)`, and gradients, `(chains, n * n)`.
+    """
     n = kernel.shape[2]
     lengths = np.sum(kernel * kernel, axis=2)
     _sign, logarithm = np.linalg.slogdet(kernel)
@@ -268,7 +304,10 @@ def _conditioning(kernel: Array) -> tuple[Array, Array]:
     return 0.5 * size**2, (size[:, None] * 2 / n * slope.reshape(len(kernel), -1))
 
 
-def _told(space: ProposalSpace, found: SearchResult, best: Array, steps: int, options: SearchOptions) -> dict[str, Any]:
+def _scored(
+    space: ProposalSpace, found: SearchResult, best: Array, steps: int, options: SearchOptions
+) -> dict[str, Any]:
+    """Arguments of `Searched` but for its parameters, by name."""
     score = space.exact_score(best)
     scores = found.score * space.scale
     return {

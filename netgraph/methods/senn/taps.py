@@ -1,4 +1,4 @@
-"""How a layer reads the values of another one: as they are, or tap by tap through a convolution."""
+"""Readers: functions from the values of a layer to the inputs of its reader, directly or through a convolution."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from netgraph.graph import Conv2d, Grid, LinkKind, Pool
 
 
 class Columns(NamedTuple):
-    """What is read of values, and the way back.
+    """Inputs that a layer reads from the values of another layer, with the adjoint of the reading.
 
     Attributes:
-        values: (..., taps, rows) what the reading layer sees at each of its rows.
-        adjoint: takes gradients of these to gradients of what was read.
+        values: inputs of the reading layer at each of its rows, `(..., taps, rows)`.
+        adjoint: function from gradients of these inputs to gradients of the values that were read.
     """
 
     values: Array
@@ -27,31 +27,31 @@ class Columns(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads (..., rows of the proposed map) values as the (..., taps, rows) columns of a fed layer's inputs."""
+    """Function from the values of a proposed map, `(..., rows of the map)`, to the columns of its reader's inputs."""
 
     def __call__(self, values: Array) -> Columns:
-        """What is read of values, and the way back for gradients."""
+        """Read values, `(..., rows of the map)`."""
         ...
 
 
 def read_directly(values: Array) -> Columns:
-    """The reader of dense links: one tap, the same rows."""
+    """Read values through a dense link: one tap, the same rows."""
     return Columns(values[..., None, :], lambda slopes: slopes[..., 0, :])
 
 
 @dataclass(frozen=True)
 class TapReader:
-    """Reads maps through a link, with the pool of the layer that is read, if it has one, before.
+    """Reader of maps through a link, after the pool of their layer.
 
-    Rows of the proposed map are (examples, *grid) in row-major order, and so are those that the link reads at.
+    Rows of a map are `(examples, *grid)` in row-major order, before and after the reading.
 
     Attributes:
-        kind: `Conv2d`, whose taps become columns, zeros in the padding; or `Dense`.
-        grid: of the proposed map, before its pool.
-        pool: of the layer that it belongs to.
+        kind: kind of the link. The taps of a `Conv2d` become columns, with zeros in the padding; `Dense` has one tap.
+        grid: grid of the map, before its pool.
+        pool: pool of the layer of the map, or None.
 
     Raises:
-        OptionError: when values do not fit the grid. `GraphError` when the link or the pool does not.
+        OptionError: when values do not fit the grid. `GraphError` when the link or the pool does not fit it.
     """
 
     kind: LinkKind
@@ -60,16 +60,16 @@ class TapReader:
 
     @cached_property
     def _seen(self) -> Grid:
-        """The grid that the link sees."""
+        """Grid of the map after its pool."""
         return self.grid if self.pool is None else self.pool.output_grid(self.grid)
 
     @cached_property
     def positions(self) -> int:
-        """Positions at which the link reads: its rows for each example."""
+        """Number of positions at which the link reads, which is the number of rows for each example."""
         return int(np.prod(self.kind.output_grid(self._seen), dtype=int))
 
     def __call__(self, values: Array) -> Columns:
-        """Columns (..., taps, examples * positions) of values (..., examples * positions of the map)."""
+        """Read values, `(..., examples * positions of the map)`, as columns, `(..., taps, examples * positions)`."""
         size = int(np.prod(self.grid, dtype=int))
         if values.shape[-1] % size:
             raise OptionError(f"{values.shape[-1]} rows are no number of examples on the grid {self.grid}.")
@@ -86,7 +86,7 @@ class TapReader:
         return Columns(taps.reshape(*lead, self.kind.taps, -1), adjoint)
 
     def _pooled(self, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Maps after the pool; of a maximum that several reach, the first gets the gradient."""
+        """Maps after the pool, and its adjoint; the gradient of a maximum goes to the first value that reaches it."""
         if self.pool is None:
             return maps, lambda slopes: slopes
         pool = self.pool
@@ -105,6 +105,9 @@ class TapReader:
 
 
 def _taps(kind: LinkKind, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """(chains, taps, examples, height, width) of (chains, examples, height, width), and the transpose of that."""
+    """Values read at every tap, and the adjoint of this reading.
+
+    Maps are `(chains, examples, height, width)`, values `(chains, taps, examples, height, width)`.
+    """
     grid = maps.shape[-2:]
     return np.stack(list(kind.read(maps)), axis=1), lambda slopes: kind.spread(np.moveaxis(slopes, 1, 0), grid)

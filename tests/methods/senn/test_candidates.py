@@ -10,7 +10,7 @@ from compilers.training.context import TrainerContext
 from netgraph.graph.link import weighted
 from netgraph.methods import Limits, SennOptions, Start, Thresholds, senn_start
 from netgraph.methods.senn import SearchOptions
-from netgraph.methods.senn.candidates import Look
+from netgraph.methods.senn.candidates import Evaluation
 
 
 @pytest.mark.parametrize("name", ["conv1_1", "conv2_1"])
@@ -21,7 +21,7 @@ def test_chance_is_what_maps_of_other_samples_score(name):
     seen = TrainerContext(begin(graph, made, CPU), digit_maps(256, 64), made, None)
     signals = seen.capture([x.name for x in seen.graph.layers_by_id.values()], samples=256)
     rng = np.random.default_rng(0)
-    look = Look(
+    look = Evaluation(
         seen.graph, signals, Thresholds(), Limits(), SearchOptions(), rng, "rational", "none", "best", bias=True
     )
     layer = seen.graph.layers[name]

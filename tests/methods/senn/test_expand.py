@@ -74,7 +74,7 @@ def test_the_numbers_of_a_decision():
     assert (numbers["significance"], numbers["layer_cost"]) == (check.thresholds.significance, 2.0)
     assert numbers["score"] > numbers["significance"] * numbers["chance"]
     width, first, _second = check.candidates
-    assert check.numbers(width)["most_additions"] == check.most(width) >= 1
+    assert check.numbers(width)["most_additions"] == check.max_additions(width) >= 1
     assert "most_additions" not in check.numbers(first)
     assert numbers.get("most_additions", 1) >= 1
     assert best.score == max(c.score for c in check.candidates if c.passes)
@@ -132,7 +132,7 @@ def test_what_was_added_is_there_for_the_next_look():
     # Its eta_c counts the new vertex, by at least what was promised.
     gained = second.candidates[0].layer_score - first.candidates[0].layer_score
     assert gained >= best.score * (1 - 1e-6)
-    assert second.candidates[0].most == pytest.approx(first.candidates[0].most, rel=1e-6)
+    assert second.candidates[0].upper_bound == pytest.approx(first.candidates[0].upper_bound, rel=1e-6)
     # And the residual does not hold it any more.
     signals = grown.capture(["input", "hidden1", "output"], samples=128)
     new = signals.activations["hidden1"][:, -1:]

@@ -109,7 +109,7 @@ def test_positions_share_their_weights():
     three = FedLayer(np.repeat(one.inputs, 3, axis=0), np.repeat(one.gradients, 3, axis=0), one.output_norms)
     assert three.positions == 3
     assert three.score == pytest.approx(3 * one.score)
-    assert three.most == pytest.approx(3 * one.most)
+    assert three.upper_bound == pytest.approx(3 * one.upper_bound)
     proposal = rng.normal(size=(40, 1))
     more = float(three.expansion().score(np.repeat(proposal, 3, axis=0)))
     assert more == pytest.approx(3 * float(one.expansion().score(proposal)))
@@ -127,9 +127,9 @@ def test_no_inputs_exceed_the_most():
     rng = np.random.default_rng(5)
     for _ in range(50):
         fed = random_layer(rng, n=int(rng.integers(1, 60)), m=int(rng.integers(1, 4)))
-        assert fed.score <= fed.most * (1 + 1e-9)
+        assert fed.score <= fed.upper_bound * (1 + 1e-9)
     everything = FedLayer(np.eye(40), fed.gradients, fed.output_norms)
-    assert everything.score == pytest.approx(everything.most)
+    assert everything.score == pytest.approx(everything.upper_bound)
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 3), st.floats(0, 0.2))
@@ -138,7 +138,7 @@ def test_no_run_of_additions_is_longer_than_the_bound(seed, tau, alpha):
     rng = np.random.default_rng(seed)
     fed = random_layer(rng, examples=30, n=1, m=int(rng.integers(1, 3)))
     step = alpha * float(np.mean(fed.output_norms**2))
-    bound = most_additions(fed.score, fed.most, ratio=tau, step=step)
+    bound = most_additions(fed.score, fed.upper_bound, ratio=tau, step=step)
     added = 0
     for _ in range(60):
         wanted = fed.expansion()
