@@ -1,4 +1,4 @@
-"""Methods of sparse training, and their parts."""
+"""Methods that train sparse networks, in which most edges are missing, and the parts of these methods."""
 
 from netgraph.methods.sparse.exchange_edges import ExchangeEdges
 from netgraph.methods.sparse.fixed import PhewOptions, fixed, fixed_start

@@ -1,4 +1,4 @@
-"""Exchange edges at a fixed density: a part for RigL and SET."""
+"""Part of RigL and SET that exchanges edges at a fixed density."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from netgraph.schedules import get_curve
 
 @dataclass(frozen=True, kw_only=True)
 class ExchangeEdges(Checked):
-    """Give up edges of every link and take as many others, at weight 0.
+    """Remove weak edges of every link, and add the same number of other edges with weight 0.
 
     Attributes:
-        take: "gradient": the pairs with the largest |gradient|, those just given up included, for the edges of
-            smallest magnitude (RigL); "random": missing pairs at random for the smallest positive and the largest
-            negative weights (SET).
-        share: of the edges of every link, at first.
-        curve: how the share falls until `until`, a name in `netgraph.schedules.CURVES`.
-        every: epochs between two exchanges.
-        until: share of the epochs after which there are no more.
-        head: whether links into output layers take part.
+        take: "gradient": remove the edges of smallest magnitude and add the pairs with the largest |gradient|, among
+            all missing pairs and the pairs just removed (RigL). "random": remove the smallest positive and the largest
+            negative weights and add missing pairs at random (SET).
+        share: fraction of the edges of every link in the first exchange.
+        curve: curve along which this fraction falls until `until`, a name in `netgraph.schedules.CURVES`.
+        every: number of epochs between two exchanges.
+        until: fraction of the epochs after which exchanges end.
+        head: whether to exchange edges of links into output layers as well.
     """
 
     take: Literal["gradient", "random"] = "gradient"
@@ -51,7 +51,7 @@ class ExchangeEdges(Checked):
         get_curve(self.curve)
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """One exchange, when it is time."""
+        """Propose one exchange: a removal, then an addition. Propose nothing in epochs without an exchange."""
         done, last = epochs_done(context), round(self.until * context.epochs, 9)
         if done % self.every or done >= last:
             return
@@ -72,6 +72,6 @@ class ExchangeEdges(Checked):
         yield Proposal(self.name, AddEdges(), np.concatenate([np.zeros((0, 3), np.int64), *drawn]), "as many at random")
 
     def pending(self, context: Context) -> bool:
-        """Whether an exchange is still to come."""
+        """Whether a later exchange is due."""
         done = epochs_done(context)
         return done - done % self.every + self.every < self.until * context.epochs

@@ -1,4 +1,4 @@
-"""Sparse networks whose edges are chosen before training and never change: PHEW and random ones."""
+"""PHEW and random sparse networks, whose edges are chosen before training and never change."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class PhewOptions(SparseOptions):
     """Options of PHEW, and of other fixed sparse networks.
 
     Attributes:
-        density: density of the network, which stays.
-        start: how its edges are chosen: "phew" (walks along large weights), "erk" or "er" (at random, fewer in large
-            links) or "uniform" (at random).
+        density: density of the network during the whole run.
+        start: choice of its edges: "phew" (walks along large weights), "erk" or "er" (at random, with a lower density
+            in large links) or "uniform" (at random).
     """
 
     density: float = 0.1
@@ -32,21 +32,21 @@ class PhewOptions(SparseOptions):
 
 
 def fixed_start(options: PhewOptions, start: Start) -> Graph:
-    """The network thinned out to its density."""
+    """Build the network at the density of the options."""
     return thin_start(options, start, options.density, options.start)
 
 
 @checked
 def fixed(start: Graph, options: PhewOptions | None = None, *, name: str = "phew") -> Method:
-    """Train a sparse network as it is: no part, so nothing is rewritten.
+    """Compose the method that trains a sparse network without any rewrite.
 
-    Where: edges on random walks along large initial weights (PHEW), or random ones; they keep their initial weights.
-    How, when, how much: `sparse_start`, once, before training. There is no optimizer state to carry.
+    * Where: edges on random walks along large initial weights (PHEW), or random edges; they keep their initial weights.
+    * How, when, how much: `sparse_start`, once, before training. There is no optimizer state to carry.
 
     Args:
-        start: the sparse network.
-        options: how it was made.
-        name: of the method.
+        start: sparse network.
+        options: options by which the network was made; None is the defaults.
+        name: name of the method.
 
     Source: Patil and Dovrolis 2021, "PHEW: constructing sparse networks that learn fast and generalize well without
     training data"; Evci et al. 2020 for "erk".

@@ -1,4 +1,4 @@
-"""Fill a sparse network up with missing edges: a part for PWMPR, and for growth at random or by gradients."""
+"""Part of PWMPR, and of growth at random or by gradients, that adds missing edges to a sparse network."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ from netgraph.rules import AddEdges, PruneEdges
 from netgraph.schedules import EveryEpochs, Phase, PlateauStop, Trigger, is_error, values_of
 
 Where = Literal["path", "random", "gradient"]
-"""What missing edges are scored by: weights of paths, nothing, or the gradients that they would have."""
+"""Score of missing edges: the weight of the paths that they close, equal for all, or their |gradient|."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrowEdges(Checked):
-    """Add missing edges at weight 0, a share of those that are there at a time, up to a density or a plateau.
+    """Add missing edges with weight 0, step by step, up to a density or a plateau.
 
     Attributes:
-        where: what missing edges are scored by, over all links in one pool.
-        draw: "sample" in proportion to the scores, without replacement, or take the "top" ones.
-        power: of weights in path scores: 1, path weights; 2, the gain of the path-kernel trace.
-        trigger: when.
-        ratio: how much: floor(ratio * edges) of the links that grow, a little more where that ends a step at a density.
-        until: density of these links at which growth is over; the last step is shortened to end there.
-        through: densities that steps must hit on the way.
-        prune: before it grows, give up this share of the edges, those of smallest magnitude, and grow as many more.
-        stop: end growth at the plateau of `metric` over density as well; None does not.
-        metric: of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. One whose
-            name ends in "loss" or "rmse" counts negative, so that higher is better.
-        rough: share of the epochs after which growth is over.
-        then: the phase that begins when growth is over.
-        head: whether links into output layers grow, too.
+        where: score of missing edges, which compete over all links together.
+        draw: "sample" draws edges in proportion to their scores, without replacement; "top" takes the largest scores.
+        power: power of the weights in path scores: 1 for path weights, 2 for the gain of the path-kernel trace.
+        trigger: condition for a step.
+        ratio: number of edges that a step adds, relative to the present edges of the links that grow:
+            `floor(ratio * edges)`. A step is slightly stretched where it then ends exactly at a goal.
+        until: density of these links at which growth ends; the last step is shortened to end there.
+        through: intermediate densities that steps must reach exactly.
+        prune: fraction of the edges, the ones of smallest magnitude, that each step removes before it adds as many
+            more.
+        stop: end growth also at the plateau of `metric` over density; None does not.
+        metric: metric of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. A
+            metric whose name ends in "loss" or "rmse" is negated, so that higher is better.
+        rough: fraction of the epochs after which growth ends.
+        then: phase of training that follows the end of growth.
+        head: whether to add edges to links into output layers as well.
     """
 
     where: Where = "path"
@@ -72,7 +74,7 @@ class GrowEdges(Checked):
             raise OptionError(f"prune={self.prune} is outside 0..1.")
 
     def propose(self, context: Context) -> Iterator[Step]:
-        """One step of growth, or the end of it."""
+        """Propose one step of growth, or the next phase when growth ends."""
         if self._is_over(context):
             return
         if epochs_done(context) >= round(self.rough * context.epochs, 9):
@@ -121,7 +123,7 @@ class GrowEdges(Checked):
             return uniform_scores(graph, links)
         if self.where == "gradient":
             return gradient_scores(graph, links, context.dense_gradients(links))
-        # A forward and a backward over paths, for one sample, and the gradient of every weight, missing or not.
+        # Cost: one forward and one backward of one sample, and the gradients of all weights, missing ones included.
         context.spend("paths", 2 * forward_flops(graph) + forward_flops(graph, dense=links))
         return path_scores(graph, links, power=self.power)
 
@@ -132,7 +134,7 @@ class GrowEdges(Checked):
         return density(graph, sparse_links(graph, head=self.head))
 
     def reach(self, graph: Graph, steps: int) -> int:
-        """Number of edges that a graph has after some steps of growth."""
+        """Number of edges of a graph after some steps of growth."""
         cells, edges = admissible_edges(graph, sparse_links(graph, head=self.head)), self._edges(graph)
         others = graph.num_edges - edges
         for _ in range(steps):
@@ -144,12 +146,12 @@ class GrowEdges(Checked):
         return self._count(self._edges(graph), admissible_edges(graph, sparse_links(graph, head=self.head)))
 
     def _count(self, edges: int, cells: int) -> int:
-        """Number of edges to add to `edges` among `cells`."""
+        """Number of edges that the next step adds to `edges` of `cells` admissible ones."""
         room = [round(share * cells) - edges for share in (self.until, *self.through)]
         return min(clip_step(max(1, math.floor(self.ratio * edges)), room), max(0, room[0]))
 
     def _at_plateau(self, context: Context) -> bool:
-        """Whether the fit of the metric over density says so, one point for each step of growth, and now."""
+        """Whether the metric over density has reached its plateau, fitted to one point per step and the present one."""
         if self.stop is None:
             return False
         graph, links = context.graph, sparse_links(context.graph, head=self.head)

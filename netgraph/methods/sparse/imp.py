@@ -1,4 +1,4 @@
-"""IMP: train a dense network, prune by magnitude, and train again, level by level."""
+"""IMP, iterative magnitude pruning: train a dense network, prune it by magnitude, and train again, level by level."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class ImpOptions(SparseOptions):
     """Options of iterative magnitude pruning.
 
     Attributes:
-        density: density to prune to.
-        share: share of the edges that are left that goes after every level.
-        level_epochs: epochs of a level. A density of 0.1 takes 12 levels; a run that is too short ends at a higher one.
-        rewind: whether weights return to their first values after every level.
+        density: density at the end of pruning.
+        share: fraction of the remaining edges that is removed after every level.
+        level_epochs: number of epochs of a level. A density of 0.1 takes 12 levels; a run with too few epochs ends at a
+            higher density.
+        rewind: whether weights return to their initial values after every level.
     """
 
     density: float = 0.1
@@ -40,23 +41,24 @@ class ImpOptions(SparseOptions):
 
 
 def imp_start(options: ImpOptions, start: Start) -> Graph:
-    """The network with all its edges."""
+    """Build the dense network."""
     return dense_network(options, start)
 
 
 @checked
 def imp(start: Graph, options: ImpOptions | None = None, *, name: str = "imp") -> Method:
-    """Put iterative magnitude pruning together.
+    """Compose iterative magnitude pruning.
 
-    Where: the weights of smallest magnitude, over all links, each of which keeps at least one. How: `PruneEdges`
-    (bounded); with `rewind` the weights that are left then return to their first values, and the optimizer starts
-    afresh, else both go on (IMP-C). When: after every level of so many epochs; the learning rate runs through its
-    curve in each. How much: a share of the edges that are left, rounded up, the published code one more.
+    * Where: the weights of smallest magnitude, over all links; every link keeps at least one edge.
+    * How: `PruneEdges`, which is bounded. With `rewind` the remaining weights then return to their initial values and
+      the optimizer state is reset; without it both are kept (IMP-C).
+    * When: after every level of `level_epochs` epochs. The learning rate runs through its curve in every level.
+    * How much: the fraction `share` of the remaining edges, rounded up. The published code removes one more.
 
     Args:
-        start: the dense network, to whose weights levels are rewound.
-        options: how to prune.
-        name: of the method.
+        start: dense network, whose weights are restored after every level.
+        options: options of the method; None is the defaults.
+        name: name of the method.
 
     Source: Frankle and Carbin 2019, "The lottery ticket hypothesis", section 2, with global pruning.
     """
@@ -72,7 +74,7 @@ def imp(start: Graph, options: ImpOptions | None = None, *, name: str = "imp") -
 
 
 def _outlook(part: PruneLevels, goal: Goal, start: Graph, epochs: int) -> list[str]:
-    """A sentence when a run has time for too few levels."""
+    """Warning for a run with too few epochs for its levels, as a list of at most one sentence."""
     levels = part.levels(start)
     done = (epochs - 1) // part.epochs
     if done >= len(levels):

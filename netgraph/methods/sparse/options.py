@@ -13,23 +13,25 @@ from netgraph.methods.sparse.start import SparseInit, sparse_start
 from netgraph.methods.start import Start
 
 Model = Literal["auto", "mlp", "vgg", "resnet20"]
-"""Networks to be made sparse."""
+"""Kinds of networks that the methods make sparse."""
 
 WIDTHS = {"mlp": "300,100", "vgg": "16/32/64", "resnet20": "16"}
-"""Widths unless others are asked for."""
+"""Default widths of each kind of network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseOptions(Checked):
-    """What all methods of sparse training have in common.
+    """Options that all methods of sparse training share.
 
-    Densities are of the links that may be sparse: all but those into the output, which stay dense unless `head` is set.
+    A density counts the links that may be sparse. Links into output layers are not counted and stay dense, unless
+    `head` is set.
 
     Attributes:
-        model: kind of network: "mlp", dense layers; "vgg", stages of 3x3 convolutions with batch norm, a pool after
-            each; "resnet20", the residual network for CIFAR; "auto" is vgg for images and mlp for other data.
-        widths: widths of the network: hidden layers, as in "300,100"; maps, stages separated by "/", as in "8,8/16,16";
-            maps of the first stage of resnet20. An empty text stands for 300,100 or 16/32/64 or 16.
+        model: kind of network: "mlp", dense layers; "vgg", stages of 3x3 convolutions with batch norm and a pool after
+            each stage; "resnet20", the residual network for CIFAR; "auto" is vgg for images and mlp for other data.
+        widths: widths of the network. For mlp: hidden layers, as in "300,100". For vgg: numbers of maps, in stages
+            separated by "/", as in "8,8/16,16". For resnet20: maps of its first stage. An empty text stands for
+            300,100 or 16/32/64 or 16.
         head: whether links into output layers are sparse as well.
     """
 
@@ -45,10 +47,10 @@ class SparseOptions(Checked):
 
 
 def dense_network(options: SparseOptions, start: Start) -> Graph:
-    """The network that the options name, with all its edges.
+    """Build the network of the options with all its edges.
 
     Raises:
-        OptionError: for a model of convolutions when the data are no images.
+        OptionError: for a model with convolutions when the data are not images.
     """
     images = len(start.shape) == 3
     model = ("vgg" if images else "mlp") if options.model == "auto" else options.model
@@ -61,12 +63,12 @@ def dense_network(options: SparseOptions, start: Start) -> Graph:
 
 
 def thin_start(options: SparseOptions, start: Start, density: float, init: SparseInit) -> Graph:
-    """The same network at a density, without isolated vertices: see `sparse_start`."""
+    """Build the network of the options at a density, without isolated vertices; see `sparse_start`."""
     dense = dense_network(options, start)
     return sparse_start(dense, density=density, start=init, seed=start.seed, head=options.head).graph
 
 
 def check_density(name: str, value: float) -> None:
-    """Raise `OptionError` unless `value` is a density."""
+    """Raise `OptionError` unless `value` is above 0 and at most 1."""
     if not 0 < value <= 1:
         raise OptionError(f"{name}={value} is not a density, which is above 0 and at most 1.")

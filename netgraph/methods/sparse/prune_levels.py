@@ -1,4 +1,4 @@
-"""Prune level by level, each trained to its end: a part for iterative magnitude pruning."""
+"""Part of iterative magnitude pruning that prunes after every level of training."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from netgraph.schedules import Phase
 
 @dataclass(frozen=True, kw_only=True)
 class PruneLevels(Checked):
-    """After every level remove a share of the edges, those of smallest magnitude over all links, and train anew.
+    """Remove a fraction of the edges after every level, by smallest magnitude over all links, and train again.
 
-    Frozen edges stay, and so does the largest edge of every link.
+    Frozen edges and the edge of largest magnitude of every link are never removed.
 
     Attributes:
-        epochs: of a level, over which the learning rate runs through its curve once.
-        share: of the edges that are left, rounded up, a little more where that ends a step at a density.
-        until: density at which pruning is over; the last step is shortened to end there.
-        through: densities that steps must hit on the way.
-        origin: weights return to those of this graph after every step, and the optimizer starts afresh (rewinding);
-            None goes on from the weights as they are.
+        epochs: number of epochs of a level, over which the learning rate runs through its curve once.
+        share: fraction of the remaining edges that a step removes, rounded up. A step is slightly stretched where it
+            then ends exactly at a goal.
+        until: density at which pruning ends; the last step is shortened to end there.
+        through: intermediate densities that steps must reach exactly.
+        origin: graph whose weights are restored after every step, with a reset of the optimizer state (rewinding);
+            None keeps the present weights.
         head: whether links into output layers are pruned as well.
     """
 
@@ -51,10 +52,10 @@ class PruneLevels(Checked):
             raise OptionError(f"until={self.until} is outside 0..1.")
 
     def propose(self, context: Context) -> Iterator[Step]:
-        """The step after a level."""
+        """Propose a pruning step and the phase of the next level, after the last epoch of a level."""
         past = actions_of(context, self.name)
         if epochs_done(context) - (past[-1].epoch if past else 0) < self.epochs:
-            return  # before the graph is asked for, which takes the weights from the network
+            return  # before `context.graph`, which copies the weights from the network
         graph = context.graph
         links = sparse_links(graph, head=self.head)
         count = self._surplus(graph)
@@ -72,11 +73,11 @@ class PruneLevels(Checked):
         yield NewPhase(self.name, Phase(epochs=self.epochs), level, self.origin)
 
     def pending(self, context: Context) -> bool:
-        """Whether a level is still to come."""
+        """Whether a later pruning step is due."""
         return self._surplus(context.graph) > 0
 
     def levels(self, graph: Graph) -> list[int]:
-        """Number of edges that go after each level until the density is reached."""
+        """Numbers of edges that are removed after each level, until the density is reached."""
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         room, result = removable_edges(graph, links), []
@@ -86,12 +87,18 @@ class PruneLevels(Checked):
         return result
 
     def _surplus(self, graph: Graph) -> int:
-        """Number of edges that go after the present level."""
+        """Number of edges that are removed after the present level."""
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         return self._step(edges, cells, removable_edges(graph, links))
 
     def _step(self, edges: int, cells: int, room: int) -> int:
-        """Number of `edges` among `cells` that go next, when at most `room` may."""
+        """Number of edges that the next step removes.
+
+        Args:
+            edges: present edges.
+            cells: admissible edges.
+            room: largest number of edges that may be removed.
+        """
         over = [edges - round(density * cells) for density in (self.until, *self.through)]
         return min(clip_step(math.ceil(self.share * edges), over), max(0, over[0]), room)

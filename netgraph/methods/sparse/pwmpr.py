@@ -1,4 +1,4 @@
-"""PWMPR: grow a sparse network by edges that join strong paths, until its accuracy no longer gains by density."""
+"""PWMPR: growth of a sparse network by edges that join strong paths, up to the plateau of accuracy over density."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class PwmprOptions(SparseOptions):
 
     Attributes:
         where: score of a missing edge: the weights of the paths that it joins ("path"), its |gradient| ("gradient"), or
-            chance ("random").
-        draw: how edges are taken: "sample" in proportion to the scores, or the "top" ones.
+            equal scores ("random").
+        draw: choice by score: "sample" in proportion to the scores, or the "top" scores.
         power: power of the weights in path scores: 1, or 2 for the gain of the path-kernel trace.
-        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
-            fewer in large links) or "uniform" (at random).
-        start_density: density of the start; higher when that would leave vertices isolated.
-        density: growth ends at the latest at this density.
-        stop: end growth at the plateau of the validation score over density, fitted after every step: "gain", where 95
-            % of what growth can gain are reached; "literal", where 95 % of the asymptote are, not for regression, whose
-            score is the error; "none" does not.
-        ratio: edges that a step adds, as a share of the edges before it.
-        every: epochs from one step to the next.
-        stall: a step comes when the validation loss has not improved for this number of epochs, whatever `every` says;
-            0 keeps to `every`.
-        rough: share of the epochs after which growth is over; what is left is the extensive training.
-        prune: before each step, give up this share of the edges, the weakest, and grow as many more.
+        start: choice of the first edges: "phew" (walks along large weights), "erk" or "er" (at random, with a lower
+            density in large links) or "uniform" (at random).
+        start_density: density of the first graph; the graph is denser when vertices would be isolated.
+        density: upper bound of the density; growth ends there at the latest.
+        stop: end growth at the plateau of the validation score over density, fitted after every step: "gain", at 95 %
+            of the fitted gain; "literal", at 95 % of the asymptote, not for regression, whose score is an error; "none"
+            has no such end.
+        ratio: number of edges that a step adds, as a fraction of the edges before it.
+        every: number of epochs between two steps.
+        stall: number of epochs without an improvement of the validation loss after which a step follows; 0 uses `every`
+            instead.
+        rough: fraction of the epochs after which growth ends; the rest is extensive training.
+        prune: fraction of the edges, the weakest, that each step removes before it adds as many more.
     """
 
     where: Where = "path"
@@ -65,7 +65,7 @@ class PwmprOptions(SparseOptions):
 
 
 def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
-    """The network thinned out to the starting density."""
+    """Build the network at the starting density."""
     if start.task == "regression" and options.stop == "literal":
         raise OptionError("stop='literal' takes a share of a positive score; for regression set stop=gain or none.")
     return thin_start(options, start, options.start_density, options.start)
@@ -73,21 +73,24 @@ def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
 
 @checked
 def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwmpr") -> Method:
-    """Put PWMPR together, or growth by another score.
+    """Compose PWMPR, or growth by another score.
 
-    Where: missing edges (i, j), all links in one pool, in proportion to complexity(i) * generality(j), the weight of
-    all paths that the edge would close; or by |gradient| over one mini-batch, or at random. How: `AddEdges` at weight
-    0: exact. When: every so many epochs at a constant learning rate, or when the validation loss stalls; until the
-    fitted plateau of the validation score over density, a density, or a share of the epochs; then the learning rate
-    falls along its curve (extensive training). How much: a share of the edges that are there. Optimizer state survives
-    by id, and goes on into extensive training; new entries have their own step counts, where the paper says nothing.
+    * Where: missing edges `(i, j)` of all links together, in proportion to `complexity(i) * generality(j)`, the weight
+      of all paths that the edge would close; or by |gradient| over one mini-batch, or at random.
+    * How: `AddEdges` with weight 0, which is exact.
+    * When: every `every` epochs at a constant learning rate, or when the validation loss stalls. Growth ends at the
+      fitted plateau of the validation score over density, at a density, or after a fraction of the epochs. Then the
+      learning rate falls along its curve (extensive training).
+    * How much: a fraction of the present edges.
 
-    The hybrid, which the paper names as future work, gives up the weakest edges before each step: bounded.
+    Optimizer state is carried by id through growth and into extensive training. New entries have step counts of their
+    own; the paper leaves this open. With `prune`, the hybrid that the paper names as future work, each step first
+    removes the weakest edges, which is bounded.
 
     Args:
-        start: the graph at which growth starts.
-        options: how to grow.
-        name: of the method.
+        start: first graph.
+        options: options of the method; None is the defaults.
+        name: name of the method.
 
     Source: "PWMPR" (growth by path weight, plateau of a saturating exponential); starts: Patil and Dovrolis 2021.
     """
@@ -113,7 +116,7 @@ def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwm
 
 
 def _outlook(part: GrowEdges, goal: Goal, start: Graph, epochs: int) -> list[str]:
-    """A sentence when the start is too dense already, or when a run has time for too few steps."""
+    """Warning for a first graph that is too dense, or a run with too few steps, as a list of at most one sentence."""
     if goal.limit or not isinstance(part.trigger, EveryEpochs):
         return goal.outlook(start, epochs)
     last = min(math.ceil(round(part.rough * epochs, 9)), epochs) - 1

@@ -1,4 +1,4 @@
-"""RigL: keep the density, give up weak edges for missing ones with large gradients."""
+"""RigL: exchange of weak edges for missing edges with large gradients, at a constant density."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class RiglOptions(SparseOptions):
     """Options of RigL.
 
     Attributes:
-        density: density of the network, which stays.
-        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
-            fewer in large links) or "uniform" (at random); the paper has "erk".
-        share: share of the edges of every link that are exchanged at first; it falls to 0 along half a cosine.
-        every: epochs from one exchange to the next; the paper has 100 steps.
-        until: share of the epochs after which there are no more exchanges.
+        density: density of the network during the whole run.
+        start: choice of the first edges: "phew" (walks along large weights), "erk" or "er" (at random, with a lower
+            density in large links) or "uniform" (at random); the paper has "erk".
+        share: fraction of the edges of every link in the first exchange; it falls to 0 along half a cosine.
+        every: number of epochs between two exchanges; the paper has 100 optimizer steps.
+        until: fraction of the epochs after which exchanges end.
     """
 
     density: float = 0.1
@@ -38,22 +38,26 @@ class RiglOptions(SparseOptions):
 
 
 def rigl_start(options: RiglOptions, start: Start) -> Graph:
-    """The network thinned out to its density."""
+    """Build the network at the density of the options."""
     return thin_start(options, start, options.density, options.start)
 
 
 def rigl(start: Graph, options: RiglOptions | None = None) -> Method:
-    """Put RigL together.
+    """Compose RigL.
 
-    Where: in every link, the pairs with the largest |gradient| over one mini-batch among all that are not kept, those
-    just given up included. How: `PruneEdges` (bounded), then `AddEdges` at weight 0 (exact). When: every epoch, where
-    the paper has 100 steps, until 75 % of the run. How much: share / 2 (1 + cos(pi t / T)) of the edges of each link.
-    Optimizer state of edges that stay, or are taken back, survives; new entries have their own step counts, where the
-    paper has zero slots. The optimizer steps in every iteration; the published code skips that of an exchange.
+    * Where: in every link, the pairs with the largest |gradient| over one mini-batch, among all missing pairs and the
+      pairs just removed.
+    * How: `PruneEdges`, which is bounded, then `AddEdges` with weight 0, which is exact.
+    * When: every epoch, where the paper has 100 optimizer steps, until 75 % of the run.
+    * How much: the fraction `share / 2 (1 + cos(pi t / T))` of the edges of each link.
+
+    Edges that stay, or are added again at once, keep their optimizer state. New entries have step counts of their own,
+    where the paper resets their slots to 0. The optimizer steps in every iteration; the published code skips the
+    iteration of an exchange.
 
     Args:
-        start: the sparse network.
-        options: how to exchange.
+        start: sparse network.
+        options: options of the method; None is the defaults.
 
     Source: Evci et al. 2020, "Rigging the lottery: making all tickets winners", algorithm 1.
     """

@@ -1,4 +1,4 @@
-"""SET: keep the density, give up weak edges for missing ones at random."""
+"""SET, sparse evolutionary training: exchange of weak edges for random missing edges, at a constant density."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class SetOptions(SparseOptions):
     """Options of SET.
 
     Attributes:
-        density: density of the network, which stays; the paper sets it by the number of edges of every link, 20
-            (sources + targets).
-        start: how the edges of the start are chosen: "phew" (walks along large weights), "erk" or "er" (at random,
-            fewer in large links) or "uniform" (at random); the paper has "er".
-        share: share of the positive and of the negative weights of every link that are exchanged.
-        every: epochs from one exchange to the next.
-        until: share of the epochs after which there are no more exchanges.
+        density: density of the network during the whole run; the paper gives every link `20 (sources + targets)` edges
+            instead.
+        start: choice of the first edges: "phew" (walks along large weights), "erk" or "er" (at random, with a lower
+            density in large links) or "uniform" (at random); the paper has "er".
+        share: fraction of the positive and of the negative weights of every link that each exchange replaces.
+        every: number of epochs between two exchanges.
+        until: fraction of the epochs after which exchanges end.
     """
 
     density: float = 0.1
@@ -39,21 +39,24 @@ class SetOptions(SparseOptions):
 
 
 def set_start(options: SetOptions, start: Start) -> Graph:
-    """The network thinned out to its density."""
+    """Build the network at the density of the options."""
     return thin_start(options, start, options.density, options.start)
 
 
 def sparse_evolution(start: Graph, options: SetOptions | None = None) -> Method:
-    """Put SET, sparse evolutionary training, together.
+    """Compose SET, sparse evolutionary training.
 
-    Where: missing pairs of every link, at random. How: `PruneEdges` (bounded), then `AddEdges` at weight 0 (exact);
-    the published code has 0 in one version and N(0, 0.01) in another. When: after every epoch but the last. How much:
-    30 % of the smallest positive and of the largest negative weights. Optimizer state of edges that stay survives; the
-    published code makes a new optimizer.
+    * Where: missing pairs of every link, at random.
+    * How: `PruneEdges`, which is bounded, then `AddEdges` with weight 0, which is exact. New weights of the published
+      code are 0 in one version and normal, N(0, 0.01), in another.
+    * When: after every epoch but the last.
+    * How much: the fraction `share` of the positive and of the negative weights of a link, those closest to 0.
+
+    Edges that stay keep their optimizer state; the published code makes a new optimizer.
 
     Args:
-        start: the sparse network.
-        options: how to exchange.
+        start: sparse network.
+        options: options of the method; None is the defaults.
 
     Source: Mocanu et al. 2018, "Scalable training of artificial neural networks with adaptive sparse connectivity
     inspired by network science", algorithm 1.

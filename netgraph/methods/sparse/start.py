@@ -1,4 +1,4 @@
-"""Sparse starts: a dense network with its initial weights, thinned out so that every vertex can learn."""
+"""Sparse first graphs: dense networks with initial weights from which edges are removed, without isolated vertices."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from netgraph.errors import GraphError
 from netgraph.graph import Graph, LinkKey, thinned
 
 SparseInit = Literal["phew", "erk", "er", "uniform"]
-"""How the edges of a sparse start are chosen, see `sparse_start`."""
+"""Names of the choices of edges for a sparse start, see `sparse_start`."""
 
 
 @dataclass(frozen=True, eq=False)
 class SparseStart:
-    """A thinned network, and how it came about.
+    """A sparse network, with the densities requested and reached.
 
     Attributes:
         graph: the network.
-        asked: the density that was asked for, of the links that were thinned out.
-        density: theirs in `graph`; above `asked` by what it took to join isolated vertices.
-        isolated: how many vertices the choice by itself left without an edge in or out.
-        note: all of this in words.
+        asked: requested density of the sparse links.
+        density: density of these links in `graph`; above `asked` where edges were added for isolated vertices.
+        isolated: number of vertices without an edge in or out before edges were added for them.
+        note: densities and number of isolated vertices as a sentence.
     """
 
     graph: Graph
@@ -42,23 +42,24 @@ class SparseStart:
 def sparse_start(
     graph: Graph, *, density: float, start: SparseInit = "phew", seed: Seed | None, head: bool = False
 ) -> SparseStart:
-    """Thin out a dense network; the weights that stay keep their initial values.
+    """Remove edges of a dense network down to a density; the remaining edges keep their initial weights.
 
-    A hidden vertex without an edge in or without one out never learns, and an output without an edge in has no say:
-    such vertices get more edges. After "phew" that is a walk through each that walks through earlier layers have not
-    come by; else a random edge for each side that lacks one, preferably one that serves two. So the density is the one
-    asked for whenever that leaves no vertex isolated.
+    A hidden vertex without an edge in or without an edge out never learns, and an output without an edge in is
+    constant. Such isolated vertices get additional edges. With "phew" it is a walk through each vertex that no walk
+    through a vertex of an earlier layer has joined already. Otherwise it is a random edge for each side without one,
+    preferably an edge between two such vertices. The density exceeds the requested one only by these edges.
 
     Args:
-        graph: a dense network with its initial weights.
-        density: edges to keep, as a share of those of the links that are thinned out.
-        start: "phew": random walks along large weights; "erk" and "er": at random, small links denser, with or
-            without the kernels counted; "uniform": at random, the same share of every link.
-        seed: of the choice.
-        head: whether links into output layers are thinned out as well.
+        graph: dense network with its initial weights.
+        density: fraction of the edges of the sparse links that is kept.
+        start: choice of the kept edges. "phew": random walks along large weights. "erk" and "er": at random, with a
+            higher density in small links; "erk" counts the taps of kernels, "er" does not. "uniform": at random, with
+            the same density in every link.
+        seed: seed of the choice.
+        head: whether links into output layers become sparse as well.
 
     Raises:
-        GraphError: when the graph is not dense, or a vertex could not be joined even so.
+        GraphError: when the graph is not dense, or a vertex is isolated in the dense network, too.
         OptionError: for an unknown `start`, or a density outside 0..1, or too high for "phew".
 
     Source: Patil and Dovrolis 2021 (PHEW); Evci et al. 2020 (ERK); Mocanu et al. 2018 (ER).
