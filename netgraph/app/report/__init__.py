@@ -1,4 +1,4 @@
-"""Reports of runs: pages, curves and pictures."""
+"""Reports of runs: HTML pages with curves and pictures, as files or served live."""
 
 from netgraph.app.report.command import grow_command
 from netgraph.app.report.data import RunFacts, current_graph

@@ -1,4 +1,4 @@
-"""The command that makes a run again, from its configuration."""
+"""Command lines that repeat, resume or check a run, built from its configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netgraph.methods import METHODS
 
 
 def command_lines(facts: RunFacts) -> list[tuple[str, str]]:
-    """Commands about a run, each with its effect in words. They can be pasted into a shell."""
+    """Pairs of a sentence about the effect and a command line for a shell, for all commands that fit the run."""
     directory = os.fspath(facts.run.path)
     lines = [
         ("Grow the same network again, in a directory of its own:", grow_command(facts.config, f"{directory}-again"))
@@ -31,9 +31,11 @@ def command_lines(facts: RunFacts) -> list[tuple[str, str]]:
 
 
 def grow_command(config: Mapping[str, Any], out: str) -> str:
-    """The command line of `netgraph grow` that leads to a configuration.
+    """Command line of `netgraph grow` that leads to a configuration, without options that equal their defaults.
 
-    Options are left out where they have the value that they would have by themselves.
+    Args:
+        config: configuration of a run.
+        out: run directory of the repetition.
     """
     words = ["netgraph", "grow", config["data"], "--method", config["method"], "--seed", str(config["seed"])]
     words += ["--epochs", str(config["training"]["epochs"]), "--task", config["task"]]
@@ -44,9 +46,9 @@ def grow_command(config: Mapping[str, Any], out: str) -> str:
 
 
 def _chosen(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that must be given."""
+    """Options that the command must state, by name."""
     spec = METHODS.get(config["method"])
-    # These follow the size of the data or the method, not the defaults.
+    # The defaults of these options depend on the size of the data or on the method.
     suited = {*SMALL_TRAINING, *(spec.training if spec else ())}
     chosen = _unlike(config["run"], RunSettings()) | _unlike(config["options"], spec.make_options() if spec else None)
     training = {k: v for k, v in config["training"].items() if k not in ("epochs", "seed")}
@@ -55,7 +57,7 @@ def _chosen(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unlike(values: Mapping[str, Any], options: Any) -> dict[str, Any]:
-    """Values that are not those of the usual options; all of them where there are none."""
+    """Values that differ from the attributes of default options; all values where `options` is None."""
     defaults = {} if options is None else vars(options)
     return {key: value for key, value in values.items() if key not in defaults or defaults[key] != value}
 

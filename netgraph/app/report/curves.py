@@ -1,4 +1,4 @@
-"""Curves of a run over its epochs, as SVG pictures in the colours of the page around them."""
+"""Curves of a run over its epochs, as SVG pictures in the colours of their page."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ from netgraph.app.report.svg import inline_svg
 from netgraph.columns import Array
 from netgraph.viz.plots import import_matplotlib
 
-_SIZE = (4.6, 2.7)  # Inches of 72 units. Shown 310 pixels wide, as on a small phone, letters are 10 pixels high.
+_SIZE = (4.6, 2.7)  # Inches of 72 units. At a width of 310 pixels, as on a small phone, letters are 10 pixels high.
 _LETTERS = 11
-_MOST_TICKS = 250  # Along an axis of 267 units.
-# Stand-ins for colours of the page, which matplotlib cannot name.
+_MAX_TICKS = 250  # The axis is 267 units long, so that ticks do not touch.
+# matplotlib cannot draw in CSS variables: it draws in these colours, which are replaced afterwards.
 _COLORS = {
-    "#0000a1": "var(--training)", "#0000a2": "var(--validation)", "#0000a3": "var(--edges)", "#0000a4": "var(--rate)",
-    "#0000b1": "var(--grew)", "#0000b2": "var(--shrank)", "#0000b3": "var(--changed)",
-    "#0000c1": "currentColor", "#0000c2": "var(--line)",
-}  # fmt: skip
+    "#0000a1": "var(--training)",
+    "#0000a2": "var(--validation)",
+    "#0000a3": "var(--edges)",
+    "#0000a4": "var(--rate)",
+    "#0000b1": "var(--grew)",
+    "#0000b2": "var(--shrank)",
+    "#0000b3": "var(--changed)",
+    "#0000c1": "currentColor",
+    "#0000c2": "var(--line)",
+}
 _OF = {name[6:-1]: color for color, name in _COLORS.items() if name.startswith("var")}
 _INK, _LINE = "#0000c1", "#0000c2"
 
 _LEAST = 1e-100
-"""Least size of a value in a picture; one above its inverse has no place there."""
+"""Smallest magnitude that is drawn; smaller values are drawn as 0, values above its inverse as gaps."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,10 @@ class Curve:
     """One line of a picture.
 
     Attributes:
-        name: as in the legend.
-        color: name of the page's colour.
-        values: one per epoch; those that are not finite leave a gap.
-        last: the last of them, in words.
+        name: name in the legend.
+        color: name of a colour of the page.
+        values: one value per epoch, `(epochs,)`; values that are not finite are gaps.
+        last: the last value as text.
     """
 
     name: str
@@ -56,9 +62,9 @@ class Panel:
     Attributes:
         key: name of the quantity, unique on the page.
         title: heading.
-        curves: its lines.
-        svg: the picture.
-        gaps: how many values are not finite.
+        curves: lines of the picture.
+        svg: the picture as an SVG element.
+        gaps: number of values that are not finite.
     """
 
     key: str
@@ -74,7 +80,7 @@ def require_matplotlib() -> None:
 
 
 def panels(facts: RunFacts) -> list[Panel]:
-    """Loss, score, edges and learning rate of a run over its epochs; nothing before its first epoch has ended.
+    """Draw loss, score, edges and learning rate of a run over its epochs; none before its first epoch has ended.
 
     Raises:
         OptionError: when matplotlib is not installed.
@@ -99,7 +105,7 @@ def panels(facts: RunFacts) -> list[Panel]:
 
 
 def _score_title(metric: str) -> str:
-    # Targets are standardised for training, and the scores of epochs are those of training.
+    # Targets are standardised for training, and scores of epochs are not converted back.
     return "Accuracy" if metric == "accuracy" else "Root mean squared error, of standardised targets"
 
 
@@ -108,7 +114,7 @@ def _curve(metrics: Sequence[Mapping[str, float]], column: str, name: str, color
         return Curve(name, color, np.empty(0), "")
     values = np.array([float(line.get(column, math.nan)) for line in metrics])
     last = _number(values[-1])
-    # Scales of pictures overflow beyond; such values are gaps, and values that small are 0.
+    # The scales of matplotlib overflow for larger values.
     values = np.where(np.abs(values) > 1 / _LEAST, np.inf, np.where(np.abs(values) < _LEAST, 0.0, values))
     return Curve(name, color, values, last)
 
@@ -118,7 +124,7 @@ def _number(value: float) -> str:
 
 
 def _short(count: float, largest: float) -> str:
-    """A number of edges in few letters, in the unit of the largest beside it: 800, 4,000; 4k, 12k; 0.5M, 1.5M."""
+    """Format a number of edges briefly, in the unit that suits the largest one: 800, 4,000; 4k, 12k; 0.5M, 1.5M."""
     size, letter = (1e6, "M") if largest >= 1e6 else (1e3, "k") if largest >= 1e4 else (1.0, "")
     return f"{count / size:g}{letter}" if letter and count else f"{count:,.0f}"
 
@@ -139,20 +145,27 @@ def _spoken(curve: Curve) -> str:
 
 
 def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int) -> str:
-    """The picture as matplotlib writes it, equal for equal curves."""
+    """Draw the picture with matplotlib; equal curves give equal text."""
     require_matplotlib()
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     style: Any = {
-        "svg.fonttype": "none", "svg.hashsalt": "netgraph", "font.size": _LETTERS, "font.family": "sans-serif",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "netgraph",
+        "font.size": _LETTERS,
+        "font.family": "sans-serif",
         "axes.formatter.useoffset": False,
-        "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "axes.edgecolor": _LINE,
-    }  # fmt: skip
+        "text.color": _INK,
+        "axes.labelcolor": _INK,
+        "xtick.color": _INK,
+        "ytick.color": _INK,
+        "axes.edgecolor": _LINE,
+    }
     with rc_context(style):
         figure = Figure(figsize=_SIZE)
         figure.patch.set_visible(False)
-        # The same frame in every picture, so that epochs stand below each other.
+        # All pictures have the same frame, so that equal epochs stand below each other.
         axes = figure.add_axes((0.15, 0.19, 0.805, 0.77))
         axes.patch.set_visible(False)
         for curve in curves:
@@ -162,14 +175,14 @@ def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int
             _draw_mark(axes, mark, epochs)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    # Letters are those of the page.
+    # Without a font of its own the picture takes the font of the page.
     return re.sub(r" font-family: [^;\"]*;", "", text.getvalue())
 
 
 def _draw_curve(axes: Any, curve: Curve, *, steps: bool) -> None:
     values = np.where(np.isfinite(curve.values), curve.values, np.nan)
     x = np.arange(1, len(values) + 1)
-    # A value alone between two gaps makes no line.
+    # A single value between two gaps makes no line, so it is drawn as a dot.
     lonely = np.isfinite(values) & ~np.isfinite(np.r_[np.nan, values[:-1]]) & ~np.isfinite(np.r_[values[1:], np.nan])
     look = {"color": _OF[curve.color], "linewidth": 1.8, "solid_joinstyle": "round"}
     axes.plot(x, values, drawstyle="steps-mid" if steps else "default", **look)
@@ -178,7 +191,7 @@ def _draw_curve(axes: Any, curve: Curve, *, steps: bool) -> None:
 
 
 def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
-    """Scales, ticks and grid."""
+    """Set scales, ticks and grid."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlim(0.5, max(epochs, 1) + 0.5)
@@ -201,20 +214,20 @@ def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
 
 
 def _draw_mark(axes: Any, mark: Mark, epochs: int) -> None:
-    """A vertical line for rewrites after one epoch; a band for many epochs, with a tick for each at its foot.
+    """Draw a vertical line for rewrites after one epoch, or a band for several epochs with a tick for each at its foot.
 
-    Of ticks that would touch, one is drawn.
+    Only one of several ticks that would touch is drawn.
     """
     color = _OF[mark.change]
     if len(mark.epochs) == 1:
         axes.axvline(_after(mark.epochs[0]), color=color, linewidth=1.2, linestyle=(0, (3, 2)))
         return
     axes.axvspan(_after(mark.epochs[0]), _after(mark.epochs[-1]), color=color, alpha=0.13, linewidth=0)
-    slots = {epoch * _MOST_TICKS // max(epochs, _MOST_TICKS): epoch for epoch in mark.epochs}
+    slots = {epoch * _MAX_TICKS // max(epochs, _MAX_TICKS): epoch for epoch in mark.epochs}
     places = [_after(epoch) for epoch in slots.values()]
     axes.vlines(places, 0, 0.05, color=color, linewidth=1.2, transform=axes.get_xaxis_transform())
 
 
 def _after(epoch: int) -> float:
-    """Where rewrites after an epoch stand: before the next one."""
+    """Place on the axis of rewrites after an epoch, halfway to the next epoch."""
     return epoch + 0.5

@@ -1,4 +1,4 @@
-"""Contents of a report: the files of a run, read once, and figures that follow from them."""
+"""Contents of a report: the files of a run, read once, and figures derived from them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from netgraph.viz import count
 State = Literal["ended", "undone", "open"]
 
 MOST_MARKS = 12
-"""Groups of rewrites that a curve shows side by side."""
+"""Largest number of groups of rewrites that a curve shows."""
 
 
 def current_graph(run: RunDirectory) -> Graph:
-    """The grown graph of a run; for one that has not ended, that of its checkpoint, or the first."""
+    """Grown graph of a run; while the run has not ended, the graph of its checkpoint, or else the first graph."""
     if run.graph_file.exists():
         return run.grown
     return checkpoint_graph(run.checkpoint) if run.checkpoint.exists() else run.journal.first()
@@ -35,13 +35,13 @@ def current_graph(run: RunDirectory) -> Graph:
 
 @dataclass(frozen=True)
 class Mark:
-    """Rewrites that stand together in time.
+    """A group of consecutive rewrites that a curve marks together.
 
     Attributes:
-        first, last: their numbers.
-        epochs: the epochs after which they happened, in order.
-        change: what they did to the number of edges, taken together.
-        edges: that number before and after them.
+        first, last: numbers of the first and of the last rewrite.
+        epochs: epochs after which they happened, in order.
+        change: effect of the whole group on the number of edges.
+        edges: numbers of edges before and after the group.
     """
 
     first: int
@@ -52,7 +52,7 @@ class Mark:
 
     @property
     def words(self) -> str:
-        """The rewrites, their epochs and their effects, in words."""
+        """Numbers, epochs and effect of the rewrites in words."""
         numbers = f"rewrite {self.first}" if self.first == self.last else f"rewrites {self.first} to {self.last}"
         start, end = self.epochs[0], self.epochs[-1]
         when = f"after epoch {start}" if start == end else f"after epochs {start} to {end}"
@@ -61,22 +61,22 @@ class Mark:
         return f"{numbers}, {when}: {size}"
 
     def joined(self, other: Mark) -> Mark:
-        """Both in one."""
+        """Return the group of these rewrites and those of `other`, which follow them."""
         edges = (self.edges[0], other.edges[1])
         return Mark(self.first, other.last, self.epochs + other.epochs, change_of(*edges), edges)
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that a report says of a run, except for figures computed from graphs.
+    """Contents of a report about a run, except for figures computed from graphs.
 
     Attributes:
-        run: the directory.
-        config: its configuration.
-        metrics: of every finished epoch.
-        entries: of the journal.
-        first: the graph at which the run started.
-        summary: the results; None of a run that has not ended, or whose rewrites were undone.
+        run: run directory.
+        config: configuration of the run.
+        metrics: metrics of every finished epoch, by name.
+        entries: entries of the journal, one per rewrite.
+        first: first graph of the run.
+        summary: results; None while the run has not ended, or after its rewrites were undone.
         state: "ended"; "undone" after `netgraph undo`; "open" when the run still trains or was interrupted.
     """
 
@@ -93,8 +93,8 @@ class RunFacts:
         """Read the files of a run.
 
         Raises:
-            DataError: for a file that is damaged, or of an ended run has lost lines, with its name and what to do.
-            OSError: when a file goes away while it is read.
+            DataError: for a damaged file, or a file of an ended run with missing lines, with its name and a remedy.
+            OSError: when a file is removed while it is read.
         """
         config = run.whole_config
         try:
@@ -118,7 +118,7 @@ class RunFacts:
 
     @cached_property
     def graph(self) -> Graph:
-        """The final graph, or that of the checkpoint. Raises `DataError` when its file is damaged."""
+        """Final graph, or the graph of the checkpoint. Raises `DataError` when its file is damaged."""
         try:
             return current_graph(self.run)
         except (FileFormatError, TrainingError) as error:
@@ -126,7 +126,7 @@ class RunFacts:
 
     @property
     def name(self) -> str:
-        """Name of the data: of a file, without the directories in which it lies."""
+        """Name of the data; for a file its name without directories."""
         return self.summary.data if self.summary else readable(str(self.config["data"]).rstrip("/").split("/")[-1])
 
     @property
@@ -136,47 +136,47 @@ class RunFacts:
 
     @property
     def loss_note(self) -> str:
-        """Sentences about how the losses of an epoch are measured."""
+        """Sentences about the measurement of the losses of an epoch."""
         return loss_note(self.config["training"], self.config["task"], len(self.first.outputs[0]))
 
     @property
     def training_loss(self) -> str:
-        """Name of the training loss, with what makes it differ from the validation loss."""
+        """Name of the training loss, with its differences from the validation loss."""
         return training_loss_name(self.config["training"], self.config["task"])
 
     @property
     def epochs(self) -> int:
-        """Epochs that the run was asked for; at least those it has finished."""
+        """Number of epochs of the run: the configured number, or the finished one where that is larger."""
         return max(int(self.config["training"].get("epochs", 0)), len(self.metrics))
 
     @property
     def seconds(self) -> float:
-        """Wall time of the run, or of its finished epochs."""
+        """Wall time of the run, or of its finished epochs, in seconds."""
         return self.summary.seconds if self.summary else sum(m.get("seconds", 0.0) for m in self.metrics)
 
     @property
     def sizes(self) -> list[int]:
-        """Trainable edges at the start and after every rewrite."""
+        """Numbers of trainable edges at the start and after every rewrite."""
         return [self.first.num_edges, *(entry.edges for entry in self.entries)]
 
     @property
     def verdicts(self) -> str:
-        """The rewrites counted by effect and by proof, in a clause; empty without any."""
+        """Clause with the numbers of rewrites by effect and by proof; '' without rewrites."""
         return in_words(verdicts(self.entries, self.first.num_edges))
 
     @cached_property
     def origin(self) -> tuple[int, int]:
-        """Identity of the run, unlike that of one that took its place in the directory."""
+        """Identity of the run: inode and time of its first graph, which another run in the directory does not share."""
         stat = (self.run.path / "journal" / "first.safetensors").stat()
         return stat.st_ino, stat.st_mtime_ns
 
     @property
     def images(self) -> ImageLayout | None:
-        """Layout of the data's rows as images; None of other data."""
+        """Layout of the data's rows as images; None for other data."""
         return image_layout(tuple(self.config.get("input_shape") or ()))
 
     def marks(self) -> list[Mark]:
-        """The rewrites, close ones in groups, at most `MOST_MARKS`."""
+        """Groups of rewrites that are close in time, at most `MOST_MARKS`."""
         sizes = self.sizes
         marks: list[Mark] = []
         for epoch, group in groupby(self.entries, key=lambda entry: entry.epoch):

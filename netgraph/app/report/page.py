@@ -1,4 +1,4 @@
-"""`report.html`: everything about a run on one page that needs no network."""
+"""`report.html`: all facts about a run on one self-contained page."""
 
 from __future__ import annotations
 
@@ -38,31 +38,38 @@ _MARK = b"Written by netgraph."
 REPORT, TIMELINE = "report.html", "timeline.html"
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 15
-"""Rows from which a table scrolls in a box of its own."""
+"""Number of rows above which a table scrolls in its own box."""
 MOST_LINES = 200
-"""Lines of the plan that are shown from either end."""
+"""Largest number of lines of the plan that are shown from each end."""
 MOST_REWRITES = 250
-"""Rewrites that are listed from either end."""
+"""Largest number of rewrites that are listed from each end."""
 MOST_LAYERS = 20
-"""Most layers whose change a certificate shows, besides its text."""
+"""Largest number of layers whose change is listed for a certificate, besides its text."""
 LONGEST_VALUE = 400
-"""Letters of a parameter of a rule; some rules take a value per vertex."""
+"""Largest number of letters shown for a parameter of a rule, as some parameters have a value per vertex."""
 
 SECTIONS = {
-    "head": "", "results": "Results", "curves": "Curves", "growth": "Growth", "topology": "Topology",
-    "rewrites": "Rewrites", "costs": "Costs and plan", "settings": "Settings", "again": "Make it again",
-}  # fmt: skip
-"""Parts of the page in order, with their headings."""
+    "head": "",
+    "results": "Results",
+    "curves": "Curves",
+    "growth": "Growth",
+    "topology": "Topology",
+    "rewrites": "Rewrites",
+    "costs": "Costs and plan",
+    "settings": "Settings",
+    "again": "Make it again",
+}
+"""Headings of the sections by their keys, in the order of the page."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A section of the page.
 
     Attributes:
-        key: unique on the page, letters only.
-        title: heading; empty for the head of the page, which has its own.
-        html: what stands in it.
+        key: unique name on the page, letters only.
+        title: heading; '' for the head of the page, which brings its own.
+        html: content below the heading.
     """
 
     key: str
@@ -71,13 +78,19 @@ class Section:
 
     @property
     def digest(self) -> str:
-        """Changes with the content."""
+        """Hash of the content, 16 hexadecimal digits."""
         return hashlib.sha256(to_utf8(self.html)).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A part that took time to make, with its key and the time until which it is good enough."""
+    """An expensive value that was computed before.
+
+    Attributes:
+        key: state of the run for which it was computed.
+        value: the value.
+        until: time by `time.monotonic` before which an older value may be shown.
+    """
 
     key: tuple[object, ...]
     value: Any
@@ -85,21 +98,21 @@ class _Kept:
 
 
 class Reporter:
-    """Renderer of runs. Figures from graphs are kept until a topology changes, for pages that follow a run.
+    """Renderer of reports that reuses figures computed from graphs until a topology changes.
 
     Args:
-        patience: of a run that trains, the timeline is made anew only when so many times as long has passed as making
-            it took, so that watching takes no more than a small part of the machine.
+        patience: for a run that trains, shortest time from one timeline to the next, as a multiple of the time that the
+            computation of the timeline took. It limits the fraction of the machine that watching takes.
     """
 
     def __init__(self, patience: float = 0.0) -> None:
         self._patience = patience
         self._kept: dict[str, _Kept] = {}
         self.due = math.inf
-        """Time by `time.monotonic` from which a part that is behind may be made anew; infinite when none is."""
+        """Time by `time.monotonic` at which an outdated timeline is computed again; infinite when none is outdated."""
 
     def sections(self, facts: RunFacts) -> list[Section]:
-        """All parts of the page about a run that have a content.
+        """Render all sections of the page about a run, without empty ones.
 
         Raises:
             DataError: for a damaged file of the run.
@@ -110,7 +123,7 @@ class Reporter:
         return [Section(key, SECTIONS[key], text) for key, text in texts.items() if text]
 
     def timeline(self, facts: RunFacts) -> Timeline:
-        """All topologies of the run, one after another."""
+        """Timeline of all topologies of the run; an earlier one while `patience` has not passed."""
         last = facts.entries[-1].topology_hash if facts.entries else ""
         key: tuple[object, ...] = (facts.origin, facts.state, len(facts.entries), last)
         old = self._kept.get("timeline")
@@ -121,8 +134,8 @@ class Reporter:
         return self._keep("timeline", key, lambda: growth_timeline(facts, page_title(facts)))
 
     def _pictures(self, facts: RunFacts) -> dict[str, Any]:
-        """Pictures of topologies, and the plan."""
-        # The graph of a run that trains is that of its checkpoint, and the journal may be one rewrite ahead.
+        """Draw the topologies, and describe the plan."""
+        # The graph of a run that trains comes from its checkpoint; the journal may be one rewrite ahead.
         reached = (facts.origin, facts.graph.topology_hash, facts.state)
         return {
             "timeline": self._fragment(facts) if facts.entries else "",
@@ -136,7 +149,7 @@ class Reporter:
         return self._keep("fragment", self._kept["timeline"].key, lambda: timeline.fragment("film"))
 
     def _keep(self, name: str, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        """The result of `make`, made anew only under another key."""
+        """Return the value of a name, computed by `make` only when the key has changed."""
         if name not in self._kept or self._kept[name].key != key:
             began = time.monotonic()
             made, ended = make(), time.monotonic()
@@ -146,21 +159,29 @@ class Reporter:
 
 
 def _values(facts: RunFacts) -> dict[str, Any]:
-    """Values for the templates, besides pictures."""
+    """Values for the templates, without pictures."""
     config, summary = facts.config, facts.summary
     settings = {"Training": config["training"], "Method": config["options"], "Data and machine": config["run"]}
     other = {key: value for key, value in config.items() if key not in ("training", "options", "run")}
     return {
-        "facts": facts, "graph": repr(facts.graph), "config": config, "summary": summary,
+        "facts": facts,
+        "graph": repr(facts.graph),
+        "config": config,
+        "summary": summary,
         "last": facts.metrics[-1] if facts.metrics else None,
-        **_rewrites(facts), "evidence": EVIDENCE,
-        "environment": environment(config), "settings": {"Run": other, **settings},
-        "commands": command_lines(facts), "LONG": LONG, "MOST_LAYERS": MOST_LAYERS, "TIMELINE": TIMELINE,
-    }  # fmt: skip
+        **_rewrites(facts),
+        "evidence": EVIDENCE,
+        "environment": environment(config),
+        "settings": {"Run": other, **settings},
+        "commands": command_lines(facts),
+        "LONG": LONG,
+        "MOST_LAYERS": MOST_LAYERS,
+        "TIMELINE": TIMELINE,
+    }
 
 
 def _rewrites(facts: RunFacts) -> dict[str, Any]:
-    """The rewrites that are listed, with their proofs; of very many, the first and the last."""
+    """Values for the list of rewrites, which has the first and the last ones where there are too many."""
     shown, left_out = facts.entries, max(0, len(facts.entries) - 2 * MOST_REWRITES)
     if left_out:
         shown = [*shown[:MOST_REWRITES], *shown[-MOST_REWRITES:]]
@@ -169,7 +190,7 @@ def _rewrites(facts: RunFacts) -> dict[str, Any]:
 
 
 def _plan(facts: RunFacts) -> str:
-    """Which kernels run the graph; of very many layers, the first and the last."""
+    """Summary of the plan of the compiled graph; the first and the last lines where there are too many."""
     lines = lower(facts.graph).plan.summary().split("\n")
     if len(lines) > 2 * MOST_LINES:
         left_out = f"... {len(lines) - 2 * MOST_LINES:,} lines left out ..."
@@ -183,25 +204,25 @@ def notice(heading: str, text: str) -> Section:
 
 
 def require_packages() -> None:
-    """Raise `OptionError` when a package that every report takes is not installed."""
+    """Raise `OptionError` when a package that every report needs is not installed."""
     _environment()
     require_matplotlib()
 
 
 def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -> Path:
-    """Write the page about a run, and by default the timeline of its growth beside it.
+    """Write the page about a run, and by default also the timeline of its growth.
 
     Args:
-        run: the run; it need not have ended.
-        out: a file for the page alone; by default `report.html` and `timeline.html` in the run directory.
+        run: run directory; the run need not have ended.
+        out: file for the page alone; None writes `report.html` and `timeline.html` into the run directory.
 
     Returns:
-        The file of the page.
+        Path of the page.
 
     Raises:
-        DataError: for a damaged file of the run, with its name and what to do.
-        OptionError: when a package for pictures is not installed, or `out` is no place for a page.
-        OSError: when a file cannot be written; what was there before stays.
+        DataError: for a damaged file of the run, with its name and a remedy.
+        OptionError: when a package for pictures is not installed, or a page cannot be written to `out`.
+        OSError: when a file cannot be written; an earlier file stays as it is.
     """
     if out is not None:
         _check_target(Path(out))
@@ -211,16 +232,16 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
         try:
             with sole_writer(run.path):
                 return _write_pages(run, RunFacts.read(run))
-        except BusyError:  # The run trains, or is changed, and is going to write its report.
+        except BusyError:  # Another process trains or changes the run, and will write the report itself.
             ended = run.ended
             target = _write_pages(run, RunFacts.read(run))
             if run.ended == ended:
                 return target
-            # Its report may have been there already when this older one took its place.
+            # The run ended meanwhile, and this older report may have replaced its report: write it again.
 
 
 def _write_pages(run: RunDirectory, facts: RunFacts) -> Path:
-    """Write the two pages of a run into its directory."""
+    """Write report and timeline into the run directory; return the path of the report."""
     reporter = Reporter()
     page = render_page(reporter.sections(facts), page_title(facts))
     write_text(run.path / TIMELINE, reporter.timeline(facts).html)
@@ -229,7 +250,7 @@ def _write_pages(run: RunDirectory, facts: RunFacts) -> Path:
 
 
 def _check_target(out: Path) -> None:
-    """Raise `OptionError` when a page cannot be written there, before time is spent on it."""
+    """Raise `OptionError` when a page cannot be written to `out`, before time is spent on it."""
     name = os.fspath(out)
     if out.is_dir():
         raise OptionError(f"{name!r} is a directory; name a file in it, such as {os.fspath(out / REPORT)!r}.")
@@ -244,9 +265,9 @@ def _check_target(out: Path) -> None:
 
 
 def write_pictures(run: RunDirectory, console: Console) -> None:
-    """Write `topology.svg` and the report of a run that this process writes; where that fails, say why and go on.
+    """Write `topology.svg` and the report of a run that this process has locked; print an error instead of raising it.
 
-    A full disk is no such failure: it passes on as an `OSError`.
+    An `OSError`, such as for a full disk, is raised.
     """
     try:
         facts = RunFacts.read(run)
@@ -259,22 +280,22 @@ def write_pictures(run: RunDirectory, console: Console) -> None:
 
 
 def report_page(facts: RunFacts) -> str:
-    """The page about a run as text: the same for the same run."""
+    """Render the page about a run as text; equal runs give equal text."""
     return render_page(Reporter().sections(facts), page_title(facts))
 
 
 def page_title(facts: RunFacts) -> str:
-    """Name of the page in a browser."""
+    """Title of the page, which a browser shows."""
     return f"{facts.name}, grown by {facts.config['method']}"
 
 
 def render_page(sections: Sequence[Section], title: str, script: str = "") -> str:
-    """A whole page.
+    """Render a whole page as text.
 
     Args:
-        sections: its parts.
-        title: its name.
-        script: what it runs besides its parts; trusted.
+        sections: sections of the page, in order.
+        title: title of the page.
+        script: script of the page, inserted without escaping; '' for none.
     """
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     return _render("page.html.j2", sections=sections, title=title, style=style, script=script)
@@ -291,16 +312,20 @@ def _environment() -> Environment:
     except ImportError:
         raise OptionError(not_installed("The report needs", "jinja2", "viz")) from None
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, finalize=_visible,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(number=_number, setting=_setting, duration=_duration, brief=_brief, bound=rounded_up)
     return environment
 
 
 def _visible(value: Any) -> Any:
-    """Output of a template, without the characters that HTML forbids; jinja escapes the others."""
-    if type(value) is not str:  # a piece of HTML is one too
+    """Value for a template, without the characters that HTML forbids; jinja escapes the remaining text."""
+    if type(value) is not str:  # `Markup`, which is safe HTML, is a subclass of `str`
         return value
     return printable(value, "\n\t")
 
@@ -310,7 +335,7 @@ def _number(value: float | None, form: str = ".4g") -> str:
 
 
 def _setting(value: Any) -> str:
-    """A value of a configuration as a person writes it, with all its digits."""
+    """Format a value of a configuration as in a command, with all its digits."""
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {_setting(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
@@ -323,7 +348,7 @@ def _brief(text: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Format seconds as seconds, minutes or hours."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""Pictures of graphs in a report."""
+"""Pictures of graphs and the timeline of growth, for a report."""
 
 from __future__ import annotations
 
@@ -12,31 +12,42 @@ from netgraph.graph import Graph
 from netgraph.viz import Timeline, draw, timeline
 
 _HALF = 500
-"""Widest picture, in pixels, that may stand beside another."""
+"""Largest width of a picture that may stand beside another, in pixels."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a graph: an SVG element, and whether it takes the whole width of the page."""
+    """A picture of a graph.
+
+    Attributes:
+        svg: the picture as an SVG element.
+        wide: whether it takes the whole width of the page.
+    """
 
     svg: str
     wide: bool
 
 
 def topology_picture(facts: RunFacts, graph: Graph, key: str) -> Picture:
-    """A graph of the run. Large ones are drawn layer by layer."""
+    """Draw a graph of the run; large graphs are drawn layer by layer.
+
+    Args:
+        facts: the run.
+        graph: graph to draw.
+        key: "before" or "after" growth.
+    """
     label = f"The topology {key} growth: {graph.num_layers:,} layers, {graph.num_edges:,} trainable edges"
     svg = draw(graph, pixels=_pixels(facts)).svg
     width = view_box(svg)[2]
-    # Letters of 11 units stay 10 pixels high; where the page is narrower, the picture scrolls in its box.
+    # Letters of 11 units are at least 10 pixels high; on a narrower page the picture scrolls in its box.
     style = f"width:100%;min-width:{0.9 * width:.0f}px;max-width:{1.34 * width:.0f}px"
-    # The paper is that of the page.
+    # The background of the page shows through.
     svg = svg.replace('fill="white" stroke="none"', 'fill="none" stroke="none"', 1)
     return Picture(inline_svg(svg, f"topology-{key}", label, style=style), width > _HALF)
 
 
 def growth_timeline(facts: RunFacts, title: str) -> Timeline:
-    """All topologies of the run, one after another.
+    """Timeline of all topologies of the run.
 
     Raises:
         DataError: for a damaged file of the journal.
@@ -48,7 +59,7 @@ def growth_timeline(facts: RunFacts, title: str) -> Timeline:
 
 
 def _pixels(facts: RunFacts) -> tuple[int, int] | tuple[int, int, int] | None:
-    """Size of the images that an input layer takes flat, in the order in which it takes them; None of others."""
+    """Shape of the images that an input layer takes as flat rows, in the order of its vertices, or None."""
     layout = facts.images
     if layout is None or (layout.channels_last and layout.channels > 1):
         return None

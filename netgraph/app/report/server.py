@@ -1,4 +1,4 @@
-"""`netgraph watch`: the report of a run as a page that follows it while it trains."""
+"""`netgraph watch`: a local server that shows the report of a run and updates it while the run trains."""
 
 from __future__ import annotations
 
@@ -27,29 +27,34 @@ from netgraph.storage import to_utf8
 
 HOST = "127.0.0.1"
 
-# The page shows what these hold, and nothing else in a run directory changes without one of them.
+# All contents of the page come from these files, or change together with one of them.
 _FILES = (
-    CONFIG, "metrics.jsonl", "journal.jsonl", "summary.json", "checkpoint.safetensors", "graph.safetensors",
+    CONFIG,
+    "metrics.jsonl",
+    "journal.jsonl",
+    "summary.json",
+    "checkpoint.safetensors",
+    "graph.safetensors",
     "journal/first.safetensors",
-)  # fmt: skip
+)
 
 _PATIENCE = 20.0
-"""Time between two timelines of a run that trains, over the seconds that the first took."""
+"""Time between two timelines of a run that trains, as a multiple of the time that the first one took."""
 
 
 _LONGEST = 300
-"""Letters of an error that is shown."""
+"""Largest number of letters of an error that the page shows."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Contents of the page at a moment.
+    """Contents of the page at one time.
 
     Attributes:
-        version: of the files that it was made from.
-        changed: when the last of these files changed, in seconds since 1970; 0 when there are none.
-        title: its name.
-        sections: its parts.
+        version: name of this state; another rendering has another one.
+        changed: time of the last change of a file of the run, in seconds since 1970; 0 without files.
+        title: title of the page.
+        sections: sections of the page.
     """
 
     version: str
@@ -58,16 +63,16 @@ class Snapshot:
     sections: tuple[Section, ...]
 
     def to_json(self) -> str:
-        """Keys and digests of the parts, by which a page finds out which of its own are old."""
+        """State as JSON, with keys and digests of the sections, by which a browser finds its outdated ones."""
         parts = [[section.key, section.title, section.digest] for section in self.sections]
         return json.dumps({"version": self.version, "changed": self.changed, "title": self.title, "sections": parts})
 
 
 class LivePage:
-    """The page about a run directory, made anew only when a file of the run has changed. Threads may share it.
+    """Page about a run directory that is rendered again only when a file of the run has changed. It is thread-safe.
 
     Args:
-        directory: the run directory; it need not exist yet, and may go away.
+        directory: run directory; it need not exist yet, and may be removed.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -80,9 +85,9 @@ class LivePage:
         self._good: tuple[Section, ...] = ()
 
     def now(self) -> Snapshot:
-        """The page of this moment."""
+        """Return the current page, rendered again if necessary."""
         with self._lock:
-            # Read before the files are: what changes meanwhile is noticed next time.
+            # The fingerprint comes before the files are read, so that the next call notices later changes.
             files, changed = self._fingerprint()
             if self._page is None or self._files != files or time.monotonic() >= self._reporter.due:
                 self._files, self._count = files, self._count + 1
@@ -90,11 +95,11 @@ class LivePage:
             return self._page
 
     def last(self) -> Snapshot:
-        """The page as `now` gave it last, so that parts asked for one by one fit together."""
+        """Return the page of the last call of `now`, so that separately requested sections fit together."""
         return self._page or self.now()
 
     def _fingerprint(self) -> tuple[str, float]:
-        """A hash of the state of the files, and the time of their last change."""
+        """Hash of the state of the files, and time of their last change in seconds since 1970."""
         stats = []
         for name in _FILES:
             try:
@@ -115,11 +120,11 @@ class LivePage:
             self._good = tuple(self._reporter.sections(facts))
             return Snapshot(version, changed, page_title(facts), self._good)
         except FileNotFoundError:
-            # Replaced or removed while it was read: nothing is known of the new one yet.
+            # The run was replaced or removed while it was read; a new one is read in the next call.
             return Snapshot(version, changed, title, (self._missing(), *self._good))
         except (NetgraphError, OSError) as error:
             return Snapshot(version, changed, title, (notice("The run cannot be shown", str(error)), *self._good))
-        except Exception as error:  # whatever a run in the making holds: the server outlives it
+        except Exception as error:  # an unfinished run may hold anything, and must not end the server
             return Snapshot(
                 version, changed, title, (notice("The run cannot be shown", _unforeseen(error)), *self._good)
             )
@@ -133,30 +138,30 @@ class LivePage:
 
 
 def _unforeseen(error: Exception) -> str:
-    """An error that is none of netgraph's, in a sentence."""
+    """Sentence about an unexpected error, which is not a `NetgraphError`."""
     return f"{type(error).__name__}: {shortened(str(error), _LONGEST)} This is a fault of netgraph; please report it."
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = os.name == "posix"  # Elsewhere that would let two servers share a port.
+    allow_reuse_address = os.name == "posix"  # On other systems it would let two servers share a port.
 
     def __init__(self, live: LivePage, port: int) -> None:
         self.live = live
         super().__init__((HOST, port), _Handler)
 
     def server_bind(self) -> None:
-        """As `HTTPServer` does, but without asking the name service for the name of this machine."""
+        """Bind like `HTTPServer`, without the slow look-up of the name of this machine."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a request that ends in an error, of the browser or of the page, is no word for the terminal."""
+        """Print no errors of requests on the terminal."""
 
     @property
     def hosts(self) -> set[str]:
-        """Hosts that browsers send when a person opened the page; another name is an attack by DNS rebinding."""
+        """Host headers of a browser with the address of this server; any other one is an attack by DNS rebinding."""
         names = {HOST, "localhost"}
         return {f"{name}:{self.server_port}" for name in names} | (names if self.server_port == 80 else set())
 
@@ -166,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        """Answer a request for the page, for what has changed in it, or for one of its parts."""
+        """Answer a request for the page, for its state, or for one of its sections."""
         if self.headers.get("Host", "").lower() not in self.server.hosts:
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
             return
@@ -195,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
         data = to_utf8(text)
-        with suppress(ConnectionError, TimeoutError):  # The browser went away.
+        with suppress(ConnectionError, TimeoutError):  # The browser closed the connection.
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(data)))
@@ -208,19 +213,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def version_string(self) -> str:
-        """No versions for strangers."""
+        """Hide the versions of Python and of the server."""
         return "netgraph"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a page asks every second."""
+        """Print no requests, as a page sends one every second."""
 
 
 def serve(directory: str | os.PathLike[str], port: int = 0) -> _Server:
-    """A server of the page about a run directory, on this machine alone; `serve_forever` runs it.
+    """Make a server of the page about a run directory, for this machine alone; `serve_forever` runs it.
 
     Args:
-        directory: the run directory; it need not exist yet.
-        port: on 127.0.0.1; 0 takes one that is free, which `server_port` tells.
+        directory: run directory; it need not exist yet.
+        port: port on 127.0.0.1; 0 takes a free one, see `server_port`.
 
     Raises:
         OptionError: when the port cannot be used, when `directory` is a file, or when a package is missing.
@@ -244,13 +249,13 @@ def watch(directory: str | os.PathLike[str], console: Console, *, port: int = 0,
     """Serve the page about a run until Ctrl-C.
 
     Args:
-        directory: the run directory; it need not exist yet.
-        console: where to print the address.
-        port: on 127.0.0.1; 0 takes one that is free.
-        open_page: whether to open it in a browser.
+        directory: run directory; it need not exist yet.
+        console: console that shows the address.
+        port: port on 127.0.0.1; 0 takes a free one.
+        open_page: whether to open the page in a browser.
 
     Raises:
-        OptionError: as `serve`.
+        OptionError: for the same reasons as in `serve`.
     """
     server = serve(directory, port)
     address = f"http://{HOST}:{server.server_port}/"

@@ -1,4 +1,4 @@
-"""SVG pictures inside a page: several of them, in the colours of the page."""
+"""SVG pictures as elements of a page, with unique ids and the colours of the page."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 
 
 def inline_svg(svg: str, prefix: str, label: str, colors: Mapping[str, str] | None = None, style: str = "") -> str:
-    """An SVG element to stand inside a page beside others.
+    """Turn an SVG file into an element of a page with several pictures.
 
-    Ids that something in it refers to get a prefix, and the others go, so that no two pictures share one. The size is
-    left to the page; the picture keeps its proportions.
+    Ids with a reference get a prefix and all others are removed, so that no two pictures share an id. The page sets the
+    size; the picture keeps its proportions.
 
     Args:
-        svg: text of a picture; what stands before its `<svg>` element is left out.
-        prefix: unique on the page, letters and hyphens.
-        label: what the picture shows, for those who do not see it; escaped here.
-        colors: hexadecimal colours of the picture, and what takes their place, such as `var(--ink)`.
-        style: of the element, as CSS.
+        svg: text of the file; all text before its `<svg>` element is left out.
+        prefix: prefix of the ids, unique on the page, letters and hyphens.
+        label: description of the picture for screen readers; it is escaped here.
+        colors: replacement, such as `var(--ink)`, for each hexadecimal colour of the picture; None keeps all colours.
+        style: CSS of the element.
     """
     text = _COMMENT.sub("", svg[svg.index("<svg") :])
-    # Texts may look like references, but name no element that is there.
+    # A text may look like a reference; a real one names an id of the picture.
     used = {match.group(2) for match in _REFERENCE.finditer(text)} & {m.group(1) for m in _ID.finditer(text)}
     text = _ID.sub(lambda m: f' id="{prefix}-{m.group(1)}"' if m.group(1) in used else "", text)
     text = _REFERENCE.sub(lambda m: f"{m.group(1)}{prefix}-{m.group(2)}" if m.group(2) in used else m.group(0), text)

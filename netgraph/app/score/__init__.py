@@ -1,4 +1,4 @@
-"""Scores of a network on a set of samples, and their tables."""
+"""Scores of a network on a set of samples, and tables of them."""
 
 from netgraph.app.score.scores import ClassScores, Scores, TargetScores, score, scores
 from netgraph.app.score.tables import ScoreTable, score_tables

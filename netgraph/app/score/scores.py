@@ -1,4 +1,4 @@
-"""Scores of a network on a set of samples: of classes with recall and confusion, of targets beside their mean."""
+"""Scores of a network on a set of samples, for classification and for regression, with simple baselines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from netgraph.app.data import Dataset
 from netgraph.columns import Array
 
 MOST_CLASSES = 20
-"""Classes up to which every pair of classes is counted; of more, the pairs that are confused most often."""
+"""Largest number of classes with a full confusion table; for more classes only the most frequent pairs are kept."""
 
 MOST_PAIRS = 10
-"""Confused pairs that are kept of more classes."""
+"""Largest number of confused pairs that are kept."""
 
 MOST_NAMED = 5
-"""Classes that a sentence names."""
+"""Largest number of classes that a sentence names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,16 @@ class ClassScores:
 
     Attributes:
         loss: mean cross-entropy in eval mode, without label smoothing or augmentation.
-        accuracy: share of the samples that get their class.
+        accuracy: fraction of the samples with a correct prediction.
         balanced_accuracy: mean recall of the classes that have samples.
-        majority: accuracy of naming the commonest class of the training data for every sample.
-        samples: number of samples of each class.
-        predicted: number of samples that were given each class.
-        recall: share of the samples of each class that get it; None for a class without samples.
-        confusion: number of samples by class (row) and predicted class (column); None of very many classes.
-        confused: pairs of different classes, most samples first: class, predicted class, number of samples.
+        majority: accuracy of a baseline that predicts the commonest class of the training data for every sample.
+        samples: number of samples of each class, `(classes,)`.
+        predicted: number of predictions of each class, `(classes,)`.
+        recall: fraction of the samples of each class with a correct prediction, `(classes,)`; None for a class without
+            samples.
+        confusion: number of samples by class (row) and predicted class (column); None above `MOST_CLASSES` classes.
+        confused: most frequent wrong predictions as triples of class, predicted class and number of samples, at most
+            `MOST_PAIRS`, the largest number first.
     """
 
     loss: float
@@ -51,13 +53,13 @@ class ClassScores:
 
     @classmethod
     def of(cls, true: Array, given: Array, classes: int, commonest: int, loss: float) -> ClassScores:
-        """Count the classes of samples and the classes that a network gives them.
+        """Compute the scores of predicted classes.
 
         Args:
-            true: (samples,) their classes.
-            given: (samples,) the classes that they were given.
+            true: class of each sample, `(samples,)`.
+            given: predicted class of each sample, `(samples,)`.
             classes: number of classes.
-            commonest: the commonest class of the training data.
+            commonest: commonest class of the training data.
             loss: mean cross-entropy.
         """
         samples, predicted = (np.bincount(values, minlength=classes) for values in (true, given))
@@ -67,7 +69,7 @@ class ClassScores:
         shares: list[float | None] = [None] * classes
         for at, share in zip(np.flatnonzero(present).tolist(), recall.tolist(), strict=True):
             shares[at] = share
-        # Pairs by their code, since a table of all pairs of very many classes fits no memory.
+        # One number per pair of classes: a table of all pairs of very many classes does not fit into memory.
         codes, counts = np.unique(true.astype(np.int64) * classes + given, return_counts=True)
         rows, columns = codes // classes, codes % classes
         confusion = None
@@ -91,11 +93,11 @@ class ClassScores:
 
     @property
     def score(self) -> float:
-        """The accuracy, by which runs are compared."""
+        """Score by which runs are compared, the accuracy."""
         return self.accuracy
 
     def fits(self, classes: int) -> bool:
-        """Whether these can be scores of this number of classes: a check of values from a file."""
+        """Whether shapes and classes fit a number of classes; a check of values read from a file."""
         tables = [
             self.samples,
             self.predicted,
@@ -107,16 +109,16 @@ class ClassScores:
 
     @property
     def never_predicted(self) -> list[int]:
-        """Classes that have samples, none of which and no other sample was given the class."""
+        """Classes that have samples but no predictions."""
         pairs = enumerate(zip(self.samples, self.predicted, strict=True))
         return [at for at, (there, given) in pairs if there and not given]
 
     def warnings(self, classes: Sequence[str], data: str) -> list[str]:
-        """Sentences about faults that the accuracy hides.
+        """Sentences about faults that the accuracy hides; none without a fault.
 
         Args:
-            classes: their names.
-            data: name of the samples, such as "test".
+            classes: names of the classes.
+            data: name of the set of samples, such as "test".
         """
         result = []
         never, total = self.never_predicted, sum(self.samples)
@@ -140,9 +142,9 @@ class TargetScores:
     Attributes:
         loss: mean squared error of the standardised targets, in eval mode, without augmentation.
         rmse: root mean squared error over all targets.
-        baseline: that of naming the mean of the training targets for every sample.
-        r2: share of the variance of these samples' targets that is explained, the mean over targets that vary; None
-            when none varies.
+        baseline: root mean squared error of a baseline that predicts the mean of the training targets.
+        r2: explained fraction of the variance of the targets, as a mean over all targets with a variance above 0; None
+            without such a target.
     """
 
     loss: float
@@ -152,11 +154,11 @@ class TargetScores:
 
     @property
     def score(self) -> float:
-        """The root mean squared error, by which runs are compared."""
+        """Score by which runs are compared, the root mean squared error."""
         return self.rmse
 
     def warnings(self, _classes: Sequence[str], data: str) -> list[str]:
-        """A sentence when the network is of no use."""
+        """List of one sentence when the network is not better than the baseline, else empty."""
         if self.rmse < self.baseline:
             return []
         return [
@@ -169,9 +171,13 @@ Scores = ClassScores | TargetScores
 
 
 def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], dataset: Dataset) -> Scores:
-    """Score a network on samples of a data set: inputs as the network takes them, and targets.
+    """Score a network on a set of samples.
 
-    Errors of regression are in the units of the targets, which were standardised one by one.
+    Args:
+        net: compiled network.
+        data: inputs in the shape that the network takes, and targets.
+        dataset: data set of the samples, with the units of its targets. RMSE and baseline of a regression are in these
+            units.
     """
     if dataset.target_std is None:
         commonest = int(np.bincount(dataset.y_train).argmax())
@@ -192,5 +198,5 @@ def scores(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], datase
 
 
 def score(net: CompiledNetwork, data: tuple[torch.Tensor, torch.Tensor], dataset: Dataset) -> float:
-    """Accuracy, or root mean squared error in the units of the targets."""
+    """Compute the accuracy, or the root mean squared error in the units of the targets; see `scores`."""
     return scores(net, data, dataset).score

@@ -10,29 +10,32 @@ from netgraph.markup import shortened
 from netgraph.tables import Table
 
 ROWS = {
-    "test": "grown, test", "val": "grown, validation", "train": "grown, training", "test_start": "start alone, test",
+    "test": "grown, test",
+    "val": "grown, validation",
+    "train": "grown, training",
+    "test_start": "start alone, test",
     "val_start": "start alone, validation",
-}  # fmt: skip
-"""The networks and samples that are scored, as tables name them."""
+}
+"""Headings of rows, by the key of the network and of the samples that were scored."""
 
 
 @dataclass(frozen=True)
 class ScoreTable(Table):
-    """A table of scores: the first column names the row, the others are numbers.
+    """A table of scores. Its first column has names, all others have numbers.
 
     Attributes:
-        key: unique on a page, letters only.
+        key: unique name on a page, letters only.
     """
 
     key: str = ""
 
 
 def score_tables(scores: Mapping[str, Scores], classes: Sequence[str]) -> list[ScoreTable]:
-    """Tables about the scores of a run: all of them, and of classes also recall and confusion.
+    """Make the tables about the scores of a run: all scores, and for classes also recall and confusion.
 
     Args:
-        scores: by the names in `ROWS`.
-        classes: names of the classes.
+        scores: scores by the keys of `ROWS`; keys may be missing.
+        classes: names of the classes; empty for regression.
     """
     present = {key: scores[key] for key in ROWS if key in scores}
     if not present:
@@ -69,22 +72,27 @@ def _overview(scores: Mapping[str, Scores]) -> ScoreTable:
 
 
 def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) -> ScoreTable:
-    """Recall class by class; of very many classes, the ones with the least."""
+    """Table of the recall of each class, or of the `MOST_CLASSES` classes with the lowest recall."""
     shown, note = list(range(len(names))), ""
     if len(shown) > MOST_CLASSES:
         shown = sorted((at for at in shown if test.samples[at]), key=lambda at: (test.recall[at], at))[:MOST_CLASSES]
         note = f"The {len(shown)} classes with the least recall, of {len(names):,}."
     rows = [
-        [names[at], f"{test.samples[at]:,}", f"{test.predicted[at]:,}", _share(test.recall[at]),
-         *([_share(val.recall[at])] if val else [])]
+        [
+            names[at],
+            f"{test.samples[at]:,}",
+            f"{test.predicted[at]:,}",
+            _share(test.recall[at]),
+            *([_share(val.recall[at])] if val else []),
+        ]
         for at in shown
-    ]  # fmt: skip
+    ]
     columns = ["class", "test samples", "predicted", "test recall", *(["validation recall"] if val else [])]
     return ScoreTable(key="recall", title="Recall of every class", columns=columns, rows=rows, note=note)
 
 
 def _confusion(test: ClassScores, names: Sequence[str]) -> ScoreTable:
-    """Test samples by class and predicted class, or the pairs that are confused most often."""
+    """Table of test samples by class and predicted class, or of the most frequent wrong predictions."""
     if test.confusion is None:
         rows = [[f"{names[true]} as {names[given]}", f"{count:,}"] for true, given, count in test.confused]
         return ScoreTable(key="confusion", title="Confused most often", columns=["class", "test samples"], rows=rows)

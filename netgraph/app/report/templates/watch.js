@@ -9,7 +9,7 @@
     if (live.textContent !== text) live.textContent = text;
   }
 
-  // Nobody can tell from files whether a run still trains; when they last changed tells most of it.
+  // Files do not show whether a run still trains; the time of their last change is the best hint.
   function tell(changed) {
     const age = document.querySelector("#head .age");
     if (!age) return;
@@ -30,7 +30,7 @@
     return [...root.querySelectorAll("[data-key]")];
   }
 
-  // What a person did to a part: opened, scrolled, focused.
+  // State that a person gave to elements of a section: opened, scrolled, focused.
   function remembered(root) {
     const focused = document.activeElement && document.activeElement.closest("[data-key]");
     return new Map(keyed(root).map((e) => [e.dataset.key, {
@@ -59,7 +59,7 @@
     const states = remembered(content);
     const steps = [...content.querySelectorAll("input[type=range]")].map((e) => [e.value, e.value === e.max]);
     closed(content).innerHTML = part.html;
-    // Scripts that come as text do not run; copies of them do.
+    // Browsers do not run scripts inserted as text, but run copies of them.
     for (const old of content.querySelectorAll("script")) {
       const script = document.createElement("script");
       for (const { name, value } of old.attributes) script.setAttribute(name, value);
@@ -68,7 +68,7 @@
     }
     section.dataset.digest = part.digest;
     restore(content, states);
-    // Where a person was in a film; at its end, with the new end.
+    // Restore the step of a film; a film at its end moves to its new end.
     content.querySelectorAll("input[type=range]").forEach((e, at) => {
       const [value, ended] = steps[at] || ["0", false];
       if (value === "0") return;
@@ -113,7 +113,7 @@
       const old = document.getElementById(key);
       if (!old || old.dataset.digest !== digest) fresh.set(key, await get(`/section/${key}`));
     }
-    // What a person looks at stays where it is, even when parts above it grow.
+    // The visible part keeps its place on the screen, even when sections above it grow.
     const anchor = [...main.children].find((e) => e.getBoundingClientRect().bottom > 0);
     const before = anchor && anchor.getBoundingClientRect().top;
     const keys = new Set(state.sections.map(([key]) => key));
