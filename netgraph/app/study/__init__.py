@@ -1,4 +1,4 @@
-"""Studies: several methods, densities and seeds on one data set."""
+"""Studies: comparisons of several methods, densities and seeds on one data set."""
 
 from netgraph.app.study.directory import RUNS, StudyDirectory
 from netgraph.app.study.jobs import GrowthStep, Job, Outcome, Point, make_study

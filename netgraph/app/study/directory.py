@@ -1,4 +1,4 @@
-"""Files of a study: its settings and the outcomes of its jobs, so that an interrupted one goes on."""
+"""Files of a study: its settings and the outcomes of its jobs, from which an interrupted study is resumed."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ _STUDY = Record(
 
 
 class StudyDirectory:
-    """The files of one study: `config.json`, `runs.jsonl` with a line for every finished job, and the report.
+    """Directory of a study: `config.json`, `runs.jsonl` with a line for every finished job, and the report.
 
     Args:
-        path: the directory; made when it does not exist, gone on with when it holds the same study.
-        study: its settings. Other methods and seeds may join later.
-        overwrite: replace a study with other settings.
+        path: path of the directory. It is made when it does not exist, and used again when it holds the same study.
+        study: settings of the study. Methods and seeds may be added to an existing study.
+        overwrite: whether to replace a study with other settings.
 
     Raises:
-        OptionError: when the directory holds something else, or a study with other settings.
+        OptionError: when the directory holds other files, or a study with other settings.
         DataError: when a file of the study is damaged.
     """
 
@@ -75,14 +75,19 @@ class StudyDirectory:
             "methods": {**recorded.get("methods", {}), **methods},
         }
         self.write(CONFIG, json.dumps(marked("study", values), indent=2) + "\n")
-        if overwrite:  # Only now: a study that cannot begin leaves the old one as it is.
+        if overwrite:  # At the end, so that a study that cannot begin leaves the old one as it is.
             for file in own_files(path, "study"):
                 if file.name != CONFIG:
                     file.unlink(missing_ok=True)
         self._cut_off()
 
     def outcomes(self) -> list[Outcome]:
-        """Outcomes of all finished jobs of the methods of the study."""
+        """Read the outcomes of all finished jobs whose methods belong to the study.
+
+        Raises:
+            DataError: for a damaged line of `runs.jsonl`.
+            OptionError: for a line that was made with other settings.
+        """
         found = []
         for number, line in enumerate(self._lines(), start=1):
             try:
@@ -111,16 +116,16 @@ class StudyDirectory:
         return found
 
     def append(self, outcome: Outcome) -> None:
-        """Add the outcome of a job to the file."""
+        """Append the outcome of a finished job to `runs.jsonl`."""
         line = json.dumps({"settings": self._study.key(outcome.job.method), **asdict(outcome)})
         append_line(self.path / RUNS, line)
 
     def write(self, name: str, text: str) -> None:
-        """Write a text file, completely or not at all."""
+        """Write a text file into the directory, completely or not at all."""
         write_text(self.path / name, text)
 
     def _recorded(self) -> dict[str, Any]:
-        """The configuration that is there."""
+        """Read the configuration of the study in the directory."""
         file = self.path / CONFIG
         try:
             values: dict[str, Any] = read_json(file, _STUDY)
@@ -129,7 +134,7 @@ class StudyDirectory:
         return values
 
     def _check(self, recorded: dict[str, Any], asked: dict[str, Any]) -> None:
-        """Only methods may be added."""
+        """Raise `OptionError` when a recorded setting differs from the requested one; methods may be added."""
         parts = [name for name, value in asked["study"].items() if isinstance(value, dict)]
         old, new = ({k: v for k, v in side["study"].items() if k not in parts} for side in (recorded, asked))
         pairs = [("", old, new)]
@@ -149,7 +154,7 @@ class StudyDirectory:
                     )
 
     def _lines(self) -> list[bytes]:
-        """Whole lines; one that a crash cut off is left out."""
+        """Complete lines of `runs.jsonl`, without a last line that a crash has truncated."""
         file = self.path / RUNS
         try:
             return list(whole_lines(read_file(file))) if file.exists() else []
@@ -157,7 +162,7 @@ class StudyDirectory:
             raise DataError(str(error)) from error
 
     def _cut_off(self) -> None:
-        """Remove half a line, to which the next would be appended otherwise."""
+        """Remove a truncated last line, since the next outcome would be appended to it."""
         file, lines = self.path / RUNS, self._lines()
         whole = b"".join(line + b"\n" for line in lines)
         if file.exists() and file.stat().st_size > len(whole):
@@ -165,6 +170,6 @@ class StudyDirectory:
 
 
 def missing(jobs: list[Job], outcomes: list[Outcome]) -> list[Job]:
-    """The jobs that are still to be done."""
+    """Jobs without an outcome, in the order of `jobs`."""
     done = {outcome.job for outcome in outcomes}
     return [job for job in jobs if job not in done]

@@ -1,4 +1,4 @@
-"""A study with every option settled, its jobs and their outcomes."""
+"""Settings of a study, its jobs, and their outcomes."""
 
 from __future__ import annotations
 
@@ -28,26 +28,28 @@ ELSEWHERE = {
     "stop": "a study grows through all densities, and judges the stopping rules afterwards",
     "rough": "a study grows through all densities, and trains each network for --budget epochs after it",
 }
-"""Options that a study sets itself, each with the argument that sets it."""
+"""Reasons why a study does not take an option by `--set`, by the name of the option."""
 
 SHARED = ("widths", "head")
-"""Options of sparse methods that have to be the same for all."""
+"""Options that must be equal for all sparse methods of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Settings that all jobs of a study share, with every option settled.
+    """Settings of a study, complete with all defaults.
 
     Attributes:
-        data, target, task: what is learned.
-        name: of the data set.
-        metric: "accuracy" or "rmse", of the test set.
-        fingerprint: of the data, split by seed 0.
-        densities: rising.
-        run: data and machine.
-        training: of every network; the seed is that of the job.
-        dense: the network that methods make sparse.
-        options: of every method, by name.
+        data: name or path of the data set, as requested.
+        target: name of the target column, or None.
+        task: task, "classification" or "regression"; None derives it from the data.
+        name: short name of the data set.
+        metric: score of the test set, "accuracy" or "rmse".
+        fingerprint: fingerprint of the data, split by seed 0.
+        densities: densities to compare, in ascending order.
+        run: options of data and machine.
+        training: training options of every network; each job replaces the seed by its own.
+        dense: options of the dense network that the methods make sparse.
+        options: options of every method, by name of the method.
     """
 
     data: str
@@ -64,7 +66,7 @@ class Study:
 
     @property
     def common(self) -> dict[str, Any]:
-        """Settings that all methods share, as they are written down."""
+        """Settings that all methods share, as values for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "options"}
         kept = {
             name: asdict(value) if hasattr(value, "__dataclass_fields__") else value for name, value in values.items()
@@ -72,14 +74,20 @@ class Study:
         return {**kept, "densities": list(self.densities)}
 
     def key(self, method: str) -> str:
-        """A hash of the settings of a method's jobs, unlike that of all others."""
+        """Hash of all settings on which the jobs of a method depend, 16 hexadecimal digits."""
         text = json.dumps([self.common, method, asdict(self.options[method])], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One process: a method and a seed, and for methods of a fixed density one of them."""
+    """Work of one process: all networks of one method and one seed.
+
+    Attributes:
+        method: name of the method.
+        seed: seed of data, network and training.
+        density: density of the network for methods of a fixed density, which have a job for each; None otherwise.
+    """
 
     method: str
     seed: int
@@ -91,24 +99,28 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One finished network.
+    """Results of one finished network.
+
+    Epochs, costs and times count everything that led to the network, such as rough growth or earlier levels.
 
     Attributes:
-        method, seed: what it comes from.
-        target: the density that was asked for; None where a method finds its own.
-        density: of the links that may be sparse; over all edges of the dense network where `target` is None.
-        density_all: its edges over those of the dense network.
-        edges: trainable edges.
-        isolated: hidden vertices without an edge in, or without one out.
-        test, val: accuracy, or root mean squared error, on test and validation data.
-        epochs: of training, those on the way included.
-        costs: floating-point operations by what they were for, those on the way included.
-        cost: their sum, in trainings of the dense network.
-        cost_before: what of it was spent before the last training began: by rough growth, or earlier levels.
-        flops: of a forward of one sample.
-        seconds: wall time of training, validation and rewrites, those on the way included.
-        seconds_rewriting: what of it went into scores and rewrites.
-        memory: most bytes that the process had held until then.
+        method: method of the job.
+        seed: seed of the job.
+        target: requested density; None for a method that finds its own.
+        density: density of the links that may be sparse; `density_all` where `target` is None.
+        density_all: edges of the network over edges of the dense network.
+        edges: number of trainable edges.
+        isolated: number of hidden vertices without an edge in or without an edge out.
+        test: accuracy, or root mean squared error, on the test data.
+        val: the same on the validation data.
+        epochs: number of epochs of training.
+        costs: floating-point operations by purpose.
+        cost: sum of `costs`, in trainings of the dense network.
+        cost_before: part of `cost` that was spent before the last training, by rough growth or earlier levels.
+        flops: floating-point operations of a forward of one sample.
+        seconds: wall time of training, validation and rewrites.
+        seconds_rewriting: part of `seconds` that was spent on scores and rewrites.
+        memory: peak memory of the process up to this network, in bytes.
     """
 
     method: str
@@ -132,14 +144,14 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class GrowthStep:
-    """A network on the way of rough growth, just before a step; the last one is where growth ended.
+    """State of a network during rough growth, just before a step. The last state is the network after all steps.
 
     Attributes:
-        density: of the links that may be sparse.
-        val: validation accuracy, or minus the root mean squared error; None for the last, which was not trained.
-        epochs: of rough training so far.
-        cost: so far, in trainings of the dense network.
-        topology: `netgraph.analysis.topology_metrics`; None where a number is not finite.
+        density: density of the links that may be sparse.
+        val: validation accuracy, or negative root mean squared error; None for the last state, which was not trained.
+        epochs: number of epochs of rough training so far.
+        cost: cost so far, in trainings of the dense network.
+        topology: metrics by name, see `netgraph.analysis.topology_metrics`; None for a value that is not finite.
     """
 
     density: float
@@ -151,13 +163,13 @@ class GrowthStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The networks of a job, and the failures to make some.
+    """Results of a job.
 
     Attributes:
-        job: which.
-        points: its finished networks.
-        trajectory: of rough growth.
-        failures: why networks are missing, in words.
+        job: the job.
+        points: results of its finished networks.
+        trajectory: states of the network during rough growth; empty for other kinds of methods.
+        failures: sentences about missing networks, with the reasons.
     """
 
     job: Job
@@ -167,7 +179,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Outcome:
-        """The inverse of `dataclasses.asdict`; further entries are left out."""
+        """Make an outcome of the values of `dataclasses.asdict`; additional entries are ignored."""
         return cls(
             job=Job(**values["job"]),
             points=tuple(Point(**point) for point in values["points"]),
@@ -177,7 +189,7 @@ class Outcome:
 
 
 def make_study(request: StudyRequest) -> Study:
-    """Settle every option of a request, and look at its data.
+    """Make the settings of a study: complete the options of a request with defaults, and check them with its data.
 
     Raises:
         NetgraphError: for options that do not exist or do not fit, and for data that cannot be used.
@@ -213,7 +225,7 @@ def make_study(request: StudyRequest) -> Study:
 
 
 def _check_methods(options: Mapping[str, Any], dense: SparseOptions, training: TrainSettings, start: Start) -> None:
-    """Raise `NetgraphError` for options that no network of these data goes with, at any density."""
+    """Raise `NetgraphError` for options that fit no network for these data, at any density."""
     network = dense_network(dense, start)
     for name, given in options.items():
         spec = get_method(name)
@@ -223,7 +235,11 @@ def _check_methods(options: Mapping[str, Any], dense: SparseOptions, training: T
 
 
 def _by_method(request: StudyRequest) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Texts of options for all, and those for one method; every one has a home."""
+    """Split the assignments of a request into texts of common options, and texts of options by method.
+
+    Raises:
+        OptionError: for an option that no part of the study has, or that a study sets itself.
+    """
     kinds = {name: get_method(name).options for name in request.methods}
     spelled = {name.replace("-", "_"): name for name in request.methods}
     common: dict[str, str] = {}
@@ -251,13 +267,13 @@ def _by_method(request: StudyRequest) -> tuple[dict[str, str], dict[str, dict[st
 
 
 def _pick(values: Mapping[str, str], target: type[Any]) -> dict[str, Any]:
-    """Those of the options that a dataclass has, converted."""
+    """Convert the texts of all options that a dataclass has, and drop all others."""
     names = {f.name for f in fields(target)}
     return split_assignments({key: text for key, text in values.items() if key in names}, target)[0]
 
 
 def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
-    """Options of a method as a study uses them; the density of fixed ones is that of the job."""
+    """Options of a method in a study; for methods of a fixed density each job replaces the density."""
     options = spec.make_options(**_pick(values, spec.options))
     low, high = min(request.densities), max(request.densities)
     if spec.kind == "growth":
@@ -274,7 +290,7 @@ def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest,
 
 
 def jobs_of(study: Study, seeds: Sequence[int]) -> list[Job]:
-    """All jobs of a study, the longest ones first."""
+    """All jobs of a study, in descending order of their expected cost."""
     jobs: list[Job] = []
     for seed in seeds:
         for method in study.options:
@@ -284,7 +300,7 @@ def jobs_of(study: Study, seeds: Sequence[int]) -> list[Job]:
 
 
 def _expected_cost(study: Study, job: Job) -> float:
-    """Rough cost of a job in dense trainings. A sparse training costs more than in proportion to its density."""
+    """Rough cost of a job, in trainings of the dense network; sparse trainings cost more than their density."""
     options = study.options[job.method]
     kind = get_method(job.method).kind
     if kind == "growth":

@@ -1,4 +1,4 @@
-"""Pictures of a study: score by density, score by cost, and how topologies change as they grow."""
+"""Pictures of a study: score over density, score over cost, and metrics of topologies over growth."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 MARKERS = "osD^vP*Xhd<>p"
 
 TOPOLOGY = {"log_path_weight": "total path weight (natural logarithm)", "tau_core_ratio": "τ-core ratio (τ = 0.9)"}
-"""Metrics of topologies that are drawn, with their names."""
+"""Titles of the metrics of topologies that are drawn, by name."""
 
 
 def draw_all(report: StudyReport, directory: Path) -> tuple[str, ...]:
-    """Write the pictures that a study has something for, as SVG.
+    """Write the pictures of a study as SVG files; the picture of topologies only for studies with growth.
 
     Args:
-        report: the study.
-        directory: where.
+        report: results of the study.
+        directory: directory of the files.
 
     Returns:
         Names of the files.
@@ -42,7 +42,7 @@ def draw_all(report: StudyReport, directory: Path) -> tuple[str, ...]:
         figures["topology.svg"] = _topology(report)
     from matplotlib import rc_context
 
-    # Text stays text, and equal results give equal files.
+    # These settings keep letters as text, and give equal files for equal results.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "netgraph"}):
         for name, figure in figures.items():
             svg = BytesIO()
@@ -59,27 +59,31 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _scores(report: StudyReport, axis: Callable[[Any, StudyReport], Callable[[StudyRow], float]]) -> Any:
-    """Test scores with standard deviations, a line per method; methods with a density of their own are points."""
+    """Draw test scores with standard deviations: a line per method, a point for a method with its own density."""
     figure = _figure(8.4, 4.6)
     axes = figure.subplots()
     place = axis(axes, report)
     levels = [row for row in report.rows if row.target == 1 and report.prunes(row.method)]
     for number, method in enumerate(report.methods):
-        # The dense level of pruning is where lines begin, but belongs to no sweep.
+        # The dense level of pruning is no density of the study; it is drawn as a horizontal line.
         rows = [row for row in report.rows if row.method == method and row not in levels]
         rows = rows or [row for row in report.rows if row.method == method]
         axes.errorbar(
             [place(row) for row in rows],
             [row.test for row in rows],
             yerr=[row.test_std or 0.0 for row in rows],
-            label=literal(method), capsize=3, markersize=5, linewidth=1.3, **_look(number),
-        )  # fmt: skip
+            label=literal(method),
+            capsize=3,
+            markersize=5,
+            linewidth=1.3,
+            **_look(number),
+        )
     if levels:
         axes.axhline(levels[0].test, color="0.5", linestyle="--", linewidth=1, label="dense")
     axes.set_ylabel(f"test {literal(report.study.metric)}")
     axes.set_title(literal(report.study.name, 80))
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", frameon=False, fontsize="small")  # Lines may fill all of the axes.
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")  # Inside the axes it could hide lines.
     return figure
 
 
@@ -96,7 +100,7 @@ def _cost_axis(axes: Any, report: StudyReport) -> Callable[[StudyRow], float]:
 
 
 def _log_axis(axes: Any, values: list[float], ticks: list[float]) -> None:
-    """A logarithmic axis with plain numbers at these ticks, as far as they lie among the values."""
+    """Make the axis logarithmic, with plain numbers at all `ticks` in the range of the values."""
     axes.set_xscale("log")
     low, high = min(values) / 1.15, max(values) * 1.15
     shown = [tick for tick in ticks if low <= tick <= high]
@@ -111,7 +115,7 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _topology(report: StudyReport) -> Any:
-    """Metrics over growth, a line per method: the mean over seeds, and all of them as a band."""
+    """Draw metrics over density, per method: a line for the mean over seeds, a band for their range."""
     figure = _figure(9.0, 4.2)
     panels = figure.subplots(1, len(TOPOLOGY))
     for axes, (metric, name) in zip(panels, TOPOLOGY.items(), strict=True):
@@ -138,7 +142,7 @@ def _topology(report: StudyReport) -> Any:
 
 
 def _curve(trajectory: tuple[GrowthStep, ...], metric: str) -> tuple[Array, Array]:
-    """Densities and values of a metric along a growth, where it is finite."""
+    """Densities and finite values of a metric during growth, `(states,)` each."""
     pairs = [(step.density, value) for step in trajectory if (value := step.topology.get(metric)) is not None]
     densities, values = (np.array(column) for column in zip(*pairs, strict=True)) if pairs else (np.zeros(0),) * 2
     return densities, values

@@ -1,4 +1,4 @@
-"""`netgraph compare DATA --methods ...`: run the jobs of a study, and report their outcomes."""
+"""`netgraph compare DATA --methods ...`: run the jobs of a study in processes, and report their outcomes."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from netgraph.errors import DataError, OptionError, TrainingError
 
 
 def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
-    """Run the jobs of a study that are not done yet, and write its report.
+    """Run all unfinished jobs of a study, and write its report.
 
-    Every job has a process of its own, so that memory is that of the job. A finished job is a line of `runs.jsonl`.
+    Every job runs in a process of its own, so that its peak memory can be measured. A finished job is a line of
+    `runs.jsonl`.
 
     Args:
-        request: what was asked for.
-        console: where progress is shown.
+        request: settings of the study as requested.
+        console: console that shows the progress.
 
     Raises:
-        NetgraphError: for bad input, before anything is trained.
+        NetgraphError: for bad input, before any training.
         DataError: when no job gave a network.
-        TrainingError: when a process was killed; what is finished is kept.
-        KeyboardInterrupt: when interrupted; what is finished is kept.
+        TrainingError: when a process was killed; finished jobs are kept.
+        KeyboardInterrupt: when interrupted; finished jobs are kept.
     """
     study = make_study(request)
     check_place(request.directory, "study", overwrite=request.overwrite)
@@ -53,8 +54,9 @@ def _compared(study: Study, directory: StudyDirectory, request: StudyRequest, co
     console.print(
         f"{study.name}: {len(wanted)} jobs of {len(study.options)} methods and {request.seeds} seeds, "
         f"{len(waiting)} to do; every network is trained for {study.training.epochs} epochs",
-        highlight=False, markup=False,
-    )  # fmt: skip
+        highlight=False,
+        markup=False,
+    )
     columns = (TextColumn("jobs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("jobs", total=len(wanted), completed=len(outcomes))
@@ -67,7 +69,7 @@ def _compared(study: Study, directory: StudyDirectory, request: StudyRequest, co
 
 
 def finished(study: Study, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    """Run jobs, the first ones first, and give each as it ends."""
+    """Run jobs in several processes, started in their order, and yield each outcome as soon as it is there."""
     if not jobs:
         return
     with _pool(min(processes, len(jobs))) as pool:
@@ -85,10 +87,10 @@ def finished(study: Study, jobs: Sequence[Job], processes: int) -> Iterator[Outc
 
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that do one job each. When left by an exception, an interrupt among them, they end at once."""
+    """Open a pool of processes, each for one job; an exception in the block, also an interrupt, ends all of them."""
     fork = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if fork else "spawn")
-    if fork:  # Everything is imported once, and not by every job; optimizers import the last one.
+    if fork:  # Imports happen once instead of in every job. Optimizers import torch._dynamo.
         multiprocessing.set_forkserver_preload(["netgraph.app.study.runs", "torch._dynamo"])
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(processes, context, _end_with_the_study, max_tasks_per_child=1)
@@ -104,9 +106,9 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_the_study() -> None:
-    """Leave Ctrl-C, which reaches every process, to the study, and end when the study is killed.
+    """Set up the process of a job: it ends at Ctrl-C without a traceback, and when its parent dies.
 
-    A study in the background, which the shell has made ignore Ctrl-C, has jobs that ignore it too.
+    Where the shell has made the study ignore Ctrl-C, because it runs in the background, the job ignores it as well.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -121,7 +123,7 @@ def _end_after_parent() -> None:
 
 
 def _lines(outcome: Outcome, study: Study) -> list[str]:
-    """A finished job in a line, and one for each of its failures."""
+    """Lines about a finished job: one with its scores, and one for each failure."""
     scores = [f"{p.test:.4f} at {p.density:.3g} ({p.cost:.2f})" for p in outcome.points]
     seconds = max((p.seconds for p in outcome.points), default=0.0)
     line = f"{outcome.job}: {study.metric} at density (cost) {', '.join(scores) or 'none'}; {seconds:.1f} s"

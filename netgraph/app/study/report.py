@@ -1,4 +1,4 @@
-"""Results of a study: tables, paired differences, stops that the rules would have made, cost at equal score."""
+"""Results of a study: tables, paired differences, stops of the stopping rules, and cost at equal score."""
 
 from __future__ import annotations
 
@@ -29,23 +29,26 @@ PAIRED = (
 )
 
 NEAR = 0.01
-"""Densities that differ by less than this share from the ones asked for have no table of their own."""
+"""Relative difference between requested and reached density above which a table shows the reached ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRow:
-    """A method at a density, over seeds.
+    """Results of a method at one density, aggregated over seeds. See `Point` for the values themselves.
 
     Attributes:
-        method, target: which; None for methods that find a density of their own.
-        seeds: how many there are.
+        method: name of the method.
+        target: requested density; None for a method that finds its own.
+        seeds: number of seeds.
         density, density_all, edges, cost, cost_before, flops, epochs, seconds, seconds_rewriting: means.
-        test, val, test_std: mean scores, and the standard deviation over seeds; None for one seed.
-        isolated, memory: the most of any seed.
-        costs: mean operations by what they were for.
-        difference, difference_error: test score minus that of the reference method with the same seed, mean and
-            standard error; None without pairs, and the error for a single one.
-        pairs: how many seeds both have.
+        test, val: mean scores.
+        test_std: standard deviation of the test score; None for one seed.
+        isolated, memory: maxima.
+        costs: mean floating-point operations by purpose.
+        difference: mean difference of the test scores of this and of the reference method with the same seed; None
+            without such pairs.
+        difference_error: standard error of `difference`; None for less than two pairs.
+        pairs: number of seeds that both methods have.
     """
 
     method: str
@@ -72,11 +75,11 @@ class StudyRow:
 
 
 class StudyReport:
-    """The results of a study.
+    """Results of a study, as tables, JSON and Markdown.
 
     Args:
-        study: its settings.
-        outcomes: of its jobs.
+        study: settings of the study.
+        outcomes: outcomes of its jobs.
     """
 
     def __init__(self, study: Study, outcomes: Sequence[Outcome]) -> None:
@@ -99,15 +102,15 @@ class StudyReport:
 
     @property
     def targets(self) -> tuple[float, ...]:
-        """Densities that any network was asked to have, rising."""
+        """Requested densities, in ascending order."""
         return tuple(sorted({row.target for row in self.rows if row.target is not None}))
 
     def prunes(self, method: str) -> bool:
-        """Whether a method begins with the dense network, at the first of its levels."""
+        """Whether a method prunes a dense network level by level."""
         return get_method(method).kind == "pruning"
 
     def row(self, method: str, target: float | None) -> StudyRow | None:
-        """A method at a density, or None where no network is there."""
+        """Find the row of a method and a requested density, or None."""
         return next((row for row in self.rows if (row.method, row.target) == (method, target)), None)
 
     def _rows(self) -> tuple[StudyRow, ...]:
@@ -119,7 +122,7 @@ class StudyReport:
         return tuple(sorted(rows, key=lambda row: (self.methods.index(row.method), row.target or 0.0)))
 
     def _equal(self) -> tuple[EqualScore, ...]:
-        """Every growth method against every pruning one."""
+        """Compare every growth method with every pruning method."""
         kinds = {method: get_method(method).kind for method in self.methods}
         curves = {
             method: [r for r in self.rows if r.method == method and r.target is not None and r.target < 1]
@@ -134,7 +137,7 @@ class StudyReport:
         return tuple(one for one in found if one is not None)
 
     def to_json(self) -> str:
-        """Everything, for programs."""
+        """Text of `study.json`: settings and all results."""
         import torch
 
         values: dict[str, Any] = {
@@ -156,7 +159,7 @@ class StudyReport:
         return json.dumps(values, indent=1) + "\n"
 
     def tables(self) -> list[Table]:
-        """Scores and costs by density, methods with a density of their own, stopping, and cost at equal score."""
+        """Tables of scores and costs by density, methods with their own density, stopping, and cost at equal score."""
         return [*self._by_density(), *self._found(), *self._stopping(), *self._equal_table()]
 
     def _by_density(self) -> list[Table]:
@@ -179,7 +182,7 @@ class StudyReport:
         return [table for table in tables if table.rows]
 
     def _table(self, title: str, cell: Callable[[StudyRow], str]) -> Table:
-        """Methods by densities."""
+        """Table with a row per method and a column per requested density; methods without any cell are left out."""
         lines = []
         for method in self.methods:
             cells = [cell(row) if (row := self.row(method, target)) else "" for target in self.targets]
@@ -188,13 +191,19 @@ class StudyReport:
         return Table(title, ["method", *(f"{target:g}" for target in self.targets)], lines)
 
     def _found(self) -> list[Table]:
-        """Methods that find a density of their own."""
+        """Table of the methods that find their own density, if there are any."""
         own = [row for row in self.rows if row.target is None]
         lines = [
-            [r.method, f"{r.density:.3g}", _plus(r.test, r.test_std), f"{r.cost:.2f}", f"{r.seconds:.1f}",
-             f"{r.memory / 2**20:.0f}"]
+            [
+                r.method,
+                f"{r.density:.3g}",
+                _plus(r.test, r.test_std),
+                f"{r.cost:.2f}",
+                f"{r.seconds:.1f}",
+                f"{r.memory / 2**20:.0f}",
+            ]
             for r in own
-        ]  # fmt: skip
+        ]
         columns = ["method", "edges / dense", f"test {self.study.metric}", "cost", "seconds", "MiB"]
         return [Table("Methods with a density of their own", columns, lines)] if lines else []
 
@@ -224,12 +233,21 @@ class StudyReport:
                 there = grown if side is one.grown else (grown[0], one.matched_cost, one.matched_test)
                 cells += [_some(value, form) for value, form in zip(there, (".3g", ".2f", ".4f"), strict=True)]
                 lines.append([side.method, f"{one.level:.4f}", *cells])
-        columns = ["method", "level", "least cost", "at density", "least density", "its cost", "at density",
-                   "cost there", "score there"]  # fmt: skip
+        columns = [
+            "method",
+            "level",
+            "least cost",
+            "at density",
+            "least density",
+            "its cost",
+            "at density",
+            "cost there",
+            "score there",
+        ]
         return [Table("Cost at equal score", columns, lines)] if lines else []
 
     def remarks(self) -> list[str]:
-        """Sentences about how the tables were made."""
+        """Sentences that explain the tables, and sentences about missing networks."""
         remarks = [f"{PAIRED} {COUNTED}"]
         if self.stops:
             remarks.append(
@@ -249,17 +267,19 @@ class StudyReport:
         return remarks + [f"Missing: {failure}" for failure in self.failures]
 
     def to_markdown(self, plots: Sequence[str] = ()) -> str:
-        """The text of `study.md`.
+        """Text of `study.md`.
 
         Args:
-            plots: names of pictures beside it.
+            plots: file names of the pictures beside it.
         """
         study = self.study
         seeds = len({point.seed for point in self.points})
         lines = [
-            f"# {markdown(study.name)}: {', '.join(self.methods)}", "",
-            f"{seeds} seeds; every network was trained for {study.training.epochs} epochs.", "",
-        ]  # fmt: skip
+            f"# {markdown(study.name)}: {', '.join(self.methods)}",
+            "",
+            f"{seeds} seeds; every network was trained for {study.training.epochs} epochs.",
+            "",
+        ]
         for table in self.tables():
             lines += [*table.markdown("##"), ""]
         for name in plots:
@@ -296,9 +316,18 @@ def _row(
 
 
 _MEANS = (
-    "density", "density_all", "edges", "test", "val", "epochs", "cost", "cost_before", "flops", "seconds",
+    "density",
+    "density_all",
+    "edges",
+    "test",
+    "val",
+    "epochs",
+    "cost",
+    "cost_before",
+    "flops",
+    "seconds",
     "seconds_rewriting",
-)  # fmt: skip
+)
 
 
 def _plus(mean: float, spread: float | None, sign: str = "") -> str:

@@ -1,4 +1,4 @@
-"""One job of a study: the networks that a method makes from one seed."""
+"""Execution of one job of a study: training of all networks of a method for one seed."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ CPU = torch.device("cpu")
 
 
 def run_job(study: Study, job: Job) -> Outcome:
-    """Train the networks of one job.
+    """Train all networks of one job.
 
-    A network that cannot be made or trained is a failure in the outcome, and does not end the study.
+    An error while a network is made or trained becomes a failure in the outcome, so that the study goes on.
     """
     work: dict[str, Callable[[_JobRun], None]] = {
         "growth": _grow,
@@ -73,11 +73,13 @@ def run_job(study: Study, job: Job) -> Outcome:
 
 @dataclass
 class Spent:
-    """Epochs, operations and time that a network took so far.
+    """Epochs, operations and time that a network has taken so far.
 
     Attributes:
-        epochs, costs: of training so far.
-        seconds, rewriting: wall time so far, and what of it went into scores and rewrites.
+        epochs: number of epochs of training.
+        costs: floating-point operations by purpose.
+        seconds: wall time.
+        rewriting: part of `seconds` that was spent on scores and rewrites.
     """
 
     epochs: int = 0
@@ -87,7 +89,7 @@ class Spent:
 
 
 class _JobRun:
-    """A job while it runs: its data and settings, and its networks and failures so far."""
+    """Running job: its data and settings, and the networks and failures so far."""
 
     def __init__(self, study: Study, job: Job) -> None:
         self.study, self.job = study, job
@@ -108,7 +110,7 @@ class _JobRun:
         self.unit = float(FORWARDS_PER_STEP) * self.settings.epochs * len(self.data.x_train) * forward_flops(dense)
         self.links = sparse_links(self.first, head=getattr(self.options, "head", False))
         self.cells = admissible_edges(self.first, self.links)
-        # The first optimizer of a process imports for seconds, which count for no method.
+        # The imports of the first optimizer of a process take seconds, which must not count for a method.
         self.begin(self.first, self.settings)
         self.points: list[Point] = []
         self.trajectory: list[GrowthStep] = []
@@ -121,26 +123,26 @@ class _JobRun:
         return begin(graph, settings, CPU, costs=self.table)
 
     def edges(self, graph: Graph) -> int:
-        """Edges of the links that may be sparse."""
+        """Number of edges of the links that may be sparse."""
         return sum(len(graph.links_by_key[key]) for key in self.links)
 
     def matching_density(self, graph: Graph) -> float | None:
-        """The density of the study that the graph has, up to half an edge, or None."""
+        """Density of the study that equals the density of the graph up to half an edge, or None."""
         edges = self.edges(graph)
         return next((d for d in self.study.densities if round(d * self.cells) == edges), None)
 
     def cost(self, costs: Mapping[str, float]) -> float:
-        """Operations in trainings of the dense network."""
+        """Sum of operations, in trainings of the dense network."""
         return sum(costs.values()) / self.unit
 
     def keep(self, state: TrainState, target: float | None, before: Spent, spent: Spent) -> None:
-        """Keep a network that has been trained.
+        """Score a trained network and add it to the points.
 
         Args:
-            state: with the network.
-            target: the density that was asked for.
-            before: what was spent before its last training.
-            spent: what was spent in all.
+            state: state of the training, with the network.
+            target: requested density, or None.
+            before: epochs, operations and time before the last training of the network.
+            spent: all epochs, operations and time for the network.
         """
         graph, dataset = lift(state.net), self.inputs.dataset
         of_all = graph.num_edges / self.dense_edges
@@ -167,7 +169,14 @@ class _JobRun:
         )
 
     def train_and_keep(self, graph: Graph, target: float | None, before: Spent, method: Method | None = None) -> None:
-        """Train a graph for the budget, and keep it."""
+        """Train a graph for the epochs of the study and add it to the points; a divergence becomes a failure.
+
+        Args:
+            graph: graph to train.
+            target: requested density, or None.
+            before: epochs, operations and time before this training.
+            method: method that may rewrite the graph, or None.
+        """
         began = time.perf_counter()
         try:
             state = train(self.begin(graph, self.settings), self.data, self.settings, method)
@@ -196,7 +205,7 @@ def _single(run: _JobRun) -> None:
 
 
 class _Clock:
-    """Wall time of a run, without the time of measurements that a study makes on the way."""
+    """Clock of a run, which leaves out the time of measurements that only the study needs."""
 
     def __init__(self, state: TrainState) -> None:
         self._state = state
@@ -204,24 +213,24 @@ class _Clock:
         self._left_out = 0.0
 
     def epoch_ended(self) -> None:
-        """Note the end of an epoch; rewrites follow."""
+        """Record the end of an epoch, after which rewrites follow."""
         self._ended = time.perf_counter()
 
     def leave_out(self, since: float) -> None:
         """Leave out the seconds from `since` to now."""
         seconds = time.perf_counter() - since
         self._left_out += seconds
-        self._state.rewriting -= seconds  # The loop is going to add it, with all that happens between epochs.
+        self._state.rewriting -= seconds  # The training loop will add all time between epochs, this included.
 
     def spent(self, now: float) -> Spent:
-        """Epochs, operations and time until `now`, between the end of an epoch and that of its rewrites."""
+        """Epochs, operations and time until `now`, a time between the end of an epoch and the end of its rewrites."""
         state = self._state
         rewriting = state.rewriting + now - self._ended
         return Spent(state.epoch, dict(state.costs), now - self._began - self._left_out, rewriting)
 
 
 def _grow(run: _JobRun) -> None:
-    """Grow in one rough run through all densities, then train the network of each density."""
+    """Grow through all densities in one rough run, then train the network of each density."""
     method, options = run.method(), run.options
     densities = run.study.densities
     method = replace(
@@ -232,7 +241,7 @@ def _grow(run: _JobRun) -> None:
     edges = run.edges(run.first)
     too_low = [d for d in densities if round(d * run.cells) < edges]
     at_start = run.matching_density(run.first)
-    if at_start is None:  # A start that joined vertices counts as the density asked for, as at fixed densities.
+    if at_start is None:  # A start with added edges for isolated vertices counts as the requested density.
         at_start = max((d for d in too_low if d >= options.start_density), default=None)
     if at_start is not None:
         captured[at_start] = (run.first, Spent())
@@ -249,10 +258,10 @@ def _grow(run: _JobRun) -> None:
 
 
 def _rough(run: _JobRun, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
-    """Grow through all densities at a constant learning rate; keep the graph at each, and its cost."""
+    """Grow through all densities at a constant learning rate; store graph and cost at each density in `captured`."""
     options = run.options
     each = max(run.settings.epochs, options.stall) if options.stall else options.every
-    # The loop asks for no rewrite after the last epoch.
+    # There is no rewrite after the last epoch, hence one more epoch.
     settings = replace(run.settings, epochs=steps * each + 1, patience=0)
     state = run.begin(run.first, settings)
     clock = _Clock(state)
@@ -269,7 +278,7 @@ def _rough(run: _JobRun, method: Method, steps: int, captured: dict[float, tuple
         if not run.trajectory or run.trajectory[-1].epochs != event.epoch:
             run.trajectory.append(_step(run, event.before, event.metrics, event.epoch, seen[0]))
         target = run.matching_density(event.result.graph)
-        # The hybrid also prunes on the way, which may pass by a density.
+        # The hybrid method also prunes, after which the graph may have a density of the study by accident.
         if target is not None and isinstance(event.proposal.rule, AddEdges):
             captured[target] = (event.result.graph, clock.spent(now))
             if target == last:
@@ -297,7 +306,7 @@ def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: fl
 
 
 def _prune(run: _JobRun) -> None:
-    """Prune the dense network level by level; keep the networks of the densities of the study."""
+    """Prune the dense network level by level, and keep the trained network at each density of the study."""
     options, densities = run.options, run.study.densities
     method = run.method()
     method = replace(
@@ -332,7 +341,7 @@ def _prune(run: _JobRun) -> None:
 
 
 def pruning_steps(cells: int, densities: tuple[float, ...], share: float) -> int:
-    """Number of times that `PruneLevels` prunes a dense network until it has had all densities."""
+    """Number of steps that `PruneLevels` takes from a dense network through all densities."""
     goals, edges, steps = [round(d * cells) for d in densities], cells, 0
     while any(goal < edges for goal in goals):
         edges, steps = edges - clip_step(math.ceil(share * edges), (edges - goal for goal in goals)), steps + 1

@@ -1,4 +1,4 @@
-"""Where growth would have stopped, and what equal scores cost: judged afterwards, from a whole study."""
+"""Stopping rules of growth and costs at equal score, evaluated afterwards from the results of a study."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ if TYPE_CHECKING:
     from netgraph.app.study.report import StudyRow
 
 When = Literal["complete", "online"]
-"""Whether the plateau is fitted to all of growth afterwards, or after every step."""
+"""Time of the fit of the plateau: once to the complete growth, or online after every step."""
 
 TOLERANCE = 1e-3
-"""Scores that differ by less count as equal: 0.1 points of accuracy, or as large a part of a root mean square."""
+"""Smallest tolerance of equal scores: a difference of accuracies, or a relative difference of RMSE."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """The stop that a rule would make in one growth.
+    """Stop of a stopping rule in the growth of one job.
 
     Attributes:
-        method, seed: which.
-        reading: of the plateau, see `PlateauFit.plateau`.
-        when: to what it was fitted.
-        density: where it stops; None when it does not.
-        reason: why not.
-        nearest: density of the trained network that is nearest.
-        test: its test score.
-        cost: of that network, in dense trainings, with all rough growth that the rule has to see.
-        best, best_density: the best test score of all densities, and where.
+        method: method of the job.
+        seed: seed of the job.
+        reading: definition of the plateau, see `PlateauFit.plateau`.
+        when: time of the fit.
+        density: density at which the rule stops growth; None when it does not.
+        reason: reason why the rule does not stop growth, or ''.
+        nearest: density of the trained network nearest to `density` by ratio; None without a stop.
+        test: test score of that network; None without a stop.
+        cost: cost of that network with all rough growth that the rule needs, in trainings of the dense network; None
+            without a stop.
+        best: best test score over all densities.
+        best_density: density of the network with that score.
     """
 
     method: str
@@ -54,10 +57,10 @@ class Stop:
 
 
 def stops_of(outcome: Outcome, *, higher: bool) -> list[Stop]:
-    """The stops by every reading of the plateau, fitted to all of a growth and step by step.
+    """Evaluate every reading of the plateau in the growth of one job, each with both times of the fit.
 
     Args:
-        outcome: of a job of growth.
+        outcome: outcome of a job of a growth method.
         higher: whether a higher test score is better.
     """
     steps = [step for step in outcome.trajectory if step.val is not None]
@@ -91,9 +94,14 @@ def _online(densities: list[float], scores: list[float], reading: Reading) -> tu
 
 
 def _stop(
-    outcome: Outcome, reading: Reading, when: When, density: float | None, reason: str, rough: float,
+    outcome: Outcome,
+    reading: Reading,
+    when: When,
+    density: float | None,
+    reason: str,
+    rough: float,
     higher: bool,
-) -> Stop:  # fmt: skip
+) -> Stop:
     points = outcome.points
     best = (max if higher else min)(points, key=lambda p: p.test, default=None)
     near: Point | None = None
@@ -117,13 +125,15 @@ def _stop(
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """Where a method reaches a level.
+    """Costs and densities at which a method reaches a score level.
 
     Attributes:
-        method: which.
-        best: its best mean score.
-        cheapest_cost, cheapest_density: the least cost at which it reaches the level, and the density there.
-        sparsest_density, sparsest_cost: the least density at which it does, and the cost there.
+        method: name of the method.
+        best: best mean score of the method.
+        cheapest_cost: lowest cost at which the method reaches the level, in trainings of the dense network.
+        cheapest_density: density at that cost.
+        sparsest_density: lowest density at which the method reaches the level.
+        sparsest_cost: cost at that density.
     """
 
     method: str
@@ -136,14 +146,15 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class EqualScore:
-    """Costs of a score that two methods both reach.
+    """Comparison of a growth method and a pruning method at a score level that both reach.
 
     Attributes:
-        level: the worse of both methods' best mean scores, less the tolerance.
-        tolerance: the standard error of that mean over seeds, or `TOLERANCE` where that is more.
-        grown, pruned: where the methods reach it.
-        matched_cost, matched_test: of the pruned at the least density at which the grown reaches the level; None
-            where it has none so low or so high.
+        level: the worse of the best mean scores of the two methods, made worse by the tolerance.
+        tolerance: standard error of that mean over seeds, or `TOLERANCE` where that is larger.
+        grown: costs and densities of the growth method.
+        pruned: costs and densities of the pruning method.
+        matched_cost: cost of the pruning method at `grown.sparsest_density`; None outside its range of densities.
+        matched_test: score of the pruning method at that density; None outside its range of densities.
     """
 
     level: float
@@ -155,17 +166,17 @@ class EqualScore:
 
 
 def equal_score(grown: Sequence[StudyRow], pruned: Sequence[StudyRow], *, higher: bool) -> EqualScore | None:
-    """Compare the cost of two methods at a score that both reach, on their mean curves over density.
+    """Compare the costs of two methods at a score that both reach, by their mean results over density.
 
     Between neighbouring densities score, cost and the logarithm of the density are interpolated linearly.
 
     Args:
-        grown: a method by density, rising.
-        pruned: another.
+        grown: results of a growth method, in ascending order of density.
+        pruned: results of a pruning method, in the same order.
         higher: whether a higher score is better.
 
     Returns:
-        None when a method has no network.
+        The comparison, or None when a method has no network.
     """
     if not grown or not pruned:
         return None
@@ -188,9 +199,9 @@ def equal_score(grown: Sequence[StudyRow], pruned: Sequence[StudyRow], *, higher
 
 
 def _at_density(rows: Sequence[StudyRow], density: float) -> tuple[float | None, float | None]:
-    """Cost and score at a density, on the curve through these rows; None outside it."""
+    """Cost and score at a density, interpolated between rows; None for both outside the range of the rows."""
     logs = [math.log(row.density) for row in rows]
-    # Densities of the same target differ by rounding of starts, which is no reason to have nothing to say.
+    # Networks with the same target differ slightly in density, by rounding; they must still be comparable.
     place = math.log(density)
     if not logs[0] - 0.01 <= place <= logs[-1] + 0.01:
         return None, None
@@ -201,7 +212,16 @@ def _at_density(rows: Sequence[StudyRow], density: float) -> tuple[float | None,
 
 
 def _side(rows: Sequence[StudyRow], best: float, level: float, sign: float) -> Side:
-    """Where the curve through these rows is at the level or better; its ends and crossings are all that counts."""
+    """Find the costs and densities at which a method reaches the level.
+
+    Candidates are the rows at the level or better, and the points between rows at which the score crosses the level.
+
+    Args:
+        rows: results of the method, in ascending order of density.
+        best: best mean score of the method.
+        level: score level.
+        sign: 1 when a higher score is better, else -1.
+    """
     reached = [(row.cost, row.density) for row in rows if sign * (row.test - level) >= 0]
     for low, high in pairwise(rows):
         if (low.test - level) * (high.test - level) < 0:
