@@ -1,4 +1,4 @@
-"""Rewriting: rules, matches, the rewriter, deltas and the journal."""
+"""Rewriting of graphs: rules, patterns and matches, the rewriter, deltas and the journal."""
 
 from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, explain, find
 from netgraph.rewriting.commit import apply_delta

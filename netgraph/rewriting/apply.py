@@ -1,4 +1,4 @@
-"""Find matches of a rule, apply it, and explain why it did not fire."""
+"""Find the matches of a rule, apply the rule, and explain which conditions its matches fail."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
 
 OrderBy = Array | str | Callable[[Matches, Statistics | None], Array] | None
+"""Type of the argument `order_by` of `apply`."""
+
 PROBE_SAMPLES = 64
-_MOST_SAMPLES = 1_000_000
+"""Default number of random inputs on which `apply` measures the change of the outputs."""
+
+_MAX_SAMPLES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a rule fired as often as it did: how many matches were left after each condition.
+    """Number of matches of a rule after each condition.
 
     Attributes:
         rule: name of the rule.
-        stages: (condition, matches left), in order.
-        nearest_miss: the match that came closest to passing, in words, or None.
+        stages: (condition, number of matches left), in the order in which the conditions are checked.
+        nearest_miss: description of the match that failed by the least, and the conditions it fails, or None.
     """
 
     rule: str
@@ -45,7 +49,7 @@ class Explanation:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The rule, a line for every stage, and the nearest miss."""
+        """Lines of text: the name of the rule, every stage, and the nearest miss if there is one."""
         width = max(len(name) for name, _ in self.stages)
         lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
         if self.nearest_miss:
@@ -58,15 +62,15 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What `apply` returns.
+    """Result of `apply`.
 
     Attributes:
-        graph: the new graph; the old one, the very object, when nothing matched or the rule changed nothing.
-        delta: what came, went and changed, by id.
-        certificate: what the rewrite did to the function.
+        graph: the new graph, or the old graph itself (the same object) when the rewrite changed nothing.
+        delta: the parts that were added, removed and changed, by id.
+        certificate: proved statement on the change of the outputs.
         matches: the matches that were rewritten, on the old graph.
-        skipped: matches left out because they overlap an earlier one or exceed the limit.
-        explanation: the funnel of conditions.
+        skipped: the matches that overlap an earlier match or exceed the limit, and were not rewritten.
+        explanation: number of matches after each condition.
         rule: the rule.
     """
 
@@ -80,7 +84,7 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        """Whether the graph is another one; False when nothing matched, and when all was as the rule sets it."""
+        """Whether the new graph is another one; False when nothing matched or every edit kept the old values."""
         return self.graph is not self.matches.graph
 
     def __repr__(self) -> str:
@@ -89,14 +93,15 @@ class Result:
 
 
 def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:
-    """Matches of a rule that pass its conditions, without rewriting anything.
+    """Find the matches of a rule that pass its conditions, without rewriting anything.
 
     Args:
         rule: the rule.
-        graph: where to look.
+        graph: the graph to search.
         stats: statistics of this topology, for conditions that read them.
-        on: only these: edge ids, vertex ids, layer names or ids, (pairs, 2 or 3) source id, target id, tap of missing
-            edges, or (source, target) of links and missing links, names or ids of their layers.
+        on: parts of the graph to which the search is limited, or None for all: edge ids; vertex ids; layer names or
+            ids; for missing edges an array (pairs, 2 or 3) of source id, target id and tap; for links and missing
+            links pairs (source, target) of layer names or ids.
 
     Raises:
         RewriteError, StatisticsError: when `on` or `stats` do not belong to the graph.
@@ -106,7 +111,7 @@ def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any =
 
 
 def explain(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Explanation:
-    """Count the matches left after each condition, and name the nearest miss. Arguments as for `find`."""
+    """Count the matches left after each condition, and describe the nearest miss. Arguments as for `find`."""
     m, stages, named = _filtered(rule, graph, stats, on)
     return _explanation(rule, m, stages, named)
 
@@ -124,34 +129,33 @@ def apply(
     probe: Any = PROBE_SAMPLES,
     certify: bool = True,
 ) -> Result:
-    """Apply a rule to all its matches at once; the graph itself never changes.
+    """Apply a rule to all its matches at once and return the new graph. The old graph does not change.
 
     Args:
         rule: the rule.
         graph: the graph to rewrite.
         stats: statistics of this topology, for conditions that read them.
-        on: only these: edge ids, vertex ids, layer names or ids, (pairs, 2 or 3) source id, target id, tap of missing
-            edges, or (source, target) of links and missing links, names or ids of their layers.
-        limit: at most so many matches, the first in order.
-        order_by: order of the matches, largest first: an array with one value per match that passes,
+        on: parts of the graph to which the search is limited, or None for all: see `find`.
+        limit: largest number of matches to rewrite, the first in order, or None for all.
+        order_by: values by which matches are ordered, largest first: an array with one value per match that passes,
             the name of an edge or vertex statistic, or a function of matches and statistics; "random" for an order
-            drawn from `rng`. Default: row order.
-        rng: generator, or seed, of a random order, and of random initial values after it; seed 0 by default.
-        require: refuse the rewrite unless this is proved of it: "exact", "exact up to rounding", "bounded", or a
-            number that no output may change by more.
-        probe: number of random inputs on which the change of the output is measured, a batch of inputs as
-            `interpret` takes them, or None not to measure.
-        certify: whether to prove what the rewrite does to the function, and to measure; the certificate says "unknown"
-            otherwise.
+            drawn from `rng`; None for the order of the rows.
+        rng: generator, or seed, of a random order, and then of random initial values; None for seed 0.
+        require: weakest level that the rewrite must be proved to have, else it is refused: "exact", "exact up to
+            rounding", "bounded", or a number as the largest allowed change of an output; None for no requirement.
+        probe: number of random inputs on which the change of the outputs is measured, or a batch of inputs as
+            `interpret` takes them, or None to measure nothing.
+        certify: whether to prove a statement on the change of the outputs, and to measure the change. Otherwise the
+            certificate is "unknown".
 
     Returns:
-        A `Result`. No match is a normal outcome, and so is a rewrite that finds all as it should be: the graph is then
-        the old one, and `changed` is False.
+        A `Result`. Without a match, or when every edit keeps the old values, its graph is the old one and `changed`
+        is False; that is no error.
 
     Raises:
         RewriteError: when the rewrite is refused or not valid; the old graph is untouched.
 
-    Cost: O(E log E) plus two float64 evaluations of the probe.
+    Costs O(E log E) for E edges, plus two float64 evaluations of the probe.
     """
     m, stages, named = _filtered(rule, graph, stats, on)
     explanation = _explanation(rule, m, stages, named)
@@ -180,7 +184,7 @@ def apply(
 def _rewritten(
     rule: Rule, graph: Graph, stats: Statistics | None, chosen: Matches, rng: np.random.Generator
 ) -> tuple[Graph, Delta]:
-    """The new graph and what changed; the old one, the very object, when nothing did."""
+    """Rewrite the chosen matches; return the new graph and the delta, or the old graph itself when nothing changed."""
     if not len(chosen):
         return graph, Delta.nothing(graph)
     rewriter = Rewriter(graph, rng, stats)
@@ -190,7 +194,7 @@ def _rewritten(
 
 
 def _proved(rule: Rule, graph: Graph, new: Graph, require: Level | float | None, probe: Any) -> Certificate:
-    """The certificate of a rewrite, with the change that was measured; raises where it falls short of `require`."""
+    """Prove and measure a rewrite; raise `RewriteError` when the certificate is weaker than `require`."""
     proof = prove(graph, new)
     _enforce(rule, proof, require)
     if probe is None:
@@ -203,7 +207,7 @@ def _proved(rule: Rule, graph: Graph, new: Graph, require: Level | float | None,
 def _is_count(probe: Any) -> bool:
     if not isinstance(probe, int | float | np.number | np.bool_):
         return False
-    probe = whole("probe", probe, most=_MOST_SAMPLES)
+    probe = whole("probe", probe, most=_MAX_SAMPLES)
     if probe < 1:
         raise OptionError(f"probe={probe} is below 1; give a number of random inputs, or None not to measure.")
     return True
@@ -233,7 +237,7 @@ def _check_given(rule: Any, graph: Any, stats: Any) -> None:
 def _filtered(
     rule: Rule, graph: Graph, stats: Statistics | None, on: Any
 ) -> tuple[Matches, list[tuple[str, int]], dict[str, Condition]]:
-    """Matches of the pattern, the funnel of counts, and the rule's conditions on the matches."""
+    """Find the matches of the pattern, the number of matches after each stage, and the conditions on the matches."""
     _check_given(rule, graph, stats)
     m, stages = rule.pattern.match(graph, on)
     with blaming(rule, "where", m):
@@ -305,17 +309,17 @@ def _order(m: Matches, stats: Statistics | None, order_by: OrderBy, rng: np.rand
 
 
 def _instead(m: Matches, order_by: str) -> str:
-    """What orders matches without statistics: a function of a column, of that name where there is one."""
+    """Text of an `order_by` without statistics: a function of the column of the same name, or else of `birth`."""
     name = next(iter(m.bound))
     has = not order_by.startswith("_") and isinstance(getattr(type(m.root), order_by, None), property | cached_property)
     return f"order by a column with order_by=lambda m, stats: m.{name}.{order_by if has else 'birth'}"
 
 
 def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
-    """Which matches survive when each exclusive row may occur once and earlier ones win.
+    """Mask of the matches that are rewritten, where each exclusive row occurs once: earlier matches win, `(matches,)`.
 
-    Rounds of whole-column steps: a match wins as soon as no undecided earlier match shares a row with it.
-    The number of rounds is the longest chain of overlaps; each is linear in the matches still undecided.
+    In each round a match wins if no undecided earlier match shares a row with it. The number of rounds is the length
+    of the longest chain of overlaps; each round is linear in the number of undecided matches.
     """
     wins = np.ones(len(m), dtype=bool)
     if not rule.exclusive or not len(m):

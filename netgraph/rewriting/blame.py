@@ -1,4 +1,4 @@
-"""Errors that a rule causes: the rule, the matches and the remedy are put to them, whatever their type."""
+"""Errors raised by a rule: add the rule, the matches and a remedy to the error, whatever its type."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from netgraph.rewriting.rule import Rule
 
 SHOWN = 3
-"""Matches that a message names."""
+"""Largest number of matches that a message names."""
 
 
 @contextmanager
 def blaming(rule: Rule, method: str, m: Matches) -> Iterator[None]:
-    """Name the rule and its matches in whatever the block raises; the error keeps its type.
+    """Name the rule and its matches in every error that the block raises; the error keeps its type.
 
-    A message of netgraph begins with the name of the rule, and names the matches that have to do with what it
-    concerns. Every error gets a note with the rule, the method, the matches and the way to try one of them alone.
+    The message of a `NetgraphError` then begins with the name of the rule, and names the matches that contain the
+    parts the error concerns. Every error gets a note with the rule, the method, the matches and a call that tries one
+    match alone.
 
     Args:
-        rule: the rule at work.
-        method: which of its methods, such as "rewrite".
-        m: the matches that it was given.
+        rule: the rule that runs in the block.
+        method: name of its method, such as "rewrite".
+        m: the matches that the method was given.
     """
     try:
         yield
@@ -43,7 +44,7 @@ def blaming(rule: Rule, method: str, m: Matches) -> Iterator[None]:
 
 
 def describe(m: Matches, row: int) -> str:
-    """One match in a few words, by the ids or names of what it is rooted in."""
+    """Short description of one match by the ids or names of its root."""
     root = m.root.take(np.array([row]))
     if isinstance(root, PairRows):
         return f"missing edge {root.source[0]} -> {root.target[0]}"
@@ -60,7 +61,7 @@ def describe(m: Matches, row: int) -> str:
 
 
 def _involved(rule: Rule, m: Matches, error: NetgraphError) -> str:
-    """The matches that bind most of what the error concerns, and how to keep them apart where there are several."""
+    """Text that names the matches with most of the parts the error concerns, and a remedy when there are several."""
     hits = _hits(m, error)
     rows = np.flatnonzero(hits == hits.max()) if len(hits) and hits.max() > 0 else np.empty(0, np.int64)
     if not len(rows):
@@ -77,7 +78,7 @@ def _involved(rule: Rule, m: Matches, error: NetgraphError) -> str:
 
 
 def _hits(m: Matches, error: NetgraphError) -> Array:
-    """(matches,) number of the ids in `concerns` that each match binds; a layer is bound by its vertices too."""
+    """Number of bound parts of each match that `error.concerns` names, `(matches,)`; vertices count for layers too."""
     hits = np.zeros(len(m), dtype=np.int64)
     edges, vertices, layers = (list(error.concerns.get(kind, ())) for kind in ("edges", "vertices", "layers"))
     for rows in m.bound.values() if len(m) else ():
@@ -100,7 +101,7 @@ def _note(rule: Rule, method: str, m: Matches) -> str:
 
 
 def on_example(m: Matches) -> str:
-    """`on=` for the first match alone, as it is typed."""
+    """Source text of the value of `on=` that selects the first match alone."""
     root = m.root
     if isinstance(root, LinkRows):
         return repr([root.key[0][:2]])

@@ -1,4 +1,4 @@
-"""Values that edits set: which of several counts, which of them change anything, which are refused."""
+"""Values that edits set: find duplicates, round as stored, compare with the old values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from netgraph.errors import RewriteError
 
 
 class ColumnChange(NamedTuple):
-    """Values of a vertex column, before and after; `chosen` by the rule, or those at which an activation starts."""
+    """Values of a vertex column before and after a change.
+
+    `chosen` is True for values that the rule sets, False for the initial values of a new activation.
+    """
 
     id: Array
     old: Array
@@ -20,7 +23,7 @@ class ColumnChange(NamedTuple):
 
 
 def check_once(what: str, name: str, ids: Array, values: Array) -> None:
-    """Refuse a call that gives one vertex or edge two values: which of them is meant depends on the order of rows."""
+    """Refuse a call that gives one vertex or edge two values, since only the order of rows would choose one."""
     order = np.argsort(ids, kind="stable")
     twice = np.flatnonzero((np.diff(ids[order]) == 0) & (np.diff(values[order]) != 0))
     if len(twice):
@@ -32,18 +35,18 @@ def check_once(what: str, name: str, ids: Array, values: Array) -> None:
 
 
 def as_stored(values: Array, narrow: Array) -> Array:
-    """Values as a column holds them: rounded to float32 where it is `narrow`."""
-    with np.errstate(over="ignore"):  # what becomes infinite is refused by the commit
+    """Round values to float32 where the column is `narrow` (stored in float32), as float64."""
+    with np.errstate(over="ignore"):  # the commit refuses values that overflow to infinity
         return np.where(narrow, values.astype(np.float32).astype(np.float64), values)
 
 
 def differ(old: Array, new: Array) -> Array:
-    """Whether values are not the same, bit for bit but for NaN, which says that a column is not there."""
+    """Whether values differ, bit for bit; two NaN (no such column before and after) are equal."""
     same = (old == new) & (np.signbit(old) == np.signbit(new))
     return np.asarray(~same & ~(np.isnan(old) & np.isnan(new)))
 
 
 def last_wins(keys: Array, values: Array) -> tuple[Array, Array]:
-    """Every key once, ascending, with its last value."""
+    """Every distinct key, ascending, with its last value."""
     unique, reverse_first = np.unique(keys[::-1], return_index=True)
     return unique, values[::-1][reverse_first]

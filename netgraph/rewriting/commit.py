@@ -1,4 +1,4 @@
-"""Apply a delta to a graph: the one place where a new graph is made from an old one."""
+"""Apply a delta to a graph. Every rewrite makes its new graph here."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fi
 
 
 def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
-    """Return the graph that the delta leads to, and the delta with its `after` stamp and both graphs filled in.
+    """Apply a delta; return the new graph, and the delta with its `after` stamp and both graphs filled in.
 
-    Layers and links that the delta does not touch are shared. Costs O(records log records + edges of
+    The new graph shares all layers and links that the delta does not touch. Costs O(records log records + edges of
     touched links + layers).
 
     Args:
         graph: the graph at which the delta starts; its weights may have been trained since.
-        delta: what to do. An `after` with an empty hash is filled in, any other is checked.
+        delta: the delta. An `after` stamp with an empty hash is filled in, any other is checked.
 
     Raises:
         RewriteError: when the graph is not the one at which the delta starts, or the result is not valid.
@@ -38,7 +38,7 @@ def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
     edit = _Edit(graph, delta)
     try:
         check_fit(graph, delta)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused below
             layers = edit.layers()
             links = edit.links(layers)
         new = _assemble(graph, delta, layers, links, edit)
@@ -48,7 +48,10 @@ def apply_delta(graph: Graph, delta: Delta) -> tuple[Graph, Delta]:
 
 
 def _concerns(error: NetgraphError, delta: Delta) -> dict[str, list[int]]:
-    """The ids that an error is about, with the ends of new edges, which are all that a match can know of them."""
+    """Ids that an error concerns, by kind, and the ends of the new edges among them.
+
+    A match binds no new edge, so only the ends of a new edge lead to the match.
+    """
     concerns = {kind: list(ids) for kind, ids in error.concerns.items()}
     added = delta.edges_added
     new = added.take(np.isin(added.id, concerns.get("edges", [])))
@@ -58,7 +61,7 @@ def _concerns(error: NetgraphError, delta: Delta) -> dict[str, list[int]]:
 
 
 def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:
-    """Lineage after one more rewrite: depends on everything that ever gave out an id."""
+    """Lineage after one more rewrite. It is a hash of the whole history, so equal lineages mean equal ids."""
     return digest(lineage, topology_hash, rewrites).hex()
 
 
@@ -80,13 +83,13 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
             "the delta is damaged, or was made by another version."
         )
     new.__dict__["lineage"] = after.lineage or next_lineage(graph.lineage, new.topology_hash, after.rewrites)
-    back = earlier(graph, new.lineage)  # where a rewrite is undone, the history goes back to where it was
+    back = earlier(graph, new.lineage)  # an undone rewrite is dropped from the history
     new.__dict__["past"] = back.before if back else Station.of(graph) if after.rewrites > graph.rewrites else None
     return new
 
 
 def _check_ends(old: Graph, new: Graph) -> None:
-    """Refuse a rewrite after which the network takes or returns something else."""
+    """Refuse a rewrite that changes the input or output layers or their widths."""
     for role, before, after in (("input", old.inputs, new.inputs), ("output", old.outputs, new.outputs)):
         if [(x.id, len(x)) for x in before] != [(x.id, len(x)) for x in after]:
             names = [sorted(x.name for x in layers) for layers in (before, after)]
@@ -97,7 +100,14 @@ def _check_ends(old: Graph, new: Graph) -> None:
 
 @dataclass
 class _Edit:
-    """One application of a delta; collects what it touches."""
+    """Layers and links of the new graph, built from one graph and one delta.
+
+    Attributes:
+        graph, delta: the old graph and the delta.
+        touched_layers, touched_links: ids of the layers, and keys of the links, that are built anew.
+        row_maps: new row of every old vertex by layer id, -1 for removed ones, `(old vertices of the layer,)`; only
+            for layers that gain or lose vertices.
+    """
 
     graph: Graph
     delta: Delta
@@ -171,7 +181,7 @@ class _Edit:
             for name, dtype in columns.items()
         }
         for name, change in changes.items():
-            if name in values:  # a column that went with the old activation has nothing to change
+            if name in values:  # the column may have been removed with the old activation
                 check_known(i, ids, change)
                 values[name][IdIndex(ids).find(change.id)] = change.new
         return Layer(i, vertex_ids=ids, birth=birth, values=values, **attributes)
@@ -213,7 +223,7 @@ class _Edit:
         return links
 
     def links_to_check(self, new: Graph) -> set[LinkKey]:
-        """Links whose edges the delta touches, or one of whose layers it changes or removes."""
+        """Keys of the links with touched edges, and of the links at layers that the delta changes or removes."""
         d = self.delta
         moved = {new.id for _old, new in d.layers_changed} | {record.id for record in d.layers_removed}
         at_moved = {key for key in new.links_by_key if moved & {key[0], key[1]}} if moved else set()
@@ -275,7 +285,7 @@ class _Edit:
         keys = list(self.graph.links_by_key)
         for name, change in self.delta.edges_changed.items():
             rows = self.graph.edges.find(change.id)
-            chosen = rows >= 0  # an edge that was removed takes its change with it
+            chosen = rows >= 0  # changes of edges that the graph does not have are dropped
             link = np.searchsorted(self.graph.edges.offsets, rows[chosen], side="right") - 1
             kept = change.take(chosen)
             for k, where in by_value(link).items():

@@ -1,4 +1,4 @@
-"""The buffer behind the rewriter: edits as columns, turned into one delta."""
+"""Buffer of the rewriter: edits as columns, combined to one delta."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class EditBuffer:
-    """Edits of one graph, in the order in which they were made."""
+    """Edits of one graph in the order of their calls, until `to_delta` combines them."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -45,22 +45,22 @@ class EditBuffer:
         self._grown: dict[int, int] = {}
 
     def layer(self, layer_id: int) -> LayerRecord:
-        """Attributes and columns of a layer of the graph, as the edits so far leave them."""
+        """Attributes and columns of a layer of the graph after the edits so far."""
         changed = self._layers_changed.get(layer_id)
         return changed[1] if changed else _record(self.graph.layer(layer_id))
 
     def take_layer_id(self) -> int:
-        """A new layer id."""
+        """Take a new layer id."""
         self._next[0] += 1
         return self._next[0] - 1
 
     def free_name(self, name: str) -> str:
-        """`name`, or the first of name-1, name-2, ... that no layer has, old or new."""
+        """First of `name`, `name-1`, `name-2`, ... that no old or new layer has."""
         candidates = chain([name], (f"{name}-{k}" for k in count(1)))
         return next(x for x in candidates if x not in self.graph.layers and x not in self._names_added)
 
     def add_layer(self, record: LayerRecord) -> None:
-        """Add a layer; its vertices are added on their own."""
+        """Add a layer without vertices; `add_vertices` adds these."""
         self._layers_added[record.id] = record
         self._names_added.add(record.attributes["name"])
 
@@ -72,7 +72,7 @@ class EditBuffer:
     # -- adding -----------------------------------------------------------------------------------
 
     def add_vertices(self, layer_id: int, size: int, values: Mapping[str, Array]) -> Array:
-        """Append vertices to a layer, old or new, and return their ids."""
+        """Append vertices to an old or new layer and return their ids."""
         ids = self._take(1, size)
         old = self.graph.layers_by_id.get(layer_id)
         start = (len(old) if old is not None else 0) + self._grown.get(layer_id, 0)
@@ -97,7 +97,7 @@ class EditBuffer:
         port: int,
         frozen: Any,
     ) -> None:
-        """Add edges between vertices given by id and layer; makes the links that are missing."""
+        """Add edges between vertices given by id and layer, and add the links that are missing."""
         layers = self._next[0]  # every layer id, new ones included, is below
         flags = np.broadcast_to(np.asarray(frozen, dtype=bool), source.shape)
         for pair, mine in by_value(np.asarray(source_layer, np.int64) * layers + target_layer).items():
@@ -117,7 +117,7 @@ class EditBuffer:
             raise RewriteError(f"The link {key} is {have}; edges of kind {kind} cannot be added to it.")
 
     def weight_dtype(self) -> str:
-        """Name of the dtype of new weights: the widest in the graph, so that no weight is rounded when it moves."""
+        """Name of the dtype of new weights: the widest one of the graph, so that a moved weight is not rounded."""
         return self._widest
 
     @cached_property
@@ -125,7 +125,7 @@ class EditBuffer:
         return str(np.result_type(np.float32, *{link.weight.dtype for link in self.graph.links_by_key.values()}).name)
 
     def edges_between(self, key: LinkKey) -> Iterator[tuple[Array, Array, Array]]:
-        """Source id, target id, tap of the edges that a link will have, as far as buffered."""
+        """Source ids, target ids and taps of the edges of a link after the edits so far, in several chunks."""
         link = self.graph.link(key)
         if link is not None:
             start = self.graph.edges.offset(key)
@@ -138,21 +138,24 @@ class EditBuffer:
     # -- removing and changing --------------------------------------------------------------------
 
     def remove_edges(self, rows: Array) -> None:
-        """Remove edges by row; removing one twice is the same as once."""
+        """Remove edges by row. An edge may be removed several times."""
         self._edge_gone[rows] = True
 
     def remove_vertices(self, rows: Array) -> None:
-        """Remove vertices by flat row; their edges are removed by the caller."""
+        """Remove vertices by flat row. The caller removes their edges."""
         self._vertex_gone[rows] = True
 
     def remove_link(self, key: LinkKey) -> None:
-        """Remove a link with its edges, of which it may have none; edges that are added to it later keep it."""
+        """Remove a link, empty or not, with its edges. Edges that are added later keep the link."""
         start = self.graph.edges.offset(key)
         self._edge_gone[start : start + len(self.graph.links_by_key[key])] = True
         self._links_gone.add(key)
 
     def split_edges(self, rows: Array) -> None:
-        """Note that the weights of edges are shared out, which a second call would do as if the first had not been."""
+        """Record that the weights of edges are divided by a split of vertices.
+
+        A second split would not see the new edges of the first one, so edges that both divide are refused.
+        """
         edges = self.graph.edges
         if (twice := rows[self._edge_split[rows]]).size:
             raise RewriteError(
@@ -162,15 +165,15 @@ class EditBuffer:
         self._edge_split[rows] = True
 
     def edges_left(self) -> Array:
-        """(edges,) which edges of the graph are not removed so far."""
+        """Mask of the edges of the graph that are not removed so far, `(edges,)`."""
         return ~self._edge_gone
 
     def remove_layer(self, layer_id: int) -> None:
-        """Note that a layer goes as a whole; its vertices and edges are removed by the caller."""
+        """Record that a layer is removed as a whole. The caller removes its vertices and edges."""
         self._layers_gone.add(layer_id)
 
     def use_vertices(self, what: str, rows: Array) -> None:
-        """Note that an edit needs vertices, so that it is refused when they go; `what` says what becomes of them."""
+        """Record that an edit needs vertices, so that their removal is refused; `what` is the verb of the error."""
         self._used.append((what, rows))
 
     def change_edges(self, column: str, edges: EdgeRows, values: Array) -> None:
@@ -188,7 +191,7 @@ class EditBuffer:
     def change_layer(
         self, layer: Layer, attributes: Mapping[str, Any], gone: Mapping[str, float], new: Mapping[str, float]
     ) -> None:
-        """Change attributes of a layer; vertex columns in `gone` go, those in `new` come at the given values."""
+        """Change attributes of a layer; remove the vertex columns `gone`, add the columns `new` with their values."""
         current = self.layer(layer.id)
         for name in {*gone, *new}:
             for part in self._vertex_changes.get(name, ()):
@@ -215,10 +218,10 @@ class EditBuffer:
     # -- the delta --------------------------------------------------------------------------------
 
     def to_delta(self) -> Delta:
-        """Everything buffered as one delta; links and layers that end up empty go with their last member.
+        """Combine all edits to one delta. Links and layers that lose their last edge or vertex are removed.
 
         Raises:
-            RewriteError: when something is removed and used or changed as well.
+            RewriteError: when the edits remove a part and also use or change it.
         """
         graph = self.graph
         keys = list(graph.links_by_key)
@@ -287,7 +290,7 @@ class EditBuffer:
         return removed, removed_layers
 
     def _placed_vertices(self) -> VertexRecords:
-        """New vertices with their rows restated behind the survivors of layers that also lose vertices."""
+        """New vertices with rows behind the surviving vertices of their layer, which may also lose vertices."""
         if not self._vertices:
             return VertexRecords.empty()
         records = VertexRecords.concatenate(*self._vertices)
@@ -307,7 +310,7 @@ class EditBuffer:
         return VertexRecords(vertices.id[gone], vertices.layer[gone], vertices.row[gone], vertices.birth[gone], values)
 
     def _refuse_lost(self, removed_layers: set[int]) -> None:
-        """Refuse a rewrite that removes what it also connects, splits or changes: one of the edits would be lost."""
+        """Refuse to remove parts that the same rewrite connects, splits or changes: one of the edits would be lost."""
         graph = self.graph
         if self._vertex_gone.any():
             for key, columns in self._edges:
@@ -365,7 +368,7 @@ class EditBuffer:
             old = np.concatenate([part.old for part in parts]).astype(np.float64)
             new = np.concatenate([part.new for part in parts]).astype(np.float64)
             ids, last = last_wins(every, np.arange(len(every)))
-            old = old[IdIndex(every).find(ids)]  # the first of several
+            old = old[IdIndex(every).find(ids)]  # `find` gives the first change of an id, with the original value
             layer = graph.vertices.layer[graph.vertices.rows(ids)]
             dtypes = {i: np.dtype(self.layer(int(i)).columns.get(name, "f8")) for i in np.unique(layer)}
             new = as_stored(new[last], np.isin(layer, [i for i, dtype in dtypes.items() if dtype == np.float32]))
@@ -381,7 +384,7 @@ def _ends(graph: Graph, rows: Array) -> Array:
 
 
 def _segment_counts(mask: Array, offsets: Array) -> Array:
-    """Number of True in each segment of a mask."""
+    """Number of True in each segment of a mask; segment k lies between `offsets[k]` and `offsets[k + 1]`."""
     total = np.concatenate([[0], np.cumsum(mask)])
     return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
 

@@ -1,4 +1,4 @@
-"""The journal of a run: every rewrite, so that each topology can be rebuilt forwards and backwards."""
+"""Journal of a run: all its rewrites on disk, from which every topology is rebuilt forwards and backwards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FIRST_GRAPH = "first.safetensors"
 JOURNAL_FILE = "journal.jsonl"
 JOURNAL_FOLDER = "journal"
 JOURNAL_ARRAYS = re.compile(r"(\d{6,})\.(?:before|delta)\.safetensors")
-"""Names of the array files, which begin with the number of their rewrite."""
+"""Pattern of the names of array files; the group is the number of the rewrite."""
 
 _ENTRY = Record(
     {
@@ -60,8 +60,8 @@ _ENTRY = Record(
     }
 )
 
-_MOST_LINE = 64 << 20
-"""Bytes of a line; a certificate has a number for every output."""
+_MAX_LINE = 64 << 20
+"""Largest size of a line in bytes. A certificate has a number for every output vertex, so lines may be long."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ class Entry:
 
     Attributes:
         rewrite: number of the rewrite, from 1.
-        rule, parameters: what was applied.
-        matches: how many matches were rewritten.
-        summary: sizes of the delta in words.
-        certificate: what it did to the function.
-        edges, vertices, layers: sizes after it.
-        epoch: epochs trained before it.
-        metrics: metrics just before it.
-        seed: seed of its random initial values.
-        topology_hash: of the graph after it.
+        rule, parameters: name and parameters of the rule.
+        matches: number of rewritten matches.
+        summary: sizes of the delta as text.
+        certificate: proved statement on the change of the outputs.
+        edges, vertices, layers: sizes of the graph after the rewrite.
+        epoch: number of epochs trained before the rewrite.
+        metrics: metrics just before the rewrite.
+        seed: seed of the random initial values.
+        topology_hash: topology hash of the graph after the rewrite.
     """
 
     rewrite: int
@@ -97,18 +97,18 @@ class Entry:
 
     def __post_init__(self) -> None:
         for name in ("parameters", "metrics"):
-            if isinstance(value := getattr(self, name), Mapping):  # of a damaged line, anything
+            if isinstance(value := getattr(self, name), Mapping):  # a damaged line may hold any value
                 object.__setattr__(self, name, FrozenDict(value))
 
 
 class Journal:
     """Rewrites of one run in a directory: `journal.jsonl`, and array files in `journal/`.
 
-    The first graph and the deltas rebuild every topology, ids included. Trained weights are not in the
-    deltas: the graph just before each rewrite lies beside its delta, and `undo` returns to it.
+    Every topology, ids included, is rebuilt from the first graph and the deltas. Deltas hold no trained weights, so
+    the graph just before each rewrite is saved beside its delta; `undo` returns to it.
 
     Args:
-        directory: the run directory; `create` makes a new journal in it, the constructor opens one.
+        directory: the run directory. The constructor opens an existing journal in it, `create` makes a new one.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -120,7 +120,7 @@ class Journal:
 
     @classmethod
     def create(cls, directory: str | os.PathLike[str], graph: Graph) -> Journal:
-        """Start a journal at `graph`. Raises `JournalError` when the directory has one already."""
+        """Create a journal that starts at `graph`. Raises `JournalError` when the directory has one already."""
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
         if (path / JOURNAL_FILE).exists():
@@ -145,13 +145,13 @@ class Journal:
         """Record a rewrite: its array files first, then its line, so that a crash leaves no line without files.
 
         Args:
-            result: what `apply` returned.
-            before: the graph, with trained weights, to which it was applied.
-            epoch, metrics, seed: what to remember with it.
+            result: the result of `apply`.
+            before: the graph, with trained weights, to which the rule was applied.
+            epoch, metrics, seed: values of the entry: see `Entry`.
 
         Raises:
-            JournalError: when the result does not follow the last entry.
-            OptionError: for a metric that is no number, which no reader would take.
+            JournalError: when the result changed nothing or does not follow the last entry.
+            OptionError: for a metric that is no number, which no reader would accept.
         """
         number = len(self) + 1
         if not result.changed:
@@ -197,13 +197,13 @@ class Journal:
             )
 
     def _cut_torn_line(self) -> None:
-        """Drop a last line without its end: what comes next must not be glued to it."""
+        """Remove an incomplete last line, so that the next entry starts on a line of its own."""
         data = read_file(self.directory / JOURNAL_FILE)
         if data and not data.endswith(b"\n"):
             write_atomically(self.directory / JOURNAL_FILE, data[: data.rfind(b"\n") + 1])
 
     def truncate(self, length: int) -> None:
-        """Forget all entries after the first `length`; the lines that go are kept in `journal.undone.jsonl`."""
+        """Remove all entries after the first `length`. Their lines are moved to `journal.undone.jsonl`."""
         lines = self._lines()
         if not 0 <= length <= len(lines):
             raise JournalError(f"The journal has {len(lines)} entries; it cannot be cut to {length}.")
@@ -221,11 +221,11 @@ class Journal:
         return len(self._lines())
 
     def entries(self) -> list[Entry]:
-        """All entries in order. Raises `JournalError` naming the line that is damaged."""
+        """Read all entries in order. Raises `JournalError`, which names the line, when a line is damaged."""
         result = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                values = parse_json(line, _ENTRY, f"{self._name()} line {number}", _MOST_LINE)
+                values = parse_json(line, _ENTRY, f"{self._name()} line {number}", _MAX_LINE)
                 entry = Entry(**{**values, "certificate": Certificate.from_json(values["certificate"])})
             except FileFormatError as error:
                 raise JournalError(str(error)) from error
@@ -235,25 +235,26 @@ class Journal:
         return result
 
     def first(self) -> Graph:
-        """The graph at which the run started, before any training."""
+        """Load the graph at which the run started, before any training."""
         return load(self.directory / JOURNAL_FOLDER / FIRST_GRAPH)
 
     def before(self, number: int) -> Graph:
-        """The trained graph just before rewrite `number`."""
+        """Load the trained graph just before rewrite `number`."""
         return load(self._before_path(number))
 
     def delta(self, number: int) -> Delta:
-        """What rewrite `number` did."""
+        """Load the delta of rewrite `number`."""
         return load_delta(self._delta_path(number))
 
     def replay(self) -> Iterator[tuple[Entry, Graph]]:
-        """Rebuild every topology from the first graph and the deltas, checking each against its hash.
+        """Rebuild every topology from the first graph and the deltas, and check each against its hash.
 
         Yields:
-            Every entry with the graph after it; weights are those of the first graph and of new edges.
+            Every entry with the graph after it. The weights are not trained: they are the weights of the first graph,
+            and the initial weights of new edges.
 
         Raises:
-            JournalError: naming the line at which the rebuilt topology is not the recorded one.
+            JournalError: when a rebuilt topology is not the recorded one; the text names the line.
         """
         graph = self.first()
         for entry in self.entries():
@@ -269,13 +270,13 @@ class Journal:
             yield entry, graph
 
     def replay_backwards(self, graph: Graph) -> Iterator[tuple[Entry, Graph]]:
-        """Undo every rewrite from `graph`, the last topology of the run, checking each hash on the way.
+        """Undo every rewrite, starting from `graph`, the last topology of the run, and check every hash.
 
         Yields:
             Every entry, last first, with the graph before it.
 
         Raises:
-            JournalError: naming the line that does not lead back.
+            JournalError: when a rewrite cannot be undone; the text names the line.
         """
         for entry in reversed(self.entries()):
             try:
@@ -285,17 +286,17 @@ class Journal:
             yield entry, graph
 
     def undo(self) -> Graph:
-        """Take back the last rewrite: return the trained graph before it and shorten the journal by one.
+        """Undo the last rewrite: return the trained graph before it and remove its entry from the journal.
 
         Raises:
-            JournalError: when nothing is left to undo, or its files are damaged; the journal then stays.
+            JournalError: when there is no rewrite to undo, or its files are damaged. The journal then does not change.
         """
         graph = self.before_last()
         self.truncate(len(self) - 1)
         return graph
 
     def before_last(self) -> Graph:
-        """The trained graph to which `undo` returns, checked against the last delta; the journal stays.
+        """Load the trained graph to which `undo` returns, and check it against the last delta. No entry is removed.
 
         Raises:
             JournalError: when there is no rewrite, or its files are damaged.
@@ -312,7 +313,7 @@ class Journal:
         return graph
 
     def _lines(self) -> list[bytes]:
-        # A last line without its end was cut off by a crash while it was written: its rewrite does not count.
+        # A crash may leave an incomplete last line: its rewrite does not count.
         try:
             return list(whole_lines(read_file(self.directory / JOURNAL_FILE)))
         except FileFormatError as error:
@@ -329,7 +330,7 @@ class Journal:
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Metrics as they are read again: small ints, and floats, NaN and infinity among them."""
+    """Metrics as plain numbers that a reader gets back: ints up to `LARGEST`, else floats, also NaN and infinity."""
     result = {}
     for name, value in metrics.items():
         real = real_numbers(f"metrics[{name!r}]", value, shape=(), infinite=True, nan=True)
@@ -338,5 +339,5 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a rule's parameters or of the metrics that JSON has no word for."""
+    """Plain value in place of a parameter that JSON cannot hold: the number of a NumPy scalar, else the `repr`."""
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else repr(value)

@@ -1,4 +1,4 @@
-"""What the edits of a rewriter take: vertices, edges, layers. Anything else is refused, with what to give instead."""
+"""Operands of a rewriter's edits: vertices, edges, layers. Checks refuse other values and name valid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewVertices:
-    """Vertices that a rewrite is about to add: their ids, and the id and grid of their layer."""
+    """Vertices that a rewrite adds: their ids, and the id and grid of their layer."""
 
     id: Array
     layer_id: int
@@ -42,26 +42,27 @@ class NewVertices:
         return len(self.id)
 
     def take(self, chosen: Array) -> NewVertices:
-        """The vertices at the given positions or mask; a position may occur several times."""
+        """Return the vertices at the given positions or mask; a position may occur several times."""
         return NewVertices(self.id[chosen], self.layer_id, self.grid)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """A random initial value, drawn once it is known how many are needed."""
+    """Random initial values, uniform in [low, high), drawn when their number is known."""
 
     low: float
     high: float
     rng: np.random.Generator
 
     def sample(self, n: int) -> Array:
-        """`n` values; no random number is used up when low and high agree."""
+        """Draw `n` values. If `low` equals `high`, all have this value and the generator does not advance."""
         if self.low == self.high:
             return np.full(n, self.low)
         return self.rng.uniform(self.low, self.high, n)
 
 
 Vertices = VertexRows | NewVertices
+"""Vertices of the graph, or vertices that the rewrite adds."""
 
 
 def layers_of(vertices: Vertices) -> Array:
@@ -72,7 +73,7 @@ def layers_of(vertices: Vertices) -> Array:
 
 
 def ids_by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
-    """(vertex ids, layer id) of every layer among the vertices; those of the graph once each."""
+    """Vertices grouped by layer, as (vertex ids, layer id); every vertex of the graph once."""
     if isinstance(vertices, NewVertices):
         return [(vertices.id, vertices.layer_id)]
     unique = vertices.unique()
@@ -83,7 +84,7 @@ def ids_by_layer(vertices: Vertices) -> list[tuple[Array, int]]:
 
 
 def vertices_given(graph: Graph, layers: Any, ids: Any, rows: Any) -> VertexRows:
-    """Vertices by one of the three: whole layers, ids, or flat rows."""
+    """Vertices given by exactly one of whole layers, ids or flat rows."""
     if (layers is not None) + (ids is not None) + (rows is not None) != 1:
         raise RewriteError("vertices() needs one of: layers, such as vertices('output'), or ids=, or rows=.")
     if layers is not None:
@@ -94,7 +95,7 @@ def vertices_given(graph: Graph, layers: Any, ids: Any, rows: Any) -> VertexRows
 
 
 def edges_given(graph: Graph, ids: Any, rows: Any) -> EdgeRows:
-    """Edges by one of the two: ids, or rows."""
+    """Edges given by exactly one of ids or rows."""
     if (ids is None) == (rows is None):
         raise RewriteError("edges() needs ids=, or rows= such as rows=graph.edges.weight == 0.")
     table = graph.edges
@@ -108,7 +109,7 @@ def edges_given(graph: Graph, ids: Any, rows: Any) -> EdgeRows:
 
 
 def vertices_in(graph: Graph, layers: Any) -> VertexRows:
-    """All vertices of a layer or of several, given by name, as `Layer` or as the rows of a match."""
+    """All vertices of one or several layers; a layer is given by its name or as a `Layer`, several as any iterable."""
     if isinstance(layers, str | Layer):
         layers = [layers]
     if not isinstance(layers, Iterable):
@@ -121,7 +122,7 @@ def vertices_in(graph: Graph, layers: Any) -> VertexRows:
 
 
 def own_layer(graph: Graph, layer: Any) -> Layer:
-    """A layer of the graph by name or by itself."""
+    """Layer of the graph, given by its name or as a `Layer`."""
     if isinstance(layer, str):
         return graph.layer(layer)
     if not isinstance(layer, Layer):
@@ -132,7 +133,7 @@ def own_layer(graph: Graph, layer: Any) -> Layer:
 
 
 def rows_given(what: str, size: int, rows: Any) -> Array:
-    """Flat rows as integers, from rows or from a mask with one boolean per row of the table."""
+    """Flat rows as integers, given as rows or as a mask with one boolean per row of the table."""
     array = np.asarray(rows)
     if array.dtype == np.bool_ and array.shape == (size,):
         return np.flatnonzero(array)
@@ -153,7 +154,7 @@ def ids_given(what: str, ids: Any) -> Array:
 
 
 def one_or_per_row(name: str, values: Array, n: int) -> Array:
-    """(n,) values, from one or from one per row."""
+    """Values per row, `(n,)`, given as one value or one per row."""
     if values.shape not in ((), (n,)):
         raise RewriteError(f"A {name} of shape {values.shape} does not fit {n} rows; give one, or one per row.")
     return np.broadcast_to(values, (n,))
@@ -168,7 +169,7 @@ def port_given(edit: str, port: Any) -> int:
 
 
 def check_vertices(edit: str, name: str, value: Any, graph: Graph, *, new: bool = True) -> None:
-    """Raise `RewriteError` unless `value` are vertices of the graph, or new ones where the edit takes these."""
+    """Raise `RewriteError` unless `value` holds vertices of the graph, or with `new` vertices that the rewrite adds."""
     if isinstance(value, NewVertices):
         if not new:
             raise RewriteError(
@@ -182,7 +183,7 @@ def check_vertices(edit: str, name: str, value: Any, graph: Graph, *, new: bool 
 
 
 def check_edges(edit: str, name: str, value: Any, graph: Graph) -> None:
-    """Raise `RewriteError` unless `value` are edges of the graph."""
+    """Raise `RewriteError` unless `value` holds edges of the graph."""
     if not isinstance(value, EdgeRows):
         if isinstance(value, LinkRows):
             hint = "m.k.edges, where k is bound to a link"
@@ -261,7 +262,7 @@ def _check_graph(edit: str, name: str, value: EdgeRows | VertexRows, graph: Grap
 
 
 def told(value: Any) -> str:
-    """What was given, in a few words."""
+    """Short description of a given value, for messages."""
     if isinstance(value, str | int | float | np.generic):
         return repr(value)
     if isinstance(value, Layer):

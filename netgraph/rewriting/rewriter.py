@@ -1,4 +1,4 @@
-"""The rewriter: the only thing that changes a graph. It buffers edits and commits them all or none."""
+"""The rewriter: buffers edits of a graph and commits all or none of them. Rules change a graph only through it."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ if TYPE_CHECKING:
 
 
 class Rewriter:
-    """Buffers edits of one graph. A rule receives it; `apply` commits it.
+    """Buffer of the edits of one graph. A rule receives it; `apply` commits it.
 
-    Primitives: `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add; `remove` takes edges,
-    vertices, a layer or a link away; `set_weight`, `set_values`, `set_bias`, `set_activation` and `freeze` change.
-    They take what the pattern has bound, and `vertices` and `edges` choose others.
-    Ids are given out at once, so what is new can be connected before it exists. Nothing is visible in the
-    graph until the commit, and an error anywhere leaves the graph as it was.
+    `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add parts. `remove` removes edges,
+    vertices, a layer or a link. `set_weight`, `set_values`, `set_bias`, `set_activation` and `freeze` change values.
+    These methods take the parts that the pattern has bound; `vertices` and `edges` select other parts.
+    New parts get their ids at once, so a rule can connect new vertices before the commit. The graph does not change:
+    the commit makes a new one, and after an error there is none.
 
-    Of two calls that set the same value the later one counts. Within one call a row may be named twice only with the
-    same value, and what a rewrite removes it may neither change nor connect, before or after: one of the two edits
-    would be lost, so both are refused.
+    Of two calls that set the same value the later one counts. Within one call a row may occur twice only with the
+    same value. A rewrite must not change or connect a part that it also removes, before or after the removal: one of
+    the two edits would be lost, so the rewrite is refused.
 
     Args:
         graph: the graph to rewrite.
-        rng: source of random initial values, for a rule as `rw.rng`.
-        stats: statistics of the graph, for a rule as `rw.stats`; without any these are empty, so that asking for a
-            column of them raises `StatisticsError`.
+        rng: generator of random initial values; a rule reads it as `rw.rng`.
+        stats: statistics of the graph; a rule reads them as `rw.stats`. With None these are empty, so that reading a
+            column raises `StatisticsError`.
     """
 
     def __init__(self, graph: Graph, rng: np.random.Generator, stats: Statistics | None = None) -> None:
@@ -78,29 +78,29 @@ class Rewriter:
     # -- choosing ---------------------------------------------------------------------------------
 
     def vertices(self, layers: Any = None, *, ids: Any = None, rows: Any = None) -> VertexRows:
-        """Vertices of the graph, in the match or not, to be connected, split, changed or removed.
+        """Select vertices of the graph, in the match or not, to be connected, split, changed or removed.
 
-        Give one of the three. What this rewrite has added is not among them.
+        Give exactly one of the arguments. Vertices that this rewrite adds cannot be selected.
 
         Args:
-            layers: all vertices of a layer or of several, in this order: a name, a `Layer`, a list of these, or the
-                layers that a pattern has bound.
-            ids: vertices by id, as in `m.v.id` or `graph.edges.source`.
-            rows: vertices by flat row in `graph.vertices`, as in `m.v.rows` or `graph.edges.source_row`, or one boolean
-                per vertex of the graph.
+            layers: layers of which all vertices are selected, in the given order: a name, a `Layer`, a list of these,
+                or the layers that a pattern has bound.
+            ids: vertex ids, such as `m.v.id` or `graph.edges.source`.
+            rows: flat rows in `graph.vertices`, such as `m.v.rows` or `graph.edges.source_row`, or one boolean per
+                vertex of the graph.
 
         Raises:
-            RewriteError: when there is no such row, or something else is given.
-            GraphError: naming the layer or the id that is not in the graph.
+            RewriteError: when a row does not exist, or the arguments are none, several or of another type.
+            GraphError: when a layer or an id is not in the graph.
         """
         return vertices_given(self.graph, layers, ids, rows)
 
     def edges(self, *, ids: Any = None, rows: Any = None) -> EdgeRows:
-        """Edges of the graph, in the match or not, wires included, to be changed or removed.
+        """Select edges of the graph, in the match or not, wires included, to be changed or removed.
 
         Args:
-            ids: edges by id.
-            rows: edges by row in `graph.edges`, or one boolean per edge of the graph.
+            ids: edge ids.
+            rows: rows in `graph.edges`, or one boolean per edge of the graph.
 
         Raises:
             RewriteError: when an id or a row is not in the graph, or not exactly one of the two is given.
@@ -122,11 +122,16 @@ class Rewriter:
         values: Mapping[str, Any] | None = None,
         **attributes: Any,
     ) -> NewVertices:
-        """Add a hidden layer of `size` vertices, bias 0, norm and activation at their starting values.
+        """Add a hidden layer and return its vertices.
 
-        The layer's id is put behind `name`, and a number as well where that name is taken. Columns have the dtype of
-        the graph's weights unless `dtype` says otherwise; `values` sets vertex columns, one value or one per vertex.
-        Further attributes as in `Layer`.
+        Args:
+            size: number of vertices, at least 1.
+            activation, norm, grid: as in `Layer`; their parameters get their initial values.
+            name: start of the name. The layer id is appended, and a further number where that name is taken.
+            bias: whether vertices have biases; they are 0.
+            dtype: dtype of the vertex columns, or None for the widest dtype of the graph's weights.
+            values: values of vertex columns by name, one value or one per vertex.
+            **attributes: further attributes as in `Layer`.
         """
         size = whole(f"add_layer({name!r}): size", size, error=RewriteError)
         if size < 1:
@@ -143,7 +148,7 @@ class Rewriter:
         return self._new_vertices(record, size, layer.output_grid, values)
 
     def add_vertices(self, layer: Layer, count: int, **values: Any) -> NewVertices:
-        """Append `count` vertices to a hidden layer; `values` set vertex columns, others start as usual."""
+        """Append `count` vertices to a hidden layer; `values` set vertex columns, others get their initial values."""
         check_layer("add_vertices", layer)
         if layer.role != "hidden":
             raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
@@ -153,7 +158,11 @@ class Rewriter:
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
 
     def _copies(self, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
-        """(vertices of the graph,) id of the first copy of each, and the copies by layer id."""
+        """Add the copies of split vertices.
+
+        Returns:
+            (vertices of the graph,) id of the first copy of each, or -1; and the copies by layer id.
+        """
         first_copy = np.full(len(self.graph.vertices), -1, dtype=np.int64)
         by_layer = {}
         for layer_id, mine in by_value(vertices.layer).items():
@@ -183,22 +192,22 @@ class Rewriter:
         return NewVertices(ids, record.id, grid)
 
     def split_vertices(self, vertices: VertexRows, parts: Any = 2, *, noise: float = 0.0) -> dict[int, NewVertices]:
-        """Split hidden vertices, each into itself and copies; the function stays (Net2Net, Chen et al. 2016, 3.1).
+        """Split hidden vertices into themselves and copies; no output changes (Net2Net, Chen et al. 2016, 3.1).
 
         A copy has the vertex columns and the incoming edges of its vertex, at every port and tap. The weight of every
-        outgoing edge is divided among vertex and copies, equally where its quotient can be stored and otherwise to the
-        last bit of the weight, so that the shares add up to it exactly. Edges are copied as the graph has them,
-        without what this rewrite has set or added; edges that it has removed are left out. Vertices that edges join
-        are split in one call.
+        outgoing edge is divided among the vertex and its copies: equally where the quotient can be stored, otherwise
+        in multiples of the last bit of the weight. In both cases the shares add up to the weight exactly. Edges are
+        copied as they are in the graph: values set and edges added by this rewrite are not copied, nor are edges that
+        it has removed. Split vertices that edges join in one call.
 
         Args:
-            vertices: hidden vertices, each once, neither under layer norm nor touched by identity wires.
-            parts: into how many vertices, at least 1, one number or one per row.
-            noise: copies get up to this part less than their share, at random and edge by edge, and the vertex
-                itself gets it, so that training can tell them apart; from 0 to 1.
+            vertices: hidden vertices, each once, without layer norm and without identity wires.
+            parts: number of vertices into which each vertex is split, at least 1; one number or one per row.
+            noise: largest fraction, from 0 to 1, that the share of a copy loses at random, edge by edge. The vertex
+                itself gets it, so that training moves vertex and copies apart.
 
         Returns:
-            The copies by layer id, of each layer in the order of `vertices`.
+            The copies by layer id, in each layer in the order of `vertices`.
         """
         check_vertices("split_vertices", "vertices", vertices, self.graph, new=False)
         parts = one_or_per_row(
@@ -241,12 +250,14 @@ class Rewriter:
         port: int = 0,
         frozen: Any = False,
     ) -> None:
-        """Add one edge per row of `src` and `dst`. Links that are missing are made, of `kind` (Dense by default).
+        """Add one edge per row of `src` and `dst`, and the links that are missing.
 
         Args:
-            src, dst: vertices, equally many.
+            src, dst: source and target vertices, row by row.
             weight, tap, frozen: one value, or one per row; a weight may be a `Draw`.
-            kind: kind of the links; of one that exists it must be the same.
+            kind: kind of the links; None for the kind of an existing link, and `Dense` for a new one. The kind of an
+                existing link must be the same.
+            port: port of the target layers.
         """
         self._check_ends("connect", src, dst, kind)
         if len(src) != len(dst):
@@ -268,7 +279,7 @@ class Rewriter:
         kind: LinkKind | None = None,
         port: int = 0,
     ) -> int:
-        """Add every missing edge from `src` to `dst`, at every tap, and return how many. O(|src| * |dst| * taps)."""
+        """Add all missing edges from `src` to `dst`, at every tap; return their number. O(|src| * |dst| * taps)."""
         self._check_ends("connect_all", src, dst, kind)
         count, port = 0, port_given("connect_all", port)
         for s_ids, s_layer in ids_by_layer(src):
@@ -289,7 +300,7 @@ class Rewriter:
             check_vertices(edit, name, value, self.graph)
 
     def _missing(self, src: Array, dst: Array, key: LinkKey, taps: int) -> tuple[Array, Array, Array]:
-        """Source id, target id and tap of the absent edges between two sets of vertices of one link."""
+        """Source ids, target ids and taps of the missing edges between two sets of vertices of one link."""
         absent = np.ones((len(dst), len(src), taps), dtype=bool)
         sources, targets = IdIndex(src), IdIndex(dst)
         for have_src, have_dst, have_tap in self._buffer.edges_between(key):
@@ -302,9 +313,9 @@ class Rewriter:
     # -- removing ---------------------------------------------------------------------------------
 
     def remove(self, what: EdgeRows | VertexRows | Layer | Link) -> None:
-        """Remove edges; vertices, or a layer, together with all their edges; or a link, empty or not.
+        """Remove edges; vertices or a layer, with all their edges; or a link, empty or not.
 
-        A link that loses its last edge and a layer that loses its last vertex go as well.
+        A link that loses its last edge and a layer that loses its last vertex are removed too.
         """
         check_removable(what, self.graph)
         if isinstance(what, EdgeRows):
@@ -331,14 +342,14 @@ class Rewriter:
     # -- changing ---------------------------------------------------------------------------------
 
     def set_weight(self, edges: EdgeRows, weight: Any) -> None:
-        """Give edges other weights, one value or one per row."""
+        """Set the weights of edges, one value or one per row."""
         check_edges("set_weight", "edges", edges, self.graph)
         if self.graph.edges.wired[edges.rows].any():
             raise RewriteError("Wires of an Identity link have weight 1; their weight cannot be set.")
         self._buffer.change_edges("weight", edges, self._draw(weight, len(edges)))
 
     def freeze(self, edges: EdgeRows, frozen: bool = True) -> None:
-        """Freeze edges, so that training leaves them alone, or thaw them."""
+        """Freeze edges, so that training does not change them; with `frozen=False`, make them trainable again."""
         check_edges("freeze", "edges", edges, self.graph)
         self._buffer.change_edges(
             "frozen", edges, np.full(len(edges), float(flag("freeze(): frozen", frozen, error=RewriteError)))
@@ -354,19 +365,19 @@ class Rewriter:
         self._buffer.change_vertices(column, vertices, self._draw(values, len(vertices)))
 
     def set_bias(self, vertices: VertexRows, bias: Any) -> None:
-        """Set biases, one value or one per row."""
+        """Set the biases of vertices, one value or one per row."""
         check_vertices("set_bias", "vertices", vertices, self.graph, new=False)
         self.set_values(vertices, "bias", bias)
 
     def set_activation(self, layer: Layer, activation: str, **attributes: Any) -> None:
-        """Give a layer another activation; its vertex parameters start at their usual values."""
+        """Set the activation of a layer; its vertex parameters get their initial values."""
         check_layer("set_activation", layer)
         old = get_activation(self._buffer.layer(layer.id).attributes["activation"])
         new = get_activation(activation)
         self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
 
     def uniform(self, low: float, high: float) -> Draw:
-        """A weight drawn uniformly from [low, high), one value per edge that it is used for."""
+        """Random weights for `connect` and others: every edge gets its own value, uniform in [low, high)."""
         low, high = (
             number(f"uniform(): {name}", end, error=RewriteError) for name, end in (("low", low), ("high", high))
         )
@@ -377,20 +388,20 @@ class Rewriter:
     def _draw(self, value: Any, n: int) -> Array:
         if isinstance(value, Draw):
             return one_or_per_row("value", value.sample(n), n)
-        # A caller may reuse its own array.
+        # A copy, since the caller may write to its array later.
         values = column(real_numbers("value", value, nan=True, error=RewriteError), None)
         return one_or_per_row("value", values, n)
 
     # -- the end ----------------------------------------------------------------------------------
 
     def delta(self) -> Delta:
-        """The buffered edits as a delta whose `after` topology is still to be filled in."""
+        """Delta of the buffered edits; the topology hash of its `after` stamp is empty until the commit."""
         return self._buffer.to_delta()
 
     def commit(self) -> tuple[Graph, Delta]:
-        """Make the new graph, or raise `RewriteError` and leave the old one as it was.
+        """Return the new graph and its delta, or raise `RewriteError`; the old graph does not change.
 
-        Edits that change nothing give the old graph itself and an empty delta: no rewrite took place.
+        When the edits change nothing, return the old graph itself and an empty delta; this is no rewrite.
         """
         delta = self.delta()
         return (self.graph, Delta.nothing(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)

@@ -1,4 +1,4 @@
-"""What a rule is: a pattern, conditions on its matches, and a rewrite of those that remain."""
+"""Rules: a pattern, conditions on its matches, and a rewrite of the matches that pass."""
 
 from __future__ import annotations
 
@@ -22,14 +22,19 @@ from netgraph.statistics import Statistics
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """One named condition: whether it holds for each match, and by how much (negative: what is missing)."""
+    """Condition on matches.
+
+    Attributes:
+        holds: (matches,) bool: whether the condition holds.
+        margin: (matches,) distance to the threshold, negative where the condition fails, or None.
+    """
 
     holds: Array
     margin: Array | None = None
 
 
 def at_least(values: Array, threshold: float) -> Condition:
-    """The condition `values >= threshold`, with its margin, so that `explain` can show the nearest miss."""
+    """Condition `values >= threshold`, with the margin `values - threshold` for the nearest miss of `explain`."""
     threshold = number("threshold", threshold, infinite=True, error=RewriteError)
     return Condition(values >= threshold, values - threshold)
 
@@ -40,14 +45,14 @@ def _as_it_is(graph: Graph) -> Graph:
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One way to use a rule, which tables and suites of tests go through.
+    """Example of a rule with given options, for tables and tests of rules.
 
     Attributes:
-        title: Words for it in the table of `netgraph rules`; "" where only tests use it.
-        options: Values of fields of the rule; the others keep their defaults.
-        prepare: Function that turns a graph into one on which the variant has matches.
-        limit: Largest number of matches that the table rewrites; None for all.
-        bitwise: Whether outputs stay the same bit for bit on dyadic values, so that a benchmark compares them so.
+        title: title in the table of `netgraph rules`; "" for a variant that only tests use.
+        options: values of fields of the rule; other fields keep their defaults.
+        prepare: function that turns a graph into a graph on which the variant has matches.
+        limit: largest number of matches that the table rewrites, or None for all.
+        bitwise: whether outputs on dyadic values stay equal bit for bit; a benchmark then compares them bit for bit.
     """
 
     title: str
@@ -61,19 +66,20 @@ Where = Array | Mapping[str, Array | Condition]
 
 
 class Rule(ABC):
-    """A rewrite rule. Subclasses are frozen dataclasses whose fields are the parameters.
+    """Base of rewrite rules. Subclasses are frozen dataclasses; their fields are the parameters of the rule.
 
-    Fields are checked by their annotations as those of `netgraph.checks.Checked` are, but a float may be infinite: a
-    rule with a field `count: int` refuses 2.9 and True. A `__post_init__` of one's own begins with that of `Rule`.
+    Fields are checked by their annotations, like the fields of `netgraph.checks.Checked`, but a float may be infinite:
+    a rule with a field `count: int` refuses 2.9 and True. A subclass with its own `__post_init__` calls that of `Rule`
+    first.
 
     Attributes:
-        pattern: what to look for.
-        exclusive: names of the pattern of which each row may occur in one applied match only; of
-            overlapping matches the first in the given order wins.
-        promise: Effect on the function in a few words, for the table of rules in the documentation.
-        variants: Ways to use it that are shown and tested; one with all defaults when there are none.
-        choices: Values of fields that tests draw from, the usual one first, or a function that lists them. Of other
-            fields they draw either truth value, any value of a `Literal`, or else the default.
+        pattern: the pattern whose matches are rewritten.
+        exclusive: bound names of which every row may occur in one rewritten match only; of overlapping matches the
+            first in the given order is rewritten.
+        promise: short text of the effect on the outputs, for the table of rules in the documentation.
+        variants: examples that are shown and tested; without any, one example with all defaults.
+        choices: values of a field from which tests draw, the default first, or a function that lists them. Without an
+            entry tests draw a truth value, a value of a `Literal`, or else the default.
     """
 
     pattern: ClassVar[Pattern]
@@ -83,7 +89,7 @@ class Rule(ABC):
     choices: ClassVar[Mapping[str, Sequence[Any] | Callable[[], Iterable[Any]]]] = FrozenDict()
 
     def where(self, m: Matches, stats: Statistics | None) -> Where:
-        """Which matches to rewrite: one boolean each, or named conditions that must all hold."""
+        """Return the matches to rewrite, as a mask `(matches,)`, or as named conditions that must all hold."""
         return np.ones(len(m), dtype=bool)
 
     def __post_init__(self) -> None:
@@ -94,33 +100,33 @@ class Rule(ABC):
         """Rewrite all matches at once through `rw`."""
 
     def claim(self, m: Matches) -> Level | None:
-        """What the docstring promises of a rewrite of `m`, for tests to hold the proof against; None: nothing.
+        """Level that the rule promises for a rewrite of `m`, or None for no promise. Tests compare it with the proof.
 
-        A "bounded" promise is one for inputs with a bounded domain.
+        The promise "bounded" holds for inputs with a bounded domain.
         """
         return None
 
     @property
     def name(self) -> str:
-        """Name of the rule, as the journal has it."""
+        """Name of the rule in messages and the journal: the name of its class."""
         return type(self).__name__
 
     @property
     def parameters(self) -> FrozenDict[str, Any]:
-        """The fields by name; arrays, and mappings to arrays, are given by their size."""
+        """Values of the fields by name; a text with the size in place of arrays and mappings to arrays."""
         names: list[str] = [f.name for f in fields(self)] if is_dataclass(self) else []
         return FrozenDict({name: _told(getattr(self, name)) for name in names})
 
 
 def _told(value: Any) -> Any:
-    """A parameter for people and the journal, which has what became of the arrays in the delta."""
+    """Summary of a parameter for messages and the journal. The delta has the values that result from arrays."""
     if isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
         return f"<{sum(np.size(v) for v in value.values())} values>"
     return f"<{value.size} values>" if isinstance(value, np.ndarray) else value
 
 
 def require_rule(rule: Any) -> None:
-    """Raise `RewriteError` unless `rule` is a rule whose pattern can be looked for."""
+    """Raise `RewriteError` unless `rule` is an instance of `Rule` with a valid pattern and valid `exclusive` names."""
     if isinstance(rule, type) and issubclass(rule, Rule):
         raise RewriteError(f"The class {rule.__name__} was given as the rule; give an instance: {rule.__name__}(...).")
     if not isinstance(rule, Rule):
@@ -140,7 +146,7 @@ def require_rule(rule: Any) -> None:
 
 
 def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:
-    """Evaluate `rule.where` and check what it returns. Raises `RewriteError` when it is not one row per match."""
+    """Evaluate `rule.where` as named conditions. Raises `RewriteError` unless each has one boolean per match."""
     result = rule.where(m, stats)
     named = result if isinstance(result, Mapping) else {"where": result}
     checked = {}

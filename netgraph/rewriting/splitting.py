@@ -1,4 +1,4 @@
-"""Split vertices: what becomes of their edges, and shares of weights that add up to them exactly, as stored."""
+"""Splitting of vertices: the edges of their copies, and shares of weights that add up exactly as stored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from netgraph.rewriting.patterns import VertexRows
 
 @dataclass(frozen=True)
 class EdgeShares:
-    """What the edges at split vertices become, one row per edge afterwards.
+    """Edges at split vertices after the split, one row per edge.
 
     Attributes:
-        edge: row in `graph.edges` of the edge that it comes from.
-        source, target: which copy of the ends it joins, 0 for the vertex itself.
-        among: among how many sources the weight was shared out.
-        weight: its share.
+        edge: row in `graph.edges` of the edge from which it comes.
+        source, target: number of the copy at each end, 0 for the vertex itself.
+        among: number of sources among which the weight was divided.
+        weight: share of the weight.
     """
 
     edge: Array
@@ -33,29 +33,29 @@ class EdgeShares:
 
     @property
     def kept(self) -> Array:
-        """Whether it is the edge that was there before."""
+        """Whether each edge joins the split vertices themselves, and so is the old edge."""
         return np.asarray((self.source == 0) & (self.target == 0))
 
     def take(self, chosen: Array) -> EdgeShares:
-        """The rows at the given positions or mask."""
+        """Return the rows at the given positions or mask."""
         return EdgeShares(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
 def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[[int], Array]) -> EdgeShares:
-    """Edges at vertices that are split, both ends of an edge at once.
+    """Compute the edges after a split of vertices; both ends of an edge may be split.
 
     Args:
         vertices: the vertices, each once.
-        parts: into how many each is split.
-        left: (edges,) which edges to look at.
-        draw: numbers in [0, 1], by how much shares are cut; see `split_weights`.
+        parts: number of vertices into which each is split.
+        left: (edges,) mask of the edges to divide.
+        draw: function that draws n reductions of shares in [0, 1]: see `split_weights`.
     """
     graph, edges = vertices.graph, vertices.graph.edges
     count = np.ones(len(graph.vertices), dtype=np.int64)
     count[vertices.rows] = parts
     touched = np.flatnonzero(((count[edges.source_row] > 1) | (count[edges.target_row] > 1)) & left)
     targets = count[edges.target_row[touched]]
-    # One piece per copy of the target, and in each of them one share per copy of the source.
+    # Every copy of the target gets the whole weight, divided among the copies of the source.
     piece, which = np.repeat(touched, targets), spans(0, targets)
     sources = count[edges.source_row[piece]]
     weight = split_weights(edges.weight[piece], sources, edges.narrow[piece], draw(int(sources.sum())))
@@ -64,7 +64,7 @@ def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[
 
 
 def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
-    """Raise `RewriteError` where vertices cannot be split, or not so."""
+    """Raise `RewriteError` unless the vertices can be split into these numbers of parts, with this noise."""
     if not 0 <= number("noise", noise, error=RewriteError) <= 1:
         raise RewriteError(f"noise={noise} is not in [0, 1]; it is the part of its share that a copy may lose.")
     if len(parts) and parts.min() < 1:
@@ -88,7 +88,7 @@ def check_split(vertices: VertexRows, parts: Array, noise: float) -> None:
 
 
 def at_wires(vertices: VertexRows) -> Array:
-    """(rows,) whether identity wires reach or leave each vertex."""
+    """Whether a wire enters or leaves each vertex, `(rows,)`."""
     edges = vertices.graph.edges
     wires = np.flatnonzero(edges.wired)
     ends = np.concatenate([edges.source_row[wires], edges.target_row[wires]])
@@ -96,25 +96,25 @@ def at_wires(vertices: VertexRows) -> Array:
 
 
 def divides(weight: Array, count: Array, quotient: Array) -> Array:
-    """Whether `count` times `quotient` is `weight` in real arithmetic, for whole counts."""
+    """Whether `count * quotient == weight` in real arithmetic, for whole counts."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = weight / quotient
         whole = (np.fmod(weight, quotient) == 0) & (ratio == count)  # fmod does not round
     return np.asarray(np.where(weight == 0, quotient == 0, whole))
 
 
-def split_weights(weight: Array, count: Array, single: Array, cut: Array) -> Array:
+def split_weights(weight: Array, count: Array, single: Array, reduction: Array) -> Array:
     """Split every weight into `count` shares whose sum is the weight, in real arithmetic on the stored shares.
 
-    Shares are equal where the quotient of the weight can be stored. Elsewhere, and where `cut` is above 0, all but the
-    first are rounded to whole multiples of the last bit of the weight, and the first share is what is left.
+    Shares are equal where `weight / count` can be stored and `reduction` is 0. Otherwise all shares but the first are
+    rounded to whole multiples of the last bit of the weight, and the first share is the remainder.
 
     Args:
         weight: (n,) weights.
         count: (n,) number of shares of each, at least 1.
         single: (n,) whether a weight is stored in float32.
-        cut: (sum of counts,) part by which each share is below weight / count, in [0, 1]; weight by weight. Those of
-            the first shares are not used.
+        reduction: (sum of counts,) fraction in [0, 1] by which each share is smaller than weight / count, weight by
+            weight. The entries of first shares are not used.
 
     Returns:
         (sum of counts,) float64 shares, weight by weight.
@@ -127,11 +127,11 @@ def split_weights(weight: Array, count: Array, single: Array, cut: Array) -> Arr
     last_bit = np.abs(np.where(single, np.spacing(weight.astype(np.float32)), np.spacing(weight)))
     first = np.cumsum(count) - count
     row = np.repeat(np.arange(len(weight)), count)
-    cut = np.array(cut)
-    cut[first] = 0.0
-    # Multiples of one unit that sum to at most 2**53 of it: no partial sum is rounded.
-    share = np.rint(quotient[row] * (1.0 - cut) / last_bit[row]) * last_bit[row]
+    reduction = np.array(reduction)
+    reduction[first] = 0.0
+    # The shares are multiples of the last bit and add up to at most 2**53 of it, so no partial sum is rounded.
+    share = np.rint(quotient[row] * (1.0 - reduction) / last_bit[row]) * last_bit[row]
     share[first] = 0.0
     share[first] = weight - np.add.reduceat(share, first)
-    equal = divides(weight, count, stored) & (np.maximum.reduceat(cut, first) == 0)
+    equal = divides(weight, count, stored) & (np.maximum.reduceat(reduction, first) == 0)
     return np.where(equal[row], stored[row], share)
