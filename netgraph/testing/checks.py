@@ -141,7 +141,10 @@ def check_claim_equals_certificate(case: Case) -> None:
 
 @rule_check
 def check_function_preserved(case: Case) -> None:
-    """Check that a rewrite with the claim "exact" changes no output, bit for bit where nothing is rounded."""
+    """Check that a rewrite claimed to be exact, also up to rounding, changes no output.
+
+    Outputs are compared bit for bit where nothing is rounded, and with a relative tolerance elsewhere.
+    """
     result = _result(case)
     if case.claimed not in ("exact", "exact up to rounding"):
         raise Irrelevant

@@ -120,7 +120,7 @@ class CheckRun:
         return tuple(outcome(check, replace(smallest[check])) or _flaky(check, smallest[check]) for check in found)
 
     def _reduce(self, kinds: Mapping[RuleCheck, str], cases: Mapping[RuleCheck, Case]) -> dict[RuleCheck, Case]:
-        """Reduce the case of each failing check as long as it fails with the same kind of error.
+        """Reduce the case of each failing check to a smaller one that fails with the same kind of error.
 
         A small case of one check often fails another check too, so each check is tried on all reduced cases.
         """

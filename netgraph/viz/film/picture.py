@@ -46,7 +46,7 @@ def render_png(film: Film, step: int) -> bytes:
 
 
 def render_gif(film: Film) -> bytes:
-    """Render all steps as a GIF that loops, 800 pixels wide, or down to 440 if a wider one has more than 4 MB."""
+    """Render all steps as a GIF that loops, 800 pixels wide, or narrower (down to 440) to stay below 4 MB."""
     _require_pillow()
     scene = make_scene(film, portrait=False)
     count = film.final + 1
