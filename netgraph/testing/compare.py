@@ -52,8 +52,15 @@ def outputs(graph: Graph, x: Any, *, train: bool = False) -> dict[str, Array]:
     return values if isinstance(values, dict) else {graph.outputs[0].name: values}
 
 
-def difference(old: Graph, new: Graph, x: Mapping[str, Array], *, train: bool = False, relative: float = 0.0,
-               allowed: Mapping[str, Array] | None = None) -> OutputDifference | None:  # fmt: skip
+def difference(
+    old: Graph,
+    new: Graph,
+    x: Mapping[str, Array],
+    *,
+    train: bool = False,
+    relative: float = 0.0,
+    allowed: Mapping[str, Array] | None = None,
+) -> OutputDifference | None:
     """Find the largest difference between the outputs of two graphs beyond a tolerance, or None.
 
     The tolerance of a value is `relative * (1 + largest absolute value of the output) + allowed`.

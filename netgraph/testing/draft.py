@@ -110,16 +110,23 @@ class GraphDraft:
         self.builder.input(name, self.width(), domain=domain, grid=grid)
         return self._record(name, grid)
 
-    def hidden(self, grid: Grid = (), *, size: int | None = None, activation: str | None = None,
-               pool: Pool | None = None) -> str:  # fmt: skip
+    def hidden(
+        self, grid: Grid = (), *, size: int | None = None, activation: str | None = None, pool: Pool | None = None
+    ) -> str:
         """Add a hidden layer, and return its name. Size and activation are drawn if they are not given."""
         name = self._name("h")
         activation = activation or self.one_of(self.options.activations)
         slope = {"slope": 0.25} if get_activation(activation).uses_slope else {}  # the default slope is not dyadic
         self.builder.layer(
-            name, size or self.width(), grid=grid, pool=pool, bias=self._bias(), activation=activation,
-            norm=self.one_of(self.options.norms), **slope,  # type: ignore[arg-type]
-        )  # fmt: skip
+            name,
+            size or self.width(),
+            grid=grid,
+            pool=pool,
+            bias=self._bias(),
+            activation=activation,
+            norm=self.one_of(self.options.norms),
+            **slope,  # type: ignore[arg-type]
+        )
         return self._record(name, pool.output_grid(grid) if pool else grid)
 
     def output(self, grid: Grid = (), *, size: int | None = None) -> str:

@@ -48,8 +48,19 @@ def reduce_case(case: Case, fails: Callable[[Case], bool], *, operations: bool =
         fails: function that returns True for an example with the same failure.
         operations: whether activations, norms, pools and domains may be simplified as well.
     """
-    steps = [simpler_options, without_layers, spliced, without_links, without_vertices, flattened, without_edges,
-             smaller_maps, simpler_values, simpler_samples, simpler_ids]  # fmt: skip
+    steps = [
+        simpler_options,
+        without_layers,
+        spliced,
+        without_links,
+        without_vertices,
+        flattened,
+        without_edges,
+        smaller_maps,
+        simpler_values,
+        simpler_samples,
+        simpler_ids,
+    ]
     if operations:
         steps.insert(7, simpler_operations)
     trials = 0
@@ -116,8 +127,9 @@ def spliced(case: Case) -> Iterator[Case]:
         source = case.graph.layer(into[0].source) if into else case.graph.inputs[0]
         yield from _rebuild(case, rest, others + [_move_end(k, "source", "src", source) for k in out])
         for k in out if into else ():
-            yield from _rebuild(case, rest, [*others, *(_move_end(j, "target", "dst", case.graph.layer(k.target))
-                                                       for j in into)])  # fmt: skip
+            yield from _rebuild(
+                case, rest, [*others, *(_move_end(j, "target", "dst", case.graph.layer(k.target)) for j in into)]
+            )
 
 
 def _move_end(link: Link, end: str, rows: str, layer: Layer) -> Link:
@@ -141,9 +153,11 @@ def without_vertices(case: Case) -> Iterator[Case]:
         for row in reversed(range(len(layer))) if len(layer) > 1 else ():
             keep = np.arange(len(layer)) != row
             narrow = replace(
-                layer, vertex_ids=layer.vertex_ids[keep], birth=layer.birth[keep],
+                layer,
+                vertex_ids=layer.vertex_ids[keep],
+                birth=layer.birth[keep],
                 values={name: v[keep] for name, v in layer.values.items()},
-            )  # fmt: skip
+            )
             x = {name: v[:, keep] if name == layer.name else v for name, v in case.x.items()}
             yield from _rebuild(
                 case, [narrow if a is layer else a for a in layers], [_without_row(k, layer.id, row) for k in links], x

@@ -235,8 +235,10 @@ def _value(value: float) -> str:
 
 
 def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, note: str | None) -> None:
-    notes.line(f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
-               f"{count(len(graph.links), 'link')}, left to right.")  # fmt: skip
+    notes.line(
+        f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
+        f"{count(len(graph.links), 'link')}, left to right."
+    )
     if note:
         notes.line(note)
     color, width = style.edge_color, style.edge_width

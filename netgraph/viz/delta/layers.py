@@ -68,8 +68,12 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
 def _vertex_tallies(difference: Difference) -> dict[int, dict[str, int]]:
     old, new = difference.old.vertices, difference.new.vertices
     kept = ~difference.vertices_added & ~difference.vertices_changed
-    owners = {"added": new.layer[difference.vertices_added], "changed": new.layer[difference.vertices_changed],
-              "kept": new.layer[kept], "removed": old.layer[difference.vertices_removed]}  # fmt: skip
+    owners = {
+        "added": new.layer[difference.vertices_added],
+        "changed": new.layer[difference.vertices_changed],
+        "kept": new.layer[kept],
+        "removed": old.layer[difference.vertices_removed],
+    }
     result: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(owners, 0))
     for name, layer in owners.items():
         for i, n in zip(*(column.tolist() for column in np.unique(layer, return_counts=True)), strict=True):
@@ -79,8 +83,12 @@ def _vertex_tallies(difference: Difference) -> dict[int, dict[str, int]]:
 
 def _link_tallies(difference: Difference) -> dict[LinkKey, dict[str, int]]:
     new, old = difference.new, difference.old
-    masks = {"added": (new, difference.edges_added), "changed": (new, difference.edges_changed),
-             "kept": (new, difference.edges_kept), "removed": (old, difference.edges_removed)}  # fmt: skip
+    masks = {
+        "added": (new, difference.edges_added),
+        "changed": (new, difference.edges_changed),
+        "kept": (new, difference.edges_kept),
+        "removed": (old, difference.edges_removed),
+    }
     result: dict[LinkKey, dict[str, int]] = {
         key: dict.fromkeys(masks, 0) for key in {**old.links_by_key, **new.links_by_key}
     }

@@ -71,8 +71,10 @@ def vertex_delta_dot(difference: Difference, title: str | None, facts: Sequence[
         notes.line(fact)
     for group in groups:
         if len(group.rows) < group.total:
-            notes.line(f"{len(group.rows):,} of {group.total:,} arrows of what was {group.name} are drawn, "
-                       "the largest by |weight|.")  # fmt: skip
+            notes.line(
+                f"{len(group.rows):,} of {group.total:,} arrows of what was {group.name} are drawn, "
+                "the largest by |weight|."
+            )
     notes.colors("Colours", LEGEND)
     return str(dot.source)
 
@@ -113,8 +115,12 @@ class _Group:
 
 def _groups(difference: Difference, room: int) -> list[_Group]:
     new, old = difference.new, difference.old
-    masks = {"kept": difference.edges_kept, "changed": difference.edges_changed, "removed": difference.edges_removed,
-             "added": difference.edges_added}  # fmt: skip
+    masks = {
+        "kept": difference.edges_kept,
+        "changed": difference.edges_changed,
+        "removed": difference.edges_removed,
+        "added": difference.edges_added,
+    }
     groups = []
     for name in _EDGES:
         graph = old if name == "removed" else new

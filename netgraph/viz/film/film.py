@@ -45,8 +45,7 @@ class Track:
 
     Attributes:
         ends: index of the layer in `Film.layers`, or indices of the source and the target layer of the link.
-        counts: number of all members, of new ones, and of ones removed in the next step, `(steps, 3)`; all 0 in a step
-            without the layer or link.
+        counts: number of all members, of new ones, and of ones removed in the next step, `(steps, 3)`; 0 if absent.
         wires: whether the link has wires only, which are not trained.
     """
 
@@ -276,8 +275,11 @@ class _Members:
             place: index of each layer in the film, by layer id.
             trainable: pairs of layers with trainable links; None for groups of vertices.
         """
-        kept = [Track(tuple(place[i] for i in key), counts, trainable is not None and key not in trainable)
-                for key, counts in self.counts(steps).items() if all(i in place for i in key)]  # fmt: skip
+        kept = [
+            Track(tuple(place[i] for i in key), counts, trainable is not None and key not in trainable)
+            for key, counts in self.counts(steps).items()
+            if all(i in place for i in key)
+        ]
         return sorted(kept, key=lambda track: track.ends)
 
 
@@ -326,8 +328,11 @@ class _LifeCollector:
         wire = edges.frozen[fresh].astype(np.int64)
         self._ends.append(np.stack([rows[edges.source_row[fresh]], rows[edges.target_row[fresh]], wire]))
         self._weights.append((own, edges.weight.astype(np.float32)))
-        sizes = (("vertices", len(self._vertices.ids), MOST_VERTICES), ("edges", len(self._edges.ids), MOST_EDGES),
-                 ("layers", layers, MOST_LAYERS))  # fmt: skip
+        sizes = (
+            ("vertices", len(self._vertices.ids), MOST_VERTICES),
+            ("edges", len(self._edges.ids), MOST_EDGES),
+            ("layers", layers, MOST_LAYERS),
+        )
         for what, n, limit in sizes:
             if n > limit:
                 raise TooManyThingsError(
@@ -349,8 +354,19 @@ class _LifeCollector:
             at, rest = np.divmod(step - lives.first[rows], stride)
             due = rest == 0
             levels[offset[rows[due]] + at[due]] = _level(weights[due], largest)
-        edges = EdgeLives(lives.ids, lives.first, lives.last, source, target, wire.astype(bool), levels, offset, stride,
-                      np.zeros(len(self._weights), np.int64), largest)  # fmt: skip
+        edges = EdgeLives(
+            lives.ids,
+            lives.first,
+            lives.last,
+            source,
+            target,
+            wire.astype(bool),
+            levels,
+            offset,
+            stride,
+            np.zeros(len(self._weights), np.int64),
+            largest,
+        )
         for step in range(len(self._weights)):
             edges.threshold[step] = _threshold(edges, step, len(self._weights) - 1)
         return VertexLives(v.ids, v.first, v.last, layer), edges

@@ -104,23 +104,33 @@ def _visible(text: str) -> str:
 def _data(film: Film) -> dict[str, Any]:
     data: dict[str, Any] = {
         "steps": [
-            {"heading": _visible(text.heading), "facts": [[_visible(k), _visible(v)] for k, v in text.facts],
-             "edges": text.edges, "vertices": text.vertices, "layers": text.layers,
-             "fresh": int(sum(track.counts[number, 1] for track in film.links))}
+            {
+                "heading": _visible(text.heading),
+                "facts": [[_visible(k), _visible(v)] for k, v in text.facts],
+                "edges": text.edges,
+                "vertices": text.vertices,
+                "layers": text.layers,
+                "fresh": int(sum(track.counts[number, 1] for track in film.links)),
+            }
             for number, text in enumerate(film.captions)
         ],
         "layers": [
-            {"name": _visible(film.label(at)), "full": _visible(layer.name), "role": layer.role,
-             "changes": changes(track.counts)}
+            {
+                "name": _visible(film.label(at)),
+                "full": _visible(layer.name),
+                "role": layer.role,
+                "changes": changes(track.counts),
+            }
             for at, (layer, track) in enumerate(zip(film.layers, _by_layer(film), strict=True))
         ],
         "links": [{"ends": track.ends, "changes": changes(track.counts), "wires": track.wires} for track in film.links],
         "wires": film.frozen,
         "scenes": [_scene(make_scene(film, portrait=portrait)) for portrait in (False, True)],
-    }  # fmt: skip
+    }
     if film.vertices is not None and film.edges is not None:
-        data.update(vertices=_vertices(film.vertices), edges=_edges(film.edges),
-                    threshold=film.edges.threshold.tolist())  # fmt: skip
+        data.update(
+            vertices=_vertices(film.vertices), edges=_edges(film.edges), threshold=film.edges.threshold.tolist()
+        )
     return data
 
 
@@ -145,8 +155,12 @@ def _scene(scene: Scene) -> dict[str, Any]:
 
 
 def _vertices(own: VertexLives) -> dict[str, Any]:
-    return {"id": _pack(own.ids, "<f8"), "layer": _pack(own.layer, "u1"), "first": _pack(own.first, "u1"),
-            "last": _pack(own.last, "u1")}  # fmt: skip
+    return {
+        "id": _pack(own.ids, "<f8"),
+        "layer": _pack(own.layer, "u1"),
+        "first": _pack(own.first, "u1"),
+        "last": _pack(own.last, "u1"),
+    }
 
 
 def _edges(own: EdgeLives) -> dict[str, Any]:

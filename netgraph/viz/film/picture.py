@@ -222,17 +222,12 @@ def _paint_layers(brush: _Brush, film: Film, step: int) -> None:
 
 
 def _paint_link(brush: _Brush, track: Track, crest: float | None, step: int) -> tuple[str, float, float, float, str]:
-    """Draw kept, new and leaving edges of a link as lines side by side.
-
-    Returns:
-        The label with its position, the room for it, and its colour.
-    """
+    """Draw kept, new and leaving edges as lines side by side. Return text, x, y, room and colour of the label."""
     scene, (a, b), (count, added, going) = brush.scene, track.ends, track.counts[step].tolist()
     x0, y0 = scene.boxes[a, 0] + scene.boxes[a, 2] / 2, scene.boxes[a, 1]
     x1, y1 = scene.boxes[b, 0] - scene.boxes[b, 2] / 2, scene.boxes[b, 1]
     thick = min(1.2 + 2.2 * math.log10(1 + count), 20.0)
-    parts = ((max(0, count - added - going), LIGHT["wire"]), (added, LIGHT["new"]),
-             (going, LIGHT["going"]))  # fmt: skip
+    parts = ((max(0, count - added - going), LIGHT["wire"]), (added, LIGHT["new"]), (going, LIGHT["going"]))
     widths = [max(2.0, thick * n / count) if n else 0.0 for n, _ in parts]
     shift = -sum(widths) / 2
     for width, (_, color) in zip(widths, parts, strict=True):
@@ -273,8 +268,10 @@ def _paint_box(brush: _Brush, film: Film, place: int, count: int, added: int, go
 def _paint_foot(brush: _Brush, film: Film, step: int) -> None:
     """Draw the legend of the colours, and the curve of edges over all steps with a mark at this step."""
     scene = brush.scene
-    sums = {which: (sum(int(t.counts[step, k]) for t in film.links), sum(int(t.counts[step, k]) for t in film.widths))
-            for which, k in (("new", 1), ("going", 2))}  # fmt: skip
+    sums = {
+        which: (sum(int(t.counts[step, k]) for t in film.links), sum(int(t.counts[step, k]) for t in film.widths))
+        for which, k in (("new", 1), ("going", 2))
+    }
     top, lines = scene.height + 8, "edges and wires" if film.frozen else "edges"
     for which, x, text in (("new", 0.25, "new"), ("going", 0.75, "gone in the next step")):
         edges, vertices = sums[which]
@@ -361,14 +358,10 @@ class _Brush:
 
     def write(self, text: str, x: float, y: float, room: float, size: float, color: str, *, bold: bool = False,
               upright: bool = False) -> None:  # fmt: skip
-        """Write a line of text centred at a point, shortened to its room and kept inside the picture.
+        """Write a line of text centred at a point and kept inside the picture.
 
-        Args:
-            text: the text.
-            x, y: centre.
-            room: largest length; a text without room for one letter is left out.
-            size, color, bold: appearance.
-            upright: write from bottom to top.
+        The text is shortened to the length `room`, and left out if not even one letter fits. With `upright` it runs
+        from bottom to top.
         """
         from PIL import Image, ImageDraw
 

@@ -82,8 +82,10 @@ def _columns(film: Film) -> list[int]:
 def _stacks(film: Film, columns: Sequence[int]) -> list[list[int]]:
     """Indices of layers by column, and within a column from top to bottom."""
     frames = film.places.frames
-    order = sorted(range(len(film.layers)), key=lambda at: (columns[at], frames[film.layers[at].id].x,
-                                                            frames[film.layers[at].id].y))  # fmt: skip
+    order = sorted(
+        range(len(film.layers)),
+        key=lambda at: (columns[at], frames[film.layers[at].id].x, frames[film.layers[at].id].y),
+    )
     return [[at for at in order if columns[at] == column] for column in range(max(columns) + 1)]
 
 
@@ -123,8 +125,10 @@ def _of_vertices(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, 
     boxes = np.concatenate([middles, sizes * scale], axis=1)
     bows = _bows(boxes, columns, bowed, head[1] + 14.0)
     beside = {at: len(stack) for stack in stacks for at in stack}
-    rooms = [(across - 2 * _MARGIN) / beside[at] if portrait else float(thick[columns[at]]) * scale + 0.9 * used
-             for at in range(len(columns))]  # fmt: skip
+    rooms = [
+        (across - 2 * _MARGIN) / beside[at] if portrait else float(thick[columns[at]]) * scale + 0.9 * used
+        for at in range(len(columns))
+    ]
     radius = max(1.2, _VERTEX_SHARE * film.places.cell * scale)
     points = middles[film.vertices.layer] + own * scale
     return _turn(portrait, along, across, boxes, rooms, 0.0, 0.0, bows, points, radius)
@@ -178,8 +182,9 @@ def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, in
     free = across - top - _MARGIN
     base = min(_SHORTEST[portrait], 0.6 * free / most)
     doublings = [np.log2(1 + max(1, int(film.widths[at].counts[:, 0].max()))) for at in range(len(film.layers))]
-    needs = [(free - len(stack) * base - (len(stack) - 1) * _GAP) / sum(doublings[at] for at in stack)
-             for stack in stacks]  # fmt: skip
+    needs = [
+        (free - len(stack) * base - (len(stack) - 1) * _GAP) / sum(doublings[at] for at in stack) for stack in stacks
+    ]
     unit = max(0.0, min(_UNIT[portrait], *needs))
     boxes = np.zeros((len(film.layers), 4))
     for number, stack in enumerate(stacks):
@@ -196,8 +201,10 @@ def _of_layers(film: Film, columns: Sequence[int], bowed: Sequence[tuple[int, in
 
 def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]], head: float) -> list[Bow]:
     """Links that would run through layers, with crests above all layers between their ends, higher for longer links."""
-    tops = [min(float(boxes[at, 1] - boxes[at, 3] / 2) for at, own in enumerate(columns) if own == column) - head
-            for column in range(max(columns) + 1)]  # fmt: skip
+    tops = [
+        min(float(boxes[at, 1] - boxes[at, 3] / 2) for at, own in enumerate(columns) if own == column) - head
+        for column in range(max(columns) + 1)
+    ]
     result = []
     for a, b in bowed:
         low, high = sorted((columns[a], columns[b]))
@@ -207,8 +214,18 @@ def _bows(boxes: Array, columns: Sequence[int], bowed: Sequence[tuple[int, int]]
     return result
 
 
-def _turn(portrait: bool, along: float, across: float, boxes: Array, rooms: Sequence[float], base: float, unit: float,
-          bows: Sequence[Bow], points: Array, radius: float) -> Scene:  # fmt: skip
+def _turn(
+    portrait: bool,
+    along: float,
+    across: float,
+    boxes: Array,
+    rooms: Sequence[float],
+    base: float,
+    unit: float,
+    bows: Sequence[Bow],
+    points: Array,
+    radius: float,
+) -> Scene:
     """Make a scene of positions along and across the flow."""
     # The empty space above and below is cut off. A portrait scene keeps its width.
     if not portrait:

@@ -169,8 +169,11 @@ def _heading(group: Sequence[Entry], total: int) -> str:
 
 
 def _start_facts(graph: Graph, groups: Sequence[Sequence[Entry]]) -> tuple[tuple[str, str], ...]:
-    facts = [("Edges", f"{graph.num_edges:,}"), ("Vertices", f"{graph.num_vertices:,}"),
-             ("Layers", f"{graph.num_layers:,}")]  # fmt: skip
+    facts = [
+        ("Edges", f"{graph.num_edges:,}"),
+        ("Vertices", f"{graph.num_vertices:,}"),
+        ("Layers", f"{graph.num_layers:,}"),
+    ]
     if not groups:
         facts.append(("Rewrites", "none was made"))
     return tuple(facts)
@@ -182,8 +185,11 @@ def _facts(group: Sequence[Entry], edges: int, graph: Graph) -> tuple[tuple[str,
     facts = [("Epoch", epochs)]
     if len(group) == 1:
         facts += [("Changed", last.summary), ("Matches", f"{last.matches:,}")]
-    facts += [("Edges", f"{edges:,} → {graph.num_edges:,}"), ("Vertices", f"{graph.num_vertices:,}"),
-              ("Layers", f"{graph.num_layers:,}")]  # fmt: skip
+    facts += [
+        ("Edges", f"{edges:,} → {graph.num_edges:,}"),
+        ("Vertices", f"{graph.num_vertices:,}"),
+        ("Layers", f"{graph.num_layers:,}"),
+    ]
     facts += _proved(group)
     metrics = {name: value for name, value in group[0].metrics.items() if name not in _SKIPPED_METRICS}
     if metrics:

@@ -114,8 +114,10 @@ def _look(image: Any, value: str) -> dict[str, Any]:
         return {"cmap": common.diverging_map(), "norm": Normalize(-largest, largest)}
     high = float(image.max())
     if value == "count" and high <= 10:
-        return {"cmap": ListedColormap([colors.ROLES["input"][1]]) if high == 1 else common.sequential_map(),
-                "norm": Normalize(1, high)}  # fmt: skip
+        return {
+            "cmap": ListedColormap([colors.ROLES["input"][1]]) if high == 1 else common.sequential_map(),
+            "norm": Normalize(1, high),
+        }
     low, high = common.log_limits(image.compressed()) or (0.5, 1.0)
     # A pixel whose edges all have the weight 0 gets the colour below the scale.
     map_ = common.sequential_map().with_extremes(under=colors.GRAY)

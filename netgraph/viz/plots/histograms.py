@@ -47,8 +47,10 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
     table = graph.edges
     layers = list(graph.layers_by_id.values())
     roles = np.repeat([layer.role for layer in layers], np.diff(graph.vertices.offsets))
-    sides = (("edges into a vertex", table.target_row, ("hidden", "output")),
-             ("edges out of a vertex", table.source_row, ("input", "hidden")))  # fmt: skip
+    sides = (
+        ("edges into a vertex", table.target_row, ("hidden", "output")),
+        ("edges out of a vertex", table.source_row, ("input", "hidden")),
+    )
     panels = []
     for _label, rows, shown in sides:
         degrees = np.bincount(rows, minlength=graph.num_vertices)
@@ -56,8 +58,10 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
     # Both panels have scales of the same kind, so that a reader can compare them.
     tops = [max(int(values.max()) for values in panel.values()) for panel in panels]
     bins = [_degree_bins(max(top, 1), unit=max(tops) <= _UNIT_BINS) for top in tops]
-    counts = [{role: np.histogram(values, own)[0] for role, values in panel.items()}
-              for panel, own in zip(panels, bins, strict=True)]  # fmt: skip
+    counts = [
+        {role: np.histogram(values, own)[0] for role, values in panel.items()}
+        for panel, own in zip(panels, bins, strict=True)
+    ]
     log_counts = any(common.spread_wide(np.concatenate(list(own.values())), _WIDE) for own in counts)
     for k, (axes, (label, _, _)) in enumerate(zip(figure.subplots(1, 2), sides, strict=True)):
         _degree_panel(axes, panels[k], counts[k], bins[k])

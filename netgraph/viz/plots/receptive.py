@@ -136,8 +136,11 @@ def _draw_reads(figure: Any, image: Array, on_grid: bool) -> None:
     drawn = axes.imshow(
         np.ma.masked_equal(image, 0),
         cmap=common.sequential_map().with_extremes(bad=colors.MISSING),
-        vmin=0, vmax=max(image.max(), 1), interpolation="nearest", aspect=_aspect(image),
-    )  # fmt: skip
+        vmin=0,
+        vmax=max(image.max(), 1),
+        interpolation="nearest",
+        aspect=_aspect(image),
+    )
     bar = figure.colorbar(drawn, ax=axes, shrink=0.75, label="edges times places that read" if on_grid else "edges")
     common.whole_ticks(bar.ax.yaxis)
     heading = "Reads of each pixel" if on_grid else "Edges out of each pixel"
