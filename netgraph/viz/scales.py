@@ -61,7 +61,7 @@ class Scale:
 
     @property
     def missing(self) -> int:
-        """Rows without a finite value."""
+        """Number of rows without a finite value."""
         return int(np.count_nonzero(np.isnan(self.values)))
 
     def colors(self, values: Array) -> list[str]:
@@ -88,7 +88,7 @@ class Scale:
 
 
 def edge_scale(graph: Graph, choice: Choice, stats: Statistics | None, option: str) -> Scale | None:
-    """Make the scale that an option selects for edges, or None for None.
+    """Make the scale that an option selects for edges; return None when `choice` is None.
 
     Args:
         graph: the graph.

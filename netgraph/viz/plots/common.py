@@ -108,7 +108,7 @@ def left_out_note(n: int) -> str:
 
 
 def write_reason(axes: Any, text: str) -> None:
-    """Write in the middle of empty axes why they are empty, and remove their ticks."""
+    """Write in the middle of empty axes why they are empty. Their ticks are removed unless they show an image."""
     if not axes.images:
         axes.set(xticks=[], yticks=[])
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=colors.QUIET)
