@@ -18,7 +18,7 @@ from netgraph.proof import LEVELS, Certificate, Level, measure, sample_inputs
 from netgraph.proof import certify as prove
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.delta import Delta
-from netgraph.rewriting.operands import told
+from netgraph.rewriting.operands import describe_value
 from netgraph.rewriting.patterns import EdgeRows, Matches, VertexRows
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
@@ -225,12 +225,14 @@ def _check_given(rule: Any, graph: Any, stats: Any) -> None:
     require_rule(rule)
     if not isinstance(graph, Graph):
         raise RewriteError(
-            f"The graph that was given is {told(graph)}; give a Graph, after the rule: apply(rule, graph)."
+            f"The graph that was given is {describe_value(graph)}; give a Graph, after the rule: apply(rule, graph)."
         )
     if stats is None:
         return
     if not isinstance(stats, Statistics):
-        raise RewriteError(f"The stats that were given are {told(stats)}; give Statistics of the graph, or None.")
+        raise RewriteError(
+            f"The stats that were given are {describe_value(stats)}; give Statistics of the graph, or None."
+        )
     stats.check(graph)
 
 

@@ -114,7 +114,8 @@ def vertices_in(graph: Graph, layers: Any) -> VertexRows:
         layers = [layers]
     if not isinstance(layers, Iterable):
         raise RewriteError(
-            f"vertices() got {told(layers)}; give a layer, its name or several of them, or vertices as ids= or rows=."
+            f"vertices() got {describe_value(layers)}; give a layer, its name or several of them, or vertices as ids= "
+            "or rows=."
         )
     chosen = [own_layer(graph, x) for x in layers]
     parts = [np.arange(len(x)) + graph.vertices.offset(x.id) for x in chosen]
@@ -126,7 +127,9 @@ def own_layer(graph: Graph, layer: Any) -> Layer:
     if isinstance(layer, str):
         return graph.layer(layer)
     if not isinstance(layer, Layer):
-        raise RewriteError(f"vertices() got {told(layer)}; give a layer or its name, or vertices as ids= or rows=.")
+        raise RewriteError(
+            f"vertices() got {describe_value(layer)}; give a layer or its name, or vertices as ids= or rows=."
+        )
     if graph.layers_by_id.get(layer.id) is not layer:
         raise RewriteError(f"{layer!r} is not a layer of this graph; take it from graph.layers.")
     return layer
@@ -140,7 +143,7 @@ def rows_given(what: str, size: int, rows: Any) -> Array:
     integers = whole_numbers("rows", rows, error=RewriteError) if array.dtype.kind in "iu" or not array.size else None
     if integers is None or array.ndim != 1 or ((integers < 0) | (integers >= size)).any():
         raise RewriteError(
-            f"rows= of graph.{what} are integers from 0 to {size - 1}, or {size} booleans, got {told(rows)}."
+            f"rows= of graph.{what} are integers from 0 to {size - 1}, or {size} booleans, got {describe_value(rows)}."
         )
     return integers
 
@@ -149,7 +152,7 @@ def ids_given(what: str, ids: Any) -> Array:
     """Ids as integers."""
     array = np.asarray(ids)
     if array.ndim > 1 or (array.size and array.dtype.kind not in "iu"):
-        raise RewriteError(f"ids= of {what} are integers, got {told(ids)}.")
+        raise RewriteError(f"ids= of {what} are integers, got {describe_value(ids)}.")
     return np.atleast_1d(whole_numbers(f"ids of {what}", ids, error=RewriteError))
 
 
@@ -177,7 +180,9 @@ def check_vertices(edit: str, name: str, value: Any, graph: Graph, *, new: bool 
                 "give their values to add_layer() or add_vertices()."
             )
     elif not isinstance(value, VertexRows):
-        raise RewriteError(f"{edit}() got {told(value)} as {name}, and needs vertices: {_vertices_from(value)}.")
+        raise RewriteError(
+            f"{edit}() got {describe_value(value)} as {name}, and needs vertices: {_vertices_from(value)}."
+        )
     else:
         _check_graph(edit, name, value, graph)
 
@@ -193,7 +198,7 @@ def check_edges(edit: str, name: str, value: Any, graph: Graph) -> None:
             hint = "missing edges are none yet; add them by connect()"
         else:
             hint = "m.e, where e is bound to an edge, or rw.edges(ids=...)"
-        raise RewriteError(f"{edit}() got {told(value)} as {name}, and needs edges: {hint}.")
+        raise RewriteError(f"{edit}() got {describe_value(value)} as {name}, and needs edges: {hint}.")
     _check_graph(edit, name, value, graph)
 
 
@@ -209,15 +214,15 @@ def check_layer(edit: str, value: Any) -> None:
         hint = "what is new is made as it should be by add_layer()"
     else:
         hint = "rw.graph.layers[name]"
-    raise RewriteError(f"{edit}() got {told(value)}, and needs a layer: {hint}.")
+    raise RewriteError(f"{edit}() got {describe_value(value)}, and needs a layer: {hint}.")
 
 
 def check_kind(edit: str, kind: Any) -> None:
     """Raise `RewriteError` unless `kind` is a kind of links, or None."""
     if kind is not None and not isinstance(kind, LinkKind):
         raise RewriteError(
-            f"{edit}() got {told(kind)} as kind, and needs Dense(), Conv2d(kernel) or Identity(), or that of edges: "
-            "kind=m.e.kind."
+            f"{edit}() got {describe_value(kind)} as kind, and needs Dense(), Conv2d(kernel) or Identity(), or that of "
+            "edges: kind=m.e.kind."
         )
 
 
@@ -236,7 +241,7 @@ def check_removable(value: Any, graph: Graph) -> None:
         hint = "what is not in the graph cannot be removed from it"
     else:
         hint = "m.e or m.v, or by id rw.edges(ids=...) or rw.vertices(ids=...)"
-    raise RewriteError(f"remove() got {told(value)}, and needs edges, vertices, a layer or a link: {hint}.")
+    raise RewriteError(f"remove() got {describe_value(value)}, and needs edges, vertices, a layer or a link: {hint}.")
 
 
 def _vertices_from(value: Any) -> str:
@@ -256,12 +261,12 @@ def _vertices_from(value: Any) -> str:
 def _check_graph(edit: str, name: str, value: EdgeRows | VertexRows, graph: Graph) -> None:
     if value.graph is not graph:
         raise RewriteError(
-            f"{edit}() got {told(value)} of another graph as {name}, whose rows differ; "
+            f"{edit}() got {describe_value(value)} of another graph as {name}, whose rows differ; "
             "use the matches that rewrite() receives, or rw.vertices() and rw.edges()."
         )
 
 
-def told(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Short description of a given value, for messages."""
     if isinstance(value, str | int | float | np.generic):
         return repr(value)

@@ -14,7 +14,7 @@ from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
 from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting.operands import told
+from netgraph.rewriting.operands import describe_value
 from netgraph.rewriting.patterns import Matches, Pattern
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.statistics import Statistics
@@ -115,10 +115,10 @@ class Rule(ABC):
     def parameters(self) -> FrozenDict[str, Any]:
         """Values of the fields by name; a text with the size in place of arrays and mappings to arrays."""
         names: list[str] = [f.name for f in fields(self)] if is_dataclass(self) else []
-        return FrozenDict({name: _told(getattr(self, name)) for name in names})
+        return FrozenDict({name: _summarise(getattr(self, name)) for name in names})
 
 
-def _told(value: Any) -> Any:
+def _summarise(value: Any) -> Any:
     """Summary of a parameter for messages and the journal. The delta has the values that result from arrays."""
     if isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
         return f"<{sum(np.size(v) for v in value.values())} values>"
@@ -131,7 +131,7 @@ def require_rule(rule: Any) -> None:
         raise RewriteError(f"The class {rule.__name__} was given as the rule; give an instance: {rule.__name__}(...).")
     if not isinstance(rule, Rule):
         raise RewriteError(
-            f"The rule that was given is {told(rule)}; give an instance of Rule, and the graph after it: "
+            f"The rule that was given is {describe_value(rule)}; give an instance of Rule, and the graph after it: "
             "apply(rule, graph)."
         )
     pattern = getattr(rule, "pattern", None)

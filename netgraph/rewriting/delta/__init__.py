@@ -1,4 +1,4 @@
-"""Deltas: a rewrite as columns."""
+"""Deltas: the difference between two graphs of one history, as columns."""
 
 from netgraph.rewriting.delta.checks import check_fit, check_known, check_places
 from netgraph.rewriting.delta.compose import new_rows

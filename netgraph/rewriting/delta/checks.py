@@ -1,4 +1,4 @@
-"""Checks of a delta: alone, as when it was read from a file, and against the graph that it is applied to."""
+"""Checks of a delta, alone (for one read from a file) and against the graph to which it is applied."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def check_delta(delta: Delta) -> None:
-    """Check a delta by itself. O(n log n) in its records.
+    """Check that the parts of a delta are consistent. O(n log n) in its records.
 
     Raises:
-        RewriteError: naming the part of it that cannot be.
+        RewriteError: when a part is not valid; the text names the part.
     """
     for name, stamp in (("before", delta.before), ("after", delta.after)):
         if not stamp.topology_hash:
@@ -56,10 +56,10 @@ def check_delta(delta: Delta) -> None:
 
 
 def check_fit(graph: Graph, delta: Delta) -> None:
-    """Check that a delta is about the layers and vertices of a graph. O(n log n) in its records.
+    """Check that the layers and vertices of a delta fit a graph. O(n log n) in its records.
 
     Raises:
-        RewriteError: naming what does not fit.
+        RewriteError: when a layer or vertex does not fit; the text names it.
     """
     for record in delta.layers_added:
         if record.id in graph.layers_by_id:
@@ -81,7 +81,7 @@ def check_fit(graph: Graph, delta: Delta) -> None:
 
 
 def check_places(layer: int, rows: Array, size: int) -> None:
-    """Check the rows at which vertices are put into a layer of `size` vertices. Raises `RewriteError`."""
+    """Check the rows of vertices that are added to a layer, which then has `size` vertices. Raises `RewriteError`."""
     if len(rows) and (rows.min() < 0 or rows.max() >= size or len(np.unique(rows)) < len(rows)):
         raise RewriteError(
             f"{len(rows)} vertices cannot be added to the layer id {layer} at rows up to {rows.max()}: it has "
@@ -90,7 +90,7 @@ def check_places(layer: int, rows: Array, size: int) -> None:
 
 
 def check_known(layer: int, ids: Array, change: Change) -> None:
-    """Check that all that changes in a layer is there. Raises `RewriteError`."""
+    """Check that a layer with the vertices `ids` has every vertex of a change. Raises `RewriteError`."""
     if len(missing := change.id[~np.isin(change.id, ids)]):
         raise RewriteError(f"Vertex {missing[0]} cannot be changed in the layer id {layer}: it is not there.")
 

@@ -1,4 +1,4 @@
-"""Composition of deltas: two rewrites as one."""
+"""Composition of two successive deltas to one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Records = VertexRecords | EdgeRecords
 def compose(first: Delta, later: Delta) -> Delta:
     """Return one delta with the effect of `first` and then `later`.
 
-    What `first` added and `later` removed vanishes, what `first` removed and `later` brought back is a
-    survivor whose values may have changed. Costs O(n log n) in the records of both.
+    Parts that `first` adds and `later` removes are in neither list. Parts that `first` removes and `later` adds again
+    are survivors, whose values may have changed. Costs O(n log n) in the records of both.
 
     Raises:
         RewriteError: when `later` does not start where `first` ends.
@@ -54,22 +54,23 @@ def compose(first: Delta, later: Delta) -> Delta:
 
 
 def new_rows(rows: Array, removed: Array, added: Array) -> Array:
-    """Where the survivors at `rows` of a layer stand after removals and insertions.
+    """New rows of surviving vertices of a layer after removals and insertions.
 
     Args:
-        rows: old rows of survivors.
-        removed: old rows that went.
-        added: new rows of what came.
+        rows: old rows of the survivors.
+        removed: old rows of the removed vertices.
+        added: new rows of the added vertices.
     """
     rank = rows - np.searchsorted(np.sort(removed), rows)
-    # The k-th free place lies behind every added row whose count of free places before it is <= k.
+    # Survivor k takes the k-th row that is not added (from 0): k + the number of added rows before it, and these are
+    # the added rows with at most k free rows before them.
     free_before = np.sort(added) - np.arange(len(added))
     moved: Array = rank + np.searchsorted(free_before, rank, side="right")
     return moved
 
 
 def _move(records: VertexRecords, removed: VertexRecords, added: VertexRecords) -> VertexRecords:
-    """Restate the rows of `records` in the graph on the other side of a delta."""
+    """Convert the rows of `records` to rows of the graph at the other side of a delta."""
     row = records.row.copy()
     gone, came, none = by_value(removed.layer), by_value(added.layer), np.empty(0, np.int64)
     for layer, mine in by_value(records.layer).items():
@@ -88,8 +89,8 @@ def _compose_vertices(a: Delta, b: Delta) -> tuple[VertexRecords, VertexRecords,
     )
     added = VertexRecords.concatenate(kept, b.vertices_added)
     removed = VertexRecords.concatenate(a.vertices_removed, gone)
-    # Ids on both sides were taken away and brought back: survivors. Not so when a branch was undone and another one
-    # gave the same id to something else. The order of a layer's vertices never changes, so rows need no look.
+    # An id on both sides was removed and added again: a survivor. But after an undone branch another branch may have
+    # given the id to another vertex, so layer and birth must agree. Rows need no check: vertices keep their order.
     back = _same(added, removed, ("layer", "birth"))
     returned = _returned_values(removed, added, back)
     changed = _compose_changes(a.vertices_changed, b.vertices_changed, returned, added.id, removed.id)
@@ -97,7 +98,7 @@ def _compose_vertices(a: Delta, b: Delta) -> tuple[VertexRecords, VertexRecords,
 
 
 def _same(added: Records, removed: Records, names: Iterable[str]) -> Array:
-    """Ids that are on both sides with the same entries in the columns `names`."""
+    """Ids that are both added and removed, with equal entries in the columns `names`."""
     ids = np.intersect1d(added.id, removed.id)
     same = np.ones(len(ids), dtype=bool)
     for name in names:
@@ -135,7 +136,7 @@ def _updated(ids: Array, values: Array, change: Change) -> Array:
 def _compose_changes(
     a: Mapping[str, Change], b: Mapping[str, Change], returned: Mapping[str, Change], added: Array, removed: Array
 ) -> dict[str, Change]:
-    """Changes of survivors: the old value of the first, the new value of the last, nothing where they agree."""
+    """Changes of survivors, from the old value of the first change to the new value of the last, where these differ."""
     result = {}
     moved = np.union1d(added, removed)
     for name in sorted({*a, *b, *returned}):
@@ -186,7 +187,7 @@ def _update_edges(records: EdgeRecords, changes: Mapping[str, Change]) -> EdgeRe
     columns = {name: getattr(records, name) for name in records.__dataclass_fields__}
     for name, change in changes.items():
         updated = _updated(records.id, columns[name].astype(np.float64), change)
-        columns[name] = updated.astype(columns[name].dtype)  # a change holds floats, and `frozen` is a truth value
+        columns[name] = updated.astype(columns[name].dtype)  # changes hold floats, but `frozen` is boolean
     return EdgeRecords(**columns)
 
 

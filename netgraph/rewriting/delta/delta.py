@@ -1,4 +1,4 @@
-"""What a rewrite did, as columns: enough to redo it, undo it, and carry anything by id across it."""
+"""Delta of a rewrite as columns: with it a rewrite is redone or undone, and values are carried across it by id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EDGE_RECORD_DTYPES: dict[str, Any] = {
 
 
 class Stamp(NamedTuple):
-    """Identifies one graph of a history: what a delta starts from, and where it leads."""
+    """Identity of one graph of a history, at which a delta starts or ends."""
 
     topology_hash: str
     lineage: str
@@ -39,7 +39,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, graph: Graph) -> Stamp:
-        """The stamp of a graph."""
+        """Stamp of a graph."""
         return cls(graph.topology_hash, graph.lineage, graph.next_ids, graph.rewrites)
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """A layer without its vertices: attributes, and the dtype of every vertex column that it has."""
+    """A layer without its vertices: its attributes, and the dtypes of its vertex columns by name."""
 
     id: int
     attributes: Mapping[str, Any]
@@ -70,9 +70,13 @@ class LinkRecord:
 
 @dataclass(frozen=True, eq=False)
 class VertexRecords:
-    """Vertices that came or went: id, layer, row in the graph that has them, birth, and their values.
+    """Added or removed vertices as columns.
 
-    `values` has NaN where a vertex's layer lacks the column.
+    Attributes:
+        id, layer: vertex ids and layer ids.
+        row: row of each vertex in its layer, in the graph that has the vertex.
+        birth: number of the rewrite that made each vertex.
+        values: vertex columns by name; NaN where the layer of a vertex does not have the column.
     """
 
     id: Array
@@ -90,13 +94,13 @@ class VertexRecords:
         return len(self.id)
 
     def take(self, chosen: Array) -> VertexRecords:
-        """The records at the given rows or mask."""
+        """Return the records at the given rows or mask."""
         values = {k: v[chosen] for k, v in self.values.items()}
         return VertexRecords(self.id[chosen], self.layer[chosen], self.row[chosen], self.birth[chosen], values)
 
     @classmethod
     def concatenate(cls, *parts: VertexRecords) -> VertexRecords:
-        """All records of the parts; a column that a part lacks becomes NaN there."""
+        """Concatenate records; a column that some of them do not have is NaN there."""
         fixed = {name: np.concatenate([getattr(p, name) for p in parts]) for name in VERTEX_DTYPES}
         names = sorted({name for part in parts for name in part.values})
         values = {name: np.concatenate([p.values.get(name, np.full(len(p), np.nan)) for p in parts]) for name in names}
@@ -104,14 +108,14 @@ class VertexRecords:
 
     @classmethod
     def empty(cls) -> VertexRecords:
-        """No records."""
+        """Columns without records."""
         nothing: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in VERTEX_DTYPES.items()}
         return cls(**nothing)
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeRecords:
-    """Edges that came or went; `link` is the place of the edge's link in `Delta.link_keys`, ends are vertex ids."""
+    """Added or removed edges as columns; `source` and `target` are vertex ids, `link` are indices in `link_keys`."""
 
     id: Array
     link: Array
@@ -130,23 +134,23 @@ class EdgeRecords:
         return len(self.id)
 
     def take(self, chosen: Array) -> EdgeRecords:
-        """The records at the given rows or mask."""
+        """Return the records at the given rows or mask."""
         return EdgeRecords(**{name: getattr(self, name)[chosen] for name in EDGE_RECORD_DTYPES})
 
     @classmethod
     def concatenate(cls, *parts: EdgeRecords) -> EdgeRecords:
-        """All records of the parts."""
+        """Concatenate records."""
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in EDGE_RECORD_DTYPES})
 
     @classmethod
     def empty(cls) -> EdgeRecords:
-        """No records."""
+        """Columns without records."""
         return cls(**{name: np.empty(0, dtype) for name, dtype in EDGE_RECORD_DTYPES.items()})
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Values that changed: ids, and the value of each before and after (NaN: the column was not there)."""
+    """Changed values of one column: ids, old values and new values; NaN where there was or is no such column."""
 
     id: Array
     old: Array
@@ -160,26 +164,33 @@ class Change:
         return len(self.id)
 
     def inverse(self) -> Change:
-        """The change back."""
+        """The change with old and new values exchanged."""
         return Change(self.id, self.new, self.old)
 
     def take(self, chosen: Array) -> Change:
-        """The entries at the given rows or mask."""
+        """Return the entries at the given rows or mask."""
         return Change(self.id[chosen], self.old[chosen], self.new[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Delta:
-    """The difference between two graphs of one history.
+    """Difference between two graphs of one history.
 
-    `apply_delta` redoes it, `inverse` turns it round, `then` composes two. Rows of vertices are those
-    in the graph that has the vertex; survivors keep their relative order, so the rest follows.
+    `apply_delta` applies a delta to a graph, `inverse` gives the delta back, `then` composes two deltas. The rows of
+    added and removed vertices are rows in the graph that has the vertex. Survivors keep their order, so their rows
+    follow from these.
 
     Attributes:
         before, after: stamps of the two graphs.
-        link_keys: keys that `edges_added.link` and `edges_removed.link` refer to.
+        layers_added, layers_removed: layers without their vertices.
+        layers_changed: pairs of the old and the new layer.
+        links_added, links_removed: links without their edges.
+        vertices_added, vertices_removed: vertices with their values.
         vertices_changed: changes of vertex values by column name.
-        edges_changed: changes of `weight` and of `frozen`.
+        link_keys: keys of links, to which `edges_added.link` and `edges_removed.link` are indices.
+        edges_added, edges_removed: edges with their values.
+        edges_changed: changes of `weight` and of `frozen`, by these names.
+        graphs: the old and the new graph, or None for a delta from a file.
     """
 
     before: Stamp
@@ -206,7 +217,7 @@ class Delta:
         return f"Delta({self.summary()})"
 
     def summary(self) -> str:
-        """Sizes in one line, such as `+12 edges, -4 edges, +4 vertices, +1 layer`."""
+        """Text of the sizes in one line, such as `+12 edges, -4 edges, +4 vertices, +1 layer`."""
         changed = sum(map(len, [*self.edges_changed.values(), *self.vertices_changed.values()]))
         parts = (
             ("+", len(self.edges_added), "edge", "edges", ""),
@@ -223,21 +234,29 @@ class Delta:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing came, went or changed."""
+        """Whether nothing is added, removed or changed."""
         return self.summary() == "nothing" and not self.links_added and not self.links_removed
 
     # -- rows -------------------------------------------------------------------------------------
 
     @cached_property
     def edge_rows(self) -> Array:
-        """(edges after,) row in `edges` before the rewrite of every edge after it, -1 for new ones."""
+        """Row of every edge of the new graph in `edges` of the old graph, -1 for added edges, `(new edges,)`.
+
+        Raises:
+            RewriteError: for a delta that knows no graphs, such as one from a file.
+        """
         old, new = self._bound()
         rows = IdIndex(old.edges.id).find(new.edges.id)
         return freeze(np.where(np.isin(new.edges.id, self.edges_added.id), -1, rows))
 
     @cached_property
     def vertex_rows(self) -> Array:
-        """(vertices after,) row in `vertices` before the rewrite of every vertex after it, -1 for new ones."""
+        """Row of every vertex of the new graph in `vertices` of the old graph, -1 for added ones, `(new vertices,)`.
+
+        Raises:
+            RewriteError: for a delta that knows no graphs, such as one from a file.
+        """
         old, new = self._bound()
         rows = IdIndex(old.vertices.id).find(new.vertices.id)
         return freeze(np.where(np.isin(new.vertices.id, self.vertices_added.id), -1, rows))
@@ -250,7 +269,7 @@ class Delta:
     # -- algebra ----------------------------------------------------------------------------------
 
     def inverse(self) -> Delta:
-        """The delta that leads back: applied after this one it restores topology, ids and removed values."""
+        """Delta from the new graph back to the old one; it restores topology, ids, old values and removed parts."""
         return Delta(
             before=self.after,
             after=self.before,
@@ -271,20 +290,20 @@ class Delta:
 
     @classmethod
     def nothing(cls, graph: Graph) -> Delta:
-        """The delta of a rewrite that changed nothing in a graph."""
+        """Delta of a rewrite that changes nothing in a graph."""
         stamp = Stamp.of(graph)
         return cls(stamp, stamp, graphs=(graph, graph))
 
     def then(self, later: Delta) -> Delta:
-        """Compose this delta with a later one. Raises `RewriteError` when `later` starts elsewhere."""
+        """Compose this delta with a later one. Raises `RewriteError` unless `later` starts where this one ends."""
         from netgraph.rewriting.delta.compose import compose
 
         return compose(self, later)
 
     def with_after(self, after: Stamp) -> Delta:
-        """The same delta leading to a graph with this stamp."""
+        """The same delta with another `after` stamp."""
         return replace(self, after=after)
 
     def bound(self, old: Graph, new: Graph) -> Delta:
-        """The same delta, knowing the two graphs between which it maps rows."""
+        """The same delta with its two graphs, for `edge_rows` and `vertex_rows`."""
         return replace(self, graphs=(old, new))

@@ -1,4 +1,4 @@
-"""Deltas as files, for the journal."""
+"""Deltas as files, one per rewrite of a journal."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def save_delta(delta: Delta, path: str | os.PathLike[str]) -> None:
 
 
 def load_delta(path: str | os.PathLike[str]) -> Delta:
-    """Read a delta and check it as a whole.
+    """Read a delta from a file and check it.
 
     Raises:
-        FileFormatError: when the file is damaged, truncated, too new, or does not hold a delta that can be.
+        FileFormatError: when the file is damaged, truncated, too new, or does not hold a valid delta.
     """
     structure, arrays = read_container(path, DELTA_KIND, DELTA_VERSION, _STRUCTURE)
     where = repr(os.fspath(path))
@@ -100,7 +100,7 @@ def load_delta(path: str | os.PathLike[str]) -> Delta:
 
 
 def _expected(arrays: Mapping[str, Array]) -> dict[str, tuple[Any, ...]]:
-    """Dtypes of the columns that a delta has, those for the values that these columns are about included."""
+    """Dtypes of all columns of a delta by name, with those of the vertex values and changes found in `arrays`."""
     expected: dict[str, tuple[Any, ...]] = {}
     for side in _SIDES:
         expected |= column_dtypes(f"vertices_{side}", VERTEX_DTYPES)
@@ -113,7 +113,7 @@ def _expected(arrays: Mapping[str, Array]) -> dict[str, tuple[Any, ...]]:
 
 
 def _changed_names(arrays: Mapping[str, Array], what: str) -> list[str]:
-    """Names of the values of which `arrays` hold changes."""
+    """Names of the columns with changes in `arrays`; `what` is `vertices_changed` or `edges_changed`."""
     prefix = f"{what}."
     return sorted({name.removeprefix(prefix).rpartition(".")[0] for name in arrays if name.startswith(prefix)})
 

@@ -1,4 +1,4 @@
-"""What rules look for: patterns, and matches of them as columns."""
+"""Patterns of rules, and their matches as columns."""
 
 from netgraph.rewriting.patterns.edges import EdgeRows, PairRows, VertexRows, edge, missing_edge, vertex
 from netgraph.rewriting.patterns.links import LayerPairRows, LayerRows, LinkRows, layer, link, missing_link

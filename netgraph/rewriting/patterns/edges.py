@@ -1,4 +1,4 @@
-"""Patterns of vertices, edges and missing edges: what they bind, and how they are matched."""
+"""Patterns of vertices, edges and missing edges, and the rows that they bind."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 NOT_LINKED, ONLY_WIRES = -1, -2
-"""What stands for the link of a pair of layers that no link joins, or only links of wires."""
+"""Numbers in place of the position of a link, for a pair of layers without links, and with links of wires only."""
 
 
 class VertexRows(TableRows):
-    """Vertices of a graph, one per row: `rows` are flat rows in `graph.vertices`, not ids; attributes are arrays.
+    """Vertices of a graph, one per row; `rows` are flat rows in `graph.vertices`, not ids. Properties are arrays.
 
-    A rule gets them from its matches, and others from `Rewriter.vertices`.
+    A rule gets the vertices of its matches, and other ones from `Rewriter.vertices`.
     """
 
     def unique(self) -> VertexRows:
-        """Every vertex once, in the order of `graph.vertices`."""
+        """Return every vertex once, in the order of `graph.vertices`."""
         return VertexRows(self.graph, np.unique(self.rows))
 
     @property
@@ -56,16 +56,16 @@ class VertexRows(TableRows):
 
     @property
     def nonnegative(self) -> Array:
-        """Whether each vertex's value is provably at least 0."""
+        """Whether the value of each vertex is provably at least 0 for all inputs in the domain."""
         return freeze(self.graph.vertices.nonnegative[self.rows])
 
     def column(self, name: str) -> Array:
-        """A vertex column such as `bias`, NaN where the layer lacks it."""
+        """Values of a vertex column such as `bias`, NaN where the layer does not have the column."""
         return freeze(self.graph.vertices.column(name)[self.rows])
 
     @property
     def grid(self) -> Grid:
-        """The grid of what these vertices hand on; raises `RewriteError` when they differ."""
+        """Output grid of these vertices. Raises `RewriteError` when they have different ones."""
         grids = {self.graph.layer(int(i)).output_grid for i in np.unique(self.layer)}
         if len(grids) != 1:
             raise RewriteError(f"These vertices have different grids {sorted(grids)}; group them by 'source grid'.")
@@ -82,14 +82,13 @@ class VertexRows(TableRows):
         return freeze(np.bincount(self.graph.edges.source_row, minlength=len(self.graph.vertices))[self.rows])
 
     def group_key(self, name: str) -> Array | None:
-        """See `MatchedRows`."""
         return self.layer if name == "layer" else None
 
 
 class EdgeRows(TableRows):
-    """Edges of a graph, one per row: `rows` are rows in `graph.edges`, not ids; attributes are arrays.
+    """Edges of a graph, one per row; `rows` are rows in `graph.edges`, not ids. Properties are arrays.
 
-    A rule gets them from its matches, and others from `Rewriter.edges`.
+    A rule gets the edges of its matches, and other ones from `Rewriter.edges`.
     """
 
     @property
@@ -104,7 +103,7 @@ class EdgeRows(TableRows):
 
     @property
     def tap(self) -> Array:
-        """Kernel positions."""
+        """Taps (positions in the kernel)."""
         return freeze(self.graph.edges.tap[self.rows])
 
     @property
@@ -114,7 +113,7 @@ class EdgeRows(TableRows):
 
     @property
     def link(self) -> Array:
-        """Position of each edge's link among `graph.links_by_key`."""
+        """Position of the link of each edge in `graph.links_by_key`."""
         return freeze(self.graph.edges.link[self.rows])
 
     @property
@@ -124,7 +123,7 @@ class EdgeRows(TableRows):
 
     @property
     def kind(self) -> LinkKind:
-        """The kind of the links of these edges; raises `RewriteError` when they differ."""
+        """Kind of the links of these edges. Raises `RewriteError` when they have different ones."""
         kinds = {self.graph.edges.link_kinds[k] for k in np.unique(self.link)}
         if len(kinds) != 1:
             raise RewriteError("These edges belong to links of different kinds; group them by 'link kind'.")
@@ -132,7 +131,6 @@ class EdgeRows(TableRows):
         return kind
 
     def group_key(self, name: str) -> Array | None:
-        """See `MatchedRows`."""
         if name == "link kind":
             kinds = [repr(kind) for kind in self.graph.edges.link_kinds]
             return np.asarray(np.unique(kinds, return_inverse=True)[1][self.link])
@@ -140,7 +138,7 @@ class EdgeRows(TableRows):
 
 
 class PairRows(MatchedRows):
-    """Pairs of vertices without an edge at a tap and port, one per row; `source` and `target` are vertex ids."""
+    """Missing edges: pairs of vertices without an edge at a tap and port, one per row. Ends are vertex ids."""
 
     graph: Graph
     tap: Array
@@ -156,7 +154,7 @@ class PairRows(MatchedRows):
         return len(self.tap)
 
     def take(self, chosen: Array) -> PairRows:
-        """The pairs at the given positions or mask."""
+        """Return the pairs at the given positions or mask."""
         return PairRows(self.graph, self._source[chosen], self._target[chosen], self.tap[chosen], self.port[chosen])
 
     @property
@@ -171,22 +169,20 @@ class PairRows(MatchedRows):
 
     @cached_property
     def rows(self) -> Array:
-        """A number per pair that tells it from all others."""
+        """A unique integer key per missing edge."""
         taps, ports = (int(values.max()) + 1 if len(self) else 1 for values in (self.tap, self.port))
         pair = self._target * len(self.graph.vertices) + self._source
         return freeze((pair * ports + self.port) * taps + self.tap)
 
     def group_key(self, name: str) -> Array | None:
-        """See `MatchedRows`."""
         return self.port if name == "port" else None
 
 
 @dataclass(frozen=True)
 class VertexPattern(PartPattern):
-    """A vertex bound to `name`, of a given role or any."""
+    """Pattern of a vertex, bound to `name`, in a layer of a given role or of any role."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         rows = np.arange(len(graph.vertices)) if on is None else graph.vertices.rows(np.unique(_ids(on)))
         funnel = [("vertices" if on is None else "vertices asked for", len(rows))]
         if self.role is not None:
@@ -195,7 +191,7 @@ class VertexPattern(PartPattern):
         return Matches(graph, {self.name: VertexRows(graph, rows)}), funnel
 
     def admits(self, graph: Graph) -> Array:
-        """(vertices,) whether each vertex of the graph fits."""
+        """Whether each vertex of the graph has the role, `(vertices,)`."""
         if self.role is None:
             return np.ones(len(graph.vertices), dtype=bool)
         layers = graph.layers_by_id.values()
@@ -203,7 +199,7 @@ class VertexPattern(PartPattern):
         return np.repeat(fits, np.diff(graph.vertices.offsets))
 
     def describe(self) -> str:
-        """Readable name of the condition."""
+        """Name of the condition on the role, for explanations."""
         return f"{self.name} is in an {self.role} layer" if self.role == "input" else f"{self.name} is {self.role}"
 
 
@@ -212,10 +208,9 @@ class _BetweenVertices(JoinPattern[VertexPattern]):
 
 
 class EdgePattern(_BetweenVertices):
-    """A trainable edge bound to `name`, with its two ends bound as `src` and `dst` say."""
+    """Pattern of a trainable edge, bound to `name`; the patterns `src` and `dst` bind and restrict its ends."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         table = graph.edges
         if on is None:
             rows = np.arange(len(table))
@@ -241,10 +236,9 @@ class EdgePattern(_BetweenVertices):
 
 
 class MissingEdgePattern(_BetweenVertices):
-    """A pair of vertices without an edge at a tap and port of a link, bound to `name`, ends as for an edge."""
+    """Pattern of a missing edge at a tap of a link, bound to `name`; `src` and `dst` bind and restrict its ends."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         if on is None:
             rows = _list_missing(graph)
             funnel = [("missing edges of existing links", rows.shape[1])]
@@ -273,28 +267,31 @@ class MissingEdgePattern(_BetweenVertices):
 
 
 def vertex(name: str, *, role: Role | None = None) -> VertexPattern:
-    """Match vertices, bound to `name`; only those in layers of `role` when it is given."""
+    """Pattern of a vertex, bound to `name`; with `role`, only of vertices in layers of this role."""
     return VertexPattern(name, role)
 
 
 def edge(name: str, *, src: VertexPattern | None = None, dst: VertexPattern | None = None) -> EdgePattern:
-    """Match trainable edges, bound to `name`; `src` and `dst` bind and restrict their ends."""
+    """Pattern of a trainable edge, bound to `name`; `src` and `dst` bind and restrict its ends."""
     return EdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
 
 
 def missing_edge(
     name: str, *, src: VertexPattern | None = None, dst: VertexPattern | None = None
 ) -> MissingEdgePattern:
-    """Match absent edges of existing links, bound to `name`; `src` and `dst` bind and restrict their ends.
+    """Pattern of a missing edge of an existing link, bound to `name`; `src` and `dst` bind and restrict its ends.
 
-    Links of wires (`Identity`) have none. A pair that is asked for by `on` belongs to the link at the lowest
-    port between its layers, or at port 0 where no link joins them.
+    Links of wires (`Identity`) have no missing edges. A pair that `on` names belongs to the link at the lowest port
+    between its layers, or to port 0 where no link joins them.
     """
     return MissingEdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
 
 
 def _each_once(graph: Graph, target: Array, source: Array, tap: Array) -> tuple[Array, Array, Array]:
-    """Every triple of flat rows and tap once, sorted. As one number each, which sorts many times as fast."""
+    """Every triple of target row, source row and tap once, sorted.
+
+    Each triple is coded as one number, since numbers sort many times as fast: `(target * n + source) * taps + tap`.
+    """
     n, taps = len(graph.vertices), _most_taps(graph)
     code = np.sort((target * n + source) * taps + tap)
     pair, tap = np.divmod(code[np.diff(code, prepend=-1) > 0], taps)
@@ -302,7 +299,7 @@ def _each_once(graph: Graph, target: Array, source: Array, tap: Array) -> tuple[
 
 
 def _most_taps(graph: Graph) -> int:
-    """Taps of the largest kernel."""
+    """Number of taps of the largest kernel."""
     return max((k.kind.taps for k in graph.links_by_key.values()), default=1)
 
 
@@ -314,7 +311,7 @@ def _check_taps(graph: Graph, tap: Array) -> None:
 
 
 def _list_missing(graph: Graph) -> Array:
-    """(4, pairs) flat source and target row, tap and port of every edge that a link could still take."""
+    """Flat source row, flat target row, tap and port of every missing edge of the links, `(4, pairs)`."""
     links = [k for k in graph.links_by_key.values() if not k.kind.wires and (not k.frozen.all() or not len(k))]
     width = {i: len(layer) for i, layer in graph.layers_by_id.items()}
     total = sum(width[k.source] * width[k.target] * k.kind.taps - len(k) for k in links)
@@ -336,10 +333,10 @@ def _list_missing(graph: Graph) -> Array:
 
 
 def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array, Array]:
-    """Link, as its position in `graph.links_by_key`, and port that would take an edge from each row to each other.
+    """Position in `graph.links_by_key`, and port, of the link to which a missing edge of each pair of rows belongs.
 
-    That is the link at the lowest port which is not of wires; NOT_LINKED and port 0, or ONLY_WIRES, where
-    there is none.
+    It is the link at the lowest port that is not of wires. Where there is none, the position is NOT_LINKED or
+    ONLY_WIRES, and the port is 0.
     """
     places: dict[tuple[int, int], tuple[int, int]] = {}
     for position, link in enumerate(graph.links_by_key.values()):  # ascending ports
@@ -355,9 +352,9 @@ def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array,
 
 
 def _existing(graph: Graph, source: Array, target: Array, tap: Array, link: Array) -> Array:
-    """Whether the receiving link joins each pair of flat vertex rows at the tap.
+    """Whether the given link already has an edge at each pair of flat vertex rows and tap.
 
-    O(edges of these links + pairs log edges): a link has its edges in the order of target, source and tap.
+    Costs O(edges of these links + pairs log edges), since the edges of a link are in the order of target, source, tap.
     """
     taps, links = _most_taps(graph), list(graph.links_by_key.values())
     result = np.zeros(len(link), dtype=bool)

@@ -1,4 +1,4 @@
-"""Patterns of layers, links and missing links: what they bind, and how they are matched."""
+"""Patterns of layers, links and missing links, and the rows that they bind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LayerRows(MatchedRows):
-    """Layers of a graph, one per row; `id` are layer ids."""
+    """Layers of a graph, one per row; `id` holds their ids."""
 
     graph: Graph
     id: Array
@@ -43,12 +43,12 @@ class LayerRows(MatchedRows):
         return (self.graph.layer(int(i)) for i in self.id)
 
     def take(self, chosen: Array) -> LayerRows:
-        """The layers at the given positions or mask."""
+        """Return the layers at the given positions or mask."""
         return LayerRows(self.graph, self.id[chosen])
 
     @property
     def rows(self) -> Array:
-        """Layer ids, which tell the rows apart."""
+        """Layer ids, as unique keys of the rows."""
         return self.id
 
     @property
@@ -71,7 +71,7 @@ class LinkRows(TableRows):
 
     @property
     def key(self) -> list[LinkKey]:
-        """(source layer id, target layer id, port) of each link."""
+        """Key of each link: (source layer id, target layer id, port)."""
         keys = list(self.graph.links_by_key)
         return [keys[row] for row in self.rows.tolist()]
 
@@ -87,11 +87,10 @@ class LinkRows(TableRows):
 
     @property
     def edges(self) -> EdgeRows:
-        """All edges of these links, link after link."""
+        """All edges of these links, ordered by link."""
         return EdgeRows(self.graph, spans(self.graph.edges.offsets[self.rows], self.size))
 
     def group_key(self, name: str) -> Array | None:
-        """See `MatchedRows`."""
         return self.rows if name == "link" else self.port if name == "port" else None
 
 
@@ -109,21 +108,20 @@ class LayerPairRows(MatchedRows):
         return len(self.source)
 
     def take(self, chosen: Array) -> LayerPairRows:
-        """The pairs at the given positions or mask."""
+        """Return the pairs at the given positions or mask."""
         return LayerPairRows(self.graph, self.source[chosen], self.target[chosen])
 
     @property
     def rows(self) -> Array:
-        """A number per pair that tells it from all others."""
+        """A unique integer key per pair."""
         return freeze(self.source * self.graph.next_ids.layer + self.target)
 
 
 @dataclass(frozen=True)
 class LayerPattern(PartPattern):
-    """A layer bound to `name`, of a given role or any."""
+    """Pattern of a layer, bound to `name`, of a given role or of any role."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         if on is None:
             layers = list(graph.layers_by_id.values())
             funnel = [("layers", len(layers))]
@@ -138,7 +136,7 @@ class LayerPattern(PartPattern):
         return Matches(graph, {self.name: LayerRows(graph, ids)}), funnel
 
     def describe(self) -> str:
-        """Readable name of the condition."""
+        """Name of the condition on the role, for explanations."""
         return f"{self.name} is {self.role}"
 
 
@@ -147,10 +145,9 @@ class _BetweenLayers(JoinPattern[LayerPattern]):
 
 
 class LinkPattern(_BetweenLayers):
-    """A link bound to `name`, with the two layers that it joins bound as `src` and `dst` say."""
+    """Pattern of a link, bound to `name`; the patterns `src` and `dst` bind and restrict its two layers."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         keys = list(graph.links_by_key)
         if on is not None:
             keys = sorted({key for asked in _layer_tuples(on) for key in _links_asked_for(graph, asked)})
@@ -166,10 +163,9 @@ class LinkPattern(_BetweenLayers):
 
 
 class MissingLinkPattern(_BetweenLayers):
-    """A layer and a later one that no link joins, the pair bound to `name`, the layers as `src` and `dst` say."""
+    """Pattern of two layers that no link joins, bound to `name`; `src` and `dst` bind and restrict the two layers."""
 
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """See `Pattern`."""
         order = np.array(graph.topological_order, dtype=np.int64)
         place = np.zeros(graph.next_ids.layer, dtype=np.int64)
         place[order] = np.arange(len(order))
@@ -206,25 +202,26 @@ class MissingLinkPattern(_BetweenLayers):
 
 
 def layer(name: str, *, role: Role | None = None) -> LayerPattern:
-    """Match layers, bound to `name`; only those of `role` when it is given."""
+    """Pattern of a layer, bound to `name`; with `role`, only of layers of this role."""
     return LayerPattern(name, role)
 
 
 def link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> LinkPattern:
-    """Match links, wires included, bound to `name`; `src` and `dst` bind and restrict the layers that they join."""
+    """Pattern of a link, also of wires, bound to `name`; `src` and `dst` bind and restrict the layers that it joins."""
     return LinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
 
 
 def missing_link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> MissingLinkPattern:
-    """Match pairs of layers that no link joins, the target later in `graph.topological_order` and not an input.
+    """Pattern of a missing link: two layers that no link joins, bound to `name`; `src` and `dst` bind the layers.
 
-    Links between any of these pairs, or all of them, close no cycle.
+    The target is later in `graph.topological_order` and is not an input. So links for any of these pairs, or for all
+    of them, close no cycle.
     """
     return MissingLinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
 
 
 def _layer_tuples(on: Any) -> list[tuple[Any, ...]]:
-    """`on` as tuples of layer names or ids; one link, or one pair, may be given without a list around it."""
+    """Convert `on` to tuples of layer names or ids; one link, or one pair, may be given without a list around it."""
     if isinstance(on, Link):
         return [on.key]
     rows = [row.key if isinstance(row, Link) else row for row in on]
@@ -236,7 +233,7 @@ def _layer_tuples(on: Any) -> list[tuple[Any, ...]]:
 
 
 def _links_asked_for(graph: Graph, asked: tuple[Any, ...]) -> list[LinkKey]:
-    """Keys of the links from one layer to another, at all ports unless one is named."""
+    """Keys of the links between two layers, at the given port or at all ports; `asked` is (source, target[, port])."""
     source, target = (graph.layer(x) for x in asked[:2])
     ports = [whole("port", port, error=RewriteError) for port in asked[2:]]
     keys = [k.key for k in graph.outgoing[source.id] if k.target == target.id and k.port in (ports or [k.port])]

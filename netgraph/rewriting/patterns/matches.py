@@ -1,4 +1,4 @@
-"""What all patterns share: names that they bind, rows as columns, and matches, which hold rows by name."""
+"""Bases of all patterns and of the rows that they bind, and matches, which hold the bound rows by name."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 MAX_ENUMERATED_PAIRS = 50_000_000
-"""Missing pairs are listed up to this number; beyond it the caller says which ones with `on`."""
+"""Largest number of missing edges or links that are listed; above it the caller must name pairs with `on`."""
 
 TAKEN = ("bound", "by", "graph", "root", "take")
-"""What `Matches` has under these names is no binding."""
+"""Names of attributes of `Matches`, which a pattern therefore cannot bind."""
 
 GROUP_KEYS = ("target layer", "source layer", "layer", "link", "link kind", "port", "source grid")
-"""Names by which `Matches.by` groups."""
+"""Valid keys of `Matches.by`."""
 
 Funnel = list[tuple[str, int]]
-"""(condition, matches left), in order."""
+"""Number of matches left after each stage of a search: (condition, matches left), in order."""
 
 
 # -- rows ------------------------------------------------------------------------------------------
 
 
 class MatchedRows(ReadOnly, ABC):
-    """Base of what a name is bound to: parts of one graph as columns, one row for each match."""
+    """Base of bound rows: parts of one graph as columns, one row for each match."""
 
     graph: Graph
 
@@ -43,15 +43,15 @@ class MatchedRows(ReadOnly, ABC):
 
     @abstractmethod
     def take(self, chosen: Array) -> Self:
-        """The rows at the given positions or mask."""
+        """Return the rows at the given positions or mask."""
 
     def group_key(self, name: str) -> Array | None:
-        """One number a row by which matches rooted in these rows are grouped, or None for a name that does not fit."""
+        """Group number of each row for the key `name` of `Matches.by`, or None when the key does not apply."""
         return None
 
 
 class TableRows(MatchedRows):
-    """Rows of a table of the graph: `rows` are places in it, not ids."""
+    """Bound rows of a table of the graph, such as `graph.edges`; `rows` are positions in the table, not ids."""
 
     rows: Array
 
@@ -62,12 +62,12 @@ class TableRows(MatchedRows):
         return len(self.rows)
 
     def take(self, chosen: Array) -> Self:
-        """The rows at the given positions or mask."""
+        """Return the rows at the given positions or mask."""
         return type(self)(self.graph, self.rows[chosen])
 
 
 class Matches(ReadOnly):
-    """Matches of a pattern: `m.e`, `m.p`, ... are the rows bound to these names, one per match."""
+    """Matches of a pattern; the attributes `m.e`, `m.p`, ... are the rows bound to these names, one row per match."""
 
     graph: Graph
     bound: FrozenDict[str, Any]
@@ -90,17 +90,17 @@ class Matches(ReadOnly):
 
     @property
     def root(self) -> Any:
-        """The rows of the pattern's own name: the edge, the missing edge, the vertex, the link."""
+        """Rows bound to the name of the pattern itself: its edges, missing edges, vertices, layers or links."""
         return next(iter(self.bound.values()))
 
     def take(self, chosen: Array) -> Matches:
-        """The matches at the given positions or mask."""
+        """Return the matches at the given positions or mask."""
         return Matches(self.graph, {name: rows.take(chosen) for name, rows in self.bound.items()})
 
     def by(self, *keys: str) -> Iterator[Matches]:
-        """Group matches: by "target layer", "source layer", "layer", "link", "link kind", "port" or "source grid".
+        """Group matches by one or several of the keys in `GROUP_KEYS`, and yield every group.
 
-        Groups come in the order of their keys, matches in a group in their own order.
+        Groups are ordered by their keys. Matches within a group keep their order.
         """
         if not len(self):
             return
@@ -134,32 +134,35 @@ class Matches(ReadOnly):
 
 @dataclass(frozen=True)
 class Pattern(ABC):
-    """Base of what a rule looks for, as data: parts of a graph, bound to `name` and to the names of ends."""
+    """Base of patterns, which are data: a pattern finds parts of a graph and binds them to `name` and names of ends."""
 
     name: str
 
     @abstractmethod
     def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
-        """All matches, in the order of the graph, and a funnel of counts. A few operations on whole columns.
+        """Find all matches, in the order of the graph, and the number of matches after each stage.
 
         Args:
-            graph: where.
-            on: only these: vertex ids, edge ids, layer names or ids, for missing edges (pairs, 2 or 3) source id,
-                target id, tap, for links and missing links pairs of layer names or ids (links: and a port).
+            graph: the graph to search.
+            on: parts to which the search is limited, or None for all: vertex ids, edge ids, or layer names or ids; for
+                missing edges an array (pairs, 2 or 3) of source id, target id and tap; for links and missing links
+                pairs of layer names or ids (for links, a port may follow).
 
         Raises:
-            RewriteError: when `on` names what is not there, or there are too many missing pairs to list.
+            RewriteError: when `on` names parts that do not exist, or there are too many missing pairs to list.
+
+        Costs a few operations on whole columns.
         """
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it binds, its own first."""
+        """Names that the pattern binds, its own first."""
         return (self.name,)
 
 
 @dataclass(frozen=True)
 class PartPattern(Pattern):
-    """Base of patterns of one part, of a given role or any."""
+    """Base of patterns of one vertex or layer, of a given role or of any role (None)."""
 
     role: Role | None = None
 
@@ -174,13 +177,13 @@ End = TypeVar("End", bound=PartPattern)
 
 @dataclass(frozen=True)
 class JoinPattern(Pattern, Generic[End]):
-    """Base of patterns of what joins two parts, or might: the two are bound as `src` and `dst` say."""
+    """Base of patterns of edges and links, existing or missing; `src` and `dst` are the patterns of their ends."""
 
     src: End
     dst: End
 
     end: ClassVar[tuple[type[PartPattern], str]]
-    """Type of the ends, and the function that makes one."""
+    """Type of the patterns of the ends, and the name of the function that makes such a pattern."""
 
     def __post_init__(self) -> None:
         check_bound(self.name)
@@ -198,16 +201,16 @@ class JoinPattern(Pattern, Generic[End]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it binds, its own first."""
+        """Names that the pattern binds, its own first."""
         return (self.name, self.src.name, self.dst.name)
 
     def bind(self, graph: Graph, joins: MatchedRows, sources: MatchedRows, targets: MatchedRows) -> Matches:
-        """Matches from the rows of each of the three names."""
+        """Build matches from the rows of the join and of both ends."""
         return Matches(graph, dict(zip(self.names, (joins, sources, targets), strict=True)))
 
 
 def check_bound(name: Any) -> None:
-    """Raise `OptionError` unless `name` can be bound."""
+    """Raise `OptionError` unless a pattern can bind `name`."""
     if not isinstance(name, str) or not name.isidentifier() or name in TAKEN or name.startswith("_"):
         raise OptionError(
             f"A pattern cannot bind the name {name!r}; rules read it as m.{name if isinstance(name, str) else 'name'}, "
