@@ -1,1 +1,1 @@
-"""Benchmarks: each is run as `python -m benchmarks.NAME` and measures peer and us in the same run."""
+"""Benchmarks, run as `python -m benchmarks.NAME`; each measures netgraph and its peers in the same process."""

@@ -1,11 +1,11 @@
-"""Does NAGN find the layers that are too narrow? Bottlenecks planted in networks of convolutions.
+"""Detection rate of NAGN for layers that are too narrow, planted in convolutional networks.
 
 python -m benchmarks.bottlenecks fashion_mnist.npz
 
-Every network is trained for some epochs and looked at with the statistics that growth reads, once. A bottleneck is
-found when it is under-expressive (s above 0), and widened when it would gain a vertex: s times a small width may be
-less than one. Other layers are counted as well: a criterion that widens everything finds every bottleneck. The last
-network has none.
+Every network is trained for some epochs and then scored once with the statistics that growth reads. A bottleneck is
+found when it is under-expressive (`s > 0`), and widened when it would gain a vertex: `s` times a small width may be
+less than one. Other layers are counted as well, because a criterion that widens every layer finds every bottleneck. The
+last network has no bottleneck.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ RULE = GrowthRule(non_decreasing=False, fallback=False)
 
 
 def bottlenecks(widths: Widths) -> list[bool]:
-    """For every convolution, whether it is narrower than the widest of its stage."""
+    """Mask of the convolutions that are narrower than the widest convolution of their stage."""
     return [width < max(stage) for stage in widths for width in stage]
 
 
 def one(data: str, samples: int, epochs: int, name: str, seed: int) -> dict[str, Any]:
-    """Train one network, and look at it after every epoch."""
+    """Train one network and score its layers after every epoch."""
     torch.set_num_threads(1)
     keep_freed_memory()
     dataset, training = grey_images(data, samples, seed)
@@ -64,7 +64,7 @@ def one(data: str, samples: int, epochs: int, name: str, seed: int) -> dict[str,
 
 
 def records(runs: list[dict[str, Any]], name: str, epoch: int) -> Iterator[dict[str, Any]]:
-    """One record per convolution of a network: how often it is found, and would be widened."""
+    """Yield one record per convolution of a network: the fractions of runs in which it is found, and is widened."""
     widths = [width for stage in NETWORKS[name] for width in stage]
     names = [f"conv{k}_{i}" for k, stage in enumerate(NETWORKS[name], 1) for i in range(1, len(stage) + 1)]
     mine = [run["looks"][epoch - 1] for run in runs if run["network"] == name]
@@ -86,7 +86,7 @@ def records(runs: list[dict[str, Any]], name: str, epoch: int) -> Iterator[dict[
 
 
 def total(runs: list[dict[str, Any]], name: str, epoch: int) -> dict[str, Any]:
-    """Of one network: shares of the bottlenecks and of the other layers that are found, and widened."""
+    """Fractions of the bottlenecks and of the other layers of one network that are found, and widened."""
     planted = np.array(bottlenecks(NETWORKS[name]))
     mine = [run["looks"][epoch - 1] for run in runs if run["network"] == name]
     s, more = (np.array([look[key][: len(planted)] for look in mine]) for key in ("s", "more"))

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, interleaved timing, tables with records, and a plain network as peer."""
+"""Common parts of the benchmarks: machine, interleaved timing, tables with records, and a plain network as peer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from netgraph.tables import Table
 
 
 def machine() -> str:
-    """Processor, cores in use, and versions, in one line."""
+    """Describe processor, cores in use, and versions, in one line."""
     return (
         f"{hardware(torch.device('cpu'))}, {torch.get_num_threads()} torch threads, torch {torch.__version__}, "
         f"numpy {np.__version__}, Python {platform.python_version()}"
@@ -35,11 +35,11 @@ def machine() -> str:
 
 
 SECONDS_OF_A_TURN = 0.1
-"""For which a competitor is called in a round, where one call takes less."""
+"""Seconds per round in which one competitor is called again and again, if a call takes less."""
 
 
 def compare(actions: Sequence[Callable[[], object]], rounds: int) -> Array:
-    """Time competitors in turns, so that whatever else the machine does meets all of them alike.
+    """Time competitors in turns, so that other load on the machine affects all of them alike.
 
     Every competitor is called twice first. In a round each is called for about a tenth of a second, at least once and
     at most 50 times; every round begins with another one.
@@ -63,7 +63,7 @@ def compare(actions: Sequence[Callable[[], object]], rounds: int) -> Array:
 
 
 def stopwatch(action: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Measure the seconds of one call."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
@@ -75,17 +75,17 @@ def median(times: Array) -> float:
 
 
 def ratio(ours: Array, peer: Array) -> float:
-    """Median over rounds of our time over that of the peer in the same round; below 1 we are faster."""
+    """Median over rounds of the ratio of our time to the time of the peer in the same round; below 1 we are faster."""
     return float(np.median(ours / peer))
 
 
 def training_step(
     net: nn.Module, x: Tensor, y: Tensor, optimizer: torch.optim.Optimizer | None = None
 ) -> Callable[[], None]:
-    """One step of training: forward, cross entropy, backward, and the optimizer, by default fused Adam.
+    """Make a function that runs one training step: forward, cross entropy, backward, and optimizer (fused Adam).
 
-    The learning rate is so small that a thousand steps on one batch leave the network as it was: what a step costs does
-    not then depend on how many there were before, as it would if gradients and moments went to denormal numbers.
+    The learning rate is so small that a thousand steps on one batch hardly change the network. So the cost of a step
+    does not depend on the number of steps before: gradients and moments never become denormal numbers, which are slow.
     """
     optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=1e-6, fused=True)
 
@@ -98,7 +98,7 @@ def training_step(
 
 
 def forward_backward(net: nn.Module, x: Tensor, gradient: Tensor) -> Callable[[], None]:
-    """Forward and backward from the gradient of the output, to the parameters, and to x where it requires one."""
+    """Make a function that runs forward and backward, to the parameters, and to `x` if it requires a gradient."""
 
     def step() -> None:
         net.zero_grad(set_to_none=True)
@@ -112,7 +112,7 @@ def forward_backward(net: nn.Module, x: Tensor, gradient: Tensor) -> Callable[[]
 
 
 class Column(NamedTuple):
-    """A column of a table: its heading, the key of its values in the records, and how numbers are written."""
+    """A column of a table: heading, key of its values in the records, and number format."""
 
     heading: str
     key: str
@@ -120,11 +120,11 @@ class Column(NamedTuple):
 
 
 class Report:
-    """Tables for the reader, and the same as records for a file.
+    """Report of a benchmark: tables on the console, and the same records in a file.
 
     Args:
-        name: of the benchmark.
-        width: of the console.
+        name: name of the benchmark.
+        width: width of the console in characters.
     """
 
     def __init__(self, name: str, width: int = 140) -> None:
@@ -144,7 +144,7 @@ class Report:
         self.console.print(text, highlight=False)
 
     def finish(self, path: Path) -> None:
-        """Print the machine, and write everything as JSON to a path: benchmark, date, machine, tables."""
+        """Print the machine, and write benchmark, date, machine and tables to a JSON file."""
         self.note(machine())
         path.parent.mkdir(parents=True, exist_ok=True)
         date = datetime.now(UTC).isoformat(timespec="seconds")
@@ -160,7 +160,7 @@ def _written(value: Any, form: str) -> str:
 
 
 def arguments_of(name: str, doc: str | None, *, rounds: int | None = None) -> argparse.ArgumentParser:
-    """The arguments that benchmarks share: `--threads`, `--json`, and `--rounds` where there are rounds."""
+    """Make the parser of the common arguments: `--threads`, `--json`, and `--rounds` where there are rounds."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, 2 by default")
     parser.add_argument("--json", type=Path, default=Path("runs/benchmarks") / f"{name}.json", help="where records go")
@@ -178,7 +178,7 @@ def mean_and_error(values: list[float]) -> tuple[float, float]:
 
 
 def grey_images(data: str, samples: int, seed: int) -> tuple[Dataset, TrainingData]:
-    """A data set of grey images, and training and validation samples of it as (samples, 1, height, width) maps."""
+    """Load a data set of grey images, with training and validation samples as maps, `(samples, 1, height, width)`."""
     dataset = load_dataset(data, seed=seed, limit=samples)
     rows, held_out = split_validation(dataset, fraction=1 / 12, seed=seed)
     x, y = as_maps(dataset, dataset.x_train), dataset.y_train
@@ -186,12 +186,12 @@ def grey_images(data: str, samples: int, seed: int) -> tuple[Dataset, TrainingDa
 
 
 def as_maps(dataset: Dataset, x: Array) -> Array:
-    """(samples, features) grey images as (samples, 1, height, width)."""
+    """Reshape grey images `(samples, features)` to `(samples, 1, height, width)`."""
     return x.reshape(-1, 1, *dataset.input_shape)
 
 
 def plain_network(dataset: Dataset, edges: int) -> nn.Sequential:
-    """A dense network with one hidden ReLU layer and about `edges` weights."""
+    """Make a dense network with one hidden ReLU layer and about `edges` weights."""
     hidden = max(1, round(edges / (dataset.features + dataset.outputs)))
     return nn.Sequential(nn.Linear(dataset.features, hidden), nn.ReLU(), nn.Linear(hidden, dataset.outputs))
 
@@ -199,7 +199,7 @@ def plain_network(dataset: Dataset, edges: int) -> nn.Sequential:
 def train_plain(
     dataset: Dataset, data: TrainingData, settings: TrainSettings, edges: int, seconds: float
 ) -> tuple[float, int, int, float]:
-    """Train a plain network for at most `seconds` with the same recipe; a cosine over as many epochs as fit.
+    """Train a plain network by the same recipe for at most `seconds`; the cosine learning rate ends with them.
 
     Returns:
         Test accuracy, number of weights, epochs, and seconds.
@@ -221,7 +221,7 @@ def train_plain(
             optimizer.zero_grad(set_to_none=True)
             loss_of(net(data.x_train[rows]), data.y_train[rows]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            # Progress by the clock: the rate reaches 0 when the time is up, whatever the speed of an epoch.
+            # Progress is measured by time, so that the rate reaches 0 at the end of `seconds`.
             progress = min(1.0, (time.perf_counter() - started) / seconds)
             if progress >= 1.0:
                 break

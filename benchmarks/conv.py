@@ -2,10 +2,10 @@
 
 python -m benchmarks.conv
 
-A residual network and a VGG network for 32x32 images, every kernel dense, against modules of torch.nn with the same
-weights; that both give the same outputs, in train and in eval mode, is checked first. The modules run twice, as they
-are and with `torch.channels_last`. In the same process, in turns; a ratio is the median of the ratios of every round,
-ours over the peer: below 1 the graph is faster.
+The networks are a residual network and a VGG network for 32x32 images with dense kernels. Peers are modules of
+torch.nn with the same weights, in the default memory format and with `torch.channels_last`. First the outputs of both
+are compared, in train and in eval mode. All run in one process, in turns. A ratio is the median over rounds of our time
+over the time of the peer: below 1 the graph is faster.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 class Block(nn.Module):
-    """Two convolutions and a shortcut without parameters, which fills new maps with zeros."""
+    """Residual block of two convolutions; its shortcut has no parameters and fills new maps with zeros."""
 
     def __init__(self, maps: int, size: int, stride: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Block(nn.Module):
 
 
 def resnet(depth: int, width: int) -> nn.Sequential:
-    """What `netgraph.resnet` builds."""
+    """Make the network of `netgraph.resnet` in torch.nn."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     maps = width
     for stage in range(3):
@@ -66,7 +66,7 @@ def resnet(depth: int, width: int) -> nn.Sequential:
 
 
 def vgg(depth: int, width: int) -> nn.Sequential:
-    """What `netgraph.vgg` builds for images of 32x32."""
+    """Make the network of `netgraph.vgg` for images of 32x32 in torch.nn."""
     layers: list[nn.Module] = []
     maps = 3
     for count, scale in zip(VGG_STAGES[depth], VGG_SCALES, strict=True):
@@ -78,12 +78,12 @@ def vgg(depth: int, width: int) -> nn.Sequential:
 
 
 def measure(name: str, graph: ng.Graph, peer: nn.Module, rounds: int, *, batch: int = 128) -> dict[str, Any]:
-    """The record of one network, after a check that graph and module compute the same."""
+    """Measure one network and return its record. First check that graph and module give the same outputs."""
     layer = graph.inputs[0]
     x, y = torch.randn(batch, len(layer.vertex_ids), *layer.grid), torch.randint(10, (batch,))
     copy_weights(graph, peer)
     net = lower(graph)
-    for training in (True, False):  # the first leaves running means behind that the second reads
+    for training in (True, False):  # train mode updates the running statistics that eval mode reads
         check_same(net.train(training), peer.train(training), x)
     last: nn.Module = copy.deepcopy(peer).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = [

@@ -1,4 +1,4 @@
-"""Damage to JSON texts and to containers, such that checksums are right and only the content is wrong."""
+"""Damage to JSON texts and to containers whose checksums stay right, so that only the content is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netgraph.storage import STRUCTURE, container_bytes
 _HOLE, _TWICE = "hole 5f2b7c", "twice 5f2b7c"
 
 DEEP = 100_000
-"""Lists or objects inside each other."""
+"""Nesting depth of lists or objects in deeply nested values."""
 
 TEXTS: dict[str, bytes] = {
     "null": b"null", "true": b"true", "negative": b"-1", "zero": b"0", "fraction": b"1.5", "31 bits": b"2147483648",
@@ -28,11 +28,11 @@ TEXTS: dict[str, bytes] = {
     "object": b'{"a": 1}', "names twice": b'{"a": 1, "a": 2}', "deep lists": b"[" * DEEP + b"]" * DEEP,
     "deep objects": b'{"a":' * DEEP + b"1" + b"}" * DEEP, "long list": b"[" + b"1," * 5000 + b"1]",
 }  # fmt: skip
-"""Texts that stand where a value was, by what they are."""
+"""Texts that replace a value, by a description."""
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every value in another, itself first."""
+    """Yield the path of every value inside a value, itself first."""
     yield at
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
@@ -71,13 +71,13 @@ def _other(holder: Any, key: Any, other: Any) -> None:
 SHAPES: dict[str, Callable[[Any, Any, Any], None]] = {
     "dropped": _drop, "renamed": _rename, "repeated": _repeat, "further": _further, "of another place": _other,
 }  # fmt: skip
-"""Changes of the list or object that holds a value, by what they do."""
+"""Changes of the list or object that holds a value, by a description."""
 
 KINDS = (*TEXTS, *SHAPES)
 
 
 def damaged(value: Any, path: tuple[Any, ...], kind: str, rng: random.Random) -> bytes:
-    """The JSON text of a value with one damage of a kind at a path."""
+    """Return the JSON text of a value with one damage of this kind at this path."""
     if not path:
         return TEXTS.get(kind) or json.dumps([value]).encode()
     text = json.dumps(value)
@@ -95,11 +95,11 @@ def damaged(value: Any, path: tuple[Any, ...], kind: str, rng: random.Random) ->
 
 
 def damages(value: Any, number: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
-    """So many damaged texts of a value with a word on each: every place and every kind, then pairs that are drawn."""
+    """Yield `number` damaged texts of a value, each with a description: all paths and kinds, then random pairs."""
     paths = list(places(value))
     pairs = [(path, kind) for path in paths for kind in KINDS]
     rng.shuffle(pairs)
-    # The first ones have all paths and all kinds among them, however few they are.
+    # The first texts cover all paths and all kinds.
     first = [(paths[k % len(paths)], KINDS[k % len(KINDS)]) for k in range(max(len(paths), len(KINDS)))]
     todo = [*first, *pairs] if len(first) < number else rng.sample(first, number)
     while len(todo) < number:
@@ -112,13 +112,13 @@ def damages(value: Any, number: int, rng: random.Random) -> Iterator[tuple[str, 
 
 
 def _torn(data: bytes, rng: random.Random) -> bytes:
-    """A text cut off, or with one byte that is another."""
+    """Truncate a text, or change one of its bytes."""
     at = rng.randrange(len(data))
     return data[:at] if rng.random() < 0.5 else data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
 
 
 def damaged_arrays(arrays: Mapping[str, Array], rng: random.Random) -> tuple[str, dict[str, Array]]:
-    """Arrays of which one has another length, type, order or content, is missing or is further."""
+    """Damage arrays: change length, type, order or content of one, remove one, or add one; with a description."""
     changed = {name: values.copy() for name, values in arrays.items()}
     name = rng.choice(sorted(changed))
     values = changed[name]
@@ -163,7 +163,7 @@ def damaged_arrays(arrays: Mapping[str, Array], rng: random.Random) -> tuple[str
 def damaged_containers(
     kind: str, version: int, structure: Any, arrays: Mapping[str, Array], number: int, rng: random.Random
 ) -> Iterator[tuple[str, bytes]]:
-    """So many containers with right checksums: a half with a damaged structure, the others with arrays or a header."""
+    """Yield `number` containers with right checksums: half with a damaged structure, half with other damage."""
     texts = damages(structure, number, rng)
     whole = container_bytes(kind, version, structure, arrays)
     size = int.from_bytes(whole[:8], "little")

@@ -1,10 +1,10 @@
-"""Exact rules of piecewise-linear graphs, held to the last bit.
+"""Exact rules on piecewise-linear graphs, checked bit for bit.
 
 python -m benchmarks.dyadic --graphs 1000 --seed 0
 
-Weights and inputs are multiples of 1/8, so that a float64 evaluation rounds nothing. A rewrite that is exact then gives
-the same outputs bit for bit: no tolerance hides a mistake. Every rule is tried on so many different graphs on which it
-has a match and claims to be exact (chains, skip links, convolutions, residual wires).
+Weights and inputs are multiples of 1/8, so that a float64 evaluation rounds nothing. An exact rewrite then gives the
+same outputs bit for bit, and no tolerance hides a mistake. Every rule is tried on the given number of different graphs
+(chains, skip links, convolutions, residual wires) on which it has a match and claims to be exact.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from netgraph.rules import variants
 from netgraph.testing import assert_same_function, graphs, graphs_matching, inputs
 
 RULES: tuple[ng.Rule, ...] = tuple({repr(rule): rule for variant, rule in variants() if variant.bitwise}.values())
-"""Rules whose outputs are to stay the same bit for bit; new weights are of few bits too, or meet a 0."""
+"""Rules that must keep outputs bit for bit: their new weights have few bits, or are multiplied by 0."""
 
 
 @dataclass
 class Count:
-    """What was seen of one rule.
+    """Counts of one rule.
 
     Attributes:
-        graphs: different graphs compared.
-        matches: matches rewritten in them.
-        samples: inputs compared.
-        proved: graphs for which the certificate is exact.
+        graphs: number of different graphs compared.
+        matches: number of matches rewritten in them.
+        samples: number of inputs compared.
+        proved: number of graphs with an exact certificate.
     """
 
     graphs: int = 0
@@ -44,11 +44,11 @@ class Count:
 
 
 def compare(rule: ng.Rule, wanted: int, number: int) -> Count:
-    """Apply a rule to different graphs until so many are compared.
+    """Apply a rule to different graphs until `wanted` graphs are compared.
 
     Raises:
-        AssertionError: naming output, sample and difference, when the outputs of one are not the same bit for bit.
-        RuntimeError: when it claims to be exact nowhere.
+        AssertionError: when outputs differ in a bit; the message names output, sample and difference.
+        RuntimeError: when the rule claims to be exact on no graph.
     """
     count, seen = Count(), set[bytes]()
     matching = graphs_matching(rule, graphs=graphs(min_layers=1))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def repr_of(rule: ng.Rule) -> str:
-    """A rule with the parameters that are not the usual ones."""
+    """Text of a rule with the parameters that differ from their defaults."""
     usual = type(rule)()
     given = [f"{k}={v!r}" for k, v in vars(rule).items() if v != getattr(usual, k)]
     return f"{type(rule).__name__}({', '.join(given)})"

@@ -1,4 +1,4 @@
-"""Grown networks against the linear start and against a plain network of as many weights in the same time.
+"""Grown networks against the linear start, and against a plain network with as many weights and the same time.
 
 python -m benchmarks.grown digits --seeds 10
 python -m benchmarks.grown mnist.npz --seeds 3 --set final_edges=40000 --set peak_edges=200000
@@ -25,7 +25,7 @@ from netgraph.app.summary import RunSummary
 
 
 class Row(NamedTuple):
-    """One seed: the grown network beside the linear start, and a plain network."""
+    """Results of one seed: the grown network, the linear start, and a plain network."""
 
     grown: RunSummary
     plain: float
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def one_seed(arguments: argparse.Namespace, seed: int, directory: Path, console: Console) -> Row:
-    """Grow a network, and give a plain one of as many weights the same time."""
+    """Grow a network, and train a plain network with as many weights for the same time."""
     request = GrowRequest(
         data=arguments.data, seed=seed, out=directory, assignments=parse_assignments(arguments.assignments),
         overwrite=True,
@@ -83,7 +83,7 @@ def one_seed(arguments: argparse.Namespace, seed: int, directory: Path, console:
 
 
 def table(data: str, rows: list[Row]) -> Table:
-    """One row per seed and one for the means."""
+    """Make a table with one row per seed and one row of means."""
     result = Table(title=f"{data}: test accuracy")
     columns: list[tuple[str, str, list[float]]] = [
         ("seed", "{:.0f}", [r.grown.seed for r in rows]),

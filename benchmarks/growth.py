@@ -3,10 +3,10 @@
 python -m benchmarks.growth
 
 A trained ladder of 79,840 edges, of which 900 into the outputs are split, once with only the paths that replace them
-and once with all crossing pairs. What `ng.apply` consists of, and what `migrate` does besides carrying the state of
-Adam, is measured on its own on the same network; indented rows are parts of the row above them and need not add up to
-it. The measured probe of `ng.apply`, which evaluates both graphs on 64 inputs, is a stage of its own. Medians over
-rounds, each with a network of its own.
+and once with all crossing pairs. The parts of `ng.apply`, and `migrate` without the state of Adam, are also measured
+separately on the same network; indented rows are parts of the row above them and need not add up to it. The probe of
+`ng.apply`, which evaluates both graphs on 64 inputs, is a separate stage. Figures are medians over rounds, each with a
+new network.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from netgraph.rules import SplitEdges
 Cross = Literal["none", "selected"]
 CROSSES: tuple[Cross, ...] = ("none", "selected")
 LATER = 5
-"""Training steps of which the median is what a step takes later on."""
+"""Number of training steps after the first; their median is the cost of a later step."""
 
 
 class Stages(dict[str, float]):
@@ -39,7 +39,7 @@ class Stages(dict[str, float]):
         self._last = time.perf_counter()
 
     def begin(self) -> None:
-        """Start the clock; what was before belongs to no stage."""
+        """Start the clock; earlier time belongs to no stage."""
         self._last = time.perf_counter()
 
     def end(self, name: str) -> None:
@@ -49,7 +49,7 @@ class Stages(dict[str, float]):
 
 
 def grow_once(graph: ng.Graph, cross: Cross, count: int, *, batch: int = 128) -> tuple[Stages, ng.Graph]:
-    """Seconds of every stage of one growth step, and the graph after it."""
+    """Run one growth step; return the seconds of every stage, and the new graph."""
     x, y = torch.rand(batch, len(graph.inputs[0].vertex_ids)), torch.randint(10, (batch,))
     net = lower(graph)
     optimizer = torch.optim.Adam(net.parameters(), fused=True)
@@ -100,7 +100,7 @@ def _parts_of_apply(stages: Stages, rule: ng.Rule, graph: ng.Graph, on: Any) -> 
 
 
 def measure(graph: ng.Graph, count: int, rounds: int) -> tuple[list[dict[str, Any]], dict[Cross, int]]:
-    """One record for every stage, without and with crossing pairs; and the edges after."""
+    """Measure without and with crossing pairs; return one record per stage, and the numbers of edges after."""
     found: dict[Cross, list[Stages]] = {cross: [] for cross in CROSSES}
     after: dict[Cross, int] = {}
     for _ in range(rounds):

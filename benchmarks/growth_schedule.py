@@ -1,10 +1,10 @@
-"""How often, and by how much: PWMPR with other times between steps of growth, and other growth ratios.
+"""Frequency and size of growth steps: PWMPR with several times between steps and several growth ratios.
 
 python -m benchmarks.growth_schedule mnist.npz --model mlp
 
 Every variant grows through rough training from the same start to the same density, which is then trained for the
-budget, as in `netgraph compare`. Costs are in trainings of the dense network. Results are kept run by run beside the
-records, so that an interrupted benchmark goes on where it stopped.
+budget, as in `netgraph compare`. Costs are in units of one training of the dense network. Every run is saved when it
+ends, so that an interrupted benchmark can be resumed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STUDIES = {"timing": TIMING, "ratio": RATIO}
 
 
 def one(request: dict[str, Any], variant: dict[str, str], seed: int) -> dict[str, Any]:
-    """Grow by one variant, and train what it has grown."""
+    """Grow a network by one variant, and train it."""
     torch.set_num_threads(1)
     keep_freed_memory()
     settings = {**request, "assignments": {**request["assignments"], **variant}}
@@ -50,7 +50,7 @@ def one(request: dict[str, Any], variant: dict[str, str], seed: int) -> dict[str
 
 
 def summaries(results: list[dict[str, Any]], variants: dict[str, dict[str, str]]) -> Iterator[dict[str, Any]]:
-    """One record for each variant: means over seeds."""
+    """Yield one record of means over seeds for each variant."""
     for name in variants:
         outcomes = [Outcome.from_json(r["outcome"]) for r in results if r["variant"] == name]
         points = [point for outcome in outcomes for point in outcome.points]

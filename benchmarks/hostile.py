@@ -1,11 +1,11 @@
-"""Damaged files against the readers of the product: every one is refused in words, or is used as it stands.
+"""Damaged files given to all readers: each file must be refused with a `NetgraphError`, or be usable.
 
 python -m benchmarks.hostile --number 4000 --seed 0
 
-Deltas and checkpoints are damaged under right checksums, JSON files at every path and in every way of
-`benchmarks.damage`. Each is read as commands read it, and what is accepted is used: deltas are applied, a checkpoint is
-trained from, a configuration is prepared, results and journals become a report. Exit code 1 when one ends in anything
-but a `NetgraphError`.
+Deltas and checkpoints are damaged with right checksums; JSON files at every path and in every way of
+`benchmarks.damage`. Each file is read as commands read it, and accepted files are used: deltas are applied, training
+continues from a checkpoint, a configuration is prepared, and a report is made of results and journals. The exit code is
+1 when any other exception occurs.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ from netgraph.storage import read_container
 
 Cases = Iterator[tuple[str, bytes]]
 Sort = Callable[["Place", int, random.Random], tuple[Cases, Callable[[bytes], object]]]
-"""Damaged contents of a file, with a word on each, and what reads one."""
+"""Function that makes damaged contents of a file, each with a description, and the function that reads one."""
 
 DRAWN = 12
-"""A page is made of one in this number of runs that can be read."""
+"""Number of readable runs per report page; a page takes long."""
 
 SHOWN = 3
-"""Tracebacks that are printed of one sort."""
+"""Largest number of printed tracebacks per sort of file."""
 
 
 @dataclass
@@ -71,9 +71,9 @@ class Tally:
     """Outcome for the files of one sort.
 
     Attributes:
-        refused: number of those that ended in a `NetgraphError`.
-        valid: number of those that were used.
-        faults: damage and traceback of all others.
+        refused: number of files that ended in a `NetgraphError`.
+        valid: number of files that were used.
+        faults: damage and traceback of all other files.
     """
 
     refused: int = 0
@@ -82,10 +82,10 @@ class Tally:
 
 
 class Place:
-    """A folder with a small run that has ended, from which all files are made.
+    """A folder with a small finished run, whose files are damaged.
 
     Args:
-        folder: an empty one.
+        folder: an empty folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -105,7 +105,7 @@ class Place:
         self.reporter, self.pages = Reporter(), itertools.count()
 
     def report(self) -> None:
-        """Read all of the run, and of one in `DRAWN` make the page about it, of which curves take long."""
+        """Read all of the run; for one run in `DRAWN` also make the report page, whose curves take long."""
         facts = RunFacts.read(self.run)
         grow_command(facts.config, "run")
         if next(self.pages) % DRAWN == 0:
@@ -113,7 +113,7 @@ class Place:
 
 
 def deltas(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
-    """Rewrites of every kind, applied forwards and backwards."""
+    """Make damaged deltas of several rules, and a reader that applies them forwards and backwards."""
     dense, maps = ng.mlp([3, 4, 2], norm="batch"), ng.convnet([[2, 3]], classes=2, input_size=(1, 6, 6))
     rules: list[tuple[ng.Graph, ng.Rule, int]] = [
         (dense, ng.rules.SplitEdges(), 3), (dense, ng.rules.PruneEdges(), 4), (dense, ng.rules.AddSkip(), 1),
@@ -144,7 +144,7 @@ def deltas(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callab
 
 
 def checkpoints(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
-    """A checkpoint, from which one more epoch is trained."""
+    """Make damaged checkpoints, and a reader that trains one more epoch from them."""
     prepared = prepare(place.request)
     file, cpu = place.folder / "checkpoint.safetensors", torch.device("cpu")
     content = read_container(place.run.checkpoint, CHECKPOINT_KIND, CHECKPOINT_VERSION)
@@ -158,7 +158,7 @@ def checkpoints(place: Place, number: int, rng: random.Random) -> tuple[Cases, C
 
 
 def _of_run(name: str, read: Callable[[Place], object]) -> Sort:
-    """A file of the run with one JSON text, or of which the first line is damaged."""
+    """Make the sort for a JSON file of the run; in files of several lines the first line is damaged."""
 
     def sort(place: Place, number: int, rng: random.Random) -> tuple[Cases, Callable[[bytes], object]]:
         file = place.run.path / name
@@ -263,11 +263,11 @@ SORTS: dict[str, Sort] = {
     "runs.jsonl of studies": _of_study(RUNS),
     "tuned costs": _tuned,
 }
-"""Sorts of files that are damaged, by name."""
+"""Sorts of damaged files, by name."""
 
 
 def attack(name: str, place: Place, number: int, seed: int) -> Tally:
-    """Read a number of damaged files of a sort. Warnings count as faults, too."""
+    """Read `number` damaged files of one sort and count the outcomes. Warnings count as faults, too."""
     tally = Tally()
     cases, read = SORTS[name](place, number, random.Random(seed))
     with warnings.catch_warnings():
@@ -285,7 +285,7 @@ def attack(name: str, place: Place, number: int, seed: int) -> Tally:
 
 
 def main() -> None:
-    """Damage files of all sorts, print what became of them, and exit with 1 when one ended in a traceback."""
+    """Read damaged files of all sorts, print the outcomes, and exit with 1 when there are faults."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--number", type=int, default=4000, help="damaged files of each sort (default 4000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the damage (default 0)")

@@ -1,4 +1,4 @@
-"""Imports of a checkout as data: which module imports which name from which other one, and past which facade."""
+"""Imports of a checkout as data: importing module, name, defining module, and bypassed facade."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal
 When = Literal["start", "local", "typing"]
 
 PRODUCT = ("netgraph", "compilers")
-"""Packages that are shipped."""
+"""Shipped packages."""
 
 PROGRAM = "netgraph.app"
 """A package without a facade."""
@@ -23,11 +23,11 @@ class Import:
     """One imported name.
 
     Attributes:
-        module: dotted name of the module that stands in the statement.
-        name: imported from it; "" for the module itself.
-        bound: the name by which it is known after that.
-        line: in the file.
-        when: "start", as the module is loaded; "local", inside a function; "typing", for type checkers alone.
+        module: dotted name of the module in the import statement.
+        name: name imported from it; "" for the module itself.
+        bound: name that the statement binds.
+        line: number of the line in the file.
+        when: "start", when the module is loaded; "local", inside a function; "typing", for type checkers only.
     """
 
     module: str
@@ -38,7 +38,7 @@ class Import:
 
 
 def read_imports(path: Path) -> list[Import]:
-    """Every name that a file imports, in any manner.
+    """Read all imports of a file.
 
     Raises:
         ValueError: for a relative import.
@@ -73,11 +73,11 @@ class Arrow:
     """One name that one module takes from another.
 
     Attributes:
-        source: module that imports.
-        target: module that defines the name, wherever it was imported from.
-        given: the import as it is written.
-        reached: the module that the import reaches for.
-        bypass: whether it is taken from a module inside a package to which the source does not belong.
+        source: importing module.
+        target: module that defines the name, which may differ from the module of the import.
+        given: the import as written.
+        reached: module of the product that the import statement names.
+        bypass: whether the import bypasses a facade: `reached` lies inside a package that does not contain the source.
     """
 
     source: str
@@ -88,7 +88,7 @@ class Arrow:
 
 
 class Checkout:
-    """Modules of a checkout, and what they import from each other.
+    """Modules of a checkout and the imports between them.
 
     Args:
         root: folder that holds the packages.
@@ -107,15 +107,15 @@ class Checkout:
             raise ValueError(f"There is none of {', '.join(packages)} below {root}; give the root of a checkout.")
 
     def is_package(self, module: str) -> bool:
-        """Whether a module is a folder."""
+        """Return whether a module is a folder."""
         return module in self.files and self.files[module].name == "__init__.py"
 
     def package(self, module: str) -> str:
-        """The folder in which a module lies; a folder lies in itself."""
+        """Return the folder that contains a module; for a folder, the folder itself."""
         return module if self.is_package(module) else module.rpartition(".")[0]
 
     def is_facade(self, module: str) -> bool:
-        """Whether others may import from a module: it is a folder, or lies at the top of the product.
+        """Return whether other packages may import from a module: it is a folder, or lies at the top of the product.
 
         The application is a program, which loads what one command needs: each of its modules stands for itself.
         """
@@ -128,7 +128,7 @@ class Checkout:
 
     @cached_property
     def _bound(self) -> dict[str, dict[str, Import]]:
-        """Names that the folders import for others, by folder and name."""
+        """Imports of the `__init__` of each folder, by folder and bound name."""
         return {
             module: {given.bound: given for given in found if given.when != "local"}
             for module, found in self.imports.items()
@@ -136,13 +136,13 @@ class Checkout:
         }
 
     def listed(self, module: str) -> list[str]:
-        """The names in the `__all__` of a module; none where it has none."""
+        """Return the names in the `__all__` of a module; [] without `__all__`."""
         if module not in self._listed:
             self._listed[module] = list(_all(self.files[module]))
         return self._listed[module]
 
     def definition(self, module: str, name: str) -> str:
-        """The module that defines a name, found through the folders that pass it on."""
+        """Find the module that defines a name, through all facades that re-export it."""
         inside = f"{module}.{name}" if name else module
         passed = self._bound.get(module, {}).get(name)
         if passed is not None and passed.module in self.files and passed.module != module:
@@ -150,7 +150,7 @@ class Checkout:
         return inside if inside in self.files else module
 
     def reached(self, given: Import) -> str | None:
-        """The module that the statement itself reaches for; None outside of the product."""
+        """Return the module that the import statement names; None outside of the product."""
         if given.module not in self.files:
             return None
         passed = self._bound.get(given.module, {}).get(given.name)
@@ -159,12 +159,12 @@ class Checkout:
         return inside if is_module else given.module
 
     def arrows(self) -> Iterator[Arrow]:
-        """Every name that one module takes from another, but for those that a folder passes on from its inside."""
+        """Yield every import between two modules, except the re-exports of facades from their own package."""
         for source, found in self.imports.items():
             yield from self.arrows_of(source, found)
 
     def arrows_of(self, source: str, found: Sequence[Import]) -> Iterator[Arrow]:
-        """The same for the imports of one module, which may lie outside of the product."""
+        """Yield the arrows of one module, which may lie outside of the product."""
         home = self.package(source) if source in self.files else source
         for given in found:
             target = self.reached(given)

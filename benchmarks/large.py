@@ -2,10 +2,10 @@
 
 python -m benchmarks.large
 
-A dense layer of 3163 x 3163, and a layer of 10,000 x 10,000 of which a tenth of the edges exists, each in a process of
-its own. Memory is the largest resident set in a stage over that before the first one, when the columns that the
-graph is built from (source and target row, weight: 12 bytes an edge) are there already, per edge; the system keeps
-account of it. For comparison: weight, gradient and Adam's two moments take 16 bytes an edge in any network.
+The cases are a dense layer of 3163 x 3163, and a layer of 10,000 x 10,000 with a tenth of its edges, each in a separate
+process. Memory is per edge: the largest resident set during a stage, as the system records it, minus the resident set
+before the first stage, which includes the columns that the graph is built from (source row, target row and weight:
+12 bytes per edge). For comparison: weight, gradient and the two moments of Adam take 16 bytes per edge in any network.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 class Case(NamedTuple):
-    """One layer: its numbers of inputs and outputs, and how many edges it has."""
+    """One layer: numbers of inputs, outputs and edges."""
 
     inputs: int
     outputs: int
@@ -50,16 +50,16 @@ CASES = (Case(3163, 3163, 3163 * 3163), Case(10_000, 10_000, 10_000_000))
 
 
 class Memory:
-    """Resident sets of this process in bytes; 0 where the system does not tell (it is Linux that does)."""
+    """Resident set of this process in bytes; 0 on systems other than Linux, which do not record it."""
 
     STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
     def now(self) -> int:
-        """The present one."""
+        """Return the current resident set."""
         return self._line("VmRSS:")
 
     def peak(self) -> int:
-        """The largest since the last call of this method."""
+        """Return the largest resident set since the previous call of this method."""
         if not os.access(self.RESET, os.W_OK):
             return 0
         largest = self._line("VmHWM:")
@@ -73,7 +73,7 @@ class Memory:
 
 
 class Recorder:
-    """Seconds and memory of the stages of one case, from the moment that it is made."""
+    """Seconds and memory of the stages of one case. The first stage begins when the recorder is made."""
 
     def __init__(self, edges: int) -> None:
         self.records: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ class Recorder:
 
 
 def columns_of(case: Case) -> tuple[Array, Array, Array]:
-    """Source rows, target rows and weights; every cell at most once."""
+    """Draw source rows, target rows and weights of distinct edges."""
     rng = np.random.default_rng(0)
     cells = case.inputs * case.outputs
     cell = np.arange(cells)
@@ -113,10 +113,10 @@ def columns_of(case: Case) -> tuple[Array, Array, Array]:
 
 
 def measure(case: Case, threads: int, batch: int = 128) -> list[dict[str, Any]]:
-    """One record for every stage."""
+    """Measure one case and return one record per stage."""
     torch.set_num_threads(threads)
     src, dst, weight = columns_of(case)
-    training_step(nn.Linear(8, 8), torch.rand(batch, 8), torch.randint(8, (batch,)))()  # what torch loads once
+    training_step(nn.Linear(8, 8), torch.rand(batch, 8), torch.randint(8, (batch,)))()  # torch loads its libraries
     x, y = torch.rand(batch, case.inputs), torch.randint(case.outputs, (batch,))
     recorder = Recorder(len(src))
     b = ng.GraphBuilder()
@@ -144,7 +144,7 @@ def measure(case: Case, threads: int, batch: int = 128) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = arguments_of("large", __doc__).parse_args(arguments)
-    torch.set_num_threads(options.threads)  # for the line about the machine; the processes set their own
+    torch.set_num_threads(options.threads)  # for the line about the machine; each process sets its own number
     report = Report("large")
     records: list[dict[str, Any]] = []
     context = multiprocessing.get_context("spawn")

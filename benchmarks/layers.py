@@ -3,11 +3,11 @@
 python -m benchmarks.layers
 
 A layer of 2048 x 2048 edges at a batch of 128, and a 3x3 convolution of 64 x 64 maps of 16x16, with and without
-gradients for the inputs. Peers hold the same weights, which is checked by their outputs: a dense matrix multiplied by
-a mask at every step; torch's own CSR matrix, made of the trained values, with its autograd; the package torch-sparse
-where it is installed; and nn.Conv2d, which has all weights. A peer that takes more than a second a step is left out
-at that density and above. In the same process, in turns; a ratio is the median of the ratios of every round, ours over
-the peer: below 1 the graph is faster.
+gradients for the inputs. Peers have the same weights, which is checked by their outputs: a dense matrix multiplied by
+a mask at every step; the CSR matrix of torch, made of the trained values, with its autograd; the package torch-sparse
+where it is installed; and nn.Conv2d, which has all weights. A peer that takes more than a second per step is left out
+at that density and above. All run in one process, in turns. A ratio is the median over rounds of our time over the time
+of the peer: below 1 the graph is faster.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from compilers import lower
 
 DENSITIES = (0.002, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 SECONDS_AT_MOST = 1.0
-"""Of one step of a peer."""
+"""Largest seconds of one step of a peer; slower peers are left out."""
 
 Make = Callable[[ng.Graph], nn.Module]
 
 
 def one_layer(size: int, density: float) -> ng.Graph:
-    """Inputs and outputs, linked at random."""
+    """Build a graph of inputs and outputs, linked at random."""
     return ng.mlp([size, size], domain=(0, 1), density=density)
 
 
 def one_convolution(maps: int, side: int, density: float) -> ng.Graph:
-    """Input and output maps, linked by a 3x3 convolution of which a random share of the entries exists."""
+    """Build a graph of input and output maps, linked by a 3x3 convolution with a random fraction of its edges."""
     b = ng.GraphBuilder(seed=0)
     b.input("input", maps, domain=(0, 1), grid=(side, side))
     b.output("output", maps, grid=(side, side))
@@ -82,15 +82,15 @@ def measure(
     batch: int = 128,
     note: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """One record for every density, without and with gradients for the inputs.
+    """Measure graph and peers; return one record per density, without and with gradients for the inputs.
 
     Args:
-        make: the graph of a density.
-        peers: what makes the module of a graph, by name.
-        densities: in increasing order.
-        rounds: of all competitors.
-        batch: samples.
-        note: told which peers are left out, and why.
+        make: function that builds the graph of a density.
+        peers: functions that make the module of a graph, by name of the peer.
+        densities: densities in increasing order.
+        rounds: number of rounds of all competitors.
+        batch: number of samples.
+        note: function that gets a message for each peer that is left out, with the reason.
     """
     left = dict(peers)
     records = []
@@ -106,7 +106,7 @@ def measure(
 def _able(
     graph: ng.Graph, left: dict[str, Make], x: torch.Tensor, density: float, note: Callable[[str], None]
 ) -> dict[str, nn.Module]:
-    """The peers that can be had and are fast enough; others are taken out of `left`."""
+    """Make the peers that are installed and fast enough; remove the others from `left`."""
     nets: dict[str, nn.Module] = {}
     ours = lower(graph)
     for name, make in list(left.items()):
@@ -129,7 +129,7 @@ def _able(
 
 
 def _compared(graph: ng.Graph, nets: dict[str, nn.Module], x: torch.Tensor, rounds: int) -> dict[str, Any]:
-    """Times of the graph and of its peers."""
+    """Time the graph and its peers; return the record."""
     net = lower(graph)
     gradient = torch.rand_like(net(x))
     ours, *others = compare([forward_backward(n, x, gradient) for n in (net, *nets.values())], rounds)
@@ -145,7 +145,7 @@ def _compared(graph: ng.Graph, nets: dict[str, nn.Module], x: torch.Tensor, roun
 
 
 def columns(records: Sequence[dict[str, Any]], peers: Sequence[str]) -> list[Column]:
-    """Of a table of records, with those of the peers that occur in it."""
+    """Columns of the table, including those of the peers that occur in the records."""
     result = [
         Column("density", "density", "g"),
         Column("edges", "edges", ","),

@@ -1,13 +1,13 @@
-"""Run the test suite as other machines run it: other kernels of linear algebra, threads, signals, orders.
+"""Run the test suite under the conditions of other machines: kernels of linear algebra, threads, signals, test orders.
 
 python -m benchmarks.machines                          every setting, one after the other, the whole suite each time
 python -m benchmarks.machines haswell zen tests/proof  two settings, some tests
 python -m benchmarks.machines random -n 0 --random-order-seed=7
 
-A setting is stated by environment variables that BLAS, NumPy and torch read as they start. They pick kernels that add
-in another order, so results differ in the last digits: no test may depend on these. Variables of other settings are
-taken out of the environment first. A setting without effect on this machine (no such processor, another BLAS) is
-skipped, and the table says so. Ends with 1 when a test failed.
+A setting consists of environment variables that BLAS, NumPy and torch read when they start. They select kernels that
+add in another order, so results differ in the last digits; no test may depend on these. Variables of other settings are
+removed from the environment first. A setting without effect on this machine (no such processor, another BLAS) is
+skipped, and the table says so. The exit code is 1 when a test failed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 AS_MAKE_TEST = ("-n", "2", "--dist", "worksteal")
-"""How pytest runs unless the arguments have a -n of their own."""
+"""Options of pytest, unless the arguments have their own `-n`."""
 
 PROBE = """
 import json, numpy, scipy.linalg, torch
@@ -43,21 +43,24 @@ blas = sorted({x["architecture"] for x in threadpool_info() if "architecture" in
 numpy_kernels = numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
 print(json.dumps([blas, numpy_kernels, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]))
 """
-"""The choices of BLAS, NumPy and torch under a setting, after a first product, which a wrong one does not survive."""
+"""Program that prints the kernels that BLAS, NumPy and torch selected, after a first product.
+
+Under a setting that this processor cannot run, the product crashes.
+"""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How one machine differs from this one.
+    """Difference of another machine from this one.
 
     Attributes:
-        name: for the command line.
-        means: in words.
-        variables: of the environment.
-        options: of pytest.
+        name: name on the command line.
+        means: description.
+        variables: environment variables.
+        options: options of pytest.
         ignores_interrupts: whether SIGINT and SIGQUIT are ignored and nothing can be read, as a shell starts jobs in
             the background.
-        visible: whether what is chosen by the libraries must change with the setting; else it is skipped.
+        visible: whether the setting is skipped when the libraries select the same kernels as without it.
     """
 
     name: str
@@ -69,15 +72,15 @@ class Setting:
 
 
 def all_libraries(core: str, torch: str, mkl: str, numpy: tuple[str, ...]) -> dict[str, str]:
-    """Variables under which every library takes a processor for an older one.
+    """Environment variables with which all libraries use the kernels of an older processor.
 
     Args:
-        core: for OpenBLAS.
-        torch: for the kernels of torch itself.
-        mkl: for MKL and oneDNN, which torch calls.
-        numpy: beginnings of the names of NumPy's kernels that are not there.
+        core: processor for OpenBLAS.
+        torch: processor for the kernels of torch itself.
+        mkl: processor for MKL and oneDNN, which torch calls.
+        numpy: prefixes of the names of NumPy kernels to disable.
     """
-    # NumPy warns of names that it does not know, or that the processor has not.
+    # NumPy warns of kernels that it does not know, or that the processor lacks.
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", ())
     return {
         "OPENBLAS_CORETYPE": core,
@@ -117,7 +120,7 @@ VARIED = {name for setting in SETTINGS for name in setting.variables}
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run of the suite; `note` says why there is none, or what the libraries chose."""
+    """Outcome of a run of the suite; `note` has the reason why there is none, or the selected kernels."""
 
     setting: Setting
     passed: int = 0
@@ -129,13 +132,13 @@ class Outcome:
 
 
 def environment(setting: Setting) -> dict[str, str]:
-    """The variables of this process, without those of other settings; one thread, as `make test` has."""
+    """Environment variables of this process without those of other settings, and one thread, as in `make test`."""
     kept = {name: value for name, value in os.environ.items() if name not in VARIED}
     return {**kept, "OMP_NUM_THREADS": "1", **setting.variables}
 
 
 def choices(setting: Setting) -> list[Any] | None:
-    """The choices of BLAS, NumPy and torch under a setting; None when they do not survive it."""
+    """Read the kernels that BLAS, NumPy and torch select under a setting; None when the product crashes."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE], env=environment(setting), capture_output=True, text=True, check=False
     )
@@ -152,7 +155,7 @@ def run(setting: Setting, arguments: Sequence[str]) -> Outcome:
     blas, _, torch_kernels, threads = chosen
     note = f"{' '.join(blas) or 'no OpenBLAS'}, {torch_kernels}, threads: {threads}"
     options = list(setting.options)
-    if "--random-order" in options:  # stated, so that the order can be had again
+    if "--random-order" in options:  # an explicit seed, so that the order can be repeated
         drawn = f"--random-order-seed={random.randrange(10**6)}"
         given = [a for a in arguments if a.startswith("--random-order-seed=")]
         options.append(drawn)
@@ -183,7 +186,7 @@ def run(setting: Setting, arguments: Sequence[str]) -> Outcome:
 
 
 def _is_default(setting: Setting, chosen: list[Any]) -> bool:
-    """Whether this machine is the one that the setting names, so that nothing needs to change."""
+    """Return whether the setting names this machine, so that the selected kernels stay the same."""
     core = setting.variables.get("OPENBLAS_CORETYPE")
     return set(setting.variables) == {"OPENBLAS_CORETYPE"} and [x.lower() for x in chosen[0]] == [str(core).lower()]
 
@@ -194,19 +197,19 @@ def _ignore_interrupts() -> None:
 
 
 def _heed_interrupts() -> None:
-    """As in the foreground, also when this program was itself started in the background: one setting at a time."""
+    """Restore the signals of a foreground process, also when this program was started in the background."""
     for name in ("SIGINT", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def _name(case: ElementTree.Element) -> str:
-    """A test as pytest takes it."""
+    """Name of a test as an argument of pytest."""
     module, name = case.get("classname", ""), case.get("name", "")
     return f"{module.replace('.', '/')}.py::{name}" if module else f"{name.replace('.', '/')}.py"
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """One row for each setting."""
+    """Make a table with one row per setting."""
     made = Table("setting", "passed", "failed", "skipped", "seconds", "what the libraries chose")
     for o in outcomes:
         numbers = ("", "", "", "") if o.note.startswith("skipped") else (
@@ -217,7 +220,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def split(arguments: Sequence[str]) -> tuple[list[Setting], list[str]]:
-    """Settings by name, and what is left, for pytest; all settings where none is named."""
+    """Split the arguments into settings (all when none is named) and arguments of pytest."""
     known = {setting.name: setting for setting in SETTINGS}
     named = [known[a] for a in arguments if a in known]
     return named or list(SETTINGS), [a for a in arguments if a not in known and a != "--"]
@@ -235,7 +238,7 @@ def main() -> None:
         for setting in settings:
             console.rule(f"{setting.name}: {setting.means}")
             outcomes.append(run(setting, arguments))
-    finally:  # also of what was done before an interrupt
+    finally:  # the settings before an interrupt are shown as well
         console.print(table(outcomes))
         for o in outcomes:
             for name in o.failed:
@@ -244,5 +247,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by an exception, which ends the run of pytest too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the exception ends pytest as well
     main()

@@ -1,10 +1,10 @@
-"""What a step of the natural gradient costs, solved directly and by conjugate gradients, beside one of fused Adam.
+"""Cost of a natural gradient step, solved directly and by conjugate gradients, against a step of fused Adam.
 
 python -m benchmarks.natural
 
-Forward, backward and update, in the same process and in turns, at a random batch of the training loss of the row. The
-direct way is left out where the Jacobian would be larger than it may be. "taken" is the way that `natural_step` takes
-by itself; "iterations" are those of conjugate gradients in the first step.
+A step is forward, backward and update on a random batch, with the loss of the row. All run in one process, in turns.
+The direct way is left out where the Jacobian exceeds its size limit. "taken" is the way that `natural_step` chooses by
+default; "iterations" is the number of iterations of conjugate gradients in the first step.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def network(sizes: Sequence[int], activation: str) -> CompiledNetwork:
-    """A dense network; rational ones begin near the identity with curvature of either sign."""
+    """Build and lower a dense network; rational activations start near the identity, curved either way."""
     graph = ng.mlp(sizes, activation=activation)
     rng = np.random.default_rng(0)
     columns = {name: rng.normal(size=graph.num_vertices) for name in ("v", "c", "l")}
@@ -57,7 +57,7 @@ def network(sizes: Sequence[int], activation: str) -> CompiledNetwork:
 
 
 def measure(sizes: Sequence[int], activation: str, batch: int, rounds: int) -> dict[str, Any]:
-    """The record of one row."""
+    """Measure one row and return its record."""
     net = network(sizes, activation)
     torch.manual_seed(0)
     x = torch.randn(batch, sizes[0])
@@ -81,7 +81,7 @@ def measure(sizes: Sequence[int], activation: str, batch: int, rounds: int) -> d
 def natural_training_step(
     net: CompiledNetwork, x: Tensor, y: Tensor, loss: Loss, way: Way
 ) -> Callable[[], NaturalStep]:
-    """A function that takes one step, so short that the network stays what it is."""
+    """Make a function that takes one natural gradient step, so short that the network hardly changes."""
     own = MeanLoss(lambda outputs: loss(outputs, y))
 
     def step() -> NaturalStep:
@@ -95,7 +95,7 @@ def natural_training_step(
 
 
 def adam_step(net: CompiledNetwork, x: Tensor, y: Tensor, loss: Loss) -> Callable[[], None]:
-    """The same of fused Adam."""
+    """Make a function that takes one step of fused Adam."""
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-9, fused=True)
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""The networks that benchmarks compare: graphs as growth makes them, and peers in torch that compute the same."""
+"""Networks of the benchmarks: graphs as growth makes them, and peers in torch that compute the same function."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netgraph.rules import PruneEdges, SplitEdges
 def ladder(
     width: int, parents: int, *, sublayers: int = 8, inputs: int = 784, outputs: int = 10, seed: int = 0
 ) -> ng.Graph:
-    """What SSONN grows: sublayers between inputs and outputs, which all of them and the inputs are linked to.
+    """Build a graph like those that SSONN grows: sublayers, and outputs that read all sublayers and the inputs.
 
     Every vertex of a sublayer has the same `parents` parents, drawn among the inputs and all earlier sublayers.
     """
@@ -45,7 +45,7 @@ def ladder(
 
 
 def grown(expansions: int, edges: int, *, inputs: int = 784, outputs: int = 10) -> ng.Graph:
-    """A linear start after so many splits with crossing pairs, with about `edges` edges."""
+    """Grow a linear start by `expansions` splits with crossing pairs, up to about `edges` edges."""
     graph = ng.mlp([inputs, outputs], domain=(0, 1))
     rng = np.random.default_rng(0)
     share = (edges - graph.num_edges) // expansions
@@ -57,14 +57,14 @@ def grown(expansions: int, edges: int, *, inputs: int = 784, outputs: int = 10) 
 
 
 def pruned(graph: ng.Graph, edges: int) -> ng.Graph:
-    """The graph with a random choice of `edges` edges left."""
+    """Prune a graph to a random selection of `edges` edges."""
     rng = np.random.default_rng(0)
     gone = rng.choice(graph.edges.id, size=graph.num_edges - edges, replace=False)
     return ng.apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
 
 
 def matrix(graph: ng.Graph, link: ng.Link) -> tuple[Array, Array]:
-    """(targets, sources, *kernel) weights of a link, 0 where there is no edge, and whether there is one."""
+    """Weights of a link, 0 without an edge, and mask of the edges, `(targets, sources, *kernel)` each."""
     kernel = link.kind.tap_axes
     targets, sources = (len(graph.layer(key).vertex_ids) for key in (link.target, link.source))
     weight = np.zeros((targets, sources, int(np.prod(kernel))), np.float32)
@@ -78,7 +78,7 @@ def matrix(graph: ng.Graph, link: ng.Link) -> tuple[Array, Array]:
 
 
 def dense(sizes: Sequence[int]) -> nn.Sequential:
-    """Dense layers with ReLU between them."""
+    """Make dense layers with ReLU between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -86,7 +86,7 @@ def dense(sizes: Sequence[int]) -> nn.Sequential:
 
 
 def dense_like(graph: ng.Graph, hidden: int | None = None) -> tuple[str, nn.Sequential]:
-    """A dense network with one hidden layer, by default of about as many weights as edges, and its name."""
+    """Make a dense network with one hidden layer, by default with about as many weights as edges; and its name."""
     inputs, outputs = (len(layers[0].vertex_ids) for layers in (graph.inputs, graph.outputs))
     sizes = (inputs, hidden or max(1, round(graph.num_edges / (inputs + outputs))), outputs)
     return f"dense {'-'.join(map(str, sizes))}", dense(sizes)
@@ -96,10 +96,10 @@ class Masked(nn.Module):
     """One layer: a dense matrix, or the kernel of a convolution, multiplied by a mask of 0 and 1 at every step.
 
     Args:
-        weight: (targets, sources, *kernel).
-        mask: whether there is an edge; None for a weight without a mask.
-        bias: (targets,).
-        padding: of the convolution.
+        weight: weights, `(targets, sources, *kernel)`.
+        mask: mask of the edges, of the shape of `weight`; None for no mask.
+        bias: biases, `(targets,)`.
+        padding: padding of the convolution.
     """
 
     mask: Tensor | None
@@ -119,7 +119,7 @@ class Masked(nn.Module):
 
 
 class MaskedNetwork(nn.Module):
-    """A graph of ReLU layers as masked dense layers, each over all earlier rows."""
+    """A graph of ReLU layers as masked dense layers, each of which reads all earlier rows."""
 
     def __init__(self, graph: ng.Graph) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class MaskedNetwork(nn.Module):
 
 
 class TorchSparseCsr(nn.Module):
-    """One layer: torch's own CSR matrix, made of the trained values at every step, and its autograd."""
+    """One layer: the CSR matrix of torch, made of the trained values at every step, and its autograd."""
 
     starts: Tensor
     columns: Tensor
@@ -183,7 +183,7 @@ class TorchSparsePackage(nn.Module):
 
 
 def copy_weights(graph: ng.Graph, net: nn.Module) -> None:
-    """Give the layers of a network in torch, in the order in which they were made, the weights of those of a graph."""
+    """Copy the weights of the layers of a graph to the layers of a torch network, in the order of their creation."""
     modules = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d | Masked)]
     links = [link for link in graph.links_by_key.values() if not link.kind.wires]
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]

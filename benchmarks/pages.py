@@ -1,4 +1,4 @@
-"""Write into the pages of the docs what is derived: code of examples, tables of rules, pages and navigation of the API.
+"""Write the derived parts of the docs: code of examples, tables of rules, pages and navigation of the API.
 
 `python -m benchmarks.pages`. A page shows a region of an example in a block of code under a comment that names both:
 
@@ -32,7 +32,7 @@ NAVIGATION = "  - API:\n"
 
 
 def region(path: Path, name: str) -> str:
-    """Lines of an example between the marks of a region, without the indentation that they share.
+    """Return the lines of a region of an example, without their common indentation.
 
     Raises:
         ValueError: when the example has no such region, or two of them.
@@ -44,7 +44,7 @@ def region(path: Path, name: str) -> str:
 
 
 def with_code(text: str) -> str:
-    """A page with the code that its comments name."""
+    """Fill in the code that the comments of a page name."""
 
     def block(found: re.Match[str]) -> str:
         path, name = found.groups()
@@ -54,12 +54,12 @@ def with_code(text: str) -> str:
 
 
 def proofs() -> str:
-    """A table of what each variant of a rule is proved to do."""
+    """Make the table of proofs: the certificate of each variant of each rule."""
     return "\n".join(rule_table.table().markdown()) + "\n"
 
 
 def rule_list() -> str:
-    """A table of the rules by name, each with the beginning of its docstring and its promise."""
+    """Make the table of rules by name, each with the beginning of its docstring and its promise."""
     rows = []
     for name, rule in sorted(RULES.items()):
         text = re.sub(r"\s\([^()]*\)", "", inspect.getdoc(rule) or "")  # without references to papers
@@ -73,12 +73,12 @@ TABLES: Mapping[str, Callable[[], str]] = {"proofs": proofs, "rules": rule_list}
 
 
 def with_tables(text: str) -> str:
-    """A page with the tables that its comments name."""
+    """Fill in the tables that the comments of a page name."""
     return TABLE.sub(lambda found: f"<!-- table: {found[1]} -->\n{TABLES[found[1]]()}<!-- end -->", text)
 
 
 def public_modules() -> Iterator[ModuleType]:
-    """Packages that list what they export, and modules whose names the package above exports, the outer ones first."""
+    """Yield packages with an `__all__`, and modules whose names their package exports, outer modules first."""
     for name in PACKAGES:
         package = importlib.import_module(name)
         yield package
@@ -91,7 +91,7 @@ def public_modules() -> Iterator[ModuleType]:
 
 
 def exports(module: ModuleType) -> list[str]:
-    """Public names of a module: those that it lists, or else defines."""
+    """Public names of a module: its `__all__`, or else the names that it defines."""
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return sorted(listed)
@@ -100,9 +100,9 @@ def exports(module: ModuleType) -> list[str]:
 
 
 def api_page(module: ModuleType, others: list[ModuleType]) -> str:
-    """The page of a module: a directive for it, and one for each name that a file of the package has, too.
+    """Make the page of a module: one directive for it, and one for each function that has the name of a file.
 
-    Names of a whole package that one of its modules exports as well are explained there.
+    Names of a package that one of its documented modules exports as well appear on the page of that module.
     """
     elsewhere = {name: home for name in exports(module) if (home := _home(module, name, others))}
     own = [n for n in exports(module) if n not in elsewhere and not inspect.ismodule(getattr(module, n))]
@@ -120,7 +120,7 @@ def api_page(module: ModuleType, others: list[ModuleType]) -> str:
 
 
 def _home(module: ModuleType, name: str, others: list[ModuleType]) -> str | None:
-    """The module below a whole package whose page explains a name of the package."""
+    """Find the module below a package whose page documents a name of the package; None when there is none."""
     if module.__name__ not in PACKAGES:
         return None
     value = getattr(module, name)
@@ -130,7 +130,7 @@ def _home(module: ModuleType, name: str, others: list[ModuleType]) -> str | None
 
 
 def _is_hidden(module: ModuleType, name: str) -> bool:
-    """True where a module has the name of an exported function: the reference would show the module in its place."""
+    """Return whether a module has the name of an exported function; the reference would show the module instead."""
     if inspect.ismodule(value := getattr(module, name)):
         return False
     home = getattr(value, "__module__", None) or ""
@@ -139,7 +139,7 @@ def _is_hidden(module: ModuleType, name: str) -> bool:
 
 
 def _directive(name: str, members: list[str] | None) -> str:
-    """The comment to mkdocstrings for a module with some of its members, or for one function."""
+    """Make the mkdocstrings directive for a module with some of its members, or for one function."""
     if members is None:
         return f"::: {name}\n    options:\n      heading_level: 2\n"
     listed = textwrap.fill(f"[{', '.join(members)}]", 112, initial_indent="        ", subsequent_indent="        ")
@@ -147,7 +147,7 @@ def _directive(name: str, members: list[str] | None) -> str:
 
 
 def api_pages() -> dict[str, str]:
-    """Pages of the API by their names, the overview among them."""
+    """Make all pages of the API, by file name, including the overview."""
     pages = {}
     rows = []
     modules = list(public_modules())
@@ -160,13 +160,13 @@ def api_pages() -> dict[str, str]:
 
 
 def navigation(text: str) -> str:
-    """The settings of MkDocs with the pages of the API at the end of the navigation."""
+    """Fill in the pages of the API at the end of the navigation in the settings of MkDocs."""
     lines = [f"      - {name.removesuffix('.md')}: api/{name}\n" for name in api_pages() if name != "index.md"]
     return text.split(NAVIGATION)[0] + NAVIGATION + "      - All modules: api/index.md\n" + "".join(lines)
 
 
 def derived() -> dict[Path, str]:
-    """The text of every file that has something derived, by its path."""
+    """Make the text of every file with derived parts, by path."""
     texts = {
         path: with_tables(with_code(path.read_text())) for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
     }
@@ -176,7 +176,7 @@ def derived() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write what changed, and remove pages of modules that are gone."""
+    """Write changed files, and remove pages of modules that no longer exist."""
     (DOCS / "api").mkdir(exist_ok=True)
     texts = derived()
     for path, text in texts.items():

@@ -15,7 +15,7 @@ the end of the first step of the grown network, since buffers and optimizer stat
 
 * Random: new incoming weights are random, outgoing ones 0. gromo: `create_layer_extensions` and `apply_change`.
   netgraph: `lift`, `apply(WidenLayer)` with its certificate, and `migrate`; with and without measuring on random
-  inputs how much the outputs change, which `apply` does unless told not to.
+  inputs how much the outputs change, which `apply` does by default.
 * After 10 batches of statistics. gromo's `init_computation`, `update_computation`, `compute_optimal_updates` with the
   settings that it documents as TINY and as GradMax, and `apply_change`. It grows one layer at a time, so every
   hidden layer has a pass of 10 batches over the network as it is by then; the covariance of the loss gradients,
@@ -188,7 +188,7 @@ def gromo_informed(settings: Mapping[str, bool], run: Run, batches: list[Batch])
         for batch in batches:
             run.backward(batch)
             layer.update_computation(update_covariance_loss_gradient=False)
-        # At least as many directions as asked for, however small.
+        # Threshold 0: all requested directions, even small ones.
         layer.compute_optimal_updates(maximum_added_neurons=ADDED, statistical_threshold=0.0, **settings)
         layer.reset_computation()
         layer.apply_change(scaling_factor=1.0)
@@ -197,7 +197,7 @@ def gromo_informed(settings: Mapping[str, bool], run: Run, batches: list[Batch])
 
 
 def _growing(run: Run) -> list[Any]:
-    """The layers whose inputs grow."""
+    """Layers whose inputs grow."""
     return list(run.net.children())[1:]
 
 
@@ -280,7 +280,7 @@ def _batch(seed: int) -> Batch:
 
 
 def summary(spent: Mapping[str, list[float]], reference: str) -> dict[str, dict[str, float]]:
-    """Median, quartiles, and median ratio to the reference, by name."""
+    """Median, quartiles, and median ratio to the reference of each competitor, by name."""
     base = np.array(spent[reference])
     rows = {}
     for name, values in spent.items():
@@ -301,7 +301,7 @@ def table(title: str, rows: Mapping[str, Mapping[str, float]], unit: str, refere
 
 
 def require_gromo() -> str:
-    """Version of gromo; ends the program when it is not installed."""
+    """Return the version of gromo; exit when it is not installed."""
     try:
         return metadata.version("gromo")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Draw the pictures of the docs again: run every example in a directory of its own, and keep what it draws.
+"""Redraw the pictures of the docs: run every example in a directory of its own, and copy its pictures.
 
 `python -m benchmarks.pictures [example ...]`. The name `report` stands for a picture of the report of a run, for which
 Chromium is needed.
@@ -19,7 +19,7 @@ SUFFIXES = (".svg", ".png", ".gif", ".html")
 
 
 def run_example(path: Path, folder: Path) -> str:
-    """Run an example in `folder`, into which it draws, on one core with warnings as errors; return what it prints."""
+    """Run an example in `folder`, on one core and with warnings as errors; return its output."""
     path_entries = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(path_entries)}
     command = [sys.executable, "-W", "error", str(path)]
@@ -30,7 +30,7 @@ def run_example(path: Path, folder: Path) -> str:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder, by name."""
+    """Pictures in a folder, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
 
 

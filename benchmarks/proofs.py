@@ -1,4 +1,4 @@
-"""What a proof costs, and how close its bounds are.
+"""Cost of proofs, and tightness of their bounds.
 
 python -m benchmarks.proofs                   seconds and memory of certificates, beside measuring on 64 inputs
 python -m benchmarks.proofs --prune FILE.npz  bound over measured change when the smallest weights of a network go
@@ -39,13 +39,13 @@ SPLITS: tuple[tuple[tuple[int, ...], int, tuple[float, float], float], ...] = (
 def cost_of_split(
     sizes: Sequence[int], count: int, domain: tuple[float, float], epsilon: float
 ) -> tuple[int, float, float, float, str]:
-    """Edges, seconds of a proof and of a measurement, peak MB of the process, and the level proved."""
+    """Return edges, seconds of a proof and of a measurement, peak MB of the process, and kind of the certificate."""
     graph = ng.mlp(sizes, domain=domain)
     ids = np.random.default_rng(0).choice(graph.edges.id, count, replace=False)
     rule = ng.rules.SplitEdges(epsilon=epsilon)
     seconds = []
     for _ in range(3):
-        fresh = graph.with_weights(graph.edges.weight)  # without the bounds that the last proof has left behind
+        fresh = graph.with_weights(graph.edges.weight)  # a new graph, without the cached bounds of the last proof
         new = ng.apply(rule, fresh, on=ids, probe=None).graph
         fresh = graph.with_weights(graph.edges.weight)
         started = time.perf_counter()
@@ -58,7 +58,7 @@ def cost_of_split(
 
 
 def show_costs(console: Console) -> None:
-    """Each case in a process of its own, so that the peaks are its own; they include the graphs and the rewrite."""
+    """Measure each case in a process of its own, so that it has its own memory peak, graphs and rewrite included."""
     table = Table(title="certify a split, crossing edges included")
     for name in (
         "graph",
@@ -85,7 +85,7 @@ def show_costs(console: Console) -> None:
 
 
 def trained(path: str, hidden: int, epochs: int, samples: int) -> tuple[ng.Graph, np.ndarray]:
-    """A plain network trained on a data set, and inputs of its test set."""
+    """Train a plain network on a data set; return it, and inputs of the test set."""
     data = load_dataset(path)
     graph = ng.mlp([data.features, hidden, data.outputs], domain=data.domain)
     settings = TrainSettings(epochs=epochs)
@@ -96,7 +96,7 @@ def trained(path: str, hidden: int, epochs: int, samples: int) -> tuple[ng.Graph
 
 
 def show_pruning(console: Console, path: str, hidden: int, epochs: int) -> None:
-    """Prune the smallest weights of a trained network; and show where the bound loses most."""
+    """Prune the smallest weights of a trained network, and show in which step the bound is least tight."""
     graph, x = trained(path, hidden, epochs, 2000)
     table = Table(title=f"bound over largest measured change, {path}, {graph.num_edges:,} edges")
     for name in ("pruned", "median over outputs", "least", "most", "largest bound", "of the range"):
@@ -120,7 +120,7 @@ def show_pruning(console: Console, path: str, hidden: int, epochs: int) -> None:
 
 
 def _explain(console: Console, result: ng.Result, layers: list[dict[str, np.ndarray]], x: np.ndarray) -> None:
-    """Bound and measured change of every layer on the way, and which step loses most."""
+    """Print bound and measured change of every layer, and the step with the largest loss of tightness."""
     table = Table(title="1 % pruned: the change on its way through the layers")
     for name in ("layer", "bound", "measured", "ratio", "lost in this step"):
         table.add_column(name, justify="left" if name == "layer" else "right")

@@ -1,4 +1,4 @@
-"""The rooms of the product, which ones use which, and what runs the wrong way.
+"""Packages of the product ("rooms"), the imports between them, and the imports in the wrong direction.
 
 python -m benchmarks.rooms                          a table of this checkout
 python -m benchmarks.rooms --out rooms.svg          and a picture
@@ -28,10 +28,10 @@ from netgraph.viz import render_svg
 
 ROOT = Path(__file__).parents[1]
 USERS = ("benchmarks", "examples", "tests")
-"""Folders outside of the product, of which only names that bypass a facade are counted."""
+"""Folders outside of the product; only their imports that bypass a facade are counted."""
 
 Way = tuple[str, str]
-"""(the room that imports, the room that it uses)."""
+"""Pair of the importing room and the imported room."""
 
 KINDS: tuple[When, ...] = ("start", "local", "typing")
 
@@ -56,18 +56,18 @@ class House:
 
     @property
     def names(self) -> int:
-        """Number of names that cross from one room to another."""
+        """Number of names that one room imports from another."""
         return sum(sum(counts.values()) for counts in self.arrows.values())
 
     @cached_property
     def circles(self) -> list[list[str]]:
-        """Rooms that use each other, directly or by way of others."""
+        """Groups of rooms that use each other, directly or through other rooms."""
         found = nx.strongly_connected_components(self._graph)
         return sorted((sorted(rooms) for rooms in found if len(rooms) > 1), key=lambda rooms: (-len(rooms), rooms))
 
     @cached_property
     def back(self) -> list[Way]:
-        """Arrows that run back up: the fewest, then the thinnest, without which there is no circle (by a search)."""
+        """Arrows in the wrong direction: the fewest, then thinnest, whose removal breaks all circles (by a search)."""
         found = []
         for rooms in self.circles:
             place = {room: i for i, room in enumerate(self._ordered(rooms))}
@@ -76,12 +76,12 @@ class House:
 
     @cached_property
     def floors(self) -> list[list[str]]:
-        """Rooms by floor, the lowest first, which use none."""
+        """Rooms by floor, the lowest first; rooms of the lowest floor use no others."""
         return [sorted(floor) for floor in nx.topological_generations(self.downward.reverse())]
 
     @cached_property
     def downward(self) -> nx.DiGraph:
-        """Arrows but those that run back up."""
+        """Graph of the arrows without those in the wrong direction."""
         graph = self._graph.copy()
         graph.remove_edges_from(self.back)
         return graph
@@ -94,7 +94,7 @@ class House:
         return graph
 
     def _ordered(self, rooms: Sequence[str]) -> list[str]:
-        """Rooms from low to high, so that few arrows run up: each goes to its best place until none gets better."""
+        """Order rooms so that few arrows run up: move each to its best place until nothing improves."""
         inside = {way: sum(self.arrows[way].values()) for way in self.arrows if {*way} <= {*rooms}}
         order = sorted(rooms, key=lambda room: sum(way[0] == room for way in inside))
 
@@ -140,7 +140,7 @@ def house(root: Path = ROOT) -> House:
 
 
 def rooms_of(checkout: Checkout, arrows: Sequence[Arrow]) -> dict[str, str]:
-    """The room of every module."""
+    """Find the room of every module."""
     home = {m: m if m.count(".") == 1 else checkout.package(m) for m in checkout.files}
     ways = {(arrow.source, arrow.target) for arrow in arrows}
     for room in {*home.values()}:
@@ -151,7 +151,7 @@ def rooms_of(checkout: Checkout, arrows: Sequence[Arrow]) -> dict[str, str]:
 
 
 def _floors_inside(room: str, home: Mapping[str, str], ways: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Floors of modules of a room that has folders: a folder is above the modules that it uses, they are its equals."""
+    """Floors of the modules of a room that has folders; a folder is above the modules that it uses."""
     place = {m: m if home[m] == room else f"{room}.{m.removeprefix(room).split('.')[1]}/"
              for m in home if m.startswith(f"{room}.")}  # fmt: skip
     use = nx.DiGraph((place[a], place[b]) for a, b in ways if a in place and b in place and place[a] != place[b])
@@ -167,7 +167,7 @@ def _floors_inside(room: str, home: Mapping[str, str], ways: Iterable[tuple[str,
 
 
 def _bypasses_of(checkout: Checkout, folder: Path) -> int:
-    """Number of names that files of a folder outside of the product take past facades."""
+    """Count the names that files of a folder outside of the product import past facades."""
     return sum(
         arrow.bypass
         for path in sorted(folder.rglob("*.py"))
@@ -186,7 +186,7 @@ HEAD = """\
 
 
 def banned(root: Path = ROOT) -> str:
-    """The text of `facades.toml`."""
+    """Make the text of `facades.toml`."""
     checkout = Checkout(root)
     lines = []
     for module in sorted(checkout.files):
@@ -200,7 +200,7 @@ def banned(root: Path = ROOT) -> str:
 
 
 def text(house: House) -> str:
-    """Everything in lines."""
+    """Make the table of rooms and arrows as text."""
     files, size = len(house.lines), sum(house.lines.values())
     lines = [
         f"{len(house.rooms)} rooms on {len(house.floors)} floors: {files} files, {size:,} lines",
@@ -241,9 +241,9 @@ UP, PLAIN = "#a8162a", "#57606a"
 
 
 def picture(house: House) -> str:
-    """An SVG: rooms on their floors, arrows with their number of names; red ones run back up.
+    """Draw an SVG: rooms on their floors, arrows with their number of names, red in the wrong direction.
 
-    Arrows between rooms that are joined by way of others as well are left to the table: there are too many.
+    An arrow between rooms that are also joined through other rooms is shown in the table only, as there are too many.
     """
     dot = Digraph(graph_attr={"ranksep": "0.5", "nodesep": "0.25", "bgcolor": "white"})
     dot.attr("node", shape="box", style="filled", fillcolor="#f1f3f5", color="#868e96", fontname="Helvetica")

@@ -1,4 +1,4 @@
-"""Seconds that whole-graph operations take on a very deep and on a very wide graph.
+"""Seconds of whole-graph operations on a very deep and on a very wide graph.
 
 python -m benchmarks.scale
 """
@@ -20,7 +20,7 @@ from netgraph.rules import SplitEdges
 
 
 def chain(layers: int) -> ng.Graph:
-    """A chain of layers of width 1."""
+    """Build a chain of layers of width 1."""
     b = ng.GraphBuilder()
     previous = b.input("input", 1, domain=(0, 1))
     for k in range(1, layers - 1):
@@ -33,13 +33,13 @@ def chain(layers: int) -> ng.Graph:
 
 
 def timed(action: Callable[[], Any]) -> tuple[Any, float]:
-    """The result of an action, and its seconds."""
+    """Run an action; return its result and the seconds."""
     started = time.perf_counter()
     return action(), time.perf_counter() - started
 
 
 def measure(make: Callable[[], ng.Graph], rule: SplitEdges, on: slice) -> list[float]:
-    """Seconds to build, validate again, split, save and load."""
+    """Measure the seconds to build, validate, split, save and load a graph."""
     graph, build = timed(make)
     _, validate = timed(lambda: ng.Graph(graph.layers_by_id.values(), graph.links_by_key.values()))
     edges = graph.edges.id[on]

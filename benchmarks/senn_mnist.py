@@ -1,7 +1,7 @@
-"""SENN on images: how wide a layer becomes with more data to learn from, beside a network of a fixed width.
+"""SENN on images: width of a grown layer against the number of training samples, beside a network of fixed width.
 
-Every run takes the same number of steps, but 15 epochs at least; the fixed network takes as many. With `--depth` images
-are reduced to 24 x 24, layers are added as well, and all of the data are used.
+Every run takes the same number of steps, but at least 15 epochs; the fixed network takes as many. With `--depth` images
+are cropped to 24 x 24, layers are added as well, and all data are used.
 
     python -m benchmarks.senn_mnist mnist.npz
     python -m benchmarks.senn_mnist mnist.npz --depth
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def options_of(arguments: argparse.Namespace) -> SennOptions:
-    """The options that the arguments ask for."""
+    """Make the options of SENN from the arguments."""
     return replace(
         chosen(arguments, OPTIONS), tau=arguments.tau, alpha=arguments.alpha, temperature=arguments.temperature,
         work=arguments.work,
@@ -78,7 +78,7 @@ def options_of(arguments: argparse.Namespace) -> SennOptions:
 
 
 def wide(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
-    """Width and accuracy over the number of samples."""
+    """Measure width and accuracy for several numbers of samples."""
     options = options_of(arguments)
     table = Table(title=f"{arguments.data}: one layer, {arguments.steps:,} steps, {arguments.seeds} seeds")
     for column in ("samples", "width", "test accuracy", f"width {FIXED}", "s (looking)"):
@@ -119,7 +119,7 @@ def draw(
     accuracies: Mapping[str, Mapping[int, Sequence[float]]],
     path: Path,
 ) -> None:
-    """Widths and accuracies by the number of samples: a line through the medians, a dot for every seed."""
+    """Plot widths and accuracies over the number of samples: a line through the medians, a dot for every seed."""
     made, (left, right) = figure(2, title)
     for axes, label, found in ((left, "grown", widths), *((right, *item) for item in accuracies.items())):
         (line,) = axes.semilogx(list(found), [np.median(values) for values in found.values()], "-", label=label)
@@ -132,7 +132,7 @@ def draw(
 
 
 def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> None:
-    """Depth and width on reduced images."""
+    """Measure depth and width on cropped images."""
     options = replace(options_of(arguments), depth=True, layer_cost=10.0, layer_cooldown=1, max_layers=3, max_width=64)
     size = max(arguments.sizes)
     run, accuracy = one_run(arguments, reduced(dataset), options, size, 0, console)
@@ -145,7 +145,7 @@ def deep(arguments: argparse.Namespace, dataset: Dataset, console: Console) -> N
 
 
 def reduced(dataset: Dataset) -> Dataset:
-    """Images without the two outer rows and columns, which are empty: 28 x 28 becomes 24 x 24."""
+    """Remove the two outer rows and columns of images on each side, which are empty: 28 x 28 becomes 24 x 24."""
     side = int(np.sqrt(dataset.features))
 
     def inner(x: Array) -> Array:
@@ -164,7 +164,7 @@ def one_run(
     *,
     grows: bool = True,
 ) -> tuple[Run, float]:
-    """A run on the first samples of a data set, and its accuracy on the test set."""
+    """Run SENN on the first samples of a data set; return the run and its accuracy on the test set."""
     x, y = dataset.x_train, dataset.y_train
     data = TrainingData.from_arrays(x[:size], y[:size], x[-HELD_OUT:], y[-HELD_OUT:], task="classification")
     epochs = max(LOOKS, arguments.steps * arguments.batch // size)
@@ -180,7 +180,7 @@ def one_run(
 
 
 def accuracy(graph: Graph, dataset: Dataset) -> float:
-    """Of the test set."""
+    """Accuracy of a graph on the test set."""
     x, y = torch.from_numpy(dataset.x_test.astype(np.float32)), torch.from_numpy(dataset.y_test)
     return evaluate(lower(graph), x, y, "classification")["accuracy"]
 

@@ -1,8 +1,8 @@
 """SENN on two moons: a linear start that gains layers and vertices.
 
-200 points to learn from and 500 to judge by, noise .3. Over 30 seeds of a public fork of the paper's code the
-validation loss is .248 +- .015 and the accuracy .899 +- .012; one run of it takes 796 seconds. Search and judgement are
-those of the paper; the second command has those of `SennOptions`.
+There are 200 training and 500 validation points, with noise .3. Over 30 seeds of a public fork of the paper's code the
+validation loss is .248 +- .015 and the accuracy .899 +- .012; one run of it takes 796 seconds. Sampler and judge are
+those of the paper; the second command uses those of `SennOptions`.
 
     python -m benchmarks.senn_moons --seeds 10
     python -m benchmarks.senn_moons --sampler ascent --judge fresh --significance 2
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def one_run(epochs: int, options: SennOptions, seed: int) -> Run:
-    """A learner; the points are the same for all."""
+    """Grow a network from one seed; the points are the same for all seeds."""
     x, y = make_moons(200, noise=0.3, random_state=0)
     x_valid, y_valid = make_moons(500, noise=0.3, random_state=1)
     data = TrainingData.from_arrays(x, y, x_valid, y_valid, task="classification")
@@ -88,7 +88,7 @@ def one_run(epochs: int, options: SennOptions, seed: int) -> Run:
 
 
 def draw(run: Run, path: Path) -> None:
-    """Losses over epochs with the additions, and the boundary."""
+    """Plot losses over epochs with the additions, and the decision boundary."""
     made, (losses, plane) = figure(2, "SENN, two moons")
     epochs = range(1, len(run.history) + 1)
     for name in ("train_loss", "val_loss"):

@@ -1,8 +1,8 @@
-"""SENN on a regression in one dimension: where vertices are added, and how many, against the size of the error.
+"""SENN on a regression in one dimension: places and numbers of added vertices, and the error.
 
-A random rational network 1-16-16-16-16-1 is the teacher; 50 points to learn from, 1,000 to judge by. The start has one
-vertex. The paper's code reached a validation loss of 1.9e-4 with 10 vertices on a teacher of its own, in 268 seconds.
-Search and judgement are those of the paper; the second command has those of `SennOptions`.
+The teacher is a random rational network 1-16-16-16-16-1, with 50 training and 1,000 validation points. The start has
+one vertex. The paper's code reached a validation loss of 1.9e-4 with 10 vertices on a teacher of its own, in 268
+seconds. Sampler and judge are those of the paper; the second command uses those of `SennOptions`.
 
     python -m benchmarks.senn_regression --seeds 10 --teachers 5
     python -m benchmarks.senn_regression --sampler ascent --judge fresh --significance 2
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def compare(arguments: argparse.Namespace, console: Console) -> None:
-    """Learners on one teacher, and other teachers."""
+    """Run several seeds on one teacher, and one seed on other teachers."""
     jobs = [(0, seed) for seed in range(arguments.seeds)] + [(t, 0) for t in range(1, 1 + arguments.teachers)]
     options = chosen(arguments, OPTIONS)
     runs = {job: one_run(arguments.epochs, options, *job) for job in track(jobs, description="runs", console=console)}
@@ -79,7 +79,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def points(teacher: int) -> tuple[np.ndarray, np.ndarray]:
-    """1,050 points of a teacher."""
+    """Draw 1,050 points of a teacher."""
     rng = np.random.default_rng([teacher, 1])
     x = rng.standard_normal((1050, 1))
     return x, interpret(senn_start(SennOptions(widths=TEACHER), start(1000 + teacher)), x)
@@ -90,7 +90,7 @@ def start(seed: int) -> Start:
 
 
 def one_run(epochs: int, options: SennOptions, teacher: int, seed: int) -> Run:
-    """A learner on a teacher."""
+    """Grow a network from one seed on one teacher."""
     x, y = points(teacher)
     data = TrainingData.from_arrays(x[:50], y[:50], x[50:], y[50:], task="regression")
     settings = TrainSettings(epochs=epochs, batch_size=50, seed=seed, **NATURAL)
@@ -99,7 +99,7 @@ def one_run(epochs: int, options: SennOptions, teacher: int, seed: int) -> Run:
 
 
 def draw(run: Run, path: Path) -> None:
-    """Losses and vertices over epochs, and the function with what the vertices contribute."""
+    """Plot losses and vertices over epochs, and the function with the contributions of the vertices."""
     made, (losses, sizes, shape) = figure(3, "SENN, one-dimensional regression")
     epochs = range(1, len(run.history) + 1)
     for name in ("train_loss", "val_loss"):
@@ -123,14 +123,14 @@ def draw(run: Run, path: Path) -> None:
 
 
 def centres(graph: Graph) -> list[float]:
-    """Where the sums of hidden vertices are 0, around which the rational activation bends."""
+    """Inputs at which sums of hidden vertices are 0; around them the rational activation is curved."""
     (link,) = (k for k in graph.links if graph.layer(k.target).role == "hidden")
     bias = graph.layer(link.target).values["bias"][link.dst]
     return [float(-b / w) for b, w in zip(bias, link.weight, strict=True) if abs(b) < 4 * abs(w)]
 
 
 def sensitivity(arguments: argparse.Namespace, console: Console) -> None:
-    """Vertices and validation loss over tau, and over alpha."""
+    """Measure vertices and validation loss for several tau, and for several alpha."""
     made, axes = figure(2, "SENN, one-dimensional regression: thresholds")
     options = chosen(arguments, OPTIONS)
     grids: Sequence[tuple[str, list[float], Callable[[float], SennOptions]]] = (

@@ -1,4 +1,4 @@
-"""What the experiments on SENN share: one run, its record, tables and plots."""
+"""Common parts of the experiments on SENN: a run, its record, tables and plots."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ NATURAL: Mapping[str, Any] = {
     "optimizer": "natural", "learning_rate": 0.1, "damping": 0.1, "curve": "constant", "weight_decay": 0.0,
     "label_smoothing": 0.0,
 }  # fmt: skip
-"""Training as in the paper."""
+"""Training settings of the paper."""
 
 PAPER: Mapping[str, Any] = {"sampler": "mala", "judge": "pooled", "significance": 0.0}
-"""Search and judgement as in the paper."""
+"""Sampler and judge of the paper."""
 
 
 @dataclass
 class Run:
-    """What came of a run.
+    """Record of a run.
 
     Attributes:
-        graph: at the end.
-        seconds, looking: of the whole run, and of looking for additions and adding them, by the clock.
-        busy: of the processor, over all threads, which other work on the machine does not lengthen.
+        graph: graph at the end.
+        seconds: wall time of the whole run.
+        looking: wall time of the search for additions and of the additions.
+        busy: processor time over all threads, which is independent of other load on the machine.
         history: metrics of every epoch.
-        widths: hidden vertices after every epoch.
-        additions: (epoch, kind, score by eta_c, score by |dL/dy|^2, vertices at most there at these weights, NaN for
-            layers).
-        moved: most that an addition moved an output, relative to its range.
-        last: why nothing more was added, at the last look.
+        widths: number of hidden vertices after every epoch.
+        additions: `(epoch, kind, score by eta_c, score by |dL/dy|^2, limit)` of every addition; `limit` is an upper
+            bound of the number of vertices there at these weights, NaN for layers.
+        moved: largest change of an output by an addition, relative to its range.
+        last: reason why the last search added nothing.
     """
 
     graph: Graph
@@ -59,7 +60,7 @@ class Run:
 
     @property
     def final(self) -> Mapping[str, float]:
-        """Metrics of the last epoch."""
+        """Metrics of the last epoch of the run."""
         return self.history[-1]
 
     @property
@@ -78,9 +79,9 @@ def grow(
     data: TrainingData,
     settings: TrainSettings,
     method: Method | None,
-    told: Callable[[str], None] | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> Run:
-    """Train, growing by a method."""
+    """Train a network that grows by a method; `report` gets a line for each event of interest."""
     run = Run(start)
 
     def note(event: object) -> None:
@@ -91,8 +92,8 @@ def grow(
             run.additions.append((event.epoch, kind, ratio, share, most))
             run.graph = event.result.graph
             run.moved = max(run.moved, certificate.measured.relative if certificate.measured else 0.0)
-            if told:
-                told(f"epoch {event.epoch}: {event.proposal.reason}")
+            if report:
+                report(f"epoch {event.epoch}: {event.proposal.reason}")
         elif isinstance(event, NothingSelected):
             run.last = event.proposal.reason
         elif isinstance(event, EpochEnded):
@@ -107,29 +108,29 @@ def grow(
 
 
 def add_choices(parser: argparse.ArgumentParser, options: SennOptions) -> None:
-    """Arguments for how to search and to judge, by default as in the options."""
+    """Add the arguments for sampler and judge, with the defaults of the options."""
     parser.add_argument("--sampler", choices=("ascent", "mala"), default=options.sampler)
     parser.add_argument("--judge", choices=("fresh", "pooled"), default=options.judge)
     parser.add_argument("--significance", type=float, default=options.significance)
 
 
 def chosen(arguments: argparse.Namespace, options: SennOptions) -> SennOptions:
-    """The options with what the arguments of `add_choices` say."""
+    """Return the options with the values of the arguments of `add_choices`."""
     return replace(options, sampler=arguments.sampler, judge=arguments.judge, significance=arguments.significance)
 
 
 def spread(values: Sequence[float], form: str = ".3g") -> str:
-    """Median, and least and most, in words."""
+    """Text with median, smallest and largest value."""
     return f"{np.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 def mean_and_deviation(values: Sequence[float], form: str = ".3f") -> str:
-    """Mean and standard deviation, in words."""
+    """Text with mean and standard deviation."""
     return f"{np.mean(values):{form}} +- {np.std(values):{form}}"
 
 
 def figure(columns: int, title: str) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes side by side."""
+    """Make a figure with `columns` axes side by side."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -1,4 +1,4 @@
-"""Hold certificates against measurements, over many random graphs and rewrites, right and wrong ones mixed.
+"""Check certificates against measurements, for many random graphs and rewrites, both right and wrong ones.
 
 python -m benchmarks.soundness --pairs 10000 --seed 0
 
@@ -33,7 +33,7 @@ UNCERTAIN = tuple(ng.graph.ACTIVATIONS)
 
 @dataclass(frozen=True, kw_only=True)
 class SplitInto(ng.Rule):
-    """Put vertices on edges, with signs that are right for some sources and activations only."""
+    """Put vertices on edges, with signs that keep the function only for some sources and activations."""
 
     activation: str = "gelu"
     signs: tuple[tuple[float, float], ...] = ((1.0, 1.0), (-1.0, -1.0))
@@ -41,7 +41,7 @@ class SplitInto(ng.Rule):
     pattern = ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c"))
 
     def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
-        """One layer per group and sign."""
+        """Add one layer per group and sign."""
         for g in m.by("target layer", "port", "source grid", "link kind"):
             for into, out in self.signs:
                 n = rw.add_layer(len(g), activation=self.activation, name="split", grid=g.p.grid)
@@ -52,12 +52,12 @@ class SplitInto(ng.Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class MoveBias(ng.Rule):
-    """Move the bias of a layer without activation into its readers: right unless they pad."""
+    """Move the bias of a layer without activation into its readers; this keeps the function unless they pad."""
 
     pattern = ng.layer("l", role="hidden")
 
     def where(self, m: Any, stats: Any) -> Any:
-        """Layers that hand their sum on, to readers with biases."""
+        """Select layers that output their sum, and whose readers have biases."""
         graph = m.graph
         return np.array([
             x.activation == "identity" and get_norm(x.norm).identity and x.pool is None and x.bias is not None
@@ -66,7 +66,7 @@ class MoveBias(ng.Rule):
         ], dtype=bool)  # fmt: skip
 
     def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
-        """Sum of weights times bias, as if every tap read inside of the map."""
+        """Add weights times bias to the biases of the readers, as if every tap read inside of the map."""
         graph = m.graph
         bias = {x.id: x.bias.astype(np.float64) for x in graph.layers if x.bias is not None}
         moved = set(m.l.id.tolist())
@@ -89,7 +89,7 @@ class SetOne(ng.Rule):
     pattern = ng.vertex("v")
 
     def rewrite(self, m: Any, rw: ng.Rewriter) -> None:
-        """A weight by its row among the edges, anything else by the row of the vertex."""
+        """Set a weight by the row of its edge, or another value by the row of its vertex."""
         graph = m.graph
         if self.what == "weight":
             rw.set_weight(EdgeRows(graph, np.array([self.row])), self.value)
@@ -100,7 +100,7 @@ class SetOne(ng.Rule):
 
 
 def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
-    """Set one value somewhere."""
+    """Draw a rewrite that sets one value."""
     what = draw(
         st.sampled_from(("bias", "weight", "activation", "scale", "shift", "mean", "var", "slope", "v", "c", "l"))
     )
@@ -120,7 +120,7 @@ def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
 
 
 def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
-    """Pairs and single vertices, with signs right and wrong."""
+    """Draw a rewrite that splits edges into pairs or single vertices, with right or wrong signs."""
     signs = draw(st.sampled_from((((1.0, 1.0), (-1.0, -1.0)), ((1.0, 1.0), (-1.0, 1.0)), ((1.0, 1.0),), ((2.0, 0.5),))))
     rule = SplitInto(activation=draw(st.sampled_from(UNCERTAIN)), signs=signs)
     ids = graph.edges.id[~graph.edges.frozen]
@@ -130,14 +130,14 @@ def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
 
 
 def move_bias(draw: Any, graph: ng.Graph) -> ng.Result:
-    """Compensated biases, through padded convolutions among others."""
+    """Draw a rewrite that moves biases, also through padded convolutions."""
     result = ng.apply(MoveBias(), graph, probe=None)
     assume(result.changed)
     return result
 
 
 def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
-    """A shipped rule, with any parameters, or a change of a few values."""
+    """Draw a rewrite by a shipped rule with any parameters, or a change of a few values."""
     return draw(rewrites(graph))  # type: ignore[no-any-return]
 
 
@@ -151,7 +151,7 @@ SOURCES = {
 
 @dataclass
 class Tally:
-    """What was seen, and the pair that came closest to its bound."""
+    """Counts of the checked pairs, and the pair with the largest change relative to its bound."""
 
     pairs: int = 0
     levels: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -183,12 +183,12 @@ class Tally:
 
 
 def by_name(graph: ng.Graph, values: Any) -> dict[str, Any]:
-    """Outputs by layer name, also when there is one."""
+    """Outputs by layer name, also for a single output layer."""
     return values if isinstance(values, dict) else {graph.outputs[0].name: values}
 
 
 def features(graph: ng.Graph) -> set[str]:
-    """What a graph has that a proof could stumble over."""
+    """Features of a graph that are hard for proofs."""
     layers = list(graph.layers)
     found = {get_norm(layer.norm).label for layer in layers} - {""}
     found |= {layer.activation for layer in layers if layer.role == "hidden"}
@@ -201,7 +201,7 @@ def features(graph: ng.Graph) -> set[str]:
 
 
 def run(pairs: int, number: int, tally: Tally) -> None:
-    """Generate and check pairs, both ways round: the old graph is as good as the new one."""
+    """Generate and check pairs in both directions: old to new graph, and new to old."""
     source_of = st.sampled_from(sorted(SOURCES))
     domains = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf), (0.0, np.inf), (-3.0, 2.0))
 

@@ -1,19 +1,19 @@
-"""Seconds of one epoch of a wide network whose inner links are sparse, against the same with masks, and dense.
+"""Seconds of one epoch of a wide network with sparse inner links, against masked and dense networks in torch.
 
 python -m benchmarks.sparse
 
-A network 784-1024-1024-1024-10 of which the links between inputs and hidden layers have a share of their edges, drawn
-at random, and that into the outputs has all. It is trained as `compilers.training.train` does it, by the kernels that
-the plan picks. Peers are plain torch: the same function as dense matrices that are multiplied by a mask in every
-step, forward and backward, as networks are mostly made sparse; and dense matrices without masks, the same network at
-density 1. All have fused Adam, the same random data in the place of MNIST, the same batches of 128, and run in one
-process, in turns, which keeps the memory that it has freed, as `netgraph grow` does.
+The network is 784-1024-1024-1024-10. Links between inputs and hidden layers have a random fraction of their edges; the
+link into the outputs is dense. It is trained as `compilers.training.train` does it, by the kernels of its plan. Peers
+are plain torch: the same function with dense matrices that are multiplied by a mask in every step, forward and
+backward, the usual way to make networks sparse; and dense matrices without masks, which is the network at density 1.
+All use fused Adam, the same random data in the shape of MNIST, and the same batches of 128. They run in turns in one
+process, which keeps freed memory for itself, as `netgraph grow` does.
 
-Of every density there are two rows. "steps" is one pass over the training samples: batches drawn and shuffled,
-forward, cross entropy, backward, optimizer; it is `compilers.training.train_epoch`, and nothing is evaluated. "epoch"
-is that and loss and accuracy of the validation samples, a twelfth as many, after it; a rewrite, which methods of
-sparse training make between epochs, is in neither. Times are medians over rounds; a ratio is the median of the ratios
-of every round, ours over the peer: below 1 the graph is faster.
+Each density has two rows. "steps" is one pass over the training samples without evaluation: draw and shuffle batches,
+forward, cross entropy, backward, optimizer (`compilers.training.train_epoch`). "epoch" is "steps" and then loss and
+accuracy on the validation samples, a twelfth as many. Neither includes a rewrite, which methods of sparse training make
+between epochs. Times are medians over rounds. A ratio is the median over rounds of our time over the time of the peer:
+below 1 the graph is faster.
 """
 
 from __future__ import annotations
@@ -59,19 +59,19 @@ COLUMNS = (
 )
 
 LEARNING_RATE = 1e-6
-"""So small that weights stay what they are: a step costs the same in every round."""
+"""Learning rate, so small that weights hardly change and a step costs the same in every round."""
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """Who is timed: one pass of training, and one evaluation, each on data that it is given."""
+    """A timed competitor: a function for one pass of training, and one for an evaluation, on given data."""
 
     steps: Callable[[TrainingData], object]
     evaluation: Callable[[TrainingData], object]
 
 
 def sparse(sizes: Sequence[int], density: float) -> ng.Graph:
-    """Layers with ReLU, the last link dense, all others with a share of their edges."""
+    """Build layers with ReLU; the last link is dense, the others have a fraction `density` of their edges."""
     b = ng.GraphBuilder(seed=0)
     names = [b.input("input", sizes[0], domain=(0, 1))]
     names += [b.layer(f"hidden{k}", size) for k, size in enumerate(sizes[1:-1], start=1)]
@@ -82,7 +82,7 @@ def sparse(sizes: Sequence[int], density: float) -> ng.Graph:
 
 
 def masked(graph: ng.Graph) -> nn.Sequential:
-    """The same layers as dense matrices, all but the last multiplied by a mask at every step."""
+    """Make the layers of a graph as dense matrices; all but the last are multiplied by a mask at every step."""
     modules: list[nn.Module] = []
     for link in graph.links_by_key.values():
         weight, mask = matrix(graph, link)
@@ -92,7 +92,7 @@ def masked(graph: ng.Graph) -> nn.Sequential:
 
 
 def random_data(sizes: Sequence[int], samples: int) -> TrainingData:
-    """Inputs and classes at random, and a twelfth as many for validation."""
+    """Draw random inputs and classes, and a twelfth as many for validation."""
     rng = np.random.default_rng(0)
 
     def draw(count: int) -> tuple[Array, Array]:
@@ -102,7 +102,7 @@ def random_data(sizes: Sequence[int], samples: int) -> TrainingData:
 
 
 def as_users_train(graph: ng.Graph, batch: int) -> tuple[Competitor, nn.Module, str]:
-    """The graph, lowered and trained by `compilers.training`; its network, and the kernels that run it."""
+    """Lower a graph to train it by `compilers.training`; return competitor, network, and its kernels."""
     settings = TrainSettings(
         epochs=1, batch_size=batch, optimizer="adam", weight_decay=0, label_smoothing=0, learning_rate=LEARNING_RATE
     )
@@ -116,7 +116,7 @@ def as_users_train(graph: ng.Graph, batch: int) -> tuple[Competitor, nn.Module, 
 
 
 def in_plain_torch(net: nn.Module, batch: int) -> Competitor:
-    """A module in a loop of its own."""
+    """Make a competitor of a torch module with a plain training loop."""
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
     loss_of = training_loss("classification")
 
@@ -166,7 +166,7 @@ def compare(competitors: Sequence[Competitor], data: TrainingData, few: Training
 def measure(
     density: float, rounds: int, *, sizes: Sequence[int] = SIZES, samples: int = SAMPLES, batch: int = 128
 ) -> list[dict[str, Any]]:
-    """Two records: steps alone, and the epoch with evaluation."""
+    """Measure one density; return two records: steps alone, and epochs with evaluation."""
     graph, data, few = sparse(sizes, density), random_data(sizes, samples), random_data(sizes, 4 * batch)
     ours, net, kernels = as_users_train(graph, batch)
     peers = {"masked": masked(graph), "dense": dense(sizes)}
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help=f"training samples, {SAMPLES:,} by default")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    keep_freed_memory()  # as `netgraph grow` does; the peers gain by it as well
+    keep_freed_memory()  # as `netgraph grow` does; it speeds up the peers as well
     records = [record for density in DENSITIES for record in measure(density, options.rounds, samples=options.samples)]
     report = Report("sparse", width=150)
     sizes = "-".join(map(str, SIZES))

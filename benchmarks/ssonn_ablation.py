@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def one_run(arguments: argparse.Namespace, criterion: str, seed: int) -> tuple[float, list[float], int]:
-    """Test accuracy, validation accuracy of every epoch, and edges, of a run with one expansion."""
+    """Run one expansion; return test accuracy, validation accuracy of every epoch, and number of edges."""
     dataset = load_dataset(arguments.data, seed=seed, limit=_limit(arguments))
     rows, held_out = split_validation(dataset, fraction=1 / 6, seed=seed)
     x, y = dataset.x_train, dataset.y_train
@@ -80,13 +80,13 @@ def one_run(arguments: argparse.Namespace, criterion: str, seed: int) -> tuple[f
 
 
 def _limit(arguments: argparse.Namespace) -> int | None:
-    """No limit for sets that are smaller anyway; the loader would refuse it."""
+    """Number of samples to load, or None for a smaller set, for which the loader refuses a limit."""
     available = len(load_dataset(arguments.data).x_train)
     return arguments.samples if arguments.samples < available else None
 
 
 def draw(arguments: argparse.Namespace, curves: dict[str, list[list[float]]]) -> None:
-    """Mean validation accuracy over epochs, one line per criterion."""
+    """Plot mean validation accuracy over epochs, one line per criterion."""
     import matplotlib
 
     matplotlib.use("svg")

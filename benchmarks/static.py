@@ -3,8 +3,8 @@
 python -m benchmarks.static fashion_mnist.npz --set delta_acc=0.02 --set delta_stop=0.002 --set until=0.6
 
 Both see the same samples in the same order, with the same optimizer and learning rates, for as many epochs. Seconds are
-those of the whole training, growth and its proofs included. Results are kept run by run beside the records, so that an
-interrupted benchmark goes on where it stopped.
+those of the whole training, growth and its proofs included. Every run is saved when it ends, so that an interrupted
+benchmark can be resumed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def one(data: str, samples: int, epochs: int, options: dict[str, Any], name: str
 
 
 def summaries(results: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One record per configuration, and one of all: means over seeds, and ratios grown over static run by run."""
+    """Yield one record per configuration and one for all: means over seeds, and of the ratios grown over static."""
     for name in [*CONFIGURATIONS, "all"]:
         mine = [r for r in results if name in (r["configuration"], "all")]
         if not mine:
@@ -110,7 +110,7 @@ def main() -> None:
     key = list(given)
     stored = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
     wanted = [(name, seed) for seed in range(arguments.seeds) for name in arguments.only or CONFIGURATIONS]
-    # Runs of other settings may stand in the file as well.
+    # The file may contain runs with other settings.
     results = [r for r in stored if r["settings"] == key and (r["configuration"], r["seed"]) in wanted]
     done = {(r["configuration"], r["seed"]) for r in results}
     with ProcessPoolExecutor(arguments.jobs) as pool:

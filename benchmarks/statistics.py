@@ -1,10 +1,10 @@
-"""What it costs a training step to collect statistics.
+"""Cost of collecting statistics in a training step.
 
 python -m benchmarks.statistics
 
-The same network is trained with and without a request, forward, backward and fused Adam, at a batch of 128, in the same
-process and in turns. The per cent are those of the median ratio over rounds. The row "nothing" compares the network
-with its like: what it shows is noise.
+The same network is trained with and without a request (forward, backward and fused Adam, batch 128), in one process and
+in turns. Per cents are of the median ratio over rounds. The row "nothing" compares two equal networks; it shows the
+noise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REQUESTS: tuple[tuple[str, Callable[[CompiledNetwork], None]], ...] = (
     ("cross_moments, input and output", lambda net: net.request("cross_moments", **_ends(net))),
     ("second_moments of the output", lambda net: net.request("second_moments", layer=_ends(net)["target"])),
 )
-"""What is requested of a network, by the label of its row."""
+"""Requests to a network, by the label of their row."""
 
 COLUMNS = (
     Column("graph", "graph"),
@@ -44,7 +44,7 @@ def _ends(net: CompiledNetwork) -> dict[str, str]:
 
 
 def measure(name: str, graph: ng.Graph, rounds: int, *, batch: int = 128) -> list[dict[str, Any]]:
-    """One record for every request."""
+    """Measure all requests; return one record per request."""
     x = torch.rand(batch, len(graph.inputs[0].vertex_ids))
     y = torch.randint(len(graph.outputs[0].vertex_ids), (batch,))
     nets = [lower(graph) for _ in range(len(REQUESTS) + 1)]

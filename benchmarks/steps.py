@@ -2,10 +2,10 @@
 
 python -m benchmarks.steps
 
-Peers are a dense network of as many weights, whatever it computes; and, for the ladder, the same function as dense
-layers over all earlier rows with masked weights. A graph without sparsity is compared with the same nn.Sequential.
-All are trained with fused Adam in the same process, in turns; times are medians over rounds, and a ratio is the
-median of the ratios of every round, ours over the peer: below 1 the graph is faster.
+Peers are a dense network with as many weights, which computes another function; and, for the ladder, dense layers with
+masked weights over all earlier rows, which compute the same function. A dense graph is compared with the same
+nn.Sequential. All are trained with fused Adam in one process, in turns. Times are medians over rounds. A ratio is the
+median over rounds of our time over the time of the peer: below 1 the graph is faster.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Case:
-    """A graph and what it is compared with.
+    """A graph and its peers.
 
     Attributes:
-        name: what the graph is.
+        name: description of the graph.
         graph: the graph.
-        peers: by name.
+        peers: modules by name.
         same: names of the peers that compute the same function, which is checked.
     """
 
@@ -59,7 +59,7 @@ def ladder_case(
     hidden: int | None = None,
     masked: bool = False,
 ) -> Case:
-    """An SSONN ladder against a dense network of as many weights or `hidden` vertices, and against masked layers."""
+    """Case of an SSONN ladder against a dense network (as many weights, or `hidden` vertices) and masked layers."""
     graph = ladder(width, parents, sublayers=sublayers, inputs=inputs)
     name, peer = dense_like(graph, hidden)
     peers: dict[str, nn.Module] = {name: peer}
@@ -69,7 +69,7 @@ def ladder_case(
 
 
 def plain_case(sizes: Sequence[int]) -> Case:
-    """A dense graph against the same network of nn.Linear."""
+    """Case of a dense graph against the same network of nn.Linear."""
     graph, peer = ng.mlp(sizes, domain=(0, 1)), dense(sizes)
     copy_weights(graph, peer)
     name = "-".join(map(str, sizes))
@@ -77,7 +77,7 @@ def plain_case(sizes: Sequence[int]) -> Case:
 
 
 def grown_cases(expansions: int, edges: int, left: int, *, inputs: int = 784) -> list[Case]:
-    """A linear start after so many expansions, and the same pruned at random."""
+    """Cases of a linear start grown by `expansions` splits, and of the same graph pruned at random."""
     full = grown(expansions, edges, inputs=inputs)
     few = pruned(full, left)
     name = f"{expansions} expansions"
@@ -88,7 +88,7 @@ def grown_cases(expansions: int, edges: int, left: int, *, inputs: int = 784) ->
 
 
 def measure(case: Case, rounds: int, *, batch: int = 128) -> list[dict[str, Any]]:
-    """One record for every peer of a case."""
+    """Measure one case; return one record per peer."""
     graph = case.graph
     x = torch.rand(batch, len(graph.inputs[0].vertex_ids))
     y = torch.randint(len(graph.outputs[0].vertex_ids), (batch,))

@@ -1,4 +1,4 @@
-"""Words that the house style bans, in first lines of docstrings, in comments and in names, counted.
+"""Counts of words that the house style bans, in first lines of docstrings, comments and names.
 
 python -m benchmarks.words                          counts of this checkout
 python -m benchmarks.words --list                   and every place
@@ -37,7 +37,7 @@ PHRASES: Mapping[str, str] = {
     "so many": r"\bso (many|much|few)\b",
     "by what": r"\bby what\b",
 }
-"""Regular expressions of the phrases, by their names; upper and lower case are the same."""
+"""Regular expressions of the banned phrases, by name; case is ignored."""
 
 NAMES = "told or tell in a name"
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PHRASES.items()}
@@ -49,7 +49,7 @@ class Place:
     """A line in which banned words stand.
 
     Attributes:
-        file: path below the root.
+        file: path relative to the root.
         line: number of the line.
         text: the line of the docstring or the comment, or the name.
         phrases: names of the phrases in it.
@@ -65,7 +65,7 @@ class Place:
 
 
 def places(root: Path = ROOT) -> list[Place]:
-    """Every place of the product with banned words."""
+    """Find all places of the product with banned words, sorted by file and line."""
     found = []
     for package in PRODUCT:
         for path in sorted((root / package).rglob("*.py")):
@@ -79,7 +79,7 @@ def places(root: Path = ROOT) -> list[Place]:
 
 
 def docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
-    """First lines of all docstrings, of modules, classes, functions and values, with their line numbers."""
+    """Yield first lines of the docstrings of modules, classes, functions and values, with line numbers."""
     for node in nodes:
         for statement in getattr(node, "body", ()) if not isinstance(node, ast.Lambda | ast.IfExp) else ():
             value = statement.value if isinstance(statement, ast.Expr) else None
@@ -88,14 +88,14 @@ def docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
 
 
 def comments(code: str) -> Iterator[tuple[int, str]]:
-    """Comments without their marks, with their line numbers."""
+    """Yield comments without their `#`, with line numbers."""
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string.lstrip("#: ").strip()
 
 
 def names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
-    """Names of functions, classes, arguments and assigned values, with their line numbers."""
+    """Yield names of functions, classes, arguments and assigned values, with line numbers."""
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.lineno, node.name

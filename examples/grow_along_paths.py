@@ -1,4 +1,4 @@
-"""Grow a sparse network along its strong paths by PWMPR, and look at the paths, the plateau and what it all costs."""
+"""Grow a sparse network along its strong paths by PWMPR, and show paths, plateau and cost."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ start = made.graph
 paths = path_analysis(start)  # log scales by layer: nothing overflows, however deep
 phi, log_scale = paths.complexity("hidden2")  # weight of the paths from the inputs
 print(f"total path weight {paths.total:.4g}; strongest vertex {phi.argmax()} of hidden2")
-core = tau_core(paths, 0.9, within="hidden")  # the fewest vertices that carry 90 % of it
+core = tau_core(paths, 0.9, within="hidden")  # fewest vertices with 90 % of the path weight
 print(f"{core.size} of {core.candidates} hidden vertices carry {core.covered:.0%} of it")
 
-scores = path_scores(start, sparse_links(start))  # of every missing edge, not listed one by one
+scores = path_scores(start, sparse_links(start))  # for all missing edges, without a list of them
 pairs = scores.sample(50, rng=0)  # in proportion to the weight of the paths that they close
 print(ng.apply(ng.rules.AddEdges(), start, on=pairs).certificate)
 # endregion paths
@@ -46,7 +46,7 @@ points: list[tuple[float, float]] = []
 
 
 def watch(event: object) -> None:
-    """Keep density and accuracy of every step of growth."""
+    """Record density and accuracy of every step of growth."""
     if isinstance(event, Rewritten):
         density = topology_metrics(event.before)["density"]
         points.append((density, event.metrics["val_accuracy"]))

@@ -1,4 +1,4 @@
-"""Grow a small convolutional network on images of digits by NAGN, and look at what it decides by."""
+"""Grow a small convolutional network on images of digits by NAGN, and show the scores behind its decisions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ settings = TrainSettings(epochs=25, batch_size=64, learning_rate=5e-3, weight_de
 method = nagn(start, NagnOptions(delta_acc=0.02, delta_stop=0.002))
 
 
-def tell(event: object) -> None:
-    """Print what grows, and the accuracy every fifth epoch."""
+def report(event: object) -> None:
+    """Print rewrites, and the accuracy of every fifth epoch."""
     if isinstance(event, Rewritten):
         print(f"  {event.proposal.reason}; {event.result.certificate.kind}")
     elif isinstance(event, EpochEnded) and event.epoch % 5 == 0:
         print(f"epoch {event.epoch}: accuracy {event.metrics['val_accuracy']:.3f}")
 
 
-state = train(begin(start, settings, torch.device("cpu")), data, settings, method, [tell])
+state = train(begin(start, settings, torch.device("cpu")), data, settings, method, [report])
 # endregion grow
 
 # region look

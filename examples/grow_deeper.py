@@ -1,4 +1,4 @@
-"""Grow a network deeper, and link its layers past each other: every step is exact, so training goes on where it was."""
+"""Grow a network deeper, wider, and with skip links; every step is exact, so training continues where it was."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Compile a graph, train it in a loop of one's own, collect statistics, grow it, and go on."""
+"""Compile a graph, train it in your own loop, collect statistics, grow it, and train on."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Write a rule, apply it, look at its certificate, undo it."""
+"""Write a rule, apply it, print its certificate, and undo it."""
 
 from dataclasses import dataclass
 

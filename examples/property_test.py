@@ -1,4 +1,4 @@
-"""Test a rule on random graphs: a right one, and one with a slip. Runs by itself, and under pytest."""
+"""Test a correct and a wrong rule on random graphs. Runs as a program and under pytest."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -130,7 +130,7 @@ def test_the_slip_stays_away():
 
 
 def report():
-    """What `check_rule` says of the slip on the graph above."""
+    """Return the report of `check_rule` on the wrong rule for the graph above."""
     try:
         check_rule(SignSlip(), graphs=st.just(counterexample()), checks=[check_function_preserved], max_examples=1)
     except RuleCheckError as error:

@@ -1,4 +1,4 @@
-"""Ask what a rewrite does to the function: proved exact, bounded by a number, or refused."""
+"""Read certificates of rewrites: proved exact, bounded by a number, or refused."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What rules get wrong most often, and what is said then. The graph is as it was every time."""
+"""Frequent mistakes in rules and their error messages. The graph stays unchanged every time."""
 
 from dataclasses import dataclass
 
@@ -76,7 +76,7 @@ MISTAKES = (OneLayerForAll, EdgeTwice, NotRowByRow, NumbersInPlaceOfBooleans, Wr
 
 
 def said_of(action) -> str:
-    """The message of what is raised."""
+    """Return the message of the exception that an action raises."""
     try:
         action()
     except (NetgraphError, AttributeError) as error:

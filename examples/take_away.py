@@ -1,4 +1,4 @@
-"""Take a graph away: to NetworkX and its files, out of its own file without netgraph, and the history of one edge."""
+"""Export a graph: to NetworkX and its files, from its own file without netgraph; and the history of one edge."""
 
 import json
 import tempfile
@@ -28,7 +28,7 @@ g = graph.to_networkx()  # a MultiDiGraph: a node per vertex, an arc per edge, b
 print(g.nodes[6])
 print(next(iter(g.edges(data=True))))
 print(nx.dag_longest_path_length(g, weight=None), "arcs on the longest path")
-print(sorted(nx.ancestors(g, 10)))  # what the first output reads, by whatever path
+print(sorted(nx.ancestors(g, 10)))  # all vertices with a path to the first output
 assert ng.Graph.from_networkx(g).equals(graph)
 # endregion networkx
 
@@ -83,7 +83,7 @@ with torch.no_grad():
 
 # region history
 def history(journal, edge):
-    """What happened to an edge, a line per rewrite that made it, changed it or removed it."""
+    """Return a line for each rewrite that made, changed or removed an edge."""
     if edge in journal.first().edges.id:
         yield "there from the start"
     for entry in journal.entries():

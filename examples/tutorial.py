@@ -1,4 +1,4 @@
-"""From zero to a rule of one's own: build a graph, train it, write a rule, prove it, test it, and grow by it."""
+"""From zero to your own rule: build a graph, train it, write a rule, prove it, test it, and grow with it."""
 
 # region imports
 import tempfile
@@ -150,7 +150,7 @@ method = Method("bending", (BendStrongest(),))
 journal = ng.Journal.create(tempfile.mkdtemp(), graph)
 
 
-def tell(event):
+def report(event):
     if isinstance(event, Rewritten):
         journal.append(event.result, before=event.before, epoch=event.epoch, seed=event.seed)
         print(f"epoch {event.epoch}: {event.result}, {event.result.certificate.kind}")
@@ -158,7 +158,7 @@ def tell(event):
         print(f"epoch {event.epoch}: accuracy {event.metrics['val_accuracy']:.2f}")
 
 
-state = train(begin(graph, settings, data.device), data, settings, method, [tell])
+state = train(begin(graph, settings, data.device), data, settings, method, [report])
 grown = lift(state.net)
 print(grown)
 # endregion grow

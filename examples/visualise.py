@@ -1,4 +1,4 @@
-"""Look at a network that grows: drawings, what a rewrite did, plots of structure, and a film of the whole growth."""
+"""Draw a growing network: graphs, rewrites, plots of structure, and a film of the whole growth."""
 
 import tempfile
 
