@@ -89,7 +89,7 @@ class _Kept:
     Attributes:
         key: state of the run for which it was computed.
         value: the value.
-        until: time by `time.monotonic` before which an older value may be shown.
+        until: time by `time.monotonic` before which the value may be shown although its key is outdated.
     """
 
     key: tuple[object, ...]

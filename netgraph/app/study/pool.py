@@ -106,7 +106,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _end_with_the_study() -> None:
-    """Set up the process of a job: it ends at Ctrl-C without a traceback, and when its parent dies.
+    """Set up a process for jobs: it ends at Ctrl-C without a traceback, and when its parent dies.
 
     Where the shell has made the study ignore Ctrl-C, because it runs in the background, the job ignores it as well.
     """

@@ -217,7 +217,7 @@ class _Clock:
         self._ended = time.perf_counter()
 
     def leave_out(self, since: float) -> None:
-        """Leave out the seconds from `since` to now."""
+        """Subtract the seconds from `since` to now from the wall time and from the time of rewrites."""
         seconds = time.perf_counter() - since
         self._left_out += seconds
         self._state.rewriting -= seconds  # The training loop will add all time between epochs, this included.

@@ -43,7 +43,10 @@ def frame(inputs: Array, coordinates: Coordinates) -> Array:
 
 
 def _whitened(expansion: Expansion) -> Array:
-    """Residuals times the root of `G^+`, `(rows, rank of G)`; the score is a sum of squares over their columns."""
+    """Residuals times the root of `G^+`, `(rows, rank of G)`.
+
+    The score of a proposal is the mean square of its regression fit to them, summed over columns.
+    """
     values, axes = np.linalg.eigh(expansion.inverse)
     kept = values > 1e-13 * values.max(initial=0.0)  # smaller eigenvalues are rounding errors
     return np.asarray(expansion.residual @ (axes[:, kept] * np.sqrt(values[kept])))
@@ -62,7 +65,14 @@ class _Target:
         return cls(stored, np.ascontiguousarray(stored.T))
 
     def score_and_slope(self, columns: Array) -> tuple[Array, Array]:
-        """Compute scores `(chains,)` and their slopes `(chains, p, rows)` for columns read, `(chains, p, rows)`."""
+        """Compute the score of the proposal of each chain for this reader, and the gradient of the score.
+
+        Args:
+            columns: the p inputs that the reader gets from a proposal, `(chains, p, rows)`.
+
+        Returns:
+            Scores, `(chains,)`, and their gradients by `columns`, `(chains, p, rows)`.
+        """
         chains, p, rows = columns.shape
         moments = (columns.reshape(chains * p, rows) @ self.residual / rows).reshape(chains, p, -1)
         if p == 1:

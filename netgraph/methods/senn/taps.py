@@ -30,7 +30,7 @@ class Reader(Protocol):
     """Function from the values of a proposed map, `(..., rows of the map)`, to the columns of its reader's inputs."""
 
     def __call__(self, values: Array) -> Columns:
-        """Read values, `(..., rows of the map)`."""
+        """Return the inputs that the reading layer gets from values of a map, `(..., rows of the map)`."""
         ...
 
 
@@ -69,7 +69,11 @@ class TapReader:
         return int(np.prod(self.kind.output_grid(self._seen), dtype=int))
 
     def __call__(self, values: Array) -> Columns:
-        """Read values, `(..., examples * positions of the map)`, as columns, `(..., taps, examples * positions)`."""
+        """Return the inputs of the reading layer, `(..., taps, examples * positions)`.
+
+        Args:
+            values: values of the map, `(..., examples * positions of the map)`.
+        """
         size = int(np.prod(self.grid, dtype=int))
         if values.shape[-1] % size:
             raise OptionError(f"{values.shape[-1]} rows are no number of examples on the grid {self.grid}.")

@@ -49,7 +49,7 @@ def rigl(start: Graph, options: RiglOptions | None = None) -> Method:
       pairs just removed.
     * How: `PruneEdges`, which is bounded, then `AddEdges` with weight 0, which is exact.
     * When: every epoch, where the paper has 100 optimizer steps, until 75 % of the run.
-    * How much: the fraction `share / 2 (1 + cos(pi t / T))` of the edges of each link.
+    * How much: the fraction `share / 2 (1 + cos(pi t / T))` of the edges of each link, where `T = until * epochs`.
 
     Edges that stay, or are added again at once, keep their optimizer state. New entries have step counts of their own,
     where the paper resets their slots to 0. The optimizer steps in every iteration; the published code skips the
