@@ -41,22 +41,24 @@ def grow_command(config: Mapping[str, Any], out: str) -> str:
     words += ["--epochs", str(config["training"]["epochs"]), "--task", config["task"]]
     words += ["--target", config["target"]] if config.get("target") is not None else []
     words += ["--device", config["device"]] if config["device"] != "cpu" else []
-    words += [f"--set={key}={_text(value)}" for key, value in _chosen(config).items()]
+    words += [f"--set={key}={_text(value)}" for key, value in _required_options(config).items()]
     return shlex.join([*words, "--out", out])
 
 
-def _chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+def _required_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Options that the command must state, by name."""
     spec = METHODS.get(config["method"])
     # The defaults of these options depend on the size of the data or on the method.
     suited = {*SMALL_TRAINING, *(spec.training if spec else ())}
-    chosen = _unlike(config["run"], RunSettings()) | _unlike(config["options"], spec.make_options() if spec else None)
+    chosen = _differences(config["run"], RunSettings()) | _differences(
+        config["options"], spec.make_options() if spec else None
+    )
     training = {k: v for k, v in config["training"].items() if k not in ("epochs", "seed")}
-    unlike = _unlike(training, TrainSettings())
+    unlike = _differences(training, TrainSettings())
     return {**chosen, **{k: v for k, v in training.items() if k in suited or k in unlike}}
 
 
-def _unlike(values: Mapping[str, Any], options: Any) -> dict[str, Any]:
+def _differences(values: Mapping[str, Any], options: Any) -> dict[str, Any]:
     """Values that differ from the attributes of default options; all values where `options` is None."""
     defaults = {} if options is None else vars(options)
     return {key: value for key, value in values.items() if key not in defaults or defaults[key] != value}

@@ -131,7 +131,7 @@ def _short(count: float, largest: float) -> str:
 
 def _panel(key: str, title: str, curves: tuple[Curve, ...], marks: Sequence[Mark], epochs: int) -> Panel:
     label = f"{title} over {len(curves[0].values)} epochs: " + "; ".join(_spoken(curve) for curve in curves)
-    svg = inline_svg(_drawn(key, curves, marks, epochs), f"curve-{key}", label, _COLORS)
+    svg = inline_svg(_draw(key, curves, marks, epochs), f"curve-{key}", label, _COLORS)
     gaps = sum(int(np.count_nonzero(~np.isfinite(curve.values))) for curve in curves)
     return Panel(key, title, curves, svg, gaps)
 
@@ -144,7 +144,7 @@ def _spoken(curve: Curve) -> str:
     return f"{curve.name} from {first} to {last}, lowest {low}, highest {high}"
 
 
-def _drawn(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int) -> str:
+def _draw(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int) -> str:
     """Draw the picture with matplotlib; equal curves give equal text."""
     require_matplotlib()
     from matplotlib import rc_context

@@ -184,14 +184,14 @@ class RunFacts:
             edges = (sizes[numbers[0] - 1], sizes[numbers[-1]])
             marks.append(Mark(numbers[0], numbers[-1], (epoch,), change_of(*edges), edges))
         gap = max(1, self.epochs // 25)
-        marks = _grouped(marks, gap, alike=True)
+        marks = _group(marks, gap, alike=True)
         while len(marks) > MOST_MARKS:
             gap *= 2
-            marks = _grouped(marks, gap, alike=gap < self.epochs)
+            marks = _group(marks, gap, alike=gap < self.epochs)
         return marks
 
 
-def _grouped(marks: Sequence[Mark], gap: int, *, alike: bool) -> list[Mark]:
+def _group(marks: Sequence[Mark], gap: int, *, alike: bool) -> list[Mark]:
     """Join neighbours at most `gap` epochs apart; with `alike`, only if both change edges the same way."""
     result: list[Mark] = []
     for mark in marks:

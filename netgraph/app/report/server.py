@@ -91,7 +91,7 @@ class LivePage:
             files, changed = self._fingerprint()
             if self._page is None or self._files != files or time.monotonic() >= self._reporter.due:
                 self._files, self._count = files, self._count + 1
-                self._page = self._made(f"{files}-{self._count}", changed)
+                self._page = self._make(f"{files}-{self._count}", changed)
             return self._page
 
     def last(self) -> Snapshot:
@@ -111,7 +111,7 @@ class LivePage:
         changed = max(stat[3] for stat in stats) / 1e9
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16], changed
 
-    def _made(self, version: str, changed: float) -> Snapshot:
+    def _make(self, version: str, changed: float) -> Snapshot:
         title = self.directory.name
         if not (self.directory / CONFIG).is_file():
             return Snapshot(version, changed, title, (self._missing(), *self._good))
@@ -176,13 +176,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own address only.\n")
             return
         try:
-            status, kind, text = self._found()
+            status, kind, text = self._find()
         except Exception as error:
             status, kind = HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain"
             text = f"The page cannot be made: {_unforeseen(error)}\n"
         self._answer(status, kind, text)
 
-    def _found(self) -> tuple[HTTPStatus, str, str]:
+    def _find(self) -> tuple[HTTPStatus, str, str]:
         """Status, media type and text of the answer to this request."""
         path, live = self.path, self.server.live
         page = live.last() if path.startswith("/section/") else live.now()

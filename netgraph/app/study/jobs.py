@@ -205,7 +205,7 @@ def make_study(request: StudyRequest) -> Study:
         given["epochs"] = request.budget
     training = TrainSettings(**given)
     options = {
-        name: _settled(spec, {**common, "model": request.model, **own[name]}, request, training.epochs)
+        name: _complete_options(spec, {**common, "model": request.model, **own[name]}, request, training.epochs)
         for name, spec in specs.items()
     }
     _check_methods(options, dense, training, inputs.start)
@@ -272,7 +272,7 @@ def _pick(values: Mapping[str, str], target: type[Any]) -> dict[str, Any]:
     return split_assignments({key: text for key, text in values.items() if key in names}, target)[0]
 
 
-def _settled(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
+def _complete_options(spec: MethodSpec, values: Mapping[str, str], request: StudyRequest, epochs: int) -> Any:
     """Options of a method in a study; for methods of a fixed density each job replaces the density."""
     options = spec.make_options(**_pick(values, spec.options))
     low, high = min(request.densities), max(request.densities)

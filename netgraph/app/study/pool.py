@@ -44,10 +44,10 @@ def compare_methods(request: StudyRequest, console: Console) -> StudyReport:
     check_place(request.directory, "study", overwrite=request.overwrite)
     with sole_writer(request.directory, make=True):
         directory = StudyDirectory(request.directory, study, overwrite=request.overwrite)
-        return _compared(study, directory, request, console)
+        return _compare(study, directory, request, console)
 
 
-def _compared(study: Study, directory: StudyDirectory, request: StudyRequest, console: Console) -> StudyReport:
+def _compare(study: Study, directory: StudyDirectory, request: StudyRequest, console: Console) -> StudyReport:
     wanted = jobs_of(study, range(request.seeds))
     outcomes = [outcome for outcome in directory.outcomes() if outcome.job in wanted]
     waiting = missing(wanted, outcomes)

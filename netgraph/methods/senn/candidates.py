@@ -155,12 +155,12 @@ class Evaluation:
         values = {**bias, **found.parameters, **norm.restoring(sums)}
         given = {name: np.reshape(np.asarray(value, dtype=np.float64), (1,)) for name, value in values.items()}
         rule = WidenLayer(incoming=self._by_link(layer, found.incoming), values=given)
-        score = self._judged(found)
+        score = self._pooled_score(found)
         if self.judge == "fresh":
-            there = _activated(layer.activation, sums[:, None], found.parameters, layer.slope)
+            there = _activate(layer.activation, sums[:, None], found.parameters, layer.slope)
             score = float(sum(judging.worth(k, "width", there, layer.grid, layer.pool) for k in readers))
         chance = sum(judging.chance(k.target, "width") * k.kind.taps for k in readers)
-        return judging.decided(
+        return judging.decide(
             Candidate("width", layer.name, score, eta, bound, chance=chance, rule=rule, on=np.array([layer.id]))
         )
 
@@ -206,13 +206,13 @@ class Evaluation:
         shift = found.shift if shifts else None
         inserted = "rational" if self.activation == "rational" else "prelu"
         rule = InsertLayer(activation=inserted, matrix=found.matrix, shift=shift)
-        score = self._judged(found)
+        score = self._pooled_score(found)
         if self.judge == "fresh":
             sums = rows_of(judging.signals.activations[source.name]) @ found.matrix + found.shift
-            there = _activated(self.activation, sums, found.parameters, self.search.slope)
+            there = _activate(self.activation, sums, found.parameters, self.search.slope)
             score = judging.worth(link, "depth", there, source.output_grid, None)
         chance = judging.chance(link.target, "depth") * len(source) * link.kind.taps / cost
-        return judging.decided(
+        return judging.decide(
             Candidate(
                 "depth",
                 place,
@@ -249,7 +249,7 @@ class Evaluation:
         whitened = expansion.residual @ expansion.inverse
         return float(np.mean(np.sum(whitened * expansion.residual, axis=1))) / len(expansion.residual)
 
-    def decided(self, candidate: Candidate) -> Candidate:
+    def decide(self, candidate: Candidate) -> Candidate:
         """Compute the share of a candidate, and judge it by the thresholds."""
         limits, score = self.thresholds, candidate.score
         share = score / self.loss_gradient if self.loss_gradient > 0 else 0.0
@@ -278,7 +278,7 @@ class Evaluation:
             start += size
         return parts
 
-    def _judged(self, found: WidthProposal | DepthProposal) -> float:
+    def _pooled_score(self, found: WidthProposal | DepthProposal) -> float:
         """Pooled score of a proposal, without the damping of the search.
 
         Scores of chains are damped. The ratio of the undamped to the damped score of the best chain removes the
@@ -315,6 +315,6 @@ def _part(signals: BatchSignals, rows: slice) -> BatchSignals:
     )
 
 
-def _activated(activation: str, sums: Array, parameters: Mapping[str, Array], slope: float) -> Array:
+def _activate(activation: str, sums: Array, parameters: Mapping[str, Array], slope: float) -> Array:
     """Values of vertices for their sums, both `(rows, vertices)`."""
     return np.asarray(get_activation(activation).function(sums, parameters, slope))

@@ -118,7 +118,9 @@ class Expand(Checked):
             check, best = self._decide(context)
             if best is None or best.rule is None:
                 if not done:
-                    yield Proposal(self.name, WidenLayer(), np.empty(0, np.int64), _nothing(check), _listed(check))
+                    yield Proposal(
+                        self.name, WidenLayer(), np.empty(0, np.int64), _reason_against(check), _list_candidates(check)
+                    )
                 return
             done += 1
             room = (
@@ -133,7 +135,9 @@ class Expand(Checked):
             )
             numbers = check.numbers(best) | {"addition": float(done)}
             settle = best.kind == "width"
-            yield Proposal(self.name, best.rule, best.on, reason, _listed(check), settle=settle, numbers=numbers)
+            yield Proposal(
+                self.name, best.rule, best.on, reason, _list_candidates(check), settle=settle, numbers=numbers
+            )
 
     def _decide(self, context: Context) -> tuple[Check, Candidate | None]:
         """Check the network, and take the best candidate that passes and that rounding allows."""
@@ -200,11 +204,11 @@ class Expand(Checked):
         return done + self.cooldown - (done - first) % self.cooldown
 
 
-def _listed(check: Check) -> str:
+def _list_candidates(check: Check) -> str:
     return "\n  ".join(check.table().splitlines())
 
 
-def _nothing(check: Check) -> str:
+def _reason_against(check: Check) -> str:
     scored = [c for c in check.candidates if not math.isnan(c.score)]
     if not scored:
         return "there is no place where anything could be added"

@@ -134,10 +134,10 @@ def senn_start(options: SennOptions, start: Start) -> Graph:
         b.dense(last, name)
         last = name
     b.dense(last, b.output("output", start.outputs))
-    return _drawn(b.build(), np.random.default_rng(start.seed))
+    return _draw_weights(b.build(), np.random.default_rng(start.seed))
 
 
-def _drawn(graph: Graph, rng: np.random.Generator) -> Graph:
+def _draw_weights(graph: Graph, rng: np.random.Generator) -> Graph:
     """Draw the first weights and vertex parameters of SENN for a graph."""
     fan_in = np.bincount(graph.edges.target_row, minlength=graph.num_vertices)[graph.edges.target_row]
     weights = rng.standard_normal(len(graph.edges)) / np.sqrt(fan_in)

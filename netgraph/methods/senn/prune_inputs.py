@@ -123,7 +123,7 @@ class PruneInputs(Checked):
         for layer in graph.layers_by_id.values():
             if not self._may_lose(graph, layer):
                 continue
-            missed = np.max([_missed(graph, signals, link) for link in graph.outgoing[layer.id]], axis=0)
+            missed = np.max([_losses(graph, signals, link) for link in graph.outgoing[layer.id]], axis=0)
             row = int(missed.argmin())
             if missed[row] < (self.threshold if best is None else best[2]):
                 best = layer, row, float(missed[row]), rows_of(signals.activations[layer.name])
@@ -136,7 +136,7 @@ class PruneInputs(Checked):
         return layer.role == "hidden" and alone and len(layer) > self.fewest and free
 
 
-def _missed(graph: Graph, signals: BatchSignals, link: Link) -> Array:
+def _losses(graph: Graph, signals: BatchSignals, link: Link) -> Array:
     """Fraction of its score that the target of a link loses without each source vertex, `(source vertices,)`."""
     target, taps = graph.layer(link.target), link.kind.taps
     read = inputs_of(graph, link.target, signals.activations, used=False)

@@ -171,7 +171,7 @@ def search_width(
     best = found.state[np.argmax(found.score)]
     kernel, shift, parameters = space.split(best[None])
     return WidthProposal(
-        **_scored(space, found, best, steps, options),
+        **_score_fields(space, found, best, steps, options),
         parameters={name: v[0] for name, v in parameters.items()},
         incoming=space.frame @ kernel[0, 0],
         bias=float(shift[0, 0]),
@@ -214,7 +214,7 @@ def search_depth(
     best = found.state[np.argmax(found.score)]
     kernel, shift, parameters = space.split(best[None])
     return DepthProposal(
-        **_scored(space, found, best, steps, options),
+        **_score_fields(space, found, best, steps, options),
         parameters={name: v[0] for name, v in parameters.items()},
         matrix=space.frame @ kernel[0].T,
         shift=shift[0],
@@ -304,7 +304,7 @@ def _conditioning(kernel: Array) -> tuple[Array, Array]:
     return 0.5 * size**2, (size[:, None] * 2 / n * slope.reshape(len(kernel), -1))
 
 
-def _scored(
+def _score_fields(
     space: ProposalSpace, found: SearchResult, best: Array, steps: int, options: SearchOptions
 ) -> dict[str, Any]:
     """Arguments of `Searched` but for its parameters, by name."""

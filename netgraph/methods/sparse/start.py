@@ -70,7 +70,7 @@ def sparse_start(
     if density_of(graph, links) < 1:
         raise GraphError(f"{graph!r} misses edges already; start from a dense network.")
     rng = np.random.default_rng(seed)
-    keep = _chosen(graph, links, density, start, rng)
+    keep = _choose(graph, links, density, start, rng)
     cut_off = isolated(graph, keep)
     if cut_off.any():
         if start == "phew":
@@ -87,7 +87,7 @@ def sparse_start(
     return SparseStart(made, density, reached, count, note)
 
 
-def _chosen(graph: Graph, links: tuple[LinkKey, ...], density: float, start: str, rng: np.random.Generator) -> Array:
+def _choose(graph: Graph, links: tuple[LinkKey, ...], density: float, start: str, rng: np.random.Generator) -> Array:
     if density == 1:
         return np.ones(len(graph.edges), dtype=bool)
     if start == "phew":
