@@ -114,7 +114,7 @@ class Certificate:
         return any(text.endswith(EVAL_MODE) for text in self.assumptions)
 
     def satisfies(self, required: Level | float | None) -> bool:
-        """Check that the certificate is at least as strong as a level, or as a bound given as a number; None: True."""
+        """Whether the certificate is at least as strong as a required level or bound; True without a requirement."""
         if required is None:
             return True
         if isinstance(required, str):
@@ -212,8 +212,12 @@ def _plain(value: float | None) -> float | int | str | None:
 
 def _measurement(values: Mapping[str, Any]) -> Measurement:
     bound = values["bound"]
-    return Measurement(float(values["change"]), float(values["relative"]), int(values["samples"]),
-                       None if bound is None else float(bound))  # fmt: skip
+    return Measurement(
+        float(values["change"]),
+        float(values["relative"]),
+        int(values["samples"]),
+        None if bound is None else float(bound),
+    )
 
 
 def _number(value: float) -> float | str:

@@ -102,8 +102,10 @@ def _epsilon(graph: Graph) -> float:
 def _certificate(walk: Walk, assumptions: tuple[str, ...], domain: dict[str, tuple[float, float]]) -> Certificate:
     if _is_exact(walk):
         return Certificate("exact", _why_exact(walk), 0.0, _zeros(walk.new), domain=domain, assumptions=assumptions)
-    bounds = {walk.new.layer(i).name: np.maximum(np.abs(low), np.abs(high))
-              for i, (low, high, _) in walk.output_change.items()}  # fmt: skip
+    bounds = {
+        walk.new.layer(i).name: np.maximum(np.abs(low), np.abs(high))
+        for i, (low, high, _) in walk.output_change.items()
+    }
     by_output = {name: tuple(float(b) for b in own) for name, own in bounds.items()}
     largest = max(float(own.max()) for own in bounds.values())
     stopped = tuple(walk.stopped)
@@ -135,8 +137,9 @@ def _why_exact(walk: Walk) -> str:
 
 
 def _why_unknown(walk: Walk, bounds: Mapping[str, Array], domain: Mapping[str, tuple[float, float]]) -> str:
-    name, row = next((name, int(np.flatnonzero(~np.isfinite(own))[0])) for name, own in bounds.items()
-                     if not np.isfinite(own).all())  # fmt: skip
+    name, row = next(
+        (name, int(np.flatnonzero(~np.isfinite(own))[0])) for name, own in bounds.items() if not np.isfinite(own).all()
+    )
     vertex = int(walk.new.layers[name].vertex_ids[row])
     text = f"no bound is known for the change of vertex {vertex} of output {name!r}"
     free = [k for k, (low, high) in domain.items() if not (np.isfinite(low) and np.isfinite(high))]

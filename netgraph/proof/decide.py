@@ -196,7 +196,7 @@ class Decision:
         low, high = operate_interval(layer, sums.z_low[which], sums.z_high[which], walk.mode, rows)
         same = high - low <= (0 if exactly else 1e-12 * np.maximum(np.abs(low), np.abs(high)))
         if exactly and not self.norm.identity:
-            same &= (low == 0) & (high == 0)  # other values are rounded; an equal known vertex has none of the error
+            same &= (low == 0) & (high == 0)  # other values are rounded here; an equal known vertex has no error
         which, low, high = which[same], low[same], high[same]
         some = np.flatnonzero(low)
         one = np.full(len(some), walk.space.one)

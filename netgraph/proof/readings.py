@@ -123,8 +123,9 @@ class Edges:
         if (operators == ZERO).any():
             use &= operators[link.tap] != ZERO
         at = np.flatnonzero(use)
-        return cls(link, link.src[at].astype(np.int64), row[at], link.weight[at].astype(np.float64),
-                   operators[link.tap[at]])  # fmt: skip
+        return cls(
+            link, link.src[at].astype(np.int64), row[at], link.weight[at].astype(np.float64), operators[link.tap[at]]
+        )
 
     def over(self, symbol: Array, space: Space) -> Terms:
         """Terms of the edges over the symbols of the source rows, `(rows of the source,)`."""
@@ -159,8 +160,7 @@ class Edges:
         value, error, softly = forms.value[entries], forms.error[entries], forms.rounding[entries]
         known, lost = column >= 0, column == UNKNOWN
         parts = [plain.over(values.symbol, space)]
-        parts.append(Terms.product(row[known], column[known], weight[known], value[known], error[known],
-                                   softly[known]))  # fmt: skip
+        parts.append(Terms.product(row[known], column[known], weight[known], value[known], error[known], softly[known]))
         if not lost.any():
             return parts, None
         bare = values.forms.column[entries][lost] % space.size

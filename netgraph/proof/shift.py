@@ -70,9 +70,17 @@ def shift_of(walk: Walk, layer: Layer, sums: Sums, bounds: tuple[Array, Array]) 
 
 
 def _by_slopes(
-    walk: Walk, layer: Layer, old: Layer, sums: Sums, at: Array, old_rows: Array,
-    low: Array, high: Array, soft: Array, linear: Array,
-) -> None:  # fmt: skip
+    walk: Walk,
+    layer: Layer,
+    old: Layer,
+    sums: Sums,
+    at: Array,
+    old_rows: Array,
+    low: Array,
+    high: Array,
+    soft: Array,
+    linear: Array,
+) -> None:
     """Narrow the intervals by the slopes of the activation between the two pre-activations, in place."""
     rows, twin = sums.rows[at], sums.twin[at]
     activation = get_activation(layer.activation)
@@ -91,7 +99,7 @@ def _by_slopes(
     soft[at] = same & kept & change.only_rounding() & sums.soft[at]
     norm = get_norm(layer.norm)
     if norm.couples_vertices and not (soft[at].all() and len(layer) == len(old) == len(at)):
-        soft[at] = False  # every vertex changes with every other
+        soft[at] = False  # the norm makes every vertex depend on all vertices of the layer
     if norm.identity and layer.pool is None:
         factor, error = activation.affine(walk.bounds.z_low[twin], walk.bounds.z_high[twin], own, layer.slope)
         linear[at] = np.where(same & (error == 0), factor, np.nan)
@@ -107,8 +115,13 @@ def _normed(
         return d_low, d_high, np.ones(len(at), dtype=bool)
     kept = (parameters(layer)[rows] == parameters(old)[old_rows]).all(axis=1)
     change = NormChange(
-        d_low, d_high, walk.bounds.z_low[twin], walk.bounds.z_high[twin],
-        norm_setting(old, walk.mode, old_rows), norm_setting(layer, walk.mode, rows),
-        kept, whole=len(layer) == len(old) == len(at),
-    )  # fmt: skip
+        d_low,
+        d_high,
+        walk.bounds.z_low[twin],
+        walk.bounds.z_high[twin],
+        norm_setting(old, walk.mode, old_rows),
+        norm_setting(layer, walk.mode, rows),
+        kept,
+        whole=len(layer) == len(old) == len(at),
+    )
     return *norm.change(change), kept

@@ -99,7 +99,10 @@ class Walk:
         return np.asarray(self.twin[start : start + len(self.new.layer(layer_id))])
 
     def settle(self, layer_id: int, values: Values, tied: Values | None = None) -> None:
-        """Record the values of a layer, unless every vertex has exactly the value of its twin; and the tied values."""
+        """Record the values of a layer, and with `tied` its values as twins plus errors: see `values`.
+
+        Nothing is stored where every vertex has exactly the value of its twin, since `values` then returns the twins.
+        """
         if not (values.certain.all() and np.array_equal(values.symbol, self.own_twins(layer_id))):
             self._values[layer_id] = values
         if tied is not None:
@@ -170,7 +173,8 @@ class Walk:
     ) -> tuple[Array | None, Array | None]:
         """Masks of the edges of the new and of the old link that may contribute to the difference of the sums.
 
-        Edges of one id with equal values, ends, taps and weights cancel; all others count. None stands for all edges.
+        Two edges of the same id cancel if source value, target, tap and weight are equal; all other edges are in the
+        masks. None stands for all edges.
         """
         if before is None or before.kind != link.kind:
             return None, None

@@ -336,7 +336,7 @@ def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
         first = np.ones(len(undecided), dtype=bool)
         for key, place_of in zip(keys, earliest, strict=True):
             rows = key[undecided]
-            place_of[rows[::-1]] = place[::-1]  # of several, the last assignment stays: that of the earliest match
+            place_of[rows[::-1]] = place[::-1]  # reversed, so that the earliest match is assigned last and stays
             first &= place_of[rows] == place
         won, left = undecided[first], ~first
         wins[won] = True

@@ -67,8 +67,9 @@ def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:
 
 def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[LinkKey, Link], edit: _Edit) -> Graph:
     after = delta.after
-    new = Graph(layers.values(), links.values(), next_ids=after.next_ids, lineage="", rewrites=after.rewrites,
-                validate=False)  # fmt: skip
+    new = Graph(
+        layers.values(), links.values(), next_ids=after.next_ids, lineage="", rewrites=after.rewrites, validate=False
+    )
     if len(new._names) < len(layers):
         raise RewriteError("Two layers would have the same name; give the new one another.")
     for i in edit.touched_layers & set(layers):
@@ -276,9 +277,13 @@ class _Edit:
                 )
             ends[name] = rows.astype(np.int32)
         return {
-            "id": records.id, **ends, "tap": records.tap, "weight": records.weight.astype(dtype),
-            "birth": records.birth, "frozen": records.frozen,
-        }  # fmt: skip
+            "id": records.id,
+            **ends,
+            "tap": records.tap,
+            "weight": records.weight.astype(dtype),
+            "birth": records.birth,
+            "frozen": records.frozen,
+        }
 
     def _changes_by_link(self) -> dict[LinkKey, dict[str, Change]]:
         result: dict[LinkKey, dict[str, Change]] = {}

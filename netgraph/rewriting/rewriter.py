@@ -122,16 +122,11 @@ class Rewriter:
         values: Mapping[str, Any] | None = None,
         **attributes: Any,
     ) -> NewVertices:
-        """Add a hidden layer and return its vertices.
+        """Add a hidden layer of `size` vertices and return these. Biases are 0, norm and activation as initialised.
 
-        Args:
-            size: number of vertices, at least 1.
-            activation, norm, grid: as in `Layer`; their parameters get their initial values.
-            name: start of the name. The layer id is appended, and a further number where that name is taken.
-            bias: whether vertices have biases; they are 0.
-            dtype: dtype of the vertex columns, or None for the widest dtype of the graph's weights.
-            values: values of vertex columns by name, one value or one per vertex.
-            **attributes: further attributes as in `Layer`.
+        Its name is `name`, the layer id and, where that is taken, a further number. Vertex columns have the `dtype`,
+        or with None the widest dtype of the graph's weights. `values` sets vertex columns by name, one value or one
+        per vertex. Further `attributes` as in `Layer`.
         """
         size = whole(f"add_layer({name!r}): size", size, error=RewriteError)
         if size < 1:
@@ -158,11 +153,7 @@ class Rewriter:
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
 
     def _copies(self, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
-        """Add the copies of split vertices.
-
-        Returns:
-            (vertices of the graph,) id of the first copy of each, or -1; and the copies by layer id.
-        """
+        """Add copies; return the id of the first copy per vertex of the graph, or -1, and the copies by layer id."""
         first_copy = np.full(len(self.graph.vertices), -1, dtype=np.int64)
         by_layer = {}
         for layer_id, mine in by_value(vertices.layer).items():
