@@ -21,13 +21,13 @@ EDGE_DTYPES: dict[str, type[np.generic] | None] = {
     "birth": np.int32,
     "frozen": np.bool_,
 }
-"""Dtypes of the columns of a link, in the order in which they are stored; None for that of the weights."""
+"""Dtypes of the columns of a link, in the order in which they are stored; None where the values keep their dtype."""
 
 WEIGHT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 _SMALL = 1 << 16
-"""Largest number of bytes of an array that is copied when it is hashed, which is cheaper than a call for each array."""
+"""Largest size, in bytes, of an array that `digest` copies. One hash of joined copies is cheaper than many hashes."""
 
 IDS_PER_ROW = 8
 """Largest ratio of the range of ids to the number of rows at which a table by id is worth its memory."""
@@ -164,7 +164,7 @@ def spans(start: Array | int, size: Array) -> Array:
 
 
 def by_value(values: Array) -> dict[int, Array]:
-    """Positions of every distinct value, values and positions in ascending order. O(n log n)."""
+    """Return the positions of every distinct value; values and positions are in ascending order. O(n log n)."""
     if not len(values):
         return {}
     order = np.argsort(values, kind="stable")

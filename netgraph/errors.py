@@ -1,4 +1,4 @@
-"""All errors that netgraph raises on purpose.
+"""Errors that netgraph raises on purpose.
 
 Each message names the wrong value, its place, and a remedy. Errors about arguments are `ValueError`s as well, so that
 generic callers can catch them.

@@ -1,4 +1,4 @@
-"""The oracle: a reference evaluation of a graph in float64, slow and obvious, against which faster ones are tested."""
+"""Reference evaluation of a graph in float64, slow and simple. Tests compare faster evaluations with it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation, g
 Inputs = Mapping[str, Any] | Any
 
 MANY_PRODUCTS = 1_000_000
-"""Number of products of weight and value from which SciPy sums them, because it does not hold them all in memory."""
+"""Smallest number of products, weight times value, for which SciPy is used: it never holds all products in memory."""
 
 MANY_VALUES = 1 << 17
-"""Number of values that such a convolution reads at a time: a megabyte."""
+"""Number of float64 values that `_sum_windows` reads at a time; they take 1 MiB."""
 
 
 @checked

@@ -1,4 +1,4 @@
-"""Arbitrary texts made safe to show: printable, shortened, and literal in HTML and in markdown."""
+"""Text from unknown sources made safe to show: printable, shortened, and literal in HTML and in markdown."""
 
 from __future__ import annotations
 

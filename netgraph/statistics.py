@@ -223,19 +223,18 @@ def _describe(values: Array) -> tuple[float | str, float | str, float | str, int
 class BatchSignals:
     """Activations and gradients of single samples in the layers of one topology, in float64.
 
-    `netgraph.methods.Context.capture` makes them.
-
-    Gradients are those of each sample's own loss, not of the mean over samples. Arrays are read-only.
+    `netgraph.methods.Context.capture` makes them. Each gradient is that of the sample's own loss, not of the mean over
+    samples. Arrays are read-only.
 
     Attributes:
         topology_hash: hash of the graph to which the layers belong.
         activations: output of each layer, `(samples, vertices, *output grid)`.
         gradients: gradient of the loss by the sums of each layer except inputs, `(samples, vertices, *grid)`.
-        residuals: like `gradients`, for the cotangent dL/dy - s J n instead of dL/dy. J is the Jacobian of the outputs
-            by the parameters, n the damped natural gradient of these samples, and
-            s = <J n, dL/dy> / (<J n, J n> + 1e-10) over all of them. Empty unless the tangent was asked for.
-        output_gradients: dL/dy, `(samples, outputs, *grid)`.
-        natural_score: g^T n with the mean gradient g; 0 unless the tangent was asked for.
+        residuals: like `gradients`, but propagated back from `dL/dy - s J n` instead of `dL/dy`. `J` is the Jacobian of
+            the outputs by the parameters, `n` the damped natural gradient of these samples, and
+            `s = <J n, dL/dy> / (<J n, J n> + 1e-10)` over all of them. Empty when captured without `tangent`.
+        output_gradients: gradient of the loss by the outputs, `dL/dy`, `(samples, outputs, *grid)`.
+        natural_score: `g^T n` with the mean gradient `g`; 0 when captured without `tangent`.
     """
 
     topology_hash: str
@@ -258,7 +257,7 @@ class BatchSignals:
 
     @cached_property
     def output_norms(self) -> Array:
-        """Euclidean norm of dL/dy of each sample, `(samples,)`."""
+        """Euclidean norm of the gradient by the outputs, `dL/dy`, of each sample, `(samples,)`."""
         return np.asarray(np.linalg.norm(self.output_gradients.reshape(self.samples, -1), axis=1))
 
     def __repr__(self) -> str:

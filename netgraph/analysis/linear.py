@@ -20,7 +20,7 @@ DENSE_FROM = 0.2
 """Smallest density at which a link with many positions is multiplied as a dense matrix."""
 
 DENSE_POSITIONS = 8
-"""Smallest number of positions for a dense matrix; with fewer, a sparse product costs less than filling it."""
+"""Smallest number of positions at which a link becomes a dense matrix; below it, filling the matrix costs too much."""
 
 
 class Scaled(NamedTuple):
@@ -171,12 +171,12 @@ class LinearModel:
 
 
 def columns_of(link: Link) -> Array:
-    """Column of each edge in the matrix of its link, source row * taps + tap: `(edges,)`."""
+    """Return the column of each edge in the matrix of its link, `source row * taps + tap`, `(edges,)`."""
     return np.asarray(link.src.astype(np.int64) * link.kind.taps + link.tap)
 
 
 def patches(kind: LinkKind, values: Array) -> Array:
-    """Values that every tap of a link reads at each position of the target, `(sources * taps, positions)`."""
+    """Return the values that each tap of a link reads at each position of the target, `(sources * taps, positions)`."""
     grid = values.shape[1:]
     if _reads_all(kind, grid):
         return values.reshape(len(values) * kind.taps, -1)

@@ -29,8 +29,8 @@ CELLS_AT_ONCE = 2_000_000
 class Factors(NamedTuple):
     """Scores of all cells of a link, present or missing, as a sum of products over positions.
 
-    The scores are `left.T @ right * exp(log_scale)`, `(sources * taps, targets)`. The row of source row s and tap t is
-    s * taps + t.
+    The scores are `left.T @ right * exp(log_scale)`, `(sources * taps, targets)`. The row of the
+    cells with source row `s` and tap `t` is `s * taps + t`.
 
     Attributes:
         left: weight of all paths from the inputs to the values that a cell reads, `(positions, sources * taps)`.
@@ -101,7 +101,7 @@ class PathAnalysis:
         return self._sums[self._id(layer)]
 
     def factors(self, key: LinkKey) -> Factors:
-        """Factors of the scores of all cells of a link: one product per position; a single one for a grid of `()`.
+        """Compute the two factors from which the scores of all cells of a link follow, see `Factors`.
 
         The score of a missing edge is the weight of the paths that it would open at weight 1. The score of a present
         edge leaves its own weight out: times |weight|^power it is the weight of the paths through the edge.

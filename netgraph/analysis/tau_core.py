@@ -19,7 +19,7 @@ from netgraph.graph import Layer
 CoreDefinition = Literal["sum", "cover"]
 
 ROUNDING = 1e-12
-"""Relative tolerance: sums within it of their goal reach it."""
+"""Relative tolerance: a sum that is smaller than its goal by less than this reaches the goal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +58,17 @@ def tau_core(
     within: Literal["all", "hidden"] = "hidden",
     definition: CoreDefinition = "sum",
 ) -> TauCore:
-    """Choose the fewest vertices of a whole graph that carry a fraction tau of the weight of its paths.
+    """Choose few vertices of a whole graph that together carry a fraction tau of the weight of its paths.
 
     Args:
         paths: the path analysis of the graph.
         tau: fraction of the weight, above 0 and at most 1.
         within: the candidates: "hidden" vertices, or "all", inputs and outputs included.
         definition: "sum" takes the vertices of largest centrality until their sum reaches tau of the summed centrality
-            of all candidates. "cover" takes the vertex of largest centrality, removes it with its paths, and starts
-            again until the removed paths reach tau of the weight of all paths. If some paths avoid all candidates,
-            "cover" may end before, when all other paths are removed. Ties go to the first vertex in `graph.vertices`.
+            of all candidates. "cover" is greedy: it takes the vertex of largest centrality, removes it with its paths,
+            and repeats this until the removed paths reach tau of the weight of all paths. Where some paths avoid all
+            candidates, it may end earlier, when all other paths are removed. Ties go to the first vertex in
+            `graph.vertices`.
 
     Raises:
         OptionError: for a tau outside (0, 1] or an unknown option.

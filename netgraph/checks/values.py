@@ -105,7 +105,7 @@ def flag(name: str, value: Any, *, error: ErrorType = OptionError) -> bool:
 
 
 def choice(name: str, value: Any, known: Iterable[Any], *, error: ErrorType = OptionError) -> Any:
-    """Return a value that is one of the known ones. The message for another lists them and names the nearest."""
+    """Return a value that is one of the known ones; refuse any other with a message that lists the known ones."""
     known = list(known)
     if not any(value is one or (type(value) is type(one) and value == one) for one in known):
         raise error(f"{name}={value!r} is none of {', '.join(map(repr, known))}.{nearest(value, map(str, known))}")
@@ -135,11 +135,11 @@ def whole_numbers(
     floats: bool = False,
     error: ErrorType = OptionError,
 ) -> Array:
-    """Return whole numbers as an array. They are compared with the limits before any conversion.
+    """Return whole numbers as an array of `dtype`. The limits are checked before any conversion.
 
     Args:
         name: name of the argument for messages.
-        values: whole numbers in any shape; the list may be empty. A mask is refused.
+        values: whole numbers in any shape, or none. A mask is refused.
         least, most: smallest and largest allowed number; None for the limits of `dtype`.
         dtype: integer type of the result.
         floats: whether an array of floats is allowed if each is a whole number, such as `np.zeros(3)`.
@@ -229,7 +229,10 @@ def truth_values(name: str, values: Any, *, error: ErrorType = OptionError) -> A
 
 
 def mask(name: str, values: Any, rows: int, *, of: str = "edge", error: ErrorType = OptionError) -> Array:
-    """Return a mask, `(rows,)` booleans. Row numbers are refused, because as a mask they would choose other rows."""
+    """Return a mask, `(rows,)` booleans. Row numbers are refused, because as a mask they would choose other rows.
+
+    `of` is the word for one row in the message.
+    """
     array = truth_values(name, values, error=error)
     if array.shape != (rows,):
         raise error(f"{name} has shape {array.shape}; give ({rows},) booleans, one per {of}.")
@@ -251,7 +254,7 @@ def _shown(value: Any) -> str:
 
 
 def _nearest(value: Any) -> str:
-    """Remedy that names the whole numbers around a float."""
+    """Remedy for a value that is no whole number: the whole numbers around a float, else an example."""
     if not isinstance(value, numbers.Real) or not math.isfinite(value):
         return "; give one, such as 1"
     low, high = math.floor(value), math.ceil(value)
@@ -259,7 +262,7 @@ def _nearest(value: Any) -> str:
 
 
 def _between(least: float, most: float, above: float) -> str:
-    """Describe limits in words."""
+    """Describe limits in words that follow "a number"; '' without limits."""
     low = f" above {above:g}" if above > -math.inf else f" of at least {least:g}" if least > -math.inf else ""
     return (
         f" from {least:g} to {most:g}"

@@ -1,4 +1,4 @@
-"""Draw cells of score matrices without replacement, or take the best cells, without holding the matrices.
+"""Sampling of cells of score matrices without replacement, and search for the best, without holding the matrices.
 
 A cell is one possible edge of a link, present or missing. The cells of all links of a pool are numbered in one
 sequence: link by link, and in a link by target row, source row and tap, which is the order of the edges.

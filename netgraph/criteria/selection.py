@@ -1,4 +1,4 @@
-"""Selections: the number of rows to act on, and the rows, given their scores."""
+"""Selections: choices of rows, such as edges, by their scores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Selection(Checked, ABC):
 
 @dataclass(frozen=True)
 class AbsoluteThreshold(Selection):
-    """Selection of the scores above `threshold`, as in the text of SSONN. Depends on the scale of the loss."""
+    """Selection of the scores above `threshold`, as in the text of SSONN. The scores scale with the loss."""
 
     threshold: Extended
 
@@ -106,7 +106,7 @@ class TopK(Selection):
 
 @dataclass(frozen=True)
 class AtMost(Selection):
-    """Selection of the best `limit` rows that another selection chooses; `max_to_replace` in SSONN's published code."""
+    """Selection of the best `limit` rows that another selection chooses, as `max_to_replace` of SSONN's code."""
 
     selection: Selection
     limit: int

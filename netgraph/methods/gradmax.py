@@ -72,7 +72,10 @@ class GradMaxOptions(Checked):
 
 
 def slope_at_0(activation: str, slope: float = 0.01) -> bool:
-    """Whether f(0) = 0 and f'(0) is not 0, with vertex parameters as they start, and from both sides at a kink."""
+    """Whether an activation `f` maps 0 to 0 and has a slope other than 0 there, `f(0) = 0` and `f'(0) != 0`.
+
+    Parameters of vertices have their starting values. At a kink the slopes on both sides must have the same sign.
+    """
     known, zero = get_activation(activation), np.zeros(1)
     start = {name: np.array([value]) for name, value in known.parameters.items()}
     low, high = known.slopes(zero, zero, start, slope)
@@ -115,7 +118,7 @@ class GradMaxWiden(Checked):
             )
 
     def propose(self, context: Context) -> Iterator[Proposal]:
-        """Propose one widening for each group of tied layers, all by the moments of one topology."""
+        """Propose one widening for each group of tied layers. All weights are planned before the first group grows."""
         past = actions_of(context, self.name)
         if not self.pending(context) or not self.trigger.fires(context.history, past[-1].epoch if past else 0):
             return
@@ -190,7 +193,7 @@ class GradMaxWiden(Checked):
 
 
 def _for_all(weights: Array, graph: Graph, key: LinkKey) -> Array:
-    """Pad weights for a target that has gained vertices since they were planned; new targets get weight 0."""
+    """Pad weights, `(count, targets, taps)`, by 0 for vertices that the target gained after they were planned."""
     return np.pad(weights, ((0, 0), (0, len(graph.layer(key[1])) - weights.shape[1]), (0, 0)))
 
 

@@ -198,7 +198,7 @@ class Method:
     outlook: Outlook = field(default=outlook_of(None), compare=False)
 
     def _repr_html_(self) -> str:
-        """The parts in order, with their settings."""
+        """Table of the parts in order, with their settings, as HTML."""
         rows = [(i, type(part).__name__, name, str(value)) for i, part in enumerate(self.parts, start=1)
                 for name, value in _settings(part)]  # fmt: skip
         caption = f"{self.name}: {self.source}" if self.source else self.name
@@ -229,12 +229,12 @@ def epochs_done(context: Context) -> int:
 
 
 def actions_of(context: Context, part: str) -> list[Action]:
-    """The actions of one part."""
+    """List the actions of one part, in the order in which they happened."""
     return [action for action in context.actions if action.part == part]
 
 
 _LONGEST_SETTING = 200
-"""Letters of a setting that notebooks show."""
+"""Largest number of characters of a setting that notebooks show."""
 
 STRETCH = 1.1
 """Largest factor by which a step may be stretched to reach a goal exactly, so that no tiny last step remains."""

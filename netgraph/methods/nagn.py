@@ -32,10 +32,10 @@ NAGN_TRAINING: Mapping[str, Any] = {
 """Training settings of the paper."""
 
 OURS: Mapping[str, Any] = {"delta_acc": 0.001, "delta_stop": 0.01, "relative_to": "growable", "until": 0.8}
-"""Values of the options that are None by default."""
+"""Values for options of `NagnOptions` that are None, unless `paper` is set."""
 
 PAPER: Mapping[str, Any] = {"delta_acc": 0.003, "delta_stop": 0.05, "relative_to": "all", "until": 1.0}
-"""Values of the same options in the text of the paper: `NagnOptions(paper=True)`."""
+"""Values for options of `NagnOptions` that are None when `paper` is set, from the text of the paper."""
 
 
 @dataclass(frozen=True, kw_only=True)

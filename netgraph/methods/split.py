@@ -194,7 +194,7 @@ class Split(Checked):
         return limit is None or edges <= limit
 
     def _counts(self, graph: Graph, rows: Array) -> tuple[int, int, int]:
-        """Return the number of edges after a split of these rows, and of new crossing edges and new vertices in it."""
+        """Count, for a split of the edges in these rows, all edges after it, new crossing edges and new vertices."""
         m = find(self.rule, graph, on=graph.edges.id[rows])
         crossing, vertices = self.rule.count_crossing(m), self.rule.count_vertices(m)
         return graph.num_edges + 2 * vertices - len(m) + crossing, crossing, vertices

@@ -17,14 +17,14 @@ from netgraph.graph import Domain
 class Start(Checked):
     """The data that a first graph is made for, and the seed of its weights.
 
-    The graph decides whether training feeds flat features or maps: maps when its input layer has a grid.
+    The graph decides whether its inputs are flat vectors or maps: maps when its input layer has a grid.
 
     Attributes:
         shape: shape of a sample: `(features,)`, or `(channels, height, width)` of an image.
         outputs: number of classes, or of regression targets.
-        domain: (low, high) of the inputs; numbers, or an array of one per channel of an image, else per feature.
+        domain: `(low, high)` of the inputs; numbers, or arrays of one per channel of an image, else per feature.
         seed: seed of the initial weights.
-        channels_last: whether the features of an image fed flat come in the order (height, width, channels).
+        channels_last: whether an image as a flat vector has the order `(height, width, channels)`.
         task: kind of learning problem.
     """
 
@@ -37,12 +37,12 @@ class Start(Checked):
 
     @property
     def features(self) -> int:
-        """Number of features of a sample that is fed flat."""
+        """Number of features of a sample when it is one flat vector."""
         return math.prod(self.shape)
 
     @property
     def flat_domain(self) -> Domain:
-        """`(low, high)` of inputs that are fed flat; numbers, or an array of one per feature."""
+        """Domain `(low, high)` of samples as flat vectors; numbers, or arrays of one per feature."""
         if len(self.shape) == 1 or np.ndim(self.domain[0]) == 0:
             return self.domain
         positions = self.features // self.shape[0]

@@ -42,7 +42,17 @@ def first_alike(graph: Graph) -> Array:
 
 
 def _alike(first: Array, own: list[Array], start: Array, degree: Array, columns: list[Array]) -> Array:
-    """Mask of the vertices that equal the vertex `first` with the same hash."""
+    """Compare each vertex with the first vertex that has the same hash.
+
+    Args:
+        first: row of that first vertex for each vertex, `(vertices,)`.
+        own: vertex columns to compare.
+        start, degree: first row and number of the incoming edges of each vertex in `columns`.
+        columns: edge columns to compare, in the order of the targets.
+
+    Returns:
+        Mask of the vertices that equal their first vertex, `(vertices,)`.
+    """
     same = np.logical_and.reduce([column == column[first] for column in own])
     rows = np.flatnonzero(same & (first != np.arange(len(first))))
     size = degree[rows]

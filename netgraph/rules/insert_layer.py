@@ -259,5 +259,5 @@ class InsertLayer(Rule):
 
 
 def _cells(k: Link) -> Array:
-    """Number of the cell of every edge: target row * taps + tap."""
+    """Return the number of the cell of every edge, `target row * taps + tap`, `(edges,)`."""
     return np.asarray(k.dst.astype(np.int64) * k.kind.taps + k.tap)

@@ -55,8 +55,8 @@ class SplitEdges(Rule):
         activation: activation of the new vertices, with f(x) - f(-x) = k x: relu, leaky_relu, prelu, gelu, silu,
             softplus, or a registered activation of your own whose record has that identity.
         slope: fixed slope of activations that have one, such as leaky_relu; not -1.
-        cross: "selected" joins every parent of the group to every new vertex, and every new vertex to every child, as
-            the paper does: at most |P| |N| + |N| |C| edges. "none" makes only the path that replaces the edge.
+        cross: "selected" joins all sources of the edges that share a new layer to all of its vertices, and these to all
+            targets of the edges at every tap, as the paper does. "none" makes only the path that replaces the edge.
         epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8. With 0 the split is exact, and
             crossing edges still receive gradient.
         signed: treatment of edges that need a pair: "pair" or "refuse". gelu, silu and softplus need a pair on all

@@ -141,7 +141,7 @@ class EveryEpochs(Trigger):
             raise OptionError(f"period={self.period} is below 1 epoch.")
 
     def fires(self, history: History, last_action: int) -> bool:
-        """Whether the period is over."""
+        """Whether at least `period` epochs have passed since the last action."""
         return len(history) - last_action >= self.period
 
 

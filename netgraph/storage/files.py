@@ -1,4 +1,4 @@
-"""Writing of files: a crash or a full disk never leaves half of a file."""
+"""Writing of files so that a crash or a full disk never leaves half of a file, and conversion of their names."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def readable(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """Return the name of a file, read from JSON, in the spelling of this process under its locale."""
+    """Return a file name that was read from JSON, decoded anew by the locale of this process."""
     try:
         return os.fsdecode(text.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:  # cannot be the name of a file
@@ -104,7 +104,7 @@ def file_name(text: str) -> str:
 
 
 def temporary_of(name: str) -> str | None:
-    """Return the name of the file for which `write_atomically` makes a temporary file of this name, or None."""
+    """Return the name of the file that a temporary file of `write_atomically` stands for, or None for other names."""
     found = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}", name)
     return found[1] if found else None
 
@@ -119,7 +119,7 @@ def _follow(path: Path) -> Path:
 
 
 def _is_open_file(path: Path) -> bool:
-    """Whether a path names a file that a process has open, as /dev/stdout does.
+    """Whether a path lies in /proc or /dev/fd, the folders of open files, to which /dev/stdout leads.
 
     Such a file must be written in place: a new file beside it would be another one.
     """

@@ -15,7 +15,7 @@ from netgraph.markup import printable, shortened
 from netgraph.storage.reading import read_file
 
 MAX_BYTES = 4 << 20
-"""Largest size, in bytes, of a JSON file, or of one line of a file of lines."""
+"""Largest size, in bytes, of a JSON file, or of one line of a file with a JSON text in each line."""
 
 DEEPEST = 32
 """Largest depth of lists and objects inside each other."""
@@ -49,7 +49,7 @@ class ShapeError(ValueError):
 
 
 class Shape(Protocol):
-    """A condition on JSON values."""
+    """A condition on a JSON value, such as `Text` or `Record`. Files declare the shapes of their values."""
 
     def check(self, value: Any) -> None:
         """Raise `ShapeError` unless the value is of this shape."""
@@ -57,7 +57,7 @@ class Shape(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A text.
+    """Shape of texts.
 
     Attributes:
         choices: allowed texts; any text when empty.
@@ -79,7 +79,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number from `low` to `high`; `high` may be None for no limit."""
+    """Shape of whole numbers from `low` to `high`; None for no upper limit."""
 
     low: int = 0
     high: int | None = 2**63 - 1
@@ -91,10 +91,10 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that a float can hold.
+    """Shape of numbers that a float can hold.
 
     Attributes:
-        finite: whether it has to be finite.
+        finite: whether the number has to be finite.
         low: smallest allowed value.
         words: whether the texts "inf", "-inf" and "nan" are allowed, because JSON has no such numbers.
     """
@@ -113,7 +113,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Flag:
-    """True or false."""
+    """Shape of the values true and false."""
 
     def check(self, value: Any) -> None:
         if type(value) is not bool:
@@ -122,7 +122,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Maybe:
-    """A value of a shape, or null."""
+    """Shape of null, and of the values of another shape."""
 
     shape: Shape
 
@@ -133,7 +133,7 @@ class Maybe:
 
 @dataclass(frozen=True)
 class Either:
-    """A value of one of several shapes. The message for any other value describes the last shape."""
+    """Shape of the values of any of several shapes. The message for another value describes the last shape."""
 
     shapes: tuple[Shape, ...]
 
@@ -148,7 +148,7 @@ class Either:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of values of one shape; `length` is their number, None for any number."""
+    """Shape of lists whose values all have one shape; `length` is their number, None for any number."""
 
     shape: Shape
     length: int | None = None
@@ -167,7 +167,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Row:
-    """A list in which every place has a shape of its own."""
+    """Shape of lists of a fixed length in which every place has a shape of its own."""
 
     shapes: tuple[Shape, ...]
 
@@ -184,7 +184,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Entries:
-    """An object whose values all have one shape, under any names."""
+    """Shape of objects whose values all have one shape, under any names."""
 
     shape: Shape
 
@@ -202,7 +202,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Record:
-    """An object with known entries.
+    """Shape of objects with known entries.
 
     Attributes:
         entries: shapes by name.
@@ -235,7 +235,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Plain:
-    """Any value with a depth of at most `DEEPEST` lists and objects."""
+    """Shape of any values with a depth of at most `DEEPEST` lists and objects."""
 
     def check(self, value: Any) -> None:
         level: list[Any] = [value]
@@ -251,7 +251,7 @@ PLAIN = Plain()
 
 
 def record_of(kind: Any) -> Record:
-    """Return the shape of a dataclass as an object; fields with defaults may be missing."""
+    """Derive the shape of the JSON object that holds a dataclass; fields with defaults may be missing."""
     hints = get_type_hints(kind)
     own = [field for field in fields(kind) if field.init]
     optional = {f.name for f in own if f.default is not MISSING or f.default_factory is not MISSING}
@@ -259,7 +259,7 @@ def record_of(kind: Any) -> Record:
 
 
 def shape_of(kind: Any) -> Shape:
-    """Return the shape of a dataclass, see `record_of`, or of the type of a field."""
+    """Derive the shape of the JSON values of a type: a dataclass, see `record_of`, or the type of one of its fields."""
     if is_dataclass(kind):
         return record_of(kind)
     simple: dict[Any, Shape] = {

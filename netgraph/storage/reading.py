@@ -10,13 +10,16 @@ from typing import BinaryIO
 from netgraph.errors import FileFormatError, OptionError
 
 LIMIT = "NETGRAPH_MAX_BYTES"
-"""Environment variable: largest number of bytes that a file, as read or unpacked, may take in memory."""
+"""Name of the environment variable that limits the bytes of a file in memory, as read or unpacked."""
 
 FREE_EXPANSION = 32 << 20
-"""Number of bytes to which every file may unpack, whatever its own size."""
+"""Number of unpacked bytes up to which `MAX_EXPANSION` does not apply."""
 
 MAX_EXPANSION = 100
-"""Beyond `FREE_EXPANSION`, largest ratio of unpacked to stored bytes. Deflate reaches 1,032, data hardly 20."""
+"""Largest ratio of unpacked to stored bytes of a file that unpacks to more than `FREE_EXPANSION`.
+
+Deflate reaches 1,032 on zeros; real data hardly reach 20.
+"""
 
 _UNKNOWN = 1 << 34
 
@@ -45,7 +48,7 @@ def read_file(path: str | os.PathLike[str], most: int | None = None) -> bytes:
 
     Args:
         path: the file; links are followed.
-        most: largest allowed number of bytes; None for the limit of `check_size`.
+        most: largest allowed number of bytes; None for no limit but that of `check_size`, which always holds.
 
     Raises:
         FileFormatError: when it is not a regular file, or is larger.
@@ -103,7 +106,7 @@ def _meminfo() -> int | None:
 
 
 def _control_group() -> int | None:
-    """Number of bytes left of the memory of a container, or None without such a limit."""
+    """Number of bytes that the memory limit of a container still allows, or None without a limit."""
     try:
         most, used = (
             int(Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii")) for name in ("max", "current")

@@ -1,4 +1,4 @@
-"""Shapes of layers, links and histories as JSON values, and dtypes of columns: in files and journals."""
+"""Contents of files and journals: shapes of layers, links and histories as JSON values, and dtypes of columns."""
 
 from __future__ import annotations
 
