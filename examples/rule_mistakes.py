@@ -24,7 +24,7 @@ class Bend(ng.Rule):
 
 # region mistakes
 class OneLayerForAll(Bend):
-    """A layer that reads some layers and feeds others closes a cycle."""
+    """Wrong: one new layer for all matches reads some layers and feeds others, which closes a cycle."""
 
     def rewrite(self, m, rw):
         n = rw.add_layer(len(m), name="bend")
@@ -34,14 +34,14 @@ class OneLayerForAll(Bend):
 
 
 class EdgeTwice(Bend):
-    """These edges exist; `connect_all` adds what is missing."""
+    """Wrong: these edges exist already; `connect_all` adds only missing edges."""
 
     def rewrite(self, m, rw):
         rw.connect(m.p, m.c, weight=0.0)
 
 
 class NotRowByRow(Bend):
-    """Rows of matches and two new vertices do not pair up."""
+    """Wrong: the number of new vertices, two, differs from the number of matches."""
 
     def rewrite(self, m, rw):
         n = rw.add_layer(2, name="bend")
@@ -49,21 +49,21 @@ class NotRowByRow(Bend):
 
 
 class NumbersInPlaceOfBooleans(Bend):
-    """A condition is a boolean per match."""
+    """Wrong: the condition has numbers; it needs one boolean per match."""
 
     def where(self, m, stats):
         return {"weight is large": np.abs(m.e.weight)}
 
 
 class WrongName(Bend):
-    """The pattern has e, p and c."""
+    """Wrong: the pattern has the names e, p and c only."""
 
     def where(self, m, stats):
         return m.source.nonnegative
 
 
 class OutputsTaken(Bend):
-    """Outputs stay."""
+    """Wrong: vertices of outputs cannot be removed."""
 
     def rewrite(self, m, rw):
         rw.remove(m.c)

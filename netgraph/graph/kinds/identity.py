@@ -13,7 +13,7 @@ from netgraph.graph.layer import Grid, int_pair
 class Identity(LinkKind):
     """Links of frozen wires of weight 1, for residual shortcuts.
 
-    With a stride, wires read every `stride`-th position. Target vertices without a wire get 0.
+    With a stride, wires read every `stride`-th position. Target vertices without a wire get 0 from the link.
     """
 
     name = "identity"
