@@ -21,9 +21,9 @@ class Gradients:
     """Gradients of one workspace, and of the flat vectors in the backward that is running.
 
     Attributes:
-        values: (rows, batch) of the buffer.
-        weights: (slots,) of the weights; another tensor in every backward, since the caller keeps it.
-        vertices: (vertex slots,) of the vertex parameters, likewise.
+        values: gradients of the buffer, `(rows, batch)`.
+        weights: gradients of the weights, `(slots,)`; another tensor in every backward, since the caller keeps it.
+        vertices: gradients of the vertex parameters, `(vertex slots,)`; also another tensor in every backward.
     """
 
     values: Tensor
@@ -38,7 +38,7 @@ class Given:
     Attributes:
         start: its first row of the buffer.
         stop: one past its last row.
-        values: (rows, batch) view of the present input; None between two forwards.
+        values: view of the present input, `(rows, batch)`; None between two forwards.
         written: whether the buffer has them as well.
     """
 
@@ -60,9 +60,9 @@ class Ports:
     """Where one block reads and writes in one workspace.
 
     Attributes:
-        weights: (slots of the block,) its part of the flat vector.
-        values: (rows, batch) buffer.
-        rows: (targets, batch) rows of the buffer that the block adds to; None when it adds to maps.
+        weights: its part of the flat vector, `(slots of the block,)`.
+        values: buffer, `(rows, batch)`.
+        rows: rows of the buffer that the block adds to, `(targets, batch)`; None when it adds to maps.
         source: maps that the block reads; None when it reads rows.
         target: maps that the block adds to; None when it adds to rows.
         given: the input layer that all its parents are in, when that is not in the buffer.
@@ -129,7 +129,7 @@ class ParentGradients:
     Attributes:
         skip: number of the first parents, which are inputs and need no gradient.
         empty: whether none does.
-        rows: (parents - skip, batch) view to add to, or None when the parents are scattered.
+        rows: view to add to, `(parents - skip, batch)`, or None when the parents are scattered.
     """
 
     def __init__(self, parents: ParentRows, gradients: Tensor, *, inputs: bool) -> None:

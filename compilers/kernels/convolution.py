@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ConvolutionKernel:
-    """(targets, sources, height, width) kernel of a convolution."""
+    """Kernel of a convolution by torch, with weights `(targets, sources, height, width)`."""
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
         assert block.geometry is not None
@@ -31,7 +31,7 @@ class ConvolutionKernel:
 
 
 class BoundConvolution:
-    """A convolution in one workspace."""
+    """A convolution kernel bound to one workspace."""
 
     def __init__(self, kernel: ConvolutionKernel, ports: Ports) -> None:
         assert ports.source is not None
@@ -54,11 +54,11 @@ class BoundConvolution:
             target.sums.add_(result)
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
-        """Take the gradients."""
+        """Keep the tensors that the backward reads and adds to."""
         self._gradients, self._row_gradients = gradients, rows
 
     def weight_gradients(self) -> None:
-        """Gradient of the kernel, copied into its slots."""
+        """Copy the gradient of the kernel into its slots; 0 in pads."""
         kernel = self._kernel
         assert self._gradients.weights is not None
         found = self._backward((False, True, False))[1]
@@ -69,7 +69,7 @@ class BoundConvolution:
             torch.mul(found.reshape(-1), kernel.mask.view(-1), out=out)
 
     def source_gradients(self) -> None:
-        """Gradient of the maps that were read."""
+        """Add to the gradient of the maps that were read."""
         self._source.add_gradient(self._backward((True, False, False))[0], own=True)
 
     def _backward(self, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,7 +89,7 @@ class BoundConvolution:
 
 
 class BoundWhole:
-    """A kernel as large as the maps: a dense layer on all of their values."""
+    """A convolution kernel as large as the maps, bound to one workspace: a dense layer on all of their values."""
 
     def __init__(self, kernel: ConvolutionKernel, ports: Ports) -> None:
         assert ports.source is not None
@@ -98,7 +98,7 @@ class BoundWhole:
         self._source, self._target, self._rows = ports.source, ports.target, ports.rows
 
     def forward(self) -> None:
-        """Add matrix @ flattened maps."""
+        """Add `matrix @ flattened maps` to the sums."""
         if self._rows is not None:
             self._rows.addmm_(self._matrix, self._flat().t())
             return
@@ -106,11 +106,11 @@ class BoundWhole:
         self._target.sums.add_((self._flat() @ self._matrix.t())[:, :, None, None])
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
-        """Take the gradients."""
+        """Keep the tensors that the backward reads and adds to."""
         self._gradients, self._row_gradients = gradients, rows
 
     def weight_gradients(self) -> None:
-        """Gradient of the matrix, straight into its slots."""
+        """Write the gradient of the matrix into its slots."""
         kernel = self._kernel
         assert self._gradients.weights is not None
         out = self._gradients.weights[kernel.start : kernel.stop].view(self._matrix.shape)
@@ -119,7 +119,7 @@ class BoundWhole:
             out.mul_(kernel.mask)
 
     def source_gradients(self) -> None:
-        """Gradient of the maps that were read."""
+        """Add to the gradient of the maps that were read."""
         flat = self._sum_gradients().t() @ self._matrix
         assert self._source.values is not None
         self._source.add_gradient(flat.view(self._source.values.shape), own=True)
@@ -129,7 +129,7 @@ class BoundWhole:
         return self._source.values.flatten(1)
 
     def _sum_gradients(self) -> Tensor:
-        """(targets, batch) gradient of the sums."""
+        """Return the gradient of the sums, `(targets, batch)`."""
         if self._row_gradients is not None:
             return self._row_gradients
         assert self._target is not None

@@ -22,8 +22,8 @@ class SparseRows:
     """Row pointers and columns of a matrix in CSR, without values, on one device.
 
     Args:
-        starts: (rows + 1,) first entry of each row.
-        columns: (entries,) column of each entry.
+        starts: first entry of each row, `(rows + 1,)`.
+        columns: column of each entry, `(entries,)`.
         width: number of columns.
         device: where to keep them.
     """
@@ -45,14 +45,14 @@ class Product(Protocol):
     """A sparse matrix whose values may change."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(rows, batch) product with (columns or more, batch) values."""
+        """Multiply with values, `(columns or more, batch)`; return the product, `(rows, batch)`."""
 
     def add_to(self, out: Tensor, x: Tensor) -> None:
-        """`out += matrix @ x`."""
+        """Compute `out += matrix @ x`."""
 
 
 class NativeProduct:
-    """`matrix @ x`, added to rows, or by itself.
+    """Product `matrix @ x` by torch, as a new tensor or added to rows.
 
     A weighted sum of rows per target is what embedding bags compute; on a CPU and in float32 that is two to three
     times as fast as the product of PyTorch's CSR tensors (MKL), from which it differs by rounding alone.
@@ -64,14 +64,14 @@ class NativeProduct:
         self._matrix = None if self._bags else rows.matrix(values)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(rows, batch) product with (columns or more, batch) values."""
+        """Multiply with values, `(columns or more, batch)`; return the product, `(rows, batch)`."""
         if self._matrix is not None:
             return torch.mm(self._matrix, x[: self._rows.shape[1]])
         rows = self._rows
         return torch.embedding_bag(x, rows.columns, rows.starts, False, 0, False, self._values, True)[0]
 
     def add_to(self, out: Tensor, x: Tensor) -> None:
-        """`out += matrix @ x`."""
+        """Compute `out += matrix @ x`."""
         if self._matrix is not None:
             torch.addmm(out, self._matrix, x[: self._rows.shape[1]], out=out)
         else:
@@ -79,14 +79,14 @@ class NativeProduct:
 
 
 class CsrKernel:
-    """(targets, buffer rows) matrix in CSR, which reads the buffer without a gather; its transpose has own indices.
+    """Kernel of a CSR matrix, `(targets, buffer rows)`. It reads the buffer in place, without copying parents together.
 
     Args:
         block: the edges.
         input_rows: number of buffer rows that are inputs.
         device: of its indices.
         dtype: of the weights.
-        product: what multiplies.
+        product: class of the products of the matrix with values.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class BoundCsr:
         self._product.add_to(self._rows, self._values)
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
-        """Take the gradient buffer, and make the transpose of the parents that need gradients."""
+        """Keep the gradient buffer, and make the transposed matrix of the parents that need gradients."""
         assert rows is not None
         self._gradients, self._row_gradients = gradients, rows
         self._target = ParentGradients(self._kernel.parents, gradients.values, inputs=inputs)
@@ -148,7 +148,7 @@ class BoundCsr:
             self._transposed = self._kernel.product(transposed, self._transposed_values)
 
     def weight_gradients(self) -> None:
-        """Gradient of the values, straight into their slots: products of the rows only where an edge is."""
+        """Write the gradients of the weights into their slots: products of rows, only where an edge is."""
         kernel = self._kernel
         assert self._gradients.weights is not None
         out = kernel.rows.matrix(self._gradients.weights[kernel.start : kernel.stop])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DenseKernel:
-    """(targets, parents) matrix; cells without an edge are pads, which stay zero since their gradient is."""
+    """Kernel of a dense matrix, `(targets, parents)`. Cells without an edge are pads; their gradient is masked to 0."""
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
         self.parents = ParentRows(block.parents, input_rows, device)
@@ -88,7 +88,7 @@ class BoundDense:
 
 
 def pad_mask(block: Block, device: torch.device, dtype: torch.dtype) -> Tensor | None:
-    """(targets, columns) ones where an edge is, zeros where none is; None when every cell has one."""
+    """Make a mask, 1 where an edge is and else 0, `(targets, columns)`; None when every cell has an edge."""
     if not block.pads:
         return None
     mask = torch.zeros(block.incidence.cells, dtype=dtype)

@@ -7,19 +7,19 @@ from torch import Tensor
 
 
 class Maps:
-    """Sums, values and gradients of one layer with a grid, (batch, vertices, height, width) each.
+    """Sums, values and gradients of one layer with a grid, each `(batch, vertices, height, width)`.
 
     They are made anew by every forward, since convolutions make their own results.
 
     Args:
         batch: number of samples.
         width: vertices of the layer.
-        grid: (height, width) of the sums.
-        bias: (width,) view of the biases, or None.
+        grid: size of the maps of the sums, `(height, width)`.
+        bias: view of the biases, `(width,)`, or None.
         like: a tensor with the dtype and device to use.
 
     Attributes:
-        values: what others read.
+        values: values that other layers read.
         value_gradients: gradient of the values, None while nothing has been added.
         sum_gradients: gradient of the sums.
     """
@@ -44,7 +44,7 @@ class Maps:
 
     @property
     def started(self) -> bool:
-        """Whether anything was summed."""
+        """Whether the sums have their first contribution."""
         return self._sums is not None
 
     def start(self, sums: Tensor) -> None:
@@ -59,7 +59,7 @@ class Maps:
             self.value_gradients += gradient
 
     def taken_gradient(self) -> Tensor:
-        """The gradient of the values, which are forgotten; zeros where nothing was added."""
+        """Return the gradient of the values and forget it; zeros when nothing was added."""
         gradient, self.value_gradients = self.value_gradients, None
         assert self.values is not None
         return torch.zeros_like(self.values) if gradient is None else gradient

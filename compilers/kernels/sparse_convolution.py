@@ -136,7 +136,7 @@ class BoundSparseConvolution:
         return chunks(len(self._source.values), max(self._kernel.columns, self._kernel.targets))
 
     def _sum_gradients(self, samples: slice) -> Tensor:
-        """(positions * targets, samples) gradient of the sums."""
+        """Return the gradient of the sums, `(positions * targets, samples)`."""
         if self._target is None:
             assert self._row_gradients is not None
             return self._row_gradients[:, samples].contiguous()

@@ -25,11 +25,18 @@ if TYPE_CHECKING:
     from netgraph.columns import Array
 
 _TILE_ENTRIES = {"cpu": 1 << 16, "cuda": 1 << 20}
-"""Most entries of a matrix of more than one position: enough that the overhead of a call is little beside them."""
+"""Largest number of entries of the matrix of a tile with several positions, by type of device.
+
+At this size the overhead of a call is small beside the product.
+"""
 
 
 def reversed_reach(forward: Array, source: int) -> Array:
-    """(source, taps) coordinate of the target for which each tap reads each coordinate of the source, -1 for none."""
+    """Find the coordinate of the target for which a tap reads each coordinate of the source: the inverse of `reach`.
+
+    Returns:
+        Coordinates, -1 for none, `(source, taps)`.
+    """
     result = np.full((source, forward.shape[1]), -1)
     target, tap = np.nonzero(forward >= 0)
     result[forward[target, tap], tap] = target
@@ -41,13 +48,13 @@ class Reads:
     """Edges as reads of maps.
 
     Attributes:
-        order: (edges,) slot of each edge.
-        rows: (edges,) map that each one adds to, sorted.
-        columns: (edges,) map that each one reads.
-        taps: ((edges,), (edges,)) tap of each one, in height and width.
+        order: slot of each edge, `(edges,)`.
+        rows: map that each one adds to, sorted, `(edges,)`.
+        columns: map that each one reads, `(edges,)`.
+        taps: tap of each one, in height and width, `((edges,), (edges,))`.
         sizes: numbers of maps that are added to, and of maps that are read.
         reach: coordinates that taps read in height and width, (coordinates, taps) each, see `compilers.plan.reach`.
-        source: (height, width) of the maps that are read.
+        source: size of the maps that are read, `(height, width)`.
     """
 
     order: Array
@@ -74,7 +81,7 @@ class Reads:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(height, width) of the maps that are added to."""
+        """Size of the maps that are added to, `(height, width)`."""
         return len(self.reach[0]), len(self.reach[1])
 
     @property
@@ -90,7 +97,7 @@ class Tile(NamedTuple):
     Attributes:
         matrix: place in `Tiling.matrices`.
         positions: of the target.
-        reads: (maps of positions) rows that it reads, from the first to the last.
+        reads: slice of the rows (maps of positions) that it reads, from the first to the last.
     """
 
     matrix: int
@@ -104,7 +111,7 @@ class TileMatrix:
     Attributes:
         positions: of the tile.
         rows: the matrix.
-        order: (entries,) slot of each entry.
+        order: slot of each entry, `(entries,)`.
     """
 
     def __init__(self, reads: Reads, height: Array, width: Array, device: torch.device) -> None:
@@ -186,7 +193,7 @@ class TiledProduct:
 
     Args:
         tiling: the positions.
-        weights: (slots,) of the edges; read by `refresh`.
+        weights: of the edges, `(slots,)`; read by `refresh`.
     """
 
     def __init__(self, tiling: Tiling, weights: Tensor) -> None:
@@ -200,7 +207,11 @@ class TiledProduct:
             torch.index_select(self._weights, 0, matrix.order, out=values)
 
     def __call__(self, maps: Tensor) -> Tensor:
-        """(targets, positions, samples) sums of (positions * sources, samples) maps, in scratch memory."""
+        """Compute the sums from maps of shape `(positions * sources, samples)`.
+
+        Returns:
+            The sums in scratch memory, `(targets, positions, samples)`.
+        """
         tiling, samples = self._tiling, maps.shape[1]
         out = SCRATCH.take("maps", (tiling.targets, tiling.positions, samples), maps)
         if tiling.gaps:
@@ -219,7 +230,12 @@ class TiledGradient:
         self._sums = [matrix.rows.matrix(like.new_zeros(len(matrix.order))) for matrix in tiling.matrices]
 
     def add(self, maps: Tensor, gradients: Tensor) -> None:
-        """Add those of (positions * sources, samples) maps and (positions * targets, samples) gradients."""
+        """Add the gradients of some samples.
+
+        Args:
+            maps: values that were read, `(positions * sources, samples)`.
+            gradients: gradients of the sums, `(positions * targets, samples)`.
+        """
         targets = self._tiling.targets
         for tile in self._tiling.tiles:
             sums = self._sums[tile.matrix]
@@ -227,14 +243,18 @@ class TiledGradient:
             torch.sparse.sampled_addmm(sums, rows, maps[tile.reads].t(), out=sums)
 
     def write(self, slots: Tensor) -> None:
-        """Write the sums over positions and samples into (slots,)."""
+        """Write the sums over positions and samples into their slots, `(slots,)`."""
         slots.zero_()
         for matrix, sums in zip(self._tiling.matrices, self._sums, strict=True):
             slots.index_add_(0, matrix.order, sums.values())
 
 
 def by_position(maps: Tensor, name: str) -> Tensor:
-    """(positions * maps, samples) rows of (samples, maps, height, width) maps, in the scratch memory of this name."""
+    """Order maps of shape `(samples, maps, height, width)` by position, in the scratch memory of this name.
+
+    Returns:
+        Rows, `(positions * maps, samples)`.
+    """
     samples, channels = maps.shape[:2]
     flat = maps.flatten(1)
     # In two steps, since the transpose of a matrix is fast, and so is a copy of whole rows.
@@ -244,7 +264,7 @@ def by_position(maps: Tensor, name: str) -> Tensor:
 
 
 def from_positions(rows: Tensor, out: Tensor) -> None:
-    """Write (maps, positions, samples) rows into (samples, maps, height, width) maps."""
+    """Write rows, `(maps, positions, samples)`, into maps, `(samples, maps, height, width)`."""
     out.flatten(1).copy_(rows.flatten(0, 1).t())
 
 
@@ -259,7 +279,7 @@ class Scratch(threading.local):
         self._buffers: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def take(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
-        """A tensor of the dtype and device of another one, with any values; the former one of the name is lost."""
+        """Lend a tensor with any values, of the dtype and device of `like`. It replaces the former one of this name."""
         if like.device.type != "cpu":
             return like.new_empty(shape)
         size, key = math.prod(shape), (name, like.dtype)
@@ -274,7 +294,7 @@ SCRATCH = Scratch()
 
 
 def chunks(batch: int, values: int) -> list[slice]:
-    """Even parts of a batch, when a position reads `values` numbers of each sample."""
+    """Part a batch evenly, so that scratch memory stays small; a position reads `values` numbers of each sample."""
     # A call for more samples is divided among threads the better, one for fewer moves maps faster.
     most = _SAMPLES if torch.get_num_threads() == 1 else 2 * _SAMPLES
     at_most = min(max(_CHUNK_VALUES // max(1, values), _SAMPLES), most)

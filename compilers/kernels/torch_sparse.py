@@ -13,7 +13,7 @@ from netgraph.errors import CompileError
 
 
 class TorchSparseProduct:
-    """`matrix @ x` by `torch_sparse.spmm_sum`, added to rows, or by itself.
+    """Product `matrix @ x` by `torch_sparse.spmm_sum`, as a new tensor or added to rows.
 
     Raises:
         CompileError: when the package is not installed.
@@ -30,14 +30,14 @@ class TorchSparseProduct:
         self._values = values
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(rows, batch) product with (columns or more, batch) values."""
+        """Multiply with values, `(columns or more, batch)`; return the product, `(rows, batch)`."""
         result: Tensor = torch.ops.torch_sparse.spmm_sum(
             None, self._starts, self._columns, self._values, None, None, x.contiguous()
         )
         return result
 
     def add_to(self, out: Tensor, x: Tensor) -> None:
-        """`out += matrix @ x`."""
+        """Compute `out += matrix @ x`."""
         out.add_(self(x))
 
 

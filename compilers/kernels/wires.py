@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class WireKernel:
-    """Adds parent rows to target rows: by slices where both are contiguous, else by index."""
+    """Kernel of wires that adds parent rows to target rows: by slices where both are contiguous, else by index."""
 
     def __init__(self, block: Block, input_rows: int, device: torch.device, dtype: torch.dtype) -> None:
         self.sources, self.targets = block.parents[block.incidence.src], block.incidence.dst.astype(np.int64)
@@ -48,10 +48,10 @@ class BoundWires:
         self._backward = _Sum(rows, kernel.targets[chosen], gradients.values, kernel.sources[chosen], kernel.device)
 
     def weight_gradients(self) -> None:
-        """Wires have no weights."""
+        """Do nothing, since wires have no weights."""
 
     def source_gradients(self) -> None:
-        """Gradient of the parents += gradient of the target rows."""
+        """Add the gradients of the target rows to those of the parents."""
         self._backward.run()
 
 
@@ -121,7 +121,7 @@ class BoundMapWires:
         self._row_gradients = rows
 
     def weight_gradients(self) -> None:
-        """Wires have no weights."""
+        """Do nothing, since wires have no weights."""
 
     def source_gradients(self) -> None:
         """Gradient of the source maps += gradient of the target maps."""

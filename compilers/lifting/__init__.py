@@ -1,4 +1,4 @@
-"""Back from tensors to graphs: weights, statistics, and training state across rewrites.
+"""Lifting: weights and statistics read back onto graphs, and training state carried across rewrites.
 
 Import from `compilers`; nothing is imported here, since lowering needs the collectors of statistics.
 """

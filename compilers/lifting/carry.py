@@ -1,4 +1,4 @@
-"""Carry an optimizer from a network to the one after a rewrite, by edge id and by vertex id and column."""
+"""Optimizers carried from a network to the one after a rewrite, by edge id and by vertex id and column."""
 
 from __future__ import annotations
 

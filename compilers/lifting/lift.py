@@ -1,4 +1,4 @@
-"""Lift a network's trained values back onto the graph that it was lowered from."""
+"""`lift`: trained values of a network, put back onto the graph that it was lowered from."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _frozen_weights(net: CompiledNetwork) -> Array:
 
 
 def _replaced(column: Array, rows: Array, values: Array) -> Array:
-    """A copy of a column with other values in some rows, in the wider dtype of both, so that nothing is rounded."""
+    """Copy a column with other values in some rows, in the wider dtype of both, so that nothing is rounded."""
     new = column.astype(np.promote_types(column.dtype, values.dtype))
     new[rows] = values
     return new

@@ -1,4 +1,4 @@
-"""Carry a network and its optimizer across a rewrite, by id."""
+"""`migrate`: a network and its optimizer, carried across a rewrite by id."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ BORN = "born"
 """Key of the state with the step count at which each new entry came, -1 for entries that are not new."""
 
 OWN_STEPS = 100
-"""Steps for which new entries have a step count of their own; `ScaledSteps` has the measurements."""
+"""Number of steps for which new entries have a step count of their own; `ScaledSteps` has the measurements."""
 
 FIRST = frozenset({"exp_avg"})
 SECOND = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg"})
@@ -55,7 +55,7 @@ def takes_step_of(optimizer: torch.optim.Optimizer, *classes: type[torch.optim.O
 
 
 def decays(optimizer: torch.optim.Optimizer, group: dict[str, Any], state: dict[str, Any]) -> _Decays | None:
-    """Those of Adam, AdamW and RMSprop; None for optimizers whose steps are not scaled."""
+    """Return the decays of the averages of Adam, AdamW and RMSprop; None for optimizers whose steps are not scaled."""
     if "step" not in state or not takes_step_of(optimizer, *SCALED):
         return None
     if "exp_avg_sq" in state:
@@ -64,7 +64,7 @@ def decays(optimizer: torch.optim.Optimizer, group: dict[str, Any], state: dict[
 
 
 def corrected_decays(group: dict[str, Any]) -> _Decays:
-    """Those of averages whose bias is corrected."""
+    """Return the decays of averages whose bias is corrected."""
     first, second = map(float, group["betas"])
     return _Decays(first, second, corrected=True)
 

@@ -69,7 +69,11 @@ def counts_steps(optimizer: torch.optim.Optimizer, group: dict[str, Any], state:
 
 
 def born_now(optimizer: torch.optim.Optimizer, group: dict[str, Any], state: dict[str, Any]) -> float | None:
-    """The mark of entries that come now in the state `born`; None where they need none."""
+    """Return the mark that entries new in this rewrite get in the state `born`; None where they need none.
+
+    It is the step count where steps are scaled, else one more than the largest mark. Entries need none where a step
+    does not depend on how many were taken before.
+    """
     if decays(optimizer, group, state) is not None:
         return float(state["step"])
     if not counts_steps(optimizer, group, state):
@@ -80,8 +84,8 @@ def born_now(optimizer: torch.optim.Optimizer, group: dict[str, Any], state: dic
 class _Cohort:
     """Entries that came together, and the optimizer that they have for themselves.
 
-    Its state lies in that of the large optimizer: what belongs to entries in their slots, and numbers under names
-    that begin as `prefix` does, so that both are saved and carried.
+    Its state is kept in the state of the large optimizer, so that it is saved and carried: values of entries in their
+    slots, and numbers under names that begin with `prefix`.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, parameter: Tensor, mark: float) -> None:
@@ -110,7 +114,7 @@ class _Cohort:
         return self.optimizer.param_groups[0]
 
     def remember(self, parameter: Tensor) -> None:
-        """Note the values of the entries before the large step, which a subclass may take inside of its own."""
+        """Note the values of the entries before the step of the large optimizer."""
         if self.gradient is None:
             self.parameter.data.copy_(parameter.detach()[self.slots])
 
@@ -124,7 +128,7 @@ class _Cohort:
             parameter.grad.index_fill_(0, self.slots, 0.0)
 
     def see(self, parameter: Tensor) -> None:
-        """Note the gradients of the entries after a large step that was to see them."""
+        """Note the gradients of the entries after a step of the large optimizer from which they were not hidden."""
         if parameter.grad is not None and not parameter.grad.is_sparse:
             self.gradient = parameter.grad[self.slots]
 

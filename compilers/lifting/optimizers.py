@@ -63,8 +63,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, arrays: Mapping[str, 
     """Put back what `optimizer_state_arrays` gave, bit for bit, into an optimizer of the same class and parameters.
 
     Raises:
-        TrainingError: when a name or a shape does not fit the optimizer, a value is not finite, or new entries are not
-            marked as they can be; it is then unchanged.
+        TrainingError: when a name or a shape does not fit the optimizer, a value is not finite, or marks of new
+            entries are not valid. The optimizer is then unchanged.
     """
     parameters = _parameters(optimizer)
     state: dict[int, dict[str, Tensor]] = {}

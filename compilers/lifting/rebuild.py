@@ -124,10 +124,10 @@ class Rebuilding:
 
 
 def fresh_optimizer(optimizer: torch.optim.Optimizer, old: Tensor, parameter: Tensor) -> torch.optim.Optimizer:
-    """An optimizer of one parameter that has taken no step, with the options that another has for `old`.
+    """Make an optimizer of one parameter that has taken no step, with the options that `optimizer` has for `old`.
 
-    Options are what the constructor takes. Other numbers in a group count what was done and start at their default;
-    switches are as they are.
+    Options are the arguments of the constructor. Other numbers in a group are counters and start at their default;
+    switches are copied.
     """
 
     def groups(one: torch.optim.Optimizer) -> Groups:

@@ -30,9 +30,9 @@ def settle_running(net: CompiledNetwork, added: RewriteResult | Any, x: Tensor |
 
     Args:
         net: the network after the rewrite.
-        added: the result of the rewrite, whose new vertices are meant, or ids of vertices. Those that are not under
-            batch norm are left alone.
-        x: a batch, as of `forward`; of at least 2 samples where a layer has no grid.
+        added: the result of the rewrite, for its new vertices, or ids of vertices. Vertices without batch norm are
+            left alone.
+        x: inputs of one batch, as `forward` takes them; at least 2 samples where a layer has no grid.
 
     Raises:
         CompileError: when a vertex is not in the network.

@@ -1,4 +1,4 @@
-"""Carry what lies in the layout of one network to that of the next, by edge id, or by vertex id and column."""
+"""Moves of values from the layout of one network to that of the next, by edge id, or by vertex id and column."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from netgraph.columns import Array, IdIndex
 from netgraph.errors import InputError
 
 Layout = Literal["weights", "vertex_parameters", "running", "edges", "vertices"]
-"""Vectors of a network, and columns of its graph: the order of `graph.edges`, and of `graph.vertices`."""
+"""Order of values: that of a vector of a network, or of the rows of `graph.edges` or `graph.vertices`."""
 
 
 @dataclass(frozen=True, eq=False)
 class SlotMoves:
-    """Sources of the entries of one new vector; slots in neither `to_slots` nor `fresh` are pads.
+    """Moves of entries from an old vector to a new one. Slots in neither `to_slots` nor `fresh` are pads.
 
     Attributes:
         size: length of the new vector.
-        to_slots: (survivors,) slot in the new vector.
-        from_slots: (survivors,) slot in the old one.
-        fresh: (new entries,) slot of each new entry.
+        to_slots: slot in the new vector, `(survivors,)`.
+        from_slots: slot in the old one, `(survivors,)`.
+        fresh: slot of each new entry, `(new entries,)`.
     """
 
     size: int
@@ -36,19 +36,21 @@ class SlotMoves:
 
     @classmethod
     def of(cls, size: int, slots: Array, sources: Array) -> SlotMoves:
-        """From the slot of each entry and its slot in the old vector, -1 for new entries."""
+        """Make moves from the slot of each entry, and its slot in the old vector, -1 for new entries."""
         survives = sources >= 0
         parts = (slots[survives], sources[survives], slots[~survives])
         return cls(size, *(torch.from_numpy(part.astype(np.int64, copy=False)) for part in parts))
 
     def to(self, device: torch.device) -> SlotMoves:
-        """The same on a device."""
+        """Copy the moves to a device."""
         return SlotMoves(self.size, *(slots.to(device) for slots in (self.to_slots, self.from_slots, self.fresh)))
 
     def take(self, old: Tensor, *, rest: float | Tensor = 0.0) -> Tensor:
-        """The new vector: survivors from `old`; new entries from `rest`, one number or (size,) values; pads are 0.
+        """Make the new vector: survivors from `old`, new entries from `rest`.
 
-        A number is what pads get as well.
+        Args:
+            old: the old vector.
+            rest: a number, which pads get as well, or values, `(size,)`; pads are then 0.
         """
         values = old.detach().index_select(0, self.from_slots)
         shape = (self.size, *old.shape[1:])
@@ -68,19 +70,19 @@ def carry_values(
     layout: Layout = "weights",
     rest: float | Tensor = 0.0,
 ) -> Tensor:
-    """Values that belong to the entries of a network, in the layout of the network after a rewrite.
+    """Carry values of the entries of a network into the layout of the network after a rewrite.
 
-    A running average of the weights goes along with them so, new entries starting at their own value:
+    For example, carry a running average of the weights, where new entries start at their own weight:
 
         average = carry_values(average, old, new, rest=new.weights)
 
     Args:
-        values: (entries, ...) in the layout of `old`: penalties, masks, averages.
+        values: penalties, masks or averages in the layout of `old`, `(entries, ...)`.
         old: the network before the rewrite.
         new: the network after it.
         layout: "weights", "vertex_parameters" and "running" are the vectors of that name; "edges" and "vertices" are
             rows of `graph.edges` and `graph.vertices`.
-        rest: of new entries: a number, or a tensor in the layout of `new`.
+        rest: values of new entries: a number, or a tensor in the layout of `new`.
 
     Raises:
         OptionError: for an unknown layout.
@@ -98,7 +100,7 @@ def carry_values(
 
 
 def edge_moves(old: CompiledNetwork, new: CompiledNetwork) -> SlotMoves:
-    """The moves of `weights`."""
+    """Match the entries of `weights` in two networks by edge id."""
     slots = new.plan.edge_slots
     sources = _at(old.plan.edge_slots, old.graph.edges.find(new.graph.edges.id))
     trained = slots >= 0
@@ -106,7 +108,7 @@ def edge_moves(old: CompiledNetwork, new: CompiledNetwork) -> SlotMoves:
 
 
 def vertex_moves(old: CompiledNetwork, new: CompiledNetwork, *, trained: bool = True) -> SlotMoves:
-    """The moves of `vertex_parameters`, or of `running`."""
+    """Match the entries of `vertex_parameters`, or of `running`, in two networks by vertex id and column."""
     slots, sources = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for name, where in new.plan.vertex_slots.items():
         if where.trained != trained:
@@ -136,7 +138,7 @@ def _size(net: CompiledNetwork, layout: Layout) -> int:
 
 
 def _at(slots: Array, rows: Array) -> Array:
-    """The slot at each row, -1 where the row is -1."""
+    """Look up the slot at each row, -1 where the row is -1."""
     found = slots.take(rows) if len(slots) else rows.copy()
     found[rows < 0] = -1
     return found

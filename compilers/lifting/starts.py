@@ -24,7 +24,7 @@ ZEROS = frozenset(
     {"momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "square_avg", "grad_avg", "acc_delta",
      "prev"}
 )  # fmt: skip
-"""States that start at 0 in all optimizers of `torch.optim`."""
+"""Names of states that start at 0 in all optimizers of `torch.optim`."""
 
 _RULES: dict[type[torch.optim.Optimizer], dict[str, How]] = {}
 

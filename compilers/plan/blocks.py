@@ -1,4 +1,4 @@
-"""From the links of a graph to blocks of edges. Vectorised over edges; Python runs per layer and per link only."""
+"""Blocks of edges, made from the links of a graph. Vectorised over edges; Python runs per layer and per link only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BlockPattern:
     Attributes:
         kernel: name of the kernel.
         incidence: pattern of the edges.
-        order: (edges,) int32 place of each edge among those of all links of the site, or None for all in order.
+        order: int32 place of each edge among those of all links of the site, or None for all in order, `(edges,)`.
         columns: places among the parents that the columns of the incidence stand for, or pairs of map and tap.
     """
 
@@ -40,7 +40,7 @@ class SiteEdges:
     Attributes:
         signature: hashes of the links.
         used: per link, the rows of the source layer that have an edge.
-        counts: (parents,) edges of each of them, over all links.
+        counts: edges of each of them, over all links, `(parents,)`.
         blocks: by choice, and by the rows between the parents where those are read as well.
     """
 
@@ -293,7 +293,7 @@ def _map_block(
 
 
 def _edge_rows(graph: Graph, links: Sequence[Link], order: Array | None) -> Array:
-    """Rows in `graph.edges` of edges given by their place among those of some links."""
+    """Find rows in `graph.edges` of edges of some links; `order` has places among these edges, None for all edges."""
     offsets = [graph.edges.offset(link.key) for link in links]
     dtype = np.int32 if len(graph.edges) < 2**31 else np.int64
     if order is None:

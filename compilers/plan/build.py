@@ -1,4 +1,4 @@
-"""Build a plan from a graph. Vectorised over edges; Python runs per layer and per link only."""
+"""`build_plan`: the plan of a graph. Vectorised over edges; Python runs per layer and per link only."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class _VertexLayout:
 
 
 def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _VertexLayout:
-    """Give every vertex column its slots: biases of rows first, so that a few sums are all of their gradients."""
+    """Give every vertex column its slots. Biases of rows come first: few sums over slices then give their gradients."""
     places: dict[int, dict[str, tuple[int, int]]] = {layer.id: {} for layer in layers}
     found: dict[str, list[tuple[int, int, int]]] = {}
     bias_rows, trained, running = [np.empty(0, np.int64)], 0, 0
@@ -141,7 +141,7 @@ def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _Ver
 
 
 def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
-    """Concatenated ranges of `parts[k][2]` numbers from `parts[k][which]`."""
+    """Concatenate ranges of `parts[k][2]` numbers that begin at `parts[k][which]`."""
     table = np.array(parts, dtype=np.int64)
     return spans(table[:, which], table[:, 2])
 
@@ -176,7 +176,7 @@ def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _Ver
 
 
 def initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Array:
-    """(slots,) weights of the graph in the layout of the plan: the trained ones, or the frozen ones; pads are 0."""
+    """Lay out the trained weights, or the frozen ones, in the slots of the plan; pads are 0, `(slots,)`."""
     weights = graph.edges.weight
     flat = np.zeros(plan.num_frozen_slots if frozen else plan.num_slots, dtype=weights.dtype)
     for layer in plan.layers:
@@ -187,7 +187,7 @@ def initial_weights(graph: Graph, plan: Plan, *, frozen: bool) -> Array:
 
 
 def initial_columns(graph: Graph, plan: Plan) -> tuple[Array, Array]:
-    """The trained vertex columns of the graph in the layout of the plan, and the running statistics."""
+    """Lay out the trained vertex columns, and the running statistics, in the slots of the plan."""
     trained, running = np.zeros(plan.num_vertex_slots), np.zeros(plan.num_running_slots)
     for name, where in plan.vertex_slots.items():
         flat = trained if where.trained else running

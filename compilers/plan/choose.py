@@ -1,4 +1,4 @@
-"""Pick the kernel of every site: the one that the caller wants, the one of an earlier plan, or the cheapest."""
+"""Choice of the kernel of every site: the one that the caller wants, the one of an earlier plan, or the cheapest."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Chooser:
 
 
 def cost_of(choice: Choice, fan: FanIn, costs: CostTable) -> float:
-    """Predicted cost of a choice, in nanoseconds of a training step."""
+    """Predict the cost of a choice, in nanoseconds of a training step."""
     kind = KINDS[choice.kernel]
     if not isinstance(fan, RowFanIn):
         return kind.cost(fan, costs)

@@ -15,19 +15,19 @@ class CostTable(Checked):
     everywhere; `compilers.tune` measures those of a device. Only their ratios decide.
 
     Attributes:
-        call: overhead of one kernel call, of which a block makes some.
-        dense_cell: per cell of a matrix and product; a step has two products, and a third for trained parents.
+        call: overhead of one call of a kernel; a block makes several in a step.
+        dense_cell: per cell of a matrix, for each product; a step has two, and a third for trained parents.
         pad: per cell without an edge, for mask and optimizer.
-        sparse_edge: per edge and sparse product.
+        sparse_edge: per edge, for each sparse product.
         sampled_edge: per edge, for the gradients of weights.
         permuted_edge: per edge, for the values of the transpose.
-        torch_sparse_edge: per edge and sparse product of torch-sparse, where it is installed.
+        torch_sparse_edge: per edge, for each sparse product of torch-sparse, where it is installed.
         sparse_row: per row that a sparse product is added to.
         gather_row: per parent that is gathered, since parents are not contiguous.
         scatter_row: per parent whose gradient is scattered.
-        conv_cell: per cell of the kernel, position and product of a convolution.
-        conv_row: per map and position and product of a convolution, of source and target.
-        move_row: per map and position and product of a sparse convolution, to lay maps out by position and back.
+        conv_cell: per cell of the kernel and position, for each product of a convolution.
+        conv_row: per map and position of source and target, for each product of a convolution.
+        move_row: per map and position, for each product of a sparse convolution, to order maps by position and back.
     """
 
     call: float = 7_000.0

@@ -1,4 +1,4 @@
-"""The edges of one site, as far as the cost of running them depends on them."""
+"""Numbers of edges, rows and targets of one site, from which the cost of its kernels follows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class RowFanIn:
 
     Args:
         targets: width of the layer.
-        parents: (parents,) sorted buffer rows that have an edge.
-        counts: (parents,) edges of each.
+        parents: sorted buffer rows that have an edge, `(parents,)`.
+        counts: edges of each, `(parents,)`.
         first_trained: buffer rows below it are inputs, which need no gradient.
 
     Attributes:
@@ -58,7 +58,7 @@ class RowFanIn:
         return other
 
     def split(self, core: int) -> tuple[RowFanIn, RowFanIn] | None:
-        """The edges of parents with at least `core` edges, and the others; None where either has none."""
+        """Separate the parents with at least `core` edges from the others; None when one of the parts is empty."""
         dense = self.counts >= core
         if not dense.any() or dense.all():
             return None
@@ -69,7 +69,7 @@ class RowFanIn:
 
     @property
     def cells(self) -> int:
-        """Pairs of a row that is read and a target."""
+        """Number of pairs of a row that is read and a target."""
         return self.targets * self.columns
 
     @property
@@ -79,17 +79,17 @@ class RowFanIn:
 
     @property
     def gathered(self) -> bool:
-        """Whether the rows are gathered, since they are not contiguous."""
+        """Whether the rows that are read must be copied together, because they are not contiguous."""
         return not self.hull and int(self.parents[-1]) - int(self.parents[0]) + 1 > len(self.parents)
 
     @property
     def trained_edges(self) -> int:
-        """Edges from rows that need gradients."""
+        """Number of edges from rows that need gradients."""
         return int(self.counts[self._inputs :].sum()) if self._inputs else self.edges
 
     @property
     def scattered(self) -> bool:
-        """Whether the parents that need gradients are not contiguous."""
+        """Whether gradients must be scattered, because the parents that need them are not contiguous."""
         trained = len(self.parents) - self._inputs
         return trained > 0 and int(self.parents[-1]) - int(self.parents[self._inputs]) + 1 > trained
 

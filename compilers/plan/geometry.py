@@ -30,7 +30,7 @@ class Geometry:
 
     @classmethod
     def of(cls, kind: LinkKind, source: Grid, target: Grid) -> Geometry:
-        """The geometry of a link of this kind between layers with these grids."""
+        """Return the geometry of a link of this kind between layers with these grids."""
         return cls(as_maps(source), as_maps(target), kind.kernel, kind.stride, kind.padding)
 
     @property
@@ -59,18 +59,18 @@ class Geometry:
 
     @property
     def pointwise(self) -> bool:
-        """Whether every position is read by itself, and all of them are."""
+        """Whether each position of the target reads the same position of the source, and no other."""
         return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
 
 
 def as_maps(grid: Grid) -> Pair:
-    """(height, width) of a grid."""
+    """Return the size of the maps of a grid, `(height, width)`; tokens are maps of height 1."""
     if len(grid) == 2:
         return grid[0], grid[1]
     return (1, grid[0]) if grid else (1, 1)
 
 
 def reach(size: int, source: int, taps: int, stride: int, padding: int) -> Array:
-    """(size, taps) coordinate that each tap reads for each coordinate of the target, -1 in the padding."""
+    """Find the coordinate that each tap reads for each coordinate of the target, -1 in the padding, `(size, taps)`."""
     at = np.arange(size)[:, None] * stride + np.arange(taps) - padding
     return np.where((at >= 0) & (at < source), at, -1)

@@ -76,7 +76,7 @@ def _torch_sparse(fan: RowFanIn, costs: CostTable) -> float:
 
 
 def _csr_core_density(costs: CostTable) -> float:
-    """The density at which the three dense products of a cell cost as much as the three sparse ones of an edge."""
+    """Return the density at which three dense products per cell cost as much as three sparse products per edge."""
     return costs.dense_cell * 3 / max(2 * costs.sparse_edge + costs.sampled_edge, 1e-9)
 
 
@@ -130,7 +130,7 @@ KINDS: dict[str, KernelKind] = {kind.name: kind for kind in _BUILT_IN}
 """Kinds of kernels by name. Of several that cost the same, the first is taken."""
 
 DENSE = KINDS["dense"]
-"""The kind that runs the parents of many edges beside a kernel with a `core_density`."""
+"""The kind of the dense block beside a kernel with a `core_density`: it runs the parents with the most edges."""
 
 
 def register_kind(kind: KernelKind) -> None:

@@ -25,8 +25,8 @@ class Incidence:
     Plans of graphs before and after a rewrite share it where the rewrite changed nothing.
 
     Attributes:
-        dst: (edges,) int32 target row in the layer.
-        src: (edges,) int32 column.
+        dst: int32 target row in the layer, `(edges,)`.
+        src: int32 column, `(edges,)`.
         targets: rows of the matrix, the width of the layer.
         columns: columns of the matrix: parents, or parents times taps.
     """
@@ -41,22 +41,22 @@ class Incidence:
 
     @property
     def cells(self) -> int:
-        """Entries of the matrix."""
+        """Number of entries of the matrix."""
         return self.targets * self.columns
 
     @cached_property
     def starts(self) -> Array:
-        """(targets + 1,) first edge of each target, for edges in the order of targets."""
+        """First edge of each target, for edges in the order of targets, `(targets + 1,)`."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.dst, minlength=self.targets))])
 
     @cached_property
     def column_starts(self) -> Array:
-        """(columns + 1,) first edge of each column, in the order `by_column`."""
+        """First edge of each column, for edges in the order `by_column`, `(columns + 1,)`."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.src, minlength=self.columns))])
 
     @cached_property
     def by_column(self) -> Array:
-        """(edges,) edges in the order of (column, target). O(edges)."""
+        """Indices of the edges, sorted by column and then by target, `(edges,)`. Cost: O(edges)."""
         return stable_order(self.src, self.columns)
 
 
@@ -89,14 +89,14 @@ class Block:
     Attributes:
         kernel: name of its kind, see `KernelKind`.
         incidence: the pattern of the edges; in the order of (target, column) where slots follow edges.
-        edges: (edges,) rows in `graph.edges`.
+        edges: rows in `graph.edges`, `(edges,)`.
         start: first slot of the block in the vector that holds its weights.
         stop: one past its last slot; more slots than edges means that some are pads, which stay zero.
-        parents: (columns,) int64 sorted rows of the buffer that are read; empty for a block that reads maps.
+        parents: int64 sorted rows of the buffer that are read, `(columns,)`; empty for a block that reads maps.
         source: position in `Plan.layers` of the layer whose maps are read; -1 for a block that reads rows.
         geometry: of the link, for a block that reads maps.
-        taps: (columns,) int32 tap of each column, for a block that reads maps at some taps only; else empty.
-        channels: (columns,) int32 map of each column, likewise.
+        taps: int32 tap of each column, for a block that reads maps at some taps only, `(columns,)`; else empty.
+        channels: int32 map of each column, likewise, `(columns,)`.
         frozen: whether the weights lie in `frozen_weights`, which no optimizer sees, instead of `weights`.
         cost: predicted nanoseconds of a training step, of a batch of 128 on one core.
     """
@@ -116,7 +116,7 @@ class Block:
 
     @property
     def slots(self) -> Array:
-        """(edges,) slot of each weight; empty for wires."""
+        """Slot of each weight, `(edges,)`; empty for wires."""
         weights = self.stop - self.start
         if weights == self.incidence.cells:
             base = self.incidence.dst.astype(_index_type(self.stop)) * self.incidence.columns
@@ -125,7 +125,7 @@ class Block:
 
     @property
     def patch_columns(self) -> Array:
-        """(edges,) for a block that reads maps, the map times taps, plus the tap, that each edge reads."""
+        """Column of the patches that each edge reads, in a block that reads maps: `map * taps + tap`, `(edges,)`."""
         assert self.geometry is not None
         if not len(self.channels):
             return self.incidence.src
@@ -139,12 +139,12 @@ class Block:
 
     @property
     def pads(self) -> int:
-        """Slots that belong to no edge."""
+        """Number of slots that belong to no edge."""
         return max(0, self.stop - self.start - len(self.incidence))
 
     @property
     def shape(self) -> str:
-        """Columns by targets, and the kernel of a convolution, in words."""
+        """Text with the numbers of columns and targets, and the size of the kernel of a convolution."""
         g, n = self.geometry, self.incidence.columns
         if g is None or len(self.channels) or g.taps == 1:
             return f"{n:,} x {self.incidence.targets:,}"
@@ -253,8 +253,8 @@ class Plan:
         num_frozen_slots: length of `frozen_weights`.
         num_vertex_slots: length of `vertex_parameters`; biases of rows come first, in the order of rows.
         num_running_slots: length of `running`.
-        bias_rows: (biases,) int64 buffer row of each bias that is added to a row.
-        edge_slots: (edges,) slot in `weights` of each row of `graph.edges`, -1 for frozen edges.
+        bias_rows: int64 buffer row of each bias that is added to a row, `(biases,)`.
+        edge_slots: slot in `weights` of each row of `graph.edges`, -1 for frozen edges, `(edges,)`.
         vertex_slots: of each vertex column, by name; domains of inputs are none.
         choices: kernels of everything that has weights. They, and the graph, determine the plan.
         site_edges: the edges of every site in the order of its blocks, for the plan after the next rewrite.
@@ -335,7 +335,7 @@ class Plan:
 
     @cached_property
     def frozen_slots(self) -> Array:
-        """(edges,) slot in `frozen_weights` of each row of `graph.edges`, -1 for trained edges and for wires."""
+        """Slot in `frozen_weights` of each row of `graph.edges`, -1 for trained edges and wires, `(edges,)`."""
         result = np.full(len(self.edge_slots), -1, dtype=np.int64)
         for layer in self.layers:
             for block in layer.blocks:
@@ -382,7 +382,7 @@ _SHOWN_BLOCKS = 50
 
 
 def _cells(block: Block) -> tuple[str, ...]:
-    """The cells of a block in a summary, under all headings but the first."""
+    """Return the texts of a block in the table of a summary, for all columns but the first."""
     kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
     return kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}", f"{block.cost / 1e6:.3f}"
 

@@ -24,8 +24,8 @@ class Captured:
     """Raw signals of one layer for a batch.
 
     Attributes:
-        activations: (batch, vertices, *grid) values that other layers read.
-        gradients: (batch, vertices, *grid) gradients of the sums, one sample at a time, or None.
+        activations: values that other layers read, `(batch, vertices, *grid)`.
+        gradients: gradients of the sums for each sample, `(batch, vertices, *grid)`, or None.
     """
 
     activations: Tensor
@@ -92,7 +92,7 @@ def batch_statistics(executor: Executor, state: FlatTensors, inputs: Sequence[Te
 
 
 def _of_layer(layer: LayerPlan, grid: tuple[int, ...], rows: Tensor, maps: Maps | None, *, sums: bool) -> Tensor:
-    """(batch, vertices, *grid) copy of values or gradients of sums."""
+    """Copy the values of a layer, or the gradients of its sums, `(batch, vertices, *grid)`."""
     if not grid:
         return rows[layer.start : layer.stop].t().clone(memory_format=torch.contiguous_format)
     assert maps is not None
@@ -124,7 +124,12 @@ class TangentPass:
             self._tangent = Workspace(executor.plan, executor.pool.kernels, tangent_state(state, tangents), batch)
 
     def run(self, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """(value, tangent) of every output, for inputs and their tangents of shape (batch, vertices, *grid)."""
+        """Compute every output and its tangent, `(value, tangent)`.
+
+        Args:
+            inputs: value of each input, `(batch, vertices, *grid)`.
+            tangents: tangent of each input, of the same shape.
+        """
         executor, primal, tangent = self._executor, self._primal, self._tangent
         try:
             with torch.no_grad():

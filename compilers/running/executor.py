@@ -77,7 +77,7 @@ class Executor:
         self.write_biases(workspace.values, state.vertex_parameters)
 
     def outputs(self, workspace: Workspace) -> tuple[Tensor, ...]:
-        """Copies of the values of the output layers."""
+        """Copy the values of the output layers."""
         return tuple([self._output(workspace, layer) for layer in self.plan.outputs])
 
     def write_biases(self, values: Tensor, vertex_parameters: Tensor) -> None:
@@ -134,13 +134,13 @@ class Executor:
         return found
 
     def backward_sums(self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None]) -> Gradients:
-        """Gradients of the sums of all layers, and of nothing else; they stay in the workspace."""
+        """Compute the gradients of the sums of all layers, and nothing else; they stay in the workspace."""
         gradients = self._seed(workspace, outputs, inputs=False)
         workspace.backward(run, weights=False)
         return gradients
 
     def _seed(self, workspace: Workspace, outputs: Sequence[Tensor | None], *, inputs: bool) -> Gradients:
-        """Start the gradients from those of the outputs."""
+        """Write the gradients of the outputs into the gradients of the workspace, from which the backward starts."""
         gradients = workspace.gradients(inputs=inputs)
         for layer, gradient in zip(self.plan.outputs, outputs, strict=True):
             if gradient is None:
@@ -159,7 +159,7 @@ class Executor:
         return found.reshape(len(found), *layer.shape)
 
     def _bias_gradients(self, gradients: Tensor, vertices: Tensor) -> None:
-        """Sums over the batch, many layers at once: by now the buffer holds the gradients of z."""
+        """Sum gradients over the batch, many layers at once; by now the buffer holds the gradients of the sums."""
         if len(self._bias_runs) <= _RUNS:
             for first, low, high in self._bias_runs:
                 torch.sum(gradients[low:high], 1, out=vertices[first : first + high - low])
@@ -184,14 +184,14 @@ _NOTHING = nullcontext()
 
 
 def _runs(rows: Any) -> list[tuple[int, int, int]]:
-    """(first place, low row, high row) of every run of consecutive rows."""
+    """Find the runs of consecutive rows, each as `(first place, low row, high row)`."""
     breaks = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
     bounds = [0, *breaks, len(rows)] if len(rows) else []
     return [(a, int(rows[a]), int(rows[b - 1]) + 1) for a, b in pairwise(bounds)]
 
 
 def _transposed(rows: Tensor) -> Tensor:
-    """(batch, vertices) copy; `contiguous` would hand out the buffer itself for a width or batch of 1."""
+    """Copy rows as `(batch, vertices)`. `contiguous` would return the buffer itself for a width or batch of 1."""
     return rows.t().clone(memory_format=torch.contiguous_format)
 
 

@@ -96,7 +96,10 @@ def _weights(out: Tensor, plan: Plan, workspace: Workspace, gradients: Gradients
 
 
 def _of_maps(block: Block, workspace: Workspace, sums: Tensor) -> Tensor:
-    """(edges, batch) derivatives by the edges of a link that reads maps: patches times gradients, over positions."""
+    """Compute the derivatives by the edges of a link that reads maps, `(edges, batch)`.
+
+    They are sums over positions of patches times gradients.
+    """
     values, geometry = workspace.maps[block.source].values, block.geometry
     assert values is not None
     assert geometry is not None
@@ -107,7 +110,7 @@ def _of_maps(block: Block, workspace: Workspace, sums: Tensor) -> Tensor:
 
 
 def _sum_gradients(place: int, layer: LayerPlan, workspace: Workspace, gradients: Gradients) -> Tensor:
-    """(batch, width, positions) gradients of the sums of a layer."""
+    """Return the gradients of the sums of a layer, `(batch, vertices, positions)`."""
     if not layer.grid:
         return gradients.values[layer.start : layer.stop].t().unsqueeze(2)
     found = workspace.maps[place].sum_gradients

@@ -152,7 +152,10 @@ class Linearized:
 
 
 def _slopes(arithmetic: Arithmetic, z: Tensor, along: dict[str, Tensor]) -> Callable[[Tensor], Tensor]:
-    """The derivative of an activation at some sums: each value depends on its own sum and columns alone."""
+    """Differentiate an activation at the sums `z`; return a function from tangents of the sums to those of the values.
+
+    Each value depends on its own sum and columns alone, so that one backward gives all slopes.
+    """
     with torch.enable_grad():
         z = z.clone().requires_grad_()
         columns = {n: v.detach().expand_as(z).clone().requires_grad_() for n, v in arithmetic.parameters.items()}

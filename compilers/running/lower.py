@@ -1,4 +1,4 @@
-"""From a graph to a network."""
+"""`lower`: a network made from a graph."""
 
 from __future__ import annotations
 

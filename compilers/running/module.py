@@ -48,12 +48,12 @@ class FlatModule(nn.Module):
         graph: the graph that it was lowered from; `lift` gives it back with the present weights.
         plan: how it is run.
         options: how it was lowered.
-        weights: (slots,) every trainable edge weight, and pads, which are 0. Gradient steps keep them so; do not write
-            to the vector otherwise, but give the graph other weights and lower it.
-        vertex_parameters: (vertex slots,) every trained vertex column.
-        running: (running slots,) running means and variances of batch norm.
-        frozen_weights: (frozen slots,) weights of frozen edges, but for those of wires, which no optimizer sees. Part
-            of the state dict where there are any.
+        weights: every trainable edge weight, and pads, which are 0, `(slots,)`. Gradient steps keep pads at 0. Do not
+            write to the vector in other ways; give the graph other weights and lower it.
+        vertex_parameters: every trained vertex column, `(vertex slots,)`.
+        running: running means and variances of batch norm, `(running slots,)`.
+        frozen_weights: weights of frozen edges without wires, which no optimizer sees, `(frozen slots,)`. Part of the
+            state dict where there are any.
     """
 
     weights: nn.Parameter
@@ -93,11 +93,18 @@ class FlatModule(nn.Module):
     # -- slots ----------------------------------------------------------------------------------------
 
     def edge_column(self, values: Tensor) -> Any:
-        """(edges,) NumPy column in the order of `graph.edges` of a (slots,) tensor; 0 for frozen edges."""
+        """Read a NumPy column in the order of `graph.edges`, `(edges,)`, out of a tensor in the layout of `weights`.
+
+        Args:
+            values: one value per slot, such as `weights.grad`, `(slots,)`.
+
+        Returns:
+            The column; 0 for frozen edges.
+        """
         return edge_column(self.plan, values)
 
     def edge_vector(self, column: Any) -> Tensor:
-        """(slots,) tensor in the layout of `weights` of a column in the order of `graph.edges`; 0 in pads.
+        """Put a column in the order of `graph.edges` into the layout of `weights`, `(slots,)`; 0 in pads.
 
         The inverse of `edge_column`, for penalties and learning rates of every edge.
 
@@ -116,10 +123,10 @@ class FlatModule(nn.Module):
         return flat
 
     def edge_slots(self, ids: Any = None) -> Tensor:
-        """(ids,) slot in `weights` of edges by id, -1 for frozen ones; of all edges in the order of `graph.edges`.
+        """Find the slots of edges in `weights`, -1 for frozen ones, `(ids,)`.
 
         Args:
-            ids: edge ids, such as `link.id` or a column of matches.
+            ids: edge ids, such as `link.id` or a column of matches; by default all, in the order of `graph.edges`.
 
         Raises:
             CompileError: when an id is not in the graph.
@@ -127,18 +134,18 @@ class FlatModule(nn.Module):
         return self._tensor(self.plan.edge_slots[self._rows("edge", self.graph.edges, ids)])
 
     def slot_edges(self) -> Tensor:
-        """(slots,) id of the edge in each slot of `weights`, -1 for pads."""
+        """Return the id of the edge in each slot of `weights`, -1 for pads, `(slots,)`."""
         found, slots = np.full(len(self.weights), -1), self.plan.edge_slots
         found[slots[slots >= 0]] = self.graph.edges.id[slots >= 0]
         return self._tensor(found)
 
     def vertex_slots(self, column: str, ids: Any = None) -> Tensor:
-        """(ids,) slot of a column of vertices by id, -1 for vertices without; of all in the order of `graph.vertices`.
+        """Find the slots of the values of vertices in a column, -1 for vertices without a value, `(ids,)`.
 
         Args:
             column: name: "bias", "scale", "shift", "slope", ... lie in `vertex_parameters`, "mean" and "var" in
                 `running`.
-            ids: vertex ids.
+            ids: vertex ids; by default all, in the order of `graph.vertices`.
 
         Raises:
             CompileError: when no layer has the column, or an id is not in the graph.
@@ -149,10 +156,10 @@ class FlatModule(nn.Module):
         return self._tensor(found[self._rows("vertex", self.graph.vertices, ids)])
 
     def slot_vertices(self, column: str) -> Tensor:
-        """Id of the vertex whose value of a column lies in each slot of the vector that has it, -1 in other slots.
+        """Return the id of the vertex in each slot of the vector that has a column, -1 in slots of other columns.
 
         Args:
-            column: as of `vertex_slots`.
+            column: name, as `vertex_slots` takes it.
         """
         where = self._column(column)
         found = np.full(len(self.vertex_parameters if where.trained else self.running), -1)

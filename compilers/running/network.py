@@ -1,4 +1,4 @@
-"""The network as an ordinary `torch.nn.Module`."""
+"""`CompiledNetwork`: a lowered graph as an ordinary `torch.nn.Module`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from netgraph.statistics import Statistics
 
 
 class CompiledNetwork(FlatModule):
-    """A lowered graph: trains in anyone's own loop, moves with `.to()`, has a `state_dict`.
+    """A lowered graph as a module: it trains in any training loop, moves with `.to()`, and has a `state_dict`.
 
     Two forwards before a backward are both right. It is differentiable once. `torch.compile` runs it as it is; what
     records or transforms tensors (torch.jit, torch.onnx, torch.export, torch.fx, torch.func) is refused.
@@ -39,7 +39,7 @@ class CompiledNetwork(FlatModule):
         """Run the network.
 
         Args:
-            x: (batch, vertices, *grid) values of the input layer, or a dict of them by layer name.
+            x: values of the input layer, `(batch, vertices, *grid)`, or a dict of them by layer name.
 
         Returns:
             (batch, vertices, *grid) values of the output layer; a dict by layer name when there are several.
@@ -70,8 +70,8 @@ class CompiledNetwork(FlatModule):
         """Outputs, and their derivative along tangents: the Jacobian times a vector. Nothing is changed.
 
         Args:
-            x: as of `forward`.
-            weights: (slots,) tangent of `net.weights`; zeros when left out. Entries of pads are ignored.
+            x: inputs, as `forward` takes them.
+            weights: tangent of `net.weights`, `(slots,)`; zeros when left out. Entries of pads are ignored.
             vertex_parameters: tangent of `net.vertex_parameters`; zeros when left out.
             inputs: tangent of `x`, in the same form; zeros when left out.
 
@@ -103,7 +103,7 @@ class CompiledNetwork(FlatModule):
         statistics, as in any forward.
 
         Args:
-            x: as of `forward`.
+            x: inputs, as `forward` takes them.
 
         Returns:
             (outputs, pull): `pull(cotangents)`, in the form of the outputs, gives the gradients of `weights` and of
@@ -139,11 +139,11 @@ class CompiledNetwork(FlatModule):
         Nothing is changed: neither gradients, nor statistics, nor running means.
 
         Args:
-            x: as of `forward`.
+            x: inputs, as `forward` takes them.
             layers: names.
             cotangent: of the outputs, in their form; or a function that makes it of the outputs, such as the gradient
                 of a loss. Without one there are no gradients.
-            sample_weight: (batch,) factors of the cotangents of each sample.
+            sample_weight: factors of the cotangents of each sample, `(batch,)`.
 
         Returns:
             By layer name, `activations` and `gradients` of shape (batch, vertices, *grid). Gradients are those of
@@ -178,7 +178,7 @@ class CompiledNetwork(FlatModule):
         """Means and variances that batch norm takes of a batch in train mode, whatever the mode. Nothing is changed.
 
         Args:
-            x: as of `forward`.
+            x: inputs, as `forward` takes them.
 
         Returns:
             In the layout of `running`; variances are unbiased, as torch records them.
@@ -196,7 +196,7 @@ class CompiledNetwork(FlatModule):
         """Seconds that each block takes in a step, forward and backward: medians. Nothing is changed.
 
         Args:
-            x: a batch, as of `forward`.
+            x: inputs of one batch, as `forward` takes them.
             repeats: how often to measure each block.
 
         Returns:
@@ -213,7 +213,7 @@ class CompiledNetwork(FlatModule):
         return listed_outputs(self.plan, values)
 
     def _edge_mask(self) -> Tensor:
-        """(slots,) ones where an edge is, zeros in pads."""
+        """Make a mask of `weights`: 1 where an edge is, 0 in pads, `(slots,)`."""
         mask = torch.zeros_like(self.weights).detach()
         slots = self.plan.edge_slots
         mask[torch.from_numpy(slots[slots >= 0]).long().to(mask.device)] = 1

@@ -70,7 +70,7 @@ class LayerNorm:
         self._axis, self._epsilon = layer.vertex_axis, layer.norm_epsilon
 
     def __call__(self, z: Tensor, columns: Columns, training: bool, momentum: float) -> Tensor:
-        """In both modes alike."""
+        """Normalise over the vertices of each sample; `training` and `momentum` change nothing."""
         if z.numel():  # torch warns of the variance of nothing
             var, mean = torch.var_mean(z, dim=self._axis, correction=0, keepdim=True)
             z = (z - mean) * torch.rsqrt(var + self._epsilon)
@@ -78,7 +78,7 @@ class LayerNorm:
 
 
 _registered: dict[str, Bind] = {"batch": BatchNorm, "layer": LayerNorm}
-"""Tensor versions of `netgraph.graph.NORMS`, but for the identity."""
+"""Tensor versions of the norms in `netgraph.graph.NORMS`, by name, without the identity."""
 
 
 def register_norm(name: str, bind: Bind) -> None:
@@ -143,5 +143,5 @@ def check_norms(plan: Plan) -> None:
 
 
 def bind_norm(layer: LayerPlan, buffers: Columns) -> Normalise | None:
-    """The norm of a layer, None for the identity."""
+    """Bind the norm of a layer to its columns; None for the identity."""
     return None if get_norm(layer.norm).identity else _registered[layer.norm](layer, buffers)

@@ -19,7 +19,7 @@ from netgraph.graph import get_norm
 
 @dataclass
 class Run:
-    """One forward: its mode, and what its backward needs beyond the buffer.
+    """Mode of one forward, and the values beyond the buffer that its backward reads.
 
     Attributes:
         training: whether batch norm uses, and records, the statistics of the batch.
@@ -27,7 +27,7 @@ class Run:
         momentum: by which running statistics move, in place of that of each layer; 1 makes them those of the batch.
         per_sample: whether trained columns get a gradient for every sample, in `by_sample`, instead of one in all. Only
             where batch norm takes its running statistics: with those of the batch no sample is by itself.
-        by_sample: (width, batch) gradients by id of a layer and name of its column.
+        by_sample: gradients by id of a layer and name of its column, `(width, batch)`.
         graphs: by id of a layer with a differentiated operation: (z, parameters, result) of a small autograd graph.
     """
 
@@ -40,7 +40,7 @@ class Run:
 
 
 class Operation(Protocol):
-    """What a layer does to its sums, bound to one workspace."""
+    """Norm, activation and pool of a layer, bound to one workspace."""
 
     def forward(self, run: Run) -> None:
         """Turn pre-activations into values."""
@@ -61,11 +61,11 @@ class ByValue:
         self._of: Gradients | None = None
 
     def forward(self, run: Run) -> None:
-        """Sums become values."""
+        """Turn sums into values."""
         self._in_place(self._rows)
 
     def backward(self, run: Run, gradients: Gradients) -> None:
-        """Gradients of values become those of sums."""
+        """Turn gradients of values into gradients of sums."""
         if self._of is not gradients:
             self._of, self._gradients = gradients, gradients.values[self._start : self._stop]
         assert self._gradients is not None
@@ -96,7 +96,7 @@ class Arithmetic:
 
 
 class Differentiated:
-    """Any norm and activation of rows: a small autograd graph over one layer."""
+    """Any norm and activation of rows, differentiated by a small autograd graph over one layer."""
 
     def __init__(self, arithmetic: Arithmetic, rows: Tensor) -> None:
         self._arithmetic, self._rows = arithmetic, rows

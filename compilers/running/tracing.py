@@ -1,4 +1,4 @@
-"""Refuse to be traced: what records tensors one by one would take the buffers of a network for constants."""
+"""Refusal of tools that record or transform tensors: they would take the buffers of a network for constants."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DERIVATIVES = "Use net.jvp, net.vjp and net.capture, or torch.autograd.grad on t
 
 
 def refuse_tracing(weights: Any, tensors: Callable[[], Sequence[Tensor]]) -> None:
-    """Raise `CompileError` under whatever records or transforms tensors, naming it.
+    """Raise `CompileError` when a tool records or transforms tensors during this call; the message names the tool.
 
     Args:
-        weights: of the network.
-        tensors: gives the flat tensors of the network, and its inputs.
+        weights: flat weights of the network; under torch.fx they are no tensor.
+        tensors: function that gives the flat tensors of the network, and its inputs.
 
     Cost: a microsecond, at every forward.
     """
@@ -51,7 +51,7 @@ def refuse_tracing(weights: Any, tensors: Callable[[], Sequence[Tensor]]) -> Non
 
 
 def refuse_script() -> None:
-    """Raise `CompileError`, by the name of torch.jit.script."""
+    """Raise `CompileError` that names torch.jit.script."""
     raise _refusal("torch.jit.script", ITSELF)
 
 

@@ -1,4 +1,4 @@
-"""Samples to features: the one transpose that a feature-major buffer asks for."""
+"""Transposing copies: from tensors with a row per sample to a buffer with a row per feature."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _APART = 64
 
 
 def write_transposed(out: Tensor, x: Tensor) -> None:
-    """`out[...] = x.T`, for (features, batch) rows and (batch, features) values.
+    """Write `out[...] = x.T`, for rows, `(features, batch)`, and values, `(batch, features)`.
 
     On a CPU twice as fast as `out.copy_(x.t())`, which runs on one thread when both are contiguous.
     """

@@ -1,4 +1,4 @@
-"""Measure what kernels cost on a device, and keep the numbers for later lowerings that ask for them."""
+"""`tune`: costs of kernels, measured on a device and kept for later lowerings that ask for them."""
 
 from __future__ import annotations
 

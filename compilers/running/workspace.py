@@ -53,7 +53,7 @@ class Workspace:
     The gradient buffer is made at the first backward, so that evaluation needs none.
 
     Attributes:
-        values: (rows, batch) values of all vertices without a grid.
+        values: values of all vertices without a grid, `(rows, batch)`.
         maps: of each layer whose sums or values are maps, by its place in the plan.
         given: by place, the input layers that are read where the caller left them.
         steps: one per layer that is not an input, in topological order.
@@ -95,7 +95,7 @@ class Workspace:
         return LayerStep(plan, tuple(bound), operation, done)
 
     def given_to(self, block: Block) -> Given | None:
-        """The given input that a block reads, if any."""
+        """Return the input layer that a block reads in the caller's tensor, without a copy; None when it reads none."""
         for given in self.given.values():
             if block.source < 0 and given.start <= block.parents[0] < given.stop:
                 return given
@@ -173,7 +173,7 @@ class Workspace:
         return inputs or self.plan.layers[block.source].role != "input"
 
     def clear(self) -> None:
-        """Let go of maps and given inputs; the buffer stays."""
+        """Release maps and given inputs; the buffer stays."""
         for maps in self.maps.values():
             maps.clear()
         for given in self.given.values():
@@ -181,7 +181,7 @@ class Workspace:
 
 
 def _last_readers(plan: Plan) -> dict[int, list[int]]:
-    """By place of a layer, the places of layers whose maps it is the last to read; outputs are read at the end."""
+    """Find, by place, the layers whose maps a layer is the last to read; without outputs, which are read at the end."""
     last = {i: i for i, layer in enumerate(plan.layers) if layer.grid}
     for i, layer in enumerate(plan.layers):
         for block in layer.blocks:
@@ -195,7 +195,7 @@ def _last_readers(plan: Plan) -> dict[int, list[int]]:
 
 
 class WorkspacePool:
-    """Lends workspaces by batch size, and forgets all of them when the network's storage has moved.
+    """Workspaces by batch size, lent to one forward at a time; all are dropped when the network's storage has moved.
 
     Attributes:
         kernels: by layer and block, on the device of the network; made by the first `acquire`.

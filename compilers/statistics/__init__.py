@@ -1,4 +1,4 @@
-"""Statistics that are collected while a network runs."""
+"""Collectors of statistics, which a network updates in every backward."""
 
 from compilers.statistics.collectors import COLLECTORS, Collector, EdgeGradients, VertexSignals, make_collector
 from compilers.statistics.columns import collected_columns, edge_column

@@ -46,7 +46,7 @@ class EdgeGradients:
     `mean_gradient` is `E[g]`, `mean_abs_gradient` is `E[|g|]`, and `variance_abs_gradient` is the population variance
     `E[|g|^2] - E[|g|]^2`.
 
-    Absolute values are counted from `f`, those of the first batch, which they resemble: `d = |g| - f`. Then
+    Absolute values are taken relative to those of the first batch, `f`, which are similar: `d = |g| - f`. Then
     `E[|g|] = f + E[d]`, and the variance `E[d^2] - E[d]^2` is no difference of two large numbers. The means over a
     window of batches fit the precision of the network; windows are added up in float64.
 
@@ -71,7 +71,7 @@ class EdgeGradients:
     key = ("edge_gradients",)
     reads_weights = True
     _WINDOW = 64
-    """Batches between two additions in float64."""
+    """Number of batches in a window; its means are added up in float64."""
 
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.batches = self.samples = 0
@@ -212,7 +212,7 @@ class VertexSignals:
 
 
 def _norms(values: Tensor) -> Tensor:
-    """Norm of every row of a buffer, or of every map over samples and positions."""
+    """Compute the norm of every row of a buffer over samples, or of every map over samples and positions."""
     if values.dim() == 2:
         over_rows: Tensor = torch.linalg.vector_norm(values, dim=1)
         return over_rows
@@ -222,7 +222,7 @@ def _norms(values: Tensor) -> Tensor:
 
 
 _ROWS = -1
-"""In place of a layer: all rows of the buffer."""
+"""Key of the sums over all rows of the buffer; sums over maps have the place of their layer as key."""
 
 
 COLLECTORS: Mapping[str, Any] = {
@@ -235,7 +235,7 @@ COLLECTORS: Mapping[str, Any] = {
 
 
 def make_collector(plan: Plan, device: torch.device, request: Request) -> Collector:
-    """A collector for a request. Raises `StatisticsError` for an unknown name, layer or option."""
+    """Make the collector of a request. Raises `StatisticsError` for an unknown name, layer or option."""
     if request.name not in COLLECTORS:
         raise StatisticsError(unknown_name("statistic", request.name, COLLECTORS))
     try:

@@ -1,4 +1,4 @@
-"""From tensors in the layout of a plan to columns in the rows of its graph."""
+"""Columns in the rows of a graph, made from tensors in the layout of its plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netgraph.graph import Graph
 
 
 def edge_column(plan: Plan, values: Tensor) -> Array:
-    """(edges,) column of a (slots,) tensor; 0 for frozen edges."""
+    """Read a column, `(edges,)`, out of a tensor of slots, `(slots,)`; 0 for frozen edges."""
     flat = values.detach().cpu().numpy()
     slots = plan.edge_slots
     column: Array = flat[slots] if len(flat) else np.zeros(len(slots), dtype=flat.dtype)
@@ -27,7 +27,7 @@ def edge_column(plan: Plan, values: Tensor) -> Array:
 def collected_columns(
     collectors: Mapping[tuple[Any, ...], Collector], plan: Plan, graph: Graph
 ) -> tuple[dict[str, Array], dict[str, Array], dict[tuple[str, ...], Array]]:
-    """The results of collectors: columns of edges, columns of vertices with NaN where a layer has none, and moments.
+    """Read the results of collectors: columns of edges, columns of vertices (NaN in layers without any), and moments.
 
     Raises:
         StatisticsError: when a collector has seen no mini-batch.
@@ -46,7 +46,7 @@ def collected_columns(
 
 
 def _vertex_column(plan: Plan, graph: Graph, parts: Mapping[int, Tensor]) -> Array:
-    """(vertices,) column of values by place of their layer."""
+    """Put values by place of their layer into one column, NaN for other layers, `(vertices,)`."""
     column = np.full(graph.num_vertices, np.nan)
     for place, values in parts.items():
         start = graph.vertices.offset(plan.layers[place].id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from compilers.plan import LayerPlan, Plan
 
 _CHUNK_VALUES = 1 << 22
-"""Unfolded values at a time."""
+"""Largest number of unfolded values in memory at a time."""
 
 
 class CrossMoments:
@@ -83,7 +83,7 @@ class CrossMoments:
             self._sums.addmm_(part, columns.t(), alpha=seen.batch)
 
     def collected(self) -> Collected:
-        """(sources, targets) matrix, or (sources, targets, taps) for maps."""
+        """Return the matrix of cross moments, `(sources, targets)`, or `(sources, targets, taps)` for maps."""
         assert self._sums is not None
         mean = self._sums / self.samples
         by_tap = mean if self._geometry is None else mean.view(len(mean), -1, self._geometry.taps)
@@ -91,7 +91,7 @@ class CrossMoments:
 
 
 class SecondMoments:
-    """Mean of a a' over samples and positions: Kronecker factors of a layer.
+    """Second moments of one layer: the mean of `a a'` over samples and positions, a Kronecker factor of the layer.
 
     Args:
         plan: of the network.
@@ -157,7 +157,7 @@ class SecondMoments:
         self._sums[n, n] += values.shape[1]
 
     def collected(self) -> Collected:
-        """The square matrix."""
+        """Return the square matrix of second moments."""
         assert self._sums is not None
         return Collected(moments={(self._of, self._name): self._sums / (self.samples * self._positions)})
 
@@ -173,14 +173,14 @@ def unfolded(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]
 
 
 def place_of(plan: Plan, name: str) -> int:
-    """Place of a layer in the plan; raises `StatisticsError` with the nearest name."""
+    """Return the place of a layer in the plan. Raises `StatisticsError` for an unknown name."""
     if name not in plan.position:
         raise StatisticsError(unknown_name("layer", name, plan.position))
     return plan.position[name]
 
 
 def _geometry(plan: Plan, source: LayerPlan, target: LayerPlan, kind: LinkKind | None) -> Geometry:
-    """The geometry in which the target reads the maps of the source."""
+    """Find the geometry in which the target reads maps of the source: of `kind`, or else of their link or grids."""
     if kind is None:
         place = plan.position[source.name]
         linked = [block.geometry for block in target.blocks if block.source == place]  # wires come last

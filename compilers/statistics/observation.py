@@ -25,7 +25,7 @@ class Collected:
     """The columns and moments that a collector hands over.
 
     Attributes:
-        edges: (slots,) tensors by name.
+        edges: tensors by name, `(slots,)`.
         vertices: by name, (width,) tensors by the place of their layer in the plan; other layers have none.
         moments: arrays by kind and names of layers, as keys of `Statistics.moments`.
     """
@@ -42,9 +42,9 @@ class Observation:
     Attributes:
         plan: of the network.
         batch: number of samples.
-        rows: makes the (rows, batch) values of all layers without a grid.
-        gradients: (rows, batch) gradients of their sums; of rows that are pooled maps, of their values.
-        weights: (slots,) gradient of the weights, where a collector asked for it.
+        rows: function that gives the values of all layers without a grid, `(rows, batch)`.
+        gradients: gradients of the sums of these layers, `(rows, batch)`; for rows of pooled maps, of their values.
+        weights: gradient of the weights, where a collector asked for it, `(slots,)`.
         layer_maps: maps by place of their layer.
     """
 
@@ -57,7 +57,7 @@ class Observation:
 
     @property
     def values(self) -> Tensor:
-        """(rows, batch) values of all layers without a grid."""
+        """Values of all layers without a grid, `(rows, batch)`."""
         return self.rows()
 
     @property
@@ -66,26 +66,26 @@ class Observation:
         return self.layer_maps
 
     def map_values(self, place: int) -> Tensor:
-        """(batch, width, height, width) values of a layer."""
+        """Return the values of a layer with a grid, `(batch, vertices, height, width)`."""
         values = self.layer_maps[place].values
         assert values is not None
         return values
 
     def sum_gradients(self, place: int) -> Tensor:
-        """(batch, width, height, width) gradients of the sums of a layer."""
+        """Return the gradients of the sums of a layer with a grid, `(batch, vertices, height, width)`."""
         gradients = self.layer_maps[place].sum_gradients
         assert gradients is not None
         return gradients
 
     def flat_values(self, place: int) -> Tensor:
-        """(width, batch * positions) values of a layer."""
+        """Return the values of any layer, `(vertices, batch * positions)`."""
         layer = self.plan.layers[place]
         if not layer.output_grid:
             return self.values[layer.start : layer.stop]
         return self.map_values(place).transpose(0, 1).reshape(layer.width, -1)
 
     def flat_gradients(self, place: int) -> Tensor:
-        """(width, batch * positions) gradients of the sums of a layer."""
+        """Return the gradients of the sums of any layer, `(vertices, batch * positions)`."""
         layer = self.plan.layers[place]
         if not layer.grid:
             return self.gradients[layer.start : layer.stop]

@@ -1,4 +1,4 @@
-"""The checks of a rule that need tensors, and the suites that run them."""
+"""Checks of a rule that need tensors, and the functions that run them with all others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from netgraph.rewriting import Rule
 from netgraph.testing import Case, Irrelevant, RuleCheck, rule_check
 
 RELATIVE = 1e-9
-"""Rounding of two evaluations in float64 that is let pass, of 1 plus the largest value."""
+"""Largest difference of two evaluations in float64 that counts as rounding, relative to 1 plus the largest value."""
 
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     # A learning rate of 0 leaves the weights alone, so that the rewrite of the same graph can be used.
@@ -131,7 +131,7 @@ RULE_CHECKS: tuple[RuleCheck, ...] = (*testing.RULE_CHECKS, *COMPILER_CHECKS)
 
 
 def compiled_graphs(**options: Any) -> st.SearchStrategy[Graph]:
-    """Graphs of every kind, with every activation and norm; options are passed on to `testing.graphs`."""
+    """Draw graphs of every kind, with every activation and norm; options are passed on to `testing.graphs`."""
     usual: dict[str, Any] = {"exact": False, "weights": ("dyadic", "float64")}
     return testing.graphs(**{**usual, **options})
 
@@ -148,8 +148,8 @@ def check_rule(
     Args:
         rule: the rule.
         graphs: strategy of graphs; by default of every kind, with a hidden layer.
-        checks: which checks.
-        options: as of `netgraph.testing.check_rule`.
+        checks: the checks to run.
+        options: passed on to `netgraph.testing.check_rule`.
 
     Raises:
         RuleCheckError: with every check that fails and a small counterexample of each.
@@ -170,6 +170,6 @@ def parametrize_with_rule_checks(
 
 
 def _usual() -> st.SearchStrategy[Graph]:
-    """Piecewise-linear graphs without norms, and all others; with a hidden layer, where most rules have matches."""
+    """Draw graphs with a hidden layer, where most rules have matches: exactly computable ones, or of every kind."""
     exact = compiled_graphs(exact=True, weights="dyadic", min_layers=1)
     return st.one_of(exact, compiled_graphs(min_layers=1))

@@ -50,7 +50,7 @@ class Augment:
 
         Args:
             x: (batch, maps, height, width).
-            rows: (batch,) numbers of these samples, which pick their draws.
+            rows: numbers of these samples, which pick their draws, `(batch,)`.
 
         Returns:
             A tensor of the same shape, dtype and device.

@@ -1,4 +1,4 @@
-"""A run as a method sees it."""
+"""`TrainerContext`: a training run as a method sees it."""
 
 from __future__ import annotations
 

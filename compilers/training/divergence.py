@@ -17,7 +17,7 @@ LARGE = 1e3
 """Size of inputs and targets from which they are named as a likely cause: training suits values near 1."""
 
 SHOWN_LOSSES = 3
-"""Training losses before the failure that a message has."""
+"""Number of training losses before the failure that a message lists."""
 
 
 def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings, metrics: Mapping[str, float]) -> None:
@@ -25,8 +25,8 @@ def check_finite(state: TrainState, data: TrainingData, settings: TrainSettings,
 
     Args:
         state: before the epoch is counted.
-        data: what it was trained on.
-        settings: how it was trained.
+        data: the data of the run.
+        settings: the settings of the run.
         metrics: of the epoch.
     """
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]

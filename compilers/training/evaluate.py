@@ -1,4 +1,4 @@
-"""Losses and metrics."""
+"""Evaluation of a network: loss, metrics, predicted classes and errors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
 
 @torch.no_grad()
 def predicted_classes(net: CompiledNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, float]:
-    """(samples,) class with the largest output, on the CPU, and the mean cross-entropy, as `evaluate` runs."""
+    """Predict classes in eval mode; return them on the CPU, `(samples,)`, and the mean cross-entropy."""
     loss, given = torch.zeros((), dtype=torch.float64), []
     with closing(_outputs(net, x, y)) as pairs:
         for output, target in pairs:
@@ -74,13 +74,13 @@ def predicted_classes(net: CompiledNetwork, x: Tensor, y: Tensor) -> tuple[Tenso
 
 @torch.no_grad()
 def squared_errors(net: CompiledNetwork, x: Tensor, y: Tensor) -> Tensor:
-    """(samples, outputs, *grid) float64 squared errors, on the CPU, in eval mode, as `evaluate` runs."""
+    """Compute squared errors in eval mode, as float64 on the CPU, `(samples, outputs, *grid)`."""
     with closing(_outputs(net, x, y)) as pairs:
         return torch.cat([(output - target).double().square().cpu() for output, target in pairs])
 
 
 def _outputs(net: CompiledNetwork, x: Tensor, y: Tensor) -> Generator[tuple[Tensor, Tensor], None, None]:
-    """Outputs in eval mode, and targets, some samples at a time; the mode of the network is restored."""
+    """Yield outputs in eval mode, and targets, some samples at a time; restore the mode of the network."""
     mode, batch = net.training, evaluation_batch(net)
     net.eval()
     try:

@@ -1,4 +1,4 @@
-"""Whether everything that a resumed run goes on from is finite."""
+"""Check of all values from which a run resumes: they must be finite."""
 
 from __future__ import annotations
 

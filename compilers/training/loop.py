@@ -149,7 +149,7 @@ def _gradients_of(
 
 
 def _learning_rate(state: TrainState, settings: TrainSettings, share: float) -> float:
-    """The learning rate after a share of the present epoch."""
+    """Compute the learning rate after a share of the present epoch."""
     progress = state.phase.progress(state.epoch - state.phase_start + share, settings.epochs - state.phase_start)
     return settings.learning_rate * get_curve(state.phase.curve or settings.curve)(progress)
 
@@ -160,7 +160,7 @@ def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def _augment(data: TrainingData, settings: TrainSettings, epoch: int, graph: Graph) -> Augment | None:
-    """The changes of the training maps in an epoch, or None."""
+    """Draw the random crops and flips of the training maps for an epoch; None without augmentation."""
     if settings.augment == "none":
         return None
     seed = stream_seed(settings.seed, epoch, AUGMENT)
@@ -173,7 +173,7 @@ def _augment(data: TrainingData, settings: TrainSettings, epoch: int, graph: Gra
 def _reason_to_stop(
     state: TrainState, data: TrainingData, settings: TrainSettings, method: Method | None
 ) -> StopReason | None:
-    """Why to stop before the last epoch, or None."""
+    """Return the reason to stop before the last epoch, or None to go on."""
     if state.epoch == settings.epochs or not _no_longer_improves(state, settings):
         return None
     # A rewrite or phase that is still to come moves the loss again: standing still before it is no end.

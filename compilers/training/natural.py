@@ -52,8 +52,8 @@ class NaturalStep:
     """A damped natural gradient, in the layout of the flat vectors of the network.
 
     Attributes:
-        weights: (slots,) part of the edge weights; pads have 0.
-        vertex_parameters: (vertex slots,) part of the vertex parameters.
+        weights: part of the edge weights, `(slots,)`; pads have 0.
+        vertex_parameters: part of the vertex parameters, `(vertex slots,)`.
         iterations: of conjugate gradients; 0 when it was solved directly.
         residual: length of (F + damping I) n - g, over that of g; as conjugate gradients keep account of it.
         score: g^T n: the loss falls by so much times the length of the step, for a short one.
@@ -174,7 +174,7 @@ def _direct(net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float) -> 
 
 
 def _solved(matrix: Tensor, damping: float, right: Tensor) -> Tensor | None:
-    """The solution x of (matrix + damping I) x = right, of a matrix without negative eigenvalues."""
+    """Solve `(matrix + damping I) x = right` by Cholesky, changing `matrix`; None when the factorisation fails."""
     matrix.diagonal().add_(damping)
     factor, failed = torch.linalg.cholesky_ex(matrix)
     return None if failed else torch.cholesky_solve(right.unsqueeze(1), factor).squeeze(1)
@@ -183,7 +183,7 @@ def _solved(matrix: Tensor, damping: float, right: Tensor) -> Tensor | None:
 def _conjugate_gradients(
     net: CompiledNetwork, x: Inputs, cotangent: Any, damping: float, iterations: int, tolerance: float
 ) -> NaturalStep:
-    """Those of Hestenes and Stiefel, on both flat vectors as one, in the dtype of the network."""
+    """Compute a step by conjugate gradients, on both flat vectors as one, in the dtype of the network."""
     samples = _samples(x)
     with _linearized(net, x) as jacobian:
         made = _cotangents(net, cotangent, named_outputs(net.plan, jacobian.outputs), samples)
@@ -201,7 +201,11 @@ def _conjugate_gradients(
 def _solved_by_products(
     times: Callable[[Tensor], Tensor], g: Tensor, iterations: int, tolerance: float
 ) -> tuple[Tensor, int, float]:
-    """(n, iterations, relative residual) of A n = g, where `times` multiplies with A."""
+    """Solve `A n = g` by the method of Hestenes and Stiefel, where `times` multiplies with `A`.
+
+    Returns:
+        `n`, the number of iterations, and the relative residual.
+    """
     n, r, p = torch.zeros_like(g), g.clone(), g.clone()
     first = left = float(torch.dot(r, r))
     done = 0

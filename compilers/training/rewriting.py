@@ -1,4 +1,4 @@
-"""Between two epochs: whatever the method proposes is carried out, one proposal after another."""
+"""Rewrites between two epochs: carry out the proposals of the method, one after another."""
 
 from __future__ import annotations
 

@@ -113,13 +113,13 @@ class TrainState:
 
 
 def begin(graph: Graph, settings: TrainSettings, device: torch.device, *, costs: CostTable | None = None) -> TrainState:
-    """A fresh run at `graph`; `costs` by which kernels are picked are the built-in ones unless given."""
+    """Start a run: lower the graph, and make its optimizer. `costs` replaces the built-in costs that pick kernels."""
     net = lower(graph, device=device, costs=costs)
     return TrainState(net, make_optimizer(net, settings))
 
 
 def make_optimizer(net: CompiledNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimizer of the settings, on the two flat vectors of the network."""
+    """Make the optimizer of the settings for the two flat vectors of the network."""
     if settings.optimizer == "natural":
         vectors = [net.weights, net.vertex_parameters]
         return NaturalGradient(
@@ -240,7 +240,7 @@ def _unusable(path: str | os.PathLike[str], what: str) -> TrainingError:
 
 
 def checkpoint_graph(path: str | os.PathLike[str]) -> Graph:
-    """The graph of a checkpoint with its trained weights.
+    """Read the graph of a checkpoint with its trained weights.
 
     Raises:
         FileFormatError, GraphError: when the file is missing or damaged.
@@ -303,7 +303,7 @@ def _check_optimizer_state(
 
 
 def _stepped_state(fresh: torch.optim.Optimizer, parameters: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state of an optimizer that has taken its first step; the parameters stay."""
+    """Return the state that an optimizer has after its first step; the parameters stay."""
     if isinstance(fresh, NaturalGradient):  # which has none, and needs a batch to step
         return {}
     kept = [parameter.detach().clone() for parameter in parameters]

@@ -1,1 +1,1 @@
-"""The command line, its data sets and its run directories: the outermost ring."""
+"""The command line, its data sets and its run directories. No other package imports this one."""

@@ -58,12 +58,12 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class StaticComparison:
-    """A grown network and its static twin.
+    """Results of a grown network, and of the same architecture trained from scratch.
 
     Attributes:
-        data, method, metric, seed: of the run.
-        init: how the weights of the static network were drawn, which is how those of the start were.
-        grown, static: results of both.
+        data, method, metric, seed: those of the run.
+        init: initialisation of the weights of the static network, the same as that of the start of growth.
+        grown, static: results of the two networks.
     """
 
     data: str

@@ -126,10 +126,10 @@ def _open(request: GrowRequest, prepared: PreparedRun) -> tuple[RunDirectory, Tr
 
 
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
-    """A resumed run must be the recorded one; only versions and the kind of machine may differ.
+    """Refuse to resume a run with other data or options than recorded; only versions and the machine may differ.
 
-    An option that the record lacks came with a later version, and counts as left at its default. What is read off the
-    data may also differ because another version read them otherwise.
+    An option that the record lacks came with a later version, and counts as left at its default. Facts about the data
+    may also differ because another version read the data in another way.
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     usual = {"run": RunSettings(), "training": TrainSettings(), "options": get_method(asked["method"]).make_options()}

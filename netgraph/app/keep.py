@@ -1,4 +1,4 @@
-"""Which network a run keeps: the grown one, or the start alone where growth did harm."""
+"""Choice of the network that a run keeps: the grown one, or the start alone when growth did harm."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _times(worse: float, error: float) -> str:
 
 
 def _errors(net: CompiledNetwork, samples: tuple[torch.Tensor, torch.Tensor], dataset: Dataset) -> Array:
-    """(samples,) errors: 1 for a wrong class, or the mean squared error over the targets in their own units."""
+    """Compute the error of each sample: 1 for a wrong class, or the mean squared error of the raw targets, `(N,)`."""
     x, y = samples
     if dataset.target_std is None:
         wrong: Array = predicted_classes(net, x, y)[0].numpy() != y.cpu().numpy()

@@ -1,4 +1,4 @@
-"""`netgraph methods`, `netgraph rules NAME` and `netgraph data`: what there is, with every option explained."""
+"""`netgraph methods`, `netgraph rules NAME` and `netgraph data`: lists of names, with every option explained."""
 
 from __future__ import annotations
 

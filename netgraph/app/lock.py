@@ -1,4 +1,4 @@
-"""One writer at a time in a directory of results."""
+"""The lock of a directory of results, so that only one process writes there at a time."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ else:
 
 @contextmanager
 def sole_writer(directory: Path, *, make: bool = False) -> Iterator[None]:
-    """Keep other writers out of a directory. The system ends the lock when the process ends, however it does.
+    """Keep other writers out of a directory. The system removes the lock when the process ends, also when it is killed.
 
-    A file system without locks, as some of clusters are, is taken as it is. Over NFS the lock holds between machines
-    where the server has locks, as all of version 4 do. Processes that this one starts do not inherit the lock.
+    On a file system without locks, as on some clusters, nothing is locked. Over NFS the lock holds between machines
+    when the server has locks, as all servers of version 4 do. Processes that this one starts do not inherit the lock.
 
     Args:
-        directory: what is to be written.
+        directory: the directory to write to.
         make: make it, and its parents, when it does not exist; it is removed again when nothing was put in it.
 
     Raises:
-        BusyError: when another process writes there, with what is known of it.
+        BusyError: when another process writes there; the message names the process.
         OSError: when the directory does not exist, or cannot be written.
     """
     made = make and not directory.is_dir()
@@ -72,7 +72,7 @@ def sole_writer(directory: Path, *, make: bool = False) -> Iterator[None]:
 
 
 def _locked(directory: Path, make: bool) -> int:
-    """An open file that holds the lock of a directory."""
+    """Lock a directory and return the open lock file; raise `BusyError` when another process keeps the lock."""
     file, end = directory / LOCK, time.monotonic() + _PATIENCE
     while True:
         try:

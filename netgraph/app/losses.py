@@ -1,4 +1,4 @@
-"""The training loss of an epoch, and why the validation loss beside it is another quantity."""
+"""Texts about the training loss of an epoch, and its difference from the validation loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def loss_floor(smoothing: float, classes: int) -> float:
-    """The least cross-entropy with targets that are smoothed over classes: the entropy of such a target."""
+    """Compute the smallest possible cross-entropy with smoothed targets: the entropy of such a target."""
     rest = smoothing / classes
     shares = [1 - smoothing + rest, *[rest] * (classes - 1)]
     return -sum(share * math.log(share) for share in shares if share > 0)

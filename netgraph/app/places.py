@@ -1,4 +1,4 @@
-"""Which files netgraph writes in a directory of results, and whose a directory is before one is written to."""
+"""Names of the files in a directory of results, and checks that it is one of netgraph's before it is written to."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Kind = Literal["run", "study"]
 
 CONFIG = "config.json"
 GROWN = "grown.safetensors"
-"""The grown graph, where the start is kept in its place."""
+"""File of the grown graph, when a run keeps its start as `graph.safetensors` instead."""
 
 STARTING = ".netgraph-start"
-"""A folder with the files of a run until it has begun: while there is one, no run is lost with what lies beside it."""
+"""Folder for the files of a run that is about to begin. While it exists no run has begun, so all can be replaced."""
 
 RUN_FILES = (
     CONFIG, JOURNAL_FILE, "journal.undone.jsonl", "metrics.jsonl",
@@ -58,12 +58,12 @@ _SCHEMA: dict[Kind, dict[str, type]] = {
 
 
 def marked(kind: Kind, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with the mark by which a directory is known as one of netgraph's."""
+    """Add to a configuration the mark by which its directory is known as one of netgraph's."""
     return {"format": f"netgraph.{kind}", **config}
 
 
 def kind_of_place(directory: Path) -> Kind | None:
-    """Run or study, as the configuration in a directory says, or without one the journal; None for neither."""
+    """Find out by configuration or journal whether a directory holds a run or a study; None for neither."""
     values = _config(directory)
     if values is not None:
         return next((kind for kind in _SCHEMA if _is_config(kind, values)), None)
@@ -73,7 +73,7 @@ def kind_of_place(directory: Path) -> Kind | None:
 
 
 def _config(directory: Path) -> dict[str, Any] | None:
-    """The configuration in a directory; None when there is none that could be read."""
+    """Read the configuration in a directory; None when there is none that could be read."""
     try:
         values: dict[str, Any] = read_json(directory / CONFIG, Entries(PLAIN))
     except (FileFormatError, OSError):
@@ -96,7 +96,7 @@ def is_unbegun(directory: Path, kind: Kind) -> bool:
 
 
 def was_cut_off(directory: Path) -> bool:
-    """Whether a run was to be begun in a directory, and its process killed before it had."""
+    """Whether a process was killed in a directory before its run had begun."""
     return directory.is_dir() and is_unbegun(directory, "run")
 
 

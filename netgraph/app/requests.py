@@ -14,7 +14,7 @@ from netgraph.methods import get_method
 Task = Literal["classification", "regression"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-"""Densities of a study unless others are asked for."""
+"""Default densities of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,5 +109,5 @@ class StudyRequest(Checked):
 
 
 def _stem(data: str) -> str:
-    """The beginning of a directory's name, from a name or a path of data."""
+    """Derive the first part of the name of a directory from the name or path of a data set."""
     return Path(data.replace("openml:", "openml-")).name.split(".")[0] or "data"

@@ -16,7 +16,7 @@ from netgraph.tables import Table
 
 
 def dense(domain: tuple[float, float], activation: str = "relu") -> Graph:
-    """Dense layers with a skip link, some edges missing."""
+    """Build a graph of dense layers with a skip link; some edges are missing."""
     b = GraphBuilder(seed=2)
     b.input("x", 4, domain=domain)
     b.layer("a", 5, activation=activation)
@@ -30,7 +30,7 @@ def dense(domain: tuple[float, float], activation: str = "relu") -> Graph:
 
 
 def convolution(norm: str) -> Graph:
-    """Padded and strided convolutions, a pool and a dense layer over the whole grid; missing taps."""
+    """Build a graph of padded and strided convolutions with missing taps, a pool, and a layer on the whole grid."""
     b = GraphBuilder(seed=1)
     b.input("x", 2, grid=(6, 6), domain=(0, 1))
     b.layer("a", 3, grid=(6, 6), activation="relu", norm=norm)
@@ -43,7 +43,7 @@ def convolution(norm: str) -> Graph:
 
 
 def _with_statistics(graph: Graph) -> Graph:
-    """Batch statistics as training leaves them, so that nothing holds by accident."""
+    """Give norms statistics and scales like those after training, so that no proof holds by accident."""
     rng = np.random.default_rng(0)
     n = graph.num_vertices
     values = {"mean": rng.normal(size=n), "var": rng.uniform(0.5, 2, n), "scale": rng.normal(size=n)}
@@ -57,7 +57,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "convolution": lambda: convolution("none"),
     "convolution, batch norm": lambda: convolution("batch"),
 }
-"""The kinds of graphs on which the table is made."""
+"""Graphs of the columns of the table, by heading."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,6 @@ def _cells(variant: Variant, rule: Rule) -> dict[str, Cell]:
 
 
 def table() -> Table:
-    """The table: a row for each variant, a column for each kind of graph."""
+    """Make the table: a row for each variant, a column for each kind of graph."""
     cells = [(title, *row.values()) for title, row in rows()]
     return Table.of_words("what the shipped rules are proved to do", ("rule", *GRAPHS), cells)

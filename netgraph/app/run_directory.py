@@ -20,7 +20,7 @@ _REMEDY = "Bring the file back, or make the run again by `netgraph grow`."
 
 
 class RunDirectory:
-    """The files of one run.
+    """Directory with the files of one run.
 
     Args:
         path: the directory. `create` makes a new one; the constructor opens one that holds a run.
@@ -210,14 +210,14 @@ class RunDirectory:
 
 
 def _stage(starting: Path, config: str, first: Graph) -> None:
-    """Write the files of a start into a folder of their own, where one that was killed may have left some."""
+    """Write the first files of a run into the folder `starting`, without any that a killed process left there."""
     _empty(starting)
     Journal.create(starting, first)
     write_text(starting / CONFIG, config)
 
 
 def _settle(target: Path) -> None:
-    """Move the files of a start to their places, the configuration last, because with one a directory is a run."""
+    """Move the first files of a run to their places. The configuration is last, since it makes the directory a run."""
     folder, starting = target / JOURNAL_FOLDER, target / STARTING
     if folder.is_symlink():
         folder.unlink()  # Its target is not of this run.
@@ -253,7 +253,7 @@ def _empty(starting: Path) -> None:
 
 
 def _read_object(file: Path, shape: Shape) -> dict[str, Any]:
-    """The JSON object that a file holds; raises `DataError` when it does not."""
+    """Read the JSON object in a file. Raises `DataError` when the file is damaged or holds another value."""
     try:
         values: dict[str, Any] = read_json(file, shape)
     except FileFormatError as error:

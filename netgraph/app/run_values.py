@@ -1,4 +1,4 @@
-"""Shapes of the JSON files of a run, against which every value is held when it is read."""
+"""Shapes of the JSON files of a run, by which every value is checked when it is read."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _ENTRIES: dict[str, Shape] = {
 _LATER: dict[str, Shape] = {"data_path": Maybe(_NAME)}
 
 CONFIG_SHAPE = Record({**_ENTRIES, **_LATER}, optional=frozenset(_LATER), others=PLAIN)
-"""A whole `config.json`; what later versions add may be missing."""
+"""Shape of a complete `config.json`; fields that later versions added may be missing."""
 
 PART_OF_CONFIG = Record(CONFIG_SHAPE.entries, optional=frozenset(CONFIG_SHAPE.entries), others=PLAIN)
-"""A `config.json` of which parts may be missing."""
+"""Shape of a `config.json` in which any field may be missing."""
 
 METRICS_SHAPE = Record({"epoch": Whole(1)}, optional=frozenset(["epoch"]), others=Number(finite=False))
-"""A line of `metrics.jsonl`."""
+"""Shape of a line of `metrics.jsonl`: numbers by name of the metric."""
 
 RESULTS_SHAPE = Record({"metric": Text(("accuracy", "rmse"))}, optional=frozenset(["metric"]), others=PLAIN)
-"""A `summary.json`, before it is known which entries it must have."""
+"""Shape of a `summary.json`, before it is known which entries it must have."""

@@ -1,4 +1,4 @@
-"""Standard output and errors that no name and no closed pipe can break."""
+"""Standard output and error streams that survive any file name and a closed pipe."""
 
 from __future__ import annotations
 

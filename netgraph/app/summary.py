@@ -65,8 +65,8 @@ class RunSummary:
         epochs: finished epochs.
         seed: of the run.
         stopped: why it ended early, or None.
-        verdicts: number of rewrites by what they did to the number of edges, and by level of their certificates. Runs
-            of earlier versions have none, as of the next two.
+        verdicts: number of rewrites by their change of the number of edges, and by level of their certificates. Runs
+            of earlier versions have neither these nor the next two.
         classes: names of the classes; empty for regression.
         kept: "grown", or "start" where growth did harm: the network in `graph.safetensors`.
         remarks: sentences about the run as a whole, such as a size that was missed, or harm that growth did.

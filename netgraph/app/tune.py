@@ -1,4 +1,4 @@
-"""`netgraph tune`: what kernels cost on this machine."""
+"""`netgraph tune`: costs of kernels, measured on this machine."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ WORDS: dict[Change, str] = {"grew": "added edges", "shrank": "removed edges", "c
 """Clauses for the changes."""
 
 Verdicts = Mapping[str, Mapping[str, int]]
-"""Number of rewrites by change, and by level of their certificates."""
+"""Numbers of rewrites: for each change of the number of edges, by level of the certificate."""
 
 
 def change_of(before: int, after: int) -> Change:
-    """The change of the number of edges by a rewrite, or by several taken together."""
+    """Name the change of the number of edges by a rewrite, or by several together."""
     return "grew" if after > before else "shrank" if after < before else "changed"
 
 

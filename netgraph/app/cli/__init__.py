@@ -1,4 +1,4 @@
-"""The command line."""
+"""The command line `netgraph`: its commands and their arguments."""
 
 from netgraph.app.cli.commands import COMMANDS, build_parser, main
 

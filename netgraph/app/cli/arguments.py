@@ -1,4 +1,4 @@
-"""Arguments that several commands of the command line have in common."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def add_request(
 
 
 def given(arguments: argparse.Namespace, request: type[Any]) -> dict[str, Any]:
-    """Fields of a request that the command line gives, as `add_request` reads them."""
+    """Return the fields of a request that the user gave on the command line, by name."""
     values = {field.name: getattr(arguments, field.name, None) for field in fields(request)}
     return {
         name: parse_assignments(value) if name == "assignments" else value
@@ -71,7 +71,7 @@ def given(arguments: argparse.Namespace, request: type[Any]) -> dict[str, Any]:
 
 
 def _reading(hint: Any) -> dict[str, Any]:
-    """Arguments of `add_argument` by which a text is read as a value of an annotated type."""
+    """Choose the keyword arguments with which `add_argument` converts a text to an annotated type."""
     while typing.get_origin(hint) in (Annotated, types.UnionType, typing.Union):
         hint = typing.get_args(hint)[0]
     if hint is bool:
@@ -95,14 +95,14 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def path_argument(text: str) -> Path:
-    """A path as it was typed; an empty one, of a variable that is not set, would be the working directory."""
+    """Return the path as typed. Refuse an empty text, as from an unset variable: it would be the working directory."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty; give it a name")
     return Path(text)
 
 
 def run_of(arguments: argparse.Namespace) -> RunDirectory:
-    """The run that a command is about. Raises `OptionError` when there is none."""
+    """Open the run directory that the arguments name. Raises `OptionError` when it holds no run."""
     from netgraph.app.run_directory import RunDirectory
 
     return RunDirectory(arguments.directory)

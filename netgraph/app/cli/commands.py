@@ -83,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Build the parser of the command line."""
     parser = _Parser(
         prog="netgraph", description="Grow neural networks by rewriting explicit graphs.", epilog=EXIT_CODES
     )
@@ -237,7 +237,7 @@ def _data(_arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _hint(text: str, arguments: argparse.Namespace) -> None:
-    """Say what happened, and how a run goes on from its last checkpoint."""
+    """Print why a command stopped, and the way to continue a run or study from the results on disk."""
     console = Terminal(stderr=True)
     console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
     directory = getattr(arguments, "directory", None)

@@ -1,4 +1,4 @@
-"""`netgraph compare`: its arguments, for a run and for methods on data."""
+"""`netgraph compare`: arguments of the comparison of a run with its static twin, and of methods on data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netgraph.errors import OptionError
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Give the command its arguments."""
+    """Add the arguments of `netgraph compare` to its parser."""
     parser.add_argument("source", metavar="RUN|DATA", help="run directory (with --static), or data as for `grow`")
     parser.add_argument("--static", action="store_true", help="train the final network of the run from scratch")
     study = parser.add_argument_group("methods on data")

@@ -1,4 +1,4 @@
-"""`checked` proves that the arrays of a data set are usable and fit each other."""
+"""`checked`: checks that the arrays of a data set are usable and fit each other."""
 
 from __future__ import annotations
 

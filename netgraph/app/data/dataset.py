@@ -1,4 +1,4 @@
-"""`Dataset`: what training gets."""
+"""`Dataset`: a data set that is ready for training."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ class Dataset:
     task: str
     """`classification` or `regression`."""
     x_train: Array
-    """(N, features) float32, C-contiguous; images are flattened."""
+    """Training inputs, float32 and C-contiguous, images flattened, `(N, features)`."""
     y_train: Array
-    """(N,) int64 class indices 0..C-1, or (N, outputs) float32 standardised targets."""
+    """Training targets: int64 class indices 0..C-1, `(N,)`, or standardised float32 targets, `(N, outputs)`."""
     x_test: Array
-    """Like `x_train`."""
+    """Test inputs, like `x_train`."""
     y_test: Array
-    """Like `y_train`."""
+    """Test targets, like `y_train`."""
     input_shape: tuple[int, ...]
     """Shape of one sample before flattening: (28, 28) for MNIST, (30,) for a table of 30 columns."""
     domain: tuple[float, float] | tuple[Array, Array]
-    """Low and high that every input lies in; two floats when one pair serves all features."""
+    """Smallest and largest value that inputs may have; two floats when all features have the same."""
     own_scales: bool = False
     """Whether each feature was scaled by a range of its own, as columns in different units are."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their indices; empty for regression."""
     x_valid: Array | None = None
-    """Like `x_train`, when the source has a validation split of its own."""
+    """Validation inputs, like `x_train`, when the source has a validation split of its own."""
     y_valid: Array | None = None
-    """Like `y_train`, when the source has a validation split of its own."""
+    """Validation targets, like `y_train`, when the source has a validation split of its own."""
     target_mean: Array | None = None
-    """(outputs,) mean of the training targets in their own unit; None for classification."""
+    """Mean of the training targets in their own units, `(outputs,)`; None for classification."""
     target_std: Array | None = None
     """Factors from standardised errors to the units of the targets, `(outputs,)`."""
     notes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ class ImageLayout:
 
     Attributes:
         channels, height, width: the size of an image.
-        channels_last: whether a row has the channels of a pixel side by side, (height, width, channels).
+        channels_last: whether the channels of a pixel lie side by side in a row, `(height, width, channels)`.
     """
 
     channels: int
@@ -28,23 +28,23 @@ class ImageLayout:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
+        """Shape of an image, `(channels, height, width)`."""
         return self.channels, self.height, self.width
 
     def by_channel(self, rows: Array) -> Array:
-        """(N, channels, height * width) values of (N, features) rows: a view where that is possible."""
+        """Reshape rows, `(N, features)`, to `(N, channels, height * width)`: a view where that is possible."""
         pixels = self.height * self.width
         if self.channels_last:
             return rows.reshape(len(rows), pixels, self.channels).swapaxes(1, 2)
         return rows.reshape(len(rows), self.channels, pixels)
 
     def as_maps(self, rows: Array) -> Array:
-        """(N, channels, height, width) maps of (N, features) rows."""
+        """Reshape rows, `(N, features)`, to contiguous maps, `(N, channels, height, width)`."""
         return np.ascontiguousarray(self.by_channel(rows)).reshape(len(rows), *self.shape)
 
 
 def image_layout(shape: tuple[int, ...]) -> ImageLayout | None:
-    """The layout of samples of a shape as images; None for other samples, such as rows of a table.
+    """Find the layout of images from the shape of a sample; None for other samples, such as rows of a table.
 
     Two axes are (height, width) of one channel. Three axes are (height, width, channels), the usual layout of
     stored pictures, when the last is 1, 3 or 4 and the first is none of these, and (channels, height, width) else.

@@ -1,4 +1,4 @@
-"""`load_dataset`: read, check, label, split and scale."""
+"""`load_dataset`: a data set that is read, checked, labelled, split and scaled."""
 
 from __future__ import annotations
 

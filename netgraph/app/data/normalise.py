@@ -1,4 +1,4 @@
-"""Bring inputs to mean 0 and deviation 1, with the domain that they then lie in."""
+"""Normalisation of inputs to mean 0 and deviation 1, and of their domain."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """Inputs become (x - mean) / std.
+    """Normalisation of inputs, `(x - mean) / std`.
 
     Attributes:
-        mean, std: (channels,) of an image, else (features,), a pair for each column of a table.
-        layout: how a row is an image, or None for one that is not.
+        mean, std: numbers of each channel of an image, `(channels,)`, or else of each column of a table, `(features,)`.
+        layout: order of the pixels of an image in a row; None for tables.
     """
 
     mean: Array
@@ -31,7 +31,7 @@ class Normalisation:
 
     @classmethod
     def measured(cls, rows: Array, layout: ImageLayout | None) -> Normalisation:
-        """Mean and deviation of (N, features) training rows; a channel or column of one value keeps its size."""
+        """Measure mean and deviation of training rows, `(N, features)`; the deviation of equal values is set to 1."""
         count = rows.size // (layout.channels if layout else rows.shape[1])
         mean = sum(part.sum(axis=(0, 2)) for part in _parts(rows, layout)) / count
         squares = sum(((part - mean[:, None]) ** 2).sum(axis=(0, 2)) for part in _parts(rows, layout))
@@ -41,7 +41,7 @@ class Normalisation:
         return cls(mean, np.where(varies, np.sqrt(squares / count), 1.0), layout)
 
     def apply(self, rows: Array) -> Array:
-        """(N, features) float32 rows, normalised."""
+        """Normalise rows, as float32, `(N, features)`."""
         result = np.empty(rows.shape, np.float32)
         wide = _by_channel(result, self.layout)
         for start, part in zip(range(0, len(rows), _ROWS), _parts(rows, self.layout), strict=True):
@@ -49,20 +49,20 @@ class Normalisation:
         return result
 
     def domain(self, domain: Domain) -> Domain:
-        """(low, high) of normalised inputs, one per channel of an image, else one per feature.
+        """Normalise a domain: the new low and high, for each channel of an image, or else for each feature.
 
-        Rounded to float32 as the inputs are, so that each of them lies in it to the last bit.
+        They are rounded to float32 as inputs are, so that every normalised input lies between them.
         """
         low, high = (((np.asarray(bound) - self.mean) / self.std).astype(np.float32) for bound in domain)
         return low.astype(np.float64), high.astype(np.float64)
 
     def to_json(self) -> dict[str, list[float]]:
-        """Mean and deviation as plain numbers."""
+        """Convert mean and deviation to lists of numbers."""
         return {"mean": self.mean.tolist(), "std": self.std.tolist()}
 
     @property
     def note(self) -> str:
-        """Description for the user."""
+        """Sentence for the user that describes the normalisation."""
         if self.layout is None:
             return "Each feature was normalised by its own mean and standard deviation over the training samples."
         mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (self.mean, self.std))
@@ -70,11 +70,11 @@ class Normalisation:
 
 
 def _by_channel(rows: Array, layout: ImageLayout | None) -> Array:
-    """(N, channels, positions) view of rows; every column of a table is a channel of one position."""
+    """View rows as `(N, channels, positions)`; every column of a table is a channel with one position."""
     return layout.by_channel(rows) if layout else rows[:, :, None]
 
 
 def _parts(rows: Array, layout: ImageLayout | None) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:
-    """Some rows at a time, by channel, in float64."""
+    """Yield some rows at a time, as float64, `(N, channels, positions)`."""
     for start in range(0, len(rows), _ROWS):
         yield _by_channel(rows[start : start + _ROWS], layout).astype(np.float64)

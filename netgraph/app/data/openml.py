@@ -1,4 +1,4 @@
-"""Fetch data sets of openml.org through scikit-learn."""
+"""Data sets of openml.org, fetched through scikit-learn."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class RawData:
     source: str
     """Name or path that the user gave; every error message begins with it."""
     splits: Mapping[str, tuple[Array, Array]]
-    """(x, y) per split: either `all`, which is still to be split, or `train` and `test`; maybe `valid`."""
+    """Inputs and targets by split: `all`, which is still to be split, or `train`, `test` and maybe `valid`."""
     task: str | None = None
     """The task, when the source knows it."""
     classes: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class RawData:
     lines: tuple[int, ...] = ()
     """Line of the file in which each row of a table ends, for messages."""
     labels: Array | None = None
-    """Targets of the split `all` as the text that the file has, where they are numbers: labels are texts."""
+    """Texts in the file for numeric targets of `all`: names of the classes when the targets are labels."""
     full_scale: float | None = None
     """Largest value that an input can take by its encoding (255 for bytes), when the source knows it."""
     notes: tuple[str, ...] = ()

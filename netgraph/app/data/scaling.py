@@ -1,4 +1,4 @@
-"""Bring inputs into [0, 1]."""
+"""Scaling of inputs into [0, 1]."""
 
 from __future__ import annotations
 

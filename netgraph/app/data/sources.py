@@ -1,4 +1,4 @@
-"""Read data from a name or a path, whatever its kind; the data sets that come with scikit-learn."""
+"""Sources of data: names and paths of every kind, and the data sets that come with scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold samples out for testing and validation, at random and in proportion to the classes."""
+"""Splits of samples: held out for testing and validation, at random and in proportion to the classes."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def _hold_out(groups: Array, count: int, generator: np.random.Generator) -> tupl
     """Choose `count` samples at random, in proportion to the groups, so that no group is emptied.
 
     Args:
-        groups: (N,) the group of each sample.
-        count: how many to hold out, at most N less the number of groups.
+        groups: the group of each sample, `(N,)`.
+        count: number of samples to hold out, at most N less the number of groups.
         generator: source of the random choice.
 
     Returns:

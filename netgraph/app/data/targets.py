@@ -1,4 +1,4 @@
-"""Targets: which task they are for, class indices, and standardising."""
+"""Targets: their task, their class indices, and their standardisation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netgraph.errors import DataError
 
 TASKS = ("classification", "regression")
 FARTHEST = 1e15
-"""Deviations from the mean of the training targets that a target may lie apart."""
+"""Largest distance of a target from the mean of the training targets, in standard deviations."""
 # Whole numbers with more distinct values than this are quantities rather than class labels.
 _MAX_INFERRED_CLASSES = 20
 

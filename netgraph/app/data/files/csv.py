@@ -1,4 +1,4 @@
-"""Read tables (`.csv`), gzipped or not; text columns become one-hot columns."""
+"""Reader of tables (`.csv`), gzipped or not; text columns become one-hot columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read IDX image files, the format of MNIST, gzipped or not."""
+"""Reader of IDX image files, the format of MNIST, gzipped or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read NumPy archives (`.npz`)."""
+"""Reader of NumPy archives (`.npz`)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read_npz(path: Path) -> RawData:
 
 
 def _wanted_keys(path: Path, present: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys to read, as x, y pairs; raise `DataError` when a pair is not complete."""
+    """Choose the keys to read, x and y of each split in turn; raise `DataError` when a pair is not complete."""
     keys = _SPLIT_KEYS if set(_SPLIT_KEYS) <= set(present) else _WHOLE_KEYS
     expected = (
         f"Expected {', '.join(_SPLIT_KEYS)} (and {', '.join(_VALID_KEYS)} if there are any), or x and y; "
@@ -93,7 +93,7 @@ def _archive(path: Path, file: BinaryIO) -> zipfile.ZipFile:
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of an archive by the names of their arrays."""
+    """Map the names of the arrays of an archive to its files."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         key = info.filename.removesuffix(".npy")

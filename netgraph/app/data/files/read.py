@@ -1,4 +1,4 @@
-"""Find and open the files of data sets, with errors that say what to do."""
+"""Access to the files of data sets: find and open them, with errors that name a remedy."""
 
 from __future__ import annotations
 
