@@ -20,12 +20,12 @@ from netgraph.proof.known import (
     KnownVertices,
     alike,
     exact_factor,
+    mirror_slope,
     mirrors,
     multiples_of,
     operation,
     parameters,
 )
-from netgraph.proof.operators import UNKNOWN
 from netgraph.proof.readings import Values
 from netgraph.proof.shift import Shift
 from netgraph.proof.walk import Sums, Walk
@@ -68,7 +68,7 @@ class Decision:
         self.columns = columns
         self.activation, self.norm = get_activation(layer.activation), get_norm(layer.norm)
         self.linear_factor, self.linear_error = self._linear()
-        self.passes = self._readers_compose(sums.form, sums.change)
+        self.passes = walk.readers_compose(layer, sums.form, sums.change)
 
     def close(self, which: Array, how: str) -> None:
         """Mark vertices as decided, and count them under the kind of decision `how`."""
@@ -130,25 +130,6 @@ class Decision:
         counts = np.zeros(len(self.open), dtype=np.int64)
         counts[rest], counts[brief] = self.form.counts[rest], self.sums.change.counts[brief] + 1
         return self._expansion(counts) > EXPANSION
-
-    def _readers_compose(self, *forms: Rows) -> bool:
-        """Whether every operator of a reader has a composition with every operator in the forms."""
-        if self.layer.pool is not None:
-            return False
-        space = self.walk.space
-        if len(space.operators) == 1:
-            return True
-        inner = np.unique(np.concatenate([rows.column // space.size for rows in forms]))
-        if not inner.any():
-            return True
-        layer = self.walk.new.layer
-        for link in self.walk.new.outgoing[self.layer.id]:
-            operators = space.operators.of_link(link.kind, self.layer.output_grid, layer(link.target).grid)
-            outer = np.unique(operators[np.unique(link.tap)])
-            pairs = np.meshgrid(outer[outer >= 0], inner)
-            if (space.operators.compose_all(*(p.ravel() for p in pairs)) == UNKNOWN).any():
-                return False
-        return True
 
     def _expansion(self, counts: Array) -> int:
         if not counts.any():
@@ -304,17 +285,11 @@ class Decision:
             # `multiples_of` uses t = form for b t, but factor * u = form - left: f(t) has the further error b * left.
             rest = left.take(turned)
             ends = form_interval(rest, *walk.space.interval(rest))
-            t_low, t_high = times(*self._mirror_slope(which[turned]), *ends)
+            mirrored = {name: values[which[turned]] for name, values in self.columns.items()}
+            t_low, t_high = times(*mirror_slope(self.layer, mirrored, len(turned)), *ends)
             e_low[turned], e_high[turned] = widen(e_low[turned] + t_low, e_high[turned] + t_high)
         self.add_error(which, e_low, e_high, soft)
         self.close(which, "known")
-
-    def _mirror_slope(self, which: Array) -> tuple[Array, Array]:
-        """Bounds of b in `f(-t) = a f(t) + b t + c`."""
-        assert self.activation.mirror is not None
-        own = {name: values[which] for name, values in self.columns.items()}
-        _, b, _, error = self.activation.mirror(own, self.layer.slope)
-        return np.broadcast_to(b - error, (len(which),)), np.broadcast_to(b + error, (len(which),))
 
     def _carried(self, which: Array, low: Array, high: Array) -> tuple[Array, Array]:
         """Bounds of `f(sum) - f(sum - d)` for every d in [low, high]; for layers without a norm."""

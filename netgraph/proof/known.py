@@ -321,3 +321,17 @@ def multiples_of(
 def mirrors(layer: Layer) -> bool:
     """Whether the operation f of a layer has a mirror rule, `f(-t) = a f(t) + b t + c`."""
     return get_activation(layer.activation).mirror is not None and _plain(layer)
+
+
+def mirror_slope(layer: Layer, columns: Mapping[str, Array], vertices: int) -> tuple[Array, Array]:
+    """Bounds of b in the mirror rule of a layer, `f(-t) = a f(t) + b t + c`, `(vertices,)` each.
+
+    Args:
+        layer: a layer with a mirror rule, see `mirrors`.
+        columns: vertex columns of these vertices.
+        vertices: number of vertices.
+    """
+    mirror = get_activation(layer.activation).mirror
+    assert mirror is not None
+    _, b, _, error = mirror(columns, layer.slope)
+    return np.broadcast_to(b - error, (vertices,)), np.broadcast_to(b + error, (vertices,))

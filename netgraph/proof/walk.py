@@ -14,6 +14,7 @@ from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval
 from netgraph.proof.known import KnownValues, KnownVertices, Operation, operation, parameters
 from netgraph.proof.normal import Normal, shorter
+from netgraph.proof.operators import UNKNOWN
 from netgraph.proof.readings import Edges, Space, Values
 
 if TYPE_CHECKING:
@@ -257,6 +258,24 @@ class Walk:
             other_least, other_most = widen(other_least + low, other_most + high)
             least, most = np.fmax(least, other_least), np.fmin(most, other_most)
         return least, most
+
+    def readers_compose(self, layer: Layer, *forms: Rows) -> bool:
+        """Whether every operator that reads `layer` has a composition with every operator in the forms."""
+        if layer.pool is not None:
+            return False
+        space = self.space
+        if len(space.operators) == 1:
+            return True
+        inner = np.unique(np.concatenate([rows.column // space.size for rows in forms]))
+        if not inner.any():
+            return True
+        for link in self.new.outgoing[layer.id]:
+            operators = space.operators.of_link(link.kind, layer.output_grid, self.new.layer(link.target).grid)
+            outer = np.unique(operators[np.unique(link.tap)])
+            pairs = np.meshgrid(outer[outer >= 0], inner)
+            if (space.operators.compose_all(*(p.ravel() for p in pairs)) == UNKNOWN).any():
+                return False
+        return True
 
     def sums(self, layer: Layer, rows: Array, twin: Array, change: Rows, moved: tuple[Array, Array]) -> Sums:
         """Compute forms and bounds of the sums of some vertices of a layer.
