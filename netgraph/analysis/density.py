@@ -35,7 +35,7 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
 
 @checked
 def admissible_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
-    """Largest number of edges that these links could hold: width times width times taps, summed; wires do not count."""
+    """Return the largest number of edges that these links could hold, the sum of `width * width * taps`, without wires."""
     return sum(_cells(graph, key) for key in links)
 
 

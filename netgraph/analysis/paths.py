@@ -1,4 +1,4 @@
-"""Path weights: of all paths from the inputs to a vertex, through a vertex or an edge, and on to the outputs."""
+"""Path weights: the weight of all paths from the inputs to a vertex, from it to the outputs, or through an edge."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class PathAnalysis:
         """Compute the two factors from which the scores of all cells of a link follow, see `Factors`.
 
         The score of a missing edge is the weight of the paths that it would open at weight 1. The score of a present
-        edge leaves its own weight out: times |weight|^power it is the weight of the paths through the edge.
+        edge leaves its own weight out: times `|weight|^power` it is the weight of the paths through the edge.
 
         Raises:
             GraphError: when the graph has no such link.
@@ -175,7 +175,7 @@ class PathAnalysis:
 def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> PathAnalysis:
     """Compute the weights of all paths from inputs to outputs, by one pass forward and one back.
 
-    The weight of a path is the product of |weight|^power over its edges, and of the factors of the norms and pools on
+    The weight of a path is the product of `|weight|^power` over its edges, and of the factors of norms and pools on
     it. Biases, means and activations are left out. All pools count as averages, also those that take the maximum. A
     path leads from position to position: an edge of a convolution counts once for each position of the target at which
     it does not read padding.

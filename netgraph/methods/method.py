@@ -166,7 +166,7 @@ Step = Proposal | NewPhase
 
 
 class Part(Protocol):
-    """One part of a method."""
+    """Part of a method, such as `Widen`. After every epoch it may propose rewrites and new phases."""
 
     def propose(self, context: Context) -> Iterator[Step]:
         """Yield rewrites and new phases; the trainer carries out each one before it takes the next."""

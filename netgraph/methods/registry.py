@@ -44,7 +44,7 @@ MethodKind = Literal["growth", "pruning", "fixed", "single"]
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method with a name, for the command line.
+    """Entry of a method in the registry, from which the command line makes its first graph and the method.
 
     Attributes:
         name: its name.
@@ -73,7 +73,7 @@ class MethodSpec:
         return self.options(**{**self.defaults, **given})
 
     def _repr_html_(self) -> str:
-        """The description, and a table of options with their defaults."""
+        """Table of the options with their defaults, below the description, as HTML."""
         defaults = vars(self.make_options())
         rows = [(name, str(value)) for name, value in defaults.items()]
         return Table(f"{self.name}: {self.description}", ["option", "default"], rows).html()

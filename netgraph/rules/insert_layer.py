@@ -42,29 +42,31 @@ class InsertLayer(Rule):
     The new layer has the output grid of the source, and one vertex for every vertex of the source that feeds the link,
     joined to it by one edge of weight 1. It takes over the edges of the link, with their kind, port, taps and weights.
     ReLU keeps values that are never negative; prelu of slope 1 and the identity keep all values. So the function stays
-    the same: **exact**. With a mix the new layer holds p K for an invertible K, and takes over K^-1 W at every tap:
-    **exact up to rounding** of K^-1 W. SENN's rational activation at v = c = 0, l = 1 is t / sqrt(1 + 1e-8), which
-    differs from t by 5e-9 t: **exact up to rounding** of float32 weights, **bounded** in float64.
+    the same: **exact**. With a mix, for outputs `p` of the source and weights `W` of the link, the new layer holds
+    `p K` for an invertible `K`, and its outgoing weights are `K^-1 W` at every tap: **exact up to rounding** of
+    `K^-1 W`. SENN's rational activation at `v = c = 0`, `l = 1` is `t / sqrt(1 + 1e-8)`, which differs from `t` by
+    `5e-9 t`: **exact up to rounding** of float32 weights, **bounded** in float64.
 
-    K and a shift s can be given. The new layer then has a vertex for every vertex of the source and holds p K + s; the
-    target takes over K^-1 W, and b - s K^-1 W as its bias: **exact up to rounding**. This is the depth proposal of
-    SENN, whose search finds K and s. Singular values of K that are too small for an inverse are raised first.
+    `K` and a shift `s` can be given. The new layer then has a vertex for every vertex of the source and holds
+    `p K + s`. Its outgoing weights are `K^-1 W`, and the bias `b` of the target becomes `b - s K^-1 W`: **exact up to
+    rounding**. This is the depth proposal of SENN, whose search finds `K` and `s`. Singular values of `K` that are too
+    small for an inverse are raised first.
 
-    Links of wires, links without edges and, with K, links with frozen edges are left alone. K applies to links whose
-    source has as many vertices as K has rows. A shift needs a target with a bias and a link without padding, because
-    padding is 0 and not s.
+    Links of wires, links without edges and, with `K`, links with frozen edges are left alone. `K` applies to links
+    whose source has as many vertices as `K` has rows. A shift needs a target with a bias and a link without padding,
+    because padding is 0 and not `s`.
 
     Attributes:
         activation: "identity", "prelu" or "rational"; for sources that are never negative also "relu" or "leaky_relu";
             or a registered activation of your own whose record says that it keeps such values.
-        mix: "none" for K = 1; "orthogonal" for a random rotation; "random" for normal entries, whose singular values
+        mix: "none" for `K = 1`; "orthogonal" for a random rotation; "random" for normal entries, whose singular values
             are raised to at least a tenth of their mean.
-        matrix: K, `(vertices of the source, vertices of the new layer)`, instead of a mix.
-        shift: s, `(vertices of the new layer,)`, only with a matrix; 0 by default.
+        matrix: `K`, `(vertices of the source, vertices of the new layer)`, instead of a mix.
+        shift: `s`, `(vertices of the new layer,)`, only with a matrix; 0 by default.
         floor: smallest singular value of `matrix`, as a fraction of their mean; smaller ones are raised. By default
-            0.001 as in SENN where weights are stored in float64, and 0.1 in float32, because K^-1 W is rounded: with
+            0.001 as in SENN where weights are stored in float64, and 0.1 in float32, because `K^-1 W` is rounded. With
             0.001 outputs of networks of width 100 move by up to 2e-6 of their range, with 0.1 by 1e-7 (measured on
-            random K).
+            random `K`).
         full: whether to add the missing edges between source and new layer, at weight 0. A mix has all edges anyway.
         max_edges: largest number of edges that a rewrite may make; above it the rewrite is refused.
     """
@@ -105,7 +107,7 @@ class InsertLayer(Rule):
         self._check_given()
 
     def _check_given(self) -> None:
-        """Check K, s and the floor, as far as they are given."""
+        """Check the given ones of `matrix`, `shift` and `floor`."""
         if self.matrix is None:
             if self.shift is not None or self.floor is not None:
                 raise OptionError("A shift or floor is given without a matrix; give the matrix K as well.")
@@ -212,10 +214,10 @@ class InsertLayer(Rule):
         return total
 
     def _mix(self, rw: Rewriter, k: Link, parents: VertexRows, n: NewVertices, which: Array) -> Array:
-        """Add the edges of K from the source, and those of K^-1 W to every target and tap that the link reaches.
+        """Add the edges of `K` from the source, and those of `K^-1 W` to every target and tap that the link reaches.
 
         Returns:
-            s K^-1 W, summed over taps: the amount by which the new layer's shift raises the sums of the target,
+            Amount by which the new layer's shift raises the sums of the target: `s K^-1 W` summed over taps,
             `(vertices of the target,)`.
         """
         size = len(n)
@@ -236,7 +238,7 @@ class InsertLayer(Rule):
         return np.bincount(cells // k.kind.taps, shift @ stored, minlength=len(rw.graph.layer(k.target)))
 
     def _matrix(self, rw: Rewriter, size: int) -> Array:
-        """Return K with its singular values raised, before it is rounded for storage."""
+        """Return `K` with its singular values raised, before it is rounded for storage."""
         given = self.matrix
         drawn = rw.rng.normal(0.0, 1.0 / np.sqrt(size), (size, size)) if given is None else given
         matrix: Array = np.asarray(drawn, np.float64)

@@ -42,17 +42,17 @@ def pairings() -> dict[str, Pairing]:
 class SplitEdges(Rule):
     """Put a vertex on every matched edge (SSONN, section 3.2, with ReLU).
 
-    The edge (p, c) of weight w becomes p -> n of weight 1 and n -> c of weight w where the activation f keeps the
-    values of p: relu and leaky_relu on a source that is never negative, prelu, which starts at slope 1, on any source.
-    On other sources the edge gets a pair of vertices, or is refused. A pair works because f(x) - f(-x) is k x, with k =
-    1 for relu, gelu, silu and softplus, and k = 1 + slope for leaky_relu; its outgoing weights are w / k and -w / k.
-    The function stays the same: **exact**; for pairs **exact up to rounding** where that quotient is rounded when it is
-    stored; with an epsilon the change is **bounded**. All new vertices of one target layer form one new layer, or one
-    per port, kind of link and grid of the source. It lies between the target and all layers before it, so there is no
-    cycle.
+    The edge `(p, c)` of weight `w` becomes `p -> n` of weight 1 and `n -> c` of weight `w` where the activation `f`
+    keeps the values of `p`: relu and leaky_relu on a source that is never negative, and prelu, which starts at slope 1,
+    on any source. On other sources the edge gets a pair of vertices, or is refused. A pair works because
+    `f(x) - f(-x) = k x`, with `k = 1` for relu, gelu, silu and softplus, and `k = 1 + slope` for leaky_relu. Its
+    outgoing weights are `w / k` and `-w / k`. The function stays the same: **exact**; for pairs **exact up to
+    rounding** where `w / k` is rounded when it is stored; with an epsilon the change is **bounded**. All new vertices
+    of one target layer form one new layer, or one for each port, kind of link and grid of the source. It lies between
+    the target and all layers before it, so there is no cycle.
 
     Attributes:
-        activation: activation of the new vertices, with f(x) - f(-x) = k x: relu, leaky_relu, prelu, gelu, silu,
+        activation: activation of the new vertices, with `f(x) - f(-x) = k x`: relu, leaky_relu, prelu, gelu, silu,
             softplus, or a registered activation of your own whose record has that identity.
         slope: fixed slope of activations that have one, such as leaky_relu; not -1.
         cross: "selected" joins all sources of the edges that share a new layer to all of its vertices, and these to all

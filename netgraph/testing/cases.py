@@ -17,7 +17,7 @@ Claimed = Level | None
 
 
 class Irrelevant(Exception):
-    """Raised by a check that does not apply to an example."""
+    """Exception by which a check reports that it does not apply to an example."""
 
 
 @dataclass(frozen=True, eq=False)

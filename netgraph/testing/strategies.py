@@ -172,7 +172,11 @@ def _finite_bounds(layer: Layer) -> tuple[Array, Array]:
 
 
 def is_exact(graph: Graph) -> bool:
-    """Whether a float64 evaluation on dyadic inputs rounds nothing: piecewise linear, no norm, dyadic values."""
+    """Whether an evaluation in float64 on dyadic inputs rounds nothing.
+
+    This holds when all activations are piecewise linear, no layer has a norm, average pools have windows of 1, 2, 4 or
+    8 positions, and all weights, vertex values and slopes are dyadic, see `is_dyadic`.
+    """
     for layer in graph.layers_by_id.values():
         activation = get_activation(layer.activation)
         steep = activation.uses_slope and (layer.slope * 8) % 1

@@ -14,9 +14,10 @@ from netgraph.graph.outward import EPS
 
 
 def _one_minimum(low: Array, high: Array, value: Any, least: float, at: tuple[float, float]) -> tuple[Array, Array]:
-    """Range of a function with one minimum `least` at a place in the interval `at`, negative left of 0, positive right.
+    """Range over `[low, high]` of a function `f` with a single minimum, negative for `t < 0` and positive for `t > 0`.
 
-    `value(t)` returns `f(t)` and a bound of its relative error.
+    `value(t)` returns `f(t)` and a bound of its relative error. The minimum is `least`, at some `t` in the interval
+    `at`.
     """
     (a, a_error), (b, b_error) = value(low), value(high)
     below = np.fmin(a - a_error * np.abs(a), b - b_error * np.abs(b)) - TINY  # NaN where b is infinite

@@ -12,7 +12,7 @@ from netgraph.graph.activations.activation import Activation, Mirror, Parameters
 from netgraph.graph.activations.rounding import less_the_argument, sound
 
 Factor = Callable[[Parameters, float], Any]
-"""Function for the factor below 0: `(p, slope) -> a`."""
+"""Function that returns the factor `a` for `t < 0`: `(p, slope) -> a`."""
 
 
 def _fixed(p: Parameters, slope: float) -> Any:
@@ -80,7 +80,7 @@ def _slopes(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
 
 
 def _affine(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
-    """Return `alpha`: 1 for intervals above 0, `a` for intervals below 0."""
+    """Return `(alpha, error)`: `alpha` is 1 on intervals above 0, `a` below 0 and NaN on others; `error` is 0."""
     alpha = np.where((low >= 0) | (a == 1), 1.0, np.where(high <= 0, a, np.nan))
     return alpha, np.zeros(len(low))
 
