@@ -35,7 +35,7 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
 
 @checked
 def admissible_edges(graph: Graph, links: Iterable[LinkKey]) -> int:
-    """Return the largest number of edges that these links could hold, the sum of `width * width * taps`, without wires."""
+    """Return the largest number of edges that these links could hold: `width * width * taps`, summed, without wires."""
     return sum(_cells(graph, key) for key in links)
 
 

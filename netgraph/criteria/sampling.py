@@ -30,7 +30,12 @@ MAX_DRAWS = 100
 
 
 class OneTerm(NamedTuple):
-    """Tables to draw cells from one product: cumulative sums of both factors, and the logarithm of its total."""
+    """Tables from which cells are drawn where scores are the product of two factors.
+
+    Attributes:
+        columns, rows: cumulative sums of both factors.
+        log_mass: logarithm of the sum of all scores, `(1,)`.
+    """
 
     columns: Array
     rows: Array
@@ -189,9 +194,10 @@ def race(links: Sequence[LinkScores], count: int, taken: Array, rng: np.random.G
 
 
 def _may_come(scores: Array, time: Array | None, log_limit: float) -> Array:
-    """Mask of the cells that may have a key below a limit: a cheap test, so that few cells need a logarithm.
+    """Select, by a cheap test, the cells that may have a key below a limit, so that few cells need a logarithm.
 
-    E < exp(limit) * score is the same as log E - log score < limit. The factor 1 + 1e-9 makes up for rounding.
+    For a time `E`, `log E - log score < limit` is the same as `E < exp(limit) * score`. The factor `1 + 1e-9` makes up
+    for rounding.
     """
     if log_limit > 700:  # the exponential would overflow; at first the limit is inf
         return scores > 0

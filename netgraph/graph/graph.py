@@ -123,7 +123,7 @@ class Graph(ReadOnly):
         return self._links.get(key)
 
     def link_name(self, source: int, target: int) -> str:
-        """The names of two layers, by id, as messages write a link: `'x' -> 'h'`."""
+        """Name a link for messages by the names of its two layers, given by id: `'x' -> 'h'`."""
         return f"{self.layer(source).name!r} -> {self.layer(target).name!r}"
 
     @property

@@ -74,7 +74,7 @@ def stations(rows: Iterable[Iterable[Any]]) -> Station | None:
 
 
 def kept_rows(past: Station | None) -> list[list[Any]]:
-    """Rows for a file: a station and those before it, the latest first, at most `MAX_STATIONS`; see `stations`."""
+    """List a station and all before it as rows for a file, the latest first, at most `MAX_STATIONS`; see `stations`."""
     rows = [[s.lineage, s.rewrites, *s.next_ids] for s in past or ()]
     return rows if len(rows) <= MAX_STATIONS else [*rows[: MAX_STATIONS - 1], rows[-1]]
 

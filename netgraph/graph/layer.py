@@ -262,5 +262,5 @@ def int_pair(name: str, values: Any) -> tuple[int, int]:
 
 
 def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:
-    """Columns of `n` rows filled with the starting values; `low` and `high` of inputs are float64."""
+    """Make columns of `n` rows filled with the starting values; `low` and `high` of inputs are float64."""
     return {k: np.full(n, v, dtype=np.float64 if k in DOMAIN_COLUMNS else dtype) for k, v in required.items()}

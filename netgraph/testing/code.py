@@ -146,7 +146,7 @@ def compact(graph: Graph) -> Graph:
 
 
 def _by_first_id(graph: Graph) -> list[int]:
-    """Positions of the links in `graph.links_by_key`, sorted by first edge id, so that a fresh graph keeps its ids."""
+    """Sort positions of links in `graph.links_by_key` by first edge id, so that a fresh graph keeps its ids."""
     links = list(graph.links_by_key.values())
     return sorted(range(len(links)), key=lambda k: int(links[k].id.min()) if len(links[k]) else -1)
 

@@ -17,7 +17,7 @@ from netgraph.graph import NORMS, Graph, Layer, Link, full_columns, get_activati
 from netgraph.testing.strategies import all_activations, exact_activations
 
 NORM_VALUES = {"scale": 2.0, "shift": 1.0, "mean": 1.0, "var": 4.0}
-"""Norm parameters that differ from those of a new vertex."""
+"""Values of norm parameters, by name, that differ from those of a new vertex."""
 Plant = Callable[[Graph, int], Graph | None]
 
 
@@ -75,7 +75,7 @@ def near_twin(graph: Graph, at: int) -> Graph | None:
 
 
 def unlinked(graph: Graph, at: int) -> Graph | None:
-    """Remove a link into a layer that has several."""
+    """Remove a link into a layer that several links enter."""
     several = [k for k in graph.links_by_key.values() if len(graph.incoming[k.target]) > 1]
     if not several:
         return None
@@ -147,13 +147,13 @@ def operation_plants() -> dict[str, Plant]:
 
 
 def _hidden(graph: Graph) -> Array:
-    """Flat rows of hidden vertices."""
+    """Return the flat rows of hidden vertices."""
     role = np.array([x.role == "hidden" for x in graph.layers_by_id.values()], dtype=bool)
     return np.flatnonzero(np.repeat(role, np.diff(graph.vertices.offsets)))
 
 
 def _make(layers: Iterable[Layer], links: Iterable[Link]) -> Graph:
-    """A fresh graph without validation: plants only make valid graphs of valid ones."""
+    """Make a fresh graph without validation, since plants only make valid graphs of valid ones."""
     return Graph(layers, links, validate=False)
 
 
@@ -162,7 +162,7 @@ def _fresh(graph: Graph) -> Graph:
 
 
 def _keep_edges(graph: Graph, keep: Array) -> Graph:
-    """The graph with the edges of a mask only, `(edges,)`."""
+    """Return a graph with the edges of a mask only, `(edges,)`."""
     links = []
     for key, k in graph.links_by_key.items():
         start = graph.edges.offset(key)
@@ -200,7 +200,7 @@ def _norm_values(norm: str) -> dict[str, float]:
 
 
 def _dtype(graph: Graph) -> Any:
-    """Dtype of planted values, the one of the weights, so that both are rounded alike."""
+    """Return the dtype of the weights, for planted values, so that both are rounded alike."""
     return graph.edges.weight.dtype
 
 

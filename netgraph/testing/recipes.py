@@ -103,7 +103,7 @@ def _step(d: GraphDraft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
 
 
 def _pool(d: GraphDraft, grid: Grid) -> Pool | None:
-    """A pool that fits on a grid, or None. Its area is a power of two, so that averages of dyadic values are dyadic."""
+    """Draw a pool that fits on a grid, or None. Its area is a power of two, so averages of dyadic values are dyadic."""
     if not grid or not d.options.pools or not d.coin():
         return None
     size = tuple(d.number(1, min(2, g)) for g in grid)

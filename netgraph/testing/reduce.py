@@ -133,7 +133,7 @@ def spliced(case: Case) -> Iterator[Case]:
 
 
 def _move_end(link: Link, end: str, rows: str, layer: Layer) -> Link:
-    """The link with one end at another layer, without edges whose row the layer does not have."""
+    """Return the link with one end at another layer, without edges whose row that layer does not have."""
     keep = getattr(link, rows) < len(layer)
     columns = {name: v[keep] for name, v in link.columns.items()}
     return with_columns(link, columns, **{end: layer.id})
@@ -216,7 +216,7 @@ def smaller_maps(case: Case) -> Iterator[Case]:
 
 
 def _crop(link: Link, kind: LinkKind) -> Link:
-    """The link with another kind, without edges at taps that its kernel does not have."""
+    """Return the link with another kind, without edges at taps that the kernel of that kind does not have."""
     row, column = np.divmod(link.tap, link.kind.kernel[1])
     keep = (row < kind.kernel[0]) & (column < kind.kernel[1])
     columns = {name: v[keep] for name, v in link.columns.items()}

@@ -171,7 +171,7 @@ class CheckRun:
         return None
 
     def _plant(self, case: Case, number: int) -> Case:
-        """The case with one more plant in its graph, or the case itself when the rule would have no match.
+        """Return the case with one more plant in its graph, or the case itself when the rule would have no match.
 
         The plants take turns, since random draws may miss for long the one on which a rule is wrong.
         """

@@ -48,7 +48,7 @@ def outward(
 
 
 def nearest_and_farthest(low: Array, high: Array) -> tuple[Array, Array]:
-    """Least and largest `|t|` in each interval."""
+    """Return the least and the largest `|t|` in each interval."""
     near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
     return near, np.maximum(np.abs(low), np.abs(high))
 
