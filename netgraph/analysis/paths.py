@@ -29,8 +29,8 @@ CELLS_AT_ONCE = 2_000_000
 class Factors(NamedTuple):
     """Scores of all cells of a link, present or missing, as a sum of products over positions.
 
-    The scores are `left.T @ right * exp(log_scale)`, `(sources * taps, targets)`. The row of the
-    cells with source row `s` and tap `t` is `s * taps + t`.
+    The scores are `left.T @ right * exp(log_scale)`, `(sources * taps, targets)`. The row of the cells with source row
+    `s` and tap `t` is `s * taps + t`.
 
     Attributes:
         left: weight of all paths from the inputs to the values that a cell reads, `(positions, sources * taps)`.

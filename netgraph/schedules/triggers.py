@@ -92,8 +92,8 @@ class Plateau(Trigger):
 class WindowGain(Trigger):
     """Trigger for a metric that gains too little from one window of epochs to the next (NAGN).
 
-    The relative gain of its mean over the last `window` epochs, over its mean in the window before, must be below
-    `threshold`. The last window must lie after the last action; the window before it need not.
+    From the `window` epochs before to the last `window` epochs, the mean of the metric must gain less than `threshold`,
+    relative to the earlier mean. The last window must lie after the last action; the window before it need not.
 
     Attributes:
         threshold: upper bound of the relative gain.
