@@ -33,7 +33,7 @@ class Gradients:
 
 @dataclass(eq=False)
 class Given:
-    """An input layer that is read where the caller left it, since all that read it can: it is not copied.
+    """An input layer that is not copied into the buffer: all kernels on it can read the tensor of the caller.
 
     Attributes:
         start: its first row of the buffer.

@@ -15,7 +15,7 @@ LEFT = frozenset({"_compiled_call_impl"})
 
 
 def check_attachments(net: CompiledNetwork) -> None:
-    """Raise `CompileError` for what `carry_attachments` cannot carry, naming it."""
+    """Raise `CompileError` that names an attachment which `carry_attachments` cannot carry."""
     if not isinstance(net, CompiledNetwork):
         raise CompileError(
             f"migrate takes a compiled network, not {type(net).__name__}; give the network inside of a wrapper (its "

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 Newcomers = Literal["eased", "zero"]
-"""The start of new entries besides moments 0: a step count of their own, or that of all others."""
+"""Step count of new entries, whose moments start at 0: "eased", one of their own at first; "zero", the shared one."""
 
 BORN = "born"
 """Key of the state with the step count at which each new entry came, -1 for entries that are not new."""
@@ -24,7 +24,7 @@ FIRST = frozenset({"exp_avg"})
 SECOND = frozenset({"exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg"})
 
 SCALED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SparseAdam, torch.optim.RMSprop)
-"""Optimizers whose step under the shared count is that under a count of its own times a number."""
+"""Optimizers whose step with the shared step count equals the step with a count of its own, times a number."""
 
 
 class _Decays(NamedTuple):

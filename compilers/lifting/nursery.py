@@ -133,7 +133,7 @@ class _Cohort:
             self.gradient = parameter.grad[self.slots]
 
     def step(self, large: torch.optim.Optimizer, group: dict[str, Any], parameter: Tensor) -> None:
-        """Take the step of the entries, and write it, and the state after it, into the large ones."""
+        """Take the step of the entries; write their new values and state into the large parameter and optimizer."""
         if self.gradient is None or parameter.grad is None:
             return
         counters = counters_of(large, group)
@@ -167,10 +167,10 @@ class _Cohort:
 
 
 class OwnSteps(Easing):
-    """Let an optimizer of the same class and options, which has taken no step, train new entries for a while.
+    """Hooks that let a fresh optimizer of the same class and options train new entries for their first steps.
 
-    So whatever the class does, first steps of new entries are those under an optimizer that was just made. Where a
-    step may divide by something of the whole vector, the large one sees gradients of 0 in their place.
+    Whatever the class computes, new entries then move as under an optimizer that was just made. If a step of the class
+    depends on the whole vector, such as on its norm, the large optimizer sees gradients of 0 for new entries.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, parameters: list[Tensor], steps: int) -> None:

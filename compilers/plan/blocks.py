@@ -35,13 +35,13 @@ class BlockPattern:
 
 @dataclass(frozen=True, eq=False)
 class SiteEdges:
-    """The edges of one site in the order of its blocks: all that takes a pass over them to find.
+    """Edges of one site in the order of its blocks, with every fact that takes a pass over the edges to find.
 
     Attributes:
         signature: hashes of the links.
-        used: per link, the rows of the source layer that have an edge.
-        counts: edges of each of them, over all links, `(parents,)`.
-        blocks: by choice, and by the rows between the parents where those are read as well.
+        used: for each link, the rows of its source layer that have an edge.
+        counts: number of edges of each of these rows, over all links, `(parents,)`.
+        blocks: blocks by choice, and by the rows between the parents if these are read as well.
     """
 
     signature: tuple[bytes, ...]
@@ -50,7 +50,7 @@ class SiteEdges:
     blocks: dict[tuple[Choice, bytes], list[BlockPattern]] = field(default_factory=dict)
 
     def keep(self, key: tuple[Choice, bytes], blocks: list[BlockPattern]) -> None:
-        """Remember the blocks of one choice, and no others: a long history must not pile them up."""
+        """Keep the blocks of one choice, and drop all others, so that a long history needs no more memory."""
         self.blocks.clear()
         self.blocks[key] = blocks
 

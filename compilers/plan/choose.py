@@ -54,7 +54,7 @@ class Chooser:
         return choice, cost
 
     def _wanted(self, layer: str, fan: FanIn) -> KernelKind | None:
-        """The kernel that the caller wants for a layer, if it reads what these edges read."""
+        """Return the kernel that the caller wants for a layer, or None, also when it cannot run these edges."""
         kernel = self.wanted.get(layer)
         if kernel is None or KINDS[kernel].reads != fan.reads:
             return None
@@ -71,7 +71,7 @@ class Chooser:
                 raise CompileError(f"kernels[{layer!r}]: {unknown_name('kernel', kernel, known)} {UNREGISTERED}")
 
     def check_obeyed(self) -> None:
-        """Raise `CompileError` for a kernel that was asked for where nothing is that it could run."""
+        """Raise `CompileError` for a wanted kernel that can run none of the edges of its layer."""
         for name in self.wanted.keys() - self._obeyed:
             kernel = self.wanted[name]
             found = {"maps" if site.source else "rows" for site in self.choices if site.layer == name}

@@ -19,7 +19,7 @@ class RowFanIn:
     Args:
         targets: width of the layer.
         parents: sorted buffer rows that have an edge, `(parents,)`.
-        counts: edges of each, `(parents,)`.
+        counts: number of edges of each parent, `(parents,)`.
         first_trained: buffer rows below it are inputs, which need no gradient.
 
     Attributes:
@@ -122,7 +122,7 @@ class MapFanIn:
 
     @property
     def cells(self) -> int:
-        """Entries of the full kernel."""
+        """Number of entries of the full kernel."""
         return self.targets * self.sources * self.geometry.taps
 
     @property
@@ -132,7 +132,7 @@ class MapFanIn:
 
     @property
     def source_values(self) -> int:
-        """Values of the maps that are read, of one sample."""
+        """Number of values of the maps that are read, for one sample."""
         return self.sources * self.geometry.source[0] * self.geometry.source[1]
 
     @property

@@ -204,7 +204,7 @@ class LayerPlan:
 
     @property
     def sum_positions(self) -> int:
-        """Positions of the sums."""
+        """Number of positions of the sums."""
         height, width = as_maps(self.grid)
         return height * width
 

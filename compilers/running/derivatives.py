@@ -1,4 +1,4 @@
-"""Runs beside training: derivatives along tangents, raw signals of chosen layers, statistics of one batch."""
+"""Passes that are not training steps: derivatives along tangents, values of chosen layers, statistics of one batch."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from netgraph.graph import get_norm
 
 
 def output_size(plan: Plan) -> int:
-    """Numbers that the network gives for one sample."""
+    """Count the output values of one sample."""
     return sum(layer.width * layer.positions for layer in plan.outputs)
 
 
@@ -71,7 +71,7 @@ def jacobian(executor: Executor, state: FlatTensors, inputs: Sequence[Tensor]) -
 
 
 def _seeds(plan: Plan, like: Tensor, outputs: int, samples: int) -> list[Tensor]:
-    """Cotangents: in the k-th copy of the batch the k-th number that the network gives counts, and no other."""
+    """Make cotangents for copies of the batch: in the k-th copy, 1 for the k-th output value and 0 for the others."""
     if outputs == 1:
         return [like.new_ones((samples, *layer.shape)) for layer in plan.outputs]
     unit = torch.eye(outputs, dtype=like.dtype, device=like.device)
@@ -119,7 +119,7 @@ def _sum_gradients(place: int, layer: LayerPlan, workspace: Workspace, gradients
 
 
 def _index(places: Array, like: Tensor) -> Tensor:
-    """Places as a tensor; columns of a graph are read-only, which tensors cannot be."""
+    """Copy places into a tensor; columns of a graph are read-only, and tensors cannot be."""
     wide = places.astype(np.int64, copy=not places.flags.writeable)
     return torch.from_numpy(wide).to(like.device)
 

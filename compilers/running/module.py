@@ -78,7 +78,7 @@ class FlatModule(nn.Module):
         self._keep_frozen_weights()
 
     def _keep_frozen_weights(self) -> None:
-        """Have the frozen weights in the state dict where there are any."""
+        """Put the frozen weights into the state dict when there are any."""
         left_out = self._non_persistent_buffers_set
         (left_out.discard if len(self.frozen_weights) else left_out.add)("frozen_weights")
 
@@ -252,7 +252,7 @@ class FlatModule(nn.Module):
         self._keep_frozen_weights()  # it was pickled, perhaps, when they were in no state dict
 
     def _replicate_for_data_parallel(self) -> Self:
-        """A shallow copy for another device, with buffers of its own: replicas run at the same time."""
+        """Make a shallow copy for another device, with buffers of its own, since replicas run at the same time."""
         if self._requests:
             raise CompileError(
                 "Statistics are not collected by replicas of torch.nn.DataParallel; release them before, or run the "

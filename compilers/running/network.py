@@ -221,7 +221,7 @@ class CompiledNetwork(FlatModule):
 
     @contextmanager
     def _unseen(self) -> Iterator[None]:
-        """Keep backward passes from the statistics."""
+        """Collect no statistics from backward passes inside the block."""
         before, self._executor.collecting = self._executor.collecting, False
         try:
             yield

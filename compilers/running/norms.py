@@ -1,4 +1,4 @@
-"""Norms on tensors, one table: forward formulas, whose backward and tangents are those of autograd."""
+"""Norms on tensors: a table of forward formulas, which autograd differentiates."""
 
 from __future__ import annotations
 

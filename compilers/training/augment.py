@@ -49,8 +49,8 @@ class Augment:
         """Augment a mini-batch.
 
         Args:
-            x: (batch, maps, height, width).
-            rows: numbers of these samples, which pick their draws, `(batch,)`.
+            x: training maps, `(batch, maps, height, width)`.
+            rows: indices of the samples, which select their random draws, `(batch,)`.
 
         Returns:
             A tensor of the same shape, dtype and device.

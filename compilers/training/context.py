@@ -54,7 +54,7 @@ class TrainerContext:
         return self._state.actions
 
     def statistics(self) -> Statistics:
-        """Gradient statistics of all edges, collected once for a topology."""
+        """Collect gradient statistics of all edges, once for each topology."""
         if self._statistics is None:
             state = self._state
             self._statistics = edge_statistics(state.net, self._data, self._settings, state.epoch)
@@ -62,7 +62,7 @@ class TrainerContext:
         return self._statistics
 
     def collect(self, requests: Requests, batches: int) -> Statistics:
-        """Any statistics, at fixed weights."""
+        """Collect the requested statistics at fixed weights."""
         state = self._state
         found = collect(state.net, self._data, self._settings, state.epoch, requests, batches)
         self._spend_steps(found.samples)
@@ -72,7 +72,7 @@ class TrainerContext:
         self.spend("statistics", FORWARDS_PER_STEP * samples * forward_flops(self._state.net.graph))
 
     def dense_gradients(self, links: Sequence[LinkKey]) -> Statistics:
-        """Mean gradients of all edges of these links, present or missing."""
+        """Compute the mean gradients of all edges of these links, present or missing."""
         state = self._state
         found = dense_gradients(state.net, self._data, self._settings, state.epoch, links)
         # A forward and the gradients of all values go along the edges that are there; those of weights are dense.
@@ -81,7 +81,7 @@ class TrainerContext:
         return found
 
     def capture(self, layers: Sequence[str], *, samples: int = 1024, tangent: bool = False) -> BatchSignals:
-        """Activations and gradients of chosen layers for single samples."""
+        """Compute activations and gradients of chosen layers, one sample at a time."""
         state = self._state
         found, flops = capture_signals(
             state.net, self._data, self._settings, state.epoch, layers, samples=samples, tangent=tangent
@@ -90,11 +90,11 @@ class TrainerContext:
         return found
 
     def spend(self, kind: str, flops: float) -> None:
-        """Count operations under a name."""
+        """Add floating-point operations to the costs under a name."""
         self._state.costs[kind] = self._state.costs.get(kind, 0.0) + flops
 
     def signals(self) -> Statistics:
-        """The statistics that the method watches."""
+        """Return the statistics that the method watches. Raises `StatisticsError` when it watches none."""
         if self._signals is None:
             raise StatisticsError("The method watches no statistics; name them in Method(watches=...).")
         return self._signals

@@ -43,7 +43,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class Proposed:
-    """The method proposed a rewrite, which is about to be carried out."""
+    """Event before a rewrite that the method proposed."""
 
     epoch: int
     proposal: Proposal
@@ -51,15 +51,15 @@ class Proposed:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A rewrite was carried out after an epoch.
+    """Event after a rewrite, which is carried out between two epochs.
 
     Attributes:
         epoch: number of finished epochs.
-        proposal: what the method proposed.
-        result: what came of it.
-        before: the trained graph before it.
+        proposal: the proposal of the method.
+        result: the result of the rewrite.
+        before: the trained graph before the rewrite.
         metrics: metrics of the last epoch, and the numbers of the proposal.
-        seed: seed of its random values.
+        seed: seed of the random values of the rewrite.
     """
 
     epoch: int
@@ -72,7 +72,7 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class NothingSelected:
-    """A part of the method acted, but no match was selected: a normal outcome."""
+    """Event of a proposal for which no match was selected. This is no error."""
 
     epoch: int
     proposal: Proposal
@@ -80,7 +80,7 @@ class NothingSelected:
 
 @dataclass(frozen=True)
 class PhaseBegan:
-    """A new phase of training begins after an epoch."""
+    """Event after an epoch with which a new phase of training begins."""
 
     epoch: int
     step: NewPhase
@@ -88,11 +88,11 @@ class PhaseBegan:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Training ended before its last epoch.
+    """Event when training ends before its last epoch.
 
     Attributes:
         epoch: number of finished epochs.
-        reason: why, and how to train on.
+        reason: the reason, and the way to train on.
     """
 
     epoch: int
@@ -111,7 +111,7 @@ def notify(callbacks: Sequence[Callback], event: Event) -> None:
 
 @checked
 def every(epochs: int, callback: Callback) -> Callback:
-    """The same callback, called for every `epochs`-th `EpochEnded` and `Settled`, the last, and all other events."""
+    """Wrap a callback: call it for every `epochs`-th `EpochEnded` and `Settled`, the last, and all other events."""
     if epochs < 1:
         raise OptionError(f"every({epochs}, ...) needs at least one epoch.")
 

@@ -355,7 +355,7 @@ def _values(outputs: Any) -> list[Tensor]:
 
 
 class MeanLoss:
-    """A mean loss of the outputs, called for dL/dy of each sample's own loss; its value is kept."""
+    """Mean loss over samples, as a function from outputs to the gradient of each sample's own loss; keeps its value."""
 
     def __init__(self, loss: Callable[[Any], Tensor]) -> None:
         self._loss = loss
@@ -363,7 +363,7 @@ class MeanLoss:
 
     @torch.enable_grad()
     def __call__(self, outputs: Any) -> Any:
-        """dL/dy, in the form of the outputs."""
+        """Compute `dL/dy` of each sample's own loss, in the form of the outputs."""
         named = outputs if isinstance(outputs, Mapping) else {"": outputs}
         leaves = {name: values.detach().requires_grad_() for name, values in named.items()}
         value = self._loss(leaves if isinstance(outputs, Mapping) else leaves[""])

@@ -44,7 +44,7 @@ CHECKPOINT_KIND = "checkpoint"
 CHECKPOINT_VERSION = 3
 
 FORWARDS_PER_STEP = 3
-"""Cost of a training step in forwards: a backward is two, for the gradients of the weights and of the values."""
+"""Cost of a training step, in forwards: one, and two for the backward (gradients of weights and of values)."""
 
 VECTORS = ("weights", "vertex_parameters", "running")
 

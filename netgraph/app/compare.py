@@ -43,8 +43,8 @@ class Trained:
         epochs: finished epochs.
         seconds: wall time of training, validation, statistics and rewrites.
         flops: floating-point operations of all training steps.
-        hardware: what it was trained on.
-        stopped: why it ended early, or None.
+        hardware: processor or accelerator of the training.
+        stopped: reason for an early end, or None.
     """
 
     test: float
@@ -98,7 +98,7 @@ class StaticComparison:
         return remarks
 
     def table(self) -> Table:
-        """Both networks side by side, and the ratios."""
+        """Make a table of both networks side by side, with ratios."""
         sides = [
             [label, f"{t.test:.4f}", f"{t.edges:,}", str(t.epochs), f"{t.seconds:.2f}", f"{t.flops:.2e}"]
             for label, t in (("grown", self.grown), ("static", self.static))

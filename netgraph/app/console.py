@@ -13,10 +13,10 @@ from netgraph.markup import printable
 
 
 class Terminal(Console):
-    """A console of rich whose texts are literal, and whose output holds nothing but what prints, and its own styles."""
+    """Console of rich that prints texts literally: no markup, and no control characters but those of its own styles."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """A text as it stands, on one line: no markup, no emoji codes, no highlighting; line ends in it become blanks.
+        """Return a text as it is, on one line: no markup, no emoji codes, no highlighting; line ends become blanks.
 
         So no name starts a line that reads as another. `console.print(*lines, sep="\\n")` prints several.
         """

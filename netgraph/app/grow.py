@@ -187,9 +187,10 @@ def _finish(run: RunDirectory, prepared: PreparedRun, state: TrainState, console
 
 
 def _alone(prepared: PreparedRun) -> tuple[TrainState, str]:
-    """The start trained alone, and a sentence when that failed: the start as it was drawn then stands for it.
+    """Train the start alone, without growth; return its state, and a sentence when training failed, else "".
 
-    Until its first growth the run did the same; alone, the start goes on to its plateau at a learning rate of 0.
+    After a failure the state is that of the start before training. Until its first growth the run did the same; alone,
+    the start trains until its learning rate is 0.
     """
     began, remark = time.perf_counter(), ""
     state = begin(prepared.first, prepared.settings, prepared.data.device, costs=prepared.costs)

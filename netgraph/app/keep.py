@@ -17,11 +17,11 @@ from netgraph.columns import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Harm:
-    """A grown network that is worse than its start alone, by more than chance explains.
+    """Finding that a grown network is worse than its start alone, by more than chance explains.
 
     Attributes:
-        kept: whether the start is kept in its place, as it is when growth made the network larger.
-        sentence: all of this in words.
+        kept: whether the run keeps the start instead, which it does when growth made the network larger.
+        sentence: a text for the user that says both.
     """
 
     kept: bool

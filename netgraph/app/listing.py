@@ -14,7 +14,7 @@ from rich.text import Text
 from netgraph.app.option_texts import OptionText, as_typed, option_texts
 
 NARROW = 60
-"""Columns below which names and texts do not stand side by side."""
+"""Width of the terminal, in characters, below which texts stand under names instead of beside them."""
 
 
 def print_methods(console: Console) -> None:
@@ -49,7 +49,7 @@ def print_method(name: str, console: Console) -> None:
 
 
 def print_rule(name: str, console: Console) -> None:
-    """A rule in its own words, and every option of it.
+    """Print the docstring of a rule, and its options.
 
     Raises:
         OptionError: for a rule that does not exist, with the nearest.
@@ -72,7 +72,7 @@ def print_rule(name: str, console: Console) -> None:
 
 
 def print_data(console: Console) -> None:
-    """The bundled data sets."""
+    """Print the bundled data sets."""
     from netgraph.app.data import dataset_names
 
     _pairs(console, "bundled data sets", dataset_names())
@@ -80,7 +80,7 @@ def print_data(console: Console) -> None:
 
 
 def _options(console: Console, title: str, options: Iterable[OptionText]) -> None:
-    """A heading, and two or more lines for every option, which fit any width."""
+    """Print a heading, and two or more lines for every option, which fit any width."""
     console.print()
     console.print(Text(title, style="bold"))
     for option in options:
@@ -90,7 +90,7 @@ def _options(console: Console, title: str, options: Iterable[OptionText]) -> Non
 
 
 def _pairs(console: Console, title: str, texts: Mapping[str, str]) -> None:
-    """A line for every name; where that is too narrow, the text below the name."""
+    """Print a line for every name; on a narrow terminal, the text below the name."""
     if console.width < NARROW:
         _say(console, title)
         for name, text in texts.items():

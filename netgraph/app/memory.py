@@ -28,7 +28,7 @@ def keep_freed_memory() -> bool:
 
 
 def peak_memory() -> int:
-    """Most bytes that this process had in memory so far; 0 where the system has no figure."""
+    """Measure the largest memory of this process so far, in bytes; 0 where the system does not report it."""
     status = Path("/proc/self/status")
     if status.is_file():  # Not ru_maxrss, which begins at the size of the process that started this one.
         for line in status.read_text().splitlines():

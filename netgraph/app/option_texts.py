@@ -16,13 +16,13 @@ _KINDS: dict[Any, str] = {bool: "true or false", int: "whole number", float: "nu
 
 @dataclass(frozen=True)
 class OptionText:
-    """An option as a person reads of it.
+    """Description of an option for the user.
 
     Attributes:
-        name: of the option.
-        values: what it takes: a kind of value, or the choices.
-        default: as `--set` takes it; empty where there is none.
-        meaning: a sentence; empty where the docstring has none.
+        name: name of the option.
+        values: kind of its values, or its choices.
+        default: default as `--set` takes it; '' for none.
+        meaning: a sentence that explains it; '' when the docstring has none.
     """
 
     name: str
@@ -79,13 +79,13 @@ def _attributes(cls: type[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _sentence(text: str) -> str:
-    """The text with a capital at its start, unless it starts with a name or a value, and a stop at its end."""
+    """Begin a text with a capital, unless it begins with a name or a value, and end it with a stop."""
     start = text[:1].upper() + text[1:] if re.match(r"[a-z]+\b(?![_(=])", text) else text
     return start if start.endswith((".", "?", "!")) else f"{start}."
 
 
 def values_of(hint: Any) -> str:
-    """The values that an annotated type takes, in words."""
+    """Describe the values of an annotated type in words."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         known, none = [arg for arg in typing.get_args(hint) if arg is not types.NoneType], types.NoneType
         words = list(dict.fromkeys(values_of(arg) for arg in known))
@@ -97,7 +97,7 @@ def values_of(hint: Any) -> str:
 
 
 def as_typed(value: Any) -> str:
-    """A value as `--set` takes it."""
+    """Write a value as `--set` takes it."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

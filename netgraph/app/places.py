@@ -140,7 +140,7 @@ def check_place(path: str | os.PathLike[str], kind: Kind, *, overwrite: bool) ->
 
 
 def _check_removable(name: str, place: Path) -> None:
-    """Refuse to replace files through a link, or around the user."""
+    """Refuse to replace files behind a link, in the working directory or one above it, or in the home directory."""
     if place.is_symlink():
         raise OptionError(
             f"--overwrite does not follow the link {name!r}; give the directory itself: {os.fspath(place.resolve())!r}."
@@ -176,5 +176,5 @@ def _is_own(name: str, names: re.Pattern[str]) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether `unlink` removes it; of a link, only the link itself goes."""
+    """Whether `unlink` removes the path, which is a file or a link; it removes only the link itself."""
     return path.is_symlink() or path.is_file()

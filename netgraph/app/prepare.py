@@ -125,7 +125,7 @@ def prepare(request: GrowRequest, recorded: Mapping[str, Any] | None = None) -> 
 
 
 def _known_options(recorded: Mapping[str, Any], method: str) -> dict[str, dict[str, Any]]:
-    """The options in a configuration that this version has; none of a method but the recorded one.
+    """Select the options in a configuration that this version has; those of the method only if it is the recorded one.
 
     Raises:
         DataError: when one is of another kind than it has to be.
@@ -181,7 +181,7 @@ def _absolute(data: str) -> str | None:
 
 
 def _found(config: Mapping[str, Any]) -> str:
-    """The data of a run: the file that it read, or when it is not there any more, that of the name it was given."""
+    """Return the source of the data of a run: the path of the file it read, or else the name that the user gave."""
     path = config.get("data_path")
     return file_name(path if isinstance(path, str) and there(file_name(path)) else config["data"])
 
