@@ -130,7 +130,7 @@ class InsertLayer(Rule):
 
     @property
     def _needs_nonnegative(self) -> bool:
-        return get_activation(self.activation).keeps(Layer.slope) == "what is not negative"
+        return get_activation(self.activation).keeps(Layer.slope) == "nonnegative values"
 
     @property
     def _shifts(self) -> bool:

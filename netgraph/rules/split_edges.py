@@ -26,7 +26,7 @@ Pairing = Literal["never", "signed", "always"]
 
 PAIRING_BY_KEPT: dict[str, Pairing] = {
     "everything": "never",
-    "what is not negative": "signed",
+    "nonnegative values": "signed",
     "nothing": "always",
 }
 

@@ -60,7 +60,7 @@ class Expression:
         return result
 
 
-Keeps = Literal["everything", "what is not negative", "nothing"]
+Keeps = Literal["everything", "nonnegative values", "nothing"]
 """Set of the values `t` for which `f(t) = t`."""
 
 
@@ -140,7 +140,7 @@ class Activation:
         p = {name: np.repeat(values, 2) for name, values in self.start().items()}
         alpha, error = self.affine(low, high, p, slope)
         everything, nonnegative = (alpha == 1) & (error == 0)
-        return "everything" if everything else "what is not negative" if nonnegative else "nothing"
+        return "everything" if everything else "nonnegative values" if nonnegative else "nothing"
 
     def stretch(self, slope: float) -> tuple[float, float] | None:
         """Return `(k, error)` with `f(t) - f(-t) = k t` for every `t`, for the vertex parameters of `start`.
