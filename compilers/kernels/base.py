@@ -48,7 +48,7 @@ class Given:
     written: bool = False
 
     def rows(self, low: int, high: int) -> Tensor:
-        """The rows of the buffer from `low` to `high`, which lie in this layer."""
+        """Return the rows of the buffer from `low` to `high`, which lie in this layer."""
         assert self.values is not None
         if low == self.start and high == self.stop:
             return self.values

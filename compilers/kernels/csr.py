@@ -37,7 +37,7 @@ class SparseRows:
         self.shape = (len(starts) - 1, width)
 
     def matrix(self, values: Tensor) -> Tensor:
-        """The sparse tensor with these values, of which it keeps a view."""
+        """Make the sparse tensor with these values, of which it keeps a view."""
         return torch.sparse_csr_tensor(self.starts, self.columns, values, self.shape, check_invariants=False)
 
 
@@ -111,7 +111,7 @@ class CsrKernel:
         return BoundCsr(self, ports)
 
     def transposed(self, skip: int) -> tuple[SparseRows, Tensor]:
-        """The transpose without its first `skip` rows, and the edge of each of its values."""
+        """Return the transposed matrix without its first `skip` rows, and the edge of each of its values."""
         if skip not in self._transposed:
             incidence = self._incidence
             starts = incidence.column_starts[skip:]
@@ -155,7 +155,7 @@ class BoundCsr:
         torch.sparse.sampled_addmm(self._matrix, self._row_gradients, self._parents_t, beta=0.0, out=out)
 
     def source_gradients(self) -> None:
-        """Gradient of the parents += matrix.T @ gradient of the rows."""
+        """Add `matrix.T @ gradients of the target rows` to the gradients of the parents."""
         target = self._target
         if target.empty:
             return

@@ -65,7 +65,7 @@ class BoundDense:
         self._scratch = rows.new_empty((count, rows.shape[1]))
 
     def weight_gradients(self) -> None:
-        """Gradient of the matrix, straight into its slots."""
+        """Write the gradient of the matrix into its slots."""
         assert self._gradients.weights is not None
         kernel = self._kernel
         out = self._gradients.weights.as_strided(kernel.shape, (kernel.shape[1], 1), kernel.start)
@@ -77,7 +77,7 @@ class BoundDense:
             out.mul_(kernel.mask)
 
     def source_gradients(self) -> None:
-        """Gradient of the parents += matrix.T @ gradient of the rows."""
+        """Add `matrix.T @ gradients of the target rows` to the gradients of the parents."""
         target = self._target
         if target.empty:
             return

@@ -40,13 +40,13 @@ class SparseConvolutionKernel:
         return BoundSparseConvolution(self, ports)
 
     def forward_tiling(self, sources: int) -> Tiling:
-        """The reads of the target from `sources` maps."""
+        """Return the tiled reads of the target from `sources` maps."""
         if self._forward is None:
             self._forward = Tiling(self._reads(sources), self._device)
         return self._forward
 
     def backward_tiling(self, sources: int) -> Tiling:
-        """The reads of the gradients of `sources` maps from those of the target."""
+        """Return the tiled reads of the gradients of `sources` maps from those of the target."""
         if self._backward is None:
             self._backward = Tiling(self._reads(sources).reversed(), self._device)
         return self._backward
@@ -110,7 +110,7 @@ class BoundSparseConvolution:
         self._gradients, self._row_gradients = gradients, rows
 
     def weight_gradients(self) -> None:
-        """Gradient of the values, summed over tiles and chunks of samples."""
+        """Write the gradients of the weights, summed over tiles and chunks of samples."""
         kernel, values = self._kernel, self._source.values
         assert self._gradients.weights is not None
         assert values is not None
@@ -120,7 +120,7 @@ class BoundSparseConvolution:
         found.write(self._gradients.weights[kernel.start : kernel.stop])
 
     def source_gradients(self) -> None:
-        """Gradient of the maps that were read: sums of what their taps read of the gradients of the target."""
+        """Add to the gradient of the maps that were read: weight times gradient, over all sums that read a value."""
         values = self._source.values
         assert values is not None
         if self._transposed is None:

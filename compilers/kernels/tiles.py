@@ -66,7 +66,7 @@ class Reads:
     source: tuple[int, int]
 
     def reversed(self) -> Reads:
-        """The edges backwards, from their targets to their sources."""
+        """Reverse the edges, so that they read the maps of their targets and add to those of their sources."""
         by_column = np.argsort(self.columns, kind="stable")
         height, width = (reversed_reach(*part) for part in zip(self.reach, self.source, strict=True))
         return Reads(

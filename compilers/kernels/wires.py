@@ -124,7 +124,7 @@ class BoundMapWires:
         """Do nothing, since wires have no weights."""
 
     def source_gradients(self) -> None:
-        """Gradient of the source maps += gradient of the target maps."""
+        """Add the gradient of the target maps to that of the source maps."""
         kernel, values = self._kernel, self._source.values
         assert values is not None
         if self._row_gradients is not None:

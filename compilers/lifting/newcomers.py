@@ -154,7 +154,7 @@ class ScaledSteps(Easing):
 
 
 def _cohorts(born: Tensor) -> list[_StepCohort]:
-    """The entries by birth, the latest first; there are few, and sorting would take longer."""
+    """Group the entries by birth, the latest first; there are few groups, and sorting would take longer."""
     cohorts = []
     while born.numel() and (latest := float(born.max())) >= 0:
         mask = born == latest

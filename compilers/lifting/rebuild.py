@@ -45,7 +45,7 @@ class Rebuilding:
         self._groups, self._state, self._hooks = groups, state, hooks
 
     def optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """The new optimizer.
+        """Build the new optimizer.
 
         Raises:
             OptionError: naming an attribute that cannot go along.
@@ -142,7 +142,7 @@ def _fresh_group(optimizer: torch.optim.Optimizer, group: dict[str, Any], parame
 
 
 def counters_of(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> list[str]:
-    """Names of the numbers in a group that the optimizer itself moves."""
+    """Find the names of the numbers in a group that the optimizer itself changes."""
     accepted = inspect.signature(type(optimizer)).parameters
     if any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
         return []

@@ -70,7 +70,7 @@ class StateCarrier:
         self._first: dict[str, Any] | None = None
 
     def carry(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The state of the new parameter.
+        """Make the state of the new parameter.
 
         Raises:
             OptionError: for what neither belongs to entries nor is a number, naming the key.
@@ -122,7 +122,7 @@ class StateCarrier:
         )
 
     def _start(self, key: str) -> Tensor:
-        """The values at which new entries start in an optimizer that was just made."""
+        """Find the values at which new entries start in an optimizer that was just made."""
         if self._first is None:
             self._first = first_state(self._optimizer, self._old, self._new.detach()[self._moves.fresh])
         found = self._first.get(key)
@@ -138,7 +138,7 @@ class StateCarrier:
 
 
 def first_state(optimizer: torch.optim.Optimizer, old: Tensor, values: Tensor) -> dict[str, Any]:
-    """The state of an optimizer of the same options after its first step at some values, with gradients and decay 0."""
+    """Return the state of an optimizer with these options after a first step at gradients 0 and decay 0."""
     probe = torch.nn.Parameter(values.clone())
     probe.grad = torch.zeros_like(probe)
     name = type(optimizer).__name__

@@ -83,7 +83,7 @@ class Lowering:
         self.place = {layer.id: i for i, layer in enumerate(self.layers)}
 
     def blocks(self, layer: Layer) -> tuple[Block, ...]:
-        """The blocks of one layer: convolutions, rows, and wires last."""
+        """Make the blocks of one layer: convolutions, rows, and wires last."""
         links = sorted(self.graph.incoming[layer.id], key=lambda k: self.place[k.source])
         wires = [k for k in links if k.kind.wires and len(k)]
         weighted = [k for k in links if not k.kind.wires and len(k)]
@@ -193,7 +193,7 @@ class Lowering:
 
 
 def _mask(link: Link, frozen: bool) -> Array | None:
-    """Which edges are frozen, or which are not; None when all are as wanted."""
+    """Make a mask of the edges that are frozen, or that are not; None when all edges are."""
     mask = link.frozen if frozen else ~link.frozen
     return None if mask.all() else mask
 
@@ -210,7 +210,7 @@ def _row_blocks(
     choice: Choice,
     targets: int,
 ) -> Iterator[BlockPattern]:
-    """The blocks of a choice: one, or the dense core and the sparse rest."""
+    """Make the blocks of a choice: one, or the dense core and the sparse rest."""
     everything = np.arange(len(parents))
     if not choice.core:
         yield _row_block(links, masks, edges, parents, choice.kernel, choice.hull, everything, targets)

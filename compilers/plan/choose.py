@@ -33,7 +33,7 @@ class Chooser:
     _obeyed: set[str] = field(default_factory=set)
 
     def choose(self, site: Site, fan: FanIn) -> tuple[Choice, float]:
-        """The choice for the edges of a site, and its predicted cost.
+        """Pick the choice for the edges of a site; return it with its predicted cost.
 
         Raises:
             CompileError: for a wanted kernel that needs edges that are missing, and for a settled choice that does
@@ -117,7 +117,7 @@ def _candidates(fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
 
 
 def _ways(kind: KernelKind, ways: Sequence[FanIn], costs: CostTable) -> Iterator[tuple[Choice, float]]:
-    """The choices in which one kernel runs all the edges, with their costs."""
+    """List the choices in which one kernel runs all the edges, with their costs."""
     if kind.layout == "edges":
         yield Choice(kind.name), kind.cost(ways[0], costs)
         return

@@ -45,7 +45,7 @@ class CostTable(Checked):
     move_row: float = 185.0
 
     def dense(self, edges: int, targets: int, columns: int, trained: int, *, gathered: bool) -> float:
-        """A matrix with a slot for every cell.
+        """Predict the cost of a matrix with a slot for every cell, in nanoseconds of a training step.
 
         Args:
             edges: number of edges.
@@ -65,7 +65,7 @@ class CostTable(Checked):
     def sparse(
         self, edges: int, targets: int, trained: int, trained_edges: int, *, scattered: bool, edge: float
     ) -> float:
-        """Rows of edges, which read the buffer without a gather.
+        """Predict the cost of rows of edges, which read the buffer in place, in nanoseconds of a training step.
 
         Args:
             edges: number of edges.
@@ -82,13 +82,13 @@ class CostTable(Checked):
         return cost
 
     def convolution(self, edges: int, cells: int, rows: int, positions: int, *, trained: bool) -> float:
-        """A convolution with a slot for every cell.
+        """Predict the cost of a convolution with a slot for every cell, in nanoseconds of a training step.
 
         Args:
             edges: number of edges.
             cells: entries of the full kernel.
             rows: maps times positions, of source and target together.
-            positions: of the target.
+            positions: number of positions of the target.
             trained: whether the maps that are read need gradients.
         """
         products = 3 if trained else 2
@@ -96,7 +96,9 @@ class CostTable(Checked):
         return products * per_product + self.pad * (cells - edges)
 
     def sparse_convolution(self, edges: int, reads: float, source: int, target: int, *, trained: bool) -> float:
-        """Maps laid out by position, and sums of the values that the edges read there.
+        """Predict the cost of a convolution with a slot per edge, in nanoseconds of a training step.
+
+        Maps are laid out by position, and the values that edges read there are summed.
 
         Args:
             edges: number of edges.

@@ -45,7 +45,7 @@ class RowFanIn:
         return (whole,) if whole.columns == len(self.parents) else (self.with_hull(False), whole)
 
     def with_hull(self, hull: bool) -> RowFanIn:
-        """The same edges, with or without the rows between the parents."""
+        """Return the same edges, read with or without the rows between the parents."""
         if hull == self.hull:
             return self
         other = RowFanIn.__new__(RowFanIn)

@@ -128,7 +128,7 @@ def register_activation(
 
 
 def _contradiction(activation: Activation, given: TensorActivation) -> str:
-    """The way in which functions on tensors differ from the activation on a few numbers, or ''."""
+    """Describe how functions on tensors differ from the activation on a few numbers; '' when they do not."""
     points, slope = np.array([-3.0, -1.25, -0.25, 0.375, 1.0, 2.75]), 0.25
     p = {name: np.full(1, value) for name, value in activation.parameters.items()}
     wanted = activation.value_and_derivatives(points, p, slope)

@@ -220,7 +220,7 @@ def tangent_state(state: FlatTensors, tangents: FlatTensors) -> FlatTensors:
 
 
 def like(name: str, given: Tensor | None, vector: Tensor) -> Tensor:
-    """A tangent of a flat vector, zeros when none is given; raises `CompileError` for another shape."""
+    """Make a tangent of a flat vector: the given one, or zeros. Raises `CompileError` for another shape."""
     if given is None:
         return torch.zeros_like(vector).detach()
     if given.shape != vector.shape:

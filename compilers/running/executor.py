@@ -101,7 +101,7 @@ class Executor:
     def backward(
         self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Gradients of weights, vertex parameters and inputs, where `needs` says so.
+        """Compute the gradients of weights, vertex parameters and inputs, those that `needs` selects.
 
         Args:
             workspace: that of the forward.

@@ -82,7 +82,7 @@ class Linearized:
 
     @torch.no_grad()
     def pull(self, cotangents: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Gradients of both vectors from cotangents of the outputs."""
+        """Compute the gradients of both vectors from cotangents of the outputs."""
         executor, before = self._executor, self._executor.collecting
         executor.collecting = False
         try:

@@ -223,7 +223,7 @@ class FlatModule(nn.Module):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A network with its own tensors; graph and plan, which never change, are shared."""
+        """Copy the network with its tensors; share graph and plan, which never change."""
         new = type(self)(self.graph, self.plan, self.options, self.weights.device, self.weights.dtype)
         memo[id(self)] = new
         new.training = self.training

@@ -159,7 +159,7 @@ class MapOperation:
 
 
 def evaluate(arithmetic: Arithmetic, z: Tensor, run: Run, *, copy: bool) -> Tensor:
-    """Values of `z`; in a run that records, the small graph is kept for `differentiate`.
+    """Compute the values of `z`; in a run that records, keep the small graph for `differentiate`.
 
     Args:
         arithmetic: of the layer.
@@ -183,7 +183,7 @@ def evaluate(arithmetic: Arithmetic, z: Tensor, run: Run, *, copy: bool) -> Tens
 
 
 def differentiate(plan: LayerPlan, run: Run, gradient: Tensor, gradients: Gradients) -> Tensor:
-    """Gradient of the sums of a layer from that of its values; those of its trained columns are written."""
+    """Compute the gradient of the sums of a layer from that of its values; write those of its trained columns."""
     z, leaves, result = run.graphs[plan.id]
     found = torch.autograd.grad(result, (z, *leaves.values()), gradient, retain_graph=True)
     if run.per_sample:
@@ -199,7 +199,7 @@ def differentiate(plan: LayerPlan, run: Run, gradient: Tensor, gradients: Gradie
 def bind_operation(
     plan: LayerPlan, rows: Tensor, maps: Maps | None, vertex_parameters: Tensor, running: Tensor
 ) -> Operation | None:
-    """The operation of a layer in one workspace, or None when it does nothing.
+    """Bind the operation of a layer to one workspace; None when it does nothing.
 
     Args:
         plan: the layer.

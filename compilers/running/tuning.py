@@ -55,7 +55,7 @@ def save_costs(costs: CostTable, device: torch.device | str = "cpu") -> Path:
 
 
 def tuned_costs(device: torch.device | str = "cpu") -> CostTable:
-    """The table that was measured last on this kind of device.
+    """Read the table that was measured last on this kind of device.
 
     Raises:
         CompileError: when there is none, or it is damaged.

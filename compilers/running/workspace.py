@@ -102,7 +102,7 @@ class Workspace:
         return None
 
     def all_values(self) -> Tensor:
-        """The buffer, with the given inputs in it."""
+        """Return the buffer after copying the given inputs into it."""
         for given in self.given.values():
             if given.values is not None and not given.written:
                 write_transposed(self.values[given.start : given.stop], given.values.t())
@@ -122,7 +122,7 @@ class Workspace:
                     self.maps[place].clear()
 
     def gradients(self, *, inputs: bool) -> Gradients:
-        """The gradients, bound to every kernel; rows that are used are 0."""
+        """Return the gradients, bound to every kernel; set the rows that are used to 0."""
         if self._gradients is None:
             with torch.inference_mode(False):  # else they could not be written to outside of it
                 self._gradients = Gradients(torch.zeros_like(self.values))
@@ -209,7 +209,7 @@ class WorkspacePool:
         self._free: dict[int, list[Workspace]] = {}
 
     def acquire(self, state: FlatTensors, batch: int) -> Workspace:
-        """A workspace for `batch` samples that nobody uses."""
+        """Lend a workspace for `batch` samples that is not in use."""
         storage = tuple([tensor.data_ptr() for tensor in state])
         place = (state.weights.device, state.weights.dtype)
         if storage != self._storage or place != self._place:

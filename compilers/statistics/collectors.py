@@ -37,7 +37,7 @@ class Collector(Protocol):
         """Take one backward pass."""
 
     def collected(self) -> Collected:
-        """The statistic over all backward passes so far."""
+        """Return the statistic over all backward passes so far."""
 
 
 class EdgeGradients:
@@ -119,7 +119,7 @@ class EdgeGradients:
         self._recent = 0
 
     def collected(self) -> Collected:
-        """The three columns, from the sums over all windows."""
+        """Compute the three columns from the sums over all windows."""
         assert self._first is not None
         self._flush()
         mean, shifted, squared = self._total / self.batches
@@ -195,7 +195,7 @@ class VertexSignals:
         self._moments[place] = var, mean
 
     def collected(self) -> Collected:
-        """The columns, of each layer apart."""
+        """Compute the columns, in parts by layer."""
         columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
         for place, layer in enumerate(self._plan.layers):
             rows = slice(layer.start, layer.stop)

@@ -15,12 +15,12 @@ from netgraph.schedules import StopReason
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """An epoch of training is over; rewrites may follow.
+    """Event after every epoch of training, before its rewrites.
 
     Attributes:
         epoch: number of finished epochs.
         epochs: number of epochs of the run.
-        metrics: its metrics.
+        metrics: metrics of the epoch.
     """
 
     epoch: int
@@ -30,7 +30,7 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class Settled:
-    """Everything that follows an epoch is done: the state is whole, and this is the time to save it.
+    """Event after every epoch and all its rewrites: the state is complete and can be saved.
 
     Attributes:
         epoch: number of finished epochs.

@@ -48,5 +48,5 @@ MISSING_MARKS = frozenset(
 
 
 def array_name(kind: str, split: str) -> str:
-    """Name of an array in messages: `x_test`, or plain `x` when there is no split."""
+    """Name an array in messages: `x_test`, or plain `x` when there is no split."""
     return kind if split == "all" else f"{kind}_{split}"
