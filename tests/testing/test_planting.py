@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from toy_activation import SQUAREPLUS, registered
 
 import netgraph as ng
 from netgraph.rewriting import Rule
 from netgraph.rules import RULES
 from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
-from netgraph.testing.planting import with_plant_in_turn
+from netgraph.testing.planting import default_graphs, some_graphs, with_plant_in_turn
 from netgraph.testing.plants import PLANTS, operation_plants
 
 QUICK = settings(max_examples=8)
@@ -196,3 +197,14 @@ def test_every_plant_has_its_turn():
     found = [None if planted is None else planted.topology_hash for planted in turns[:-1]]
     expected = [plant(graph, 0) for plant in PLANTS.values()]
     assert found == [None if planted is None else planted.topology_hash for planted in expected]
+
+
+def activations_of(strategy):
+    return {layer.activation for graph in some_graphs(strategy, 100) for layer in graph.layers}
+
+
+def test_default_graphs_have_the_activations_that_are_registered_now():
+    rule = Look(lambda graph, row: True)
+    with registered(SQUAREPLUS):
+        assert SQUAREPLUS.name in activations_of(default_graphs(rule))
+    assert SQUAREPLUS.name not in activations_of(default_graphs(rule))
