@@ -200,7 +200,7 @@ def test_every_plant_has_its_turn():
 
 
 def activations_of(strategy):
-    return {layer.activation for graph in some_graphs(strategy, 100) for layer in graph.layers}
+    return {layer.activation for graph in some_graphs(strategy, 400) for layer in graph.layers}
 
 
 def test_default_graphs_have_the_activations_that_are_registered_now():
