@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 # Every part uses only those before it, in whatever manner it imports them.
 ORDER = {
     "netgraph": (
-        "errors", "markup", "tables", "checks", "columns", "graph", "storage", "analysis", "interpret", "proof",
-        "statistics", "rewriting", "rules", "criteria", "schedules", "methods", "viz", "testing", "app",
+        "errors", "registry", "markup", "tables", "checks", "columns", "graph", "storage", "analysis", "interpret",
+        "proof", "statistics", "rewriting", "rules", "criteria", "schedules", "methods", "viz", "testing", "app",
     ),
     "compilers": (
         "plan", "kernels", "statistics", "running", "lifting", "training", "importing", "export", "testing",

@@ -11,23 +11,28 @@ from compilers.kernels.dense import DenseKernel
 from compilers.kernels.sparse_convolution import SparseConvolutionKernel
 from compilers.kernels.torch_sparse import TorchSparseProduct
 from compilers.kernels.wires import MapWireKernel, WireKernel
-from compilers.plan import KernelKind, register_kind
+from compilers.plan import KINDS, KernelKind, register_kind
+from netgraph.registry import Registry
 
-KERNELS: dict[str, Build] = {
-    "dense": DenseKernel,
-    "padded-dense": DenseKernel,
-    "csr": CsrKernel,
-    "torch-sparse": partial(CsrKernel, product=TorchSparseProduct),
-    "wires": WireKernel,
-    "convolution": ConvolutionKernel,
-    "padded-convolution": ConvolutionKernel,
-    "sparse-convolution": SparseConvolutionKernel,
-    "map-wires": MapWireKernel,
-}
-"""Builders by the names of `compilers.plan.KINDS`."""
+KERNELS: Registry[Build] = Registry(
+    "builder of kernels",
+    {
+        "dense": DenseKernel,
+        "padded-dense": DenseKernel,
+        "csr": CsrKernel,
+        "torch-sparse": partial(CsrKernel, product=TorchSparseProduct),
+        "wires": WireKernel,
+        "convolution": ConvolutionKernel,
+        "padded-convolution": ConvolutionKernel,
+        "sparse-convolution": SparseConvolutionKernel,
+        "map-wires": MapWireKernel,
+    },
+    of=KINDS,
+)
+"""Builders by the names of `compilers.plan.KINDS`; `KINDS.remove(name)` takes a kernel back."""
 
 
-def register_kernel(kind: KernelKind, build: Build) -> None:
+def register_kernel(kind: KernelKind, build: Build, *, replace: bool = False) -> None:
     """Add a kernel of your own, for every network that is lowered, migrated or loaded from now on.
 
     Lowering picks it where its `kind.cost` is the lowest, or where `lower(graph, kernels={layer: name})` names it.
@@ -37,9 +42,12 @@ def register_kernel(kind: KernelKind, build: Build) -> None:
         kind: its name, layout and cost.
         build: called with the block, the number of input rows of the buffer, device and dtype; returns a `Kernel`,
             whose `bind` returns a `BoundKernel`.
+        replace: whether it takes the place of one that was registered under the name before, as when a cell of a
+            notebook runs again. What it reads, its layout and `in_place` stay.
 
     Raises:
-        OptionError: for a name that is taken, and for a padded kernel that is not registered.
+        OptionError: for a name that is taken, a padded kernel that is not registered, and a replacement of another
+            layout.
 
     Example:
         >>> from compilers import KernelKind, lower, register_kernel
@@ -48,5 +56,5 @@ def register_kernel(kind: KernelKind, build: Build) -> None:
         ...     return 0.5 * costs.dense(fan.edges, fan.targets, fan.columns, fan.trained, gathered=fan.gathered)
         >>> register_kernel(KernelKind(name="mine", reads="rows", layout="cells", cost=cost), KERNELS["dense"])
     """
-    register_kind(kind)
-    KERNELS[kind.name] = build
+    register_kind(kind, replace=replace)
+    KERNELS.add(kind.name, build, replace=replace)

@@ -16,6 +16,7 @@ from compilers.plan.costs import CostTable
 from compilers.plan.fan_in import MapFanIn, RowFanIn
 from netgraph.checks import Checked
 from netgraph.errors import OptionError
+from netgraph.registry import Registry
 
 Cost = Callable[[Any, CostTable], float]
 """Predicted nanoseconds of a training step; called with a `RowFanIn` or a `MapFanIn`, as the kind reads."""
@@ -126,25 +127,31 @@ _BUILT_IN = (
     KernelKind(name="map-wires", reads="maps", layout="none", cost=_nothing),
 )
 
-KINDS: dict[str, KernelKind] = {kind.name: kind for kind in _BUILT_IN}
+KINDS: Registry[KernelKind] = Registry("kernel", {kind.name: kind for kind in _BUILT_IN})
 """Kinds of kernels by name. Of several that cost the same, the first is taken."""
 
 DENSE = KINDS["dense"]
 """The kind of the dense block beside a kernel with a `core_density`: it runs the parents with the most edges."""
 
 
-def register_kind(kind: KernelKind) -> None:
+def register_kind(kind: KernelKind, *, replace: bool = False) -> None:
     """Add a kind of kernels.
 
     Raises:
-        OptionError: for a name that is taken, and for a padded kernel that cannot take over.
+        OptionError: for a name that is taken, a padded kernel that cannot take over, and a replacement that does not
+            fit into plans that were made before.
     """
-    if kind.name in KINDS:
-        raise OptionError(f"A kernel {kind.name!r} is registered already; give this one another name.")
+    KINDS.check(kind.name, replace=replace)
+    old = KINDS.get(kind.name, kind)
+    if any(getattr(old, name) != getattr(kind, name) for name in ("reads", "layout", "in_place")):
+        raise OptionError(
+            f"The kernel {kind.name!r} is in plans by reads={old.reads!r}, layout={old.layout!r}, "
+            f"in_place={old.in_place}; give one that differs in these another name."
+        )
     fitting = [k.name for k in KINDS.values() if (k.reads, k.layout, k.padded) == (kind.reads, "cells", "")]
     if kind.padded and (kind.layout != "cells" or kind.padded not in fitting):
         raise OptionError(
             f"The kernel {kind.name!r} with one weight for each of its {kind.layout} names {kind.padded!r} for where "
             f"edges are missing; only one with a weight for each of its cells can, and names one of {fitting}."
         )
-    KINDS[kind.name] = kind
+    KINDS.add(kind.name, kind, replace=replace)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from netgraph.errors import CompileError
-from netgraph.graph import Activation, Expression, get_activation
+from netgraph.errors import CompileError, OptionError
+from netgraph.graph import ACTIVATIONS, Activation, Expression, get_activation
+from netgraph.registry import Registry
 
 Parameters = Mapping[str, Tensor]
 
@@ -52,19 +53,24 @@ def _rational(z: Tensor, p: Parameters, slope: float) -> Tensor:
     return ((2 * v * z + c) / (1 + z**2) + l * z) * scale
 
 
-_registered: dict[str, TensorActivation] = {
-    "identity": TensorActivation(function=lambda z, p, s: z),
-    "relu": TensorActivation(function=lambda z, p, s: torch.relu(z), in_place=torch.relu_, backward=_relu_backward),
-    "leaky_relu": TensorActivation(function=lambda z, p, s: functional.leaky_relu(z, s)),
-    "prelu": TensorActivation(function=lambda z, p, s: torch.where(z >= 0, z, p["slope"] * z)),
-    "tanh": TensorActivation(function=lambda z, p, s: torch.tanh(z)),
-    "sigmoid": TensorActivation(function=lambda z, p, s: torch.sigmoid(z)),
-    # Not functional.softplus, which is linear above 20.
-    "softplus": TensorActivation(function=lambda z, p, s: torch.logaddexp(z, z.new_zeros(()))),
-    "gelu": TensorActivation(function=lambda z, p, s: functional.gelu(z)),
-    "silu": TensorActivation(function=lambda z, p, s: functional.silu(z)),
-    "rational": TensorActivation(function=_rational),
-}
+FUNCTIONS: Registry[TensorActivation] = Registry(
+    "function on tensors of the activation",
+    {
+        "identity": TensorActivation(function=lambda z, p, s: z),
+        "relu": TensorActivation(function=lambda z, p, s: torch.relu(z), in_place=torch.relu_, backward=_relu_backward),
+        "leaky_relu": TensorActivation(function=lambda z, p, s: functional.leaky_relu(z, s)),
+        "prelu": TensorActivation(function=lambda z, p, s: torch.where(z >= 0, z, p["slope"] * z)),
+        "tanh": TensorActivation(function=lambda z, p, s: torch.tanh(z)),
+        "sigmoid": TensorActivation(function=lambda z, p, s: torch.sigmoid(z)),
+        # Not functional.softplus, which is linear above 20.
+        "softplus": TensorActivation(function=lambda z, p, s: torch.logaddexp(z, z.new_zeros(()))),
+        "gelu": TensorActivation(function=lambda z, p, s: functional.gelu(z)),
+        "silu": TensorActivation(function=lambda z, p, s: functional.silu(z)),
+        "rational": TensorActivation(function=_rational),
+    },
+    of=ACTIVATIONS,
+)
+"""Activations on tensors, of `netgraph.graph.ACTIVATIONS`."""
 
 
 def tensor_activation(name: str) -> TensorActivation:
@@ -73,7 +79,7 @@ def tensor_activation(name: str) -> TensorActivation:
     Raises:
         CompileError: when there is neither.
     """
-    if (known := _registered.get(name)) is not None:
+    if (known := FUNCTIONS.get(name)) is not None:
         return known
     function = get_activation(name).function
     if isinstance(function, Expression):
@@ -99,6 +105,7 @@ def register_activation(
     *,
     in_place: Callable[[Tensor], Tensor] | None = None,
     backward: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None = None,
+    replace: bool = False,
 ) -> None:
     """Give the compiler a function on tensors for an activation that `netgraph.graph.register_activation` added.
 
@@ -108,23 +115,24 @@ def register_activation(
         name: of the activation.
         function: `f(z, parameters, slope)`, see `TensorActivation`.
         in_place, backward: both or neither, see `TensorActivation`.
+        replace: whether it takes the place of a function that was given before. A function goes with its activation:
+            when that one is replaced or removed, give the new one its own.
 
     Raises:
         GraphError: when there is no such activation.
-        CompileError: when it has a function on tensors already, or this one disagrees with the activation on a few
+        OptionError: when it has a function on tensors already, or this one disagrees with the activation on a few
             numbers.
     """
     activation = get_activation(name)
-    if name in _registered:
-        raise CompileError(f"Activation {name!r} has a function on tensors already.")
+    FUNCTIONS.check(name, replace=replace)
     if (in_place is None) != (backward is None):
-        raise CompileError(f"Activation {name!r}: in_place and backward go together; give both or neither.")
+        raise OptionError(f"Activation {name!r}: in_place and backward go together; give both or neither.")
     if in_place is not None and (activation.parameters or activation.uses_slope):
-        raise CompileError(f"Activation {name!r} has parameters; leave in_place and backward out.")
+        raise OptionError(f"Activation {name!r} has parameters; leave in_place and backward out.")
     given = TensorActivation(function=function, in_place=in_place, backward=backward)
     if reason := _contradiction(activation, given):
-        raise CompileError(f"Activation {name!r}: {reason}; make them agree.")
-    _registered[name] = given
+        raise OptionError(f"Activation {name!r}: {reason}; make them agree.")
+    FUNCTIONS.add(name, given, replace=replace)
 
 
 def _contradiction(activation: Activation, given: TensorActivation) -> str:

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.plan import LayerPlan, Plan
-from netgraph.errors import CompileError, InputError
-from netgraph.graph import Norm, get_norm
+from netgraph.errors import CompileError, InputError, OptionError
+from netgraph.graph import NORMS, Norm, get_norm
+from netgraph.registry import Registry
 
 Columns = Mapping[str, Tensor]
 
@@ -77,20 +78,22 @@ class LayerNorm:
         return z * columns["scale"] + columns["shift"]
 
 
-_registered: dict[str, Bind] = {"batch": BatchNorm, "layer": LayerNorm}
+FORMULAS: Registry[Bind] = Registry("formula of the norm", {"batch": BatchNorm, "layer": LayerNorm}, of=NORMS)
 """Tensor versions of the norms in `netgraph.graph.NORMS`, by name, without the identity."""
 
 
-def register_norm(name: str, bind: Bind) -> None:
+def register_norm(name: str, bind: Bind, *, replace: bool = False) -> None:
     """Give the compiler the formula of a norm that `netgraph.graph.register_norm` added.
 
     Args:
         name: of the norm.
         bind: `bind(layer, buffers)` makes a function `(z, columns, training, momentum) -> values` for one layer, see
             `Normalise`; gradients and tangents follow from its operations.
+        replace: whether it takes the place of a formula that was given before. A formula goes with its norm: when that
+            one is replaced or removed, give the new one its own.
 
     Raises:
-        CompileError: when the name has a formula already, or this one disagrees with the norm on a few numbers.
+        OptionError: when the name has a formula already, or this one disagrees with the norm on a few numbers.
         GraphError: when there is no norm of that name.
 
     Example:
@@ -100,16 +103,17 @@ def register_norm(name: str, bind: Bind) -> None:
         >>> register_norm("gain", gain)  # doctest: +SKIP
     """
     norm = get_norm(name)
-    if norm.identity or name in _registered:
-        raise CompileError(f"Norm {name!r} has a formula already; register yours under another name.")
+    if norm.identity:
+        raise OptionError(f"Norm {name!r} needs no formula: it is the identity. Give the name of another norm.")
+    FORMULAS.check(name, replace=replace)
     for grid in ((), (2, 3)):
         for train in (False, True):
             if not _agrees(norm, bind, grid, train):
-                raise CompileError(
+                raise OptionError(
                     f"Norm {name!r}: in {'train' if train else 'eval'} mode the formula gives other values than the "
                     f"function of the norm on {'maps' if grid else 'rows'}; make them agree."
                 )
-    _registered[name] = bind
+    FORMULAS.add(name, bind, replace=replace)
 
 
 def _agrees(norm: Norm, bind: Bind, grid: tuple[int, ...], train: bool) -> bool:
@@ -133,7 +137,7 @@ def _agrees(norm: Norm, bind: Bind, grid: tuple[int, ...], train: bool) -> bool:
 
 def check_norms(plan: Plan) -> None:
     """Raise `CompileError` for the first layer with a norm that has no formula here."""
-    missing = {n for n in {layer.norm for layer in plan.layers} - _registered.keys() if not get_norm(n).identity}
+    missing = {n for n in {layer.norm for layer in plan.layers} - FORMULAS.keys() if not get_norm(n).identity}
     for layer in plan.layers if missing else ():
         if layer.norm in missing:
             raise CompileError(
@@ -144,4 +148,4 @@ def check_norms(plan: Plan) -> None:
 
 def bind_norm(layer: LayerPlan, buffers: Columns) -> Normalise | None:
     """Bind the norm of a layer to its columns; None for the identity."""
-    return None if get_norm(layer.norm).identity else _registered[layer.norm](layer, buffers)
+    return None if get_norm(layer.norm).identity else FORMULAS[layer.norm](layer, buffers)

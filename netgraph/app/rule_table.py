@@ -8,10 +8,10 @@ from functools import cache
 
 import numpy as np
 
-from netgraph.graph import Graph, GraphBuilder, Pool
+from netgraph.graph import ACTIVATIONS, NORMS, Graph, GraphBuilder, Pool
 from netgraph.proof import Level
 from netgraph.rewriting import Rule, Variant, apply
-from netgraph.rules import variants
+from netgraph.rules import RULES, variants
 from netgraph.tables import Table
 
 
@@ -77,9 +77,13 @@ class Cell:
         return text if self.proved == self.promised else f"{text}, but promised {self.promised}"
 
 
-@cache
 def rows() -> tuple[tuple[str, dict[str, Cell]], ...]:
-    """Titles of the variants of rules, each with its proofs by kind of graph; worked out once."""
+    """Titles of the variants of rules, each with its proofs by kind of graph; worked out once for each set of rules."""
+    return _rows((RULES.state, ACTIVATIONS.state, NORMS.state))
+
+
+@cache
+def _rows(known: object) -> tuple[tuple[str, dict[str, Cell]], ...]:
     return tuple((variant.title, _cells(variant, rule)) for variant, rule in variants() if variant.title)
 
 

@@ -15,7 +15,7 @@ from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.graph import Graph
 from netgraph.graph.initialise import Init, check_init, draw_weights
 from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind
-from netgraph.graph.layer import Grid, Layer, Pool, Role, full_columns, int_pair, required_columns
+from netgraph.graph.layer import Grid, Layer, Pool, Role, check_operation, full_columns, int_pair, required_columns
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, edge_columns
 from netgraph.graph.norms import variance_columns
 
@@ -111,6 +111,7 @@ class GraphBuilder:
             GraphError: when a value is wrong; the message names the layer, the column and the value.
         """
         size = _size(name, size)
+        check_operation(name, norm, activation)
         columns = full_columns(required_columns(role, norm, activation), size, self._dtype)
         if isinstance(bias, bool | np.bool_):
             given = dict(values or {})

@@ -200,11 +200,8 @@ class Layer:
         if n == 0:
             raise GraphError(f"{where} has no vertices; a layer needs at least one. Remove the layer instead.")
         choice(f"{where}: role", self.role, get_args(Role), error=GraphError)
-        try:
-            norm = get_norm(self.norm)
-        except GraphError as error:
-            raise GraphError(f"{where}: {error}") from None
-        get_activation(self.activation)
+        check_operation(self.name, self.norm, self.activation)
+        norm = get_norm(self.norm)
         if not (math.isfinite(self.slope) and 0 < self.norm_epsilon < math.inf and 0 <= self.norm_momentum <= 1):
             raise GraphError(
                 f"{where}: slope {self.slope}, norm_epsilon {self.norm_epsilon} and norm_momentum {self.norm_momentum} "
@@ -244,6 +241,15 @@ class Layer:
                 raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
         if any((self.values[name] < 0).any() for name in get_norm(self.norm).variances):
             raise GraphError(f"{where}: a running variance is negative.")
+
+
+def check_operation(layer: str, norm: str, activation: str) -> None:
+    """Raise `GraphError` that names the layer, when its norm or its activation is unknown."""
+    try:
+        get_norm(norm)
+        get_activation(activation)
+    except GraphError as error:
+        raise GraphError(f"Layer {layer!r}: {error}") from None
 
 
 def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:

@@ -9,10 +9,10 @@ from netgraph.errors import OptionError
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, missing_edge, vertex
 from netgraph.rules.influence import influential
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 
 
-@register("add-edges")
+@register_rule("add-edges")
 @dataclass(frozen=True, kw_only=True)
 class AddEdges(Rule):
     """Add every matched missing edge.

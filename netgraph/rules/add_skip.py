@@ -12,12 +12,12 @@ from netgraph.graph import Conv2d, Dense, Grid, LinkKind
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer, missing_link
 from netgraph.rules.influence import influential
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
 
 
-@register("add-skip")
+@register_rule("add-skip")
 @dataclass(frozen=True, kw_only=True)
 class AddSkip(Rule):
     """Open a link from every matched layer to a later one, with all edges between them.

@@ -13,7 +13,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import ACTIVATIONS, Activation, Layer, Link, get_activation
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
 
@@ -34,7 +34,7 @@ _MATRIX = np.array([[0.5, -1.0, 0.25], [1.0, 0.75, 0.0], [-0.25, 0.5, 1.0]])
 _SHIFT = np.array([0.25, -0.5, 1.0])
 
 
-@register("insert-layer")
+@register_rule("insert-layer")
 @dataclass(frozen=True, kw_only=True)
 class InsertLayer(Rule):
     """Put a new layer on every matched link (the depth proposal of SENN, section 3; Net2DeeperNet with ReLU).

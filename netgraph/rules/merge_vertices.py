@@ -13,7 +13,7 @@ from netgraph.proof import Level, sum_groups
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, at_wires, vertex
 from netgraph.rules.duplicates import first_alike
 from netgraph.rules.influence import under_coupling_norm
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.rules.split_vertices import SplitVertices
 from netgraph.statistics import Statistics
 
@@ -44,7 +44,7 @@ def _in_thirds(graph: Graph) -> Graph:
     return apply(SplitVertices(parts=3, noise=0.5), graph, probe=None).graph
 
 
-@register("merge-vertices")
+@register_rule("merge-vertices")
 @dataclass(frozen=True, kw_only=True)
 class MergeVertices(Rule):
     """Merge hidden vertices that compute the same value: the first of them stays, the others are matched and removed.

@@ -12,7 +12,7 @@ from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Condition, Matches, Rewriter, Rule, Variant, edge, vertex
 from netgraph.rules.influence import influential
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 
 
@@ -21,7 +21,7 @@ def _with_zeros(graph: Graph) -> Graph:
     return graph.with_weights(np.where(np.arange(len(graph.edges)) % 3, graph.edges.weight, 0.0))
 
 
-@register("prune-edges")
+@register_rule("prune-edges")
 @dataclass(frozen=True, kw_only=True)
 class PruneEdges(Rule):
     """Remove every matched edge.

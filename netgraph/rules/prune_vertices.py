@@ -12,7 +12,7 @@ from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, vertex
 from netgraph.rules.influence import influential, serving_only, under_coupling_norm
 from netgraph.rules.prune_edges import PruneEdges
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 
 
@@ -23,7 +23,7 @@ def _with_dead(graph: Graph) -> Graph:
     return apply(PruneEdges(below=None), graph, on=gone, probe=None).graph
 
 
-@register("prune-vertices")
+@register_rule("prune-vertices")
 @dataclass(frozen=True, kw_only=True)
 class PruneVertices(Rule):
     """Remove hidden vertices with all their edges, and every vertex whose readers are all removed.

@@ -7,19 +7,25 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import TypeVar
 
 from netgraph.errors import OptionError, unknown_name
+from netgraph.registry import Registry
 from netgraph.rewriting import Rule, Variant
 
 R = TypeVar("R", bound=type[Rule])
 
-RULES: dict[str, type[Rule]] = {}
-"""Rules by their names on the command line: the shipped ones and those registered since."""
+RULES: Registry[type[Rule]] = Registry("rule")
+"""Rules by their names on the command line. `register_rule` adds to them, `RULES.remove(name)` takes one back."""
 
 
-def register(name: str) -> Callable[[R], R]:
+def register_rule(name: str, *, replace: bool = False) -> Callable[[R], R]:
     """Decorate a class of rules, above `@dataclass`, to enter it into `RULES` under a name.
 
     `netgraph rules` and `netgraph explain` then know the rule, the strategies `rules` and `rewrites` of
     `netgraph.testing` draw it, and the checks of all `RULES` include it. They make it without arguments.
+
+    Args:
+        name: name of the rule, such as "split-edges".
+        replace: whether it takes the place of one that was registered under the name before, as when a cell of a
+            notebook runs again.
 
     Raises:
         OptionError: when another class has the name, or the class is no rule that can be made without arguments.
@@ -27,15 +33,17 @@ def register(name: str) -> Callable[[R], R]:
     Example:
         >>> import netgraph as ng
         >>> from dataclasses import dataclass
-        >>> @ng.rules.register("halve")
+        >>> @ng.rules.register_rule("halve")
         ... @dataclass(frozen=True)
         ... class Halve(ng.Rule):
         ...     pattern = ng.edge("e")
         ...     def rewrite(self, m, rw):
         ...         rw.set_weight(m.e, m.e.weight / 2)
-        >>> ng.rules.RULES.pop("halve").__name__
+        >>> ng.rules.RULES.remove("halve").__name__
         'Halve'
     """
+    if not isinstance(name, str):
+        raise OptionError(f"A rule is registered under a name, not {name!r}: @register_rule('its-name').")
 
     def enter(rule: R) -> R:
         if not (isinstance(rule, type) and issubclass(rule, Rule)):
@@ -46,11 +54,8 @@ def register(name: str) -> Callable[[R], R]:
                 f"{rule.__name__} cannot be registered as {name!r}, since it needs {', '.join(needed)}; give every "
                 "field a default."
             )
-        if RULES.get(name, rule) is not rule:
-            raise OptionError(
-                f"The name {name!r} belongs to the rule {RULES[name].__name__}; choose another one for {rule.__name__}."
-            )
-        RULES[name] = rule
+        if RULES.get(name) is not rule:
+            RULES.add(name, rule, replace=replace)
         return rule
 
     return enter

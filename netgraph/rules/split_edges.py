@@ -14,7 +14,7 @@ from netgraph.graph import ACTIVATIONS, Layer, get_activation
 from netgraph.proof import Level, two_product
 from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, edge, vertex
 from netgraph.rules.influence import influential
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 
 MAX_CROSSING = 5_000_000
@@ -37,7 +37,7 @@ def pairings() -> dict[str, Pairing]:
     return {a.name: PAIRING_BY_KEPT[a.keeps(Layer.slope)] for a in known}
 
 
-@register("split-edges")
+@register_rule("split-edges")
 @dataclass(frozen=True, kw_only=True)
 class SplitEdges(Rule):
     """Put a vertex on every matched edge (SSONN, section 3.2, with ReLU).

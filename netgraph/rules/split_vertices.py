@@ -11,13 +11,13 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, at_wires, vertex
 from netgraph.rules.influence import under_coupling_norm
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 
 MAX_COPIED = 50_000_000
 
 
-@register("split-vertices")
+@register_rule("split-vertices")
 @dataclass(frozen=True, kw_only=True)
 class SplitVertices(Rule):
     """Split every matched hidden vertex into `parts`, itself and copies (Net2WiderNet, Chen et al. 2016, section 3.1).

@@ -13,12 +13,12 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Graph, Layer, Link, LinkKey, get_activation, get_norm, required_columns, weighted
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer
-from netgraph.rules.registry import register
+from netgraph.rules.registry import register_rule
 from netgraph.rules.residual import tied_layers, ties
 from netgraph.statistics import Statistics
 
 
-@register("widen-layer")
+@register_rule("widen-layer")
 @dataclass(frozen=True, kw_only=True)
 class WidenLayer(Rule):
     """Add `count` vertices to every matched hidden layer, without changing the function: **exact**.

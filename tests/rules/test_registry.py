@@ -15,18 +15,17 @@ from benchmarks import dyadic, pages
 from netgraph.app import rule_table
 from netgraph.app.listing import print_rule
 from netgraph.rewriting import load_delta, save_delta
-from netgraph.rules import RULES, register, variants
+from netgraph.rules import RULES, register_rule, variants
 from netgraph.testing import check_rule, graphs, rewrites, rules
 
 NAME = "freeze-small"
 
 
 @pytest.fixture
-def toy(monkeypatch):
+def toy():
     """The rule under its name, for one test."""
-    monkeypatch.setitem(RULES, NAME, FreezeSmall)
-    monkeypatch.delitem(RULES, NAME)
-    return register(NAME)(FreezeSmall)
+    yield register_rule(NAME)(FreezeSmall)
+    RULES.remove(NAME)
 
 
 @pytest.fixture
@@ -80,11 +79,7 @@ def test_strategies_draw_it_with_its_choices(toy):
 def test_the_command_line_and_the_pages_list_it(toy, capsys):
     from rich.console import Console
 
-    rule_table.rows.cache_clear()
-    try:
-        assert dict(rule_table.rows())["freeze edges of weight 0"]["dense"].proved == "exact"
-    finally:
-        rule_table.rows.cache_clear()
+    assert dict(rule_table.rows())["freeze edges of weight 0"]["dense"].proved == "exact"
     print_rule(NAME, Console(width=120))
     printed = capsys.readouterr().out
     assert "freeze-small (`toy_rule.FreezeSmall`)" in printed
@@ -107,11 +102,11 @@ def test_a_rule_without_variants_is_shown_with_its_defaults(monkeypatch):
 
 
 def test_names_are_unique_and_rules_are_made_without_arguments(toy):
-    assert register(NAME)(toy) is toy
-    with pytest.raises(ng.errors.OptionError, match="'add-edges' belongs to the rule AddEdges; choose another one"):
-        register("add-edges")(toy)
+    assert register_rule(NAME)(toy) is toy
+    with pytest.raises(ng.errors.OptionError, match="There is a rule 'add-edges' already; give this one another name"):
+        register_rule("add-edges")(toy)
     with pytest.raises(ng.errors.OptionError, match="give a class of rules, a subclass of Rule"):
-        register("toy")(toy())
+        register_rule("toy")(toy())
 
     @dataclass(frozen=True)
     class Needs(ng.Rule):
@@ -122,7 +117,7 @@ def test_names_are_unique_and_rules_are_made_without_arguments(toy):
             rw.remove(m.e)
 
     with pytest.raises(ng.errors.OptionError, match="Needs cannot be registered as 'needs', since it needs count"):
-        register("needs")(Needs)
+        register_rule("needs")(Needs)
 
 
 def test_the_list_of_rules_needs_no_test_package():

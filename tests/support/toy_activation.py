@@ -10,7 +10,6 @@ import numpy as np
 
 from netgraph.graph import ACTIVATIONS, Activation, Expression, register_activation
 from netgraph.graph.activations import less_the_argument, nearest_and_farthest, outward, sound
-from netgraph.graph.activations.registry import _registered
 
 EPS = np.finfo(np.float64).eps
 
@@ -110,4 +109,5 @@ def registered(*activations):
         yield
     finally:
         for activation in activations:
-            _registered.pop(activation.name, None)
+            if activation.name in ACTIVATIONS:
+                ACTIVATIONS.remove(activation.name)

@@ -10,10 +10,8 @@ import numpy as np
 import torch
 
 import compilers
-from compilers.running import norms as on_tensors
-from netgraph.graph import Norm, register_norm
+from netgraph.graph import NORMS, Norm, register_norm
 from netgraph.graph.bounds import EPS, add, scaled, times, widen
-from netgraph.graph.norms import registry
 
 # -- every vertex times its own factor -------------------------------------------------------------
 
@@ -160,5 +158,5 @@ def registered(*names, tensors=True):
         yield
     finally:
         for name in names:
-            registry._registered.pop(name, None)
-            on_tensors._registered.pop(name, None)
+            if name in NORMS:
+                NORMS.remove(name)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
 
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.activations.activation import Activation
@@ -14,41 +13,43 @@ from netgraph.graph.activations.gated import GELU, SILU
 from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RELU
 from netgraph.graph.activations.rational import RATIONAL
 from netgraph.graph.activations.softplus import SOFTPLUS
+from netgraph.registry import Registry
 
-_reserved = {"bias", "low", "high"}
+_reserved: list[Callable[[], Iterable[str]]] = [lambda: ("bias", "low", "high")]
 """Names of vertex columns that belong to every layer, to inputs, or to norms (`reserve_columns`)."""
 
 REMEDY = "One of your own is registered first, with netgraph.graph.register_activation."
 
-_registered: dict[str, Activation] = {
-    activation.name: activation
-    for activation in (
-        IDENTITY,
-        RELU,
-        LEAKY_RELU,
-        PRELU,
-        TANH,
-        SIGMOID,
-        SOFTPLUS,
-        GELU,
-        SILU,
-        RATIONAL,
-    )
-}
-
-ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(_registered)
-"""All activations by name; `register_activation` adds to them."""
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation",
+    {
+        activation.name: activation
+        for activation in (
+            IDENTITY,
+            RELU,
+            LEAKY_RELU,
+            PRELU,
+            TANH,
+            SIGMOID,
+            SOFTPLUS,
+            GELU,
+            SILU,
+            RATIONAL,
+        )
+    },
+)
+"""All activations by name. `register_activation` adds to them, `ACTIVATIONS.remove(name)` takes one back."""
 
 
 def get_activation(name: str) -> Activation:
     """Return the activation called `name`, or raise `GraphError` with the nearest known name."""
     try:
-        return _registered[name]
+        return ACTIVATIONS[name]
     except KeyError:
         raise GraphError(f"{unknown_name('activation', name, ACTIVATIONS)} {REMEDY}") from None
 
 
-def register_activation(activation: Activation) -> None:
+def register_activation(activation: Activation, *, replace: bool = False) -> None:
     """Add an activation, so that layers can use its name. Files and hashes contain only the name.
 
     A program that reads a file with such a layer must register the activation first. The compiler can run an
@@ -56,6 +57,8 @@ def register_activation(activation: Activation) -> None:
 
     Args:
         activation: record of the activation.
+        replace: whether it takes the place of one that was registered under the name before, as when a cell of a
+            notebook runs again. Graphs that were made before then mean the new one; make them again.
 
     Raises:
         OptionError: when the name is taken, a parameter has another meaning already, or the record contradicts its own
@@ -66,16 +69,15 @@ def register_activation(activation: Activation) -> None:
     name = activation.name
     if not isinstance(name, str) or not name.isidentifier():
         raise OptionError(f"An activation cannot be called {name!r}; its name is letters, digits and underscores.")
-    if name in _registered:
-        raise OptionError(f"There is an activation {name!r} already; give this one another name.")
+    ACTIVATIONS.check(name, replace=replace)
     if reason := _refused_parameters(activation) or _contradiction(activation):
         raise OptionError(f"Activation {name!r}: {reason}")
-    _registered[name] = activation
+    ACTIVATIONS.add(name, activation, replace=replace)
 
 
-def reserve_columns(names: Iterable[str]) -> None:
-    """Reserve names of vertex columns: `register_activation` then refuses parameters of these names."""
-    _reserved.update(names)
+def reserve_columns(names: Callable[[], Iterable[str]]) -> None:
+    """Reserve vertex columns: `register_activation` refuses parameters of the names that a call of `names` gives."""
+    _reserved.append(names)
 
 
 def _contradiction(activation: Activation) -> str:
@@ -87,8 +89,9 @@ def _contradiction(activation: Activation) -> str:
 
 def _refused_parameters(activation: Activation) -> str:
     """Reason why the parameters of an activation are refused, or ''."""
+    reserved = {name for names in _reserved for name in names()}
     for name, start in activation.parameters.items():
-        if name in _reserved:
+        if name in reserved:
             return f"parameter {name!r} is a vertex column with a meaning of its own; give it another name."
         if not name.isidentifier() or not math.isfinite(start):
             return (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.activations import ACTIVATIONS, reserve_columns
@@ -13,30 +11,28 @@ from netgraph.graph.norms.contradictions import contradiction
 from netgraph.graph.norms.layer import LAYER
 from netgraph.graph.norms.none import NONE
 from netgraph.graph.norms.record import Norm
+from netgraph.registry import Registry
 
 RESERVED = frozenset({"bias", "low", "high"})
 """Names of vertex columns that belong to every layer, or to inputs."""
 
 REMEDY = "One of your own is registered first, with netgraph.graph.register_norm."
 
-_registered: dict[str, Norm] = {norm.name: norm for norm in (NONE, BATCH, LAYER)}
+NORMS: Registry[Norm] = Registry("norm", {norm.name: norm for norm in (NONE, BATCH, LAYER)})
+"""All norms by name. `register_norm` adds to them, `NORMS.remove(name)` takes one back."""
 
-NORMS: Mapping[str, Norm] = MappingProxyType(_registered)
-"""All norms by name, in the order of registration; `register_norm` adds to them."""
-
-for _norm in _registered.values():
-    reserve_columns(_norm.columns)
+reserve_columns(lambda: (column for norm in NORMS.values() for column in norm.columns))
 
 
 def get_norm(name: str) -> Norm:
     """Return the norm called `name`, or raise `GraphError` with the nearest known name."""
     try:
-        return _registered[name]
+        return NORMS[name]
     except KeyError:
-        raise GraphError(f"{unknown_name('norm', name, _registered)} {REMEDY}") from None
+        raise GraphError(f"{unknown_name('norm', name, NORMS)} {REMEDY}") from None
 
 
-def register_norm(norm: Norm) -> None:
+def register_norm(norm: Norm, *, replace: bool = False) -> None:
     """Add a norm, so that layers can use its name. Files and hashes contain only the name.
 
     A program that reads a file with such a layer must register the norm first. To train such a layer, give the compiler
@@ -44,6 +40,8 @@ def register_norm(norm: Norm) -> None:
 
     Args:
         norm: record of the norm.
+        replace: whether it takes the place of one that was registered under the name before, as when a cell of a
+            notebook runs again. Graphs that were made before then mean the new one; make them again.
 
     Raises:
         OptionError: when the name is taken, a column has another meaning already, or the record contradicts its own
@@ -53,17 +51,15 @@ def register_norm(norm: Norm) -> None:
         raise OptionError(f"register_norm takes a Norm, not {norm!r}.")
     if not isinstance(norm.name, str) or not norm.name.isidentifier():
         raise OptionError(f"A norm cannot be called {norm.name!r}; its name is letters, digits and underscores.")
-    if norm.name in _registered:
-        raise OptionError(f"There is a norm {norm.name!r} already; give this one another name.")
+    NORMS.check(norm.name, replace=replace)
     if reason := _refused_columns(norm) or _contradiction(norm):
         raise OptionError(f"Norm {norm.name!r}: {reason}")
-    _registered[norm.name] = norm
-    reserve_columns(norm.columns)
+    NORMS.add(norm.name, norm, replace=replace)
 
 
 def variance_columns() -> frozenset[str]:
     """Names of all vertex columns that are never negative."""
-    return frozenset().union(*(norm.variances for norm in _registered.values()))
+    return frozenset().union(*(norm.variances for norm in NORMS.values()))
 
 
 def _contradiction(norm: Norm) -> str:
@@ -85,7 +81,7 @@ def _refused_columns(norm: Norm) -> str:
         if user := next((a.name for a in ACTIVATIONS.values() if name in a.parameters), None):
             return f"column {name!r} is a parameter of the activation {user!r}; give it another name."
         # All of netgraph decides by the name of a column whether it is trained, and whether it is a variance.
-        for other in _registered.values():
+        for other in (other for other in NORMS.values() if other.name != norm.name):
             same = all((name in getattr(other, kind)) == (name in getattr(norm, kind)) for kind in KINDS)
             if name in other.columns and not same:
                 return (

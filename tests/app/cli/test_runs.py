@@ -131,12 +131,15 @@ def test_explain_counts_what_is_left_after_each_condition(rule, finished, call):
     assert " ".join(str(explanation).split()) == out
 
 
-def test_a_registered_rule_is_listed_and_explained_by_name(finished, call, monkeypatch):
-    monkeypatch.setitem(ng.rules.RULES, "freeze-small", FreezeSmall)
-    code, out, _err = call("explain", finished, "freeze-small", "--set", "below=0.5")
-    assert code == 0
-    assert out.startswith("FreezeSmall: ")
-    assert "freeze-small (`toy_rule.FreezeSmall`)" in call("rules", "freeze-small")[1]
+def test_a_registered_rule_is_listed_and_explained_by_name(finished, call):
+    ng.rules.register_rule("freeze-small")(FreezeSmall)
+    try:
+        code, out, _err = call("explain", finished, "freeze-small", "--set", "below=0.5")
+        assert code == 0
+        assert out.startswith("FreezeSmall: ")
+        assert "freeze-small (`toy_rule.FreezeSmall`)" in call("rules", "freeze-small")[1]
+    finally:
+        ng.rules.RULES.remove("freeze-small")
 
 
 def test_explain_takes_parameters_of_the_rule(finished, call):

@@ -89,11 +89,9 @@ def test_a_record_that_contradicts_itself_is_refused(record, changes, words):
 def test_a_norm_and_an_activation_of_one_layer_have_columns_of_their_own():
     """An activation that came after the norm may have taken the name of its column."""
     taken = replace(ng.graph.ACTIVATIONS["prelu"], name="taken", parameters={"factor": 0.25})
-    from netgraph.graph.activations import registry
-
     assert isinstance(taken, Activation)
     with registered("gain", tensors=False):
-        registry._registered["taken"] = taken
+        ng.graph.ACTIVATIONS.add("taken", taken)
         try:
             b = ng.GraphBuilder()
             b.input("x", 1)
@@ -102,4 +100,4 @@ def test_a_norm_and_an_activation_of_one_layer_have_columns_of_their_own():
             with pytest.raises(GraphError, match=r"Layer 'y': its norm and its activation both have .*\['factor'\]"):
                 b.build()
         finally:
-            del registry._registered["taken"]
+            ng.graph.ACTIVATIONS.remove("taken")
