@@ -3,7 +3,7 @@
 from compilers.kernels.base import BoundKernel, Build, Given, Gradients, Kernel, ParentGradients, ParentRows, Ports
 from compilers.kernels.csr import NativeProduct, SparseRows
 from compilers.kernels.maps import Maps
-from compilers.kernels.registry import KERNELS, register_kernel
+from compilers.kernels.registry import KERNELS, get_builder, register_kernel
 from compilers.kernels.tiles import by_position, from_positions
 from compilers.kernels.torch_sparse import TorchSparseProduct
 
@@ -23,5 +23,6 @@ __all__ = [
     "TorchSparseProduct",
     "by_position",
     "from_positions",
+    "get_builder",
     "register_kernel",
 ]

@@ -11,7 +11,8 @@ from compilers.kernels.dense import DenseKernel
 from compilers.kernels.sparse_convolution import SparseConvolutionKernel
 from compilers.kernels.torch_sparse import TorchSparseProduct
 from compilers.kernels.wires import MapWireKernel, WireKernel
-from compilers.plan import KINDS, KernelKind, register_kind
+from compilers.plan import KINDS, UNREGISTERED, KernelKind, register_kind
+from netgraph.errors import CompileError, unknown_name
 from netgraph.registry import Registry
 
 KERNELS: Registry[Build] = Registry(
@@ -30,6 +31,18 @@ KERNELS: Registry[Build] = Registry(
     of=KINDS,
 )
 """Builders by the names of `compilers.plan.KINDS`; `KINDS.remove(name)` takes a kernel back."""
+
+
+def get_builder(name: str) -> Build:
+    """Return the builder of the kernels called `name`.
+
+    Raises:
+        CompileError: when there is none, as where a network was unpickled whose kernel is not registered here.
+    """
+    try:
+        return KERNELS[name]
+    except KeyError:
+        raise CompileError(f"{unknown_name('kernel', name, KERNELS)} {UNREGISTERED}") from None
 
 
 def register_kernel(kind: KernelKind, build: Build, *, replace: bool = False) -> None:

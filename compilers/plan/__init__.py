@@ -1,6 +1,7 @@
 """The plan: kernels, slots and rows of every layer, as data. No tensors."""
 
 from compilers.plan.build import build_plan, initial_columns, initial_weights
+from compilers.plan.choose import UNREGISTERED
 from compilers.plan.costs import CostTable
 from compilers.plan.fan_in import MapFanIn, RowFanIn
 from compilers.plan.geometry import Geometry, as_maps, reach
@@ -19,6 +20,7 @@ __all__ = [
     "Plan",
     "RowFanIn",
     "Site",
+    "UNREGISTERED",
     "VertexSlots",
     "as_maps",
     "build_plan",

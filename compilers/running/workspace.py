@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from compilers.kernels import KERNELS, BoundKernel, Given, Gradients, Kernel, Maps, Ports
+from compilers.kernels import BoundKernel, Given, Gradients, Kernel, Maps, Ports, get_builder
 from compilers.plan import Block, LayerPlan, Plan, as_maps
 from compilers.running.operations import Operation, Run, bind_operation
 from compilers.running.transposing import write_transposed
@@ -223,7 +223,8 @@ class WorkspacePool:
         if place != self._place:
             inputs = self._plan.input_rows
             self.kernels = [
-                [KERNELS[block.kernel](block, inputs, *place) for block in layer.blocks] for layer in self._plan.layers
+                [get_builder(block.kernel)(block, inputs, *place) for block in layer.blocks]
+                for layer in self._plan.layers
             ]
         # A new dict, not a cleared one: workspaces still lent go back into the old one and are dropped with it.
         self._free = {}

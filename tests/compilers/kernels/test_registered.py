@@ -1,5 +1,7 @@
 """A kernel from outside of the package, in this one file: picked, run, lifted, migrated, saved and resumed."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -211,6 +213,16 @@ def test_a_kernel_that_needs_every_edge_is_relieved_by_the_one_that_it_names():
         assert kernels_of(new)["hidden1"] == {"padded-dense"}
     finally:
         forget("whole")
+
+
+def test_a_network_that_was_unpickled_needs_its_kernel_registered(registered):
+    pickled = pickle.dumps(lower(network(), kernels=ALL))
+    KINDS.remove("edge-list")
+    try:
+        with pytest.raises(CompileError, match=r"Unknown kernel 'edge-list'.*compilers\.register_kernel"):
+            pickle.loads(pickled)(torch.zeros(2, 6))
+    finally:
+        register_kernel(EDGE_LIST, EdgeList)
 
 
 REFUSED = {
