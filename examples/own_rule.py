@@ -1,5 +1,6 @@
 """Write a rule, apply it, print its certificate, and undo it."""
 
+# region rule
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,11 @@ import numpy as np
 import netgraph as ng
 
 
-# region rule
 @dataclass(frozen=True, kw_only=True)
 class SplitHeavyEdges(ng.Rule):
     """Put a vertex in the middle of every edge whose weight is large, so that it can learn a bend there."""
 
-    above: float = 0.5
+    above: float = 0.1
 
     pattern = ng.edge("e", src=ng.vertex("p"), dst=ng.vertex("c"))
 

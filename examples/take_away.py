@@ -6,6 +6,7 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pytest
 import torch
 from safetensors.numpy import load_file
 
@@ -64,21 +65,60 @@ print({key: matrix.shape for key, matrix in matrices.items()})
 # endregion safetensors
 assert all(np.count_nonzero(matrices[key[:2]]) == np.count_nonzero(k.weight) for key, k in graph.links_by_key.items())
 
-# region linear
-chain = ng.mlp([6, 4, 3], domain=(0, 1), seed=2)
-modules = []
-for link in chain.links:  # from every layer to the next one
-    source, target = chain.layer(link.source), chain.layer(link.target)
-    matrix = np.zeros((len(target), len(source)), np.float32)
-    matrix[link.dst, link.src] = link.weight
-    linear = torch.nn.Linear(len(source), len(target))
-    linear.weight.data, linear.bias.data = torch.tensor(matrix), torch.tensor(target.bias.copy())
-    modules += [linear, torch.nn.ReLU()] if target.activation == "relu" else [linear]
-plain = torch.nn.Sequential(*modules)  # without netgraph: save it, script it, export it
-# endregion linear
-x = np.random.default_rng(0).random((5, 6))
+# region module
+ACTIVATIONS = {"identity": torch.nn.Identity, "relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
+
+
+class Plain(torch.nn.Module):
+    """The function of a graph of plain layers in float32: each sums its links and its bias."""
+
+    def __init__(self, graph):
+        super().__init__()
+        layers = [graph.layer(i) for i in graph.topological_order]
+        for layer in layers:
+            if layer.grid or layer.norm != "none" or layer.activation not in ACTIVATIONS:
+                raise ValueError(
+                    f"Layer {layer.name!r} has grid {layer.grid}, norm {layer.norm!r} and activation "
+                    f"{layer.activation!r}; Plain takes layers with grid (), norm 'none', and {', '.join(ACTIVATIONS)}."
+                )
+        place = {layer.id: k for k, layer in enumerate(layers)}
+        self.inputs = [place[layer.id] for layer in graph.inputs]
+        self.outputs = [place[layer.id] for layer in graph.outputs]
+        self.sources = [[place[link.source] for link in graph.incoming[layer.id]] for layer in layers]
+        self.activations = torch.nn.ModuleList(ACTIVATIONS[layer.activation]() for layer in layers)
+        self.biases, self.matrices = torch.nn.ParameterList(), torch.nn.ModuleList()
+        for layer in layers:
+            bias = layer.values.get("bias", np.zeros(len(layer)))
+            self.biases.append(torch.tensor(bias, dtype=torch.float32))
+            self.matrices.append(torch.nn.ParameterList())
+            for link in graph.incoming[layer.id]:
+                matrix = torch.zeros(len(graph.layer(link.source)), len(layer))
+                matrix[link.src.tolist(), link.dst.tolist()] = torch.tensor(link.weight, dtype=torch.float32)
+                self.matrices[-1].append(matrix)
+
+    def forward(self, *inputs):
+        values = dict(zip(self.inputs, inputs, strict=True))
+        for k, activation in enumerate(self.activations):
+            if k not in self.inputs:
+                total = self.biases[k].expand(inputs[0].shape[0], -1)
+                for source, matrix in zip(self.sources[k], self.matrices[k], strict=True):
+                    total = total + values[source] @ matrix
+                values[k] = activation(total)
+        outputs = [values[k] for k in self.outputs]
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+
+plain = Plain(graph)  # a plain module of torch: save it, trace it, export it
+x = torch.rand(5, 6)
 with torch.no_grad():
-    assert np.allclose(plain(torch.tensor(x, dtype=torch.float32)).numpy(), ng.interpret(chain, x), atol=1e-6)
+    assert np.allclose(plain(x), ng.interpret(graph, x.numpy()), atol=1e-6)
+exported = torch.export.export(plain, (x,))
+# endregion module
+with torch.no_grad():
+    assert torch.allclose(exported.module()(x), plain(x))
+for refused in (ng.convnet([[2]]), ng.mlp([3, 4, 2], norm="batch"), ng.mlp([3, 4, 2], activation="gelu")):
+    with pytest.raises(ValueError, match=r"Plain takes layers with grid \(\)"):
+        Plain(refused)
 
 
 # region history

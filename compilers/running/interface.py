@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from compilers.plan import Plan
 from netgraph.errors import InputError
+
+SHORT = {torch.float32: "x.float()", torch.float64: "x.double()"}
+"""Source texts that convert an input to a dtype on its device."""
 
 
 def checked_inputs(plan: Plan, x: Tensor | Mapping[str, Tensor], weights: Tensor) -> list[Tensor]:
@@ -26,9 +30,12 @@ def checked_inputs(plan: Plan, x: Tensor | Mapping[str, Tensor], weights: Tensor
             expected = ", ".join(map(str, layer.shape))
             raise InputError(f"Input {layer.name!r} has shape {tuple(value.shape)}, expected (batch, {expected}).")
         if value.dtype != weights.dtype or value.device != weights.device:
+            same = value.device == weights.device
+            remedy = SHORT.get(weights.dtype) if same else None
             raise InputError(
                 f"Input {layer.name!r} is {value.dtype} on {value.device}, the network is {weights.dtype} "
-                f"on {weights.device}; convert one of them with .to()."
+                f"on {weights.device}; convert the input, by "
+                f"{remedy or f'x.to({str(weights.device)!r}, {weights.dtype})'}, or the network, by .to()."
             )
         if len(value) != len(inputs[0]):
             raise InputError(f"Input {layer.name!r} has {len(value)} samples, others {len(inputs[0])}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
@@ -43,7 +43,7 @@ class ProgressDisplay:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, EpochEnded):
-            self._console.print(_epoch_line(event), highlight=False)
+            self._print(_epoch_line(event))
         elif isinstance(event, Proposed):
             self._announce(event.proposal)
         elif isinstance(event, Rewritten):
@@ -66,7 +66,11 @@ class ProgressDisplay:
 
     def _say(self, text: str, style: str = "") -> None:
         """A line of its own, on any console, whatever names are in it."""
-        self._console.print(f"  {printable(text)}", style=style, highlight=False, markup=False, emoji=False)
+        self._print(f"  {printable(text)}", style=style, markup=False, emoji=False)
+
+    def _print(self, text: str, **options: Any) -> None:
+        """Print a line; a terminal wraps it, a file or a pipe gets it whole."""
+        self._console.print(text, highlight=False, soft_wrap=not self._console.is_terminal, **options)
 
 
 def _epoch_line(event: EpochEnded) -> str:

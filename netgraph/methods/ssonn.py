@@ -38,7 +38,7 @@ class SsonnOptions(Checked):
     """Options of SSONN. The defaults are those of the benchmarks in docs/results.md, not those of the paper.
 
     Attributes:
-        criterion: importance of an edge: "g_abs" (mean |gradient|), "g_var" (variance of the gradient), or the
+        criterion: importance of an edge: "g_abs" (mean |gradient|), "g_var" (variance of |gradient|), or the
             ablations "reversed", "l1", "l2" and "random".
         select: which edges an expansion splits: "absolute" (the text: score above `amount`), "minmax" (the published
             numbers: above `amount` after scaling each link to [0, 1]), "quantile" (the best share `amount`), "top-k"
@@ -148,7 +148,7 @@ def ssonn_start(options: SsonnOptions, start: Start) -> Graph:
 def ssonn(start: Graph, options: SsonnOptions | None = None) -> Method:
     """Compose SSONN.
 
-    Where: edges with a large mean |gradient| over mini-batches (equation 1), or its variance (equation 2).
+    Where: edges with a large mean of |gradient| over mini-batches (equation 1), or a large variance (equation 2).
     How: `SplitEdges`. When: `Plateau` of the validation loss. How much: a selection, capped by `peak_edges`.
     Then pruning, see `prune` and `prune_scope`. Optimizer state survives by id; new entries start at zero momentum.
 

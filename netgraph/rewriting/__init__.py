@@ -23,7 +23,7 @@ from netgraph.rewriting.patterns import (
     vertex,
 )
 from netgraph.rewriting.rewriter import Rewriter
-from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, require_rule
+from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, at_most, require_rule
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "apply",
     "apply_delta",
     "at_least",
+    "at_most",
     "at_wires",
     "edge",
     "explain",

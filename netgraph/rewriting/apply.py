@@ -40,7 +40,8 @@ class Explanation:
     Attributes:
         rule: name of the rule.
         stages: (condition, number of matches left), in the order in which the conditions are checked.
-        nearest_miss: description of the match that failed by the least, and the conditions it fails, or None.
+        nearest_miss: description of the match that failed by the least, and the conditions it fails. Of matches that
+            fail as few conditions, those whose conditions all have a margin come first. None when every match passes.
     """
 
     rule: str
@@ -49,9 +50,11 @@ class Explanation:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Lines of text: the name of the rule, every stage, and the nearest miss if there is one."""
+        """Lines of text: the name of the rule, every stage, the matches that pass, and the nearest miss."""
         width = max(len(name) for name, _ in self.stages)
         lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
+        if passing := self.stages[-1][1]:
+            lines.append(f"  {passing:,} of {self.stages[0][1]:,} pass")
         if self.nearest_miss:
             lines.append(f"  nearest miss: {self.nearest_miss}")
         return tuple(lines)
@@ -264,11 +267,13 @@ def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
     missed = np.flatnonzero(fails)
     if not len(missed):
         return None
-    shortfall = np.zeros(len(m))
+    shortfall, unmeasured = np.zeros(len(m)), np.zeros(len(m), int)
     for condition in named.values():
         if condition.margin is not None:
             shortfall += np.where(condition.holds, 0.0, -condition.margin)
-    best = missed[np.lexsort((shortfall[missed], fails[missed]))[0]]
+        else:
+            unmeasured += ~condition.holds
+    best = missed[np.lexsort((shortfall[missed], unmeasured[missed], fails[missed]))[0]]
     texts = []
     for name, condition in named.items():
         if not condition.holds[best]:

@@ -39,6 +39,12 @@ def at_least(values: Array, threshold: float) -> Condition:
     return Condition(values >= threshold, values - threshold)
 
 
+def at_most(values: Array, limit: float) -> Condition:
+    """Condition `values <= limit`, with the margin `limit - values` for the nearest miss of `explain`."""
+    limit = number("limit", limit, infinite=True, error=RewriteError)
+    return Condition(values <= limit, limit - values)
+
+
 def _as_it_is(graph: Graph) -> Graph:
     return graph
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netgraph.columns import Array, FrozenDict
+from netgraph.columns import FrozenDict
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting import Condition, Matches, Rewriter, Rule, Variant, edge, vertex
+from netgraph.rewriting import Condition, Matches, Rewriter, Rule, Variant, at_most, edge, vertex
 from netgraph.rules.influence import influential
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
@@ -48,12 +48,11 @@ class PruneEdges(Rule):
         if self.below is not None and self.below < 0:
             raise OptionError(f"below={self.below} is negative; magnitudes are not.")
 
-    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array | Condition]:
+    def where(self, m: Matches, stats: Statistics | None) -> dict[str, Condition]:
         """Condition: |weight| is at most `below`."""
         if self.below is None:
             return {}
-        size = np.abs(m.e.weight)
-        return {f"|weight| <= {self.below:g}": Condition(size <= self.below, self.below - size)}
+        return {f"|weight| <= {self.below:g}": at_most(np.abs(m.e.weight), self.below)}
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
         """Remove the edges. Vertices that lose their last edge stay until `PruneVertices` removes them."""

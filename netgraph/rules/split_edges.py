@@ -91,8 +91,13 @@ class SplitEdges(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         own = ACTIVATIONS.get(self.activation) if isinstance(self.activation, str) else None
-        if own is None or own.stretch(Layer.slope) is None:
+        if own is None:
             choice("activation", self.activation, pairings())
+        elif own.stretch(Layer.slope) is None:
+            raise OptionError(
+                f"activation={self.activation!r} of SplitEdges splits no edge: its record has no mirror identity that "
+                f"gives f(x) - f(-x) = k x; use one of {', '.join(map(repr, pairings()))}."
+            )
         elif self.slope == -1 or (own.uses_slope and own.stretch(self.slope) is None):
             raise OptionError(
                 f"slope={self.slope} is refused; it is a number, and not -1: |x| does not tell x from -x."

@@ -40,6 +40,15 @@ def test_an_epoch_is_one_line(shown):
         assert words in text
 
 
+def test_a_line_in_a_file_is_not_wrapped():
+    console = Console(file=io.StringIO(), width=40)
+    with ProgressDisplay(console, epochs=20) as display:
+        display(EpochEnded(3, 20, METRICS))
+    assert (
+        "epoch  3/20  loss 0.5000 train, 0.2500 val  val_acc 0.8750  edges 1,234  1.50 s\n" in console.file.getvalue()
+    )
+
+
 def test_regression_shows_its_error(shown):
     metrics = {k: v for k, v in METRICS.items() if k != "val_accuracy"} | {"val_rmse": 0.5}
     assert "val_rmse 0.5 (standardised)" in shown(EpochEnded(3, 20, metrics))

@@ -83,6 +83,7 @@ def test_functions_refuse_numbers_of_another_kind(graph):
         "samples": (NO_WHOLE_NUMBERS, lambda v: ng.Statistics("", samples=v)),
         "vertices": (NO_WHOLE_NUMBERS, lambda v: receptive_fields(graph, [v])),
         "threshold": ([math.nan, True, "0.5", None], lambda v: ng.at_least(np.zeros(2), v)),
+        "limit": ([math.nan, True, "0.5", None], lambda v: ng.at_most(np.zeros(2), v)),
     }  # fmt: skip
     for name, (values, call) in doors.items():
         for value in values:

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 import netgraph as ng
+from netgraph.app.option_texts import explained
 from netgraph.criteria import CRITERIA, Criterion, get_criterion
 from netgraph.errors import OptionError, StatisticsError
+from netgraph.methods import SsonnOptions
 
-GRADIENT = ("g_abs", "g_var", "reversed")
+GRADIENT = [name for name, criterion in CRITERIA.items() if criterion.needs_statistics]
 
 
 @pytest.fixture
@@ -40,6 +42,13 @@ def test_scores_are_those_of_the_definition(name, expected, graph, stats):
     np.testing.assert_array_equal(scores, expected)
 
 
+def test_options_name_every_criterion_as_the_table_of_criteria_does():
+    text = explained(SsonnOptions)["criterion"]
+    assert all(f'"{name}"' in text for name in CRITERIA)
+    assert "variance of |gradient|" in text
+    assert "variance of |gradient|" in CRITERIA["g_var"].description
+
+
 def test_reversed_orders_edges_the_other_way_round(graph, stats):
     np.testing.assert_array_equal(
         np.argsort(score("g_abs", graph, stats)), np.argsort(score("reversed", graph, stats))[::-1]
@@ -57,7 +66,6 @@ def test_random_scores_depend_on_the_generator_alone(graph, stats):
 def test_a_criterion_says_whether_it_needs_statistics(name, graph):
     criterion = get_criterion(name)
     assert criterion.name == name
-    assert criterion.needs_statistics == (name in GRADIENT)
     if criterion.needs_statistics:
         with pytest.raises(StatisticsError, match="no statistics were given"):
             score(name, graph)

@@ -9,7 +9,7 @@ import pytest
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError, StatisticsError
-from netgraph.rewriting import Condition, Rule, at_least
+from netgraph.rewriting import Condition, Rule, at_least, at_most
 from netgraph.rewriting.apply import _first_wins
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 
@@ -178,6 +178,24 @@ def test_the_nearest_miss_fails_the_fewest_conditions(graph):
 def test_a_condition_without_margin_has_no_shortfall(graph):
     e = ng.explain(Scale(at_least=9, margin=False), graph, on=[3])
     assert e.nearest_miss == "edge 3 (3 -> 4) fails 'weight is large'"
+
+
+def test_at_most_holds_up_to_its_limit_and_keeps_the_distance_to_it():
+    condition = at_most(np.array([-1.0, 0.5, 0.75]), 0.5)
+    assert condition.holds.tolist() == [True, True, False]
+    assert condition.margin.tolist() == [1.5, 0.0, -0.25]
+
+
+def test_a_miss_with_a_margin_is_nearer_than_one_without(graph):
+    """Edge 8 (weight .5) is large enough, but its target is the output; edge 0 (weight 0) falls short by 0.25."""
+    e = ng.explain(Scale(at_least=0.25), graph, on=[8, 0])
+    assert e.nearest_miss == "edge 0 (0 -> 4) fails 'weight is large' (short by 0.25)"
+
+
+def test_where_some_pass_their_number_is_given(graph):
+    e = ng.explain(Scale(at_least=0.25), graph, on=[7, 8])
+    assert e.lines[-2:] == ("  1 of 2 pass", "  nearest miss: edge 8 (4 -> 6) fails 'target is hidden'")
+    assert not any("pass" in line for line in ng.explain(Scale(at_least=9), graph).lines)
 
 
 def test_nothing_missed_nothing_told(graph):

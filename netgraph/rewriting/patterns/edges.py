@@ -71,6 +71,13 @@ class VertexRows(TableRows):
             raise RewriteError(f"These vertices have different grids {sorted(grids)}; group them by 'source grid'.")
         return grids.pop()
 
+    @property
+    def scalar(self) -> Array:
+        """Whether each vertex is one number for a sample, and no map: the output grid of its layer is `()`."""
+        layers = self.graph.layers_by_id
+        scalar = np.array([layer.output_grid == () for layer in layers.values()], dtype=bool)
+        return freeze(scalar[np.searchsorted(np.array(list(layers), dtype=np.int64), self.layer)])
+
     @cached_property
     def in_degree(self) -> Array:
         """Number of edges, wires included, into each vertex."""

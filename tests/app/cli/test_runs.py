@@ -1,6 +1,8 @@
 import io
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from grow_runs import entries, grow, refused, snapshot
@@ -8,9 +10,12 @@ from rich.console import Console
 from toy_rule import FreezeSmall
 
 import netgraph as ng
+from benchmarks.pages import region
 from netgraph.app.inspect import show
 from netgraph.app.run_directory import RunDirectory
 from netgraph.proof import Certificate, Measurement
+
+ROOT = Path(__file__).parent.parent.parent.parent
 
 # -- looking at runs ---------------------------------------------------------------------------------
 
@@ -140,6 +145,19 @@ def test_a_registered_rule_is_listed_and_explained_by_name(finished, call):
         assert "freeze-small (`toy_rule.FreezeSmall`)" in call("rules", "freeze-small")[1]
     finally:
         ng.rules.RULES.remove("freeze-small")
+
+
+def test_the_example_of_the_docs_registers_and_explains(finished, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    code = region(ROOT / "tests" / "support" / "registered_command.py", "command")
+    try:
+        exec(compile(code.replace("runs/digits", str(finished)), "registered_command", "exec"), {})
+    finally:
+        ng.rules.RULES.remove("split-heavy-edges")
+        sys.modules.pop("own_rule", None)
+    out = capsys.readouterr().out
+    assert "split-heavy-edges (`own_rule.SplitHeavyEdges`)" in out
+    assert "source is never negative" in out
 
 
 def test_explain_takes_parameters_of_the_rule(finished, call):

@@ -1,14 +1,17 @@
 """An activation from outside of the package, in one file: bounded, proved, split, drawn, saved and loaded."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from toy_activation import BENT, SOFTSIGN, SQUAREPLUS, registered
 
 import netgraph as ng
+from compilers import lower
 from netgraph import testing
 from netgraph.errors import FileFormatError, GraphError, OptionError
 from netgraph.graph import ACTIVATIONS, get_activation, register_activation
@@ -101,10 +104,30 @@ def test_what_a_rule_can_do_with_it_follows_from_its_record():
     result = ng.apply(rule, graph, limit=3, require="exact")
     assert result.rule.claim(result.matches) == "exact"
     assert len(result.delta.vertices_added) == 6  # a pair each
-    with pytest.raises(OptionError, match=r"activation='softsign' is none of 'relu', .*'squareplus'"):
+    with pytest.raises(
+        OptionError, match=r"activation='softsign' of SplitEdges splits no edge: .* 'relu', .*'squareplus'"
+    ):
         SplitEdges(activation="softsign")
     with pytest.raises(OptionError, match="activation='squareplus' is none of 'identity'"):
         InsertLayer(activation="squareplus")
+
+
+def test_the_smallest_record_of_the_docs_is_complete():
+    try:
+        from smallest_activation import ARCTAN
+
+        assert get_activation("arctan") is ARCTAN
+        assert not contradiction(ARCTAN)
+        graph = net(activations=("arctan",))
+        x = np.random.default_rng(0).uniform(-1, 1, (20, 3))
+        trained = lower(graph)(torch.tensor(x, dtype=torch.float32)).detach().numpy()
+        assert np.abs(trained - ng.interpret(graph, x)).max() < 1e-5
+        assert ng.apply(ng.rules.PruneEdges(below=0.1), graph).certificate.level in ("bounded", "exact")
+        with pytest.raises(OptionError, match="activation='arctan' of SplitEdges splits no edge: its record has no"):
+            SplitEdges(activation="arctan")
+    finally:
+        ACTIVATIONS.remove("arctan")
+        sys.modules.pop("smallest_activation", None)
 
 
 def test_rules_keep_their_promises_with_it():

@@ -49,9 +49,13 @@ def test_vertices(maps):
     np.testing.assert_array_equal(m.v.column("scale"), [np.nan, 1])
     assert m.v.grid == (3, 3)
     assert m.v.birth.tolist() == [0, 0]
+    assert m.v.scalar.tolist() == [False, False]
     everything, _ = match(ng.vertex("v"), maps)
     with pytest.raises(RewriteError, match="different grids"):
         _ = everything.v.grid
+    grids = [maps.layer(int(i)).output_grid for i in everything.v.layer]
+    assert everything.v.scalar.tolist() == [grid == () for grid in grids]
+    assert set(everything.v.scalar.tolist()) == {False, True}
     with pytest.raises(GraphError, match="no vertex with id 70"):
         match(ng.vertex("v"), maps, on=[70])
 
