@@ -24,7 +24,7 @@ from netgraph.rewriting import Entry
 from netgraph.schedules import STOP_REASON_SHAPE, StopReason
 from netgraph.storage import Entries, Maybe, Number, Record, Shape, ShapeError, shape_of
 from netgraph.tables import Table
-from netgraph.viz import count
+from netgraph.viz import format_count
 
 if TYPE_CHECKING:
     from compilers.training import TrainState
@@ -244,7 +244,7 @@ class RunSummary:
     def counted(self) -> str:
         """The rewrites counted by effect and by proof."""
         kinds = in_words(self.verdicts)
-        return f"{count(self.rewrites, 'rewrite')}{': ' if kinds else ''}{kinds}"
+        return f"{format_count(self.rewrites, 'rewrite')}{': ' if kinds else ''}{kinds}"
 
     @property
     def _second(self) -> list[str]:

@@ -15,12 +15,12 @@ from netgraph.viz.plots import (
     plot_weights,
 )
 from netgraph.viz.render import render_svg
-from netgraph.viz.text import count
+from netgraph.viz.text import format_count
 
 __all__ = [
     "Drawing",
     "Timeline",
-    "count",
+    "format_count",
     "draw",
     "draw_delta",
     "plot_adjacency",

@@ -21,7 +21,7 @@ from netgraph.viz.layers import layer_dot
 from netgraph.viz.layout import Pixels
 from netgraph.viz.render import render_svg
 from netgraph.viz.scales import Choice, edge_scale, vertex_scale
-from netgraph.viz.text import count
+from netgraph.viz.text import format_count
 from netgraph.viz.vertices import Style, vertex_dot
 
 Detail = Literal["auto", "vertices", "layers"]
@@ -217,7 +217,7 @@ def _rule_line(result: Result) -> str:
     if not result.changed:
         return f"{name} changed nothing." if len(result.matches) else f"{name} matched nothing."
     skipped = f", {len(result.skipped):,} skipped" if len(result.skipped) else ""
-    return f"{name}: {count(len(result.matches), 'match', 'matches')}{skipped}."
+    return f"{name}: {format_count(len(result.matches), 'match', 'matches')}{skipped}."
 
 
 def check_detail(detail: str) -> None:

@@ -16,7 +16,7 @@ from netgraph.viz.dot import FONT, caption, digraph
 from netgraph.viz.fold import MOST_ARROWS, Box, fold, rank_count
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import count, label, literal, number, plain, text_width, times, visible
+from netgraph.viz.text import format_count, label, literal, number, plain, text_width, times, visible
 
 # Largest number of boxes on a path that runs from left to right. Longer ones run down the page, which can scroll.
 _MOST_ACROSS = 7
@@ -43,8 +43,8 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
         _box(page, graph, box, fills.fill([place[i] for i in box.layers]))
     notes = _arrows(page, graph, boxes, lines)
     summary = (
-        f"{count(graph.num_layers, 'layer')}, {count(graph.num_vertices, 'vertex', 'vertices')}, "
-        f"{count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
+        f"{format_count(graph.num_layers, 'layer')}, {format_count(graph.num_vertices, 'vertex', 'vertices')}, "
+        f"{format_count(graph.num_edges, 'edge')}, density {graph.density:.3g}"
     )
     caption(page.dot, title, [summary, *notes, *group_note(boxes), *lines.lines, *fills.lines])
     return str(page.dot.source)
@@ -106,7 +106,7 @@ class Page:
 
 def vertices_on(n: int, grid: tuple[int, ...]) -> str:
     """Format a number of vertices with its grid, as in `64 vertices` and `64 vertices on 8x8`."""
-    return count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
+    return format_count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
 
 
 def links_by_arrow(
@@ -141,13 +141,13 @@ def _box(page: Page, graph: Graph, box: Box, look: Mapping[str, str]) -> None:
     vertices = sum(map(len, layers))
     if box.kind == "gap":
         inside = _inside(graph, box)
-        page.box(box, [gap_line(box), count(vertices, "vertex", "vertices"), *inside], 1, (), **GAP_LOOK)
+        page.box(box, [gap_line(box), format_count(vertices, "vertex", "vertices"), *inside], 1, (), **GAP_LOOK)
         return
     first = layers[0]
     fill, line = ROLES[first.role]
     look = {"fillcolor": fill, "color": line, **look}
     if box.kind == "group":
-        lines = [*group_lines(layers), count(vertices, "vertex", "vertices")]
+        lines = [*group_lines(layers), format_count(vertices, "vertex", "vertices")]
         page.box(box, lines, vertices, operations(first), peripheries="2", **look)
         return
     name = shortened(visible(first.name))
@@ -160,7 +160,7 @@ GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
 
 def gap_line(box: Box) -> str:
     """Format the heading of a box that stands for layers left out."""
-    return f"… {count(len(box.layers), 'layer')} left out …"
+    return f"… {format_count(len(box.layers), 'layer')} left out …"
 
 
 def group_lines(layers: Sequence[Layer]) -> list[str]:
@@ -173,7 +173,7 @@ def _inside(graph: Graph, box: Box) -> list[str]:
     hidden = set(box.layers)
     inside = [k for i in box.layers for k in graph.outgoing[i] if k.target in hidden]
     edges = sum(len(k) - int(np.count_nonzero(k.frozen)) for k in inside)
-    return [f"{count(len(inside), 'link')} among them", f"with {count(edges, 'edge')}"]
+    return [f"{format_count(len(inside), 'link')} among them", f"with {format_count(edges, 'edge')}"]
 
 
 def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> list[str]:
@@ -193,7 +193,7 @@ def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> li
             else:
                 wires = sum(int(np.count_nonzero(links[at].frozen)) for at in members)
                 parts = [(size[ends] - wires, "edge"), (wires, "wire")]
-                lines = [count(len(members), "link"), *(count(n, noun) for n, noun in parts if n)]
+                lines = [format_count(len(members), "link"), *(format_count(n, noun) for n, noun in parts if n)]
             page.arrow(source, target, lines, size[ends], **look)
     missing = len(arrows) - len(drawn)
     return [f"The {missing:,} arrows with the fewest edges are left out."] if missing else []
@@ -203,10 +203,10 @@ def _link_lines(graph: Graph, link: Link) -> list[str]:
     kind, n = link.kind, len(link)
     port = [] if link.port == 0 else [f"port {link.port}"]
     if kind.wires:
-        return [*port, count(n, "wire"), *kind.words]
+        return [*port, format_count(n, "wire"), *kind.words]
     admissible = kind.admissible_edges(len(graph.layer(link.source)), len(graph.layer(link.target)))
     frozen = int(np.count_nonzero(link.frozen))
-    lines = [*port, *kind.words, count(n, "edge"), f"density {n / admissible:.3g}"]
+    lines = [*port, *kind.words, format_count(n, "edge"), f"density {n / admissible:.3g}"]
     return lines + ([f"{frozen:,} frozen"] if frozen else [])
 
 
@@ -266,4 +266,8 @@ def _legend(what: str, scale: Scale) -> str:
 def group_note(boxes: Sequence[Box]) -> list[str]:
     """Format the line of the caption that explains boxes of several layers, if there are any."""
     groups = sum(box.kind == "group" for box in boxes)
-    return [f"{count(groups, 'box')} with a double line: layers that are alike, at the same depth."] if groups else []
+    return (
+        [f"{format_count(groups, 'box')} with a double line: layers that are alike, at the same depth."]
+        if groups
+        else []
+    )

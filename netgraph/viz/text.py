@@ -63,7 +63,7 @@ def times(sizes: Iterable[int]) -> str:
     return "x".join(map(str, sizes))
 
 
-def count(n: int, one: str, many: str | None = None) -> str:
+def format_count(n: int, one: str, many: str | None = None) -> str:
     """Format a number with its noun, as in `1 edge` and `1,200 edges`.
 
     Args:

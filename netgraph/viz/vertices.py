@@ -15,7 +15,7 @@ from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
 from netgraph.viz.dot import FONT, Notes, at, digraph
 from netgraph.viz.layout import Layout, Pixels, layout
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import count, label, literal, number, plain, text_width
+from netgraph.viz.text import format_count, label, literal, number, plain, text_width
 
 # Largest number of arrows with heads. More heads would cover the vertices; all arrows run from left to right anyway.
 MOST_HEADS = 150
@@ -236,8 +236,8 @@ def _value(value: float) -> str:
 
 def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, note: str | None) -> None:
     notes.line(
-        f"{count(graph.num_vertices, 'vertex', 'vertices')}, {count(graph.num_edges, 'edge')} in "
-        f"{count(len(graph.links), 'link')}, left to right."
+        f"{format_count(graph.num_vertices, 'vertex', 'vertices')}, {format_count(graph.num_edges, 'edge')} in "
+        f"{format_count(len(graph.links), 'link')}, left to right."
     )
     if note:
         notes.line(note)
@@ -262,6 +262,8 @@ def _legend(notes: Notes, graph: Graph, style: Style, drawn: int, note: str | No
 def _missing(notes: Notes, style: Style, edges: bool) -> None:
     scales = [(scale, "edge", "edges") for scale in (style.edge_color, style.edge_width) if edges and scale]
     scales += [(style.vertex_color, "vertex", "vertices")] if style.vertex_color else []
-    texts = dict.fromkeys(f"{count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing)
+    texts = dict.fromkeys(
+        f"{format_count(s.missing, *noun)} without a value of {s.name}" for s, *noun in scales if s.missing
+    )
     for text in texts:
         notes.colors("Grey", [(MISSING, text)])

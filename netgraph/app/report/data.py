@@ -18,7 +18,7 @@ from netgraph.errors import DataError, FileFormatError, JournalError, TrainingEr
 from netgraph.graph import Graph
 from netgraph.rewriting import Entry
 from netgraph.storage import readable
-from netgraph.viz import count
+from netgraph.viz import format_count
 
 State = Literal["ended", "undone", "open"]
 
@@ -57,7 +57,7 @@ class Mark:
         start, end = self.epochs[0], self.epochs[-1]
         when = f"after epoch {start}" if start == end else f"after epochs {start} to {end}"
         before, after = self.edges
-        size = count(after, "edge") if before == after else f"{before:,} to {count(after, 'edge')}"
+        size = format_count(after, "edge") if before == after else f"{before:,} to {format_count(after, 'edge')}"
         return f"{numbers}, {when}: {size}"
 
     def joined(self, other: Mark) -> Mark:

@@ -8,7 +8,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph import Graph, VertexTable
-from netgraph.viz.text import count
+from netgraph.viz.text import format_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +62,13 @@ class Difference:
             ("+", self.vertices_added, "vertex", "vertices"),
             ("-", self.vertices_removed, "vertex", "vertices"),
         ]
-        parts = [f"{sign}{count(int(mask.sum()), one, many)}" for sign, mask, one, many in masks if mask.any()]
-        parts += [f"+{count(len(self.layers_added), 'layer')}"] if self.layers_added else []
-        parts += [f"-{count(len(self.layers_removed), 'layer')}"] if self.layers_removed else []
+        parts = [f"{sign}{format_count(int(mask.sum()), one, many)}" for sign, mask, one, many in masks if mask.any()]
+        parts += [f"+{format_count(len(self.layers_added), 'layer')}"] if self.layers_added else []
+        parts += [f"-{format_count(len(self.layers_removed), 'layer')}"] if self.layers_removed else []
         values = [(self.edges_changed, "edge", "edges"), (self.vertices_changed, "vertex", "vertices")]
-        parts += [f"{count(int(mask.sum()), one, many)} changed" for mask, one, many in values if mask.any()]
-        parts += [f"{count(len(self.layers_changed), 'layer')} changed"] if self.layers_changed else []
-        edges = f"{self.old.num_edges:,} → {count(self.new.num_edges, 'edge')}"
+        parts += [f"{format_count(int(mask.sum()), one, many)} changed" for mask, one, many in values if mask.any()]
+        parts += [f"{format_count(len(self.layers_changed), 'layer')} changed"] if self.layers_changed else []
+        edges = f"{self.old.num_edges:,} → {format_count(self.new.num_edges, 'edge')}"
         return f"{edges}: {', '.join(parts)}" if parts else "no difference"
 
     def layer_state(self, i: int) -> str:

@@ -28,7 +28,7 @@ from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Box, fold
 from netgraph.viz.layers import GAP_LOOK, Page, gap_line, group_lines, group_note, links_by_arrow, order_and_kin
 from netgraph.viz.layout import columns, operations
-from netgraph.viz.text import count, literal, plain, visible
+from netgraph.viz.text import format_count, literal, plain, visible
 
 _BOXES = {
     "added": {"fillcolor": ADDED_FILL, "color": ADDED, "penwidth": "2.4"},
@@ -159,7 +159,7 @@ def _total(tallies: Sequence[Tally]) -> dict[str, int]:
 def _vertex_lines(tally: Tally) -> list[str]:
     lines = [_came_and_went(tally, "vertex", "vertices")] if tally["added"] or tally["removed"] else []
     lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
-    lines += [f"{count(tally['kept'], 'vertex', 'vertices')} kept"] if tally["kept"] or not lines else []
+    lines += [f"{format_count(tally['kept'], 'vertex', 'vertices')} kept"] if tally["kept"] or not lines else []
     return lines
 
 
@@ -191,7 +191,7 @@ def _arrows(page: Page, boxes: Sequence[Box], links: Mapping[LinkKey, Tally], wi
 def _edge_lines(tally: Tally, noun: str) -> list[str]:
     lines = [_came_and_went(tally, noun, f"{noun}s")] if tally["added"] or tally["removed"] else []
     lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
-    return lines + ([f"{count(tally['kept'], noun)} kept"] if tally["kept"] or not lines else [])
+    return lines + ([f"{format_count(tally['kept'], noun)} kept"] if tally["kept"] or not lines else [])
 
 
 def _arrow_look(tally: Tally) -> dict[str, str]:
