@@ -130,11 +130,23 @@ def meddling(draw: DrawFunction, graph: Graph) -> Result:
     assume(rows)
     row = draw(st.sampled_from(rows))
     what = draw(st.sampled_from(meddleable(graph, row)))
-    others = VARIANCE_VALUES if what in variance_columns() else BIAS_VALUES
-    numbers = (WEIGHT_VALUES if what == "weights" else others).tolist()
-    value = draw(st.sampled_from(list(exact_activations()) if what == "activation" else numbers))
+    value = draw(st.sampled_from(_new_values(graph, row, what)))
     chosen = VertexRows(graph, np.array([row]))
     return apply(Meddle(what=what, value=value), graph, on=chosen.id, probe=None)
+
+
+def _new_values(graph: Graph, row: int, what: str) -> list[Any]:
+    """Return values for `Meddle` that differ from the present ones of a vertex, given by its flat row."""
+    layer = graph.layer(int(graph.vertices.layer[row]))
+    if what == "activation":
+        return [name for name in exact_activations() if name != layer.activation]
+    if what == "weights":
+        edges = graph.edges
+        present = edges.weight[(edges.target_row == row) & ~edges.frozen]
+        return [value for value in WEIGHT_VALUES.tolist() if (present != value).any()]
+    numbers = VARIANCE_VALUES if what in variance_columns() else BIAS_VALUES
+    present = graph.vertices.column(what)[[row]]
+    return [value for value in numbers.tolist() if (present != value).any()]
 
 
 def _apply(draw: DrawFunction, graph: Graph, rule: Rule) -> Result | None:

@@ -15,6 +15,7 @@ from netgraph.rules import RULES
 from netgraph.testing import Meddle, NoMatchError, graphs, graphs_matching, rewrites, rules
 from netgraph.testing.planting import default_graphs, some_graphs, with_plant_in_turn
 from netgraph.testing.plants import PLANTS, operation_plants
+from netgraph.testing.rewrites import meddling
 
 QUICK = settings(max_examples=8)
 
@@ -208,3 +209,9 @@ def test_default_graphs_have_the_activations_that_are_registered_now():
     with registered(SQUAREPLUS):
         assert SQUAREPLUS.name in activations_of(default_graphs(rule))
     assert SQUAREPLUS.name not in activations_of(default_graphs(rule))
+
+
+@settings(max_examples=60)
+@given(graphs(exact=False), st.data())
+def test_what_is_meddled_with_changes(graph, data):
+    assert data.draw(meddling(graph)).changed
