@@ -101,7 +101,7 @@ class Executor:
     def backward(
         self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Compute the gradients of weights, vertex parameters and inputs, those that `needs` selects.
+        """Compute the gradients of the weights, vertex parameters and inputs that `needs` selects.
 
         Args:
             workspace: that of the forward.
