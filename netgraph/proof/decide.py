@@ -44,13 +44,21 @@ RESIDUAL = 1e-4
 
 
 class Decision:
-    """Values of some vertices of one layer, decided step by step by the methods; `open` marks undecided vertices.
+    """Search for the values of the vertices of a new layer that may differ from their twins.
+
+    Every method decides some open vertices: it gives each a symbol, or terms that `values` sums to a form, and an
+    interval of the error. When no vertex is open, `values` returns the result.
 
     Args:
         walk: the proof.
         layer: the new layer.
         sums: sums of the k vertices that are not certainly equal to their twins.
         shift: bounds on the difference of each vertex and its twin.
+
+    Attributes:
+        open: (k,) mask of undecided vertices.
+        symbol: (k,) symbol of the value of each decided vertex, -1 where the value is a form.
+        low, high, soft: (k,) interval of the error, and whether the rounding of the weights explains it.
     """
 
     def __init__(self, walk: Walk, layer: Layer, sums: Sums, shift: Shift) -> None:
@@ -81,8 +89,6 @@ class Decision:
         """Set the intervals of the errors of some vertices, and whether rounding explains them (`soft`)."""
         self.low[which], self.high[which], self.soft[which] = low, high, soft
 
-    # -- sums that are passed on ------------------------------------------------------------------
-
     def _linear(self) -> tuple[Array, Array]:
         """Factors from sum to value, NaN where a vertex is not linear; and bounds on their errors, `(k,)` each."""
         if not self.norm.identity or self.layer.pool is not None:
@@ -94,9 +100,10 @@ class Decision:
     def pass_on(self, *, short: bool) -> None:
         """Decide vertices whose activation is linear on the range of their sum: the value is a multiple of the form.
 
+        Vertices stay open where their readers cannot compose the forms or would get too many terms.
+
         Args:
-            short: only vertices whose form is a single value with coefficient 1 or -1; another symbol for it could not
-                be simpler.
+            short: only vertices whose form is a single value with coefficient 1 or -1, the simplest form possible.
         """
         if not self.passes:
             return
@@ -158,14 +165,8 @@ class Decision:
         self.sum_soft = self.sum_soft & gone.only_rounding()
         self.sum_low, self.sum_high = widen(self.sum_low + low, self.sum_high + high)
 
-    # -- constants --------------------------------------------------------------------------------
-
     def hold_constants(self, *, exactly: bool) -> None:
-        """Decide vertices whose sum is a constant.
-
-        Args:
-            exactly: only vertices whose value is known without an error.
-        """
+        """Decide vertices whose sum is a constant; with `exactly`, only where the value is known without an error."""
         layer, sums, walk = self.layer, self.sums, self.walk
         if self.norm.couples_vertices:
             return
@@ -187,8 +188,6 @@ class Decision:
             wide = np.where(high > low, np.nextafter(high - low, np.inf), 0.0)
         self.add_error(which, zero, wide, np.ones(len(which), dtype=bool))
         self.close(which, "constant")
-
-    # -- known values -----------------------------------------------------------------------------
 
     def recognise(self) -> None:
         """Decide vertices with the operation and form of a known vertex: they have its value, or a multiple of it."""
@@ -297,8 +296,6 @@ class Decision:
         room = np.abs(low) + np.abs(high)
         z_low, z_high = widen(self.sums.z_low[which] - room, self.sums.z_high[which] + room)
         return times(*self.activation.slopes(z_low, z_high, own, self.layer.slope), low, high)
-
-    # -- the rest ---------------------------------------------------------------------------------
 
     def lean_on_twins(self) -> None:
         """Decide vertices with a bounded difference from their twin: the value is the twin plus an error."""

@@ -74,7 +74,7 @@ class Terms:
         return cls.join([terms, cls.of(row[split], column[split], low[split], None, terms.rounding[split])])
 
     def negated(self) -> Terms:
-        """The same terms with the opposite sign."""
+        """Return the terms with the opposite sign."""
         return Terms(self.row, self.column, -self.value, self.error, self.rounding)
 
 

@@ -69,7 +69,7 @@ class KnownVertices:
         return cls(forms, own, symbol, *hashes(forms), salts(own), salts(layer[:, None]))
 
     def rewritten(self, forms: Rows) -> KnownVertices:
-        """The same vertices with equal forms in another notation."""
+        """Return the vertices with `forms`, equal to their own, such as the normal forms, and with new hashes."""
         return replace(self, forms=forms, **dict(zip(("first", "second"), hashes(forms), strict=True)))
 
 
@@ -140,7 +140,7 @@ class KnownValues:
         self._blocks.setdefault(what, []).append(block)
 
     def rewritten(self, normal: Callable[[Rows], Rows]) -> KnownValues:
-        """The same vertices with their forms rewritten by `normal`."""
+        """Return the same vertices with `normal(forms)` in place of their forms; `normal` gives equal forms."""
         result = KnownValues()
         for what, blocks in self._blocks.items():
             result._blocks[what] = [b.rewritten(normal(b.forms)) for b in blocks]

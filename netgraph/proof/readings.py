@@ -48,7 +48,7 @@ class Values:
 
 
 class Space:
-    """Symbols of a proof with their intervals, and the numbers of columns.
+    """Symbols of a proof with their intervals, and columns of its forms. A column is a symbol read by an operator.
 
     The symbols are, in this order: the values of the old vertices, the constant 1 (number `one`), the values of the
     new vertices (from `own`), and the pure values of the new vertices (from `pure`). The pure value of a vertex is the
@@ -73,7 +73,7 @@ class Space:
 
     @property
     def columns(self) -> int:
-        """Number of columns."""
+        """Number of columns, one per operator and symbol; it grows with every new operator."""
         return len(self.operators) * self.size
 
     def interval(self, rows: Rows) -> tuple[Array, Array]:

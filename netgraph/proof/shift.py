@@ -81,7 +81,11 @@ def _by_slopes(
     soft: Array,
     linear: Array,
 ) -> None:
-    """Narrow the intervals by the slopes of the activation between the two pre-activations, in place."""
+    """Narrow `low` and `high` by the slopes of the activation between both pre-activations; set `soft` and `linear`.
+
+    These four arrays, `(k,)`, change in place at the indices `at`: the vertices with a twin, in the rows `old_rows` of
+    the old layer. `linear` is the `linear_factor` of `Shift`.
+    """
     rows, twin = sums.rows[at], sums.twin[at]
     activation = get_activation(layer.activation)
     same = np.ones(len(at), dtype=bool)
@@ -108,7 +112,10 @@ def _by_slopes(
 def _normed(
     walk: Walk, layer: Layer, old: Layer, sums: Sums, at: Array, old_rows: Array, d_low: Array, d_high: Array
 ) -> tuple[Array, Array, Array]:
-    """Bounds of the change behind the norm, and whether the parameters of each vertex are those of its twin."""
+    """Bounds of the change behind the norm; and whether the parameters of each vertex are those of its twin.
+
+    Without a norm the bounds are those given, and the mask is True.
+    """
     rows, twin = sums.rows[at], sums.twin[at]
     norm = get_norm(layer.norm)
     if norm.identity:

@@ -95,7 +95,7 @@ class Walk:
         return Values.known(self.own_twins(layer_id)) if known is None else known
 
     def own_twins(self, layer_id: int) -> Array:
-        """Flat rows of the twins of the vertices of a new layer, -1 for new vertices, `(vertices,)`."""
+        """Flat row in the old graph, in any layer, of each vertex of a new layer; -1 for new ones, `(vertices,)`."""
         start = self.new.vertices.offset(layer_id)
         return np.asarray(self.twin[start : start + len(self.new.layer(layer_id))])
 

@@ -290,7 +290,7 @@ class EditBuffer:
         return removed, removed_layers
 
     def _placed_vertices(self) -> VertexRecords:
-        """New vertices with rows behind the surviving vertices of their layer, which may also lose vertices."""
+        """New vertices with their rows after all removals: behind the old vertices that stay in their layer."""
         if not self._vertices:
             return VertexRecords.empty()
         records = VertexRecords.concatenate(*self._vertices)

@@ -153,7 +153,7 @@ class Rewriter:
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
 
     def _copies(self, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
-        """Add copies; return the id of the first copy per vertex of the graph, or -1, and the copies by layer id."""
+        """Add `parts - 1` copies of each vertex; return the first copy's id by flat row or -1, and copies by layer."""
         first_copy = np.full(len(self.graph.vertices), -1, dtype=np.int64)
         by_layer = {}
         for layer_id, mine in by_value(vertices.layer).items():

@@ -119,7 +119,7 @@ class Rule(ABC):
 
     @property
     def parameters(self) -> FrozenDict[str, Any]:
-        """Values of the fields by name; a text with the size in place of arrays and mappings to arrays."""
+        """Values of the fields by name, for the journal. Arrays and mappings to arrays are texts with their size."""
         names: list[str] = [f.name for f in fields(self)] if is_dataclass(self) else []
         return FrozenDict({name: _summarise(getattr(self, name)) for name in names})
 

@@ -80,7 +80,7 @@ def _slopes(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
 
 
 def _affine(low: Array, high: Array, a: Any) -> tuple[Array, Array]:
-    """Return `(alpha, error)`: `alpha` is 1 on intervals above 0, `a` below 0 and NaN on others; `error` is 0."""
+    """Return `(alpha, error)`: `alpha` is 1 above 0, `a` below 0, and NaN across 0 unless `a` is 1; `error` is 0."""
     alpha = np.where((low >= 0) | (a == 1), 1.0, np.where(high <= 0, a, np.nan))
     return alpha, np.zeros(len(low))
 

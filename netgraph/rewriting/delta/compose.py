@@ -17,8 +17,8 @@ Records = VertexRecords | EdgeRecords
 def compose(first: Delta, later: Delta) -> Delta:
     """Return one delta with the effect of `first` and then `later`.
 
-    Parts that `first` adds and `later` removes are in neither list. Parts that `first` removes and `later` adds again
-    are survivors, whose values may have changed. Costs O(n log n) in the records of both.
+    A record that `first` adds and `later` removes is left out. A record that `first` removes and `later` adds again
+    belongs to a survivor, of which only changed values remain. Costs O(n log n) in the records of both.
 
     Raises:
         RewriteError: when `later` does not start where `first` ends.

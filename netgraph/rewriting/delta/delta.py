@@ -164,7 +164,7 @@ class Change:
         return len(self.id)
 
     def inverse(self) -> Change:
-        """The change with old and new values exchanged."""
+        """Return the change with old and new values exchanged."""
         return Change(self.id, self.new, self.old)
 
     def take(self, chosen: Array) -> Change:
@@ -176,9 +176,9 @@ class Change:
 class Delta:
     """Difference between two graphs of one history.
 
-    `apply_delta` applies a delta to a graph, `inverse` gives the delta back, `then` composes two deltas. The rows of
-    added and removed vertices are rows in the graph that has the vertex. Survivors keep their order, so their rows
-    follow from these.
+    `apply_delta` applies a delta to a graph, `inverse` gives the delta from the new graph back to the old one, and
+    `then` composes two deltas. The rows of added and removed vertices are rows in the graph that has the vertex.
+    Survivors keep their order, so their rows follow from these.
 
     Attributes:
         before, after: stamps of the two graphs.
@@ -244,7 +244,7 @@ class Delta:
         """Row of every edge of the new graph in `edges` of the old graph, -1 for added edges, `(new edges,)`.
 
         Raises:
-            RewriteError: for a delta that knows no graphs, such as one from a file.
+            RewriteError: for a delta without graphs, such as one from a file.
         """
         old, new = self._bound()
         rows = IdIndex(old.edges.id).find(new.edges.id)
@@ -255,7 +255,7 @@ class Delta:
         """Row of every vertex of the new graph in `vertices` of the old graph, -1 for added ones, `(new vertices,)`.
 
         Raises:
-            RewriteError: for a delta that knows no graphs, such as one from a file.
+            RewriteError: for a delta without graphs, such as one from a file.
         """
         old, new = self._bound()
         rows = IdIndex(old.vertices.id).find(new.vertices.id)
@@ -301,9 +301,9 @@ class Delta:
         return compose(self, later)
 
     def with_after(self, after: Stamp) -> Delta:
-        """The same delta with another `after` stamp."""
+        """Return the delta with another `after` stamp."""
         return replace(self, after=after)
 
     def bound(self, old: Graph, new: Graph) -> Delta:
-        """The same delta with its two graphs, for `edge_rows` and `vertex_rows`."""
+        """Return the delta with its two graphs, for `edge_rows` and `vertex_rows`."""
         return replace(self, graphs=(old, new))

@@ -198,7 +198,7 @@ class VertexPattern(PartPattern):
         return Matches(graph, {self.name: VertexRows(graph, rows)}), funnel
 
     def admits(self, graph: Graph) -> Array:
-        """Whether each vertex of the graph has the role, `(vertices,)`."""
+        """Whether the layer of each vertex has the role of the pattern; True for all without a role, `(vertices,)`."""
         if self.role is None:
             return np.ones(len(graph.vertices), dtype=bool)
         layers = graph.layers_by_id.values()
