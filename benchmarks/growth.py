@@ -33,7 +33,7 @@ LATER = 5
 
 
 class Stages(dict[str, float]):
-    """Seconds by name of the stage."""
+    """Stopwatch for stages that follow each other, with the seconds of each by its name."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
@@ -43,7 +43,7 @@ class Stages(dict[str, float]):
         self._last = time.perf_counter()
 
     def end(self, name: str) -> None:
-        """End a stage, and begin the next."""
+        """End the stage `name`, and begin the next."""
         now = time.perf_counter()
         self[name], self._last = now - self._last, now
 

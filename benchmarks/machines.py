@@ -132,7 +132,11 @@ class Outcome:
 
 
 def environment(setting: Setting) -> dict[str, str]:
-    """Environment variables of this process without those of other settings, and one thread, as in `make test`."""
+    """Environment variables for a run of the suite under a setting.
+
+    These are the variables of this process, without the ones that any setting changes; then `OMP_NUM_THREADS=1`, as in
+    `make test`; and then the variables of this setting, which may replace it.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in VARIED}
     return {**kept, "OMP_NUM_THREADS": "1", **setting.variables}
 

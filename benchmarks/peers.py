@@ -80,16 +80,16 @@ class Run:
 
     @classmethod
     def of(cls, net: nn.Module) -> Run:
-        """A network with a new optimizer."""
+        """Begin the training of a network, with a new optimizer."""
         return cls(net, torch.optim.Adam(net.parameters(), fused=True))
 
     def backward(self, batch: Batch) -> None:
-        """Forward and backward."""
+        """Run forward and backward of a batch, which leave its gradients."""
         self.optimizer.zero_grad(set_to_none=True)
         nn.functional.cross_entropy(self.net(batch[0]), batch[1]).backward()  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch) -> None:
-        """Forward, backward and optimizer."""
+        """Train on a batch, by forward, backward and a step of the optimizer."""
         self.backward(batch)
         self.optimizer.step()
 
@@ -119,7 +119,7 @@ def torch_stack() -> nn.Module:
 
 
 def skip_graph() -> ng.Graph:
-    """The layers of `SIZES` with all skip links."""
+    """Build the layers of `SIZES` with all skip links."""
     b = ng.GraphBuilder()
     names = [b.input("input", SIZES[0])]
     names += [b.layer(f"hidden{k}", size) for k, size in enumerate(SIZES[1:-1], start=1)]
@@ -133,7 +133,7 @@ def skip_graph() -> ng.Graph:
 
 
 def gromo_stack() -> nn.Module:
-    """A stack of growing linear layers."""
+    """Build a stack of growing linear layers."""
     from gromo.modules.linear_growing_module import LinearGrowingModule
 
     layers: list[Any] = []
@@ -149,7 +149,7 @@ def gromo_stack() -> nn.Module:
 
 
 def gromo_graph() -> nn.Module:
-    """A growing graph with all skip links."""
+    """Build a growing graph with all skip links."""
     from gromo.containers.growing_dag import GrowingDAG
 
     names = ["start@", "hidden1@", "hidden2@", "end@"]
@@ -231,7 +231,7 @@ def netgraph_informed(run: Run, batches: list[Batch]) -> Run:
 
 
 def step_rounds(makers: Makers, batch: Batch) -> dict[str, list[float]]:
-    """Milliseconds per step by package, one number per round."""
+    """Measure the milliseconds of a training step by package, one number per round."""
     runs = {name: Run.of(make()) for name, make in makers.items()}
     if len({_count(run.net) for run in runs.values()}) != 1:
         raise RuntimeError(f"The networks differ in size: { {name: _count(run.net) for name, run in runs.items()} }")
@@ -249,7 +249,7 @@ def step_rounds(makers: Makers, batch: Batch) -> dict[str, list[float]]:
 
 
 def growth_rounds(growths: Mapping[str, Growth], makers: Makers) -> dict[str, list[float]]:
-    """Seconds of a growth step by name, one number per round; a name starts with the package."""
+    """Measure the seconds of a growth step by name, one number per round; a name starts with the package."""
     batches = [_batch(seed) for seed in range(BATCHES)]
     spent: dict[str, list[float]] = {name: [] for name in growths}
     sizes = [SIZES[0], *(size + ADDED for size in SIZES[1:-1]), SIZES[-1]]
@@ -280,7 +280,7 @@ def _batch(seed: int) -> Batch:
 
 
 def summary(spent: Mapping[str, list[float]], reference: str) -> dict[str, dict[str, float]]:
-    """Median, quartiles, and median ratio to the reference of each competitor, by name."""
+    """Compute median, quartiles, and median ratio to the reference of each competitor, by name."""
     base = np.array(spent[reference])
     rows = {}
     for name, values in spent.items():

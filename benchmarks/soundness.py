@@ -151,7 +151,15 @@ SOURCES = {
 
 @dataclass
 class Tally:
-    """Counts of the checked pairs, and the pair with the largest change relative to its bound."""
+    """Counts of the checked pairs, and the largest change relative to its bound.
+
+    Attributes:
+        pairs: number of pairs.
+        levels: number of pairs by source and level of the certificate.
+        graphs: number of old graphs by feature, see `features`.
+        closest: largest ratio of a measured change to its bound, for bounds above 1e-6.
+        train: number of pairs that were checked in train mode as well.
+    """
 
     pairs: int = 0
     levels: Counter[tuple[str, str]] = field(default_factory=Counter)

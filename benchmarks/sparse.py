@@ -102,7 +102,7 @@ def random_data(sizes: Sequence[int], samples: int) -> TrainingData:
 
 
 def as_users_train(graph: ng.Graph, batch: int) -> tuple[Competitor, nn.Module, str]:
-    """Lower a graph to train it by `compilers.training`; return competitor, network, and its kernels."""
+    """Make a competitor of a graph, trained by `compilers.training`; return it, its network and its kernels."""
     settings = TrainSettings(
         epochs=1, batch_size=batch, optimizer="adam", weight_decay=0, label_smoothing=0, learning_rate=LEARNING_RATE
     )
@@ -146,7 +146,7 @@ def compare(competitors: Sequence[Competitor], data: TrainingData, few: Training
     """Time competitors in turns, after a pass over a few samples; every round begins with another one.
 
     Returns:
-        (2, competitors, rounds) seconds of the steps, and of steps and evaluation.
+        Seconds of the steps, and of steps and evaluation, `(2, competitors, rounds)`.
     """
     for competitor in competitors:
         competitor.steps(few)

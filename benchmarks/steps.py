@@ -59,7 +59,10 @@ def ladder_case(
     hidden: int | None = None,
     masked: bool = False,
 ) -> Case:
-    """Case of an SSONN ladder against a dense network (as many weights, or `hidden` vertices) and masked layers."""
+    """Make the case of an SSONN ladder, with a dense network as peer, and with `masked` also masked layers.
+
+    The dense network has `hidden` vertices, or by default about as many weights as the ladder.
+    """
     graph = ladder(width, parents, sublayers=sublayers, inputs=inputs)
     name, peer = dense_like(graph, hidden)
     peers: dict[str, nn.Module] = {name: peer}
@@ -69,7 +72,7 @@ def ladder_case(
 
 
 def plain_case(sizes: Sequence[int]) -> Case:
-    """Case of a dense graph against the same network of nn.Linear."""
+    """Make the case of a dense graph against the same network of nn.Linear."""
     graph, peer = ng.mlp(sizes, domain=(0, 1)), dense(sizes)
     copy_weights(graph, peer)
     name = "-".join(map(str, sizes))
@@ -77,7 +80,14 @@ def plain_case(sizes: Sequence[int]) -> Case:
 
 
 def grown_cases(expansions: int, edges: int, left: int, *, inputs: int = 784) -> list[Case]:
-    """Cases of a linear start grown by `expansions` splits, and of the same graph pruned at random."""
+    """Make the cases of a grown graph, and of the same graph pruned at random; the peers are dense networks.
+
+    Args:
+        expansions: number of splits by which the linear start grows.
+        edges: approximate number of edges after growth.
+        left: number of edges after pruning.
+        inputs: number of inputs.
+    """
     full = grown(expansions, edges, inputs=inputs)
     few = pruned(full, left)
     name = f"{expansions} expansions"

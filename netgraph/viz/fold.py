@@ -50,7 +50,8 @@ def fold(
     """Choose the boxes of a picture, in the order of the layers.
 
     Among more than 30 layers, similar ones form groups of at least 3. When there are still more than 40 boxes or 100
-    arrows, only the first, the last and the important boxes are shown. Each run of other boxes becomes one gap.
+    arrows, only the important boxes and 3 to 12 boxes at each end are shown. Each run of two or more other boxes
+    becomes one gap.
 
     Args:
         order: layer ids from the inputs to the outputs.

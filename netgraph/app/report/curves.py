@@ -145,7 +145,14 @@ def _spoken(curve: Curve) -> str:
 
 
 def _draw(key: str, curves: Iterable[Curve], marks: Sequence[Mark], epochs: int) -> str:
-    """Draw the picture with matplotlib; equal curves give equal text."""
+    """Draw curves and marks of rewrites as the text of an SVG file; equal curves give equal text.
+
+    Args:
+        key: name of the quantity, which decides about the scales of the axes.
+        curves: lines of the picture.
+        marks: groups of rewrites.
+        epochs: number of epochs of the run, the length of the horizontal axis.
+    """
     require_matplotlib()
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -191,7 +198,7 @@ def _draw_curve(axes: Any, curve: Curve, *, steps: bool) -> None:
 
 
 def _furnish(axes: Any, key: str, curves: Iterable[Curve], epochs: int) -> None:
-    """Set scales, ticks and grid."""
+    """Set scales, ticks and grid of the axes for the quantity `key`."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlim(0.5, max(epochs, 1) + 0.5)

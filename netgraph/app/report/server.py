@@ -39,7 +39,7 @@ _FILES = (
 )
 
 _PATIENCE = 20.0
-"""Time between two timelines of a run that trains, as a multiple of the time that the first one took."""
+"""Shortest time between two timelines of a run that trains, as a multiple of the time that the first one took."""
 
 
 _LONGEST = 300
@@ -63,7 +63,7 @@ class Snapshot:
     sections: tuple[Section, ...]
 
     def to_json(self) -> str:
-        """State as JSON, with keys and digests of the sections, by which a browser finds its outdated ones."""
+        """Version, time and title as JSON, with the digests by which a browser finds its outdated sections."""
         parts = [[section.key, section.title, section.digest] for section in self.sections]
         return json.dumps({"version": self.version, "changed": self.changed, "title": self.title, "sections": parts})
 
@@ -95,7 +95,7 @@ class LivePage:
             return self._page
 
     def last(self) -> Snapshot:
-        """Return the page of the last call of `now`, so that separately requested sections fit together."""
+        """Return the page that `now` returned last, so that separately requested sections fit together."""
         return self._page or self.now()
 
     def _fingerprint(self) -> tuple[str, float]:

@@ -93,11 +93,11 @@ class ClassScores:
 
     @property
     def score(self) -> float:
-        """Score by which runs are compared, the accuracy."""
+        """Score by which runs are compared, the accuracy; larger is better."""
         return self.accuracy
 
     def fits(self, classes: int) -> bool:
-        """Whether shapes and classes fit a number of classes; a check of values read from a file."""
+        """Whether lists have one value per class and `confused` has known classes; for scores read from a file."""
         tables = [
             self.samples,
             self.predicted,
@@ -109,12 +109,12 @@ class ClassScores:
 
     @property
     def never_predicted(self) -> list[int]:
-        """Classes that have samples but no predictions."""
+        """Indices of the classes that have samples but no predictions."""
         pairs = enumerate(zip(self.samples, self.predicted, strict=True))
         return [at for at, (there, given) in pairs if there and not given]
 
     def warnings(self, classes: Sequence[str], data: str) -> list[str]:
-        """Sentences about faults that the accuracy hides; none without a fault.
+        """Sentences about classes that are never predicted, and an accuracy no better than the baseline `majority`.
 
         Args:
             classes: names of the classes.
@@ -154,11 +154,11 @@ class TargetScores:
 
     @property
     def score(self) -> float:
-        """Score by which runs are compared, the root mean squared error."""
+        """Score by which runs are compared, the root mean squared error; smaller is better."""
         return self.rmse
 
     def warnings(self, _classes: Sequence[str], data: str) -> list[str]:
-        """List of one sentence when the network is not better than the baseline, else empty."""
+        """Sentence about an RMSE no better than the baseline, as a list of at most one."""
         if self.rmse < self.baseline:
             return []
         return [

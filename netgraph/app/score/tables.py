@@ -92,7 +92,7 @@ def _recall(test: ClassScores, val: ClassScores | None, names: Sequence[str]) ->
 
 
 def _confusion(test: ClassScores, names: Sequence[str]) -> ScoreTable:
-    """Table of test samples by class and predicted class, or of the most frequent wrong predictions."""
+    """Table of test samples by class and predicted class; above `MOST_CLASSES` classes, of the `confused` pairs."""
     if test.confusion is None:
         rows = [[f"{names[true]} as {names[given]}", f"{count:,}"] for true, given, count in test.confused]
         return ScoreTable(key="confusion", title="Confused most often", columns=["class", "test samples"], rows=rows)

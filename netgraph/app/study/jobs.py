@@ -31,7 +31,7 @@ ELSEWHERE = {
 """Reasons why a study does not take an option by `--set`, by the name of the option."""
 
 SHARED = ("widths", "head")
-"""Options that must be equal for all sparse methods of a study."""
+"""Names of the options that must be equal for all sparse methods of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)

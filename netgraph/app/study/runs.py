@@ -140,7 +140,7 @@ class _JobRun:
 
         Args:
             state: state of the training, with the network.
-            target: requested density, or None.
+            target: requested density; None for a method that finds its own.
             before: epochs, operations and time before the last training of the network.
             spent: all epochs, operations and time for the network.
         """
@@ -173,7 +173,7 @@ class _JobRun:
 
         Args:
             graph: graph to train.
-            target: requested density, or None.
+            target: requested density; None for a method that finds its own.
             before: epochs, operations and time before this training.
             method: method that may rewrite the graph, or None.
         """
@@ -230,7 +230,10 @@ class _Clock:
 
 
 def _grow(run: _JobRun) -> None:
-    """Grow through all densities in one rough run, then train the network of each density."""
+    """Grow through all densities in one rough run, then train the network of each density.
+
+    Each density below that of the start becomes a failure, unless the start is the network for it.
+    """
     method, options = run.method(), run.options
     densities = run.study.densities
     method = replace(
@@ -258,7 +261,11 @@ def _grow(run: _JobRun) -> None:
 
 
 def _rough(run: _JobRun, method: Method, steps: int, captured: dict[float, tuple[Graph, Spent]]) -> None:
-    """Grow through all densities at a constant learning rate; store graph and cost at each density in `captured`."""
+    """Grow through all densities at a constant learning rate, without extensive training.
+
+    Graph and cost at each density are stored in `captured`, and each step in the trajectory of the run. When growth
+    does not reach the highest density, a failure is added to the run.
+    """
     options = run.options
     each = max(run.settings.epochs, options.stall) if options.stall else options.every
     # There is no rewrite after the last epoch, hence one more epoch.
@@ -306,7 +313,7 @@ def growth_steps(edges: int, cells: int, densities: tuple[float, ...], ratio: fl
 
 
 def _prune(run: _JobRun) -> None:
-    """Prune the dense network level by level, and keep the trained network at each density of the study."""
+    """Prune the dense network level by level; keep the trained networks, dense and at each density of the study."""
     options, densities = run.options, run.study.densities
     method = run.method()
     method = replace(

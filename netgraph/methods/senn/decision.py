@@ -84,7 +84,7 @@ class Candidate:
 
     @property
     def ratio(self) -> float:
-        """Ratio of the score to `eta_c`; infinite where `eta_c` is 0 and the score is not."""
+        """Ratio of the score to `eta_c`. Where `eta_c` is 0, it is infinite for a score above 0, and 0 otherwise."""
         if self.layer_score > 0:
             return self.score / self.layer_score
         return math.inf if self.score > 0 else 0.0

@@ -81,7 +81,10 @@ class FoldVertex(Rule):
         rw.remove(rw.vertices(rows=serving_only(graph, gone)))
 
     def _share(self, rw: Rewriter, link: Link, own: int) -> None:
-        """Distribute the edges of vertex `own` in one link."""
+        """Add the edges of vertex `own` in one link, times `c_j`, to every other vertex j of its layer.
+
+        The product is added to the weight of an edge that j has already, and else is the weight of a new edge.
+        """
         graph, taps = rw.graph, link.kind.taps
         sources = len(graph.layer(link.source))
         shape = (len(graph.layer(link.target)), sources, taps)

@@ -94,7 +94,8 @@ class FedLayer:
     def upper_bound(self) -> float:
         """Least upper bound of the score over all possible inputs, `positions * E[r^T G^+ r]`.
 
-        Linearly independent inputs of all examples reach it.
+        G are the `moments`, and r is a row of `gradients`. The score reaches the bound when the inputs of all examples
+        are linearly independent.
         """
         whitened = self.gradients @ pseudo_inverse(self.moments)
         return float(self.positions * np.mean(np.sum(whitened * self.gradients, axis=1)))

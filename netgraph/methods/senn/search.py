@@ -126,7 +126,7 @@ class WidthProposal(Searched):
 
 @dataclass(frozen=True, eq=False)
 class DepthProposal(Searched):
-    """Best new layer of a search; its values are `f(h K + s)`.
+    """Best new layer of a search. Its values are `f(h K + s)`, with its activation f and the values h that it reads.
 
     Attributes:
         matrix: K, from source vertex to new vertex, `(n, n)`.
@@ -223,9 +223,9 @@ def search_depth(
 
 @checked
 def pooled_score(scores: Array, temperature: float) -> float:
-    """Mean of scores weighted by their softmax, `sum(softmax(s / temperature) s)`.
+    """Mean of the scores of all chains, weighted by their softmax, `sum(softmax(s / temperature) s)`.
 
-    It lies between their mean and their maximum.
+    It lies between their maximum, for a temperature near 0, and their mean, for a high one. The judge "pooled" uses it.
     """
     weights = np.exp((scores - scores.max()) / temperature)
     return float(weights @ scores / weights.sum())

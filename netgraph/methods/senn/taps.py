@@ -90,7 +90,7 @@ class TapReader:
         return Columns(taps.reshape(*lead, self.kind.taps, -1), adjoint)
 
     def _pooled(self, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """Maps after the pool, and its adjoint; the gradient of a maximum goes to the first value that reaches it."""
+        """Pool maps; return them and the adjoint. The gradient of a maximum goes to the first value that reaches it."""
         if self.pool is None:
             return maps, lambda slopes: slopes
         pool = self.pool
@@ -109,9 +109,10 @@ class TapReader:
 
 
 def _taps(kind: LinkKind, maps: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """Values read at every tap, and the adjoint of this reading.
+    """Read the values of maps at every tap; return them and the adjoint of this reading.
 
-    Maps are `(chains, examples, height, width)`, values `(chains, taps, examples, height, width)`.
+    Maps are `(chains, examples, *grid)`, values `(chains, taps, examples, *output_grid)` with the grid that the link
+    gives.
     """
     grid = maps.shape[-2:]
     return np.stack(list(kind.read(maps)), axis=1), lambda slopes: kind.spread(np.moveaxis(slopes, 1, 0), grid)

@@ -37,7 +37,7 @@ class GrowEdges(Checked):
         through: intermediate densities that steps must reach exactly.
         prune: fraction of the edges, the ones of smallest magnitude, that each step removes before it adds as many
             more.
-        stop: end growth also at the plateau of `metric` over density; None does not.
+        stop: plateau of `metric` over density at which growth ends as well; None for no such end.
         metric: metric of the epochs before each step; None is val_accuracy, or val_rmse where there is no accuracy. A
             metric whose name ends in "loss" or "rmse" is negated, so that higher is better.
         rough: fraction of the epochs after which growth ends.
@@ -134,7 +134,7 @@ class GrowEdges(Checked):
         return density(graph, sparse_links(graph, head=self.head))
 
     def reach(self, graph: Graph, steps: int) -> int:
-        """Number of edges of a graph after some steps of growth."""
+        """Predict the number of all edges after a number of steps of growth, which are not made."""
         cells, edges = admissible_edges(graph, sparse_links(graph, head=self.head)), self._edges(graph)
         others = graph.num_edges - edges
         for _ in range(steps):

@@ -77,7 +77,7 @@ class PruneLevels(Checked):
         return self._surplus(context.graph) > 0
 
     def levels(self, graph: Graph) -> list[int]:
-        """Numbers of edges that are removed after each level, until the density is reached."""
+        """Predict the numbers of edges that are removed after each level, until pruning ends."""
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         room, result = removable_edges(graph, links), []
@@ -87,7 +87,7 @@ class PruneLevels(Checked):
         return result
 
     def _surplus(self, graph: Graph) -> int:
-        """Number of edges that are removed after the present level."""
+        """Number of edges that the step after the present level removes; 0 when pruning has ended."""
         links = sparse_links(graph, head=self.head)
         cells, edges = admissible_edges(graph, links), sum(len(graph.links_by_key[key]) for key in links)
         return self._step(edges, cells, removable_edges(graph, links))

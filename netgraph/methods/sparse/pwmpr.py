@@ -26,15 +26,15 @@ class PwmprOptions(SparseOptions):
     Attributes:
         where: score of a missing edge: the weights of the paths that it joins ("path"), its |gradient| ("gradient"), or
             equal scores ("random").
-        draw: choice by score: "sample" in proportion to the scores, or the "top" scores.
+        draw: choice of the added edges: "sample" draws them in proportion to the scores, "top" takes the largest
+            scores.
         power: power of the weights in path scores: 1, or 2 for the gain of the path-kernel trace.
         start: choice of the first edges: "phew" (walks along large weights), "erk" or "er" (at random, with a lower
             density in large links) or "uniform" (at random).
         start_density: density of the first graph; the graph is denser when vertices would be isolated.
         density: upper bound of the density; growth ends there at the latest.
-        stop: end growth at the plateau of the validation score over density, fitted after every step: "gain", at 95 %
-            of the fitted gain; "literal", at 95 % of the asymptote, not for regression, whose score is an error; "none"
-            has no such end.
+        stop: plateau of the validation score over density at which growth ends, fitted after every step: "gain", 95 %
+            of the fitted gain; "literal", 95 % of the asymptote, for classification only; "none", no plateau.
         ratio: number of edges that a step adds, as a fraction of the edges before it.
         every: number of epochs between two steps.
         stall: number of epochs without an improvement of the validation loss after which a step follows; 0 uses `every`
@@ -65,7 +65,11 @@ class PwmprOptions(SparseOptions):
 
 
 def pwmpr_start(options: PwmprOptions, start: Start) -> Graph:
-    """Build the network at the starting density."""
+    """Build the network at the starting density.
+
+    Raises:
+        OptionError: for a regression with `stop="literal"`.
+    """
     if start.task == "regression" and options.stop == "literal":
         raise OptionError("stop='literal' takes a share of a positive score; for regression set stop=gain or none.")
     return thin_start(options, start, options.start_density, options.start)
@@ -116,7 +120,10 @@ def pwmpr(start: Graph, options: PwmprOptions | None = None, *, name: str = "pwm
 
 
 def _outlook(part: GrowEdges, goal: Goal, start: Graph, epochs: int) -> list[str]:
-    """Warning for a first graph that is too dense, or a run with too few steps, as a list of at most one sentence."""
+    """Warning for a first graph that is too dense, or a run with too few steps, as a list of at most one sentence.
+
+    Steps are counted only when they have a fixed number of epochs between them, and no plateau may end growth earlier.
+    """
     if goal.limit or not isinstance(part.trigger, EveryEpochs):
         return goal.outlook(start, epochs)
     last = min(math.ceil(round(part.rough * epochs, 9)), epochs) - 1

@@ -222,7 +222,17 @@ def _paint_layers(brush: _Brush, film: Film, step: int) -> None:
 
 
 def _paint_link(brush: _Brush, track: Track, crest: float | None, step: int) -> tuple[str, float, float, float, str]:
-    """Draw kept, new and leaving edges as lines side by side. Return text, x, y, room and colour of the label."""
+    """Draw the kept, new and leaving edges of a link as lines side by side.
+
+    Args:
+        brush: picture.
+        track: numbers of edges of the link in every step.
+        crest: y of the middle of a link that bends around layers between its ends; None for a straight link.
+        step: step of the film.
+
+    Returns:
+        Text, x, y, room and colour of the label, which is drawn later.
+    """
     scene, (a, b), (count, added, going) = brush.scene, track.ends, track.counts[step].tolist()
     x0, y0 = scene.boxes[a, 0] + scene.boxes[a, 2] / 2, scene.boxes[a, 1]
     x1, y1 = scene.boxes[b, 0] - scene.boxes[b, 2] / 2, scene.boxes[b, 1]

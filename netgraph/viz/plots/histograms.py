@@ -19,7 +19,10 @@ WeightGroups = Literal["layer", "link", "birth"]
 
 _GROUPS = ("layer", "link", "birth")
 _UNIT_BINS = 60
-"""Largest degree up to which every degree has a bin of its own."""
+"""Largest degree of a graph that gets a bin for every degree.
+
+A graph with a larger degree gets bins of equal ratio, on a logarithmic axis.
+"""
 _WIDE = 50.0
 """Ratio of counts above which their axis is logarithmic."""
 _MOST_WEIGHT_BINS = 81
