@@ -102,7 +102,7 @@ UNKNOWN = Certificate("unknown", "no bound is known", measured=Measurement(2.0, 
 
 
 @pytest.mark.parametrize(
-    ("certificates", "proof", "bound", "change", "told"),
+    ("certificates", "proof", "bound", "change", "note"),
     [
         ([ROUNDED], "exact up to rounding", 1e-7, 1e-8, "within 1.0e-07 of the range; measured 1.0e-08"),
         ([ROUNDED, BOUNDED], "bounded", 0.25, 0.05, "proved bounded, within 2.5e-01 of the range; measured 5.0e-02"),
@@ -110,7 +110,7 @@ UNKNOWN = Certificate("unknown", "no bound is known", measured=Measurement(2.0, 
     ],
     ids=["rounding", "bounded", "unknown"],
 )  # fmt: skip
-def test_growth_is_as_good_as_its_weakest_rewrite(certificates, proof, bound, change, told, run, monkeypatch):
+def test_growth_is_as_good_as_its_weakest_rewrite(certificates, proof, bound, change, note, run, monkeypatch):
     directory = RunDirectory(run)
     entries = directory.journal.entries()
     grown = [i for i, e in enumerate(entries) if e.rule == "SplitEdges"]
@@ -119,7 +119,7 @@ def test_growth_is_as_good_as_its_weakest_rewrite(certificates, proof, bound, ch
         entries[i] = dataclasses.replace(entries[i], certificate=certificate)
     summary = collected(directory, entries, monkeypatch)
     assert (summary.growth_proof, summary.growth_bound, summary.growth_change) == (proof, bound, change)
-    assert told in summary.table().note
+    assert note in summary.table().note
     # What pruning does to the function is no part of it.
     for i, entry in enumerate(entries):
         if entry.rule == "PruneEdges":
