@@ -2,6 +2,7 @@
 
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
+from netgraph.analysis.influence import influential
 from netgraph.analysis.isolation import isolated, isolated_vertices, lacking, leading_out, vertices_of
 from netgraph.analysis.paths import Factors, PathAnalysis, PathNorm, path_analysis, path_kernel_trace
 from netgraph.analysis.receptive import PathMeasure, ReceptiveFields, input_layer, reads, receptive_fields
@@ -19,6 +20,7 @@ __all__ = [
     "average_tau_core_ratio",
     "density",
     "forward_flops",
+    "influential",
     "input_layer",
     "isolated",
     "isolated_vertices",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.analysis import influential
 from netgraph.columns import FrozenDict
 from netgraph.errors import OptionError
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, missing_edge, vertex
-from netgraph.rules.influence import influential
 from netgraph.rules.registry import register_rule
 
 

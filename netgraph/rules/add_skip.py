@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.analysis import influential
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Dense, Grid, LinkKind
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer, missing_link
-from netgraph.rules.influence import influential
 from netgraph.rules.registry import register_rule
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.analysis import influential
 from netgraph.columns import FrozenDict
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Condition, Matches, Rewriter, Rule, Variant, at_most, edge, vertex
-from netgraph.rules.influence import influential
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 

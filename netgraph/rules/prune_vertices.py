@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netgraph.analysis import influential
 from netgraph.columns import Array
 from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, vertex
-from netgraph.rules.influence import influential, serving_only, under_coupling_norm
+from netgraph.rules.influence import serving_only, under_coupling_norm
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics

@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.analysis import influential
 from netgraph.checks import choice
 from netgraph.columns import Array, FrozenDict
 from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import ACTIVATIONS, Layer, get_activation
 from netgraph.proof import Level, two_product
 from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, edge, vertex
-from netgraph.rules.influence import influential
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import netgraph as ng
+from netgraph.analysis import influential
 from netgraph.rules import AddEdges, AddSkip, SplitEdges
-from netgraph.rules.influence import influential
 
 
 def net(norm):
