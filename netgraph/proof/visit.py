@@ -10,9 +10,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph import get_norm
 from netgraph.graph.bounds import operate_interval, widen
-from netgraph.proof.decide import Decision
 from netgraph.proof.known import operation, parameters
 from netgraph.proof.readings import Values
+from netgraph.proof.recognise import Recognition
 from netgraph.proof.shift import Shift, shift_of
 from netgraph.proof.walk import Sums, Walk
 
@@ -90,7 +90,7 @@ def _decide(walk: Walk, layer: Layer, sums: Sums, equal: Array, twin: Array) -> 
     _note_stops(walk, layer, sums)
     if shift.comparable.any():
         walk.moved[layer.name] = float(shift.size[shift.comparable].max())
-    decision = Decision(walk, layer, sums, shift)
+    decision = Recognition(walk, layer, sums, shift)
     for first in (True, False):  # short and exact values first; then known values; only then values with errors
         decision.pass_on(short=first)
         decision.hold_constants(exactly=first)
