@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.viz.repeats import repeats
 
 MOST_BOXES, MOST_ARROWS = 40, 100
 """Largest numbers of boxes and of arrows in a picture without gaps."""
 MOST_IMPORTANT = 24
 """Largest number of important layers that keep a box of their own."""
-# Pictures of more layers than the first number have groups; a group has at least as many layers as the second.
+# Pictures of more layers than the first number have groups, and show one block of alike blocks. A group has at least as
+# many layers as the second number.
 _GROUP_FROM, _SMALLEST_GROUP = 30, 3
 # Numbers of boxes shown at each end of a picture with gaps, tried in this order.
 _AT_EACH_END = (12, 8, 6, 4, 3)
@@ -29,10 +31,18 @@ Kind = Literal["layer", "group", "gap"]
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a picture: one layer, a group of similar layers at the same depth, or a gap for layers left out."""
+    """A box of a picture: one layer, a group of similar layers at the same depth, or a gap for layers left out.
+
+    Attributes:
+        kind: one of the three.
+        layers: ids of the layers.
+        blocks: for a box of the first of several alike blocks, the number of these blocks; for a gap that stands for
+            the others, the number of the others; else 0.
+    """
 
     kind: Kind
     layers: tuple[int, ...]
+    blocks: int = 0
 
     @property
     def key(self) -> str:
@@ -41,26 +51,39 @@ class Box:
         return f"{prefix} {self.layers[0]}"
 
 
+@dataclass(frozen=True)
+class Kin:
+    """Keys by which `fold` finds similar layers, by layer id.
+
+    Attributes:
+        beside: layers with equal keys may share a box. The key includes the depth.
+        blocks: layers with equal keys may have the same place in blocks that repeat, one after the other.
+    """
+
+    beside: Mapping[int, Hashable]
+    blocks: Mapping[int, Hashable]
+
+
 def fold(
-    order: Sequence[int],
-    pairs: Collection[tuple[int, int]],
-    kin: Mapping[int, Hashable],
-    important: Sequence[int] = (),
+    order: Sequence[int], pairs: Collection[tuple[int, int]], kin: Kin, important: Sequence[int] = ()
 ) -> list[Box]:
     """Choose the boxes of a picture, in the order of the layers.
 
-    Among more than 30 layers, similar ones form groups of at least 3. When there are still more than 40 boxes or 100
-    arrows, only the important boxes and 3 to 12 boxes at each end are shown. Each run of two or more other boxes
-    becomes one gap.
+    Among more than 30 layers, similar ones form groups of at least 3, and of at least three alike blocks that follow
+    each other, as in a transformer, the first is shown and the others become one gap. When there are still more than
+    40 boxes or 100 arrows, only the important boxes and 3 to 12 boxes at each end are shown. Each run of two or more
+    other boxes becomes one gap.
 
     Args:
         order: layer ids from the inputs to the outputs.
         pairs: (source, target) of the links.
-        kin: key of each layer. Layers with equal keys are similar.
+        kin: keys of the layers.
         important: layers that keep a box of their own, the most important first. Only the first 24 count.
     """
     first = set(important[:MOST_IMPORTANT])
-    boxes = _group(order, kin, first) if len(order) > _GROUP_FROM else [Box("layer", (i,)) for i in order]
+    boxes = [Box("layer", (i,)) for i in order]
+    if len(order) > _GROUP_FROM:
+        boxes = _without_repeats(_group(order, kin.beside, first), kin.blocks)
     place = {i: at for at, box in enumerate(boxes) for i in box.layers}
     ends = np.array([(place[source], place[target]) for source, target in pairs], np.int64).reshape(-1, 2)
     if len(boxes) <= MOST_BOXES and _arrows(np.arange(len(boxes)), ends) <= MOST_ARROWS:
@@ -72,6 +95,20 @@ def fold(
         if _arrows(_boxes(shown), ends) <= _FOLDED_ARROWS:
             break
     return _with_gaps(boxes, shown)
+
+
+def _without_repeats(boxes: Sequence[Box], kin: Mapping[int, Hashable]) -> list[Box]:
+    """Boxes in which each run of alike blocks is its first block and a gap for the others."""
+    result: list[Box] = []
+    done = 0
+    for run in repeats([(box.kind, len(box.layers), kin[box.layers[0]]) for box in boxes]):
+        second = run.start + run.length
+        result += boxes[done : run.start]
+        result += [replace(box, blocks=run.count) for box in boxes[run.start : second]]
+        others = tuple(i for box in boxes[second : run.stop] for i in box.layers)
+        result.append(Box("gap", others, run.count - 1))
+        done = run.stop
+    return [*result, *boxes[done:]]
 
 
 def _group(order: Sequence[int], kin: Mapping[int, Hashable], alone: set[int]) -> list[Box]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Graph, Layer, Link
+from netgraph.graph import Graph, Layer, Link, LinkKey
 from netgraph.markup import shortened
-from netgraph.viz.colors import GRAY, ROLES, text_on
+from netgraph.viz.colors import GRAY, QUIET, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
-from netgraph.viz.fold import MOST_ARROWS, Box, fold, rank_count
+from netgraph.viz.fold import MOST_ARROWS, Box, Kin, fold, rank_count
 from netgraph.viz.layout import columns, operations
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import format_count, label, literal, number, plain, text_width, times, visible
@@ -32,7 +33,7 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
         edge_color, vertex_color: columns whose means colour arrows and boxes; None for the usual colours.
         title: heading, or None.
     """
-    order, kin = order_and_kin(columns(graph), graph.layers_by_id)
+    order, kin = order_and_kin(columns(graph), graph.layers_by_id, graph.links_by_key)
     pairs = list(dict.fromkeys((link.source, link.target) for link in graph.links))
     boxes = fold(order, pairs, kin)
     page = Page(boxes, pairs)
@@ -41,6 +42,7 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
     place = {i: at for at, i in enumerate(graph.layers_by_id)}
     for box in boxes:
         _box(page, graph, box, fills.fill([place[i] for i in box.layers]))
+    page.frame_blocks(boxes)
     notes = _arrows(page, graph, boxes, lines)
     summary = (
         f"{format_count(graph.num_layers, 'layer')}, {format_count(graph.num_vertices, 'vertex', 'vertices')}, "
@@ -51,21 +53,31 @@ def layer_dot(graph: Graph, edge_color: Scale | None, vertex_color: Scale | None
 
 
 def order_and_kin(
-    stacked: Sequence[Sequence[int]], layers: Mapping[int, Layer]
-) -> tuple[list[int], dict[int, Hashable]]:
-    """Return all layers in order from inputs to outputs, and the key by which `fold` finds similar layers.
+    stacked: Sequence[Sequence[int]],
+    layers: Mapping[int, Layer],
+    links: Mapping[LinkKey, Link],
+    states: Mapping[int, Hashable] | None = None,
+) -> tuple[list[int], Kin]:
+    """Return all layers in order from inputs to outputs, and the keys by which `fold` finds similar layers.
 
     Args:
         stacked: layer ids by column, see `layout.columns`.
-        layers: the layers by id.
-
-    Returns:
-        Layer ids in order; column, role and operations of each layer by id.
+        layers, links: the layers by id and the links by key.
+        states: further keys by layer id; layers with different ones are not similar.
     """
-    kin: dict[int, Hashable] = {
-        i: (at, layers[i].role, operations(layers[i])) for at, column in enumerate(stacked) for i in column
-    }
-    return list(kin), kin
+    into: dict[int, list[Hashable]] = defaultdict(list)
+    read: dict[int, set[int]] = defaultdict(set)
+    for (source, target, port), link in links.items():
+        into[target].append((port, link.kind.wires, link.kind.words))
+        read[source].add(port)
+    beside: dict[int, Hashable] = {}
+    blocks: dict[int, Hashable] = {}
+    for at, column in enumerate(stacked):
+        for i in column:
+            own = (layers[i].role, operations(layers[i]), frozenset(read[i]), states and states[i])
+            beside[i] = (at, own)
+            blocks[i] = (own, len(layers[i]), layers[i].grid, tuple(sorted(into[i], key=repr)))
+    return list(beside), Kin(beside, blocks)
 
 
 class Page:
@@ -76,6 +88,17 @@ class Page:
         rank = "0.3" if self._down else "0.5"
         self.dot = digraph(rankdir="TB" if self._down else "LR", nodesep="0.35", ranksep=rank)
         self.dot.attr("node", shape="box", style="rounded,filled", fontsize="11", margin="0.15,0.08", **FONT)
+
+    def frame_blocks(self, boxes: Sequence[Box]) -> None:
+        """Add a frame around each block that stands for several alike ones."""
+        for at, (blocks, run) in enumerate(groupby(boxes, key=lambda box: 0 if box.kind == "gap" else box.blocks)):
+            if blocks:
+                text = plain(f"  one of {blocks} alike blocks  ")
+                with self.dot.subgraph(name=f"cluster {at}") as frame:
+                    frame.attr(label=label(text), labeljust="r", fontsize="10", style="rounded,dashed", color=GRAY)
+                    frame.attr(fontcolor=QUIET, margin="14")
+                    for box in run:
+                        frame.node(box.key)
 
     def box(self, box: Box, lines: Sequence[str], vertices: int, operations: Sequence[str], **look: str) -> None:
         """Add a box whose height grows by 0.3 inches per factor of ten in its number of vertices.
@@ -160,6 +183,8 @@ GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
 
 def gap_line(box: Box) -> str:
     """Format the heading of a box that stands for layers left out."""
+    if box.blocks:
+        return f"… {format_count(box.blocks, 'more such block')} left out …"
     return f"… {format_count(len(box.layers), 'layer')} left out …"
 
 

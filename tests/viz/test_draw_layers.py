@@ -120,3 +120,20 @@ def test_not_every_link_is_said_to_be_drawn_where_there_are_too_many() -> None:
     dot = draw(mlp([2] * 700), detail="vertices").dot
     assert "of 2,796 edges are drawn: the largest by |weight|." in dot
     assert "some of each link" not in dot
+
+
+def test_of_alike_blocks_the_first_is_shown_in_a_frame_and_the_others_in_one_box() -> None:
+    graph = resnet(56)
+    dot = draw(graph).dot
+    assert re.findall(r"one of (\d) alike blocks", dot) == ["9", "8", "7"]
+    gaps = re.findall(r'^\s*"left out from layer \d+" \[(.*)\]', dot, re.M)
+    assert [inside(gap)[0] for gap in gaps] == [f"… {n} more such blocks left out …" for n in (8, 7, 6)]
+    assert sum(int(inside(gap)[1].split()[0].replace(",", "")) for gap in gaps) == 16 * 24 + 32 * 21 + 64 * 18
+    shown = re.findall(r'^\s*"layer (\d+)" \[', dot, re.M)
+    framed = re.findall(r'^\t\t"layer (\d+)"$', dot, re.M)
+    assert len(framed) == 9
+    assert set(framed) < set(shown)
+
+
+def test_few_layers_are_drawn_without_frames() -> None:
+    assert "cluster" not in draw(resnet(14)).dot

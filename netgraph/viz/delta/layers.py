@@ -52,14 +52,14 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     """
     layers = {**difference.old.layers_by_id, **difference.new.layers_by_id}
     vertices, links = _vertex_tallies(difference), _link_tallies(difference)
-    order, kin = order_and_kin(columns([difference.old, difference.new]), layers)
+    kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
     states = {i: _state(difference, i, vertices[i]) for i in layers}
+    order, kin = order_and_kin(columns([difference.old, difference.new]), layers, kinds, states)
     pairs = list(dict.fromkeys((source, target) for source, target, _port in links))
-    boxes = fold(order, pairs, {i: (kin[i], states[i]) for i in order}, _touched(layers, vertices, links, states))
+    boxes = fold(order, pairs, kin, _touched(layers, vertices, links, states))
     page = Page(boxes, pairs)
     for box in boxes:
         _box(page, box, layers, vertices, states)
-    kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
     notes = _arrows(page, boxes, links, {key for key, link in kinds.items() if link.kind.wires})
     caption(page.dot, title, [*facts, _LEGEND, *notes, *group_note(boxes)])
     return str(page.dot.source)
