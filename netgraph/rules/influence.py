@@ -1,4 +1,4 @@
-"""Vertices that go together: those that serve removed ones only, and those under one coupling norm."""
+"""Vertices that go together: all that serve only removed ones, and all of a layer whose norm couples them."""
 
 from __future__ import annotations
 
