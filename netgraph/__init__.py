@@ -11,6 +11,7 @@ Importing this package imports neither torch nor SciPy; the `compilers` package 
 
 from netgraph import analysis, criteria, errors, methods, proof, rules, schedules, viz
 from netgraph.graph import (
+    Attend,
     Conv2d,
     Dense,
     Graph,
@@ -18,7 +19,10 @@ from netgraph.graph import (
     Identity,
     Layer,
     Link,
+    Mix,
+    Place,
     Pool,
+    Product,
     convnet,
     mlp,
     reinitialised,
@@ -54,6 +58,7 @@ from netgraph.storage import load, save
 __version__ = "0.1.0"
 
 __all__ = [
+    "Attend",
     "BatchSignals",
     "Certificate",
     "Conv2d",
@@ -65,7 +70,10 @@ __all__ = [
     "Journal",
     "Layer",
     "Link",
+    "Mix",
+    "Place",
     "Pool",
+    "Product",
     "Result",
     "Rewriter",
     "Rule",

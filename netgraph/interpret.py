@@ -8,10 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import checked
+from netgraph.checks import checked, whole_numbers
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Graph, Layer, Link, LinkKind, Pool, get_activation, get_norm
+from netgraph.graph import (
+    Graph,
+    Grid,
+    Layer,
+    Link,
+    LinkKind,
+    Pool,
+    PortRead,
+    PortWires,
+    get_activation,
+    get_norm,
+    port_wires,
+)
 
 Inputs = Mapping[str, Any] | Any
 
@@ -28,7 +40,8 @@ def interpret(graph: Graph, x: Inputs, *, train: bool = False, check_domain: boo
 
     Args:
         graph: the network.
-        x: values of the input layer, `(batch, vertices, *grid)`, or a dict of such arrays by layer name.
+        x: values of the input layer, `(batch, vertices, *grid)`, or a dict of such arrays by layer name. An input with
+            encoding "index" takes whole numbers, `(batch, *grid)`.
         train: whether norms that couple samples, such as batch norm, use the statistics of the batch instead of the
             running ones.
         check_domain: whether to refuse values outside the declared domain of an input.
@@ -66,12 +79,17 @@ def _evaluate(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep:
     readers = {i: len(links) for i, links in graph.outgoing.items()}
     for i in graph.topological_order:
         layer = graph.layer(i)
-        if layer.role == "input":
-            values[i] = inputs[layer.name]
+        if layer.is_source:
+            values[i] = inputs[layer.name] if layer.role == "input" else positions(layer, batch)
             continue
-        z = np.zeros((batch, len(layer), *layer.grid))
+        if layer.merge is None:
+            z = np.zeros((batch, len(layer), *layer.grid))
+            for link in graph.incoming[i]:
+                z += _contribution(link, values[link.source], graph.layer(link.source).output_grid, layer)
+        else:
+            reads = [_port_read(wires, values) for wires in port_wires(graph, i)]
+            z = layer.merge.evaluate((reads[0], reads[1]), len(layer))
         for link in graph.incoming[i]:
-            z += _contribution(link, values[link.source], layer)
             readers[link.source] -= 1
             if not (keep or readers[link.source] or graph.layer(link.source).role == "output"):
                 del values[link.source]
@@ -79,8 +97,24 @@ def _evaluate(graph: Graph, x: Inputs, train: bool, check_domain: bool, *, keep:
     return values
 
 
+def _port_read(wires: PortWires, values: Mapping[int, Array]) -> PortRead:
+    """Gather the values that a merging layer reads at one port."""
+    sources = [values[i] for i in wires.sources]
+    starts = np.cumsum([0, *(value.shape[1] for value in sources)])
+    joined = sources[0] if len(sources) == 1 else np.concatenate(sources, axis=1)
+    return PortRead(joined, starts[wires.source] + wires.src, wires.dst, wires.slot)
+
+
+def positions(layer: Layer, batch: int) -> Array:
+    """Values of a layer of positions, `(batch, vertices, *grid)`, read-only: 1 at the position of each vertex."""
+    one = np.eye(len(layer)).reshape(1, len(layer), *layer.grid)
+    return np.broadcast_to(one, (batch, *one.shape[1:]))
+
+
 def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dict[str, Array]:
     """Check inputs against a graph and convert them to float64 arrays by layer name.
+
+    Whole numbers of inputs with encoding "index" become zeros and ones, `(batch, vertices, *grid)`.
 
     Raises:
         InputError: when an input is missing, has another shape, is not finite or leaves its domain.
@@ -91,6 +125,9 @@ def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dic
         raise InputError(f"Inputs are given for {sorted(given)}, the graph has the input layers {sorted(names)}.")
     result = {}
     for layer in graph.inputs:
+        if layer.encoding == "index":
+            result[layer.name] = _one_hot(layer, given[layer.name])
+            continue
         try:
             values = np.asarray(given[layer.name], dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -104,6 +141,16 @@ def prepare_inputs(graph: Graph, x: Inputs, *, check_domain: bool = True) -> dic
     if len({len(values) for values in result.values()}) != 1:
         raise InputError(f"Inputs have different batch sizes: { {k: len(v) for k, v in result.items()} }.")
     return result
+
+
+def _one_hot(layer: Layer, given: Any) -> Array:
+    """Convert indices, `(batch, *grid)`, to zeros and ones, `(batch, vertices, *grid)`."""
+    where = f"Input {layer.name!r}"
+    index = whole_numbers(where, given, least=0, most=len(layer) - 1, error=InputError)
+    if index.shape[1:] != layer.grid:
+        wanted = ", ".join(map(str, ("batch", *layer.grid)))
+        raise InputError(f"{where} has shape {index.shape}, expected ({wanted}): one index per position.")
+    return np.moveaxis(np.eye(len(layer))[index], -1, 1)
 
 
 def check_in_domain(layer: Layer, values: Array) -> None:
@@ -124,12 +171,12 @@ def check_in_domain(layer: Layer, values: Array) -> None:
         )
 
 
-def _contribution(link: Link, source: Array, target: Layer) -> Array:
-    """Compute the sum over the edges of one link, `(batch, targets, *grid)`."""
+def _contribution(link: Link, source: Array, grid: Grid, target: Layer) -> Array:
+    """Compute the sum over the edges of one link, `(batch, targets, *grid)`; `grid` is that of the source."""
     if link.kind.tap_axes:
         mixed = _convolve(link, link.kind, source, len(target))
     else:
-        (read,) = link.kind.read(source)
+        (read,) = link.kind.read(source, grid, target.grid)
         mixed = _mix(link, slice(None), read, len(target))
     return mixed.reshape(len(source), len(target), *target.grid)  # convolutions to a grid of () give (1, 1)
 
@@ -142,7 +189,7 @@ def _convolve(link: Link, kind: LinkKind, source: Array, targets: int) -> Array:
         windows = np.lib.stride_tricks.sliding_window_view(padded, kind.kernel, axis=(2, 3))[:, :, ::sh, ::sw]
         _sum_windows(link, windows, out)
         return out
-    read = list(kind.read(source))
+    read = list(kind.read(source, source.shape[2:], (h, w)))
     for tap in np.unique(link.tap):
         out += _mix(link, link.tap == tap, read[tap], targets)
     return out
@@ -201,12 +248,19 @@ def _operate(layer: Layer, z: Array, train: bool) -> Array:
 
 
 def _pool(h: Array, pool: Pool) -> Array:
-    sh, sw = pool.stride or pool.size
-    windows = np.lib.stride_tricks.sliding_window_view(h, pool.size, axis=(2, 3))[:, :, ::sh, ::sw]
+    grid = h.shape[2:]
+    if pool.padding is not None:
+        outside = -np.inf if pool.kind == "max" else 0.0
+        h = np.pad(h, [(0, 0), (0, 0), *((p, p) for p in pool.pads)], constant_values=outside)
+    axes = tuple(range(2, h.ndim))
+    windows = np.lib.stride_tricks.sliding_window_view(h, pool.size, axis=axes)
+    every: tuple[Any, ...] = (slice(None), slice(None), *(slice(None, None, s) for s in pool.strides))
+    windows = windows[every]
     if pool.kind == "max":  # a loop over the window is much faster than a maximum over two such short axes
-        pooled: Array = np.array(windows[..., 0, 0])
-        for y, x in np.ndindex(pool.size):
-            np.maximum(pooled, windows[..., y, x], out=pooled)
+        pooled: Array = np.full(windows.shape[: h.ndim], -np.inf)
+        for at in np.ndindex(*pool.size):
+            inside: Any = (..., *at)
+            np.maximum(pooled, windows[inside], out=pooled)
     else:
-        pooled = windows.mean(axis=(-2, -1))
-    return pooled[:, :, 0, 0] if h.shape[2:] == pool.size else pooled
+        pooled = windows.mean(axis=tuple(-1 - i for i in range(len(axes))))
+    return pooled.reshape(*pooled.shape[:2], *pool.output_grid(grid))

@@ -112,7 +112,7 @@ class LinearModel:
         log = matrix.log + source.log
         if log == -math.inf:
             return Scaled(None, log)
-        return Scaled(matrix.values @ patches(link.kind, source.values), log)
+        return Scaled(matrix.values @ patches(link.kind, source.values, self.graph.layer(link.target).grid), log)
 
     def backward(self, link: Link, target: Scaled) -> Scaled:
         """Apply the transpose of `forward`: from the target's sums to the source's output, `(sources, *grid)`."""
@@ -121,7 +121,8 @@ class LinearModel:
         if log == -math.inf:
             return Scaled(None, log)
         columns = matrix.values.T @ target.values.reshape(len(target.values), -1)
-        return Scaled(fold_patches(link.kind, columns, self.graph.layer(link.source)), log)
+        ends = [self.graph.layer(i) for i in (link.source, link.target)]
+        return Scaled(fold_patches(link.kind, columns, ends[0], ends[1].grid), log)
 
     def _factors(self, values: Array) -> Scaled:
         """Return the factors by which edges or vertices with these weights or scales multiply a path."""
@@ -138,7 +139,7 @@ class LinearModel:
         if layer.pool is None or log == -math.inf:
             return add_scaled([Scaled(values, log)], (len(layer), *layer.output_grid))
         pool = layer.pool
-        pooled = sum(windows(values, pool.size, _stride(pool), _pooled_grid(layer)))
+        pooled = sum(windows(values, pool.size, pool.strides, _pooled_grid(layer)))
         return rescale(np.reshape(pooled, (len(layer), *layer.output_grid)), log + self._share(pool))
 
     def backward_layer(self, layer: Layer, out: Scaled) -> Scaled:
@@ -149,7 +150,7 @@ class LinearModel:
         pool, grid = layer.pool, _pooled_grid(layer)
         spread = np.zeros(shape)
         each = out.values.reshape(len(layer), *grid)
-        for window in windows(spread, pool.size, _stride(pool), grid):
+        for window in windows(spread, pool.size, pool.strides, grid):
             window += each
         return add_scaled([self._apply_norm(layer, rescale(spread, out.log + self._share(pool)))], shape)
 
@@ -175,24 +176,26 @@ def columns_of(link: Link) -> Array:
     return np.asarray(link.src.astype(np.int64) * link.kind.taps + link.tap)
 
 
-def patches(kind: LinkKind, values: Array) -> Array:
-    """Return the values that each tap of a link reads at each position of the target, `(sources * taps, positions)`."""
+def patches(kind: LinkKind, values: Array, target: Grid) -> Array:
+    """Return the values that each tap of a link reads at each position of the target, `(sources * taps, positions)`.
+
+    `values` has the shape `(sources, *grid)`; `target` is the grid of the target.
+    """
     grid = values.shape[1:]
     if _reads_all(kind, grid):
         return values.reshape(len(values) * kind.taps, -1)
-    read = np.empty((len(values), kind.taps, *kind.output_grid(grid)))
-    for tap, window in enumerate(kind.read(values)):
-        read[:, tap] = window
+    read = np.stack(list(kind.read(values, grid, target)), axis=1)
     return read.reshape(len(values) * kind.taps, -1)
 
 
-def fold_patches(kind: LinkKind, columns: Array, source: Layer) -> Array:
+def fold_patches(kind: LinkKind, columns: Array, source: Layer, target: Grid) -> Array:
     """Apply the transpose of `patches`: each source position gets the sum over its reads, `(sources, *output grid)`."""
     n, grid = len(source), source.output_grid
     if _reads_all(kind, grid):
         return columns.reshape(n, *grid)
-    by_tap = columns.reshape(n, kind.taps, *kind.output_grid(grid))
-    return kind.spread(np.moveaxis(by_tap, 1, 0), grid)
+    read = target if kind.places else kind.output_grid(grid)
+    by_tap = columns.reshape(n, kind.taps, *read)
+    return kind.spread(np.moveaxis(by_tap, 1, 0), grid, target)
 
 
 def _reads_all(kind: LinkKind, grid: Grid) -> bool:
@@ -200,11 +203,6 @@ def _reads_all(kind: LinkKind, grid: Grid) -> bool:
     return kind.pointwise or (kind.kernel == tuple(grid) and not kind.padded)
 
 
-def _stride(pool: Pool) -> tuple[int, int]:
-    return pool.stride or pool.size
-
-
-def _pooled_grid(layer: Layer) -> tuple[int, int]:
+def _pooled_grid(layer: Layer) -> Grid:
     """Both axes of the grid after pooling, even where only one position is left and the layer has no grid."""
-    h, w = layer.output_grid or (1, 1)
-    return h, w
+    return layer.output_grid or (1,) * len(layer.grid)

@@ -113,7 +113,7 @@ class PathAnalysis:
         """
         link = self.link(key)
         source, target = self._out[link.source], self._sums[link.target]
-        left = patches(link.kind, source.values).T
+        left = patches(link.kind, source.values, self.graph.layer(link.target).grid).T
         return Factors(left, target.values.reshape(len(target.values), -1).T, source.log + target.log)
 
     def edge_scores(self, key: LinkKey) -> tuple[Array, float]:

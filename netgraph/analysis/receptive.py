@@ -96,10 +96,11 @@ def reads(graph: Graph, input: str | None = None) -> Array:
     source = input_layer(graph, input)
     total = np.zeros((len(source), *source.output_grid), np.int64)
     for link in graph.outgoing[source.id]:
-        positions = math.prod(graph.layer(link.target).grid)
+        target = graph.layer(link.target)
+        positions = math.prod(target.grid)
         per_tap = np.bincount(columns_of(link), minlength=len(source) * link.kind.taps)
         columns = np.repeat(per_tap[:, None].astype(np.float64), positions, axis=1)
-        total += np.rint(fold_patches(link.kind, columns, source)).astype(np.int64)
+        total += np.rint(fold_patches(link.kind, columns, source, target.grid)).astype(np.int64)
     return total
 
 

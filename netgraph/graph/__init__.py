@@ -8,10 +8,11 @@ from netgraph.graph.activations import (
     get_activation,
     register_activation,
 )
-from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, resnet, vgg
+from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, mlp, resnet, vgg
 from netgraph.graph.bounds import Bounds, Domains
-from netgraph.graph.builder import Domain, GraphBuilder, mlp
+from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
+from netgraph.graph.grid import Grid
 from netgraph.graph.history import NextIds, Station, check_one_history, earlier, kept_rows, stations
 from netgraph.graph.initialise import Init, reinitialised, rewound, thinned
 from netgraph.graph.kinds import (
@@ -21,20 +22,23 @@ from netgraph.graph.kinds import (
     Dense,
     Identity,
     LinkKind,
+    Place,
     kind_from_json,
     kind_to_json,
     windows,
 )
-from netgraph.graph.layer import (
-    DOMAIN_COLUMNS,
-    Grid,
-    Layer,
-    Pool,
-    Role,
-    full_columns,
-    required_columns,
-)
+from netgraph.graph.layer import DOMAIN_COLUMNS, Encoding, Layer, Pool, Role, full_columns, required_columns
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, weighted
+from netgraph.graph.merges import (
+    MERGES,
+    Attend,
+    Merge,
+    Mix,
+    PortRead,
+    Product,
+    merge_from_json,
+    merge_to_json,
+)
 from netgraph.graph.norms import (
     NORMS,
     Columns,
@@ -48,8 +52,9 @@ from netgraph.graph.norms import (
 )
 from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
 from netgraph.graph.propagation import check_domain
-from netgraph.graph.validate import validate_link
+from netgraph.graph.validate import validate_graph, validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
+from netgraph.graph.wires import LARGEST_SLOT, PortWires, check_summed_port, check_wires, port_wires
 
 __all__ = [
     "KIND_FIELDS",
@@ -76,6 +81,21 @@ __all__ = [
     "Graph",
     "GraphBuilder",
     "Grid",
+    "LARGEST_SLOT",
+    "MERGES",
+    "Attend",
+    "Encoding",
+    "Merge",
+    "Mix",
+    "Place",
+    "PortRead",
+    "PortWires",
+    "Product",
+    "check_summed_port",
+    "check_wires",
+    "merge_from_json",
+    "merge_to_json",
+    "port_wires",
     "Identity",
     "Init",
     "LARGEST_PORT",
@@ -111,6 +131,7 @@ __all__ = [
     "rewound",
     "stations",
     "thinned",
+    "validate_graph",
     "validate_link",
     "variance_columns",
     "vgg",

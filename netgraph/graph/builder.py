@@ -1,23 +1,25 @@
-"""Construction of graphs: `mlp` for layered networks, `GraphBuilder` for all others."""
+"""Construction of graphs, layer by layer and link by link."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from netgraph.checks import Seed, checked, generator, real_numbers, share, whole, whole_numbers
+from netgraph.checks import Seed, generator, real_numbers, share, whole, whole_numbers
 from netgraph.columns import WEIGHT_DTYPES, Array, freeze
 from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.graph import Graph
+from netgraph.graph.grid import Grid, int_pair
 from netgraph.graph.initialise import Init, check_init, draw_weights
-from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind
-from netgraph.graph.layer import Grid, Layer, Pool, Role, check_operation, full_columns, int_pair, required_columns
+from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind, Place
+from netgraph.graph.layer import Encoding, Layer, Pool, Role, check_operation, full_columns, required_columns
 from netgraph.graph.link import LARGEST_PORT, Link, LinkKey, edge_columns
+from netgraph.graph.merges import Attend, Merge, Mix, Product
 from netgraph.graph.norms import variance_columns
+from netgraph.graph.wires import LARGEST_SLOT
 
 Domain = tuple[Any, Any]
 
@@ -64,12 +66,24 @@ class GraphBuilder:
 
     # -- layers -----------------------------------------------------------------------------------
 
-    def input(self, name: str, size: int, *, domain: Domain = (-np.inf, np.inf), grid: Grid = ()) -> str:
+    def input(
+        self,
+        name: str,
+        size: int,
+        *,
+        domain: Domain | None = None,
+        grid: Grid = (),
+        encoding: Encoding = "values",
+    ) -> str:
         """Add an input layer and return its name.
 
-        `domain` is the interval `(low, high)` of its values; each end is a number, or one number per vertex.
+        `domain` is the interval `(low, high)` of its values; each end is a number, or one number per vertex. None
+        leaves it unbounded. With the encoding "index" the data are whole numbers, `(batch, *grid)`: the row of the
+        vertex that is 1, out of `size`; the domain then is `(0, 1)`.
         """
         size, values = _size(name, size), {}
+        if domain is None:
+            domain = (0, 1) if encoding == "index" else (-np.inf, np.inf)
         if isinstance(domain, str) or not isinstance(domain, Sequence | np.ndarray) or len(domain) != 2:
             raise GraphError(f"Input {name!r}: domain={domain!r} is no pair; give (low, high).")
         for key, bound in zip(("low", "high"), domain, strict=True):
@@ -79,7 +93,16 @@ class GraphBuilder:
                     f"Input {name!r}: the domain has {given.size} values for {size} vertices; give one or {size}."
                 )
             values[key] = np.broadcast_to(given, (size,)).copy()
-        return self._add(name, size, "input", values, grid=grid)
+        return self._add(name, size, "input", values, grid=grid, encoding=encoding)
+
+    def positions(self, name: str, grid: Grid) -> str:
+        """Add a layer with one vertex per position of `grid`, which is 1 there and 0 elsewhere; return its name.
+
+        A dense link from it is a table of learned positions; one from a single vertex of it is a class token.
+        """
+        if not grid:
+            raise GraphError(f"Layer {name!r}: the grid () has no positions; give the grid of the layer that reads it.")
+        return self._add(name, _size(name, math.prod(grid)), "position", {}, grid=grid)
 
     def layer(
         self,
@@ -105,7 +128,7 @@ class GraphBuilder:
             values: vertex columns with other than the default starting values, by name, each one number or one number
                 per vertex: `bias`, columns of the norm (`scale`, `shift`, and of batch norm `mean` and `var`), and
                 parameters of the activation.
-            attributes: further attributes of `Layer` (`slope`, `norm_epsilon`, `norm_momentum`).
+            attributes: further attributes of `Layer` (`slope`, `norm_epsilon`, `norm_momentum`, `merge`).
 
         Raises:
             GraphError: when a value is wrong; the message names the layer, the column and the value.
@@ -196,6 +219,108 @@ class GraphBuilder:
             source, target, rows, rows, weight=1.0, kind=Identity(_pair("stride", stride)), frozen=True, port=port
         )
 
+    def place(self, source: str, target: str, offset: int = 0) -> None:
+        """Link row `i` to row `i` by wires that move position `p` of the source to `p + offset`; see `Place`."""
+        rows = np.arange(min(len(self._get(source)), len(self._get(target))))
+        self.edges(source, target, rows, rows, weight=1.0, kind=Place(offset), frozen=True)
+
+    # -- merges -----------------------------------------------------------------------------------
+
+    def product(self, name: str, gate: str, value: str, **attributes: Any) -> str:
+        """Add a layer that multiplies two layers of one width, vertex by vertex, and return its name; see `Product`."""
+        first, second = self._get(gate), self._get(value)
+        if len(first) != len(second):
+            raise GraphError(f"Product {name!r}: {gate!r} has {len(first)} vertices and {value!r} {len(second)}.")
+        self._merged(name, len(first), Product(), first.output_grid, attributes)
+        for port, source in enumerate((gate, value)):
+            self.identity(source, name, port=port)
+        return name
+
+    def attend(
+        self,
+        name: str,
+        queries: str,
+        keys: str,
+        *,
+        heads: int,
+        scale: float | None = None,
+        causal: bool = False,
+        frequencies: Sequence[float] = (),
+    ) -> str:
+        """Add a layer of attention heads and return its name; see `Attend`.
+
+        Args:
+            name: name of the layer.
+            queries: layer of `heads * slots` vertices on the grid `(queries,)`; head `h` reads `slots` rows from
+                `h * slots` on.
+            keys: layer of `groups * slots` vertices on the grid `(keys,)`, where `groups` divides `heads`. Head `h`
+                reads the keys of group `h // (heads // groups)`: with fewer groups than heads, heads share keys.
+            heads: number of heads.
+            scale: factor of the logits; None for `1 / sqrt(slots)`.
+            causal, frequencies: see `Attend`.
+
+        Raises:
+            GraphError: when the widths do not divide.
+        """
+        q, k = self._get(queries), self._get(keys)
+        heads = _size(name, heads)
+        slots = self._parts(name, queries, heads)
+        groups = self._groups(name, heads, self._parts(name, keys, slots))
+        merge = Attend(slots**-0.5 if scale is None else scale, causal, tuple(frequencies))
+        self._add(name, heads, "hidden", {}, grid=merge.output_grid((q.output_grid, k.output_grid)), merge=merge)
+        head, slot = np.divmod(np.arange(heads * slots), slots)
+        self._wires(queries, name, head * slots + slot, head, slot, 0)
+        self._wires(keys, name, head // (heads // groups) * slots + slot, head, slot, 1)
+        return name
+
+    def mix(self, name: str, attention: str, values: str, *, groups: int | None = None, **attributes: Any) -> str:
+        """Add a layer of values weighted by attention and return its name; see `Mix`.
+
+        Args:
+            name: name of the layer.
+            attention: layer of heads.
+            values: layer of `groups * channels` vertices. The new layer has `channels` vertices for each head, one head
+                after the other; head `h` weights the values of group `h // (heads // groups)`.
+            groups: number of groups of heads that share values, a divisor of the number of heads; None for one group
+                per head.
+            attributes: further arguments of `layer`; by default there is no bias.
+
+        Raises:
+            GraphError: when the widths do not divide.
+        """
+        heads, source = self._get(attention), self._get(values)
+        groups = self._groups(name, len(heads), len(heads) if groups is None else groups)
+        channels = self._parts(name, values, groups)
+        grid = Mix().output_grid((heads.output_grid, source.output_grid))
+        self._merged(name, len(heads) * channels, Mix(), grid, attributes)
+        head, channel = np.divmod(np.arange(len(heads) * channels), channels)
+        rows = np.arange(len(head))
+        self._wires(attention, name, head, rows, 0, 0)
+        self._wires(values, name, head // (len(heads) // groups) * channels + channel, rows, 0, 1)
+        return name
+
+    def _merged(self, name: str, size: int, merge: Merge, grid: Grid, attributes: Mapping[str, Any]) -> None:
+        self.layer(name, size, **{"activation": "identity", "bias": False, **attributes}, grid=grid, merge=merge)
+
+    def _wires(self, source: str, target: str, src: Any, dst: Any, slot: Any, port: int) -> None:
+        self.edges(source, target, src, dst, weight=1.0, tap=slot, kind=Identity(), frozen=True, port=port)
+
+    def _parts(self, name: str, source: str, count: int) -> int:
+        """Size of each of `count` equal parts of a layer."""
+        width = len(self._get(source))
+        if width % count:
+            raise GraphError(
+                f"Layer {name!r}: the {width} vertices of {source!r} do not divide into {count} equal parts."
+            )
+        return width // count
+
+    def _groups(self, name: str, heads: int, groups: int) -> int:
+        """Check that heads divide into groups of one size; return the number of groups."""
+        groups = whole(f"Layer {name!r}: groups", groups, least=1, error=GraphError)
+        if heads % groups:
+            raise GraphError(f"Layer {name!r}: {heads} heads do not divide into {groups} equal groups.")
+        return groups
+
     def edges(
         self,
         source: str,
@@ -221,7 +346,7 @@ class GraphBuilder:
             raise GraphError(f"{source!r} and {target!r} are linked already at port {port}; give all edges at once.")
         given = [
             _rows(f"{where}{name}", values, count)
-            for name, values, count in (("src", src, len(a)), ("dst", dst, len(b)), ("tap", tap, kind.taps))
+            for name, values, count in (("src", src, len(a)), ("dst", dst, len(b)), ("tap", tap, self._taps(kind, b)))
         ]
         given.append(real_numbers(f"{where}weight", weight, dtype=self._dtype, error=GraphError))
         if len({values.shape for values in given}) > 1:
@@ -240,6 +365,9 @@ class GraphBuilder:
             weight=weight.ravel(),
         )  # fmt: skip
         self._links[key] = Link.sorted(a.id, b.id, kind, columns, port)
+
+    def _taps(self, kind: LinkKind, target: Layer) -> int:
+        return LARGEST_SLOT + 1 if target.merge is not None and target.merge.slotted else kind.taps
 
     def _random_edges(self, source: str, target: str, kind: Dense | Conv2d, density: float, port: int) -> None:
         density = share("density", density)
@@ -264,49 +392,6 @@ class GraphBuilder:
     def build(self) -> Graph:
         """Validate and return the graph. Raises `GraphError` that names the wrong layer or link."""
         return Graph(self._layers.values(), self._links.values())
-
-
-@checked
-def mlp(
-    sizes: Sequence[int],
-    *,
-    domain: Domain = (-np.inf, np.inf),
-    activation: str = "relu",
-    norm: str = "none",
-    bias: bool = True,
-    density: float = 1.0,
-    seed: Seed | None = 0,
-    dtype: Any = np.float32,
-) -> Graph:
-    """Build a layered network, dense unless `density` is below 1. Two sizes give a linear network, a start for growth.
-
-    Args:
-        sizes: widths from inputs to outputs, at least two.
-        domain: interval `(low, high)` of the inputs; each end is a number, or one number per input. Rules that split
-            edges exactly need it: they act on vertices that are never negative.
-        activation: activation of the hidden layers.
-        norm: norm of the hidden layers, such as "none", "batch" or "layer".
-        bias: whether layers have biases.
-        density: fraction of the admissible edges of each link that exist, drawn at random.
-        seed: seed of edges and initial weights, which are uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`.
-        dtype: precision of weights and trained vertex columns, float32 or float64.
-
-    Raises:
-        GraphError: for fewer than two sizes, and a width that is not a whole number of at least 1.
-        OptionError: for a density outside 0..1, a seed that is not a whole number of at least 0, and another dtype.
-    """
-    sizes = list(sizes)
-    if len(sizes) < 2:
-        raise GraphError(f"mlp({list(sizes)}) needs at least an input and an output size.")
-    density = share("density", density)
-    b = GraphBuilder(seed=seed, dtype=dtype)
-    names = [b.input("input", sizes[0], domain=domain)]
-    for i, size in enumerate(sizes[1:-1], start=1):
-        names.append(b.layer(f"hidden{i}", size, activation=activation, norm=norm, bias=bias))
-    names.append(b.output("output", sizes[-1], bias=bias))
-    for source, target in pairwise(names):
-        b.dense(source, target, density=density)
-    return b.build()
 
 
 def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from netgraph.graph.kinds import Dense, kind_from_json, kind_to_json
 from netgraph.graph.layer import Layer, Role, full_columns
 from netgraph.graph.link import Link, edge_columns
 from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.validate import validate_graph
 
 if TYPE_CHECKING:
     import networkx
@@ -162,8 +163,10 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any], where: str) -> 
     if rows:
         raise GraphError(f"Arcs belong to the links {sorted(rows)}, which {where} does not list.")
     next_ids = NextIds(*meta["next_ids"])
-    return Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"],
-                 past=stations(meta.get("past", ())))  # fmt: skip
+    graph = Graph(layers, links, next_ids=next_ids, lineage=meta["lineage"], rewrites=meta["rewrites"],
+                  past=stations(meta.get("past", ())), validate=False)  # fmt: skip
+    validate_graph(graph, layers, links)
+    return graph
 
 
 def _keyed(g: networkx.DiGraph) -> Iterator[tuple[Hashable, Hashable, None, dict[str, Any]]]:

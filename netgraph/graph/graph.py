@@ -65,8 +65,11 @@ class Graph(ReadOnly):
         own["past"] = past
         if validate:
             from netgraph.graph.validate import validate_graph
+            from netgraph.graph.wires import check_summed_port
 
             validate_graph(self, layer_list, link_list)
+            for link in link_list:
+                check_summed_port(self, link)
         own["lineage"] = lineage if lineage is not None else digest("fresh", self.topology_hash).hex()
 
     _layers: FrozenDict[int, Layer]
@@ -175,7 +178,7 @@ class Graph(ReadOnly):
             waiting[target] += 1
             after[source].append(target)
         ready = [i for i, count in waiting.items() if count == 0]
-        ready.sort(key=lambda i: self._layers[i].role != "input")
+        ready.sort(key=lambda i: {"input": 0, "position": 1}.get(self._layers[i].role, 2))
         for layer in ready:  # the loop appends to `ready`: it is a queue
             for target in after[layer]:
                 waiting[target] -= 1

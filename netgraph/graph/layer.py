@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -15,13 +15,12 @@ from netgraph.checks import choice, number, whole
 from netgraph.columns import WEIGHT_DTYPES, Array, FrozenDict, column, digest
 from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
+from netgraph.graph.grid import Grid, int_axes
+from netgraph.graph.merges import Merge
 from netgraph.graph.norms import get_norm
 
-Role = Literal["input", "hidden", "output"]
-Grid = tuple[int, ...]
-
-_LARGEST_SIDE = 2**15
-"""Largest height or width of a kernel, window, stride or padding, so that taps fit in 32 bits."""
+Role = Literal["input", "position", "hidden", "output"]
+Encoding = Literal["values", "index"]
 
 DOMAIN_COLUMNS = ("low", "high")
 """Vertex columns of input layers: the closed interval `[low, high]` that contains each input."""
@@ -29,36 +28,62 @@ DOMAIN_COLUMNS = ("low", "high")
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooling of maps after the activation, by maximum or by average.
+    """Pooling of maps or tokens after the activation, by maximum or by average.
 
-    A window as large as the grid gives a single number per vertex: the output grid is then `()`.
+    A window as large as the grid, without padding, gives a single number per vertex: the output grid is then `()`.
 
     Attributes:
         kind: "max" or "average".
-        size: height and width of the window.
-        stride: distances of neighbouring windows along height and width; None for `size`.
+        size: size of the window along each axis of the grid: height and width for maps, `(tokens,)` for tokens.
+        stride: distances of neighbouring windows along each axis; None for `size`.
+        padding: number of positions added at both ends of each axis, at most half the window; None for 0. They count as
+            0 in an average, and never are a maximum, as in PyTorch.
     """
 
     kind: Literal["max", "average"]
-    size: tuple[int, int]
-    stride: tuple[int, int] | None = None
+    size: tuple[int, ...]
+    stride: tuple[int, ...] | None = None
+    padding: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", int_pair("size", self.size))
-        if self.stride is not None:
-            object.__setattr__(self, "stride", int_pair("stride", self.stride))
+        own = self.__dict__  # a frozen dataclass is filled through its dictionary
+        own["size"] = int_axes("size", self.size)
+        for name in ("stride", "padding"):
+            if own[name] is not None:
+                own[name] = int_axes(name, own[name])
+                if len(own[name]) != len(self.size):
+                    raise GraphError(f"Pool {name}={own[name]} and size={self.size} need one number per axis each.")
+        if self.padding is not None and not any(self.padding):
+            own["padding"] = None
+
+    def __repr__(self) -> str:
+        padding = f", padding={self.padding!r}" if self.padding else ""  # hashes of pools without padding contain none
+        return f"Pool(kind={self.kind!r}, size={self.size!r}, stride={self.stride!r}{padding})"
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Distances of neighbouring windows along each axis."""
+        return self.stride or self.size
+
+    @property
+    def pads(self) -> tuple[int, ...]:
+        """Number of positions added at both ends of each axis."""
+        return self.padding or (0,) * len(self.size)
 
     def output_grid(self, grid: Grid) -> Grid:
         """Return the grid after pooling. Raises `GraphError` when the window does not fit on `grid`."""
         choice("pool kind", self.kind, ("max", "average"), error=GraphError)
-        if len(grid) != 2:
-            raise GraphError(f"Pooling needs a grid of maps (height, width), not {grid}.")
-        stride = self.stride or self.size
-        if min(*self.size, *stride) < 1 or self.size[0] > grid[0] or self.size[1] > grid[1]:
-            raise GraphError(f"A pool of size {self.size} and stride {stride} does not fit on the grid {grid}.")
-        if self.size == grid:
+        if len(grid) != len(self.size):
+            needs = "maps (height, width)" if len(self.size) == 2 else "tokens (positions,)"
+            raise GraphError(f"Pooling by the window {self.size} needs a grid of {needs}, not {grid}.")
+        axes = list(zip(grid, self.size, self.strides, self.pads, strict=True))
+        if any(min(k, s) < 1 or k > g + 2 * p for g, k, s, p in axes):
+            raise GraphError(f"A pool of size {self.size} and stride {self.strides} does not fit on the grid {grid}.")
+        if any(not 0 <= 2 * p <= k for _, k, _, p in axes):
+            raise GraphError(f"A pool of size {self.size} takes at most half of it as padding, not {self.pads}.")
+        if self.size == grid and self.padding is None:
             return ()
-        return tuple((g - k) // s + 1 for g, k, s in zip(grid, self.size, stride, strict=True))
+        return tuple((g + 2 * p - k) // s + 1 for g, k, s, p in axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +91,12 @@ class Layer:
     """An ordered set of vertices that share activation, norm, pool and grid.
 
     For each vertex a layer sums the inputs of all its links and the bias (`z`), normalises the sum, applies the
-    activation, and pools. Attributes belong to the layer as a whole; `values` has one number per vertex.
+    activation, and pools. A layer with a merge computes `z` from its two ports instead of the sum. Attributes belong to
+    the layer as a whole; `values` has one number per vertex.
+
+    A layer of the role "position" is a constant: it has one vertex per position of its grid, in reading order, which is
+    1 at this position and 0 elsewhere. The weights of its edges are a table over positions: learned positions, a class
+    token.
 
     Attributes:
         id: stable id, unique among the layers of a history.
@@ -75,7 +105,7 @@ class Layer:
         birth: number of the rewrite that made each vertex, 0 at the start, `(vertices,)` int32.
         values: vertex columns by name, each `(vertices,)` float: `bias` (missing in a layer without biases), the
             columns of the norm, the parameters of the activation, and for input layers `low` and `high`.
-        role: "input", "hidden" or "output".
+        role: "input", "position", "hidden" or "output".
         grid: grid of `z`, before pooling: `()` for numbers, `(height, width)` for maps, `(tokens,)` for tokens.
         activation: name of the activation.
         slope: fixed slope of activations that have one, such as `leaky_relu` below 0.
@@ -83,6 +113,9 @@ class Layer:
         norm_epsilon: number that the norm adds to a variance.
         norm_momentum: weight of the newest batch in running statistics.
         pool: pooling after the activation, or None.
+        merge: operation that computes `z` from two ports; None for the sum of all that arrives at port 0.
+        encoding: "values", or "index" for an input whose data are whole numbers `(batch, *grid)`: the row of the one
+            vertex that is 1 at each position, all others being 0, such as tokens of a text.
     """
 
     id: int
@@ -98,9 +131,14 @@ class Layer:
     norm_epsilon: float = 1e-5
     norm_momentum: float = 0.1
     pool: Pool | None = None
+    merge: Merge | None = None
+    encoding: Encoding = "values"
 
     ATTRIBUTES = ("name", "role", "grid", "activation", "slope", "norm", "norm_epsilon", "norm_momentum", "pool")
-    """Names of the attributes of a whole layer, in the order of hashes and files."""
+    """Names of the attributes that every layer has in hashes and files, in their order."""
+
+    OPTIONAL = MappingProxyType({"merge": None, "encoding": "values"})
+    """Further attributes with their defaults. Hashes and files contain them only where they differ from the default."""
 
     def __post_init__(self) -> None:
         # A frozen dataclass is filled through its dictionary. Plain numbers make hashes independent of NumPy types.
@@ -114,6 +152,8 @@ class Layer:
             raise GraphError(
                 f"Layer {self.name!r}: pool={self.pool!r} is no Pool; give one, such as Pool('max', (2, 2))."
             )
+        if self.merge is not None and not isinstance(self.merge, Merge):
+            raise GraphError(f"Layer {self.name!r}: merge={self.merge!r} is no Merge; give one, such as Product().")
         if self.grid:
             own["grid"] = tuple(whole(f"{where}grid[{i}]", g, error=GraphError) for i, g in enumerate(self.grid))
         for name in ("slope", "norm_epsilon", "norm_momentum"):
@@ -138,6 +178,8 @@ class Layer:
         parts += [f"{self.norm} norm"] if self.norm != "none" else []
         parts += [f"grid {self.grid}"] if self.grid else []
         parts += [f"{self.pool.kind} pool {self.pool.size}"] if self.pool else []
+        parts += [" ".join(self.merge.words)] if self.merge else []
+        parts += ["index"] if self.encoding == "index" else []
         return f"Layer({', '.join(parts)})"
 
     @property
@@ -147,8 +189,18 @@ class Layer:
 
     @property
     def attributes(self) -> FrozenDict[str, Any]:
-        """Attributes of the whole layer by name."""
-        return FrozenDict({name: getattr(self, name) for name in self.ATTRIBUTES})
+        """Attributes of the whole layer by name; optional ones where they differ from their defaults."""
+        found = {name: getattr(self, name) for name in self.ATTRIBUTES}
+        for name, default in self.OPTIONAL.items():
+            value = getattr(self, name)
+            if value != default:
+                found[name] = value
+        return FrozenDict(found)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether no edges enter the layer: its role is "input" or "position"."""
+        return self.role in ("input", "position")
 
     @cached_property
     def output_grid(self) -> Grid:
@@ -174,7 +226,7 @@ class Layer:
     @property
     def trainable(self) -> tuple[str, ...]:
         """Names of the vertex columns that gradients train, sorted."""
-        if self.role == "input":
+        if self.is_source:
             return ()
         buffers = get_norm(self.norm).buffers
         return tuple(sorted(name for name in self.values if name not in buffers))
@@ -201,7 +253,6 @@ class Layer:
             raise GraphError(f"{where} has no vertices; a layer needs at least one. Remove the layer instead.")
         choice(f"{where}: role", self.role, get_args(Role), error=GraphError)
         check_operation(self.name, self.norm, self.activation)
-        norm = get_norm(self.norm)
         if not (math.isfinite(self.slope) and 0 < self.norm_epsilon < math.inf and 0 <= self.norm_momentum <= 1):
             raise GraphError(
                 f"{where}: slope {self.slope}, norm_epsilon {self.norm_epsilon} and norm_momentum {self.norm_momentum} "
@@ -209,10 +260,29 @@ class Layer:
             )
         if len(self.grid) > 2 or any(g < 1 for g in self.grid):
             raise GraphError(f"{where}: the grid {self.grid} must have at most two axes, each at least 1.")
-        if self.role == "input" and (self.activation != "identity" or not norm.identity or self.pool):
-            raise GraphError(f"{where} is an input: it takes no activation, norm or pool. Put them on a hidden layer.")
+        self._validate_operation(where)
         self.output_grid  # noqa: B018 (raises when the pool does not fit)
         self._validate_columns(where, n)
+
+    def _validate_operation(self, where: str) -> None:
+        plain = self.activation == "identity" and get_norm(self.norm).identity and self.pool is None
+        if self.is_source and not (plain and self.merge is None):
+            what = "an input" if self.role == "input" else "a layer of positions"
+            raise GraphError(
+                f"{where} is {what}: it takes no activation, norm, pool or merge. Put them on a hidden layer."
+            )
+        if self.merge is not None and not self.merge.operates and not (plain and self.bias is None):
+            raise GraphError(
+                f"{where} merges by {self.merge.name}: it takes no bias, activation, norm or pool. "
+                "Put them on the layers that it reads, or on those that read it."
+            )
+        choice(f"{where}: encoding", self.encoding, get_args(Encoding), error=GraphError)
+        if self.encoding == "index" and self.role != "input":
+            raise GraphError(f"{where} is no input; only inputs have encoding='index'.")
+        if self.role == "position" and (not self.grid or len(self) != math.prod(self.grid)):
+            raise GraphError(
+                f"{where} has {len(self)} vertices on the grid {self.grid}; a layer of positions has one per position."
+            )
 
     def _validate_columns(self, where: str, n: int) -> None:
         shared = get_norm(self.norm).columns.keys() & get_activation(self.activation).parameters.keys()
@@ -221,7 +291,7 @@ class Layer:
         required = self.required_columns().keys()
         if missing := required - self.values.keys():
             raise GraphError(f"{where} lacks the vertex columns {sorted(missing)}.")
-        if extra := self.values.keys() - required - ({"bias"} if self.role != "input" else set()):
+        if extra := self.values.keys() - required - (set() if self.is_source else {"bias"}):
             raise GraphError(f"{where} has vertex columns that its operation does not use: {sorted(extra)}.")
         for name, values in (("vertex_ids", self.vertex_ids), ("birth", self.birth), *self.values.items()):
             if values.shape != (n,):
@@ -239,6 +309,8 @@ class Layer:
             if not (low <= high).all():  # NaN fails as well
                 row = int(np.flatnonzero(~(low <= high))[0])
                 raise GraphError(f"{where}: the domain of vertex row {row} is empty, [{low[row]}, {high[row]}].")
+            if self.encoding == "index" and not ((low == 0).all() and (high == 1).all()):
+                raise GraphError(f"{where} has encoding='index': its vertices are 0 or 1, so its domain is (0, 1).")
         if any((self.values[name] < 0).any() for name in get_norm(self.norm).variances):
             raise GraphError(f"{where}: a running variance is negative.")
 
@@ -256,15 +328,9 @@ def required_columns(role: str, norm: str, activation: str) -> dict[str, float]:
     """Vertex columns that a layer with this role, norm and activation needs, with their starting values."""
     if role == "input":
         return {"low": -np.inf, "high": np.inf}
+    if role == "position":
+        return {}
     return {**get_norm(norm).columns, **get_activation(activation).parameters}
-
-
-def int_pair(name: str, values: Any) -> tuple[int, int]:
-    """Convert to two plain ints, `(height, width)`. Raises `GraphError` that shows the given value."""
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) != 2:
-        raise GraphError(f"{name}={values!r} needs two numbers, (height, width).")
-    height, width = (whole(name, value, most=_LARGEST_SIDE, error=GraphError) for value in values)
-    return height, width
 
 
 def full_columns(required: Mapping[str, float], n: int, dtype: Any = np.float32) -> dict[str, Array]:

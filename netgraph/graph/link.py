@@ -95,8 +95,11 @@ class Link:
             new.__dict__["topology_digest"] = self.topology_digest
         return new
 
-    def validate(self, sources: int, targets: int, where: str) -> None:
-        """Check the columns against the widths of both layers. Raises `GraphError` that names the wrong edge."""
+    def validate(self, sources: int, targets: int, where: str, taps: int) -> None:
+        """Check the columns against the widths of both layers. Raises `GraphError` that names the wrong edge.
+
+        `taps` is the number of taps, or of slots, that an edge may have.
+        """
         n = len(self.id)
         for name in EDGE_DTYPES:
             values = getattr(self, name)
@@ -106,7 +109,7 @@ class Link:
             raise GraphError(f"{where}: weights are {self.weight.dtype}, expected float32 or float64.")
         if n == 0:
             return
-        for name, limit in (("src", sources), ("dst", targets), ("tap", self.kind.taps)):
+        for name, limit in (("src", sources), ("dst", targets), ("tap", taps)):
             values = getattr(self, name)
             if int(values.min()) < 0 or int(values.max()) >= limit:
                 row = int(np.flatnonzero((values < 0) | (values >= limit))[0])
@@ -117,7 +120,7 @@ class Link:
         if not in_order(self.dst, self.src, self.tap):
             self._raise_order(where)
         if self.kind.wires and not (self.frozen.all() and (self.weight == 1).all()):
-            raise GraphError(f"{where} is an Identity link: its edges must be frozen with weight 1.")
+            raise GraphError(f"{where} has a kind of wires: its edges must be frozen with weight 1.")
 
     def _raise_order(self, where: str) -> None:
         triple = np.stack([self.dst, self.src, self.tap], axis=1)

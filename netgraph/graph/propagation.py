@@ -11,9 +11,10 @@ from netgraph.checks import choice
 from netgraph.columns import FrozenDict, freeze
 from netgraph.errors import InputError, unknown_name
 from netgraph.graph.bounds import Bounds, Domains, add_bias, link_interval, operate_interval
-from netgraph.graph.layer import DOMAIN_COLUMNS
+from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.norms import Mode
 from netgraph.graph.outward import LARGEST, Pair, add
+from netgraph.graph.wires import port_wires
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -47,18 +48,34 @@ def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") 
         at = places[layer.name]
         if layer.role == "input":
             z = value = given[layer.name]
+        elif layer.role == "position":
+            z = value = np.full(len(layer), float(len(layer) == 1)), np.ones(len(layer))
         else:
             arriving: Pair | None = None
-            for link in graph.incoming[i]:
-                source = graph.layer(link.source)
-                s = places[source.name]
-                part = link_interval(link, low[s], high[s], source.output_grid, len(layer))
-                arriving = part if arriving is None else add(*arriving, *part)
+            if layer.merge is not None:
+                arriving = _merge_interval(graph, layer, (low, high), places)
+            else:
+                for link in graph.incoming[i]:
+                    source = graph.layer(link.source)
+                    s = places[source.name]
+                    part = link_interval(link, low[s], high[s], source.output_grid, layer)
+                    arriving = part if arriving is None else add(*arriving, *part)
             z = add_bias(layer, arriving)
             value = operate_interval(layer, *z, mode)
         z_low[at], z_high[at] = z
         low[at], high[at] = value
     return Bounds(freeze(low), freeze(high), freeze(z_low), freeze(z_high), FrozenDict(places))
+
+
+def _merge_interval(graph: Graph, layer: Layer, known: Pair, places: Mapping[str, slice]) -> Pair:
+    """Interval of the merge of a layer; `known` are the bounds of all vertices, of which its sources are computed."""
+    assert layer.merge is not None
+    pairs = []
+    for wires in port_wires(graph, layer.id):
+        starts = np.array([places[graph.layer(i).name].start for i in wires.sources], dtype=np.int64)
+        at = starts[wires.source] + wires.src
+        pairs.append((known[0][at], known[1][at]))
+    return layer.merge.interval(pairs[0], pairs[1], len(layer))
 
 
 def check_domain(graph: Graph, domain: Domains | None = None) -> dict[str, Pair]:

@@ -11,6 +11,7 @@ from netgraph.columns import WEIGHT_DTYPES, concatenate
 from netgraph.errors import GraphError
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link, in_order
+from netgraph.graph.wires import LARGEST_SLOT, check_port, check_wires
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
@@ -35,6 +36,9 @@ def validate_graph(graph: Graph, layers: Sequence[Layer], links: Sequence[Link])
     sound = _edges_are_sound(graph, links)
     for link in links:
         validate_link(graph, link, edges=not sound)
+    for layer in layers:
+        if layer.merge is not None:
+            check_wires(graph, layer)
     _validate_ids(graph)
     _validate_roles(graph)
     graph.topological_order  # noqa: B018 (raises on a cycle)
@@ -50,12 +54,17 @@ def validate_link(graph: Graph, link: Link, *, edges: bool = True) -> None:
             raise GraphError(f"{link!r} names the layer id {end}, which is not in the graph.")
     source, target = graph.layer(link.source), graph.layer(link.target)
     where = f"Link {graph.link_name(link.source, link.target)}"
-    if target.role == "input":
-        raise GraphError(f"{where} ends at an input layer; inputs take no edges.")
+    if target.is_source:
+        what, those = ("an input layer", "inputs") if target.role == "input" else ("a layer of positions", "positions")
+        raise GraphError(f"{where} ends at {what}; {those} take no edges.")
     if link.source == link.target:
         raise GraphError(f"{where} joins a layer to itself, which is a cycle.")
     if edges:
-        link.validate(len(source), len(target), where)
+        slotted = target.merge is not None and target.merge.slotted
+        link.validate(len(source), len(target), where, LARGEST_SLOT + 1 if slotted else link.kind.taps)
+    check_port(link, target, where)
+    if target.merge is not None:
+        return  # `check_wires` compares the grids of both ports
     try:
         fits = link.kind.fits(source.output_grid, target.grid)
     except GraphError as error:

@@ -117,7 +117,7 @@ def _sums(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:
     for link in graph.incoming[layer.id]:
         source = states[link.source]
         grid = graph.layer(link.source).output_grid
-        part = link_interval(link, source.low, source.high, grid, n)
+        part = link_interval(link, source.low, source.high, grid, layer)
         z = part if z is None else add(*z, *part)
         for total, values in ((error, source.error), (size, source.size), (terms, None)):
             total += _sum_weighted(link, values, n)

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.columns import EDGE_DTYPES, Array, IdIndex, by_value, digest
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
-from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, earlier, validate_link
+from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, check_wires, earlier, validate_link
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fit, check_known, check_places, new_rows
 
 
@@ -74,8 +74,11 @@ def _assemble(graph: Graph, delta: Delta, layers: dict[int, Layer], links: dict[
         raise RewriteError("Two layers would have the same name; give the new one another.")
     for i in edit.touched_layers & set(layers):
         layers[i].validate()
-    for key in edit.links_to_check(new):
+    checked = edit.links_to_check(new)
+    for key in checked:
         validate_link(new, links[key])
+    for i in edit.merges_to_check(new, checked):
+        check_wires(new, layers[i])
     new.topological_order  # noqa: B018 (raises on a cycle)
     _check_ends(graph, new)
     if after.topology_hash and after.topology_hash != new.topology_hash:
@@ -229,6 +232,12 @@ class _Edit:
         moved = {new.id for _old, new in d.layers_changed} | {record.id for record in d.layers_removed}
         at_moved = {key for key in new.links_by_key if moved & {key[0], key[1]}} if moved else set()
         return (self.touched_links & set(new.links_by_key)) | at_moved
+
+    def merges_to_check(self, new: Graph, links: Iterable[LinkKey]) -> set[int]:
+        """Ids of the merging layers that the delta touches, or to which one of the given links leads."""
+        keys = {*links, *self.touched_links, *(record.key for record in self.delta.links_removed)}
+        near = {key[1] for key in keys} | self.touched_layers
+        return {i for i in near if i in new.layers_by_id and new.layer(i).merge is not None}
 
     def _links_at(self, layer: int) -> Iterable[LinkKey]:
         return [k.key for k in (*self.graph.incoming[layer], *self.graph.outgoing[layer])]

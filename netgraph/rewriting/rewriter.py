@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
 from netgraph.columns import Array, IdIndex, by_value, column
-from netgraph.errors import RewriteError
+from netgraph.errors import GraphError, RewriteError
 from netgraph.graph import (
     Dense,
     Grid,
@@ -17,6 +17,8 @@ from netgraph.graph import (
     Link,
     LinkKey,
     LinkKind,
+    Merge,
+    check_summed_port,
     full_columns,
     get_activation,
     required_columns,
@@ -53,8 +55,8 @@ class Rewriter:
     """Buffer of the edits of one graph. A rule receives it; `apply` commits it.
 
     `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add parts. `remove` removes edges,
-    vertices, a layer or a link. `set_weight`, `set_values`, `set_bias`, `set_activation` and `freeze` change values.
-    These methods take the parts that the pattern has bound; `vertices` and `edges` select other parts.
+    vertices, a layer or a link. `set_weight`, `set_values`, `set_bias`, `set_activation`, `set_merge` and `freeze`
+    change values. These methods take the parts that the pattern has bound; `vertices` and `edges` select other parts.
     New parts get their ids at once, so a rule can connect new vertices before the commit. The graph does not change:
     the commit makes a new one, and after an error there is none.
 
@@ -126,7 +128,8 @@ class Rewriter:
 
         Its name is `name`, the layer id and, where that is taken, a further number. Vertex columns have the `dtype`,
         or with None the widest dtype of the graph's weights. `values` sets vertex columns by name, one value or one
-        per vertex. Further `attributes` as in `Layer`.
+        per vertex. Further `attributes` as in `Layer`, such as `merge`: an `Attend` layer takes `bias=False` and
+        `activation="identity"`.
         """
         size = whole(f"add_layer({name!r}): size", size, error=RewriteError)
         if size < 1:
@@ -146,7 +149,7 @@ class Rewriter:
         """Append `count` vertices to a hidden layer; `values` set vertex columns, others get their initial values."""
         check_layer("add_vertices", layer)
         if layer.role != "hidden":
-            raise RewriteError(f"Layer {layer.name!r} is an {layer.role} layer; only hidden layers may be widened.")
+            raise RewriteError(f"Layer {layer.name!r} has the role {layer.role!r}; only hidden layers may be widened.")
         count = whole("add_vertices(): count", count, error=RewriteError)
         if count < 1:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
@@ -272,6 +275,11 @@ class Rewriter:
     ) -> int:
         """Add all missing edges from `src` to `dst`, at every tap; return their number. O(|src| * |dst| * taps)."""
         self._check_ends("connect_all", src, dst, kind)
+        if kind is not None and kind.wires:
+            raise RewriteError(
+                f"connect_all() adds trainable edges, and {kind} has wires; add these row by row: "
+                "connect(src, dst, weight=1.0, kind=..., frozen=True)."
+            )
         count, port = 0, port_given("connect_all", port)
         for s_ids, s_layer in ids_by_layer(src):
             for d_ids, d_layer in ids_by_layer(dst):
@@ -367,6 +375,15 @@ class Rewriter:
         new = get_activation(activation)
         self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
 
+    def set_merge(self, layer: Layer, merge: Merge | None) -> None:
+        """Set the merge of a layer, such as one with more rotary frequencies; with None the layer sums port 0."""
+        check_layer("set_merge", layer)
+        if merge is not None and not isinstance(merge, Merge):
+            raise RewriteError(
+                f"set_merge({layer.name!r}) got {merge!r}, and needs Product(), Attend(scale), Mix() or None."
+            )
+        self._buffer.change_layer(layer, {"merge": merge}, {}, {})
+
     def uniform(self, low: float, high: float) -> Draw:
         """Random weights for `connect` and others: every edge gets its own value, uniform in [low, high)."""
         low, high = (
@@ -395,4 +412,15 @@ class Rewriter:
         When the edits change nothing, return the old graph itself and an empty delta; this is no rewrite.
         """
         delta = self.delta()
-        return (self.graph, Delta.nothing(self.graph)) if delta.is_empty else apply_delta(self.graph, delta)
+        if delta.is_empty:
+            return self.graph, Delta.nothing(self.graph)
+        new, delta = apply_delta(self.graph, delta)
+        changed = {record.id for _old, record in delta.layers_changed}
+        keys = {record.key for record in delta.links_added}
+        keys |= {k.key for i in changed & new.layers_by_id.keys() for k in new.incoming[i]}
+        try:
+            for key in sorted(keys & new.links_by_key.keys()):
+                check_summed_port(new, new.links_by_key[key])
+        except GraphError as error:
+            raise RewriteError(f"The rewrite is refused: {error}") from error
+        return new, delta

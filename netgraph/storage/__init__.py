@@ -43,7 +43,7 @@ from netgraph.storage.json_values import (
     whole_lines,
 )
 from netgraph.storage.reading import check_size, open_regular, read_file
-from netgraph.storage.structure import HISTORY_SHAPES, LAYER_SHAPES, LINK_SHAPES, column_dtypes
+from netgraph.storage.structure import HISTORY_SHAPES, LAYER_OPTIONAL, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
 __all__ = [
     "Either",
@@ -51,6 +51,7 @@ __all__ = [
     "Flag",
     "Items",
     "HISTORY_SHAPES",
+    "LAYER_OPTIONAL",
     "LAYER_SHAPES",
     "LINK_SHAPES",
     "column_dtypes",

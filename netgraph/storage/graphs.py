@@ -21,10 +21,11 @@ from netgraph.graph import (
     layer_attributes_from_json,
     layer_attributes_to_json,
     stations,
+    validate_graph,
 )
 from netgraph.storage.container import expect_columns, read_container, write_container
 from netgraph.storage.json_values import Items, Record, Row, Text
-from netgraph.storage.structure import HISTORY_SHAPES, ID, LAYER_SHAPES, LINK_SHAPES, column_dtypes
+from netgraph.storage.structure import HISTORY_SHAPES, ID, LAYER_OPTIONAL, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
 KIND = "graph"
 VERSION = 1
@@ -32,7 +33,7 @@ VERSION = 1
 GRAPH_SHAPE = Record(
     {
         **HISTORY_SHAPES,
-        "layers": Items(Record({"size": ID, **LAYER_SHAPES})),
+        "layers": Items(Record({"size": ID, **LAYER_SHAPES}, LAYER_OPTIONAL)),
         "links": Items(Record({"size": ID, "dtype": Text(tuple(t.str for t in WEIGHT_DTYPES)), **LINK_SHAPES})),
         "past": Items(Row((Text(), ID, ID, ID, ID))),
     },
@@ -148,7 +149,9 @@ def _graph(structure: Mapping[str, Any], arrays: Mapping[str, Array]) -> Graph:
         lineage=structure["lineage"],
         rewrites=structure["rewrites"],
         past=stations(structure.get("past", ())),
+        validate=False,
     )
+    validate_graph(graph, layers, links)
     if graph.topology_hash != structure["topology_hash"]:
         raise GraphError(f"its topology hash is {graph.topology_hash}, the file says {structure['topology_hash']}")
     return graph

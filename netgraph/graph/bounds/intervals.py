@@ -15,8 +15,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import unknown_name
 from netgraph.graph.activations import get_activation
+from netgraph.graph.grid import Grid
 from netgraph.graph.kinds import LinkKind
-from netgraph.graph.layer import Grid, Layer
+from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link
 from netgraph.graph.norms import Mode, NormSetting, get_norm
 from netgraph.graph.outward import EPS, NORMAL, Pair, add
@@ -53,7 +54,7 @@ class Bounds:
         return f"Bounds({len(self.low):,} vertices, {finite:,} bounded, {nonnegative:,} never negative)"
 
 
-def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, targets: int) -> tuple[Array, Array]:
+def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target: Layer) -> tuple[Array, Array]:
     """Interval of the sum over the edges of one link, for each of its target vertices.
 
     The interval of a tap that reads padding at some positions contains 0; a tap that reads only padding gives 0.
@@ -62,23 +63,24 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
         link: the link; edges of weight 0 add 0, even where their source is unbounded.
         low, high: intervals of the source vertices, `(sources,)`.
         source_grid: grid of the source after its pool.
-        targets: number of target vertices.
+        target: layer of the target vertices.
 
     Returns:
-        Lower and upper bounds, `(targets,)` each; 0 for vertices without edges.
+        Lower and upper bounds, `(vertices of the target,)` each; 0 for vertices without edges.
 
-    Cost: O(edges + sources + targets).
+    Cost: O(edges + vertices of both layers).
     """
+    targets = len(target)
     z_low, z_high = np.zeros(targets), np.zeros(targets)
     dst = link.dst
-    if link.kind.wires and not (dst[1:] == dst[:-1]).any():
+    if link.kind.wires and not link.kind.padded and not (dst[1:] == dst[:-1]).any():
         z_low[dst], z_high[dst] = low[link.src], high[link.src]
         return z_low, z_high
     src, dst, weight, tap = used_edges(link)
     if not len(weight):
         return z_low, z_high
     if link.kind.padded:
-        low, high, src = _with_padding(link.kind, source_grid, low, high, src, tap)
+        low, high, src = _with_padding(link.kind, (source_grid, target.grid), low, high, src, tap)
     with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` turns inf and NaN into infinite bounds
         a, b = low[src], high[src]
         careful = _may_underflow(weight, low, high)
@@ -143,13 +145,17 @@ def segments(dst: Array) -> tuple[Array, Array, Array]:
     return starts, dst[starts], ends - starts
 
 
-def _with_padding(kind: LinkKind, grid: Grid, low: Array, high: Array, src: Array, tap: Array) -> Any:
+def _with_padding(
+    kind: LinkKind, grids: tuple[Grid, Grid], low: Array, high: Array, src: Array, tap: Array
+) -> tuple[Array, Array, Array]:
     """Intervals of sources for each of three padding states, and the row of each edge in them.
+
+    `grids` are those of the source and of the target.
 
     A tap of state 0 never reads padding, one of state 1 at some positions, one of state 2 at all positions. Rows are
     `state * sources + source`.
     """
-    state = kind.padding_states(grid)
+    state = kind.padding_states(*grids)
     zeros = np.zeros(len(low))
     low, high = (np.concatenate([v, limit(v, 0.0), zeros]) for v, limit in ((low, np.minimum), (high, np.maximum)))
     return low, high, src + state[tap] * (len(zeros))

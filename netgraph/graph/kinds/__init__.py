@@ -4,6 +4,7 @@ from netgraph.graph.kinds.convolution import Conv2d
 from netgraph.graph.kinds.dense import Dense
 from netgraph.graph.kinds.identity import Identity
 from netgraph.graph.kinds.kind import LinkKind, windows
+from netgraph.graph.kinds.place import Place
 from netgraph.graph.kinds.registry import KIND_FIELDS, LINK_KINDS, kind_from_json, kind_to_json
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Dense",
     "Identity",
     "LinkKind",
+    "Place",
     "kind_from_json",
     "kind_to_json",
     "windows",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from netgraph.errors import GraphError
+from netgraph.graph.grid import Grid, int_pair
 from netgraph.graph.kinds.kind import LinkKind
-from netgraph.graph.layer import Grid, int_pair
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netgraph.graph.grid import Grid
 from netgraph.graph.kinds.kind import LinkKind
-from netgraph.graph.layer import Grid
 
 
 @dataclass(frozen=True)

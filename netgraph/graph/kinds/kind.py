@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
@@ -9,13 +10,13 @@ from typing import ClassVar
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.layer import Grid
+from netgraph.graph.grid import Grid
 
 Pair = tuple[int, int]
 
 
 class LinkKind(ABC):
-    """Kind of a link. Subclasses are frozen dataclasses whose fields, if any, are `(height, width)` pairs.
+    """Kind of a link. Subclasses are frozen dataclasses whose fields, if any, are `(height, width)` pairs or numbers.
 
     Through tap `t = row * kernel_width + column`, position `p` of the target reads position
     `stride * p + (row, column) - padding` of the source, and 0 outside of the source. On grids that are not maps,
@@ -24,6 +25,8 @@ class LinkKind(ABC):
     Attributes:
         name: name of the kind in files.
         wires: whether its edges are frozen wires of weight 1.
+        places: whether it moves positions as a whole and has no windows: `positions` describes it, and not `kernel`,
+            `stride` and `padding`.
         kernel: size of the window that one position of the target reads, by default `(1, 1)`.
         stride: distance of the windows of neighbouring positions, by default `(1, 1)`.
         padding: number of zeros on each side of the source, by default `(0, 0)`.
@@ -32,6 +35,7 @@ class LinkKind(ABC):
 
     name: ClassVar[str]
     wires: ClassVar[bool] = False
+    places: ClassVar[bool] = False
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
@@ -52,13 +56,13 @@ class LinkKind(ABC):
 
     @property
     def padded(self) -> bool:
-        """Whether the source is padded with zeros."""
+        """Whether positions of the target may read zeros outside of the source."""
         return self.padding != (0, 0)
 
     @property
     def pointwise(self) -> bool:
         """Whether position `p` of the target reads only position `p` of the source."""
-        return self.taps == 1 and self.stride == (1, 1) and not self.padded
+        return self.taps == 1 and self.stride == (1, 1) and not self.padded and not self.places
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -92,10 +96,11 @@ class LinkKind(ABC):
         (sh, sw), (ph, pw) = self.stride, self.padding
         return (sh, at[0] - ph), (sw, at[1] - pw)
 
-    def padding_states(self, grid: Grid) -> Array:
+    def padding_states(self, source: Grid, target: Grid) -> Array:
         """State of each tap, `(taps,)`: it reads padding at no position of the target (0), at some (1), at all (2)."""
         inside = []
-        for size, k, s, p, n in zip(grid, self.kernel, self.stride, self.padding, self.output_grid(grid), strict=True):
+        axes = zip(source, self.kernel, self.stride, self.padding, self.output_grid(source), strict=True)
+        for size, k, s, p, n in axes:
             at = np.arange(n) * s - p + np.arange(k)[:, None]
             inside.append((at >= 0) & (at < size))
         always = np.logical_and.outer(*(axis.all(axis=1) for axis in inside)).ravel()
@@ -108,24 +113,34 @@ class LinkKind(ABC):
             return values
         return np.pad(values, [(0, 0)] * (values.ndim - 2) + [(p, p) for p in self.padding])
 
-    def read(self, values: Array) -> Iterator[Array]:
-        """Yield, for each tap, the values that all positions of the target read: `(..., *output grid)`.
+    def positions(self, source: Grid, target: Grid) -> Array:
+        """Position of the source that each position of the target reads, -1 for none: `(taps, positions)` int64.
 
-        `values` has the shape `(..., *grid)`. The results are views of it, or of one padded copy.
+        Positions are numbered in reading order. A target with the grid `()` has one position.
+        """
+        at = np.arange(math.prod(source), dtype=np.int64).reshape(1, *source)
+        read = [values.reshape(-1) for values in self.read(at + 1, source, target)]  # 0 is padding
+        return np.stack(read) - 1
+
+    def read(self, values: Array, source: Grid, target: Grid) -> Iterator[Array]:
+        """Yield, for each tap, the values that all positions of the target read.
+
+        `values` has the shape `(..., *source)`. The results have `(..., *target)`, but `(..., 1, 1)` where a window as
+        large as the maps ends at the grid `()`. They are views of `values`, or of one padded copy.
         """
         if self.pointwise:
             yield values
         else:
-            yield from windows(self.pad(values), self.kernel, self.stride, self.output_grid(values.shape[-2:]))
+            yield from windows(self.pad(values), self.kernel, self.stride, self.output_grid(source))
 
-    def spread(self, parts: Array, grid: Grid) -> Array:
+    def spread(self, parts: Array, source: Grid, target: Grid) -> Array:
         """Add the values of each tap to the positions that it reads: the transpose of `read`.
 
-        `parts` has the shape `(taps, ..., *output grid)`, the result `(..., *grid)`.
+        `parts` has the shape `(taps, ..., *target)` of the results of `read`, the result `(..., *source)`.
         """
         if self.pointwise:
             return np.asarray(parts[0])
-        (ph, pw), (h, w) = self.padding, grid
+        (ph, pw), (h, w) = self.padding, source
         padded = np.zeros((*parts.shape[1:-2], h + 2 * ph, w + 2 * pw), parts.dtype)
         for part, window in zip(parts, windows(padded, self.kernel, self.stride, parts.shape[-2:]), strict=True):
             window += part

@@ -11,8 +11,9 @@ from netgraph.graph.kinds.convolution import Conv2d
 from netgraph.graph.kinds.dense import Dense
 from netgraph.graph.kinds.identity import Identity
 from netgraph.graph.kinds.kind import LinkKind
+from netgraph.graph.kinds.place import Place
 
-LINK_KINDS: dict[str, type[LinkKind]] = {kind.name: kind for kind in (Dense, Conv2d, Identity)}
+LINK_KINDS: dict[str, type[LinkKind]] = {kind.name: kind for kind in (Dense, Conv2d, Identity, Place)}
 """Kinds of links by their names in files."""
 
 
@@ -27,7 +28,8 @@ KIND_FIELDS = tuple(dict.fromkeys(name for kind in LINK_KINDS.values() for name 
 
 def kind_to_json(kind: LinkKind) -> dict[str, Any]:
     """Convert the kind of a link to plain values."""
-    return {"type": kind.name, **{name: list(getattr(kind, name)) for name in field_names(type(kind))}}
+    values = {name: getattr(kind, name) for name in field_names(type(kind))}
+    return {"type": kind.name, **{k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}}
 
 
 def kind_from_json(values: Mapping[str, Any]) -> LinkKind:
@@ -35,7 +37,11 @@ def kind_from_json(values: Mapping[str, Any]) -> LinkKind:
     cls = LINK_KINDS.get(values["type"])
     if cls is None:
         raise GraphError(unknown_name("link kind", values["type"], LINK_KINDS))
-    given = {name: tuple(int(v) for v in pair) for name, pair in values.items() if name != "type"}
+    given = {
+        name: tuple(int(v) for v in value) if isinstance(value, list | tuple) else int(value)
+        for name, value in values.items()
+        if name != "type"
+    }
     names = set(field_names(cls))
     if given.keys() != names:
         raise GraphError(f"a link of kind {values['type']!r} needs {sorted(names)}, and has {sorted(given)}")

@@ -94,7 +94,8 @@ class TapReader:
         if self.pool is None:
             return maps, lambda slopes: slopes
         pool = self.pool
-        taps, untap = _taps(Conv2d(pool.size, pool.stride or pool.size), maps)
+        (h, w), (sh, sw) = pool.size, pool.strides
+        taps, untap = _taps(Conv2d((h, w), (sh, sw)), maps)
         seen = taps.shape[:1] + taps.shape[2:]
         if pool.kind == "average":
             return taps.mean(axis=1), lambda s: untap(np.broadcast_to(s[:, None] / taps.shape[1], taps.shape))
@@ -115,4 +116,6 @@ def _taps(kind: LinkKind, maps: Array) -> tuple[Array, Callable[[Array], Array]]
     gives.
     """
     grid = maps.shape[-2:]
-    return np.stack(list(kind.read(maps)), axis=1), lambda slopes: kind.spread(np.moveaxis(slopes, 1, 0), grid)
+    target = kind.output_grid(grid)
+    read = np.stack(list(kind.read(maps, grid, target)), axis=1)
+    return read, lambda slopes: kind.spread(np.moveaxis(slopes, 1, 0), grid, target)

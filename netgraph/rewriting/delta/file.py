@@ -25,6 +25,7 @@ from netgraph.rewriting.delta.delta import (
 )
 from netgraph.storage import (
     HISTORY_SHAPES,
+    LAYER_OPTIONAL,
     LAYER_SHAPES,
     LINK_SHAPES,
     Items,
@@ -39,7 +40,7 @@ from netgraph.storage import (
 DELTA_KIND = "delta"
 DELTA_VERSION = 1
 
-_STAMP, _LAYER = Record(HISTORY_SHAPES), Record(LAYER_SHAPES)
+_STAMP, _LAYER = Record(HISTORY_SHAPES), Record(LAYER_SHAPES, LAYER_OPTIONAL)
 _LINK = Record({"dtype": Text(tuple(t.name for t in WEIGHT_DTYPES)), **LINK_SHAPES})
 _STRUCTURE = Record(
     {

@@ -85,17 +85,17 @@ def test_wires_admit_no_edges():
 
 def test_which_taps_read_padding():
     # Rows 0..2 with a padding of 2: the first tap never leaves the padding at one position, and so on.
-    np.testing.assert_array_equal(Conv2d((3, 1), padding=(1, 0)).padding_states((4, 4)), [1, 0, 1])
-    states = Conv2d((3, 3), padding=(1, 1)).padding_states((1, 1))
+    np.testing.assert_array_equal(Conv2d((3, 1), padding=(1, 0)).padding_states((4, 4), (4, 4)), [1, 0, 1])
+    states = Conv2d((3, 3), padding=(1, 1)).padding_states((1, 1), (1, 1))
     np.testing.assert_array_equal(states, [2, 2, 2, 2, 0, 2, 2, 2, 2])
-    np.testing.assert_array_equal(Conv2d((2, 1), stride=(2, 1), padding=(1, 0)).padding_states((3, 1)), [1, 0])
-    assert not Conv2d((3, 3)).padding_states((5, 5)).any()
+    np.testing.assert_array_equal(Conv2d((2, 1), stride=(2, 1), padding=(1, 0)).padding_states((3, 1), (2, 1)), [1, 0])
+    assert not Conv2d((3, 3)).padding_states((5, 5), (3, 3)).any()
 
 
 @pytest.mark.parametrize(("kind", "grid"), KINDS)
 def test_taps_read_at_stride_times_position_plus_offset_and_zeros_outside(kind, grid):
     values = np.random.default_rng(0).normal(size=(2, *grid))
-    read = list(kind.read(values))
+    read = list(kind.read(values, grid, kind.output_grid(grid)))
     assert len(read) == kind.taps
     for tap, got in enumerate(read):
         assert got.shape == (2, *kind.output_grid(grid))
@@ -110,9 +110,9 @@ def test_spread_is_the_transpose_of_read(kind, grid):
     rng = np.random.default_rng(1)
     values = rng.normal(size=(2, *grid))
     parts = rng.normal(size=(kind.taps, 2, *kind.output_grid(grid)))
-    back = kind.spread(parts, grid)
+    back = kind.spread(parts, grid, kind.output_grid(grid))
     assert back.shape == values.shape
-    read = np.stack(list(kind.read(values)))
+    read = np.stack(list(kind.read(values, grid, kind.output_grid(grid))))
     np.testing.assert_allclose(np.sum(read * parts), np.sum(values * back))
 
 

@@ -1,0 +1,44 @@
+"""Products: gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.errors import GraphError
+from netgraph.graph.grid import Grid
+from netgraph.graph.merges.merge import Merge, PortRead
+from netgraph.graph.outward import Pair, times
+
+
+@dataclass(frozen=True)
+class Product(Merge):
+    """The product of both ports, position by position, as in gated MLPs: `z = port0 * port1`.
+
+    SwiGLU is a product of a layer with the activation "silu" and a layer with "identity" (Shazeer 2020,
+    arXiv:2002.05202, equation 6). Each vertex has one wire at each port.
+    """
+
+    name = "product"
+    carried = (0, 1)
+    port_names = ("gate", "value")
+
+    def output_grid(self, ports: tuple[Grid, Grid]) -> Grid:
+        """Grid of both ports. Raises `GraphError` when they differ."""
+        if ports[0] != ports[1]:
+            raise GraphError(f"a product needs one grid, and reads {ports[0]} at port 0 and {ports[1]} at port 1")
+        return ports[0]
+
+    def evaluate(self, reads: tuple[PortRead, PortRead], width: int) -> Array:
+        """Multiply the values of both ports."""
+        first, second = (read.values[:, read.src] for read in reads)
+        return np.asarray(first * second)
+
+    def interval(self, first: Pair, second: Pair, width: int) -> Pair:
+        """Interval of the products of all numbers in both intervals."""
+        low, high = times(*first, *second)
+        # An unbounded factor takes finite values only: its product with 0 is 0.
+        zero = ((first[0] == 0) & (first[1] == 0)) | ((second[0] == 0) & (second[1] == 0))
+        return np.where(zero, 0.0, low), np.where(zero, 0.0, high)
