@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from compilers.kernels.base import Gradients, Ports
 from compilers.kernels.dense import pad_mask
+from compilers.kernels.maps import token_major
 
 if TYPE_CHECKING:
     from compilers.plan import Block
@@ -44,7 +45,7 @@ class BoundConvolution:
         geometry, target = self._kernel.geometry, self._target
         first = target is not None and not target.started
         bias = target.bias if first and target is not None else None
-        result = functional.conv2d(self._source.values, self._weight, bias, geometry.stride, geometry.padding)  # type: ignore[arg-type]
+        result = functional.conv2d(self._values(), self._weight, bias, geometry.stride, geometry.padding)
         if target is None:
             assert self._rows is not None
             self._rows.add_(result.flatten(1).t())
@@ -75,10 +76,14 @@ class BoundConvolution:
     def _backward(self, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
         geometry = self._kernel.geometry
         found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-            self._sum_gradients(), self._source.values, self._weight, None,
+            self._sum_gradients(), self._values(), self._weight, None,
             geometry.stride, geometry.padding, (1, 1), False, (0, 0), 1, wanted,
         )  # fmt: skip
         return found
+
+    def _values(self) -> Tensor:
+        assert self._source.values is not None
+        return token_major(self._source.values)
 
     def _sum_gradients(self) -> Tensor:
         if self._target is not None:

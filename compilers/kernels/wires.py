@@ -112,7 +112,7 @@ class BoundMapWires:
             assert self._rows is not None
             _add_maps(self._rows.t()[:, :, None, None], kernel.targets, read)
         elif kernel.whole_target and not target.started and target.bias is None:
-            target.start(read.clone())
+            target.start(read if kernel.whole_source else read.clone(), own=not kernel.whole_source)
         else:
             _add_maps(target.sums, kernel.targets, read)
 
@@ -125,8 +125,7 @@ class BoundMapWires:
 
     def source_gradients(self) -> None:
         """Add the gradient of the target maps to that of the source maps."""
-        kernel, values = self._kernel, self._source.values
-        assert values is not None
+        kernel = self._kernel
         if self._row_gradients is not None:
             sums: Tensor | None = self._row_gradients.t()[:, :, None, None]
         else:
@@ -135,9 +134,7 @@ class BoundMapWires:
         if kernel.whole_source:
             self._source.add_gradient(_maps_at(sums, kernel.targets), own=False)
             return
-        if self._source.value_gradients is None:
-            self._source.value_gradients = torch.zeros_like(values)
-        _add_maps(self._strided(self._source.value_gradients), kernel.sources, _maps_at(sums, kernel.targets))
+        _add_maps(self._strided(self._source.own_gradient()), kernel.sources, _maps_at(sums, kernel.targets))
 
     def _strided(self, maps: Tensor) -> Tensor:
         return maps[:, :, :: self._kernel.stride[0], :: self._kernel.stride[1]]

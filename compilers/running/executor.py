@@ -67,8 +67,7 @@ class Executor:
         plan = self.plan
         for layer, x in zip(plan.inputs, inputs, strict=True):
             if layer.grid:
-                shape = (len(x), layer.width, *as_maps(layer.grid))
-                workspace.maps[plan.position[layer.name]].values = x.detach().reshape(shape).clone()
+                workspace.maps[plan.position[layer.name]].take(x.detach())
             elif plan.position[layer.name] in workspace.given:
                 given = workspace.given[plan.position[layer.name]]
                 given.values, given.written = x.detach().t(), False
@@ -116,7 +115,7 @@ class Executor:
         wanted = needs[0] or any(collector.reads_weights for collector in collectors)
         gradients.weights = gradients.values.new_empty(plan.num_slots) if wanted else None
         gradients.vertices = gradients.values.new_empty(plan.num_vertex_slots) if needs[1] else None
-        workspace.backward(run, weights=wanted)
+        workspace.backward(run, weights=wanted, keep=bool(collectors))
         if gradients.vertices is not None:
             self._bias_gradients(gradients.values, gradients.vertices)
         if collectors:
@@ -136,7 +135,7 @@ class Executor:
     def backward_sums(self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None]) -> Gradients:
         """Compute the gradients of the sums of all layers, and nothing else; they stay in the workspace."""
         gradients = self._seed(workspace, outputs, inputs=False)
-        workspace.backward(run, weights=False)
+        workspace.backward(run, weights=False, keep=True)
         return gradients
 
     def _seed(self, workspace: Workspace, outputs: Sequence[Tensor | None], *, inputs: bool) -> Gradients:

@@ -28,8 +28,7 @@ def measure_blocks(
         workspace = Workspace(executor.plan, executor.pool.kernels, detached, len(inputs[0]))
         run = Run(training=len(inputs[0]) > 1, record=True)
         outputs = executor.forward(workspace, detached, inputs, run)
-        executor.backward(workspace, run, outputs, [True, True, *[False] * len(inputs)])
-        gradients = workspace.gradients(inputs=False)
+        gradients = executor.backward_sums(workspace, run, outputs)
         gradients.weights = gradients.values.new_zeros(executor.plan.num_slots)
         found = {}
         for step in workspace.steps:

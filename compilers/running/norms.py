@@ -71,11 +71,14 @@ class LayerNorm:
         self._axis, self._epsilon = layer.vertex_axis, layer.norm_epsilon
 
     def __call__(self, z: Tensor, columns: Columns, training: bool, momentum: float) -> Tensor:
-        """Normalise over the vertices of each sample; `training` and `momentum` change nothing."""
-        if z.numel():  # torch warns of the variance of nothing
-            var, mean = torch.var_mean(z, dim=self._axis, correction=0, keepdim=True)
-            z = (z - mean) * torch.rsqrt(var + self._epsilon)
-        return z * columns["scale"] + columns["shift"]
+        """By torch's own operation over the last axis; `training` and `momentum` change nothing."""
+        last, width = z.movedim(self._axis, -1), z.shape[self._axis]
+        scale, shift = columns["scale"], columns["shift"]
+        if scale.numel() == width:
+            result = functional.layer_norm(last, (width,), scale.reshape(-1), shift.reshape(-1), self._epsilon)
+            return result.movedim(-1, self._axis)
+        # Columns with a value for every sample.
+        return functional.layer_norm(last, (width,), eps=self._epsilon).movedim(-1, self._axis) * scale + shift
 
 
 FORMULAS: Registry[Bind] = Registry("formula of the norm", {"batch": BatchNorm, "layer": LayerNorm}, of=NORMS)

@@ -131,13 +131,13 @@ class MapOperation:
 
     def forward(self, run: Run) -> None:
         """From sums to values."""
-        maps, z = self._maps, self._maps.sums
+        maps = self._maps
         if self._identity:
-            maps.values = z
+            maps.values = maps.read_sums
         elif self._in_place is not None:
-            maps.values = self._in_place(z)
+            maps.values = self._in_place(maps.sums)
         else:
-            maps.values = evaluate(self._arithmetic, z, run, copy=False)
+            maps.values = evaluate(self._arithmetic, maps.read_sums, run, copy=False)
         if self._rows is not None:
             write_transposed(self._rows, maps.values.flatten(1))
 

@@ -67,7 +67,7 @@ class Workspace:
         self.lease: weakref.ref[Tensor] | None = None
         self._gradients: Gradients | None = None
         self._bound_inputs: bool | None = None
-        self._backwards: dict[tuple[bool, bool], list[Call | Operation]] = {}
+        self._backwards: dict[tuple[bool, bool, bool], list[Call | Operation]] = {}
         self.maps = {i: self._maps(p, state) for i, p in enumerate(plan.layers) if p.grid}
         self.given = {i: Given(plan.layers[i].start, plan.layers[i].stop) for i in plan.given_inputs}
         last = _last_readers(plan)
@@ -138,12 +138,18 @@ class Workspace:
         gradients.values[0 if inputs else self.plan.input_rows :].zero_()
         return gradients
 
-    def backward(self, run: Run, *, weights: bool) -> None:
-        """Run all layers backwards, after `gradients` and once the gradients of the outputs are in place."""
+    def backward(self, run: Run, *, weights: bool, keep: bool) -> None:
+        """Run all layers backwards, after `gradients` and once the gradients of the outputs are in place.
+
+        Args:
+            run: the forward.
+            weights: whether gradients of the weights are wanted.
+            keep: whether the gradients of the sums of maps stay; else the memory of each is free for those before it.
+        """
         assert self._gradients is not None
         assert self._bound_inputs is not None
         gradients = self._gradients
-        key = (weights, self._bound_inputs)
+        key = (weights, self._bound_inputs, keep)
         calls = self._backwards.get(key)
         if calls is None:
             calls = self._backwards[key] = self._backward_calls(*key)
@@ -153,7 +159,7 @@ class Workspace:
             else:
                 call.backward(run, gradients)
 
-    def _backward_calls(self, weights: bool, inputs: bool) -> list[Call | Operation]:
+    def _backward_calls(self, weights: bool, inputs: bool, keep: bool) -> list[Call | Operation]:
         calls: list[Call | Operation] = []
         for step in reversed(self.steps):
             if step.operation is not None:
@@ -164,6 +170,8 @@ class Workspace:
             for block, kernel in blocks:
                 if self.trains_source(block, inputs=inputs):
                     calls.append(kernel.source_gradients)
+            if step.plan.grid and not keep:
+                calls.append(self.maps[self.plan.position[step.plan.name]].forget_sum_gradients)
         return calls
 
     def trains_source(self, block: Block, *, inputs: bool) -> bool:
