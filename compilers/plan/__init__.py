@@ -1,12 +1,13 @@
 """The plan: kernels, slots and rows of every layer, as data. No tensors."""
 
+from compilers.plan.block import Block, Choice, Site
 from compilers.plan.build import build_plan, initial_columns, initial_weights
 from compilers.plan.choose import UNREGISTERED
 from compilers.plan.costs import CostTable
 from compilers.plan.fan_in import MapFanIn, RowFanIn
 from compilers.plan.geometry import Geometry, as_maps, reach
 from compilers.plan.kinds import KINDS, KernelKind, register_kind, torch_sparse_library
-from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from compilers.plan.plan import LayerPlan, Plan, VertexSlots
 
 __all__ = [
     "Block",

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from compilers.plan.block import Block, Choice, Incidence, Site, stable_order
 from compilers.plan.choose import Chooser
 from compilers.plan.fan_in import MapFanIn, RowFanIn
 from compilers.plan.geometry import Geometry
 from compilers.plan.kinds import DENSE, KINDS
-from compilers.plan.plan import Block, Choice, Incidence, Site, stable_order
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compilers.plan.block import Block, Choice, Site
 from compilers.plan.blocks import Lowering
 from compilers.plan.choose import Chooser
 from compilers.plan.costs import CostTable
-from compilers.plan.plan import Block, Choice, LayerPlan, Plan, Site, VertexSlots
+from compilers.plan.plan import LayerPlan, Plan, VertexSlots
 from netgraph.columns import Array, spans
-from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
 
@@ -35,11 +35,10 @@ def build_plan(
             the order of their blocks.
 
     Raises:
-        CompileError: for what this compiler does not handle, and for unknown names.
+        CompileError: for unknown names, and for kernels that cannot run the edges they are given.
 
     Cost: O(edges).
     """
-    _check_supported(graph)
     chooser = Chooser(costs, kernels, settled or {})
     chooser.check_names({layer.name for layer in graph.layers_by_id.values()})
     layers = [graph.layer(i) for i in graph.topological_order]
@@ -81,16 +80,6 @@ def _edge_slots(graph: Graph, plans: list[LayerPlan], slots: int) -> Array:
             if not block.frozen:
                 result[block.edges] = block.slots
     return result
-
-
-# -- checks -------------------------------------------------------------------------------------------
-
-
-def _check_supported(graph: Graph) -> None:
-    for link in graph.links_by_key.values():
-        if link.port:
-            where = f"Link {graph.link_name(link.source, link.target)}"
-            raise CompileError(f"{where} ends at port {link.port}; ports need attention layers. Use port 0.")
 
 
 # -- vertices -----------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from compilers.plan.block import Choice, Site
 from compilers.plan.costs import CostTable
 from compilers.plan.fan_in import FanIn, RowFanIn
 from compilers.plan.kinds import DENSE, KINDS, KernelKind
-from compilers.plan.plan import Choice, Site
 from netgraph.errors import CompileError, unknown_name
 
 UNREGISTERED = "A kernel of your own is registered by compilers.register_kernel before it is used."
