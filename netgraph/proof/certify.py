@@ -90,6 +90,8 @@ def _incomparable(old: Graph, new: Graph) -> str | None:
             other = ends[1][i]
             if layer.output_grid != other.output_grid or not np.array_equal(layer.vertex_ids, other.vertex_ids):
                 return f"the vertices of the {what} {layer.name!r} differ"
+            if layer.encoding != other.encoding:
+                return f"the encodings of the {what} {layer.name!r} differ: {layer.encoding}, then {other.encoding}"
     return None
 
 

@@ -14,10 +14,11 @@ from netgraph.columns import Array
 from netgraph.graph import get_activation, get_norm
 from netgraph.graph.bounds import operate_interval, times, widen
 from netgraph.proof.forms import Terms, collect, form_interval, scaled_terms
-from netgraph.proof.known import parameters
+from netgraph.proof.known import parameters, plain
 from netgraph.proof.readings import Values
 from netgraph.proof.shift import Shift
-from netgraph.proof.walk import Sums, Walk
+from netgraph.proof.sums import Sums
+from netgraph.proof.walk import Walk
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer
@@ -61,6 +62,7 @@ class Decision:
         columns = {name: np.asarray(v, dtype=np.float64)[sums.rows] for name, v in layer.values.items()}
         self.columns = columns
         self.activation, self.norm = get_activation(layer.activation), get_norm(layer.norm)
+        self.sums_up = self.norm.identity and layer.merge is None  # errors of the form then carry to the value
         self.linear_factor, self.linear_error = self._linear()
         self.passes = walk.readers_compose(layer, sums.form, sums.change)
 
@@ -77,7 +79,7 @@ class Decision:
 
     def _linear(self) -> tuple[Array, Array]:
         """Factors from sum to value, NaN where a vertex is not linear; and bounds on their errors, `(k,)` each."""
-        if not self.norm.identity or self.layer.pool is not None:
+        if not plain(self.layer):
             return np.full(len(self.open), np.nan), np.zeros(len(self.open))
         sums = self.sums
         factor, error = self.activation.affine(sums.z_low, sums.z_high, self.columns, self.layer.slope)

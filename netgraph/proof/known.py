@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from netgraph.graph import get_activation, get_norm
 from netgraph.proof.forms import Rows, Terms, scaled_terms
 
 if TYPE_CHECKING:
-    from netgraph.graph import Layer
+    from netgraph.graph import Grid, Layer, Merge, Pool
 
 WINDOW = 1e-6
 """Relative distance of hashes within which two forms are compared entry by entry."""
@@ -24,15 +24,31 @@ SMALL = 1e-5
 TRIES = 4
 """Largest number of neighbours by hash with which a form is compared."""
 
-Operation = tuple[object, ...]
-"""Function of a layer from sum to output, without the parameters of single vertices: see `operation`."""
+
+class Operation(NamedTuple):
+    """Function of a layer from form to output, without the parameters of single vertices.
+
+    Attributes:
+        merge: the core of the merge; None where the form is a sum. The forms contain its other settings.
+        slope, epsilon: None where they are not used.
+        activation, norm, pool, grid: attributes of the layer.
+    """
+
+    merge: Merge | None
+    activation: str
+    slope: float | None
+    norm: str
+    epsilon: float | None
+    pool: Pool | None
+    grid: Grid
 
 
 def operation(layer: Layer) -> Operation:
-    """Activation, slope, norm, epsilon of the norm, pool and grid of a layer; None where slope or epsilon is unused."""
+    """Return the operation of a layer."""
     slope = layer.slope if get_activation(layer.activation).uses_slope else None
     epsilon = None if get_norm(layer.norm).identity else layer.norm_epsilon
-    return (layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
+    merge = None if layer.merge is None else layer.merge.core
+    return Operation(merge, layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
 
 
 def parameters(layer: Layer) -> Array:
@@ -139,11 +155,11 @@ class KnownValues:
         """Add a block of vertices with the operation `what`."""
         self._blocks.setdefault(what, []).append(block)
 
-    def rewritten(self, normal: Callable[[Rows], Rows]) -> KnownValues:
-        """Return the same vertices with `normal(forms)` in place of their forms; `normal` gives equal forms."""
+    def rewritten(self, normal: Callable[[Operation, Rows], Rows]) -> KnownValues:
+        """Return the same vertices with `normal(operation, forms)` in place of their forms, which are equal."""
         result = KnownValues()
         for what, blocks in self._blocks.items():
-            result._blocks[what] = [b.rewritten(normal(b.forms)) for b in blocks]
+            result._blocks[what] = [b.rewritten(normal(what, b.forms)) for b in blocks]
         return result
 
     def blocks(self, what: Operation) -> list[KnownVertices]:
@@ -154,7 +170,7 @@ class KnownValues:
         """Find known vertices with the same parameters whose form may be a multiple of a given form, by hash.
 
         The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 for other activations; and 1
-        under a norm or a pool. Costs O((known + asked) log known).
+        under a merge, a norm or a pool. Costs O((known + asked) log known).
 
         Args:
             what: the operation.
@@ -211,19 +227,19 @@ def quotient(one: Array, two: Array) -> Array:
         return np.where((one == 0) & (two == 0), 1.0, one / two)
 
 
-def _plain(layer: Layer) -> bool:
-    """Whether a layer has neither norm nor pool, so that its output is the activation of its sum."""
-    return get_norm(layer.norm).identity and layer.pool is None
+def plain(layer: Layer) -> bool:
+    """Whether a layer has neither merge, norm nor pool, so that its output is the activation of its sum."""
+    return layer.merge is None and get_norm(layer.norm).identity and layer.pool is None
 
 
 def scales(layer: Layer) -> bool:
     """Whether the operation f of a layer satisfies `f(k x) = k f(x)` for every `k > 0`."""
-    return get_activation(layer.activation).homogeneous and _plain(layer)
+    return get_activation(layer.activation).homogeneous and plain(layer)
 
 
 def snap(layer: Layer, factor: Array) -> tuple[Array, Array]:
     """Round factors to values that the operation allows: any, 1 or -1, or 1; and a mask of the rows that have one."""
-    if not _plain(layer):
+    if not plain(layer):
         return np.ones(len(factor)), np.abs(factor - 1) <= 10 * WINDOW
     if scales(layer):
         return factor, np.isfinite(factor) & (factor != 0)
@@ -320,7 +336,7 @@ def multiples_of(
 
 def mirrors(layer: Layer) -> bool:
     """Whether the operation f of a layer has a mirror rule, `f(-t) = a f(t) + b t + c`."""
-    return get_activation(layer.activation).mirror is not None and _plain(layer)
+    return get_activation(layer.activation).mirror is not None and plain(layer)
 
 
 def mirror_slope(layer: Layer, columns: Mapping[str, Array], vertices: int) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ import numpy as np
 from netgraph.columns import Array, spans
 from netgraph.graph import get_activation, get_norm
 from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, stack
-from netgraph.proof.known import alike, factors, mirrors, multiples_of, parameters
+from netgraph.proof.known import alike, factors, mirrors, multiples_of, operation, parameters, plain
 from netgraph.proof.operators import UNKNOWN
 
 if TYPE_CHECKING:
@@ -118,11 +118,11 @@ class Normal:
 
     def _search_layer(self, layer: Layer) -> bool:
         walk = self._walk
-        if layer.role == "input" or get_norm(layer.norm).couples_vertices:
+        if layer.is_source or get_norm(layer.norm).couples_vertices:
             return False
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
         as_stored = walk.all_old_forms(layer)
-        forms = self.of(as_stored)
+        forms = walk.in_normal_form(operation(layer), as_stored, self)
         factor, error = self._linear(layer, own)
         linear = np.flatnonzero(~np.isnan(factor))
         if forms.counts[linear].sum() > LIMIT:
@@ -154,7 +154,7 @@ class Normal:
 
     def _linear(self, layer: Layer, own: Array) -> tuple[Array, Array]:
         """Factor of each vertex from sum to value, NaN where it is not linear; and a bound on the factor's error."""
-        if not get_norm(layer.norm).identity or layer.pool is not None:
+        if not plain(layer):
             return np.full(len(own), np.nan), np.zeros(len(own))
         columns = {name: values.astype(np.float64) for name, values in layer.values.items()}
         bounds = self._walk.bounds

@@ -3,14 +3,19 @@
 Each tap of a convolution, and each wire, takes the value of its source at `stride * position + offset`, and 0 where
 that lies outside the source's grid. Such a map is an operator. Its number allows forms to be compared tap by tap,
 also between kernels of different sizes.
+
+A vertex that merges its ports reads every source under a tag: its port, and its slot there. The operator of such a
+read is an operator with a tag. Only the merge can use what it reads, so nothing reads a tagged operator in turn.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Grid, LinkKind
+from netgraph.graph import Grid, LinkKind, Merge
 
 POINTWISE = 0
 """Number of the operator that reads the same position."""
@@ -25,13 +30,35 @@ Axis = tuple[int, int, int, int]
 """Stride, offset, source size and target size of one axis."""
 
 
+class Tag(NamedTuple):
+    """Place of a read in a vertex that merges its ports.
+
+    Attributes:
+        port: the port.
+        slot: the slot; 0 for merges without slots.
+        frequency: the frequency by which positions turn the pair of the slot; 0 where nothing turns.
+    """
+
+    port: int
+    slot: int = 0
+    frequency: float = 0.0
+
+
 class Operators:
-    """Numbers of all operators that occur in a proof; `POINTWISE` reads the same position."""
+    """Numbers of all operators that occur in a proof; `POINTWISE` reads the same position.
+
+    Attributes:
+        tags: the tags in use; their numbers are indices of this list.
+    """
 
     def __init__(self) -> None:
         self._axes: list[tuple[Axis, ...]] = [()]
         self._numbers: dict[tuple[Axis, ...], int] = {(): POINTWISE}
         self._outside = [False]
+        self.tags: list[Tag] = []
+        self._tag_numbers: dict[Tag, int] = {}
+        self._tag_of, self._inner = [-1], [POINTWISE]
+        self._tagged: dict[tuple[int, int], int] = {}
         self._links: dict[tuple[LinkKind, Grid, Grid], Array] = {}
         self._composed: dict[tuple[int, int], int] = {}
 
@@ -43,6 +70,48 @@ class Operators:
         """Whether some position reads a zero outside of the source's grid, for each operator, `(operators,)`."""
         return np.array(self._outside)
 
+    @property
+    def tag_of(self) -> Array:
+        """Number of the tag of each operator, -1 without a tag, `(operators,)`."""
+        return np.array(self._tag_of)
+
+    @property
+    def inner(self) -> Array:
+        """Number of each operator without its tag, `(operators,)`."""
+        return np.array(self._inner)
+
+    @property
+    def bare(self) -> Array:
+        """Number of the operator with the same tag that reads the same position, `(operators,)`."""
+        found = [POINTWISE if tag < 0 else self._tagged[tag, POINTWISE] for tag in self._tag_of]
+        return np.array(found, dtype=np.int64)
+
+    def tagged(self, tag: Tag, inner: int = POINTWISE) -> int:
+        """Number of the operator that reads by `inner`, an operator without a tag, under a tag."""
+        if tag not in self._tag_numbers:
+            self._tag_numbers[tag] = len(self.tags)
+            self.tags.append(tag)
+            self._add_tagged(self._tag_numbers[tag], POINTWISE)
+        return self._add_tagged(self._tag_numbers[tag], inner)
+
+    def swapped(self, number: int) -> int:
+        """Number of the operator with a tag that reads the same at the other port."""
+        tag = self.tags[self._tag_of[number]]
+        return self.tagged(tag._replace(port=1 - tag.port), self._inner[number])
+
+    def _add_tagged(self, tag: int, inner: int) -> int:
+        if (tag, inner) not in self._tagged:
+            self._tagged[tag, inner] = self._add((), self._outside[inner], tag, inner)
+        return self._tagged[tag, inner]
+
+    def _add(self, axes: tuple[Axis, ...], outside: bool, tag: int = -1, inner: int | None = None) -> int:
+        number = len(self._axes)
+        self._axes.append(axes)
+        self._outside.append(outside)
+        self._tag_of.append(tag)
+        self._inner.append(number if inner is None else inner)
+        return number
+
     def of_link(self, kind: LinkKind, source: Grid, target: Grid) -> Array:
         """Number of the operator of each tap, `(taps,)`; `ZERO` where a tap reads nothing but zeros."""
         key = (kind, source, target)
@@ -50,6 +119,13 @@ class Operators:
             numbers = [self._of_tap(kind, tap, source) for tap in range(kind.taps)]
             self._links[key] = np.array(numbers, dtype=np.int64)
         return self._links[key]
+
+    def of_merge(self, merge: Merge, port: int, slots: Array) -> Array:
+        """Number of the operator of each slot, up to the largest one of `slots`; `ZERO` for slots not among them."""
+        used = np.unique(slots)
+        numbers = np.full(int(used.max(initial=-1)) + 1, ZERO, dtype=np.int64)
+        numbers[used] = [self.tagged(Tag(port, slot, merge.frequency(slot))) for slot in used.tolist()]
+        return numbers
 
     def _of_tap(self, kind: LinkKind, tap: int, source: Grid) -> int:
         axes = zip(kind.shifts(tap, source), source, kind.output_grid(source), strict=True)
@@ -71,17 +147,20 @@ class Operators:
             return POINTWISE
         key = tuple(canonical)
         if key not in self._numbers:
-            self._numbers[key] = len(self._axes)
-            self._axes.append(key)
-            self._outside.append(outside)
+            self._numbers[key] = self._add(key, outside)
         return self._numbers[key]
 
     def compose(self, outer: int, inner: int) -> int:
         """Number of the operator that reads by `inner`, then by `outer`; or `ZERO`, or `UNKNOWN` where none does.
 
         It is `UNKNOWN` where some position reads a zero outside of the grid in between, but the single shift with the
-        same stride and offset would read a value inside of the source's grid.
+        same stride and offset would read a value inside of the source's grid, and where `inner` has a tag.
         """
+        if self._tag_of[inner] >= 0:
+            return UNKNOWN
+        if self._tag_of[outer] >= 0:
+            number = self.compose(self._inner[outer], inner)
+            return number if number < 0 else self._add_tagged(self._tag_of[outer], number)
         if outer == POINTWISE or inner == POINTWISE:
             return outer if inner == POINTWISE else inner
         key = (outer, inner)
@@ -104,10 +183,10 @@ class Operators:
         """Apply `compose` element by element; each distinct pair is computed once."""
         if not len(outer):
             return np.zeros(0, dtype=np.int64)
-        if not outer.any():
-            return np.asarray(inner)
         if not inner.any():
             return np.asarray(outer)
+        if not outer.any() and not self.tags:
+            return np.asarray(inner)
         count = int(max(outer.max(), inner.max())) + 1
         pairs, which = np.unique(outer * count + inner, return_inverse=True)
         numbers = [self.compose(*divmod(int(pair), count)) for pair in pairs]

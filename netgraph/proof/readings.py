@@ -93,7 +93,8 @@ class Space:
         operator = self.operators.compose_all(outer, inner)
         constant = (symbol == self.one) & (operator > 0)
         if constant.any():  # the constant 1 has the same value at every position inside of the grid
-            operator = np.where(constant & ~self.operators.reads_outside[np.maximum(operator, 0)], 0, operator)
+            known = np.maximum(operator, 0)
+            operator = np.where(constant & ~self.operators.reads_outside[known], self.operators.bare[known], operator)
         return np.where(operator < 0, operator, operator * self.size + symbol)
 
 
@@ -112,27 +113,34 @@ class Edges:
         """Select the edges into the target rows r with `rows[r] >= 0`, where `rows[r]` is the row of the form.
 
         Edges with weight 0 and edges that read nothing but zeros are left out. `chosen` is a mask of the edges of the
-        link, or None for all.
+        link, or None for all. Wires into a merge have the factor of their port for a weight.
         """
         source, target = graph.layer(link.source), graph.layer(link.target)
-        operators = space.operators.of_link(link.kind, source.output_grid, target.grid)
+        if target.merge is None:
+            operators = space.operators.of_link(link.kind, source.output_grid, target.grid)
+            factor = 1.0
+        else:
+            operators, factor = (
+                space.operators.of_merge(target.merge, link.port, link.tap),
+                target.merge.factor(link.port),
+            )
         row = rows[link.dst]
-        use = (row >= 0) & (link.weight != 0)
+        use = (row >= 0) & (link.weight != 0) & (factor != 0)
         if chosen is not None:
             use &= chosen
         if (operators == ZERO).any():
             use &= operators[link.tap] != ZERO
         at = np.flatnonzero(use)
-        return cls(
-            link, link.src[at].astype(np.int64), row[at], link.weight[at].astype(np.float64), operators[link.tap[at]]
-        )
+        weight = link.weight[at].astype(np.float64)
+        weight = weight if factor == 1 else weight * factor  # wires have weight 1
+        return cls(link, link.src[at].astype(np.int64), row[at], weight, operators[link.tap[at]])
 
     def over(self, symbol: Array, space: Space) -> Terms:
         """Terms of the edges over the symbols of the source rows, `(rows of the source,)`."""
         column = self.operator * space.size + symbol[self.source]
         if space.one in symbol:
             constant = (symbol[self.source] == space.one) & ~space.operators.reads_outside[self.operator]
-            column = np.where(constant, space.one, column)
+            column = np.where(constant, space.operators.bare[self.operator] * space.size + space.one, column)
         return Terms.of(self.row, column, self.weight)
 
     def take(self, chosen: Array) -> Edges:

@@ -55,7 +55,7 @@ class Recognition(Decision):
             if (normal is not None and not normal) or not len(which):
                 return
             asked = self.form.take(which)
-            asked = asked if normal is None else normal.of(asked)
+            asked = asked if normal is None else walk.in_normal_form(operation(self.layer), asked, normal)
             for found in known.candidates(operation(self.layer), self.layer, asked, self.parameters[which]):
                 still = self.open[which[found.asked]]
                 if still.any():
@@ -97,7 +97,7 @@ class Recognition(Decision):
             good = np.isfinite(size) & ((size <= RESIDUAL * reach) | soft) & (size < self.shift.size[which])
             good |= size == 0
         exact = left.empty & (low == 0) & (high == 0)
-        if not self.norm.identity:
+        if not self.sums_up:
             good = exact
         counts = np.zeros(len(self.open), dtype=np.int64)
         counts[which] = np.where(good & (factor < 0), self.form.counts[which], 0)
@@ -139,7 +139,7 @@ class Recognition(Decision):
         """Decide all open vertices: they have new values. Equal values get one symbol."""
         if not self.open.any():
             return
-        if self.norm.identity:
+        if self.sums_up:
             # Equal forms first; then forms that are equal once their small terms are errors.
             self._name_alike(self.open, at_least=2)
             before = self.form
@@ -166,11 +166,13 @@ class Recognition(Decision):
 
     def _name_firsts(self, chosen: Array, at_least: int, with_multiples: bool) -> None:
         certain = (self.sum_low == 0) & (self.sum_high == 0)
-        bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & self.norm.identity
+        bounded = np.isfinite(self.sum_low) & np.isfinite(self.sum_high) & self.sums_up
         which = np.flatnonzero(self.open & chosen & (certain | bounded))
         if not len(which):
             return
-        forms = self.walk.normal.of(self.form.take(which))  # equal forms may differ in notation
+        forms = self.walk.in_normal_form(
+            operation(self.layer), self.form.take(which)
+        )  # equal forms may differ in notation
         sets = alike(self.layer, forms, self.parameters[which], multiples=with_multiples)
         first, size = np.unique(sets, return_counts=True)
         firsts = which[first[size >= at_least]]
@@ -180,11 +182,13 @@ class Recognition(Decision):
         name = self._own()[firsts] + (space.pure - space.own)
         form = self.form.take(firsts)
         bounds = form_interval(form, *space.interval(form))
+        if self.layer.merge is not None:  # a form is no sum there, and has no errors
+            bounds = self.sums.z_low[firsts], self.sums.z_high[firsts]
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
         block = KnownVertices.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
         self.walk.make_known(operation(self.layer), block)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
-        if self.norm.identity:
+        if self.sums_up:
             low, high = self._carried(firsts, low, high)
         self.symbol[firsts] = name
         self.add_error(firsts, low, high, self.sum_soft[firsts])

@@ -10,11 +10,12 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph import NormChange, get_activation, get_norm
 from netgraph.graph.bounds import norm_setting, normalise_interval, times, widen
-from netgraph.proof.known import operation, parameters
+from netgraph.proof.known import operation, parameters, plain
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer
-    from netgraph.proof.walk import Sums, Walk
+    from netgraph.proof.sums import Sums
+    from netgraph.proof.walk import Walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def _by_slopes(
     norm = get_norm(layer.norm)
     if norm.couples_vertices and not (soft[at].all() and len(layer) == len(old) == len(at)):
         soft[at] = False  # the norm makes every vertex depend on all vertices of the layer
-    if norm.identity and layer.pool is None:
+    if plain(layer):
         factor, error = activation.affine(walk.bounds.z_low[twin], walk.bounds.z_high[twin], own, layer.slope)
         linear[at] = np.where(same & (error == 0), factor, np.nan)
 

@@ -11,10 +11,12 @@ from netgraph.columns import Array
 from netgraph.graph import get_norm
 from netgraph.graph.bounds import operate_interval, widen
 from netgraph.proof.known import operation, parameters
+from netgraph.proof.merges import merged_interval
 from netgraph.proof.readings import Values
 from netgraph.proof.recognise import Recognition
 from netgraph.proof.shift import Shift, shift_of
-from netgraph.proof.walk import Sums, Walk
+from netgraph.proof.sums import Sums
+from netgraph.proof.walk import Walk
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer
@@ -26,8 +28,8 @@ PLACES = 3
 def visit(walk: Walk, layer: Layer) -> None:
     """Decide and record the value of every vertex of a layer. All layers that it reads must have been visited."""
     twin = walk.own_twins(layer.id)
-    if layer.role == "input":
-        walk.settle(layer.id, Values.known(twin))
+    if layer.is_source:
+        walk.settle(layer.id, _of_source(walk, layer, twin))
         return
     if walk.untouched(layer):
         return
@@ -36,6 +38,9 @@ def visit(walk: Walk, layer: Layer) -> None:
     if old is not None:  # a vertex that was in another layer of the old graph has no twin here
         start = walk.old.vertices.offset(old.id)
         known = np.where((known >= start) & (known < start + len(old)), known, -1)
+    if layer.merge is not None:
+        _name_merged(walk, layer, known)
+        return
     change, low, high = walk.changes(layer, known)
     if len(change.column):
         change = walk.reduced(change)
@@ -52,6 +57,29 @@ def visit(walk: Walk, layer: Layer) -> None:
         walk.settle(layer.id, Values.known(known))
         if layer.role == "output":
             _note_outputs(walk, layer, None, None)
+
+
+def _of_source(walk: Walk, layer: Layer, twin: Array) -> Values:
+    """Values of a source: of an input those of its twins, of positions those of a layer of positions on this grid."""
+    if layer.role == "input":
+        return Values.known(twin)
+    for old in walk.old.layers_by_id.values():
+        if old.role == "position" and old.grid == layer.grid:
+            return Values.known(walk.old.vertices.offset(old.id) + np.arange(len(old)))
+    low, high = walk.new_bounds(layer.id)
+    low[:], high[:] = float(len(layer) == 1), 1.0
+    return Values.known(walk.space.own + walk.new.vertices.offset(layer.id) + np.arange(len(layer)))
+
+
+def _name_merged(walk: Walk, layer: Layer, twin: Array) -> None:
+    """Give every vertex of a merging layer a new value."""
+    n = len(layer)
+    low, high = walk.new_bounds(layer.id)
+    low[:], high[:] = operate_interval(layer, *merged_interval(walk, layer), walk.mode)
+    walk.settle(layer.id, Values.known(walk.space.own + walk.new.vertices.offset(layer.id) + np.arange(n)))
+    if layer.role == "output":
+        infinite = np.full(n, np.inf)
+        walk.output_change[layer.id] = (-infinite, infinite, np.zeros(n, dtype=bool))
 
 
 def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:

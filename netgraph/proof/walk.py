@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,38 +14,12 @@ from netgraph.proof.forms import Rows, Terms, collect, form_interval
 from netgraph.proof.known import KnownValues, KnownVertices, Operation, operation, parameters
 from netgraph.proof.normal import Normal, shorter
 from netgraph.proof.operators import UNKNOWN
+from netgraph.proof.ports import canonical
 from netgraph.proof.readings import Edges, Space, Values
+from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Layer, Link
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Sums of some vertices of a new layer.
-
-    Attributes:
-        rows: (k,) rows of these vertices in their layer.
-        twin: (k,) flat row of the twin (the old vertex of the same id), or -1.
-        form: the sums over known values.
-        low, high: (k,) interval of the error that is added to the form.
-        soft: (k,) whether the rounding of the weights explains the error.
-        change: the sums minus the sums of the twins; rows without a twin have no meaning.
-        moved_low, moved_high: (k,) bounds of the same difference.
-        z_low, z_high: (k,) bounds of the sums.
-    """
-
-    rows: Array
-    twin: Array
-    form: Rows
-    low: Array
-    high: Array
-    soft: Array
-    change: Rows
-    moved_low: Array
-    moved_high: Array
-    z_low: Array
-    z_high: Array
 
 
 class Walk:
@@ -261,7 +234,7 @@ class Walk:
 
     def readers_compose(self, layer: Layer, *forms: Rows) -> bool:
         """Whether every operator that reads `layer` has a composition with every operator in the forms."""
-        if layer.pool is not None:
+        if layer.pool is not None or layer.merge is not None:
             return False
         space = self.space
         if len(space.operators) == 1:
@@ -270,6 +243,8 @@ class Walk:
         if not inner.any():
             return True
         for link in self.new.outgoing[layer.id]:
+            if self.new.layer(link.target).merge is not None:
+                continue  # a wire into a merge reads every position by itself
             operators = space.operators.of_link(link.kind, layer.output_grid, self.new.layer(link.target).grid)
             outer = np.unique(operators[np.unique(link.tap)])
             pairs = np.meshgrid(outer[outer >= 0], inner)
@@ -315,7 +290,10 @@ class Walk:
     # -- known values -----------------------------------------------------------------------------
 
     def old_forms(self, members: list[tuple[Layer, Array]]) -> Rows:
-        """Sums of some old vertices, given by layer and flat row, over the old values. O(edges into the layers)."""
+        """Forms of some old vertices, given by layer and flat row, over the old values. O(edges into the layers).
+
+        All layers have one operation.
+        """
         parts: list[Terms] = []
         count = 0
         for layer, flat in members:
@@ -326,7 +304,14 @@ class Walk:
                 parts += [part.negated() for part in self._old_terms(link, place, None)]
             parts += self._biases(layer, own, place[own], 1.0)
             count += len(own)
-        return self.collect(count, parts)
+        forms = self.collect(count, parts)
+        merge = members[0][0].merge
+        return forms if merge is None else canonical(merge.core, forms, self.space)
+
+    def in_normal_form(self, what: Operation, forms: Rows, normal: Normal | None = None) -> Rows:
+        """Return forms of vertices with the operation `what` in normal form, by default the exact one."""
+        found = (self.normal if normal is None else normal).of(forms)
+        return found if what.merge is None or found is forms else canonical(what.merge, found, self.space)
 
     def all_old_forms(self, layer: Layer) -> Rows:
         """Sums of all vertices of an old layer over the old values; forms that `index_like` made are reused."""
@@ -367,7 +352,7 @@ class Walk:
         what = operation(layer)
         members = []
         for other in self.old.layers_by_id.values():
-            if other.id not in self._indexed and other.role != "input" and operation(other) == what:
+            if other.id not in self._indexed and not other.is_source and operation(other) == what:
                 members.append((other, self.old.vertices.offset(other.id) + np.arange(len(other))))
         if not members:
             return
@@ -386,9 +371,9 @@ class Walk:
         """Add vertices to the known values by their forms, as they are and in normal form."""
         self.known.add(what, block)
         if self.normal:
-            self.known_normal.add(what, block.rewritten(self.normal.of(block.forms)))
+            self.known_normal.add(what, block.rewritten(self.in_normal_form(what, block.forms)))
 
     def search_normal(self, forms: Rows) -> None:
         """Search for replacements of the values in some forms, and update the known values in normal form."""
         if self.normal.search(forms):
-            self.known_normal = self.known.rewritten(self.normal.of)
+            self.known_normal = self.known.rewritten(self.in_normal_form)

@@ -1,6 +1,7 @@
 """Merges of the ports of a layer, one per file: gates, heads of attention, and their mixes."""
 
 from netgraph.graph.merges.attend import Attend
+from netgraph.graph.merges.change import ComputedRead, MergeChange
 from netgraph.graph.merges.merge import Merge, PortRead
 from netgraph.graph.merges.mix import Mix
 from netgraph.graph.merges.product import Product
@@ -9,7 +10,9 @@ from netgraph.graph.merges.registry import MERGES, merge_from_json, merge_to_jso
 __all__ = [
     "MERGES",
     "Attend",
+    "ComputedRead",
     "Merge",
+    "MergeChange",
     "Mix",
     "PortRead",
     "Product",

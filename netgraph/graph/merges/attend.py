@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,8 +10,9 @@ from netgraph.checks import flag, number
 from netgraph.columns import Array
 from netgraph.errors import GraphError
 from netgraph.graph.grid import Grid
+from netgraph.graph.merges.change import ComputedRead, MergeChange, magnitude
 from netgraph.graph.merges.merge import Merge, PortRead, starts_of
-from netgraph.graph.outward import Pair
+from netgraph.graph.outward import EPS, Pair, sum_bounds
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Attend(Merge):
     slotted = True
     gives_heads = True
     operates = False
+    constant = "vanishes"
     port_names = ("queries", "keys")
 
     def __post_init__(self) -> None:
@@ -95,3 +97,91 @@ class Attend(Merge):
     def interval(self, first: Pair, second: Pair, width: int) -> Pair:
         """Interval `[0, 1]`."""
         return np.zeros(width), np.ones(width)
+
+    # -- bounds -----------------------------------------------------------------------------------
+
+    def factor(self, port: int) -> float:
+        """Factor of the reads: the scale, for the keys."""
+        return self.scale if port == 1 else 1.0
+
+    def frequency(self, slot: int) -> float:
+        """Frequency of the pair of a slot."""
+        return self.frequencies[slot // 2] if self.frequencies else 0.0
+
+    @property
+    def core(self) -> Attend:
+        """The attention without scale and frequencies: whether it is causal."""
+        return replace(self, scale=1.0, frequencies=())
+
+    def change(self, change: MergeChange) -> Pair:
+        """Bounds by the change of the logits: a head moves at most `tanh(range / 4)` of its weight.
+
+        A number that is added to all logits of a query changes nothing, so only the range of their change counts. If it
+        is `r`, the odds of any set of keys change by a factor of at most `exp(r)`, so that its weight changes by at
+        most `tanh(r / 4)`.
+        """
+        parts = [self._straight(change, change.frequency == 0), self._turning(change, change.frequency != 0)]
+        row, least, most = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        low, high = sum_bounds(row, least, most, change.width)
+        used = np.zeros(change.width, dtype=bool)
+        used[row[(least != 0) | (most != 0)]] = True
+        with np.errstate(over="ignore"):
+            moved = np.minimum(np.tanh((high - low) / 4) * (1 + 1e-12), 1.0)
+        moved = np.where(used, moved, 0.0)
+        return -moved, moved
+
+    def _straight(self, change: MergeChange, chosen: Array) -> tuple[Array, Array, Array]:
+        """Rows and bounds of the changes of the logits by slots that nothing turns."""
+        low, high = change.of_products()
+        return change.row[chosen], low[chosen], high[chosen]
+
+    def _turning(self, change: MergeChange, chosen: Array) -> tuple[Array, Array, Array]:
+        """Rows and bounds of the changes of the logits by pairs of slots, by the lengths of the pairs."""
+        columns = (change.row[chosen], change.slot[chosen] // 2, change.frequency[chosen])
+        pairs, which = np.unique(np.stack([c.astype(np.float64) for c in columns], axis=1), axis=0, return_inverse=True)
+
+        def length(pair: Pair) -> Array:
+            squares = np.bincount(which.ravel(), weights=magnitude(pair)[chosen] ** 2, minlength=len(pairs))
+            return np.where(squares == 0, 0.0, np.sqrt(squares) * (1 + 1e-12) + 1e-145)
+
+        def product(one: Array, two: Array) -> Array:
+            return np.where((one == 0) | (two == 0), 0.0, one * two)
+
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            (q, k), (q_new, k_new), (dq, dk) = (
+                (length(a), length(b)) for a, b in (change.old, change.new, change.moved)
+            )
+            sizes = (
+                product(q_new, dk) + product(dq, k),
+                product(q, dk) + product(dq, k_new),
+                product(q, k) + product(q_new, k_new),
+            )
+            most = np.minimum.reduce(sizes) * (1 + 1e-12)
+        return pairs[:, 0].astype(np.int64), -most, most
+
+    def rounding(self, first: ComputedRead, second: ComputedRead, width: int) -> tuple[Array, Array]:
+        """Bound the error by that of the logits, which is an error of the odds of each key, and of the softmax."""
+        keys = second.positions
+        (q, q_error), (k, k_error) = self._turned_error(first), self._turned_error(second)
+        with np.errstate(invalid="ignore", over="ignore"):
+            slots = np.bincount(first.dst, minlength=width)
+            size, error = (
+                abs(self.scale) * np.bincount(first.dst, weights=part, minlength=width)
+                for part in (q * k, q * k_error + k * q_error)
+            )
+            error = error + (slots + 4) * EPS * size
+            # The exponent is a difference of logits; each exponential, their sum and the quotient are rounded again.
+            odds = 2 * (error + 2 * EPS * (size + error) + 4 * EPS) + (keys + 8) * EPS
+            spread = np.expm1(odds) * (1 + 1e-9) + keys * 1e-290
+        known = np.isfinite(size) & np.isfinite(error)
+        return np.where(known, np.minimum(spread, 1.01), np.inf), np.where(known, np.minimum(spread, 2.01), np.inf)
+
+    def _turned_error(self, read: ComputedRead) -> tuple[Array, Array]:
+        """Largest magnitudes of the computed reads after the rotation, and bounds on their errors, `(wires,)` each."""
+        size, error = read.size, read.error
+        if not self.frequencies:
+            return size, error
+        size, error = (np.repeat(part[::2] + part[1::2], 2) for part in (size, error))
+        angle = np.abs(np.array(self.frequencies))[read.slot // 2] * read.positions
+        error = error + (angle + 8) * EPS * (size + error)
+        return size + error, error

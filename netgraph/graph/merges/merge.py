@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph.grid import Grid
+from netgraph.graph.merges.change import ComputedRead, MergeChange
 from netgraph.graph.outward import Pair
 
 
@@ -42,6 +43,9 @@ class Merge(ABC):
         gives_heads: whether its vertices are heads: numbers at least 0 that sum to 1 over the last axis of the grid.
         head_ports: ports that read heads only.
         operates: whether the layer may have a bias, a norm, an activation and a pool after the merge.
+        commutes: whether both ports may change places.
+        constant: effect of a number that is added to all positions of a read at port 1 whose frequency is 0: it
+            "vanishes", or "adds" itself to `z`; "" for any other effect.
         port_names: names of both ports, for texts and pictures.
     """
 
@@ -51,6 +55,8 @@ class Merge(ABC):
     gives_heads: ClassVar[bool] = False
     head_ports: ClassVar[tuple[int, ...]] = ()
     operates: ClassVar[bool] = True
+    commutes: ClassVar[bool] = False
+    constant: ClassVar[Literal["", "vanishes", "adds"]] = ""
     port_names: ClassVar[tuple[str, str]]
 
     @abstractmethod
@@ -68,6 +74,39 @@ class Merge(ABC):
         `first` and `second` are the intervals of the values that each wire of port 0 and of port 1 reads, sorted by
         vertex and slot.
         """
+
+    # A merge multiplies reads: `z` depends on the reads of a slot (of a pair of slots with one frequency other than 0)
+    # only where there are reads other than 0 at both ports, and on the settings of the merge only as follows.
+
+    def factor(self, port: int) -> float:
+        """Factor of all reads at a port."""
+        return 1.0
+
+    def frequency(self, slot: int) -> float:
+        """Angle per position by which the pair of a slot turns, in radians; 0 where nothing turns."""
+        return 0.0
+
+    @property
+    def core(self) -> Merge:
+        """The merge with its other settings only: without factors and frequencies."""
+        return self
+
+    def change(self, change: MergeChange) -> Pair:
+        """Bounds of new `z` minus old `z` of each vertex, `(change.width,)`, where the core of the merge is unchanged.
+
+        They are rounded outward. By default infinite.
+        """
+        infinite = np.full(change.width, np.inf)
+        return -infinite, infinite
+
+    def rounding(self, first: ComputedRead, second: ComputedRead, width: int) -> tuple[Array, Array]:
+        """Bounds of the rounding error of `evaluate`, for any order of summation; by default infinite.
+
+        Returns:
+            For each vertex the bound of the error of every number, and for heads of the sum of these errors over the
+            last axis of the grid, `(width,)` each.
+        """
+        return np.full(width, np.inf), np.full(width, np.inf)
 
     @property
     def words(self) -> tuple[str, ...]:

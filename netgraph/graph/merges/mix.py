@@ -9,8 +9,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import GraphError
 from netgraph.graph.grid import Grid
+from netgraph.graph.merges.change import ComputedRead, MergeChange
 from netgraph.graph.merges.merge import Merge, PortRead
-from netgraph.graph.outward import Pair
+from netgraph.graph.outward import EPS, Pair, widen
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Mix(Merge):
     name = "mix"
     carried = (1,)
     head_ports = (0,)
+    constant = "adds"
     port_names = ("heads", "values")
 
     def output_grid(self, ports: tuple[Grid, Grid]) -> Grid:
@@ -47,3 +49,26 @@ class Mix(Merge):
     def interval(self, first: Pair, second: Pair, width: int) -> Pair:
         """Interval of the values: the weights of a query are at least 0 and sum to 1."""
         return second
+
+    def change(self, change: MergeChange) -> Pair:
+        """Bounds of the change: of the values, and of the weights times the range of the values.
+
+        `sum_s a' v' - a v = sum_s a' (v' - v) + sum_s (a' - a) v`. The first sum is a mean of the changes of the
+        values, the second one at most the weight that moves times the distance of the largest and least value.
+        """
+        low, high = np.zeros(change.width), np.zeros(change.width)
+        (_, old), (_, new), (_, moved) = change.old, change.new, change.moved
+        with np.errstate(invalid="ignore", over="ignore"):
+            spread = np.minimum(old[1] - old[0], new[1] - new[0])
+            room = np.where(change.shifted == 0, 0.0, change.shifted * spread)
+            low[change.row], high[change.row] = widen(moved[0] - room, moved[1] + room)
+        return low, high
+
+    def rounding(self, first: ComputedRead, second: ComputedRead, width: int) -> tuple[Array, Array]:
+        """Bound the error by the errors of the weights and of the values, and the rounding of the sum."""
+        n = first.positions
+        with np.errstate(invalid="ignore", over="ignore"):  # 0 times infinity has no bound
+            error = first.spread * second.size + second.error
+            error += (1 + first.spread) * (n + 4) * EPS * second.size + n * 1e-300
+        error = error * (1 + 8 * EPS)
+        return np.where(np.isnan(error), np.inf, error), np.full(width, np.inf)

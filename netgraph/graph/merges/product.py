@@ -9,8 +9,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import GraphError
 from netgraph.graph.grid import Grid
+from netgraph.graph.merges.change import ComputedRead, MergeChange
 from netgraph.graph.merges.merge import Merge, PortRead
-from netgraph.graph.outward import Pair, times
+from netgraph.graph.outward import EPS, Pair, times
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Product(Merge):
 
     name = "product"
     carried = (0, 1)
+    commutes = True
     port_names = ("gate", "value")
 
     def output_grid(self, ports: tuple[Grid, Grid]) -> Grid:
@@ -42,3 +44,16 @@ class Product(Merge):
         # An unbounded factor takes finite values only: its product with 0 is 0.
         zero = ((first[0] == 0) & (first[1] == 0)) | ((second[0] == 0) & (second[1] == 0))
         return np.where(zero, 0.0, low), np.where(zero, 0.0, high)
+
+    def change(self, change: MergeChange) -> Pair:
+        """Bounds of `da b + a db + da db`."""
+        low, high = np.zeros(change.width), np.zeros(change.width)
+        low[change.row], high[change.row] = change.of_products()
+        return low, high
+
+    def rounding(self, first: ComputedRead, second: ComputedRead, width: int) -> tuple[Array, Array]:
+        """Bound the error by the errors of both factors and the rounding of the product."""
+        a, b = first.size, second.size
+        with np.errstate(invalid="ignore", over="ignore"):  # 0 times infinity has no bound
+            error = (a * second.error + b * first.error + EPS * a * b) * (1 + 8 * EPS) + 1e-300
+        return np.where(np.isnan(error), np.inf, error), np.full(width, np.inf)
