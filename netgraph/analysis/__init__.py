@@ -1,5 +1,6 @@
 """Properties of a graph that need no training: density, path weights, receptive fields, cost of a forward pass."""
 
+from netgraph.analysis.carrying import path_layers, path_links
 from netgraph.analysis.density import admissible_edges, density, sparse_links
 from netgraph.analysis.flops import forward_flops
 from netgraph.analysis.influence import influential
@@ -29,6 +30,8 @@ __all__ = [
     "leading_out",
     "path_analysis",
     "path_kernel_trace",
+    "path_layers",
+    "path_links",
     "reads",
     "receptive_fields",
     "sparse_links",

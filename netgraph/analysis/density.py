@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netgraph.analysis.carrying import path_links
 from netgraph.checks import checked
 from netgraph.errors import GraphError
 from netgraph.graph import Graph, LinkKey
@@ -18,18 +19,27 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     vertices name that one. Links into output layers are left out unless `head` is true or there are no other links:
     they hold few edges, and every class needs them.
 
+    Links that no path of weights goes through are left out, see `path_analysis`: those into queries and keys, and those
+    from positions. So are tables, the links from inputs of ids; and where the graph has attention, all links from
+    inputs, which make the tokens. The other links of a transformer, into values, out of mixes and of its MLPs, are
+    among them, as in PWMPR.
+
     Args:
         graph: any graph.
         head: whether links into output layers may be sparse as well.
 
     Cost: O(edges).
     """
+    layers, on_path = graph.layers_by_id, path_links(graph)
+    attends = any(x.merge is not None and x.merge.gives_heads for x in layers.values())
     lowest: dict[tuple[int, int], LinkKey] = {}
     for key, link in graph.links_by_key.items():  # lower ports first
-        if not link.kind.wires:
+        source = layers[key[0]]
+        embeds = source.encoding == "index" or (attends and source.role == "input")
+        if not link.kind.wires and on_path[key] and not embeds:
             lowest.setdefault(key[:2], key)
     weighted = [key for key in lowest.values() if not len(graph.links_by_key[key]) or not _frozen(graph, key)]
-    inner = [key for key in weighted if graph.layer(key[1]).role != "output"]
+    inner = [key for key in weighted if layers[key[1]].role != "output"]
     return tuple(weighted if head or not inner else inner)
 
 

@@ -27,7 +27,8 @@ def isolated(graph: Graph, keep: Array | None = None) -> Array:
 def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
     """Masks of the vertices without an incoming edge and of those without an outgoing edge, each `(vertices,)`.
 
-    Vertices of inputs need no incoming edge, those of inputs and outputs no outgoing one, so they are left out.
+    Vertices of inputs and of positions need no incoming edge, and these and outputs no outgoing one, so they are left
+    out.
 
     Args:
         graph: the graph.
@@ -38,8 +39,8 @@ def lacking(graph: Graph, keep: Array | None = None) -> tuple[Array, Array]:
         np.bincount(ends[rows], minlength=graph.num_vertices)
         for ends in (graph.edges.target_row, graph.edges.source_row)
     ]
-    inputs, outputs = vertices_of(graph, "input"), vertices_of(graph, "output")
-    return ~inputs & (counts[0] == 0), ~inputs & ~outputs & (counts[1] == 0)
+    sources = vertices_of(graph, "input") | vertices_of(graph, "position")
+    return ~sources & (counts[0] == 0), ~sources & ~vertices_of(graph, "output") & (counts[1] == 0)
 
 
 def isolated_vertices(graph: Graph) -> Array:

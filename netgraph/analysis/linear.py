@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netgraph.analysis.carrying import carries, mixed, unmixed
 from netgraph.columns import Array
 from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, LinkKind, Pool, get_norm, windows
 from netgraph.graph.bounds import norm_setting
@@ -93,7 +94,7 @@ class LinearModel:
 
     def _matrix(self, link: Link) -> Scaled:
         source, target = self.graph.layer(link.source), self.graph.layer(link.target)
-        taps, shape = link.kind.taps, (len(target), len(source) * link.kind.taps)
+        shape = (len(target), len(source) * link.kind.taps)
         weight, log = self._factors(link.weight)
         if math.prod(target.grid) >= DENSE_POSITIONS and len(link) > DENSE_FROM * math.prod(shape):
             dense = np.zeros(shape)
@@ -103,26 +104,33 @@ class LinearModel:
 
         starts = np.zeros(len(target) + 1, np.int64)
         np.cumsum(np.bincount(link.dst, minlength=len(target)), out=starts[1:])
-        columns = link.src if taps == 1 else columns_of(link)
-        return Scaled(csr_array((weight, columns, starts), shape=shape), log)
+        return Scaled(csr_array((weight, columns_of(link), starts), shape=shape), log)
 
     def forward(self, link: Link, source: Scaled) -> Scaled:
-        """Map the output of a link's source to the link's summand of the target's sums, `(targets, positions)`."""
-        matrix = self.matrix(link)
+        """Map the output of a link's source to the link's summand of the target's sums, `(targets, positions)`.
+
+        Nothing arrives at ports of merges that carry no paths. Over attention the summand is a mean over the keys.
+        """
+        if not carries(self.graph, link.key):
+            return Scaled(None, -math.inf)
+        matrix, target = self.matrix(link), self.graph.layer(link.target)
         log = matrix.log + source.log
         if log == -math.inf:
             return Scaled(None, log)
-        return Scaled(matrix.values @ patches(link.kind, source.values, self.graph.layer(link.target).grid), log)
+        read = matrix.values @ patches(link.kind, source.values, target.grid)
+        return Scaled(mixed(self.graph, target, read, self.power), log)
 
     def backward(self, link: Link, target: Scaled) -> Scaled:
         """Apply the transpose of `forward`: from the target's sums to the source's output, `(sources, *grid)`."""
+        if not carries(self.graph, link.key):
+            return Scaled(None, -math.inf)
         matrix = self.matrix(link)
         log = matrix.log + target.log
         if log == -math.inf:
             return Scaled(None, log)
-        columns = matrix.values.T @ target.values.reshape(len(target.values), -1)
-        ends = [self.graph.layer(i) for i in (link.source, link.target)]
-        return Scaled(fold_patches(link.kind, columns, ends[0], ends[1].grid), log)
+        ends = self.graph.layer(link.source), self.graph.layer(link.target)
+        read = unmixed(self.graph, ends[1], target.values.reshape(len(target.values), -1), self.power)
+        return Scaled(fold_patches(link.kind, matrix.values.T @ read, ends[0], ends[1].grid), log)
 
     def _factors(self, values: Array) -> Scaled:
         """Return the factors by which edges or vertices with these weights or scales multiply a path."""
@@ -139,7 +147,8 @@ class LinearModel:
         if layer.pool is None or log == -math.inf:
             return add_scaled([Scaled(values, log)], (len(layer), *layer.output_grid))
         pool = layer.pool
-        pooled = sum(windows(values, pool.size, pool.strides, _pooled_grid(layer)))
+        padded = np.pad(values, [(0, 0), *((p, p) for p in pool.pads)])
+        pooled = sum(windows(padded, pool.size, pool.strides, _pooled_grid(layer)))
         return rescale(np.reshape(pooled, (len(layer), *layer.output_grid)), log + self._share(pool))
 
     def backward_layer(self, layer: Layer, out: Scaled) -> Scaled:
@@ -148,10 +157,12 @@ class LinearModel:
         if layer.pool is None or out.log == -math.inf:
             return add_scaled([self._apply_norm(layer, out)], shape)
         pool, grid = layer.pool, _pooled_grid(layer)
-        spread = np.zeros(shape)
+        padded = np.zeros((len(layer), *(g + 2 * p for g, p in zip(layer.grid, pool.pads, strict=True))))
         each = out.values.reshape(len(layer), *grid)
-        for window in windows(spread, pool.size, pool.strides, grid):
+        for window in windows(padded, pool.size, pool.strides, grid):
             window += each
+        inner = (slice(p, p + g) for g, p in zip(layer.grid, pool.pads, strict=True))
+        spread = np.ascontiguousarray(padded[(slice(None), *inner)])
         return add_scaled([self._apply_norm(layer, rescale(spread, out.log + self._share(pool)))], shape)
 
     def _share(self, pool: Pool) -> float:
@@ -173,6 +184,8 @@ class LinearModel:
 
 def columns_of(link: Link) -> Array:
     """Return the column of each edge in the matrix of its link, `source row * taps + tap`, `(edges,)`."""
+    if link.kind.taps == 1:
+        return link.src  # taps of wires into heads are slots, not columns
     return np.asarray(link.src.astype(np.int64) * link.kind.taps + link.tap)
 
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from netgraph.analysis.carrying import carries, unmixed
 from netgraph.analysis.linear import LinearModel, Scaled, add_scaled, columns_of, patches, powers
 from netgraph.checks import checked, choice
 from netgraph.columns import Array, concatenate
@@ -112,9 +113,12 @@ class PathAnalysis:
         Cost: O(sources * taps * positions) in time and memory; the factors are not kept.
         """
         link = self.link(key)
-        source, target = self._out[link.source], self._sums[link.target]
-        left = patches(link.kind, source.values, self.graph.layer(link.target).grid).T
-        return Factors(left, target.values.reshape(len(target.values), -1).T, source.log + target.log)
+        source, sums, target = self._out[link.source], self._sums[link.target], self.graph.layer(link.target)
+        left = patches(link.kind, source.values, target.grid).T
+        if not carries(self.graph, key):
+            return Factors(left, np.zeros((len(left), len(target))), -math.inf)
+        right = unmixed(self.graph, target, sums.values.reshape(len(target), -1), self.power)
+        return Factors(left, right.T, source.log + sums.log)
 
     def edge_scores(self, key: LinkKey) -> tuple[Array, float]:
         """Scores of the present edges of a link, their own weights left out, see `factors`.
@@ -179,6 +183,11 @@ def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> 
     it. Biases, means and activations are left out. All pools count as averages, also those that take the maximum. A
     path leads from position to position: an edge of a convolution counts once for each position of the target at which
     it does not read padding.
+
+    Through merges: a path leads through either factor of a product, and the other factor counts as 1. It leads through
+    the values of a mix, and all keys that a query sees have equal attention: a mean over the keys, or over the keys
+    `s <= t` under a causal mask. No path leads through queries and keys, which only control the attention, nor from a
+    layer of positions, which holds no data: their scores are 0.
 
     Args:
         graph: any graph.
@@ -284,8 +293,8 @@ def _forward(model: LinearModel, alive: Array | None) -> dict[int, Scaled]:
     for i in graph.topological_order:
         layer = graph.layer(i)
         shape = (len(layer), *layer.grid)
-        if layer.role == "input":
-            given = Scaled(np.ones(shape), 0.0)
+        if layer.is_source:
+            given = Scaled(np.ones(shape), 0.0) if layer.role == "input" else Scaled(np.zeros(shape), -math.inf)
         else:
             arriving = (model.forward(link, out[link.source]) for link in graph.incoming[i])
             given = model.forward_layer(layer, add_scaled(arriving, shape))

@@ -43,15 +43,17 @@ def receptive_fields(
 ) -> ReceptiveFields:
     """Compute the sum over all paths from every input vertex, at every position of its grid, to some vertices.
 
-    Biases, means and activations are left out, as in `path_analysis`; norms and pools count as there. Of a vertex on a
-    grid only one position of its output, after its pool, is looked at.
+    Biases, means and activations are left out, as in `path_analysis`; norms, pools and merges count as there. So
+    through attention a vertex reads every position, or under a causal mask those up to its own. Of a vertex on a grid
+    only one position of its output, after its pool, is looked at.
 
     Args:
         graph: any graph.
         vertices: ids of the vertices.
         input: name of the input layer; may be left out where there is only one.
         measure: summand of a path. "weight": the product of absolute weights; "signed": the product of weights, so that
-            the sum is the derivative of the graph with identities for activations; "paths": 1, so that the sum is the
+            the sum is the derivative of the graph with identities for activations, equal attention to all keys, and 1
+            for the other factor of products; "paths": 1, so that the sum is the
             number of paths.
         position: (row, column) or (token,) on the grid of the vertices; the middle by default.
 
@@ -82,7 +84,8 @@ def receptive_fields(
 def reads(graph: Graph, input: str | None = None) -> Array:
     """Count the reads of each position of an input layer, one per edge and target position, `(width, *grid)`.
 
-    In a layer without a grid this is the number of edges out of each vertex. Wires count.
+    In a layer without a grid this is the number of edges out of each vertex. Wires count; into a merge, they read each
+    position once.
 
     Args:
         graph: any graph.
@@ -97,7 +100,7 @@ def reads(graph: Graph, input: str | None = None) -> Array:
     total = np.zeros((len(source), *source.output_grid), np.int64)
     for link in graph.outgoing[source.id]:
         target = graph.layer(link.target)
-        positions = math.prod(target.grid)
+        positions = math.prod(target.grid if target.merge is None else source.output_grid)
         per_tap = np.bincount(columns_of(link), minlength=len(source) * link.kind.taps)
         columns = np.repeat(per_tap[:, None].astype(np.float64), positions, axis=1)
         total += np.rint(fold_patches(link.kind, columns, source, target.grid)).astype(np.int64)
@@ -135,7 +138,7 @@ def _field(model: LinearModel, vertex: int, source: Layer, position: Grid | None
         if i not in out:
             back = [model.backward(link, sums[link.target]) for link in graph.outgoing[i] if link.target in sums]
             out[i] = add_scaled(back, (len(layer), *layer.output_grid))
-        if out[i].log > -math.inf and layer.role != "input":
+        if out[i].log > -math.inf and not layer.is_source:
             sums[i] = model.backward_layer(layer, out[i])
     return out.get(source.id, Scaled(None, -math.inf))
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from netgraph.analysis.carrying import path_layers
 from netgraph.analysis.isolation import vertices_of
 from netgraph.analysis.linear import LinearModel
 from netgraph.analysis.paths import PathAnalysis, passes
@@ -91,6 +92,8 @@ def layer_tau_cores(
 ) -> tuple[TauCore, ...]:
     """Choose the tau-core of every layer by itself, in topological order.
 
+    Layers that no path may go through, queries, keys, heads and positions, are left out.
+
     Args:
         paths: the path analysis of the graph.
         tau: fraction of the weight, above 0 and at most 1.
@@ -103,10 +106,10 @@ def layer_tau_cores(
     Cost: that of `tau_core`, for each layer.
     """
     graph = paths.graph
-    cores = []
+    cores, held = [], path_layers(graph)
     for i in graph.topological_order:
         layer: Layer = graph.layer(i)
-        if layer.role == "hidden" or not hidden:
+        if i in held and (layer.role == "hidden" or not hidden):
             start = graph.vertices.offset(i)
             cores.append(_core(paths, tau, np.arange(start, start + len(layer)), definition, layer.name))
     return tuple(cores)

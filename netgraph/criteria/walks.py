@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.analysis import admissible_edges, isolated, vertices_of
+from netgraph.analysis import admissible_edges, isolated, path_links, vertices_of
 from netgraph.checks import checked, mask
 from netgraph.columns import Array
 from netgraph.criteria.starts import check_density, edges_of
@@ -102,14 +102,16 @@ def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: boo
 
     Layers are visited from the ends of the walks, so that the mass behind a wire is known before the wire gets its own.
     """
-    edges = graph.edges
-    mass = np.where(edges.wired, 0.0, np.abs(edges.weight.astype(np.float64)))
+    edges, walked = graph.edges, path_links(graph)
+    open_edges = np.repeat(np.fromiter(walked.values(), bool, len(walked)), np.diff(edges.offsets))
+    mass = np.where(edges.wired | ~open_edges, 0.0, np.abs(edges.weight.astype(np.float64)))
     behind = np.bincount(here, mass, graph.num_vertices)
     behind[is_end] = np.maximum(behind[is_end], 1.0)  # a wire to an end has no edges behind it, and must be drawable
-    branching = {k.source for k in weighted(graph.links)}
+    branching = {k.source for k in weighted(graph.links) if walked[k.key]}
     order = graph.topological_order
     for i in reversed(order) if forward else order:
-        wires = [k for k in (graph.outgoing if forward else graph.incoming)[i] if k.kind.wires]
+        leaving = (graph.outgoing if forward else graph.incoming)[i]
+        wires = [k for k in leaving if k.kind.wires and walked[k.key]]
         for shortcut in (False, True) if wires else ():
             spans = [edges.offset(k.key) + np.arange(len(k)) for k in wires if (k.source in branching) == shortcut]
             rows = np.concatenate([np.empty(0, np.int64), *spans])

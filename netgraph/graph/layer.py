@@ -202,6 +202,11 @@ class Layer:
         """Whether no edges enter the layer: its role is "input" or "position"."""
         return self.role in ("input", "position")
 
+    @property
+    def is_table(self) -> bool:
+        """Whether its outgoing edges are rows of a table: one vertex is 1 at each position, and all others are 0."""
+        return self.role == "position" or self.encoding == "index"
+
     @cached_property
     def output_grid(self) -> Grid:
         """Grid of the values that other layers read: `grid` after pooling."""

@@ -150,9 +150,8 @@ class LinkKind(ABC):
 def windows(values: Array, kernel: Sequence[int], stride: Sequence[int], grid: Sequence[int]) -> Iterator[Array]:
     """Yield, for each kernel position in reading order, a view of the values that it reads, `(..., *grid)`.
 
-    `values` has the shape `(..., height, width)`, padding included; `grid` is the output grid.
+    `values` has the shape `(..., *axes)`, padding included, with one axis or two; `grid` is the output grid.
     """
-    (sh, sw), (h, w) = stride, grid
-    for y in range(kernel[0]):
-        for x in range(kernel[1]):
-            yield values[..., y : y + sh * (h - 1) + 1 : sh, x : x + sw * (w - 1) + 1 : sw]
+    for at in np.ndindex(*kernel):
+        axes = tuple(slice(k, k + s * (g - 1) + 1, s) for k, s, g in zip(at, stride, grid, strict=True))
+        yield values[(slice(None),) * (values.ndim - len(axes)) + axes]

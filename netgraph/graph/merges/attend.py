@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +84,14 @@ class Attend(Merge):
         """Mask of the keys that each query sees, `(queries, keys)`."""
         queries, keys = grid
         return np.arange(keys) <= np.arange(queries)[:, None] if self.causal else np.ones(grid, bool)
+
+    def flops(self, ports: tuple[Grid, Grid], wires: int) -> int:
+        """Two per slot, query and key, also where the key is hidden: those of the logits."""
+        return 2 * math.prod(self.output_grid(ports)) * wires
+
+    def unit(self, slot: Array) -> Array:
+        """Each slot is a unit; with frequencies, each pair of slots that are turned together."""
+        return slot // 2 if self.frequencies else slot
 
     def _turned(self, values: Array, slot: Array) -> Array:
         """Turn the pairs of slots of one head, `(batch, slots, positions)`, by their angles."""

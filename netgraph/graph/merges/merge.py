@@ -75,6 +75,18 @@ class Merge(ABC):
         vertex and slot.
         """
 
+    @abstractmethod
+    def flops(self, ports: tuple[Grid, Grid], wires: int) -> int:
+        """Floating-point operations of one sample, for the grids of both ports and the number of wires into port 0."""
+
+    def unit(self, slot: Array) -> Array:
+        """Number of the unit of each wire into a vertex, by its slot; the wires of a unit only work together."""
+        return np.zeros_like(slot)
+
+    def visible(self, grid: Grid) -> Array:
+        """Mask of the keys that each query sees, `(queries, keys)`: all of them without a causal mask."""
+        return np.ones(grid, bool)
+
     # A merge multiplies reads: `z` depends on the reads of a slot (of a pair of slots with one frequency other than 0)
     # only where there are reads other than 0 at both ports, and on the settings of the merge only as follows.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,10 @@ class Mix(Merge):
             rows = np.flatnonzero(heads.src == head)
             z[:, rows] = np.einsum("bts,bjs->bjt", heads.values[:, head], values.values[:, values.src[rows]])
         return z
+
+    def flops(self, ports: tuple[Grid, Grid], wires: int) -> int:
+        """Two per vertex, query and key."""
+        return 2 * math.prod(ports[0]) * wires
 
     def interval(self, first: Pair, second: Pair, width: int) -> Pair:
         """Interval of the values: the weights of a query are at least 0 and sum to 1."""

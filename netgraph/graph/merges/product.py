@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,10 @@ class Product(Merge):
         """Multiply the values of both ports."""
         first, second = (read.values[:, read.src] for read in reads)
         return np.asarray(first * second)
+
+    def flops(self, ports: tuple[Grid, Grid], wires: int) -> int:
+        """One per vertex and position."""
+        return math.prod(ports[0]) * wires
 
     def interval(self, first: Pair, second: Pair, width: int) -> Pair:
         """Interval of the products of all numbers in both intervals."""
