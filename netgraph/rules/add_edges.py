@@ -23,7 +23,8 @@ class AddEdges(Rule):
 
     Every edge is added to the link that lacks it, at that link's port; links of wires (`Identity`) take no edges. A
     pair given by `on` is added to the link at the lowest port between its layers. If there is no link between them, a
-    `Dense` link at port 0 is opened; if there are only links of wires, the pair is left out.
+    `Dense` link at port 0 is opened; if there are only links of wires, or the target layer merges its ports and has no
+    weights, the pair is left out.
 
     Attributes:
         spread: new weights are drawn from U(-spread, spread); with 0 they are 0.

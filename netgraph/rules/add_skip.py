@@ -12,6 +12,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Conv2d, Dense, Grid, LinkKind
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer, missing_link
+from netgraph.rules.merges import merges
 from netgraph.rules.registry import register_rule
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
@@ -26,6 +27,8 @@ class AddSkip(Rule):
     their gradient is not 0. Other weights change the function by a **bounded** amount. Choose the links with
     `apply(..., on=[("a", "c")])`, or with `limit` and `order_by`. Targets come after their sources in
     `graph.topological_order`, so links close no cycle.
+
+    Heads of attention are no sources, and merging layers, which have no weights, no targets.
 
     The link is `Dense` between layers with the same grid; on maps and tokens it acts at each position separately. From
     larger maps to smaller ones it is a `Conv2d` with kernel 1x1 and a stride, from maps to a layer without a grid a
@@ -52,10 +55,14 @@ class AddSkip(Rule):
             raise OptionError(f"max_edges={self.max_edges} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Conditions: the source is no output layer, and a kind of link leads from its grid to that of the target."""
+        """Conditions on the source, on the target, and on a kind of link that leads from grid to grid."""
         outputs = [x.id for x in m.graph.outputs]
-        return {
-            "source is no output": ~np.isin(m.p.id, outputs),
+        named = {"source is no output": ~np.isin(m.p.id, outputs)}
+        if merges(m.graph):
+            makes = [x.merge is not None and x.merge.gives_heads for x in m.p]
+            named["source makes no heads"] = ~np.array(makes, dtype=bool)
+            named["target sums what arrives"] = np.array([x.merge is None for x in m.c], dtype=bool)
+        return named | {
             "a link leads from grid to grid": np.array([kind is not None for kind in _kinds(m)], dtype=bool),
         }
 

@@ -8,12 +8,13 @@ from netgraph.columns import Array
 from netgraph.graph import Graph, get_norm
 
 
-def serving_only(graph: Graph, gone: Array) -> Array:
+def serving_only(graph: Graph, gone: Array, cut: Array | None = None) -> Array:
     """Extend a set of vertices by all hidden vertices whose readers are all in the set.
 
     Args:
         graph: the graph.
         gone: mask of the set, `(vertices,)`.
+        cut: mask of edges that go as well, so that they read nothing, `(edges,)`; None for no others.
 
     Returns:
         Mask of the extended set, `(vertices,)`.
@@ -33,8 +34,11 @@ def serving_only(graph: Graph, gone: Array) -> Array:
         for k in links:
             target = vertices.offset(k.target)
             readers += np.bincount(k.src, minlength=len(layer))
-            stays = ~gone[target : target + len(graph.layer(k.target))]
-            left += np.bincount(k.src[stays[k.dst]], minlength=len(layer))
+            reads = ~gone[target + k.dst]
+            if cut is not None:
+                first = graph.edges.offset(k.key)
+                reads &= ~cut[first : first + len(k)]
+            left += np.bincount(k.src[reads], minlength=len(layer))
         gone[start : start + len(layer)] |= (readers > 0) & (left == 0)
     return gone
 

@@ -52,7 +52,8 @@ class InsertLayer(Rule):
     rounding**. This is the depth proposal of SENN, whose search finds `K` and `s`. Singular values of `K` that are too
     small for an inverse are raised first.
 
-    Links of wires, links without edges and, with `K`, links with frozen edges are left alone. `K` applies to links
+    Links of wires, links without edges and, with `K`, links with frozen edges are left alone, and so are links from
+    positions or from inputs of ids, whose edges are the rows of a table. `K` applies to links
     whose source has as many vertices as `K` has rows. A shift needs a target with a bias and a link without padding,
     because padding is 0 and not `s`.
 
@@ -143,6 +144,8 @@ class InsertLayer(Rule):
             "link is not of wires": np.array([not k.kind.wires for k in m.k], dtype=bool),
             "link has edges": m.k.size > 0,
         }
+        if (table := np.array([x.is_table for x in m.p], dtype=bool)).any():
+            named["link is no table of positions or ids"] = ~table
         if self._needs_nonnegative:
             signed = np.bincount(edges.link[~graph.vertices.nonnegative[edges.source_row]], minlength=len(graph.links))
             named["sources are never negative"] = signed[m.k.rows] == 0

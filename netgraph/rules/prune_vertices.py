@@ -12,6 +12,7 @@ from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, apply, vertex
 from netgraph.rules.influence import serving_only, under_coupling_norm
+from netgraph.rules.merges import lost_with, merges, needed
 from netgraph.rules.prune_edges import PruneEdges
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
@@ -50,8 +51,10 @@ class PruneVertices(Rule):
     )
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Conditions: a norm that acts vertex by vertex, and with `only_dead` a dead vertex."""
+        """Conditions: its norm acts vertex by vertex, merges can lose it, and with `only_dead` nothing reads it."""
         result = {"norm acts vertex by vertex": ~under_coupling_norm(m.graph, m.v.layer)}
+        if merges(m.graph):
+            result["merges that read it can lose it"] = ~needed(m.graph)[m.v.rows]
         if self.only_dead:
             result["nothing reads it"] = self._useless(m)
         return result
@@ -66,17 +69,21 @@ class PruneVertices(Rule):
         return np.asarray(serving_only(graph, dead & hidden)[m.v.rows])
 
     def rewrite(self, m: Matches, rw: Rewriter) -> None:
-        """Remove the matches and all vertices that only served them."""
-        rw.remove(rw.vertices(rows=_gone(m)))
+        """Remove the matches, what merges lose with them, and all vertices that only served these."""
+        gone, cut = _gone(m)
+        rw.remove(rw.vertices(rows=gone))
+        rw.remove(rw.edges(rows=cut))
 
     def claim(self, m: Matches) -> Level | None:
         """Exact when no influential vertex reads a removed one with a weight other than 0; else bounded."""
-        edges, gone = m.graph.edges, _gone(m)
+        edges, (gone, _) = m.graph.edges, _gone(m)
         read = gone[edges.source_row] & ~gone[edges.target_row] & (edges.weight != 0)
         return "bounded" if influential(m.graph)[edges.target_row[read]].any() else "exact"
 
 
-def _gone(m: Matches) -> Array:
+def _gone(m: Matches) -> tuple[Array, Array]:
+    """Masks of all vertices that go with the matches, `(vertices,)`, and of the wires that merges lose, `(edges,)`."""
     gone = np.zeros(len(m.graph.vertices), dtype=bool)
     gone[m.v.rows] = True
-    return serving_only(m.graph, gone)
+    gone, cut = lost_with(m.graph, gone)
+    return serving_only(m.graph, gone, cut), cut

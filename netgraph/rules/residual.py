@@ -42,11 +42,11 @@ def tied_layers(graph: Graph) -> list[tuple[int, ...]]:
 
 
 def ties(graph: Graph, link: Link) -> bool:
-    """Whether a link is an identity without stride that joins all vertices of its two layers one to one.
+    """Whether a link has wires without stride that join all vertices of its two layers one to one.
 
     Wires with a stride, or without some vertices of either layer, such as a shortcut to more maps, tie nothing.
     """
     width = len(graph.layer(link.source))
-    if not (link.kind.wires and link.kind.pointwise) or len(graph.layer(link.target)) != width:
+    if not (link.kind.wires and link.kind.stride == (1, 1)) or len(graph.layer(link.target)) != width:
         return False
     return len(link) == width and all(len(np.unique(rows)) == width for rows in (link.src, link.dst))

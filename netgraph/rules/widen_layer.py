@@ -13,6 +13,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import Graph, Layer, Link, LinkKey, get_activation, get_norm, required_columns, weighted
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Rewriter, Rule, Variant, layer
+from netgraph.rules.merges import attending, merges
 from netgraph.rules.registry import register_rule
 from netgraph.rules.residual import tied_layers, ties
 from netgraph.statistics import Statistics
@@ -42,10 +43,13 @@ class WidenLayer(Rule):
 
     When a layer of a residual group is matched (see `tied_layers`), the whole group is widened once, also if several of
     its layers are matched. Wires of weight 1 join the i-th new vertices of its layers, and trainable links inside the
-    group join new vertices with weight 0. Wires that tie nothing, such as a strided shortcut, get no new wires. A group
-    is refused if it contains an input or output layer; or a layer whose norm couples its vertices, as layer norm does,
-    because new vertices change the values by which the others are normalised; or, when values are given, more than one
-    layer. "duplicate" refuses every layer with identity wires, because the weight 1 of a wire cannot be divided.
+    group join new vertices with weight 0. Wires that tie nothing, such as a strided shortcut, get no new wires. The
+    gates, the values and the product of a gated MLP are such a group. A group is refused if it contains an input or
+    output layer; or a layer whose norm couples its vertices, as layer norm does, because new vertices change the values
+    by which the others are normalised; or a layer that makes, mixes or feeds heads of attention, which grow by whole
+    heads, keys and values; or a layer at a product that belongs to another group; or, when values are given,
+    more than one layer. "incoming zero" refuses products, because of two factors 0 neither would learn. "duplicate"
+    refuses every layer with identity wires, because the weight 1 of a wire cannot be divided.
 
     Attributes:
         count: number of vertices to add to each layer, and to the layers that are tied to it.
@@ -112,7 +116,13 @@ class WidenLayer(Rule):
             ),
             "group has no input or output layer": _all_of_group(m, lambda x: x.role == "hidden"),
         }
+        if merges(m.graph):
+            heads = attending(m.graph)
+            named["no attention reads it"] = _all_of_group(m, lambda x: x.id not in heads)
+            named["merges at the group belong to it"] = _all_of_group(m, lambda x: _ties_merges(m.graph, x))
         if self.init == "incoming zero":
+            if merges(m.graph):
+                named["group has no merge"] = _all_of_group(m, lambda x: x.merge is None)
             named["norm maps 0 to 0"] = _all_of_group(m, _norm_keeps_zero)
             named["activation maps 0 to 0"] = _all_of_group(m, _keeps_zero)
         if self.init == "duplicate":
@@ -217,6 +227,13 @@ def _all_of_group(m: Matches, holds: Callable[[Layer], bool]) -> Array:
     """Mask of the matches for which `holds` is true of all layers of the group, `(matches,)`."""
     good = [i for group in tied_layers(m.graph) if all(holds(m.graph.layer(i)) for i in group) for i in group]
     return np.isin(m.l.id, good)
+
+
+def _ties_merges(graph: Graph, x: Layer) -> bool:
+    """Whether the wires into a layer that merges, and those from a layer into merges, tie both ends."""
+    into = graph.incoming[x.id] if x.merge is not None else ()
+    out = (k for k in graph.outgoing[x.id] if graph.layer(k.target).merge is not None)
+    return all(ties(graph, k) for k in (*into, *out))
 
 
 def _norm_keeps_zero(x: Layer) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 NOT_LINKED, ONLY_WIRES = -1, -2
-"""Numbers in place of the position of a link, for a pair of layers without links, and with links of wires only."""
+"""Numbers in place of the position of a link, for a pair of layers without links, and for one that takes only wires."""
 
 
 class VertexRows(TableRows):
@@ -288,8 +288,8 @@ def missing_edge(
 ) -> MissingEdgePattern:
     """Pattern of a missing edge of an existing link, bound to `name`; `src` and `dst` bind and restrict its ends.
 
-    Links of wires (`Identity`) have no missing edges. A pair that `on` names belongs to the link at the lowest port
-    between its layers, or to port 0 where no link joins them.
+    Links of wires (`Identity`) and merging layers have no missing edges. A pair that `on` names belongs to the link at
+    the lowest port between its layers, or to port 0 where no link joins them.
     """
     return MissingEdgePattern(name, src or VertexPattern("src"), dst or VertexPattern("dst"))
 
@@ -343,7 +343,7 @@ def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array,
     """Position in `graph.links_by_key`, and port, of the link to which a missing edge of each pair of rows belongs.
 
     It is the link at the lowest port that is not of wires. Where there is none, the position is NOT_LINKED or
-    ONLY_WIRES, and the port is 0.
+    ONLY_WIRES, and the port is 0. Merging layers take only wires.
     """
     places: dict[tuple[int, int], tuple[int, int]] = {}
     for position, link in enumerate(graph.links_by_key.values()):  # ascending ports
@@ -352,7 +352,8 @@ def _receiving_links(graph: Graph, source: Array, target: Array) -> tuple[Array,
             places[pair] = (ONLY_WIRES, 0) if link.kind.wires else (position, link.port)
     layers = np.stack([graph.vertices.layer[source], graph.vertices.layer[target]])
     starts = np.flatnonzero(np.r_[True, (np.diff(layers, axis=1) != 0).any(axis=0)][: len(source)])
-    found = [places.get((s, t), (NOT_LINKED, 0)) for s, t in layers[:, starts].T.tolist()]
+    free = {i: (NOT_LINKED if x.merge is None else ONLY_WIRES, 0) for i, x in graph.layers_by_id.items()}
+    found = [places.get((s, t), free[t]) for s, t in layers[:, starts].T.tolist()]
     runs = np.array(found, dtype=np.int64).reshape(-1, 2).T
     link, port = np.repeat(runs, np.diff(starts, append=len(source)), axis=1)
     return link, port

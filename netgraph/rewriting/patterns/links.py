@@ -188,7 +188,8 @@ class MissingLinkPattern(_BetweenLayers):
             funnel.append((name, len(source)))
 
         keep(f"{self.src.name} comes before {self.dst.name}", place[source] < place[target])
-        keep(f"{self.dst.name} is no input", ~np.isin(target, [x.id for x in graph.inputs]))
+        sources = [x.id for x in graph.layers_by_id.values() if x.is_source]
+        keep(f"{self.dst.name} is no input", ~np.isin(target, sources))
         linked = np.array([key[:2] for key in graph.links_by_key], dtype=np.int64).reshape(-1, 2)
         keep("no link joins them", ~np.isin(source * len(place) + target, linked[:, 0] * len(place) + linked[:, 1]))
         for which, end in enumerate((self.src, self.dst)):
@@ -214,8 +215,8 @@ def link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None
 def missing_link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> MissingLinkPattern:
     """Pattern of a missing link: two layers that no link joins, bound to `name`; `src` and `dst` bind the layers.
 
-    The target is later in `graph.topological_order` and is not an input. So links for any of these pairs, or for all
-    of them, close no cycle.
+    The target is later in `graph.topological_order` and is neither an input nor a layer of positions. So links for any
+    of these pairs, or for all of them, close no cycle.
     """
     return MissingLinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
 
