@@ -4,6 +4,7 @@ from compilers.kernels.base import BoundKernel, Build, Given, Gradients, Kernel,
 from compilers.kernels.csr import NativeProduct, SparseRows
 from compilers.kernels.maps import Maps
 from compilers.kernels.registry import KERNELS, get_builder, register_kernel
+from compilers.kernels.selections import Selection, add_maps, maps_at, selection
 from compilers.kernels.tiles import by_position, from_positions
 from compilers.kernels.torch_sparse import TorchSparseProduct
 
@@ -19,10 +20,14 @@ __all__ = [
     "ParentGradients",
     "ParentRows",
     "Ports",
+    "Selection",
     "SparseRows",
     "TorchSparseProduct",
+    "add_maps",
     "by_position",
     "from_positions",
     "get_builder",
+    "maps_at",
     "register_kernel",
+    "selection",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from compilers.kernels.base import Gradients, Ports
+from compilers.kernels.selections import add_maps, is_range, maps_at, selection
 
 if TYPE_CHECKING:
     from compilers.plan import Block
@@ -87,7 +88,7 @@ class MapWireKernel:
         # Whether every target map, or source map, has a wire: then the first to add to it may as well write it.
         self.whole_target = plain and len(incidence) == incidence.targets
         self.whole_source = plain and len(incidence) == incidence.columns
-        self.sources, self.targets = _selection(block.incidence.src, device), _selection(block.incidence.dst, device)
+        self.sources, self.targets = selection(block.incidence.src, device), selection(block.incidence.dst, device)
 
     def bind(self, ports: Ports) -> BoundMapWires:
         """Attach to the maps."""
@@ -106,15 +107,15 @@ class BoundMapWires:
         """Target maps += source maps; target rows when there is a single position."""
         assert self._source.values is not None
         kernel = self._kernel
-        read = _maps_at(self._strided(self._source.values), kernel.sources)
+        read = maps_at(self._strided(self._source.values), kernel.sources)
         target = self._target
         if target is None:
             assert self._rows is not None
-            _add_maps(self._rows.t()[:, :, None, None], kernel.targets, read)
+            add_maps(self._rows.t()[:, :, None, None], kernel.targets, read)
         elif kernel.whole_target and not target.started and target.bias is None:
             target.start(read if kernel.whole_source else read.clone(), own=not kernel.whole_source)
         else:
-            _add_maps(target.sums, kernel.targets, read)
+            add_maps(target.sums, kernel.targets, read)
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Take the gradients."""
@@ -132,34 +133,9 @@ class BoundMapWires:
             sums = self._target.sum_gradients  # type: ignore[union-attr]
         assert sums is not None
         if kernel.whole_source:
-            self._source.add_gradient(_maps_at(sums, kernel.targets), own=False)
+            self._source.add_gradient(maps_at(sums, kernel.targets), own=False)
             return
-        _add_maps(self._strided(self._source.own_gradient()), kernel.sources, _maps_at(sums, kernel.targets))
+        add_maps(self._strided(self._source.own_gradient()), kernel.sources, maps_at(sums, kernel.targets))
 
     def _strided(self, maps: Tensor) -> Tensor:
         return maps[:, :, :: self._kernel.stride[0], :: self._kernel.stride[1]]
-
-
-Selection = slice | Tensor
-
-
-def _selection(rows: Array, device: torch.device) -> Selection:
-    if is_range(rows):
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return torch.from_numpy(rows.astype(np.int64)).to(device)
-
-
-def _maps_at(maps: Tensor, rows: Selection) -> Tensor:
-    return maps[:, rows] if isinstance(rows, slice) else maps.index_select(1, rows)
-
-
-def _add_maps(maps: Tensor, rows: Selection, values: Tensor) -> None:
-    if isinstance(rows, slice):
-        maps[:, rows] += values
-    else:
-        maps.index_add_(1, rows, values)
-
-
-def is_range(rows: Array) -> bool:
-    """Whether every row is one more than the row before it."""
-    return bool((np.diff(rows) == 1).all())

@@ -8,6 +8,7 @@ from compilers.plan.fan_in import MapFanIn, RowFanIn
 from compilers.plan.geometry import Geometry, as_maps, reach
 from compilers.plan.kinds import KINDS, KernelKind, register_kind, torch_sparse_library
 from compilers.plan.plan import LayerPlan, Plan, VertexSlots
+from compilers.plan.reads import PortReads
 
 __all__ = [
     "Block",
@@ -19,6 +20,7 @@ __all__ = [
     "LayerPlan",
     "MapFanIn",
     "Plan",
+    "PortReads",
     "RowFanIn",
     "Site",
     "UNREGISTERED",

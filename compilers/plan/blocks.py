@@ -83,7 +83,9 @@ class Lowering:
         self.place = {layer.id: i for i, layer in enumerate(self.layers)}
 
     def blocks(self, layer: Layer) -> tuple[Block, ...]:
-        """Make the blocks of one layer: convolutions, rows, and wires last."""
+        """Make the blocks of one layer: convolutions, rows, and wires last; none for a layer that merges."""
+        if layer.merge is not None:
+            return ()
         links = sorted(self.graph.incoming[layer.id], key=lambda k: self.place[k.source])
         wires = [k for k in links if k.kind.wires and len(k)]
         weighted = [k for k in links if not k.kind.wires and len(k)]

@@ -12,6 +12,7 @@ from compilers.plan.blocks import Lowering
 from compilers.plan.choose import Chooser
 from compilers.plan.costs import CostTable
 from compilers.plan.plan import LayerPlan, Plan, VertexSlots
+from compilers.plan.reads import PortReads, port_reads
 from netgraph.columns import Array, spans
 from netgraph.graph import Graph, Layer
 
@@ -54,7 +55,10 @@ def build_plan(
         previous.site_edges if previous is not None else {},
     )
     slots = _vertex_layout(graph, layers, starts)
-    plans = [_layer_plan(layer, starts[i], lowering.blocks(layer), slots) for i, layer in enumerate(layers)]
+    plans = [
+        _layer_plan(layer, starts[i], lowering.blocks(layer), port_reads(graph, layer, lowering.place), slots)
+        for i, layer in enumerate(layers)
+    ]
     chooser.check_obeyed()
     return Plan(
         topology_hash=graph.topology_hash,
@@ -135,7 +139,9 @@ def _ranges(parts: list[tuple[int, int, int]], which: int) -> Array:
     return spans(table[:, which], table[:, 2])
 
 
-def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _VertexLayout) -> LayerPlan:
+def _layer_plan(
+    layer: Layer, start: int, blocks: tuple[Block, ...], reads: tuple[PortReads, ...], slots: _VertexLayout
+) -> LayerPlan:
     places = slots.places[layer.id]
     running = {name: span for name, span in places.items() if name in slots.running_names}
     trained = {name: span for name, span in places.items() if name != "bias" and name not in running}
@@ -155,6 +161,8 @@ def _layer_plan(layer: Layer, start: int, blocks: tuple[Block, ...], slots: _Ver
         output_grid=layer.output_grid,
         pool=layer.pool,
         blocks=blocks,
+        merge=layer.merge,
+        reads=reads,
         bias=places.get("bias"),
         parameters=trained,
         running=running,

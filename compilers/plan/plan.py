@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -14,8 +14,9 @@ import numpy as np
 from compilers.plan.block import Block, Choice, Site
 from compilers.plan.geometry import as_maps
 from compilers.plan.kinds import KINDS
+from compilers.plan.reads import PortReads
 from netgraph.columns import Array
-from netgraph.graph import Grid, Pool
+from netgraph.graph import Grid, Merge, Pool
 from netgraph.tables import Table
 
 
@@ -35,7 +36,9 @@ class LayerPlan:
         stop: one past its last row; equal to `start` for a layer whose values are maps.
         grid: of its sums.
         output_grid: of its values, pooled.
-        blocks: edges that are summed, kernel by kernel.
+        blocks: edges that are summed, kernel by kernel; none for a layer that merges.
+        merge: of the wires that it reads, or None for a layer that sums.
+        reads: wires into each port, for a layer that merges.
         bias: slots (start, stop) in `vertex_parameters` of the biases, or None.
         parameters: slots (start, stop) in `vertex_parameters` of each trained column but the bias.
         running: slots (start, stop) in the buffer `running` of `mean` and `var`.
@@ -56,6 +59,8 @@ class LayerPlan:
     output_grid: Grid = ()
     pool: Pool | None = None
     blocks: tuple[Block, ...] = ()
+    merge: Merge | None = None
+    reads: tuple[PortReads, ...] = ()
     bias: tuple[int, int] | None = None
     parameters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     running: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -172,7 +177,31 @@ class Plan:
                     for i, p in list(inputs.items()):
                         if low < p.stop and high > p.start and not (fits and p.start <= low and high <= p.stop):
                             del inputs[i]
+            for reads in layer.reads:
+                for place in reads.places:
+                    inputs.pop(place, None)
         return tuple(inputs)
+
+    @cached_property
+    def fused(self) -> Mapping[int, int]:
+        """Places of attentions that nothing but one mix reads, with the place of that mix, which computes both.
+
+        Only where all heads have as many slots as channels, and in one layer each.
+        """
+        readers: dict[int, set[int]] = {}
+        for i, layer in enumerate(self.layers):
+            for place in (*(b.source for b in layer.blocks), *(p for reads in layer.reads for p in reads.places)):
+                readers.setdefault(place, set()).add(i)
+        mixes = ((i, layer) for i, layer in enumerate(self.layers) if layer.merge is not None)
+        found = {}
+        for i, layer in mixes:
+            places = layer.reads[0].places
+            if layer.merge is not None and layer.merge.name == "mix" and len(places) == 1:
+                heads = self.layers[places[0]]
+                widths = {*heads.reads[0].counts(heads.width), *layer.reads[0].source_counts(heads.width)}
+                if readers[places[0]] == {i} and heads.role == "hidden" and len(widths) == 1:
+                    found[places[0]] = i
+        return found
 
     @cached_property
     def row_products(self) -> RowProducts:
@@ -219,15 +248,17 @@ class Plan:
     def summary(self, measured: Mapping[tuple[str, int], float] | None = None) -> str:
         """A table of the blocks: layer, kernel, edges, shape, density, and milliseconds of a step.
 
+        A layer that merges has a line with its merge, its wires, and the number of wires into each port.
+
         Args:
             measured: seconds of a step by (layer name, number of the block), as `net.measure(x)` gives them; they
                 come beside the predicted ones.
         """
         rows = []
         for layer in self.layers:
-            for i, block in enumerate(layer.blocks):
-                taken = () if measured is None else (f"{1e3 * measured[layer.name, i]:.3f}",)
-                rows.append((layer.name, *_cells(block), *taken))
+            for i, line in enumerate(_lines(layer)):
+                taken = () if measured is None else (_milliseconds(measured.get((layer.name, i))),)
+                rows.append((layer.name, *line, *taken))
         columns = (*_HEADINGS, "measured ms") if measured is not None else _HEADINGS
         return f"{Table.of_words('', columns, rows).text(rule=True)}\n{self._sizes()}"
 
@@ -238,9 +269,9 @@ class Plan:
 
     def _repr_html_(self) -> str:
         """The table of `summary`, of the first 50 blocks."""
-        blocks = ((layer.name, block) for layer in self.layers for block in layer.blocks)
-        rows = [(name, *_cells(block)) for name, block in islice(blocks, _SHOWN_BLOCKS)]
-        count = sum(len(layer.blocks) for layer in self.layers)
+        lines = ((layer.name, *cells) for layer in self.layers for cells in _lines(layer))
+        rows = list(islice(lines, _SHOWN_BLOCKS))
+        count = sum(len(layer.blocks) + (layer.merge is not None) for layer in self.layers)
         shown = f"the first {_SHOWN_BLOCKS} of {count:,} blocks; " if count > _SHOWN_BLOCKS else ""
         return Table(shown + self._sizes(), _HEADINGS, rows).html()
 
@@ -253,3 +284,16 @@ def _cells(block: Block) -> tuple[str, ...]:
     """Return the texts of a block in the table of a summary, for all columns but the first."""
     kernel = block.kernel + (" (frozen)" if block.frozen and block.stop > block.start else "")
     return kernel, f"{len(block.incidence):,}", block.shape, f"{block.density:.3g}", f"{block.cost / 1e6:.3f}"
+
+
+def _lines(layer: LayerPlan) -> Iterator[tuple[str, ...]]:
+    """Make the lines of a layer in the table of a summary, without its name."""
+    yield from map(_cells, layer.blocks)
+    if layer.merge is not None:
+        wires = [len(reads) for reads in layer.reads]
+        shape = f"{' + '.join(f'{n:,}' for n in wires)} x {layer.width:,}"
+        yield layer.merge.name, f"{sum(wires):,}", shape, "", ""
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{1e3 * seconds:.3f}"

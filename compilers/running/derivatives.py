@@ -139,6 +139,9 @@ class TangentPass:
                     mixed = self._with_tangent_weights(step.plan)
                     for kernel in (*step.kernels, *tangent_step.kernels, *mixed):
                         kernel.forward()
+                    if step.merge is not None and tangent_step.merge is not None:
+                        step.merge.forward(Run(self._training, record=False))
+                        step.merge.push(tangent_step.merge)
                     self._operate(step.plan)
                 return list(zip(executor.outputs(primal), executor.outputs(tangent), strict=True))
         finally:
@@ -150,7 +153,7 @@ class TangentPass:
         maps = self._tangent.maps.get(place)
         rows = None if maps is not None else self._tangent.values[plan.start : plan.stop]
         found = []
-        for block, kernel in zip(plan.blocks, self._executor.pool.kernels[place], strict=True):
+        for block, kernel in zip(plan.blocks, self._executor.pool.kernels[place].blocks, strict=True):
             if block.frozen:
                 continue
             weights = self._tangents.weights[block.start : block.stop]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -105,12 +106,15 @@ class Linearized:
         calls: list[Call] = [c.forward for b, c in blocks if self._primal.trains_source(b, inputs=False)]
         target = self._tangent.maps.get(place)
         rows = None if target is not None else self._tangent.values[plan.start : plan.stop]
-        for block, kernel in zip(plan.blocks, self._executor.pool.kernels[place], strict=True):
+        for block, kernel in zip(plan.blocks, self._executor.pool.kernels[place].blocks, strict=True):
             if not block.frozen:
                 weights = self._weights[block.start : block.stop]
                 source = self._primal.maps[block.source] if block.source >= 0 else None
                 given = self._primal.given_to(block)
                 calls.append(kernel.bind(Ports(weights, self._primal.values, rows, source, target, given)).forward)
+        merge, along = self._primal.steps[k].merge, step.merge
+        if merge is not None and along is not None:
+            calls.append(partial(merge.push, along))
         return [*calls, *self._operation(plan, place)]
 
     def _operation(self, plan: LayerPlan, place: int) -> list[Call]:

@@ -29,6 +29,7 @@ class Run:
             where batch norm takes its running statistics: with those of the batch no sample is by itself.
         by_sample: gradients by id of a layer and name of its column, `(width, batch)`.
         graphs: by id of a layer with a differentiated operation: (z, parameters, result) of a small autograd graph.
+        attention: by id of a mix that is computed with its attention: (what it reads, result) of such a graph.
     """
 
     training: bool
@@ -37,6 +38,12 @@ class Run:
     per_sample: bool = False
     by_sample: dict[tuple[int, str], Tensor] = field(default_factory=dict)
     graphs: dict[int, tuple[Tensor, dict[str, Tensor], Tensor]] = field(default_factory=dict)
+    attention: dict[int, tuple[list[Tensor], Tensor]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Let go of the graphs."""
+        self.graphs.clear()
+        self.attention.clear()
 
 
 class Operation(Protocol):

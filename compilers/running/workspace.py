@@ -12,6 +12,7 @@ from torch import Tensor
 
 from compilers.kernels import BoundKernel, Given, Gradients, Kernel, Maps, Ports, get_builder
 from compilers.plan import Block, LayerPlan, Plan, as_maps
+from compilers.running.merges import BoundMerge, DeferredMaps, MergeKernel, MergePorts, build_merges
 from compilers.running.operations import Operation, Run, bind_operation
 from compilers.running.transposing import write_transposed
 
@@ -30,6 +31,13 @@ class FlatTensors(NamedTuple):
     frozen_weights: Tensor
 
 
+class LayerKernels(NamedTuple):
+    """The kernels of one layer on one device: of its blocks, in order, and of its merge if it has one."""
+
+    blocks: tuple[Kernel, ...]
+    merge: MergeKernel | None
+
+
 @dataclass(eq=False, slots=True)
 class LayerStep:
     """One layer that is not an input, in one workspace.
@@ -37,12 +45,14 @@ class LayerStep:
     Attributes:
         plan: the layer.
         kernels: of its blocks, in order.
+        merge: of what it reads, or None.
         operation: on its sums, or None.
         done: places of layers whose maps nobody reads after this one.
     """
 
     plan: LayerPlan
     kernels: tuple[BoundKernel, ...]
+    merge: BoundMerge | None
     operation: Operation | None
     done: tuple[int, ...]
 
@@ -56,11 +66,11 @@ class Workspace:
         values: values of all vertices without a grid, `(rows, batch)`.
         maps: of each layer whose sums or values are maps, by its place in the plan.
         given: by place, the input layers that are read where the caller left them.
-        steps: one per layer that is not an input, in topological order.
+        steps: one per layer that is not an input, in topological order; a mix that is fused has that of its attention.
         number: how often it was lent; a backward knows by it whether the buffer still is its own.
     """
 
-    def __init__(self, plan: Plan, kernels: Sequence[Sequence[Kernel]], state: FlatTensors, batch: int) -> None:
+    def __init__(self, plan: Plan, kernels: Sequence[LayerKernels], state: FlatTensors, batch: int) -> None:
         self.plan, self.batch = plan, batch
         self.values = state.weights.new_zeros((plan.rows, batch))
         self.number = 0
@@ -68,31 +78,37 @@ class Workspace:
         self._gradients: Gradients | None = None
         self._bound_inputs: bool | None = None
         self._backwards: dict[tuple[bool, bool, bool], list[Call | Operation]] = {}
-        self.maps = {i: self._maps(p, state) for i, p in enumerate(plan.layers) if p.grid}
+        self.maps = {i: self._maps(i, p, state) for i, p in enumerate(plan.layers) if p.grid}
         self.given = {i: Given(plan.layers[i].start, plan.layers[i].stop) for i in plan.given_inputs}
         last = _last_readers(plan)
         self.steps = [
             self._step(i, p, bound, state, tuple(last.get(i, ())))
             for i, (p, bound) in enumerate(zip(plan.layers, kernels, strict=True))
-            if p.role != "input"
+            if p.role != "input" and i not in plan.fused
         ]
 
-    def _maps(self, plan: LayerPlan, state: FlatTensors) -> Maps:
+    def _maps(self, place: int, plan: LayerPlan, state: FlatTensors) -> Maps:
         bias = None if plan.bias is None else state.vertex_parameters[plan.bias[0] : plan.bias[1]]
-        return Maps(self.batch, plan.width, as_maps(plan.grid), bias, self.values)
+        return (DeferredMaps if place in self.plan.fused else Maps)(
+            self.batch, plan.width, as_maps(plan.grid), bias, self.values
+        )
 
     def _step(
-        self, place: int, plan: LayerPlan, kernels: Sequence[Kernel], state: FlatTensors, done: tuple[int, ...]
+        self, place: int, plan: LayerPlan, kernels: LayerKernels, state: FlatTensors, done: tuple[int, ...]
     ) -> LayerStep:
         rows, maps = self.values[plan.start : plan.stop], self.maps.get(place)
         bound: list[BoundKernel] = []
-        for block, kernel in zip(plan.blocks, kernels, strict=True):
+        for block, kernel in zip(plan.blocks, kernels.blocks, strict=True):
             weights = (state.frozen_weights if block.frozen else state.weights)[block.start : block.stop]
             source = self.maps[block.source] if block.source >= 0 else None
             sums = rows if maps is None else None
             bound.append(kernel.bind(Ports(weights, self.values, sums, source, maps, self.given_to(block))))
+        merge = None
+        if kernels.merge is not None:
+            sums = rows if maps is None else None
+            merge = kernels.merge.bind(MergePorts(self.plan.layers, self.values, self.maps, sums, maps))
         operation = bind_operation(plan, rows, maps, state.vertex_parameters, state.running)
-        return LayerStep(plan, tuple(bound), operation, done)
+        return LayerStep(plan, tuple(bound), merge, operation, done)
 
     def given_to(self, block: Block) -> Given | None:
         """Return the input layer that a block reads in the caller's tensor, without a copy; None when it reads none."""
@@ -115,6 +131,8 @@ class Workspace:
         for step in self.steps:
             for kernel in step.kernels:
                 kernel.forward()
+            if step.merge is not None:
+                step.merge.forward(run)
             if step.operation is not None:
                 step.operation.forward(run)
             if not keep:
@@ -133,6 +151,8 @@ class Workspace:
                 rows = None if plan.grid else gradients.values[plan.start : plan.stop]
                 for kernel in step.kernels:
                     kernel.bind_gradients(gradients, rows, inputs=inputs)
+                if step.merge is not None:
+                    step.merge.bind_gradients(gradients, rows, inputs=inputs)
             self._bound_inputs = inputs
             self._backwards.clear()
         gradients.values[0 if inputs else self.plan.input_rows :].zero_()
@@ -159,11 +179,13 @@ class Workspace:
             else:
                 call.backward(run, gradients)
 
-    def _backward_calls(self, weights: bool, inputs: bool, keep: bool) -> list[Call | Operation]:
-        calls: list[Call | Operation] = []
+    def _backward_calls(self, weights: bool, inputs: bool, keep: bool) -> list[Call | Operation | BoundMerge]:
+        calls: list[Call | Operation | BoundMerge] = []
         for step in reversed(self.steps):
             if step.operation is not None:
                 calls.append(step.operation)
+            if step.merge is not None:
+                calls.append(step.merge)
             blocks = list(zip(step.plan.blocks, step.kernels, strict=True))
             if weights:
                 calls += [k.weight_gradients for b, k in blocks if not b.frozen]
@@ -195,6 +217,8 @@ def _last_readers(plan: Plan) -> dict[int, list[int]]:
         for block in layer.blocks:
             if block.source >= 0:
                 last[block.source] = i
+        for reads in layer.reads:
+            last.update((place, plan.fused.get(i, i)) for place in reads.places if place in last)
     found: dict[int, list[int]] = {}
     for place, reader in last.items():
         if plan.layers[place].role != "output":
@@ -206,14 +230,14 @@ class WorkspacePool:
     """Workspaces by batch size, lent to one forward at a time; all are dropped when the network's storage has moved.
 
     Attributes:
-        kernels: by layer and block, on the device of the network; made by the first `acquire`.
+        kernels: by layer, on the device of the network; made by the first `acquire`.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._place: tuple[torch.device, torch.dtype] | None = None
         self._storage: tuple[int, ...] = ()
-        self.kernels: list[list[Kernel]] = []
+        self.kernels: list[LayerKernels] = []
         self._free: dict[int, list[Workspace]] = {}
 
     def acquire(self, state: FlatTensors, batch: int) -> Workspace:
@@ -229,10 +253,11 @@ class WorkspacePool:
 
     def _move(self, storage: tuple[int, ...], place: tuple[torch.device, torch.dtype]) -> None:
         if place != self._place:
-            inputs = self._plan.input_rows
+            layers, inputs = self._plan.layers, self._plan.input_rows
+            merges = build_merges(self._plan, *place)
             self.kernels = [
-                [get_builder(block.kernel)(block, inputs, *place) for block in layer.blocks]
-                for layer in self._plan.layers
+                LayerKernels(tuple(get_builder(block.kernel)(block, inputs, *place) for block in layer.blocks), merge)
+                for layer, merge in zip(layers, merges, strict=True)
             ]
         # A new dict, not a cleared one: workspaces still lent go back into the old one and are dropped with it.
         self._free = {}
@@ -255,7 +280,7 @@ class WorkspacePool:
 
         def give_back(_: object) -> None:
             workspace.lease = None
-            run.graphs.clear()
+            run.clear()
             _put(free, workspace)
 
         workspace.lease = weakref.ref(token, give_back)
