@@ -19,6 +19,7 @@ from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import get_rule
 from netgraph.storage import save
 from netgraph.tables import Table
+from netgraph.viz import operation_names
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -44,10 +45,10 @@ def show(run: RunDirectory, console: Console) -> None:
     for layer in graph.layers:
         links = [k for k in graph.incoming[layer.id] if not k.frozen.all()]
         edges = sum(len(k) for k in links)
-        cells = sum(len(graph.layer(k.source)) * len(layer) * k.kind.taps for k in links)
+        cells = sum(k.kind.admissible_edges(len(graph.layer(k.source)), len(layer)) for k in links)
         share = f"{edges / cells:.3f}" if cells else ""
-        rows.append((layer.name, layer.role, f"{len(layer):,}", layer.activation, f"{edges:,}", share))
-    columns = ("layer", "role", "vertices", "activation", "edges in", "density in")
+        rows.append((layer.name, layer.role, f"{len(layer):,}", ", ".join(operation_names(layer)), f"{edges:,}", share))
+    columns = ("layer", "role", "vertices", "operations", "edges in", "density in")
     print_table(console, Table("layers", columns, rows, left=(0, 1, 3)))
     if (run.path / REPORT).is_file():
         console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)

@@ -16,6 +16,7 @@ from netgraph.viz.plots import (
 )
 from netgraph.viz.render import render_svg
 from netgraph.viz.text import format_count
+from netgraph.viz.words import operation_names
 
 __all__ = [
     "Drawing",
@@ -23,6 +24,7 @@ __all__ = [
     "format_count",
     "draw",
     "draw_delta",
+    "operation_names",
     "plot_adjacency",
     "plot_degrees",
     "plot_density",

@@ -10,7 +10,12 @@ PAPER, INK, QUIET, GRAY, FAINT = "#ffffff", "#1f2328", "#57606a", "#8a9099", "#d
 MISSING = "#b9bdc3"
 """Colour of a missing value (NaN)."""
 
-ROLES = {"input": ("#dbeafe", "#3b6fb6"), "hidden": ("#f1f3f5", "#868e96"), "output": ("#fdebd0", "#c87f1e")}
+ROLES = {
+    "input": ("#dbeafe", "#3b6fb6"),
+    "position": ("#d8f0f3", "#2f8592"),
+    "hidden": ("#f1f3f5", "#868e96"),
+    "output": ("#fdebd0", "#c87f1e"),
+}
 """Colours of a layer and its vertices by the role of the layer, `(fill, line)`."""
 
 ADDED, REMOVED, CHANGED = "#00855a", "#a8162a", "#d98a00"

@@ -15,9 +15,10 @@ from netgraph.markup import shortened
 from netgraph.viz.colors import GRAY, QUIET, ROLES, text_on
 from netgraph.viz.dot import FONT, caption, digraph
 from netgraph.viz.fold import MOST_ARROWS, Box, Kin, fold, rank_count
-from netgraph.viz.layout import columns, operations
+from netgraph.viz.layout import columns
 from netgraph.viz.scales import Scale
-from netgraph.viz.text import format_count, label, literal, number, plain, text_width, times, visible
+from netgraph.viz.text import format_count, label, literal, number, plain, text_width, visible
+from netgraph.viz.words import kind_lines, operation_names, port_line, size_line
 
 # Largest number of boxes on a path that runs from left to right. Longer ones run down the page, which can scroll.
 _MOST_ACROSS = 7
@@ -66,15 +67,15 @@ def order_and_kin(
         states: further keys by layer id; layers with different ones are not similar.
     """
     into: dict[int, list[Hashable]] = defaultdict(list)
-    read: dict[int, set[int]] = defaultdict(set)
+    read: dict[int, set[Hashable]] = defaultdict(set)
     for (source, target, port), link in links.items():
         into[target].append((port, link.kind.wires, link.kind.words))
-        read[source].add(port)
+        read[source].add((port, layers[target].merge))
     beside: dict[int, Hashable] = {}
     blocks: dict[int, Hashable] = {}
     for at, column in enumerate(stacked):
         for i in column:
-            own = (layers[i].role, operations(layers[i]), frozenset(read[i]), states and states[i])
+            own = (layers[i].role, operation_names(layers[i]), frozenset(read[i]), states and states[i])
             beside[i] = (at, own)
             blocks[i] = (own, len(layers[i]), layers[i].grid, tuple(sorted(into[i], key=repr)))
     return list(beside), Kin(beside, blocks)
@@ -127,11 +128,6 @@ class Page:
         self.dot.edge(source.key, target.key, **{"label": text, "penwidth": width, **look})
 
 
-def vertices_on(n: int, grid: tuple[int, ...]) -> str:
-    """Format a number of vertices with its grid, as in `64 vertices` and `64 vertices on 8x8`."""
-    return format_count(n, "vertex", "vertices") + (f" on {times(grid)}" if grid else "")
-
-
 def links_by_arrow(
     boxes: Sequence[Box], links: Iterable[tuple[int, int, int]]
 ) -> dict[tuple[Box, Box, int], list[int]]:
@@ -171,11 +167,19 @@ def _box(page: Page, graph: Graph, box: Box, look: Mapping[str, str]) -> None:
     look = {"fillcolor": fill, "color": line, **look}
     if box.kind == "group":
         lines = [*group_lines(layers), format_count(vertices, "vertex", "vertices")]
-        page.box(box, lines, vertices, operations(first), peripheries="2", **look)
+        page.box(box, lines, vertices, operation_names(first), peripheries="2", **look)
         return
     name = shortened(visible(first.name))
-    does = [line for line in operations(first) if line != name]
-    page.box(box, [plain(name), vertices_on(vertices, first.grid)], vertices, does, tooltip=literal(first.name), **look)
+    does = [line for line in operation_names(first) if line != name]
+    page.box(box, [plain(name), size_line(first)], vertices, does, tooltip=literal(first.name), **shape(first), **look)
+
+
+_SHAPES = {"attend": "hexagon", "mix": "octagon", "product": "ellipse"}
+
+
+def shape(layer: Layer) -> dict[str, str]:
+    """Return the shape of the box of a layer in DOT: a shape of its own for each merge, else that of all boxes."""
+    return {"shape": _SHAPES[layer.merge.name]} if layer.merge is not None else {}
 
 
 GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
@@ -225,13 +229,13 @@ def _arrows(page: Page, graph: Graph, boxes: Sequence[Box], means: _Means) -> li
 
 
 def _link_lines(graph: Graph, link: Link) -> list[str]:
-    kind, n = link.kind, len(link)
-    port = [] if link.port == 0 else [f"port {link.port}"]
-    if kind.wires:
-        return [*port, format_count(n, "wire"), *kind.words]
-    admissible = kind.admissible_edges(len(graph.layer(link.source)), len(graph.layer(link.target)))
+    n, source, target = len(link), graph.layer(link.source), graph.layer(link.target)
+    port, kind = port_line(target, link.port), kind_lines(link, source, target)
+    if link.kind.wires:
+        return [*port, format_count(n, "wire"), *kind]
+    admissible = link.kind.admissible_edges(len(source), len(target))
     frozen = int(np.count_nonzero(link.frozen))
-    lines = [*port, *kind.words, format_count(n, "edge"), f"density {n / admissible:.3g}"]
+    lines = [*port, *kind, format_count(n, "edge"), f"density {n / admissible:.3g}"]
     return lines + ([f"{frozen:,} frozen"] if frozen else [])
 
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from netgraph.columns import Array, IdIndex
 from netgraph.errors import OptionError
-from netgraph.graph import Graph, Layer, get_norm
+from netgraph.graph import Graph, Layer
 from netgraph.markup import shortened
-from netgraph.viz.text import text_width, times, visible
+from netgraph.viz.text import text_width, visible
+from netgraph.viz.words import operation_names
 
 Pixels = tuple[int, int] | tuple[int, int, int]
 Level = Literal["vertices", "layers"]
@@ -141,18 +142,8 @@ def columns(graphs: Graph | Iterable[Graph]) -> list[list[int]]:
 def heading_lines(layer: Layer) -> tuple[str, ...]:
     """Return the heading of a layer in lines: its shortened name, and its operations."""
     name = shortened(visible(layer.name))
-    lines = [name, *operations(layer)]
+    lines = [name, *operation_names(layer)]
     return tuple(dict.fromkeys(lines))
-
-
-def operations(layer: Layer) -> tuple[str, ...]:
-    """Return the names of the operations that a layer applies to its sums (norm, activation, pool), or "input"."""
-    if layer.role == "input":
-        return ("input",)
-    label = get_norm(layer.norm).label
-    norm = [label] if label else []
-    pool = [f"{layer.pool.kind} pool {times(layer.pool.size)}"] if layer.pool else []
-    return (*norm, layer.activation, *pool)
 
 
 # ---- the union of graphs -------------------------------------------------------------------------------
@@ -204,7 +195,7 @@ def _union(graphs: Graph | Iterable[Graph]) -> _Union:
 
 def _columns(union: _Union) -> list[list[int]]:
     """Layer ids by column. Within a column they follow the mean position of the layers that feed them."""
-    depth = {i: int(layer.role != "input") for i, layer in union.layers.items()}
+    depth = {i: int(not layer.is_source) for i, layer in union.layers.items()}
     before: dict[int, list[int]] = defaultdict(list)
     after: dict[int, list[int]] = defaultdict(list)
     for source, target in _acyclic(union):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Graph, Layer
+from netgraph.graph import Graph, Layer, Merge
 from netgraph.viz.arrows import Way, courses, link_ends, most_important, pairs_of, room_for, ways
 from netgraph.viz.colors import GRAY, MISSING, ROLES, text_on
 from netgraph.viz.dot import FONT, Notes, at, digraph
@@ -23,8 +23,8 @@ MOST_HEADS = 150
 _VEIL = "b4"
 # Factor of the width of arrows without heads.
 _THIN = 0.65
-# Largest number of arrows with labels. More labels would cover each other.
-_MOST_LABELS = 40
+# Largest numbers of arrows with labels, and of wires labelled with slots. More labels would cover each other.
+_MOST_LABELS, _MOST_SLOTS = 40, 16
 
 
 @dataclass(frozen=True)
@@ -208,13 +208,17 @@ def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[
     thin = 1.0 if n <= MOST_HEADS else _THIN
     widths = (thin * width.widths(width.values[rows])).tolist() if width else [thin] * n
     taps = np.array([kind.taps for kind in edges.link_kinds], np.int64)[edges.link[rows]]
+    merges = [graph.layer(target).merge for _source, target, _port in graph.links_by_key]
     labelled = n <= _MOST_LABELS
+    slotted = np.array([merge is not None and merge.slotted for merge in merges], bool)[edges.link[rows]]
+    slots = np.count_nonzero(slotted) <= _MOST_SLOTS
     scales = {scale.name: scale for scale in (color, width) if scale}
     columns = zip(edges.id[rows].tolist(), edges.source[rows].tolist(), edges.target[rows].tolist(), strict=True)
     attributes = []
     for k, (i, source, target) in enumerate(columns):
         tooltip = f"edge {i}: {source} to {target}"
         tooltip += f", {counts[k]} of {taps[k]} kernel positions" if taps[k] > 1 else ""
+        tooltip += _port(merges[edges.link[rows[k]]], int(edges.port[rows[k]]), int(edges.tap[rows[k]]), int(counts[k]))
         tooltip += "".join(f", {name} {_value(float(scale.values[rows[k]]))}" for name, scale in scales.items())
         own = {"color": colors[k], "penwidth": f"{widths[k]:.2f}", "tooltip": literal(tooltip)}
         if edges.frozen[rows[k]]:
@@ -223,8 +227,19 @@ def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[
                 own |= {"color": GRAY, "penwidth": "0.8"}
         if labelled and counts[k] < taps[k]:
             own["label"] = f"{counts[k]}/{taps[k]}"
+        elif slots and slotted[k]:
+            own["label"] = f"slot {edges.tap[rows[k]]}"
         attributes.append(own)
     return attributes
+
+
+def _port(merge: Merge | None, port: int, slot: int, wires: int) -> str:
+    """Format the port and the slot at which wires from one vertex enter a vertex of a merging layer."""
+    if merge is None:
+        return ""
+    if not merge.slotted:
+        return f", {merge.port_names[port]}"
+    return f", {merge.port_names[port]}, slot {slot}" + (f" and {wires - 1:,} more" if wires > 1 else "")
 
 
 def _value(value: float) -> str:

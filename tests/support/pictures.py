@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import netgraph as ng
-from netgraph.graph import Graph, GraphBuilder, Pool, mlp
+from netgraph.graph import Dense, Graph, GraphBuilder, Identity, Link, Pool, mlp
+from netgraph.graph.link import edge_columns
 from netgraph.rewriting import Result
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,9 +25,17 @@ def residual() -> Graph:
     b.output("y", 2)
     b.conv2d("image", "a", kernel=3, padding=1, density=0.5)
     b.conv2d("a", "b", kernel=3, padding=1)
-    b.identity("a", "b", port=1)
     b.dense("b", "y")
-    return b.build()
+    return with_second_link(b.build(), "a", "b")
+
+
+def with_second_link(graph: Graph, source: str, target: str, *, frozen: bool = True) -> Graph:
+    """The graph with a link row by row beside another, at port 1 of a layer that sums, as in files of version 0.1.0."""
+    a, b = graph.layers[source], graph.layers[target]
+    rows = np.arange(len(a))
+    columns = edge_columns(id=graph.next_ids.edge + rows, src=rows, dst=rows, weight=np.float32(1), frozen=frozen)
+    link = Link.sorted(a.id, b.id, Identity() if frozen else Dense(), columns, 1)
+    return Graph(graph.layers_by_id.values(), [*graph.links, link], validate=False)
 
 
 def nasty() -> Graph:
@@ -47,6 +56,56 @@ def skips() -> Graph:
     for source, target in ("xa", "ab", "bc", "cy", "xy", "ac"):
         b.dense(source, target)
     return b.build()
+
+
+def transformer(
+    blocks: int = 1, *, width: int = 4, tokens: int = 4, symbols: int = 5, heads: int = 2, gated: bool = False
+) -> Graph:
+    """A causal transformer that reads symbols and classifies by its last token; gated ones share keys and values."""
+    b = GraphBuilder(seed=7)
+    groups = 1 if gated else heads
+    b.input("tokens", symbols, grid=(tokens,), encoding="index")
+    b.positions("positions", (tokens,))
+    last = b.layer("embedding", width, grid=(tokens,), activation="identity", bias=False)
+    b.dense("tokens", last)
+    b.dense("positions", last)
+    for k in range(1, blocks + 1):
+        last = _attention(b, f"block{k}", last, width, tokens, heads, groups)
+        last = _mlp(b, f"block{k}", last, width, tokens, gated)
+    b.layer("last", width, activation="identity", bias=False)
+    b.place(last, "last", 1 - tokens)
+    b.output("class", 3)
+    b.dense("last", "class")
+    return b.build()
+
+
+def _attention(b: GraphBuilder, block: str, last: str, width: int, tokens: int, heads: int, groups: int) -> str:
+    norm = b.layer(f"{block}-norm1", width, grid=(tokens,), norm="layer", activation="identity")
+    b.identity(last, norm)
+    shared = width * groups // heads
+    for name, size in (("q", width), ("k", shared), ("v", shared)):
+        b.dense(norm, b.layer(f"{block}-{name}", size, grid=(tokens,), activation="identity"))
+    frequencies = (1.0,) * (width // heads // 2) if groups < heads else ()
+    b.attend(f"{block}-heads", f"{block}-q", f"{block}-k", heads=heads, causal=True, frequencies=frequencies)
+    b.mix(f"{block}-mix", f"{block}-heads", f"{block}-v", groups=groups)
+    total = b.layer(f"{block}-attended", width, grid=(tokens,), activation="identity")
+    b.dense(f"{block}-mix", total)
+    b.identity(last, total)
+    return total
+
+
+def _mlp(b: GraphBuilder, block: str, last: str, width: int, tokens: int, gated: bool) -> str:
+    norm = b.layer(f"{block}-norm2", width, grid=(tokens,), norm="layer", activation="identity")
+    b.identity(last, norm)
+    hidden = b.layer(f"{block}-hidden", 2 * width, grid=(tokens,), activation="silu" if gated else "gelu")
+    b.dense(norm, hidden)
+    if gated:
+        b.dense(norm, b.layer(f"{block}-up", 2 * width, grid=(tokens,), activation="identity"))
+        hidden = b.product(f"{block}-gated", hidden, f"{block}-up")
+    total = b.layer(block, width, grid=(tokens,), activation="identity")
+    b.dense(hidden, total)
+    b.identity(last, total)
+    return total
 
 
 def two_ends() -> Graph:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import NASTY, arrow, arrows, attribute, item, notes, residual, skips, split
+from pictures import NASTY, arrow, arrows, attribute, item, notes, residual, skips, split, transformer
 
 from netgraph.errors import OptionError, StatisticsError
 from netgraph.graph import Graph, GraphBuilder, mlp
@@ -133,6 +133,19 @@ def test_kernel_positions_share_an_arrow_and_wires_are_dashed() -> None:
     assert "4/9: 4 of 9" in dot
     conv, wire = (attribute(a, "pos") for a in re.findall(r'"vertex 2" -> "vertex 5" \[(.*)\]', dot))
     assert conv != wire
+
+
+def test_wires_into_merges_name_ports_and_slots() -> None:
+    graph = transformer()
+    dot = draw(graph, detail="vertices").dot
+    q, heads, mix = (graph.layers[f"block1-{name}"].vertex_ids.tolist() for name in ("q", "heads", "mix"))
+    wire = arrow(dot, f"vertex {q[3]}", f"vertex {heads[1]}")
+    assert attribute(wire, "tooltip").endswith(", queries, slot 1, weight 1")
+    assert attribute(wire, "label") == "slot 1"
+    assert attribute(wire, "style") == "dashed"
+    from_head = arrow(dot, f"vertex {heads[1]}", f"vertex {mix[2]}")
+    assert attribute(from_head, "tooltip").endswith(", heads, weight 1")
+    assert "label" not in from_head
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from pictures import all_pairs, arrow, arrows, attribute, edges_said, inside, item, ladder, residual, split
+from pictures import all_pairs, arrow, arrows, attribute, edges_said, inside, item, ladder, residual, split, transformer
 
 from netgraph.graph import Graph, mlp, resnet
 from netgraph.viz import draw
@@ -137,3 +137,33 @@ def test_of_alike_blocks_the_first_is_shown_in_a_frame_and_the_others_in_one_box
 
 def test_few_layers_are_drawn_without_frames() -> None:
     assert "cluster" not in draw(resnet(14)).dot
+
+
+def test_heads_mixes_and_gates_have_shapes_and_their_wires_the_names_of_ports() -> None:
+    graph = transformer(gated=True)
+    dot = draw(graph, detail="layers").dot
+    boxes = {layer.name: item(dot, f"layer {layer.id}") for layer in graph.layers.values()}
+    assert inside(boxes["block1-heads"]) == ["block1-heads", "2 heads on 4x4", "attention, causal, rotary"]
+    shapes = {name: re.findall(r"shape=(\w+)", look) for name, look in boxes.items()}
+    assert [shapes[f"block1-{name}"] for name in ("heads", "mix", "gated")] == [["hexagon"], ["octagon"], ["ellipse"]]
+    assert not any(shapes[name] for name in ("block1-q", "tokens", "positions", "class"))
+    ids = {layer.name: f"layer {layer.id}" for layer in graph.layers.values()}
+    wires = arrow(dot, ids["block1-k"], ids["block1-heads"])
+    assert inside(wires) == ["keys, 4 wires"]
+    assert attribute(wires, "style") == "dashed"
+    assert inside(arrow(dot, ids["block1"], ids["last"])) == ["4 wires, position 3 of 4"]
+
+
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("blocks", [4, 12])
+def test_of_a_transformer_one_block_is_shown_in_full(blocks: int, gated: bool) -> None:
+    graph = transformer(blocks, gated=gated)
+    dot = draw(graph, detail="layers").dot
+    assert f"one of {blocks} alike blocks" in dot
+    assert f"… {blocks - 1} more such blocks left out …" in dot
+    assert edges_said(dot) == graph.num_edges
+    shown = {int(i) for i in re.findall(r'^\s*"layer (\d+)" \[', dot, re.M)}
+    assert {graph.layer(i).name for i in shown} == {
+        layer.name for layer in graph.layers.values() if "block" not in layer.name or layer.name.startswith("block1-")
+        or layer.name == "block1"
+    }  # fmt: skip

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pictures import NASTY, all_pairs, ladder, nasty, residual, skips, split, two_ends, unlinked
+from pictures import NASTY, all_pairs, ladder, nasty, residual, skips, split, transformer, two_ends, unlinked
 
 import netgraph as ng
 from netgraph.graph import mlp
@@ -39,6 +39,9 @@ SMALL_ONES: dict[str, Callable[[], Drawing]] = {
     "residual_as_layers": lambda: draw(residual(), detail="layers"),
     "resnet": lambda: draw(ng.resnet(8), title="A residual network"),
     "convnet": lambda: draw(ng.convnet([[8, 8], [16]], input_size=(1, 8, 8)), detail="layers"),
+    "attention": lambda: draw(transformer()),
+    "gated_as_layers": lambda: draw(transformer(gated=True), detail="layers"),
+    "transformer": lambda: draw(transformer(12, width=64, tokens=32, symbols=99, heads=4), title="Twelve blocks"),
     "nasty": lambda: draw(nasty(), title=NASTY),
     "nasty_as_layers": lambda: draw(nasty(), title=NASTY, detail="layers"),
     "ladder": lambda: draw(ladder(60, back=4)),

@@ -26,9 +26,10 @@ from netgraph.viz.colors import (
 from netgraph.viz.delta.difference import Difference
 from netgraph.viz.dot import caption
 from netgraph.viz.fold import MOST_ARROWS, Box, fold
-from netgraph.viz.layers import GAP_LOOK, Page, gap_line, group_lines, group_note, links_by_arrow, order_and_kin
-from netgraph.viz.layout import columns, operations
+from netgraph.viz.layers import GAP_LOOK, Page, gap_line, group_lines, group_note, links_by_arrow, order_and_kin, shape
+from netgraph.viz.layout import columns
 from netgraph.viz.text import format_count, literal, plain, visible
+from netgraph.viz.words import operation_names, port_line, vertex_noun
 
 _BOXES = {
     "added": {"fillcolor": ADDED_FILL, "color": ADDED, "penwidth": "2.4"},
@@ -60,7 +61,8 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     page = Page(boxes, pairs)
     for box in boxes:
         _box(page, box, layers, vertices, states)
-    notes = _arrows(page, boxes, links, {key for key, link in kinds.items() if link.kind.wires})
+    page.frame_blocks(boxes)
+    notes = _arrows(page, boxes, layers, links, {key for key, link in kinds.items() if link.kind.wires})
     caption(page.dot, title, [*facts, _LEGEND, *notes, *group_note(boxes)])
     return str(page.dot.source)
 
@@ -138,28 +140,29 @@ def _box(
 ) -> None:
     own = [layers[i] for i in box.layers]
     tally = _total([tallies[i] for i in box.layers])
-    lines = _vertex_lines(tally)
+    lines = _vertex_lines(tally, *vertex_noun(own[0])) if box.kind == "layer" else _vertex_lines(tally)
     if box.kind == "gap":
         page.box(box, [gap_line(box), *lines], 1, (), **GAP_LOOK)
         return
     first, state = own[0], states[box.layers[0]]
     size = tally["kept"] + tally["added"] + tally["changed"] + tally["removed"]
     if box.kind == "group":
-        page.box(box, [*group_lines(own), *lines], size, operations(first), peripheries="2", **_BOXES[state])
+        page.box(box, [*group_lines(own), *lines], size, operation_names(first), peripheries="2", **_BOXES[state])
         return
     name = shortened(visible(first.name))
-    does = [line for line in operations(first) if line != name]
-    page.box(box, [plain(name), *lines], size, does, tooltip=literal(first.name), **_BOXES[state])
+    does = [line for line in operation_names(first) if line != name]
+    look = {**shape(first), **_BOXES[state]}
+    page.box(box, [plain(name), *lines], size, does, tooltip=literal(first.name), **look)
 
 
 def _total(tallies: Sequence[Tally]) -> dict[str, int]:
     return {name: sum(tally[name] for tally in tallies) for name in ("added", "changed", "kept", "removed")}
 
 
-def _vertex_lines(tally: Tally) -> list[str]:
-    lines = [_came_and_went(tally, "vertex", "vertices")] if tally["added"] or tally["removed"] else []
+def _vertex_lines(tally: Tally, one: str = "vertex", many: str = "vertices") -> list[str]:
+    lines = [_came_and_went(tally, one, many)] if tally["added"] or tally["removed"] else []
     lines += [f"{tally['changed']:,} changed"] if tally["changed"] else []
-    lines += [f"{format_count(tally['kept'], 'vertex', 'vertices')} kept"] if tally["kept"] or not lines else []
+    lines += [f"{format_count(tally['kept'], one, many)} kept"] if tally["kept"] or not lines else []
     return lines
 
 
@@ -171,7 +174,13 @@ def _came_and_went(tally: Tally, one: str, many: str) -> str:
     return f"{' / '.join(f'{sign}{n:,}' for sign, n in said)} {noun}"
 
 
-def _arrows(page: Page, boxes: Sequence[Box], links: Mapping[LinkKey, Tally], wires: Set[LinkKey]) -> list[str]:
+def _arrows(
+    page: Page,
+    boxes: Sequence[Box],
+    layers: Mapping[int, Layer],
+    links: Mapping[LinkKey, Tally],
+    wires: Set[LinkKey],
+) -> list[str]:
     keys, tallies = list(links), list(links.values())
     arrows = links_by_arrow(boxes, links)
     total = {ends: _total([tallies[at] for at in members]) for ends, members in arrows.items()}
@@ -179,7 +188,8 @@ def _arrows(page: Page, boxes: Sequence[Box], links: Mapping[LinkKey, Tally], wi
     for ends, members in arrows.items():
         if ends in drawn:
             source, target, port = ends
-            lines = [f"port {port}"] if port else []
+            alone = source.kind == target.kind == "layer"
+            lines = port_line(layers[target.layers[0]], port) if alone else []
             for noun, own in (("edge", False), ("wire", True)):
                 of_kind = [tallies[at] for at in members if (keys[at] in wires) is own]
                 lines += _edge_lines(_total(of_kind), noun) if of_kind else []

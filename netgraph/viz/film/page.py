@@ -44,6 +44,8 @@ DARK: Mapping[str, str] = {
     "negative": "#c79be0",
     "input": "#1d3a5f",
     "input-line": "#7fb0ea",
+    "position": "#1b3f45",
+    "position-line": "#6cc5d1",
     "hidden": "#2c3138",
     "hidden-line": "#a3abb5",
     "output": "#4d3413",

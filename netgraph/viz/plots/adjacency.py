@@ -56,7 +56,7 @@ def plot_adjacency(graph: Graph, *, ax: Any = None, value: AdjacencyValue = "cou
     axes = axes_or_new(ax, 7.5, 6.8)
     layers = common.layers_in_order(graph)
     sources = [layer for layer in layers if layer.role != "output" or graph.outgoing[layer.id]]
-    targets = [layer for layer in layers if layer.role != "input"]
+    targets = [layer for layer in layers if not layer.is_source]
     rows, columns = sum(map(len, sources)), sum(map(len, targets))
     shape = (min(rows, max_pixels), min(columns, max_pixels))
     counts, values = _images(graph, sources, targets, shape, value)

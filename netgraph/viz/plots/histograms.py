@@ -52,7 +52,7 @@ def plot_degrees(graph: Graph, *, figure: Any = None) -> Any:
     roles = np.repeat([layer.role for layer in layers], np.diff(graph.vertices.offsets))
     sides = (
         ("edges into a vertex", table.target_row, ("hidden", "output")),
-        ("edges out of a vertex", table.source_row, ("input", "hidden")),
+        ("edges out of a vertex", table.source_row, ("input", "position", "hidden")),
     )
     panels = []
     for _label, rows, shown in sides:

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from pictures import with_second_link
 from timeline_runs import ladder, trained
 
 from netgraph.errors import JournalError, OptionError
@@ -95,13 +96,13 @@ def test_two_links_between_the_same_layers_are_counted_together():
     b.layer("h", 3)
     b.output("y", 1)
     b.dense("x", "h")
-    b.identity("x", "h", port=1)
     b.dense("h", "y")
-    film = timeline([b.build()], detail="layers").film
+    graph = with_second_link(b.build(), "x", "h")
+    film = timeline([graph], detail="layers").film
     assert [track.counts[0].tolist() for track in film.links] == [[12, 0, 0], [3, 0, 0]]
     assert film.frozen
     assert not any(track.wires for track in film.links)
-    assert timeline([b.build()], detail="vertices").film.edges.wire.sum() == 3
+    assert timeline([graph], detail="vertices").film.edges.wire.sum() == 3
 
 
 def test_links_of_wires_say_so():
