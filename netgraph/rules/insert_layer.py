@@ -13,6 +13,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import ACTIVATIONS, Activation, Layer, Link, get_activation
 from netgraph.proof import Level
 from netgraph.rewriting import LinkRows, Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, layer, link
+from netgraph.rules.merges import tables
 from netgraph.rules.registry import register_rule
 from netgraph.rules.split_edges import MAX_CROSSING
 from netgraph.statistics import Statistics
@@ -53,7 +54,7 @@ class InsertLayer(Rule):
     small for an inverse are raised first.
 
     Links of wires, links without edges and, with `K`, links with frozen edges are left alone, and so are links from
-    positions or from inputs of ids, whose edges are the rows of a table. `K` applies to links
+    positions or from inputs of ids, whose edges are rows of a table. `K` applies to links
     whose source has as many vertices as `K` has rows. A shift needs a target with a bias and a link without padding,
     because padding is 0 and not `s`.
 
@@ -144,8 +145,8 @@ class InsertLayer(Rule):
             "link is not of wires": np.array([not k.kind.wires for k in m.k], dtype=bool),
             "link has edges": m.k.size > 0,
         }
-        if (table := np.array([x.is_table for x in m.p], dtype=bool)).any():
-            named["link is no table of positions or ids"] = ~table
+        if (rows := tables(graph, m.p.id)).any():
+            named["link is no table"] = ~rows
         if self._needs_nonnegative:
             signed = np.bincount(edges.link[~graph.vertices.nonnegative[edges.source_row]], minlength=len(graph.links))
             named["sources are never negative"] = signed[m.k.rows] == 0

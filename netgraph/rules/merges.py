@@ -1,4 +1,4 @@
-"""Vertices that merges tie to others: they are lost with these, or are not widened by single vertices."""
+"""Vertices that merges tie to others, and tables: conditions of rules, and vertices that are lost with others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from netgraph.graph import Graph, get_norm
 def merges(graph: Graph) -> bool:
     """Whether a layer of a graph merges its ports. Cost: O(layers)."""
     return any(x.merge is not None for x in graph.layers_by_id.values())
+
+
+def tables(graph: Graph, layers: Array) -> Array:
+    """Mask of the layers, given by id, whose outgoing edges are rows of a table: positions and inputs of ids."""
+    return np.isin(layers, [x.id for x in graph.layers_by_id.values() if x.is_table])
 
 
 def lost_with(graph: Graph, gone: Array) -> tuple[Array, Array]:

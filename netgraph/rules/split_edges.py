@@ -14,6 +14,7 @@ from netgraph.errors import OptionError, RewriteError
 from netgraph.graph import ACTIVATIONS, Layer, get_activation
 from netgraph.proof import Level, two_product
 from netgraph.rewriting import Matches, NewVertices, Rewriter, Rule, Variant, VertexRows, edge, vertex
+from netgraph.rules.merges import tables
 from netgraph.rules.registry import register_rule
 from netgraph.statistics import Statistics
 
@@ -47,9 +48,10 @@ class SplitEdges(Rule):
     on any source. On other sources the edge gets a pair of vertices, or is refused. A pair works because
     `f(x) - f(-x) = k x`, with `k = 1` for relu, gelu, silu and softplus, and `k = 1 + slope` for leaky_relu. Its
     outgoing weights are `w / k` and `-w / k`. The function stays the same: **exact**; for pairs **exact up to
-    rounding** where `w / k` is rounded when it is stored; with an epsilon the change is **bounded**. All new vertices
-    of one target layer form one new layer, or one for each port, kind of link and grid of the source. It lies between
-    the target and all layers before it, so there is no cycle.
+    rounding** where `w / k` is rounded when it is stored; with an epsilon the change is **bounded**. Edges from
+    positions or from inputs of ids are refused: they are rows of a table, to which a vertex adds nothing. All new
+    vertices of one target layer form one new layer, or one for each kind of link and grid of the source. It lies
+    between the target and all layers before it, so there is no cycle.
 
     Attributes:
         activation: activation of the new vertices, with `f(x) - f(-x) = k x`: relu, leaky_relu, prelu, gelu, silu,
@@ -117,10 +119,13 @@ class SplitEdges(Rule):
                 raise OptionError(f"{name}={getattr(self, name)} is negative.")
 
     def where(self, m: Matches, stats: Statistics | None) -> dict[str, Array]:
-        """Condition with `signed="refuse"`: the edge needs no pair."""
-        if self.signed == "pair" or self._pairing == "never":
-            return {}
-        return {"source is never negative": ~self._needs_pair(m)}
+        """Conditions: the edge is of no table, and with `signed="refuse"` it needs no pair."""
+        named = {}
+        if (rows := tables(m.graph, m.p.layer)).any():
+            named["edge is of no table"] = ~rows
+        if self.signed == "refuse" and self._pairing != "never":
+            named["source is never negative"] = ~self._needs_pair(m)
+        return named
 
     def _needs_pair(self, m: Matches) -> Array:
         """Mask of the matches for which a single vertex is not enough, `(matches,)`."""

@@ -82,7 +82,9 @@ def test_no_layer_is_inserted_on_wires_and_tables():
     graph = tiny()
     assert stages(InsertLayer(), graph, [("q", "heads"), ("mlp", "out")]) == ["link is not of wires"]
     for name in ("x", "positions"):
-        assert stages(InsertLayer(), graph, (name, "stream")) == ["link is no table of positions or ids"]
+        link = graph.link((graph.layers[name].id, graph.layers["stream"].id, 0))
+        assert stages(SplitEdges(), graph, link.id) == ["edge is of no table"]
+        assert stages(InsertLayer(), graph, (name, "stream")) == ["link is no table"]
 
 
 def test_no_link_leads_into_a_merge_out_of_heads_or_into_positions():
@@ -116,10 +118,10 @@ def test_a_vertex_without_which_an_output_is_lost_stays():
 # -- what works ----------------------------------------------------------------------------------------
 
 
-PARTS = ["norm1 q", "norm1 k", "norm1 v", "mix attended", "norm2 mlp", "mlp out", "x stream", "positions stream"]
+PARTS = ["norm1 q", "norm1 k", "norm1 v", "mix attended", "norm2 mlp", "mlp out", "token y"]
 
 
-@pytest.mark.parametrize("part", [*PARTS, "token y"])
+@pytest.mark.parametrize("part", PARTS)
 def test_edges_of_every_part_are_split(part):
     graph = tiny()
     source, target = (graph.layers[name].id for name in part.split())
