@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from compilers.kernels import Ports
+from compilers.kernels import Maps, Ports
 from compilers.plan import LayerPlan
 from compilers.running.activations import tensor_activation
 from compilers.running.derivatives import tangent_operation, tangent_state
@@ -51,6 +51,7 @@ class Linearized:
                 self._tangent = Workspace(
                     executor.plan, executor.pool.kernels, tangent_state(self._state, tangents), len(inputs[0])
                 )
+                self._constants = self._read_constants()
                 self._calls = [call for k in range(len(self._primal.steps)) for call in self._calls_of(k)]
         except BaseException:
             self.close()
@@ -74,6 +75,8 @@ class Linearized:
         self._weights.copy_(weights)
         self._vertices.copy_(vertex_parameters)
         self._executor.write_biases(self._tangent.values, self._vertices)
+        for maps, zeros in self._constants:
+            maps.values = zeros
         for call in self._calls:
             call()
         found = self._executor.outputs(self._tangent)
@@ -94,6 +97,13 @@ class Linearized:
         assert weights is not None
         assert vertices is not None
         return weights, vertices
+
+    def _read_constants(self) -> list[tuple[Maps, Tensor]]:
+        """Find the maps of sources that layers merge, each with its tangent, which is 0."""
+        layers = self._executor.plan.layers
+        read = {place for layer in layers for reads in layer.reads for place in reads.places}
+        places = [i for i in sorted(read) if layers[i].role in ("input", "position") and layers[i].grid]
+        return [(self._tangent.maps[i], torch.zeros_like(_of(self._primal.maps[i].values))) for i in places]
 
     # -- tangents, layer by layer ---------------------------------------------------------------------
 
