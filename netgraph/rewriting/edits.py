@@ -202,7 +202,9 @@ class EditBuffer:
                     ).concerning(vertices=lost, layers=[layer.id])
         columns = {k: v for k, v in current.columns.items() if k not in gone}
         dtype = next(iter(current.columns.values()), np.dtype(self.weight_dtype()).str)
-        changed = LayerRecord(layer.id, {**current.attributes, **attributes}, {**columns, **dict.fromkeys(new, dtype)})
+        merged = {**current.attributes, **attributes}
+        own = {k: v for k, v in merged.items() if k not in Layer.OPTIONAL or v != Layer.OPTIONAL[k]}
+        changed = LayerRecord(layer.id, own, {**columns, **dict.fromkeys(new, dtype)})
         self._layers_changed[layer.id] = (_record(layer), changed)
         absent = np.full(len(layer), np.nan)
         for name, value in {**dict.fromkeys(gone, np.nan), **new}.items():
@@ -323,7 +325,7 @@ class EditBuffer:
                 raise self._lost(what, lost)
         for i in (*self._layers_changed, *self._layers_gone):
             if (i in self._layers_gone and i in self._grown) or (i in self._layers_changed and i in removed_layers):
-                what = "gets new vertices" if i in self._grown else "gets another activation"
+                what = "gets new vertices" if i in self._grown else "is changed"
                 raise RewriteError(
                     f"Layer {graph.layer(i).name!r} (id {i}) {what} and is removed, both by this rewrite; "
                     "leave out one of the two."
