@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import InputError
-from netgraph.graph import ACTIVATIONS
+from netgraph.graph import ACTIVATIONS, Pool
 
 
 def rand(*shape, seed=0):
@@ -62,7 +63,7 @@ def test_ports_are_summed():
     b.output("y", 1)
     b.edges("x", "y", [0], [0], weight=1.0)
     b.edges("x", "y", [0], [0], weight=2.0, port=1)
-    np.testing.assert_array_equal(ng.interpret(b.build(), [[3.0]]), [[9.0]])
+    np.testing.assert_array_equal(ng.interpret(as_stored(b), [[3.0]]), [[9.0]])
 
 
 def test_several_inputs_and_outputs():
@@ -342,3 +343,46 @@ def test_the_domain_check_can_be_left_out(two_inputs):
 
 def test_bounds_are_part_of_the_domain(two_inputs):
     ng.interpret(two_inputs, {**GOOD, "p": np.array([[0, -1], [1, 2], [0.5, 0.5]])})
+
+
+def test_indices_mean_the_vertex_that_is_one():
+    b = ng.GraphBuilder()
+    b.input("x", 3, grid=(2,), encoding="index")
+    b.output("y", 2, grid=(2,))
+    b.dense("x", "y")
+    graph = b.build()
+    weights = graph.links["x", "y"].weight.reshape(2, 3)
+    np.testing.assert_allclose(ng.interpret(graph, [[2, 0]])[0], weights[:, [2, 0]])
+    for wrong, words in (([[3, 0]], "3"), ([[0.5, 0]], "0.5"), ([[0, 1, 2]], r"expected \(batch, 2\)")):
+        with pytest.raises(InputError, match=words):
+            ng.interpret(graph, wrong)
+
+
+def test_positions_give_each_position_its_own_weight():
+    b = ng.GraphBuilder()
+    b.input("x", 1, grid=(2, 2))
+    b.positions("p", (2, 2))
+    b.output("y", 1, grid=(2, 2), bias=False)
+    b.identity("x", "y")
+    b.edges("p", "y", [0, 3], [0, 0], weight=[5.0, 7.0])
+    np.testing.assert_array_equal(ng.interpret(b.build(), np.ones((1, 1, 2, 2)))[0, 0], [[6, 1], [1, 8]])
+
+
+def test_tokens_leave_by_places_and_pools():
+    x = np.arange(12.0).reshape(1, 2, 6)
+
+    def value(pool=None, offset=None, grid=()):
+        b = ng.GraphBuilder()
+        b.input("x", 2, grid=(6,))
+        b.layer("h", 2, activation="identity", grid=(6,), pool=pool, bias=False)
+        b.identity("x", "h")
+        b.output("y", 2, grid=grid, bias=False)
+        b.identity("h", "y") if offset is None else b.place("h", "y", offset)
+        return ng.interpret(b.build(), x)[0].tolist()
+
+    assert value(offset=0) == [0, 6]
+    assert value(offset=-5) == [5, 11]
+    assert value(offset=-4, grid=(3,)) == [[4, 5, 0], [10, 11, 0]]
+    assert value(pool=Pool("average", (6,))) == [2.5, 8.5]
+    assert value(pool=Pool("max", (3,), (2,), (1,)), grid=(3,)) == [[1, 3, 5], [7, 9, 11]]
+    assert value(pool=Pool("average", (2,), (2,), (1,)), grid=(4,)) == [[0, 1.5, 3.5, 2.5], [3, 7.5, 9.5, 5.5]]

@@ -41,7 +41,7 @@ class SparseRows:
         return torch.sparse_csr_tensor(self.starts, self.columns, values, self.shape, check_invariants=False)
 
 
-class Product(Protocol):
+class SparseProduct(Protocol):
     """A sparse matrix whose values may change."""
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class CsrKernel:
         device: torch.device,
         dtype: torch.dtype,
         *,
-        product: Callable[[SparseRows, Tensor], Product] = NativeProduct,
+        product: Callable[[SparseRows, Tensor], SparseProduct] = NativeProduct,
     ) -> None:
         self.product = product
         self.parents = ParentRows(block.parents, input_rows, device)

@@ -75,7 +75,7 @@ class Pool:
         choice("pool kind", self.kind, ("max", "average"), error=GraphError)
         if len(grid) != len(self.size):
             needs = "maps (height, width)" if len(self.size) == 2 else "tokens (positions,)"
-            raise GraphError(f"Pooling by the window {self.size} needs a grid of {needs}, not {grid}.")
+            raise GraphError(f"Pooling needs a grid of {needs}, not {grid}.")
         axes = list(zip(grid, self.size, self.strides, self.pads, strict=True))
         if any(min(k, s) < 1 or k > g + 2 * p for g, k, s, p in axes):
             raise GraphError(f"A pool of size {self.size} and stride {self.strides} does not fit on the grid {grid}.")

@@ -120,7 +120,9 @@ class Link:
         if not in_order(self.dst, self.src, self.tap):
             self._raise_order(where)
         if self.kind.wires and not (self.frozen.all() and (self.weight == 1).all()):
-            raise GraphError(f"{where} has a kind of wires: its edges must be frozen with weight 1.")
+            name = type(self.kind).__name__
+            article = "an" if name[0] in "AEIOU" else "a"
+            raise GraphError(f"{where} is {article} {name} link: its edges must be frozen with weight 1.")
 
     def _raise_order(self, where: str) -> None:
         triple = np.stack([self.dst, self.src, self.tap], axis=1)

@@ -149,7 +149,10 @@ class Rewriter:
         """Append `count` vertices to a hidden layer; `values` set vertex columns, others get their initial values."""
         check_layer("add_vertices", layer)
         if layer.role != "hidden":
-            raise RewriteError(f"Layer {layer.name!r} has the role {layer.role!r}; only hidden layers may be widened.")
+            article = "a" if layer.role == "position" else "an"
+            raise RewriteError(
+                f"Layer {layer.name!r} is {article} {layer.role} layer; only hidden layers may be widened."
+            )
         count = whole("add_vertices(): count", count, error=RewriteError)
         if count < 1:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
@@ -415,12 +418,18 @@ class Rewriter:
         if delta.is_empty:
             return self.graph, Delta.nothing(self.graph)
         new, delta = apply_delta(self.graph, delta)
-        changed = {record.id for _old, record in delta.layers_changed}
-        keys = {record.key for record in delta.links_added}
-        keys |= {k.key for i in changed & new.layers_by_id.keys() for k in new.incoming[i]}
-        try:
-            for key in sorted(keys & new.links_by_key.keys()):
-                check_summed_port(new, new.links_by_key[key])
-        except GraphError as error:
-            raise RewriteError(f"The rewrite is refused: {error}") from error
+        self._check_ports(new, delta)
         return new, delta
+
+    def _check_ports(self, new: Graph, delta: Delta) -> None:
+        """Refuse links to ports that a layer without a merge did not have before."""
+        changed = {record.id for _old, record in delta.layers_changed} & new.layers_by_id.keys()
+        keys = {record.key for record in delta.links_added} | {k.key for i in changed for k in new.incoming[i]}
+        ports = (
+            {key[1:] for key in self.graph.links_by_key if self.graph.layer(key[1]).merge is None} if keys else set()
+        )
+        for key in sorted(key for key in keys if key in new.links_by_key and key[1:] not in ports):
+            try:
+                check_summed_port(new, new.links_by_key[key])
+            except GraphError as error:
+                raise RewriteError(f"The rewrite is refused: {error}").concerning(layers=[key[1]]) from error

@@ -58,7 +58,7 @@ _HEADER = Record(
 _MAX_AXES, _MAX_SIZE = 32, 2**48
 
 
-class _Place(NamedTuple):
+class _Slice(NamedTuple):
     """Dtype, shape and first byte of an array in a file."""
 
     dtype: np.dtype[Any]
@@ -171,7 +171,7 @@ def expect_columns(arrays: Mapping[str, Array], expected: Mapping[str, Iterable[
             )
 
 
-def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
+def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Slice]]:
     """Read the header: the metadata, and the place of each array.
 
     All places are checked against the size of the file before any array is read.
@@ -199,7 +199,7 @@ def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
                 f"{shortened(str(shape), 80)} cannot lie at bytes "
                 f"{first:,} to {last:,}."
             )
-        places[key], end = _Place(dtype, shape, first), last
+        places[key], end = _Slice(dtype, shape, first), last
     if end != len(data):
         raise FileFormatError(
             f"{name} is damaged or truncated: it has {len(data):,} bytes, and its header announces {end:,}."
@@ -207,7 +207,7 @@ def _places(data: bytes, name: str) -> tuple[dict[str, str], dict[str, _Place]]:
     return metadata, places
 
 
-def _array(data: bytes, key: str, place: _Place, name: str) -> Array:
+def _array(data: bytes, key: str, place: _Slice, name: str) -> Array:
     count = math.prod(place.shape)
     if place.dtype == np.bool_ and (np.frombuffer(data, np.uint8, count, place.start) > 1).any():
         raise FileFormatError(f"{name} is damaged: its array {printable(key)!r} has values that are not true or false.")

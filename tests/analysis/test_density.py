@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.analysis import admissible_edges, density, sparse_links
@@ -70,4 +71,4 @@ def test_of_links_between_two_layers_it_is_that_at_the_lowest_port():
     b.conv2d("x", "h", kernel=3, padding=1)
     b.conv2d("x", "h", kernel=1, port=1)
     b.conv2d("h", "y", kernel=4)
-    assert [key[2] for key in sparse_links(b.build())] == [0]
+    assert [key[2] for key in sparse_links(as_stored(b))] == [0]

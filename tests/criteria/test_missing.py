@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from golden_paths import CONVOLUTION, LAYERED, convolutional, layered
 from map_graphs import random_map_graph
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.analysis import path_analysis, sparse_links
@@ -268,7 +269,7 @@ def test_two_links_between_the_same_layers():
     b.output("y", 2)
     b.edges("x", "y", [0], [0], weight=1.0, port=1)
     b.edges("x", "y", [0], [1], weight=1.0, port=2)
-    graph = b.build()
+    graph = as_stored(b)
     assert uniform_scores(graph, [(0, 1, 1)]).missing == 3
     with pytest.raises(OptionError, match="port 2"):
         uniform_scores(graph, [(0, 1, 2)])

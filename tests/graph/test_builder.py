@@ -123,8 +123,14 @@ def test_a_link_is_made_once():
     b.dense("x", "y")
     with pytest.raises(GraphError, match="linked already at port 0"):
         b.dense("x", "y")
+    assert len(b.build().links) == 1
+
+
+def test_a_layer_that_sums_has_port_0_only():
+    b = builder()
     b.dense("x", "y", port=1)
-    assert len(b.build().links) == 2
+    with pytest.raises(GraphError, match="'x' -> 'y' ends at port 1; layer 'y' sums all"):
+        b.build()
 
 
 def test_edges_in_any_order_and_broadcast():

@@ -7,6 +7,7 @@ import pickle
 import networkx as nx
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import GraphError
@@ -19,7 +20,7 @@ def test_nodes_and_arcs_carry_every_column():
     b.output("y", 1)
     b.edges("x", "h", [0, 0], [0, 1], weight=[0.5, -1])
     b.edges("h", "y", [1], [0], weight=2.0, port=1, frozen=True)
-    g = b.build().to_networkx()
+    g = as_stored(b).to_networkx()
     assert isinstance(g, nx.MultiDiGraph)
     assert g.nodes[0] == {
         "layer": "x", "role": "input", "activation": "identity", "row": 0, "birth": 0, "low": 0.0, "high": 2.0,

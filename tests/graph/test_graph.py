@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import GraphError
@@ -115,7 +116,7 @@ def test_wired_edges_are_those_of_kinds_with_wires():
     b.dense("x", "h")
     b.identity("h", "y")
     b.edges("h", "y", [0], [1], weight=1.0, frozen=True, port=1)
-    edges = b.build().edges
+    edges = as_stored(b).edges
     np.testing.assert_array_equal(edges.wired, [0, 0, 0, 0, 1, 1, 0])
     np.testing.assert_array_equal(edges.where(edges.frozen).wired, [1, 1, 0])
     assert edges.wired is edges.wired

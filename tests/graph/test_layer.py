@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netgraph.errors import GraphError
-from netgraph.graph import Layer, Pool
+from netgraph.graph import Layer, Pool, Product
 
 
 def layer(n=2, **changes):
@@ -135,3 +135,50 @@ def test_digest_of_an_input_follows_its_bounds():
     one = layer(role="input", values={"low": np.zeros(2), "high": np.ones(2)})
     before = one.topology_digest
     assert one.with_values({"high": np.full(2, 2.0)}).topology_digest != before
+
+
+def test_pools_have_one_axis_or_two_and_may_pad():
+    assert Pool("max", (2,)).output_grid((5,)) == (2,)
+    assert Pool("average", (5,)).output_grid((5,)) == ()
+    assert Pool("average", (5,), padding=(1,)).output_grid((5,)) == (1,)
+    assert Pool("max", (3, 3), (2, 2), (1, 1)).output_grid((5, 4)) == (3, 2)
+    assert Pool("max", (2, 2), padding=(0, 0)) == Pool("max", (2, 2))
+    assert repr(Pool("max", (2, 2))) == "Pool(kind='max', size=(2, 2), stride=None)"
+    with pytest.raises(GraphError, match=r"tokens \(positions,\), not \(5, 4\)"):
+        Pool("max", (2,)).output_grid((5, 4))
+    with pytest.raises(GraphError, match="at most half of it as padding"):
+        Pool("max", (2,), padding=(2,)).output_grid((5,))
+    with pytest.raises(GraphError, match=r"stride=\(1, 1\) and size=\(2,\) need one number per axis"):
+        Pool("max", (2,), (1, 1))
+
+
+def test_positions_have_one_vertex_per_position():
+    x = layer(role="position", grid=(2,), values={})
+    x.validate()
+    assert x.trainable == ()
+    assert x.is_source
+    with pytest.raises(GraphError, match="2 vertices on the grid"):
+        layer(role="position", grid=(3,), values={}).validate()
+    with pytest.raises(GraphError, match="is a layer of positions: it takes no activation"):
+        layer(role="position", grid=(2,), values={}, activation="relu").validate()
+
+
+def test_indices_are_zero_or_one_and_belong_to_inputs():
+    ends = {"low": np.zeros(2), "high": np.ones(2)}
+    layer(role="input", encoding="index", values=ends).validate()
+    with pytest.raises(GraphError, match=r"its domain is \(0, 1\)"):
+        layer(role="input", encoding="index", values={**ends, "high": np.full(2, 2.0)}).validate()
+    with pytest.raises(GraphError, match="only inputs have encoding='index'"):
+        layer(encoding="index").validate()
+    with pytest.raises(GraphError, match="encoding='onehot'"):
+        layer(role="input", encoding="onehot", values=ends).validate()
+
+
+def test_optional_attributes_enter_only_where_they_are_set():
+    assert set(layer().attributes) == set(Layer.ATTRIBUTES)
+    ends = {"low": np.zeros(2), "high": np.ones(2)}
+    assert layer(role="input", encoding="index", values=ends).attributes["encoding"] == "index"
+    assert layer(merge=Product()).attributes["merge"] == Product()
+    assert layer(merge=Product()).topology_digest != layer().topology_digest
+    with pytest.raises(GraphError, match="merge='product' is no Merge"):
+        layer(merge="product")

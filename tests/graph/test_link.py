@@ -38,15 +38,15 @@ def link(src=(0, 1), dst=(0, 0), kind=None, sort=False, **changes):
 )
 def test_errors_name_the_edge(given, words):
     with pytest.raises(GraphError) as caught:
-        link(**given).validate(2, 3, "Link 'x' -> 'y'")
+        link(**given).validate(2, 3, "Link 'x' -> 'y'", given.get("kind", Dense()).taps)
     for word in ["Link 'x' -> 'y'", *words]:
         assert word in str(caught.value)
 
 
 def test_valid_links_pass():
-    link().validate(2, 1, "")
-    link(src=(), dst=()).validate(2, 1, "")
-    link(kind=Identity(), dst=(0, 1), frozen=np.array([True, True])).validate(2, 2, "")
+    link().validate(2, 1, "", 1)
+    link(src=(), dst=()).validate(2, 1, "", 1)
+    link(kind=Identity(), dst=(0, 1), frozen=np.array([True, True])).validate(2, 2, "", 1)
 
 
 def test_sorted_orders_by_target_source_tap_and_takes_every_column_along():

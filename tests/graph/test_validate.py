@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from netgraph.errors import GraphError
-from netgraph.graph import Conv2d, Dense, Graph, GraphBuilder, Layer, Link, NextIds
+from netgraph.graph import Conv2d, Dense, Graph, GraphBuilder, Layer, Link, NextIds, validate_graph
 from netgraph.graph.link import edge_columns
 
 
@@ -84,8 +84,17 @@ def test_a_kernel_of_the_whole_grid_feeds_a_dense_layer():
     assert graph.num_edges == 1
 
 
-def test_parallel_ports_and_empty_links_are_allowed():
-    graph = Graph(ends(), [link(0, 9), link(0, 9, ids=(1,), port=1), link(0, 9, ids=(), port=2)])
+def test_empty_links_are_allowed():
+    graph = Graph(ends(), [link(0, 9, ids=())])
+    assert [len(k) for k in graph.links] == [0]
+
+
+def test_files_of_earlier_versions_may_have_parallel_ports():
+    layers, links = ends(), [link(0, 9), link(0, 9, ids=(1,), port=1), link(0, 9, ids=(), port=2)]
+    with pytest.raises(GraphError, match="port 1"):
+        Graph(layers, links)
+    graph = Graph(layers, links, validate=False)
+    validate_graph(graph, layers, links)
     assert [len(k) for k in graph.links] == [1, 1, 0]
 
 

@@ -181,8 +181,13 @@ def test_a_tenth_and_two_tenths_are_not_three_tenths():
     assert Fraction(certificate.bound) >= abs(Fraction(0.1) + Fraction(0.2) - Fraction(0.1 + 0.2)) > 0
 
 
-def test_layers_and_edges_under_other_ids():
+def test_ports_layers_and_edges_under_other_ids():
     old = chain([1.0, -2.0], [0.5, 3.0], activation="gelu", bias=0.25)
+    h = old.layer("h")
+    # Files of earlier versions have such ports.
+    port = Graph([source(), h, target()], [link(0, 1, [(0, 0, 1.0)]), link(0, 1, [(0, 1, -2.0)], port=3),
+                                           link(1, 9, [(0, 0, 0.5), (1, 0, 3.0)])], validate=False)  # fmt: skip
+    assert_exact(old, port)
     again = layer(5, "h", [50, 51], activation="gelu", bias=0.25)
     new = [link(0, 5, [(0, 1, 1.0), (0, 0, -2.0)]), link(5, 9, [(1, 0, 0.5), (0, 0, 3.0)])]
     assert_exact(old, Graph([source(), again, target()], new))

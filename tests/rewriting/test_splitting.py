@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import RewriteError
@@ -59,7 +60,7 @@ def test_split_vertices_of_two_ports():
     b.edges("x", "h", [0], [0], weight=1.0)
     for port in (0, 3):
         b.edges("h", "y", [0], [0], weight=1.0 + port, port=port)
-    graph = b.build()
+    graph = as_stored(b)
     rw = Rewriter(graph, np.random.default_rng(0))
     rw.split_vertices(vertices(graph, 1))
     new, _ = rw.commit()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 from random_graphs import assert_same_function
 
 import netgraph as ng
@@ -80,7 +81,7 @@ def test_edges_join_the_link_that_lacks_them_at_its_port(on):
     b.output("y", 2)
     b.identity("x", "y")
     b.edges("x", "y", [0, 0, 1], [0, 1, 0], weight=1.0, port=1)
-    graph = b.build()
+    graph = as_stored(b)
     result = ng.apply(AddEdges(), graph, on=on, require="exact")
     assert [len(k) for k in result.graph.links] == [2, 4]
     assert result.delta.link_keys == ((0, 1, 1),)
@@ -92,7 +93,7 @@ def test_the_only_link_may_have_another_port():
     b.input("x", 2)
     b.output("y", 1)
     b.edges("x", "y", [0], [0], weight=1.0, port=1)
-    graph = ng.apply(AddEdges(), b.build()).graph
+    graph = ng.apply(AddEdges(), as_stored(b)).graph
     assert [(k.key, len(k)) for k in graph.links] == [((0, 1, 1), 2)]
 
 
@@ -102,7 +103,7 @@ def test_every_port_is_filled():
     b.output("y", 1)
     b.edges("x", "y", [0], [0], weight=1.0)
     b.edges("x", "y", [1], [0], weight=1.0, port=1)
-    graph = b.build()
+    graph = as_stored(b)
     result = ng.apply(AddEdges(), graph)
     assert [len(k) for k in result.graph.links] == [2, 2]
     assert_same_function(graph, result.graph)

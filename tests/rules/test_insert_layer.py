@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 from random_graphs import assert_same_function
 
 import netgraph as ng
@@ -140,7 +141,7 @@ def test_ports_and_frozen_edges_are_kept():
     b.output("y", 1)
     b.edges("x", "y", [0, 1], [0, 0], weight=[0.5, 1])
     b.edges("x", "y", [0, 1], [0, 0], weight=[2, 3], port=1, frozen=True)
-    graph = b.build()
+    graph = as_stored(b)
     new = ng.apply(InsertLayer(), graph, on=[("x", "y", 1)], require="exact").graph
     moved = new.links["insert-2", "y", 1]
     assert moved.frozen.all()

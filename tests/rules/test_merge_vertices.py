@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 from random_graphs import assert_same_function
 
 import netgraph as ng
@@ -104,7 +105,7 @@ def differing(change):
     if change == "port":
         b.edges("x", "h", [0], [1], weight=1.0, port=1)
     b.edges("h", "y", [0, 1], [0, 0], weight=1.0)
-    graph = b.build()
+    graph = as_stored(b)
     if change in ("bias", "scale", "mean", "slope"):
         values = np.ones(5)
         values[3] = 1.5

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from ported import as_stored
 from random_graphs import assert_same_function
 
 import netgraph as ng
@@ -135,7 +136,7 @@ def test_ports_are_kept():
     b.output("y", 1)
     b.edges("x", "y", [0, 1], [0, 0], weight=[0.5, 1])
     b.edges("x", "y", [0, 1], [0, 0], weight=[2, 3], port=1)
-    graph = b.build()
+    graph = as_stored(b)
     new = ng.apply(SplitEdges(), graph).graph
     into = {k.port: (len(k), new.layer(k.source).name) for k in new.incoming[1]}
     assert into == {0: (2, "split-2"), 1: (2, "split-3")}

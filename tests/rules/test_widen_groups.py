@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 from random_graphs import assert_same_function, with_dyadic_values
 
 import netgraph as ng
@@ -186,7 +187,7 @@ def test_sparse_convolutions_pools_and_a_dense_layer_over_the_whole_grid(norm, i
     b.conv2d("s", "half", kernel=3, stride=2, padding=1, density=0.6)
     b.conv2d("half", "d", kernel=2)
     b.dense("d", "y")
-    graph = with_dyadic_values(b.build(), np.random.default_rng(0))
+    graph = with_dyadic_values(as_stored(b), np.random.default_rng(0))
     assert [group for group in names(graph) if len(group) > 1] == [("a", "b", "s", "h")]
     for on in ("s", "half", "d", None):
         result = ng.apply(WidenLayer(count=2, init=init), graph, on=on, require="exact")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ported import as_stored
 
 import netgraph as ng
 from compilers.training import Settled, TrainingData, TrainSettings, begin, save_checkpoint, train
@@ -106,7 +107,7 @@ def flat():
     b.dense("right", "gelu", port=1)
     b.dense("right", "second")
     b.edges(last, "second", [0, 2], [0, 0], weight=[0.5, -0.25], frozen=True)
-    return shuffled(b.build())
+    return shuffled(as_stored(b))
 
 
 def normed():
@@ -120,7 +121,7 @@ def normed():
     b.dense("batch", "layer")
     b.identity("batch", "layer", port=1)
     b.dense("layer", "y")
-    return shuffled(b.build())
+    return shuffled(as_stored(b))
 
 
 def maps(size=8):

@@ -157,14 +157,14 @@ def test_code_of_a_small_graph_is_short():
     assert built(to_code(graph)).equals(graph)
 
 
-def test_frozen_edges_ports_empty_links_and_odd_numbers_are_written():
+def test_frozen_edges_empty_links_and_odd_numbers_are_written():
     b = ng.GraphBuilder()
     b.input("x", 2, domain=([0, -np.inf], [1, np.inf]))
     b.layer("h", 1, bias=False)
     b.output("y", 2, activation="tanh")
     b.edges("x", "h", [0, 1], [0, 0], weight=np.float32([0.1, -0.0]), frozen=np.array([True, False]))
     b.edges("h", "y", [], [], weight=[])
-    b.edges("x", "y", [0], [1], weight=1e-30, port=1)
+    b.edges("x", "y", [0], [1], weight=1e-30)
     graph = b.build().with_weights(vertices={"bias": np.array([0, 0, 0, -0.0, 0])})
     assert built(to_code(graph)).equals(graph)
 

@@ -1,5 +1,6 @@
 """Kinds of links: grids, what taps read and how it is added up again, and a kind from outside the package."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import netgraph as ng
 from netgraph.analysis import path_analysis
 from netgraph.errors import GraphError
-from netgraph.graph import LINK_KINDS, Conv2d, Dense, Identity, LinkKind, kind_from_json, kind_to_json
+from netgraph.graph import LINK_KINDS, Conv2d, Dense, Identity, LinkKind, Place, kind_from_json, kind_to_json
 from netgraph.interpret import interpret
 
 KINDS = [
@@ -180,3 +181,49 @@ def test_a_kind_from_outside_is_evaluated_bounded_proved_and_counted():
     assert ng.certify(graph, known).kind == "exact"
     np.testing.assert_allclose(path_analysis(graph).total, path_analysis(known).total)
     assert graph.density == 1.0
+
+
+PLACES = [
+    (Place(1), (2, 2), (5,)),
+    (Place(0), (5,), ()),
+    (Place(-4), (5,), ()),
+    (Place(2), (), (3, 2)),
+    (Place(-1), (3,), (2, 2)),
+]
+
+
+@pytest.mark.parametrize(("kind", "source", "target"), PLACES)
+def test_places_move_positions_by_their_offset(kind, source, target):
+    values = np.arange(1.0, 1 + 2 * math.prod(source)).reshape(2, *source)
+    (got,) = kind.read(values, source, target)
+    assert got.shape == (2, *target)
+    for p, value in enumerate(got.reshape(2, -1).T):
+        at = p - kind.offset
+        inside = 0 <= at < math.prod(source)
+        np.testing.assert_array_equal(value, values.reshape(2, -1)[:, at] if inside else 0)
+        assert kind.positions(source, target)[0, p] == (at if inside else -1)
+    back = np.random.default_rng(0).normal(size=(1, 2, *target))
+    np.testing.assert_allclose(np.sum(back[0] * got), np.sum(kind.spread(back, source, target) * values))
+    covered = (kind.positions(source, target) >= 0).all()
+    assert kind.padding_states(source, target).tolist() == [0 if covered else 1]
+    assert kind.fits(source, target)
+
+
+@pytest.mark.parametrize(("kind", "grid"), KINDS)
+def test_positions_are_those_that_taps_read(kind, grid):
+    target = kind.output_grid(grid)
+    values = np.random.default_rng(0).normal(size=grid)
+    padded = np.append(values.ravel(), 0)
+    for row, got in zip(kind.positions(grid, target), kind.read(values[None], grid, target), strict=True):
+        np.testing.assert_array_equal(padded[row], got.ravel())
+
+
+def test_places_need_a_shared_position_and_small_offsets():
+    with pytest.raises(GraphError, match=r"moves the 3 positions of the source outside the 2 of the target"):
+        Place(2).fits((3,), (2,))
+    with pytest.raises(GraphError, match="offset"):
+        Place(1.5)
+    with pytest.raises(GraphError, match="declare the grid of the target"):
+        Place(1).output_grid((3,))
+    assert Place(3).simpler() == (Place(0),)
+    assert kind_from_json(kind_to_json(Place(-3))) == Place(-3)

@@ -1,6 +1,7 @@
 """A graph with a kernel, wires, a second port and a kernel that covers its maps."""
 
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 
@@ -17,4 +18,4 @@ def maps():
     b.identity("a", "b")
     b.edges("a", "b", [0, 1], [2, 2], weight=[4, 5], port=1)
     b.edges("b", "y", [0, 2], [0, 0], weight=[6, 7], tap=[0, 5], kind=ng.Conv2d((3, 3)))
-    return b.build()
+    return as_stored(b)

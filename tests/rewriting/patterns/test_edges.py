@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import GraphError, RewriteError
@@ -127,7 +128,7 @@ def ports():
     b.edges("x", "h", [0], [1], weight=[1.0], port=1)
     b.identity("x", "h", port=2)
     b.edges("h", "y", [], [], weight=[], kind=ng.Identity(), frozen=True)
-    return b.build()
+    return as_stored(b)
 
 
 def listed(m):

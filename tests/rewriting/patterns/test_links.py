@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ported import as_stored
 
 import netgraph as ng
 from netgraph.errors import GraphError, RewriteError
@@ -18,7 +19,7 @@ def graph():
     b.dense("a", "y")
     b.edges("a", "y", [1], [0], weight=1.0, port=2)
     b.dense("x", "y")
-    return b.build()
+    return as_stored(b)
 
 
 def test_layers(maps):
