@@ -14,7 +14,8 @@ from compilers.plan.costs import CostTable
 from compilers.plan.plan import LayerPlan, Plan, VertexSlots
 from compilers.plan.reads import PortReads, port_reads
 from netgraph.columns import Array, spans
-from netgraph.graph import Graph, Layer
+from netgraph.errors import CompileError, GraphError
+from netgraph.graph import Graph, Layer, check_summed_port
 
 
 def build_plan(
@@ -36,10 +37,16 @@ def build_plan(
             the order of their blocks.
 
     Raises:
-        CompileError: for unknown names, and for kernels that cannot run the edges they are given.
+        CompileError: for unknown names, for kernels that cannot run the edges they are given, and for ports that files
+            of earlier versions gave to layers that sum.
 
     Cost: O(edges).
     """
+    for link in graph.links_by_key.values():
+        try:
+            check_summed_port(graph, link)
+        except GraphError as error:
+            raise CompileError(str(error)) from error
     chooser = Chooser(costs, kernels, settled or {})
     chooser.check_names({layer.name for layer in graph.layers_by_id.values()})
     layers = [graph.layer(i) for i in graph.topological_order]

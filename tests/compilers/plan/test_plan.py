@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from ported import as_stored
 
 from compilers import CostTable, lower
-from netgraph.errors import CompileError, GraphError
+from netgraph.errors import CompileError
 from netgraph.graph import GraphBuilder, mlp
 
 
@@ -85,8 +86,8 @@ def test_ports_are_refused():
     b.input("x", 2)
     b.output("y", 2)
     b.dense("x", "y", port=1)
-    with pytest.raises(GraphError, match="port 1"):
-        lower(b.build())
+    with pytest.raises(CompileError, match=r"'x' -> 'y' ends at port 1"):
+        lower(as_stored(b))
 
 
 @pytest.mark.parametrize(
