@@ -97,6 +97,7 @@ SAMPLES = [
     ("softplus", np.log1p(np.exp([-2.0, 0, 3]))),
     ("silu", np.array([-2, 0, 3]) / (1 + np.exp([2.0, 0, -3]))),
     ("gelu", F.gelu(torch.tensor([-2.0, 0, 3], dtype=torch.float64)).numpy()),
+    ("gelu_tanh", F.gelu(torch.tensor([-2.0, 0, 3], dtype=torch.float64), approximate="tanh").numpy()),
     ("rational", [-2, 0, 3]),
 ]
 
@@ -197,6 +198,20 @@ def test_layer_norm_is_over_the_vertices_at_each_position():
     p = {k: torch.from_numpy(v.copy()) for k, v in graph.layers["y"].values.items()}
     z = torch.einsum("oi,bit->bto", w, torch.from_numpy(x))
     expected = F.layer_norm(z, (5,), p["scale"], p["shift"], eps=1e-5).movedim(2, 1)
+    np.testing.assert_allclose(ng.interpret(graph, x), expected.numpy(), rtol=1e-11, atol=1e-11)
+
+
+def test_rms_norm_divides_by_the_root_mean_square_over_the_vertices():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 5, grid=(4,))
+    b.output("y", 5, grid=(4,), norm="rms", norm_epsilon=1e-3, bias=False)
+    b.dense("x", "y")
+    graph = randomise(b.build())
+    x = rand(3, 5, 4)
+    w = torch.from_numpy(graph.edges.weight.reshape(5, 5).copy())
+    z = torch.einsum("oi,bit->bto", w, torch.from_numpy(x))
+    scale = torch.from_numpy(graph.layers["y"].values["scale"].copy())
+    expected = F.rms_norm(z, (5,), scale, eps=1e-3).movedim(2, 1)
     np.testing.assert_allclose(ng.interpret(graph, x), expected.numpy(), rtol=1e-11, atol=1e-11)
 
 

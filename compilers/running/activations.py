@@ -65,6 +65,7 @@ FUNCTIONS: Registry[TensorActivation] = Registry(
         # Not functional.softplus, which is linear above 20.
         "softplus": TensorActivation(function=lambda z, p, s: torch.logaddexp(z, z.new_zeros(()))),
         "gelu": TensorActivation(function=lambda z, p, s: functional.gelu(z)),
+        "gelu_tanh": TensorActivation(function=lambda z, p, s: functional.gelu(z, approximate="tanh")),
         "silu": TensorActivation(function=lambda z, p, s: functional.silu(z)),
         "rational": TensorActivation(function=_rational),
     },

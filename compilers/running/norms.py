@@ -81,7 +81,21 @@ class LayerNorm:
         return functional.layer_norm(last, (width,), eps=self._epsilon).movedim(-1, self._axis) * scale + shift
 
 
-FORMULAS: Registry[Bind] = Registry("formula of the norm", {"batch": BatchNorm, "layer": LayerNorm}, of=NORMS)
+class RmsNorm:
+    """Every sample over the root mean square of the vertices of the layer, at each position by itself."""
+
+    def __init__(self, layer: LayerPlan, _buffers: Columns) -> None:
+        self._axis, self._epsilon = layer.vertex_axis, layer.norm_epsilon
+
+    def __call__(self, z: Tensor, columns: Columns, training: bool, momentum: float) -> Tensor:
+        """Normalise over the vertices of each sample; `training` and `momentum` change nothing."""
+        square = torch.mean(z * z, dim=self._axis, keepdim=True)
+        return z * torch.rsqrt(square + self._epsilon) * columns["scale"]
+
+
+FORMULAS: Registry[Bind] = Registry(
+    "formula of the norm", {"batch": BatchNorm, "layer": LayerNorm, "rms": RmsNorm}, of=NORMS
+)
 """Tensor versions of the norms in `netgraph.graph.NORMS`, by name, without the identity."""
 
 

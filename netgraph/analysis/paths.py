@@ -193,7 +193,7 @@ def path_analysis(graph: Graph, *, power: int = 1, norm: PathNorm = "scale") -> 
         graph: any graph.
         power: exponent of the absolute weights: 1, or 2 as in the path kernel.
         norm: factor that norms contribute: "scale" is |scale| over the running standard deviation (batch norm) or
-            |scale| (layer norm), "ignore" is 1.
+            |scale| (layer and RMS norm), "ignore" is 1.
 
     Returns:
         The analysis, in float64, with a logarithmic scale per layer.

@@ -49,7 +49,7 @@ def mlp(
         domain: interval `(low, high)` of the inputs; each end is a number, or one number per input. Rules that split
             edges exactly need it: they act on vertices that are never negative.
         activation: activation of the hidden layers.
-        norm: norm of the hidden layers, such as "none", "batch" or "layer".
+        norm: norm of the hidden layers, such as "none", "batch", "layer" or "rms".
         bias: whether layers have biases.
         density: fraction of the admissible edges of each link that exist, drawn at random.
         seed: seed of edges and initial weights, which are uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`.

@@ -66,9 +66,9 @@ def rounding_allowance(
             the bound is infinite without `x`.
 
     Returns:
-        (vertices,) bounds by the name of the output layer; infinite where a range is infinite. For layer norm, and
-        batch norm in train mode, the variance counts as 0 (a factor of 1 / sqrt(norm_epsilon)), so the bound behind
-        them is coarse.
+        (vertices,) bounds by the name of the output layer; infinite where a range is infinite. For layer norm, RMS
+        norm, and batch norm in train mode, the variance counts as 0 (a factor of 1 / sqrt(norm_epsilon)), so the bound
+        behind them is coarse.
 
     Raises:
         InputError: when `x` or `domain` does not fit the graph, or `x` is empty or not finite.

@@ -46,23 +46,23 @@ class SplitEdges(Rule):
     The edge `(p, c)` of weight `w` becomes `p -> n` of weight 1 and `n -> c` of weight `w` where the activation `f`
     keeps the values of `p`: relu and leaky_relu on a source that is never negative, and prelu, which starts at slope 1,
     on any source. On other sources the edge gets a pair of vertices, or is refused. A pair works because
-    `f(x) - f(-x) = k x`, with `k = 1` for relu, gelu, silu and softplus, and `k = 1 + slope` for leaky_relu. Its
-    outgoing weights are `w / k` and `-w / k`. The function stays the same: **exact**; for pairs **exact up to
-    rounding** where `w / k` is rounded when it is stored; with an epsilon the change is **bounded**. Edges from
-    positions or from inputs of ids are refused: they are rows of a table, to which a vertex adds nothing. All new
-    vertices of one target layer form one new layer, or one for each kind of link and grid of the source. It lies
-    between the target and all layers before it, so there is no cycle.
+    `f(x) - f(-x) = k x`, with `k = 1` for relu, gelu, gelu_tanh, silu and softplus, and `k = 1 + slope` for
+    leaky_relu. Its outgoing weights are `w / k` and `-w / k`. The function stays the same: **exact**; for pairs
+    **exact up to rounding** where `w / k` is rounded when it is stored; with an epsilon the change is **bounded**.
+    Edges from positions or from inputs of ids are refused: they are rows of a table, to which a vertex adds nothing.
+    All new vertices of one target layer form one new layer, or one for each kind of link and grid of the source. It
+    lies between the target and all layers before it, so there is no cycle.
 
     Attributes:
-        activation: activation of the new vertices, with `f(x) - f(-x) = k x`: relu, leaky_relu, prelu, gelu, silu,
-            softplus, or a registered activation of your own whose record has that identity.
+        activation: activation of the new vertices, with `f(x) - f(-x) = k x`: relu, leaky_relu, prelu, gelu,
+            gelu_tanh, silu, softplus, or a registered activation of your own whose record has that identity.
         slope: fixed slope of activations that have one, such as leaky_relu; not -1.
         cross: "selected" joins all sources of the edges that share a new layer to all of its vertices, and these to all
             targets of the edges at every tap, as the paper does. "none" makes only the path that replaces the edge.
         epsilon: crossing weights are drawn from U(0, epsilon). The paper has 1e-8. With 0 the split is exact, and
             crossing edges still receive gradient.
-        signed: treatment of edges that need a pair: "pair" or "refuse". gelu, silu and softplus need a pair on all
-            edges.
+        signed: treatment of edges that need a pair: "pair" or "refuse". gelu, gelu_tanh, silu and softplus need a
+            pair on all edges.
         max_crossing: largest number of crossing edges that a rewrite may make; above it the rewrite is refused.
         max_vertices: largest number of vertices that a rewrite may make; above it the rewrite is refused.
     """

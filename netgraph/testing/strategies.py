@@ -52,7 +52,8 @@ def graphs(
         exact: False draws every activation, every norm and weights of every kind, unless the options below say
             otherwise.
         activations: activations of hidden layers.
-        norms: norms of hidden layers, such as "batch" and "layer"; batch norms have drawn statistics and signed scales.
+        norms: norms of hidden layers, such as "batch", "layer" and "rms"; batch norms have drawn statistics and signed
+            scales.
         pools: pools of convolutional layers, any of "max" and "average"; () for none.
         min_layers, max_layers: number of hidden layers; "residual" counts one for each block and has at least one,
             "skip" has at least one.

@@ -12,7 +12,7 @@ MakeGraph = Callable[..., Graph]
 
 
 def _random_graph(
-    seed: int, *, dtype=np.float64, norms=("none", "none", "batch", "layer"), activations=tuple(ACTIVATIONS)
+    seed: int, *, dtype=np.float64, norms=("none", "none", "batch", "layer", "rms"), activations=tuple(ACTIVATIONS)
 ) -> Graph:
     """3 to 7 layers with skip links of random density, wires and frozen edges; every vertex column is random."""
     rng = np.random.default_rng(seed)

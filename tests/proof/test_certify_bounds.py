@@ -63,6 +63,7 @@ def test_a_weight_that_moves_is_bounded_by_the_domain():
         ("tanh", 1),
         ("sigmoid", 0.25),
         ("gelu", 1.1289041451851549),
+        ("gelu_tanh", 1.1289930686587718),
         ("silu", 1.0998393201288670),
         ("identity", 1),
     ],
@@ -124,11 +125,14 @@ def test_a_bound_that_only_rounding_explains():
         ("layer norm", {"activation": "relu", "norm": "layer"}),
         ("layer norm epsilon", {"activation": "relu", "norm": "layer", "norm_epsilon": 0.5}),
         ("layer norm scale", {"activation": "relu", "norm": "layer", "scale": [1.0, 2.0]}),
+        ("rms norm", {"activation": "relu", "norm": "rms"}),
+        ("rms norm epsilon", {"activation": "relu", "norm": "rms", "norm_epsilon": 0.5}),
+        ("rms norm scale", {"activation": "relu", "norm": "rms", "scale": [1.0, 2.0]}),
     ],
 )
 def test_every_part_of_the_operation_counts(what, more):
     plain = {key: more[key] for key in ("activation", "norm") if key in more}
-    if what in ("activation", "norm", "layer norm"):
+    if what in ("activation", "norm", "layer norm", "rms norm"):
         plain = {"activation": "relu"}
     old, new = (chain([1.0, -0.5], [1.0, 1.0], bias=0.125, **options) for options in (plain, more))
     change = np.abs(outputs(old, probe(old))["y"] - outputs(new, probe(old))["y"]).max()

@@ -23,7 +23,7 @@ from netgraph.proof import certify
 INF = np.inf
 
 
-DUPLICABLE = ["relu", "leaky_relu", "prelu", "gelu", "silu", "softplus", "tanh", "sigmoid", "rational"]
+DUPLICABLE = ["relu", "leaky_relu", "prelu", "gelu", "gelu_tanh", "silu", "softplus", "tanh", "sigmoid", "rational"]
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
@@ -54,7 +54,7 @@ def test_a_duplicate_of_a_constant(activation, bias, norm):
     assert_exact(chain([0.0], [0.5], **options), chain([0.0, 0.0], [0.375, 0.125], ids=[10, 70], **options))
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "softplus"])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_tanh", "silu", "softplus"])
 def test_a_pair_replaces_an_edge(activation):
     old = Graph([source(), target()], [link(0, 9, [(0, 0, 0.3)])])
     new = chain([1.0, -1.0], [0.3, -0.3], activation=activation)

@@ -1,6 +1,7 @@
 """Changes under a norm."""
 
 import numpy as np
+import pytest
 from proof_graphs import (
     assert_bounded,
     assert_exact,
@@ -65,8 +66,9 @@ def test_a_constant_under_batch_norm_is_another_one_in_train_mode():
     assert outputs(constant, {"x": np.zeros((3, 1))}, train=True)["y"].max() == 0
 
 
-def test_layer_norm_needs_the_whole_layer():
-    options = {"activation": "gelu", "norm": "layer"}
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_layer_and_rms_norm_need_the_whole_layer(norm):
+    options = {"activation": "gelu", "norm": norm}
     old = Graph(
         [source(2), hidden(2, **options), target()],
         [link(0, 1, [(0, 0, 1.0), (1, 1, 1.0)]), link(1, 9, [(0, 0, 1.0)])],
@@ -79,8 +81,9 @@ def test_layer_norm_needs_the_whole_layer():
     assert_bounded(old, edited(old, lambda rw: rw.add_vertices(old.layer("h"), 1)))
 
 
-def test_layer_norm_stretches_by_the_root_of_its_epsilon():
-    options = {"norm": "layer", "norm_epsilon": 4.0, "scale": [3.0, 1.0]}
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_layer_and_rms_norm_stretch_by_the_root_of_their_epsilon(norm):
+    options = {"norm": norm, "norm_epsilon": 4.0, "scale": [3.0, 1.0]}
     old = chain([1.0, -1.0], [1.0, 0.0], bias=[0.0, 0.0], **options)
     new = chain([1.0, -1.0], [1.0, 0.0], bias=[0.03, 0.04], **options)
     assert_bounded(old, new, 3 * 0.05 / 2)

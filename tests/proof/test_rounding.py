@@ -46,7 +46,12 @@ def real_outputs(graph, x, train):
     z = [
         [sum(a * f(float(b)) for a, b in zip(row, s, strict=True)) + p["bias"][i] for i, row in enumerate(w)] for s in x
     ]
-    if layer.norm == "layer":
+    if layer.norm == "rms":
+        z = [
+            [t / mpmath.sqrt(sum(u * u for u in values) / len(values) + f(layer.norm_epsilon)) for t in values]
+            for values in z
+        ]
+    elif layer.norm == "layer":
         z = [normalised(values, layer.norm_epsilon) for values in z]
     elif layer.norm == "batch" and train:
         columns = [normalised(values, layer.norm_epsilon) for values in zip(*z, strict=True)]
@@ -55,7 +60,8 @@ def real_outputs(graph, x, train):
         spread = [mpmath.sqrt(v + f(layer.norm_epsilon)) for v in p["var"]]
         z = [[(t - p["mean"][i]) / spread[i] for i, t in enumerate(values)] for values in z]
     if layer.norm != "none":
-        z = [[t * p["scale"][i] + p["shift"][i] for i, t in enumerate(values)] for values in z]
+        shift = p.get("shift", [0] * len(layer))
+        z = [[t * p["scale"][i] + shift[i] for i, t in enumerate(values)] for values in z]
     h = [[activated(layer, t, p, i) for i, t in enumerate(values)] for values in z]
     bias = [f(float(e)) for e in graph.layer("y").bias]
     w = matrix(graph, "h", "y")
@@ -82,12 +88,17 @@ def activated(layer, t, p, i):
         "sigmoid": lambda t: sigmoid,
         "softplus": lambda t: mpmath.log1p(mpmath.exp(t)),
         "gelu": lambda t: t * mpmath.ncdf(t),
+        "gelu_tanh": lambda t: (
+            t * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (t + mpmath.mpf("0.044715") * t**3))) / 2
+        ),
         "silu": lambda t: t * sigmoid,
     }[name](t)
 
 
 CASES = [(name, "none", False) for name in ACTIVATIONS]
-CASES += [(name, norm, train) for name in ("relu", "gelu") for norm in ("batch", "layer") for train in (False, True)]
+CASES += [
+    (name, norm, train) for name in ("relu", "gelu") for norm in ("batch", "layer", "rms") for train in (False, True)
+]
 
 
 @pytest.mark.parametrize(("activation", "norm", "train"), CASES)
@@ -97,7 +108,7 @@ def test_evaluation_stays_within_the_allowance(activation, norm, train):
         got = ng.interpret(graph, x, train=train)
         allowed = rounding_allowance(graph, x, train=train)["y"]
         assert allowed.shape == (2,)
-        coarse = norm == "layer" or (norm == "batch" and train)
+        coarse = norm in ("layer", "rms") or (norm == "batch" and train)
         assert (allowed < (1e-9 if coarse else 1e-12)).all()
         with mpmath.workdps(50):
             real = real_outputs(graph, x, train)

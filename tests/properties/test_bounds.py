@@ -22,7 +22,7 @@ def disturbed(graph, seed):
         if layer.role != "input" and rng.random() < 0.5:
             changed = {
                 "activation": str(rng.choice([name for name in ACTIVATIONS if name != layer.activation])),
-                "norm": str(rng.choice(["none", "batch", "layer"])),
+                "norm": str(rng.choice(["none", "batch", "layer", "rms"])),
                 "slope": float(rng.choice([-0.5, 0.25, 1.0, 3.0])),
             }
             attributes = {**layer.attributes, **changed}

@@ -217,7 +217,7 @@ def test_more_vertices_than_the_cap_are_refused():
 
 
 @pytest.mark.parametrize("domain", [(0, 1), (-1, 1)])
-@pytest.mark.parametrize("activation", ["gelu", "silu", "softplus"])
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "silu", "softplus"])
 def test_smooth_activations_always_take_a_pair(activation, domain):
     graph = net(domain)
     rule = SplitEdges(activation=activation)

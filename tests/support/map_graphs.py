@@ -5,7 +5,9 @@ import numpy as np
 from netgraph.graph import ACTIVATIONS, Conv2d, Dense, Graph, GraphBuilder, Pool
 
 
-def random_map_graph(seed: int, *, norms=("none", "none", "batch", "layer"), activations=tuple(ACTIVATIONS)) -> Graph:
+def random_map_graph(
+    seed: int, *, norms=("none", "none", "batch", "layer", "rms"), activations=tuple(ACTIVATIONS)
+) -> Graph:
     """Convolutions, residual links, pools, a whole-grid head and a flat tail; every column is random."""
     rng = np.random.default_rng(seed)
     b = GraphBuilder(seed=seed, dtype=np.float64)

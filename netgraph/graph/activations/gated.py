@@ -1,4 +1,4 @@
-"""Gated activations `f(t) = t g(t)` with a rising gate `g` from 0 to 1: GELU and SiLU."""
+"""Gated activations `f(t) = t g(t)` with a rising gate `g` from 0 to 1: GELU, its tanh form, and SiLU."""
 
 from __future__ import annotations
 
@@ -96,6 +96,67 @@ GELU = Activation(
     mirror=less_the_argument,
 )
 """GELU, `f(t) = t Phi(t)` with the normal distribution function `Phi(t) = (1 + erf(t / sqrt(2))) / 2`."""
+
+
+# -- GELU in its tanh form --------------------------------------------------------------------------
+
+TANH_LEAST, TANH_AT = -0.17004075057125407, (-0.7524615, -0.7524614)
+"""Minimum of the tanh form, rounded down, and an interval that contains its place."""
+TANH_SLOPES, TANH_TURNS = (-0.1289930686587719, 1.1289930686587719), 1.4185040087908284
+"""Extreme slopes of the tanh form, rounded outward, and their places: minus and plus this number."""
+LINE, CUBE = 2 * np.sqrt(2 / np.pi), 0.044715
+FAR = 100.0
+"""Number from which on the gate is 1, and below minus which it is 0, in float64 as in float32."""
+
+
+def _tanh_argument(t: Array) -> Array:
+    """Argument `2 u` of the gate `(1 + tanh(u)) / 2 = sigmoid(2 u)`; a sigmoid loses no digits of a small gate."""
+    t = np.clip(t, -FAR, FAR)
+    result: Array = LINE * t * (1 + CUBE * t * t)
+    return result
+
+
+def _gelu_tanh(z: Array, p: Parameters, slope: float) -> Array:
+    return z * sigmoid(_tanh_argument(z))
+
+
+def _tanh_derivative(z: Array) -> Array:
+    """Derivative `g + z g (1 - g) v'` with the gate `g = sigmoid(v)`."""
+    v, t = _tanh_argument(z), np.clip(z, -FAR, FAR)
+    g, rest = sigmoid(v), sigmoid(-v)
+    result: Array = g * (1 + t * rest * LINE * (1 + 3 * CUBE * t * t))
+    return result
+
+
+@sound
+def _gelu_tanh_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Range of the tanh form, which falls to its minimum -0.17004 near -0.7525 and then rises."""
+
+    def value(t: Array) -> tuple[Array, Array]:
+        t = np.maximum(t, -1e3)  # the value underflows long before
+        v = _tanh_argument(t)
+        # The relative error of the gate grows with the magnitude of its negative argument; from -750 on it underflows.
+        return t * sigmoid(v), EPS * (64 - 16 * np.clip(v, -800, 0))
+
+    return _one_minimum(low, high, value, TANH_LEAST, TANH_AT)
+
+
+@sound
+def _gelu_tanh_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Range of the slopes of the tanh form, within `[-0.129, 1.129]`, with its extremes at `-1.4185` and `1.4185`."""
+    return _two_turns(_tanh_derivative, low, high, TANH_SLOPES, TANH_TURNS)
+
+
+GELU_TANH = Activation(
+    name="gelu_tanh",
+    function=_gelu_tanh,
+    derivatives=lambda z, p, slope: (_tanh_derivative(z), {}),
+    interval=_gelu_tanh_interval,
+    slopes=_gelu_tanh_slopes,
+    terms=argument_terms,
+    mirror=less_the_argument,
+)
+"""GELU in its tanh form, `f(t) = t (1 + tanh(sqrt(2 / pi) (t + 0.044715 t^3))) / 2`, as in GPT-2."""
 
 
 # -- SiLU -------------------------------------------------------------------------------------------

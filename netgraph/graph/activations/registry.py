@@ -9,7 +9,7 @@ from netgraph.errors import GraphError, OptionError, unknown_name
 from netgraph.graph.activations.activation import Activation
 from netgraph.graph.activations.bounded import SIGMOID, TANH
 from netgraph.graph.activations.contradictions import contradiction
-from netgraph.graph.activations.gated import GELU, SILU
+from netgraph.graph.activations.gated import GELU, GELU_TANH, SILU
 from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RELU
 from netgraph.graph.activations.rational import RATIONAL
 from netgraph.graph.activations.softplus import SOFTPLUS
@@ -33,6 +33,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
             SIGMOID,
             SOFTPLUS,
             GELU,
+            GELU_TANH,
             SILU,
             RATIONAL,
         )

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.norms.record import Columns, Norm, NormChange, NormSetting
-from netgraph.graph.norms.standard import magnitude, standardise, standardised_error, standardised_limit
+from netgraph.graph.norms.record import Columns, Norm, NormSetting
+from netgraph.graph.norms.standard import (
+    change_by_length,
+    magnitude,
+    standardise,
+    standardised_error,
+    standardised_limit,
+)
 from netgraph.graph.outward import Pair, scaled
 
 
@@ -29,29 +35,13 @@ def _rounding(low: Array, high: Array, error: Array, setting: NormSetting) -> Ar
     return standardised_error(together, size, n, setting.columns, setting.epsilon)
 
 
-def _change(change: NormChange) -> Pair:
-    """Bounds of the change of a value, for whole layers with unchanged columns; unbounded for others.
-
-    The norm is a Lipschitz map: `|change of value| <= |scale| |change of sums|_2 / sqrt(epsilon)`.
-    """
-    size = np.full(len(change.low), np.inf)
-    if change.whole and change.kept.all():
-        reach = np.maximum(np.abs(change.low), np.abs(change.high))
-        largest = max(float(reach.max()), 1e-290)
-        scale = np.abs(change.new.columns["scale"])
-        if np.isfinite(largest):
-            length = largest * np.sqrt(np.sum((reach / largest) ** 2)) / np.sqrt(change.new.epsilon) * (1 + 1e-9)
-            size = np.where(scale == 0, 0.0, scale * length + 1e-290)
-    return -size, size
-
-
 LAYER = Norm(
     name="layer",
     function=_function,
     columns={"scale": 1.0, "shift": 0.0},
     couples_vertices=True,
     interval=_interval,
-    change=_change,
+    change=change_by_length,
     rounding=_rounding,
     factor=lambda columns, epsilon: columns["scale"],
 )

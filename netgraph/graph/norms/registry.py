@@ -11,6 +11,7 @@ from netgraph.graph.norms.contradictions import contradiction
 from netgraph.graph.norms.layer import LAYER
 from netgraph.graph.norms.none import NONE
 from netgraph.graph.norms.record import Norm
+from netgraph.graph.norms.rms import RMS
 from netgraph.registry import Registry
 
 RESERVED = frozenset({"bias", "low", "high"})
@@ -18,7 +19,7 @@ RESERVED = frozenset({"bias", "low", "high"})
 
 REMEDY = "One of your own is registered first, with netgraph.graph.register_norm."
 
-NORMS: Registry[Norm] = Registry("norm", {norm.name: norm for norm in (NONE, BATCH, LAYER)})
+NORMS: Registry[Norm] = Registry("norm", {norm.name: norm for norm in (NONE, BATCH, LAYER, RMS)})
 """All norms by name. `register_norm` adds to them, `NORMS.remove(name)` takes one back."""
 
 reserve_columns(lambda: (column for norm in NORMS.values() for column in norm.columns))

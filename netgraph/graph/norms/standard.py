@@ -1,4 +1,4 @@
-"""Standardisation, `(z - mean) / deviation`: the common part of batch norm and layer norm."""
+"""Parts that norms have in common: standardisation, `(z - mean) / deviation`, and bounds of errors and changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.norms.record import Columns
-from netgraph.graph.outward import EPS
+from netgraph.graph.norms.record import Columns, NormChange
+from netgraph.graph.outward import EPS, Pair
 
 TINY = 1e-300
 """Upper bound of the error of one operation by underflow."""
@@ -68,3 +68,19 @@ def raised(error: Array, operations: float = 0.0) -> Array:
     """Raise an error bound by the rounding of the operations that computed it."""
     result: Array = error * (1 + (operations + 64) * EPS)
     return result
+
+
+def change_by_length(change: NormChange) -> Pair:
+    """Bounds of the change of a value, for whole layers with unchanged columns; unbounded for others.
+
+    Layer norm and RMS norm are Lipschitz maps: `|change of value| <= |scale| |change of sums|_2 / sqrt(epsilon)`.
+    """
+    size = np.full(len(change.low), np.inf)
+    if change.whole and change.kept.all():
+        reach = np.maximum(np.abs(change.low), np.abs(change.high))
+        largest = max(float(reach.max()), 1e-290)
+        scale = np.abs(change.new.columns["scale"])
+        if np.isfinite(largest):
+            length = largest * np.sqrt(np.sum((reach / largest) ** 2)) / np.sqrt(change.new.epsilon) * (1 + 1e-9)
+            size = np.where(scale == 0, 0.0, scale * length + 1e-290)
+    return -size, size

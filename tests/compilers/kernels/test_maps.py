@@ -13,7 +13,7 @@ from netgraph.graph import GraphBuilder
 from netgraph.interpret import interpret
 
 MAPS, ROWS = ("padded-convolution", "sparse-convolution"), ("padded-dense", "csr")
-SMOOTH = ("identity", "tanh", "gelu", "silu", "softplus", "rational")
+SMOOTH = ("identity", "tanh", "gelu", "gelu_tanh", "silu", "softplus", "rational")
 
 
 def choices(graph):

@@ -66,7 +66,7 @@ def test_jvp_is_the_transpose_of_vjp_and_changes_nothing(graph, train):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_jvp_matches_a_difference_quotient(seed):
-    graph = random_map_graph(seed, activations=("tanh", "gelu", "silu", "softplus", "rational"))
+    graph = random_map_graph(seed, activations=("tanh", "gelu", "gelu_tanh", "silu", "softplus", "rational"))
     net = lower(graph, dtype=torch.float64).eval()
     x = tensors(inputs_of(graph))
     along = tangents(net, x)

@@ -53,7 +53,7 @@ def test_agrees_with_the_oracle_for_every_kernel(make_graph, batch_of, seed, tra
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=2, max_size=4),
     activation=st.sampled_from(sorted(ACTIVATIONS)),
-    norm=st.sampled_from(["none", "layer"]),
+    norm=st.sampled_from(["none", "layer", "rms"]),
     density=st.sampled_from([0.2, 0.6, 1.0]),
     samples=st.integers(1, 5),
 )

@@ -95,6 +95,7 @@ GRAPHS = {
     "rational": rational_graph(),
     "sparse": rational_graph(1, density=0.6),
     "batch norm": ng.mlp([4, 6, 5, 2], norm="batch", density=0.5, dtype=np.float64),
+    "rms norm": ng.mlp([4, 6, 2], norm="rms", activation="gelu_tanh", dtype=np.float64),
     "layer norm": ng.mlp([4, 6, 2], norm="layer", activation="tanh", dtype=np.float64),
     "tokens": token_graph(1),
     "lopsided": lopsided_graph(0),

@@ -133,13 +133,13 @@ def test_ranges_are_exact_where_the_arithmetic_is():
         ends = ACTIVATIONS[name].interval(np.array([-INF, -800.0]), np.array([INF, -800.0]), {}, 0.0)
         assert (ends[0] == 0).all()
         assert (ends[1] > 0).all()
-    for name in ("tanh", "gelu", "silu"):
+    for name in ("tanh", "gelu", "gelu_tanh", "silu"):
         ends = ACTIVATIONS[name].interval(np.array([0.0, -INF]), np.array([INF, 0.0]), {}, 0.0)
         assert ends[0][0] == 0
         assert ends[1][1] == 0
 
 
-@pytest.mark.parametrize("name", ["rational", "prelu", "softplus", "gelu", "silu", "tanh"])
+@pytest.mark.parametrize("name", ["rational", "prelu", "softplus", "gelu", "gelu_tanh", "silu", "tanh"])
 def test_an_infinite_end_leaves_the_other_bound_tight(name):
     a = ACTIVATIONS[name]
     p, n = parameters(name)
@@ -221,6 +221,9 @@ def test_terms_cover_the_rounding_of_the_definition(name, slope):
         "sigmoid": lambda t: 1 / (1 + mpmath.exp(-t)),
         "softplus": lambda t: mpmath.log1p(mpmath.exp(t)),
         "gelu": lambda t: t * mpmath.ncdf(t),
+        "gelu_tanh": lambda t: (
+            t * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (t + mpmath.mpf("0.044715") * t**3))) / 2
+        ),
         "silu": lambda t: t / (1 + mpmath.exp(-t)),
     }
     columns = {k: v[:, None] for k, v in p.items()}

@@ -19,10 +19,15 @@ def test_no_shipped_record_contradicts_itself(norm):
 
 
 def test_the_shipped_norms():
-    assert list(NORMS) == ["none", "batch", "layer"]
+    assert list(NORMS) == ["none", "batch", "layer", "rms"]
     asked = {n.name: (n.identity, n.couples_vertices, n.couples_samples) for n in NORMS.values()}
-    assert asked == {"none": (True, False, False), "batch": (False, False, True), "layer": (False, True, False)}
-    assert [n.label for n in NORMS.values()] == ["", "batch norm", "layer norm"]
+    assert asked == {
+        "none": (True, False, False),
+        "batch": (False, False, True),
+        "layer": (False, True, False),
+        "rms": (False, True, False),
+    }
+    assert [n.label for n in NORMS.values()] == ["", "batch norm", "layer norm", "rms norm"]
     assert variance_columns() == {"var"}
 
 
