@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import Seed, generator, real_numbers, share, whole, whole_numbers
-from netgraph.columns import WEIGHT_DTYPES, Array, freeze
-from netgraph.errors import GraphError, OptionError, unknown_name
+from netgraph.checks import Seed, generator, real_numbers, share, whole
+from netgraph.columns import Array, freeze
+from netgraph.errors import GraphError, unknown_name
+from netgraph.graph.given import axis_pair, cells_along, edge_rows, layer_size, weight_dtype
 from netgraph.graph.graph import Graph
-from netgraph.graph.grid import Grid, int_pair
+from netgraph.graph.grid import Grid
 from netgraph.graph.initialise import Init, check_init, draw_weights
 from netgraph.graph.kinds import Conv2d, Dense, Identity, LinkKind, Place
 from netgraph.graph.layer import Encoding, Layer, Pool, Role, check_operation, full_columns, required_columns
@@ -22,9 +23,6 @@ from netgraph.graph.norms import variance_columns
 from netgraph.graph.wires import LARGEST_SLOT
 
 Domain = tuple[Any, Any]
-
-_LARGEST_LAYER = 2**31 - 1
-"""Largest number of vertices of a layer; rows are stored in 32 bits."""
 
 
 class GraphBuilder:
@@ -55,7 +53,7 @@ class GraphBuilder:
     """
 
     def __init__(self, *, seed: Seed | None = 0, dtype: Any = np.float32, init: Init = "uniform") -> None:
-        self._dtype = _weight_dtype(dtype)
+        self._dtype = weight_dtype(dtype)
         check_init(init)
         self._init: Init = init
         self._rng = generator("seed", seed)
@@ -81,7 +79,7 @@ class GraphBuilder:
         leaves it unbounded. With the encoding "index" the data are whole numbers, `(batch, *grid)`: the row of the
         vertex that is 1, out of `size`; the domain then is `(0, 1)`.
         """
-        size, values = _size(name, size), {}
+        size, values = layer_size(name, size), {}
         if domain is None:
             domain = (0, 1) if encoding == "index" else (-np.inf, np.inf)
         if isinstance(domain, str) or not isinstance(domain, Sequence | np.ndarray) or len(domain) != 2:
@@ -102,7 +100,7 @@ class GraphBuilder:
         """
         if not grid:
             raise GraphError(f"Layer {name!r}: the grid () has no positions; give the grid of the layer that reads it.")
-        return self._add(name, _size(name, math.prod(grid)), "position", {}, grid=grid)
+        return self._add(name, layer_size(name, math.prod(grid)), "position", {}, grid=grid)
 
     def layer(
         self,
@@ -133,7 +131,7 @@ class GraphBuilder:
         Raises:
             GraphError: when a value is wrong; the message names the layer, the column and the value.
         """
-        size = _size(name, size)
+        size = layer_size(name, size)
         check_operation(name, norm, activation)
         columns = full_columns(required_columns(role, norm, activation), size, self._dtype)
         if isinstance(bias, bool | np.bool_):
@@ -209,14 +207,14 @@ class GraphBuilder:
         Each entry of the kernel between two maps is one edge. One number for kernel, stride or padding stands for both
         height and width.
         """
-        kind = Conv2d(_pair("kernel", kernel), _pair("stride", stride), _pair("padding", padding))
+        kind = Conv2d(axis_pair("kernel", kernel), axis_pair("stride", stride), axis_pair("padding", padding))
         self._random_edges(source, target, kind, density, port)
 
     def identity(self, source: str, target: str, *, stride: int | tuple[int, int] = 1, port: int = 0) -> None:
         """Link two layers by frozen wires of weight 1, from row `i` to row `i` for `i < min(sources, targets)`."""
         rows = np.arange(min(len(self._get(source)), len(self._get(target))))
         self.edges(
-            source, target, rows, rows, weight=1.0, kind=Identity(_pair("stride", stride)), frozen=True, port=port
+            source, target, rows, rows, weight=1.0, kind=Identity(axis_pair("stride", stride)), frozen=True, port=port
         )
 
     def place(self, source: str, target: str, offset: int = 0) -> None:
@@ -263,7 +261,7 @@ class GraphBuilder:
             GraphError: when the widths do not divide.
         """
         q, k = self._get(queries), self._get(keys)
-        heads = _size(name, heads)
+        heads = layer_size(name, heads)
         slots = self._parts(name, queries, heads)
         groups = self._groups(name, heads, self._parts(name, keys, slots))
         merge = Attend(slots**-0.5 if scale is None else scale, causal, tuple(frequencies))
@@ -345,7 +343,7 @@ class GraphBuilder:
         if key in self._links:
             raise GraphError(f"{source!r} and {target!r} are linked already at port {port}; give all edges at once.")
         given = [
-            _rows(f"{where}{name}", values, count)
+            edge_rows(f"{where}{name}", values, count)
             for name, values, count in (("src", src, len(a)), ("dst", dst, len(b)), ("tap", tap, self._taps(kind, b)))
         ]
         given.append(real_numbers(f"{where}weight", weight, dtype=self._dtype, error=GraphError))
@@ -375,7 +373,7 @@ class GraphBuilder:
         shape = (m, n, max(kind.taps, 0))  # negative kernels are refused later, by `build`
         fan_in: Any = math.prod(shape[1:])
         if density == 1:
-            dst, src, tap = (_counted(shape, axis) for axis in range(3))
+            dst, src, tap = (cells_along(shape, axis) for axis in range(3))
         else:
             cells = math.prod(shape)
             cell = np.sort(self._rng.choice(cells, size=round(density * cells), replace=False))
@@ -392,44 +390,3 @@ class GraphBuilder:
     def build(self) -> Graph:
         """Validate and return the graph. Raises `GraphError` that names the wrong layer or link."""
         return Graph(self._layers.values(), self._links.values())
-
-
-def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
-    """Convert one number for both axes, or a pair, to `(height, width)`."""
-    return int_pair(name, (value, value) if np.ndim(value) == 0 and not isinstance(value, str) else value)
-
-
-def _size(name: str, size: int) -> int:
-    size = whole(f"Layer {name!r}: size", size, most=_LARGEST_LAYER, error=GraphError)
-    if size < 1:
-        raise GraphError(f"Layer {name!r} has size {size}; a layer needs at least one vertex.")
-    return size
-
-
-def _rows(name: str, values: Any, count: int) -> Array:
-    """Convert rows or taps to int32. Raises `GraphError` for numbers beyond 32 bits.
-
-    Numbers within 32 bits but outside `0..count - 1` are refused later, by `build`.
-    """
-    rows = whole_numbers(name, values, error=GraphError)
-    fits = not rows.size or (rows.min() >= -_LARGEST_LAYER and rows.max() <= _LARGEST_LAYER)
-    if not fits:
-        whole_numbers(name, rows, least=0, most=count - 1, error=GraphError)
-    return rows.astype(np.int32)
-
-
-def _weight_dtype(dtype: Any) -> np.dtype[Any]:
-    try:
-        found: np.dtype[Any] = np.dtype(dtype)
-        if found in WEIGHT_DTYPES:
-            return found
-    except TypeError:
-        pass
-    raise OptionError(f"dtype {dtype} is not float32 or float64.")
-
-
-def _counted(shape: tuple[int, ...], axis: int) -> Array:
-    """Index along `axis` of every cell of an array of this shape, cells in C order, `(cells,)` int32."""
-    index = np.empty(math.prod(shape), np.int32)
-    index.reshape(shape)[...] = np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
-    return freeze(index)

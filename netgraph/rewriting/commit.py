@@ -10,7 +10,18 @@ import numpy as np
 
 from netgraph.columns import EDGE_DTYPES, Array, IdIndex, by_value, digest
 from netgraph.errors import GraphError, NetgraphError, OptionError, RewriteError
-from netgraph.graph import Graph, Layer, Link, LinkKey, LinkKind, Station, check_wires, earlier, validate_link
+from netgraph.graph import (
+    Graph,
+    Layer,
+    Link,
+    LinkKey,
+    LinkKind,
+    Station,
+    check_summed_port,
+    check_wires,
+    earlier,
+    validate_link,
+)
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp, check_fit, check_known, check_places, new_rows
 
 
@@ -58,6 +69,21 @@ def _concerns(error: NetgraphError, delta: Delta) -> dict[str, list[int]]:
     if len(new):
         concerns["vertices"] = [*concerns.get("vertices", []), *new.source.tolist(), *new.target.tolist()]
     return concerns
+
+
+def refuse_summed_ports(old: Graph, new: Graph, delta: Delta) -> None:
+    """Refuse new links to ports that layers without a merge did not have before. Raises `RewriteError`.
+
+    `apply_delta` allows them, since journals of earlier versions may have them.
+    """
+    changed = {record.id for _old, record in delta.layers_changed} & new.layers_by_id.keys()
+    keys = {link.key for link in delta.links_added} | {k.key for i in changed for k in new.incoming[i]}
+    known = {key[1:] for key in old.links_by_key if old.layer(key[1]).merge is None} if keys else set()
+    for key in sorted(key for key in keys if key in new.links_by_key and key[1:] not in known):
+        try:
+            check_summed_port(new, new.links_by_key[key])
+        except GraphError as error:
+            raise RewriteError(f"The rewrite is refused: {error}").concerning(layers=[key[1]]) from error
 
 
 def next_lineage(lineage: str, topology_hash: str, rewrites: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import whole, whole_numbers
-from netgraph.columns import Array, by_value, column
+from netgraph.columns import Array, IdIndex, by_value, column
 from netgraph.errors import RewriteError
 from netgraph.graph import LARGEST_PORT, Grid, Layer, Link, LinkKind
 from netgraph.rewriting.patterns import (
@@ -279,3 +279,20 @@ def describe_value(value: Any) -> str:
     name = type(value).__name__
     sized = isinstance(value, MatchedRows | NewVertices | Matches)
     return f"{len(value):,} {name}" if sized else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+
+
+def missing_edges(
+    present: Iterable[tuple[Array, Array, Array]], src: Array, dst: Array, taps: int
+) -> tuple[Array, Array, Array]:
+    """Source ids, target ids and taps of the missing edges between two sets of vertices, given by id.
+
+    `present` has these columns of the edges that are there, in chunks. Costs `O(|src| * |dst| * taps)`.
+    """
+    absent = np.ones((len(dst), len(src), taps), dtype=bool)
+    sources, targets = IdIndex(src), IdIndex(dst)
+    for have_src, have_dst, have_tap in present:
+        s, d = sources.find(have_src), targets.find(have_dst)
+        inside = (s >= 0) & (d >= 0)
+        absent[d[inside], s[inside], have_tap[inside]] = False
+    d, s, t = np.nonzero(absent)
+    return src[s], dst[d], t

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
-from netgraph.columns import Array, IdIndex, by_value, column
-from netgraph.errors import GraphError, RewriteError
+from netgraph.columns import Array, by_value, column
+from netgraph.errors import RewriteError
 from netgraph.graph import (
     Dense,
     Grid,
     Layer,
     Link,
-    LinkKey,
     LinkKind,
     Merge,
-    check_summed_port,
     full_columns,
     get_activation,
     required_columns,
 )
-from netgraph.rewriting.commit import apply_delta
+from netgraph.rewriting.commit import apply_delta, refuse_summed_ports
 from netgraph.rewriting.delta import Delta, LayerRecord
 from netgraph.rewriting.edits import EditBuffer
 from netgraph.rewriting.operands import (
@@ -38,6 +36,7 @@ from netgraph.rewriting.operands import (
     edges_given,
     ids_by_layer,
     layers_of,
+    missing_edges,
     one_or_per_row,
     port_given,
     vertices_given,
@@ -288,7 +287,7 @@ class Rewriter:
             for d_ids, d_layer in ids_by_layer(dst):
                 link = self.graph.link((s_layer, d_layer, port))
                 taps = (kind or (link.kind if link else Dense())).taps
-                s, d, t = self._missing(s_ids, d_ids, (s_layer, d_layer, port), taps)
+                s, d, t = missing_edges(self._buffer.edges_between((s_layer, d_layer, port)), s_ids, d_ids, taps)
                 self._buffer.add_edges(
                     source=s, source_layer=np.full(len(s), s_layer), target=d, target_layer=np.full(len(s), d_layer),
                     tap=t, weight=self._draw(weight, len(s)), kind=kind, port=port, frozen=False,
@@ -300,17 +299,6 @@ class Rewriter:
         check_kind(edit, kind)
         for name, value in (("src", src), ("dst", dst)):
             check_vertices(edit, name, value, self.graph)
-
-    def _missing(self, src: Array, dst: Array, key: LinkKey, taps: int) -> tuple[Array, Array, Array]:
-        """Source ids, target ids and taps of the missing edges between two sets of vertices of one link."""
-        absent = np.ones((len(dst), len(src), taps), dtype=bool)
-        sources, targets = IdIndex(src), IdIndex(dst)
-        for have_src, have_dst, have_tap in self._buffer.edges_between(key):
-            s, d = sources.find(have_src), targets.find(have_dst)
-            inside = (s >= 0) & (d >= 0)
-            absent[d[inside], s[inside], have_tap[inside]] = False
-        d, s, t = np.nonzero(absent)
-        return src[s], dst[d], t
 
     # -- removing ---------------------------------------------------------------------------------
 
@@ -418,18 +406,5 @@ class Rewriter:
         if delta.is_empty:
             return self.graph, Delta.nothing(self.graph)
         new, delta = apply_delta(self.graph, delta)
-        self._check_ports(new, delta)
+        refuse_summed_ports(self.graph, new, delta)
         return new, delta
-
-    def _check_ports(self, new: Graph, delta: Delta) -> None:
-        """Refuse links to ports that a layer without a merge did not have before."""
-        changed = {record.id for _old, record in delta.layers_changed} & new.layers_by_id.keys()
-        keys = {record.key for record in delta.links_added} | {k.key for i in changed for k in new.incoming[i]}
-        ports = (
-            {key[1:] for key in self.graph.links_by_key if self.graph.layer(key[1]).merge is None} if keys else set()
-        )
-        for key in sorted(key for key in keys if key in new.links_by_key and key[1:] not in ports):
-            try:
-                check_summed_port(new, new.links_by_key[key])
-            except GraphError as error:
-                raise RewriteError(f"The rewrite is refused: {error}").concerning(layers=[key[1]]) from error
