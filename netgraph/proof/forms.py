@@ -13,6 +13,7 @@ import numpy as np
 from netgraph.columns import Array, spans
 from netgraph.graph.bounds import UNIT
 from netgraph.proof.exact_sums import sum_groups, two_product
+from netgraph.proof.growing import Growing
 
 ROUNDINGS = 64
 """Largest distance from 0 of a sum that counts as rounding, in units of `epsilon` times the sum of its magnitudes."""
@@ -229,11 +230,38 @@ def _only_rounding(
     return np.asarray(result)
 
 
-def stack(one: Rows, two: Rows) -> Rows:
-    """Concatenate the rows of two lists of forms."""
-    start = np.concatenate([one.start, two.start[1:] + one.start[-1]])
+def joined(parts: list[Rows]) -> Rows:
+    """Concatenate lists of forms; a single one is not copied."""
+    if len(parts) == 1:
+        return parts[0]
+    before = np.cumsum([0, *(len(rows.column) for rows in parts)])
+    start = [rows.start[:-1] + first for rows, first in zip(parts, before.tolist(), strict=False)]
     names = ("column", "value", "error", "rounding")
-    return Rows(start, *(np.concatenate([getattr(one, name), getattr(two, name)]) for name in names))
+    columns = (np.concatenate([getattr(rows, name) for rows in parts]) for name in names)
+    return Rows(np.concatenate([*start, before[-1:]]), *columns)
+
+
+class Stack:
+    """Forms to which more are appended; `rows` has all of them. Appending costs O(new entries), on average."""
+
+    def __init__(self) -> None:
+        self._ends = Growing(end=np.int64)
+        self._ends.append({"end": np.zeros(1, dtype=np.int64)})
+        self._entries = Growing(column=np.int64, value=np.float64, error=np.float64, rounding=bool)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @property
+    def rows(self) -> Rows:
+        """All forms so far, as views."""
+        entries = self._entries
+        return Rows(self._ends["end"], entries["column"], entries["value"], entries["error"], entries["rounding"])
+
+    def append(self, forms: Rows) -> None:
+        """Append forms behind those that are there."""
+        self._ends.append({"end": forms.start[1:] + len(self._entries)})
+        self._entries.append({name: getattr(forms, name) for name in ("column", "value", "error", "rounding")})
 
 
 def form_interval(rows: Rows, low: Array, high: Array) -> tuple[Array, Array]:

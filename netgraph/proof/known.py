@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,18 +11,13 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph import get_activation, get_norm
 from netgraph.proof.forms import Rows, Terms, scaled_terms
+from netgraph.proof.keys import KEYS, WINDOW, Keys, keys_of
 
 if TYPE_CHECKING:
     from netgraph.graph import Grid, Layer, Merge, Pool
 
-WINDOW = 1e-6
-"""Relative distance of hashes within which two forms are compared entry by entry."""
-
 SMALL = 1e-5
 """Coefficients below this fraction of the largest one of a form are left out of its hash."""
-
-TRIES = 4
-"""Largest number of neighbours by hash with which a form is compared."""
 
 
 class Operation(NamedTuple):
@@ -85,7 +80,9 @@ class KnownVertices:
         return cls(forms, own, symbol, *hashes(forms), salts(own), salts(layer[:, None]))
 
     def rewritten(self, forms: Rows) -> KnownVertices:
-        """Return the vertices with `forms`, equal to their own, such as the normal forms, and with new hashes."""
+        """Return the vertices with `forms`, equal to their own, such as the normal forms, and with their hashes."""
+        if forms is self.forms:
+            return self
         return replace(self, forms=forms, **dict(zip(("first", "second"), hashes(forms), strict=True)))
 
 
@@ -150,17 +147,15 @@ class KnownValues:
 
     def __init__(self) -> None:
         self._blocks: dict[Operation, list[KnownVertices]] = {}
+        self._keys: dict[Operation, Keys] = {}
 
     def add(self, what: Operation, block: KnownVertices) -> None:
         """Add a block of vertices with the operation `what`."""
-        self._blocks.setdefault(what, []).append(block)
-
-    def rewritten(self, normal: Callable[[Operation, Rows], Rows]) -> KnownValues:
-        """Return the same vertices with `normal(operation, forms)` in place of their forms, which are equal."""
-        result = KnownValues()
-        for what, blocks in self._blocks.items():
-            result._blocks[what] = [b.rewritten(normal(what, b.forms)) for b in blocks]
-        return result
+        blocks = self._blocks.setdefault(what, [])
+        self._keys.setdefault(what, Keys()).add(
+            len(blocks), keys_of(block.first, block.second, block.salt, block.layer_salt)
+        )
+        blocks.append(block)
 
     def blocks(self, what: Operation) -> list[KnownVertices]:
         """All blocks of known vertices with an operation."""
@@ -170,7 +165,7 @@ class KnownValues:
         """Find known vertices with the same parameters whose form may be a multiple of a given form, by hash.
 
         The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 for other activations; and 1
-        under a merge, a norm or a pool. Costs O((known + asked) log known).
+        under a merge, a norm or a pool. Costs O(asked log known).
 
         Args:
             what: the operation.
@@ -182,43 +177,17 @@ class KnownValues:
             Lists of pairs, at most one pair per given form in each: first equal forms in `layer` itself, then equal or
             opposite forms, then multiples.
         """
-        blocks = self.blocks(what)
-        if not blocks or not len(forms):
+        keys = self._keys.get(what)
+        if keys is None or not len(forms):
             return []
-        first = np.concatenate([b.first for b in blocks])
-        second = np.concatenate([b.second for b in blocks])
-        block = np.repeat(np.arange(len(blocks)), [len(b.first) for b in blocks])
-        row = np.concatenate([np.arange(len(b.first)) for b in blocks])
-        own_first, own_second = hashes(forms)
-        salt, own_salt = np.concatenate([b.salt for b in blocks]), salts(own)
-        layer_salt, same_layer = np.concatenate([b.layer_salt for b in blocks]), salts(np.array([[layer.id]]))
-        first, own_first = (np.where(h == 0, 1.0, h) * s for h, s in ((first, salt), (own_first, own_salt)))
-        # Keys from the most to the least specific: equal in the same layer (copies), equal or opposite, any multiple.
-        keys = [(first * layer_salt, own_first * same_layer), (np.abs(first), np.abs(own_first))]
-        if scales(layer):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                keys.append((second / first * salt**2, own_second / own_first * own_salt**2))
+        asked_keys = keys_of(*hashes(forms), salts(own), salts(np.array([[layer.id]])))
         found = []
-        for key, own_key in keys:
-            for asked, known in _neighbours(key, own_key):
-                factor, allowed = snap(layer, own_first[asked] / first[known])
-                found.append(Candidates(asked[allowed], block[known[allowed]], row[known[allowed]], factor[allowed]))
+        for name in KEYS if scales(layer) else KEYS[:-1]:
+            for asked, known in keys.near(name, asked_keys[name]):
+                factor, allowed = snap(layer, asked_keys["salted"][asked] / keys["salted"][known])
+                asked, known = asked[allowed], known[allowed]
+                found.append(Candidates(asked, keys["block"][known], keys["row"][known], factor[allowed]))
         return found
-
-
-def _neighbours(key: Array, own: Array) -> Iterator[tuple[Array, Array]]:
-    """Pairs of a row of `own` and a row of `key` with close hashes, at most `TRIES` per row of `own`, one per step."""
-    usable = np.flatnonzero(np.isfinite(key))
-    if not len(usable):
-        return
-    order = usable[np.argsort(key[usable], kind="stable")]
-    place = np.searchsorted(key[order], own)
-    for step in range(-(TRIES // 2), TRIES - TRIES // 2):
-        at = np.clip(place + step, 0, len(order) - 1)
-        with np.errstate(invalid="ignore"):
-            near = np.abs(key[order[at]] - own) <= WINDOW * np.abs(own)
-        asked = np.flatnonzero(near & (at == place + step))
-        yield asked, order[at[asked]]
 
 
 def quotient(one: Array, two: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 
 from netgraph.columns import Array, spans
 from netgraph.graph import get_activation, get_norm
-from netgraph.proof.forms import Rows, Terms, grown, scaled_terms, stack
-from netgraph.proof.known import alike, factors, mirrors, multiples_of, operation, parameters, plain
+from netgraph.proof.forms import Rows, Stack, Terms, grown, scaled_terms
+from netgraph.proof.known import alike, factors, mirror_slope, mirrors, multiples_of, operation, parameters, plain
 from netgraph.proof.operators import UNKNOWN
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Normal:
         self._how = how
         self._searched: set[int] = set()
         self._place = np.full(walk.space.one, -1, dtype=np.int64)
-        self._sums = walk.collect(0, [])
+        self._sums = Stack()
         self.any_rough = False
 
     def of(self, rows: Rows) -> Rows:
@@ -58,11 +58,12 @@ class Normal:
         old = np.flatnonzero(symbol < walk.space.one)
         place = self._place[symbol[old]]
         hit, place = old[place >= 0], place[place >= 0]
-        counts = self._sums.counts[place]
+        sums = self._sums.rows
+        counts = sums.start[place + 1] - sums.start[place]
         if not len(hit) or counts.sum() > max(LIMIT, 4 * len(rows.column)):
             return rows
-        entries = spans(self._sums.start[:-1][place], counts)
-        column = walk.space.composed(np.repeat(operator[hit], counts), self._sums.column[entries])
+        entries = spans(sums.start[place], counts)
+        column = walk.space.composed(np.repeat(operator[hit], counts), sums.column[entries])
         lost = np.zeros(len(hit), dtype=bool)
         lost[np.repeat(np.arange(len(hit)), counts)[column == UNKNOWN]] = True
         use = ~np.repeat(lost, counts) & (column >= 0)
@@ -72,7 +73,7 @@ class Normal:
         factor, error, softly, into = (
             np.repeat(x[hit], counts)[use] for x in (rows.value, rows.error, rows.rounding, row)
         )
-        value, own_error, column = self._sums.value[entries][use], self._sums.error[entries][use], column[use]
+        value, own_error, column = sums.value[entries][use], sums.error[entries][use], column[use]
         terms = [
             Terms(row[stays], rows.column[stays], rows.value[stays], rows.error[stays], rows.rounding[stays]),
             Terms.product(into, column, factor, value, own_error, softly),
@@ -85,43 +86,37 @@ class Normal:
     def __bool__(self) -> bool:
         return len(self._sums) > 0
 
-    def search(self, rows: Rows) -> bool:
+    def search(self, rows: Rows) -> None:
         """Search for replacements in the layers of the values in some forms, and in all layers upstream of them.
 
-        Returns:
-            Whether new replacements were found.
-
-        Costs O(edges log edges) of these layers. Each layer is searched once.
+        Costs O(edges log edges) of these layers. Each layer is searched once, and none upstream of a norm that couples
+        vertices: its values are replaced by nothing.
         """
         walk = self._walk
-        read = np.zeros(walk.space.size, dtype=bool)
-        read[rows.column % walk.space.size] = True
-        symbol = np.flatnonzero(read[: walk.space.one])
-        asked = self._reaching(np.unique(walk.old.vertices.layer[symbol]).tolist())
-        found = False
-        for layer_id in walk.old.topological_order if asked else ():
-            if layer_id in asked:
-                self._searched.add(layer_id)
-                found = self._search_layer(walk.old.layer(layer_id)) or found
-        return found
+        asked = self._reaching(walk.old_layers(rows))
+        for layer_id in sorted(asked, key=walk.old_place.__getitem__):
+            self._searched.add(layer_id)
+            self._search_layer(walk.old.layer(layer_id))
 
     def _reaching(self, layers: list[int]) -> set[int]:
-        """Ids of the given layers and all layers upstream of them, without layers that have been searched."""
+        """Ids of the given layers and the layers upstream of them, without layers that have been searched."""
         asked: set[int] = set()
         waiting = layers
         while waiting:
             layer_id = waiting.pop()
-            if layer_id not in asked and layer_id not in self._searched:
-                asked.add(layer_id)
+            if layer_id in asked or layer_id in self._searched:
+                continue
+            asked.add(layer_id)
+            if not get_norm(self._walk.old.layer(layer_id).norm).couples_vertices:
                 waiting += [link.source for link in self._walk.old.incoming[layer_id]]
         return asked
 
-    def _search_layer(self, layer: Layer) -> bool:
+    def _search_layer(self, layer: Layer) -> None:
         walk = self._walk
         if layer.is_source or get_norm(layer.norm).couples_vertices:
-            return False
+            return
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
-        as_stored = walk.all_old_forms(layer)
+        as_stored = walk.index.forms(layer)
         forms = walk.in_normal_form(operation(layer), as_stored, self)
         factor, error = self._linear(layer, own)
         linear = np.flatnonzero(~np.isnan(factor))
@@ -135,22 +130,21 @@ class Normal:
             exact &= written.sums(written.column >= walk.space.size) == 0
         if self._how != "rough" and forms is not as_stored:
             forms = either(forms, as_stored, forms.sums(forms.error) != 0)
-        plain = np.flatnonzero(exact | (self._how == "rough"))
-        rest = np.setdiff1d(np.arange(len(layer)), linear[plain])
+        whole = np.flatnonzero(exact | (self._how == "rough"))
+        rest = np.setdiff1d(np.arange(len(layer)), linear[whole])
         # Equal or opposite forms come first, since other factors may be rounded. Their originals may in turn be
         # multiples of others, so `self.of` is applied to their terms after the multiples have been replaced.
         repeats, terms = self._repeats(layer, rest, own, forms, multiples=False)
         others, of_others = self._repeats(layer, np.setdiff1d(rest, repeats), own, forms, multiples=True)
-        self._replace(own[linear[plain]], written.take(plain))
+        self._replace(own[linear[whole]], written.take(whole))
         self._replace(own[others], of_others)
         self._replace(own[repeats], self.of(terms))
-        return bool(len(plain) + len(repeats) + len(others))
 
     def _replace(self, symbol: Array, sums: Rows) -> None:
         if not len(symbol):
             return
         self._place[symbol] = len(self._sums) + np.arange(len(sums))
-        self._sums = stack(self._sums, sums)
+        self._sums.append(sums)
 
     def _linear(self, layer: Layer, own: Array) -> tuple[Array, Array]:
         """Factor of each vertex from sum to value, NaN where it is not linear; and a bound on the factor's error."""
@@ -159,6 +153,18 @@ class Normal:
         columns = {name: values.astype(np.float64) for name, values in layer.values.items()}
         bounds = self._walk.bounds
         return get_activation(layer.activation).affine(bounds.z_low[own], bounds.z_high[own], columns, layer.slope)
+
+    def expands(self, layer: Layer) -> bool:
+        """Whether a value of an old layer may be replaced by values of other layers, in this or another normal form."""
+        if not plain(layer):
+            return False
+        own = self._walk.old.vertices.offset(layer.id) + np.arange(len(layer))
+        if mirrors(layer):
+            columns = {name: values.astype(np.float64) for name, values in layer.values.items()}
+            low, high = mirror_slope(layer, columns, len(layer))
+            if low.any() or high.any():
+                return True
+        return not np.isnan(self._linear(layer, own)[0]).all()
 
     def _repeats(self, layer: Layer, rows: Array, own: Array, forms: Rows, *, multiples: bool) -> tuple[Array, Rows]:
         """Rows of the vertices that repeat an earlier vertex of the layer, and their values over that vertex.

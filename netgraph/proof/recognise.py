@@ -35,22 +35,26 @@ class Recognition(Decision):
         low, high = (bound[self.sums.rows] for bound in self.walk.new_bounds(self.layer.id))
         reach = np.maximum(np.abs(low), np.abs(high))
         near = self.shift.comparable & np.isfinite(reach) & (self.shift.size <= RESIDUAL * reach)
-        if not (self.open & ~near).any():
+        asked = self.open & ~near & self._influential()
+        if not asked.any():
             return
-        self.walk.search_normal(self.form.take(np.flatnonzero(self.open & ~near)))
-        self.walk.index_like(self.layer)
-        self._match(self.open & ~near, exactly=True)
+        self.walk.index.extend(self.layer, self.form.take(np.flatnonzero(asked)))
+        self._match(asked, exactly=True)
         # New vertices may be exact multiples of each other, but multiples of old vertices only up to rounding.
         special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
-        self._name_alike(~special, at_least=2)
+        self._name_alike(asked & ~special, at_least=2)
         # A vertex that is its twin up to rounding is left to `lean_on_twins`: other values are merely close to it.
         rounded = self.shift.soft & np.isfinite(self.shift.size)
-        self._match(self.open & ~near & ~rounded & np.isnan(self.linear_factor))
+        self._match(asked & ~rounded & np.isnan(self.linear_factor))
+
+    def _influential(self) -> Array:
+        """Mask of the vertices on which an output depends; the values of the others need no search, `(k,)`."""
+        return np.asarray(self.walk.influential[self.walk.new.vertices.offset(self.layer.id) + self.sums.rows])
 
     def _match(self, chosen: Array, exactly: bool = False) -> None:
         """Compare the forms of the `chosen` vertices with those of known values, as they are, then in normal form."""
         walk = self.walk
-        for known, normal in ((walk.known, None), (walk.known_normal, walk.normal)):
+        for known, normal in ((walk.index.known, None), (walk.index.known_normal, walk.normal)):
             which = np.flatnonzero(self.open & chosen)
             if (normal is not None and not normal) or not len(which):
                 return
@@ -139,15 +143,16 @@ class Recognition(Decision):
         """Decide all open vertices: they have new values. Equal values get one symbol."""
         if not self.open.any():
             return
-        if self.sums_up:
+        asked = self.open & self._influential()
+        if self.sums_up and asked.any():
             # Equal forms first; then forms that are equal once their small terms are errors.
-            self._name_alike(self.open, at_least=2)
+            self._name_alike(asked, at_least=2)
             before = self.form
-            self._fold(np.flatnonzero(self.open))
+            self._fold(np.flatnonzero(self.open & asked))
             if self.form is not before:
-                self._match(self.open)
+                self._match(asked)
         if not self.norm.couples_vertices:
-            self._name_alike(self.open, at_least=1)
+            self._name_alike(asked, at_least=1)
         which = np.flatnonzero(self.open)
         self.symbol[which] = self._own()[which]
         self.close(which, "new")
@@ -186,7 +191,7 @@ class Recognition(Decision):
             bounds = self.sums.z_low[firsts], self.sums.z_high[firsts]
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)
         block = KnownVertices.of(form, self.parameters[firsts], name, np.full(len(name), self.layer.id))
-        self.walk.make_known(operation(self.layer), block)
+        self.walk.index.add(operation(self.layer), block)
         low, high = self.sum_low[firsts], self.sum_high[firsts]
         if self.sums_up:
             low, high = self._carried(firsts, low, high)

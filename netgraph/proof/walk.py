@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netgraph.analysis import influential
 from netgraph.columns import Array
 from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
 from netgraph.proof.forms import Rows, Terms, collect, form_interval
-from netgraph.proof.known import KnownValues, KnownVertices, Operation, operation, parameters
+from netgraph.proof.index import Index
 from netgraph.proof.normal import Normal, shorter
 from netgraph.proof.operators import UNKNOWN
 from netgraph.proof.ports import canonical
@@ -20,6 +21,7 @@ from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Layer, Link
+    from netgraph.proof.known import Operation
 
 
 class Walk:
@@ -35,10 +37,10 @@ class Walk:
     def __init__(self, old: Graph, new: Graph, bounds: Bounds, mode: Mode, epsilon: float) -> None:
         self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
         self.space = Space(old.num_vertices, new.num_vertices)
-        self.known, self.known_normal = KnownValues(), KnownValues()
         self.normal, self.pointwise, self.rough = (Normal(self, how) for how in ("exact", "pointwise", "rough"))
         self._grids = any(layer.grid for layer in old.layers_by_id.values())
-        self._indexed: dict[int, Rows] = {}
+        self.index = Index(self)
+        self.old_place = {layer_id: place for place, layer_id in enumerate(old.topological_order)}
         self.twin = old.vertices.find(new.vertices.id)
         s = self.space
         s.low[: s.one], s.high[: s.one] = bounds.low, bounds.high
@@ -51,6 +53,11 @@ class Walk:
         self.stopped: list[str] = []
         self.moved: dict[str, float] = {}
         self.tally: Counter[str] = Counter()
+
+    @cached_property
+    def influential(self) -> Array:
+        """Mask of the new vertices on which an output depends, `(vertices,)`."""
+        return influential(self.new)
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -137,9 +144,9 @@ class Walk:
             low, high = low + e_low, high + e_high
         for before in old_links.values():
             parts += self._old_terms(before, row_of_old, None)
-        parts += self._biases(layer, has, has, 1.0)
+        parts += self.biases(layer, has, has, 1.0)
         if old_layer is not None:
-            parts += self._biases(old_layer, twin[has] - self.old.vertices.offset(layer.id), has, -1.0)
+            parts += self.biases(old_layer, twin[has] - self.old.vertices.offset(layer.id), has, -1.0)
         return self.collect(n, parts), *widen(low, high)
 
     def _differences(
@@ -201,7 +208,7 @@ class Walk:
             soft[lost.row] = False
         return parts, low, high, soft
 
-    def _biases(self, layer: Layer, rows: Array, into: Array, sign: float) -> list[Terms]:
+    def biases(self, layer: Layer, rows: Array, into: Array, sign: float) -> list[Terms]:
         if layer.bias is None or not len(rows):
             return []
         bias = layer.bias[rows].astype(np.float64)
@@ -276,7 +283,7 @@ class Walk:
             start = self.space.own + self.new.vertices.offset(link.source)
             own = start + np.arange(len(self.new.layer(link.source)))
             direct.append(Edges.of(self.new, link, place, self.space).over(own, self.space))
-        biases = self._biases(layer, rows, np.arange(len(rows)), 1.0)
+        biases = self.biases(layer, rows, np.arange(len(rows)), 1.0)
         k = len(rows)
         (low, high), soft = widen(low[:k], high[:k]), soft[:k]
         form = self.collect(k, parts + biases)
@@ -289,36 +296,24 @@ class Walk:
 
     # -- known values -----------------------------------------------------------------------------
 
-    def old_forms(self, members: list[tuple[Layer, Array]]) -> Rows:
-        """Forms of some old vertices, given by layer and flat row, over the old values. O(edges into the layers).
-
-        All layers have one operation.
-        """
-        parts: list[Terms] = []
-        count = 0
-        for layer, flat in members:
-            own = flat - self.old.vertices.offset(layer.id)
-            place = np.full(len(layer), -1, dtype=np.int64)
-            place[own] = count + np.arange(len(own))
-            for link in self.old.incoming[layer.id]:
-                parts += [part.negated() for part in self._old_terms(link, place, None)]
-            parts += self._biases(layer, own, place[own], 1.0)
-            count += len(own)
-        forms = self.collect(count, parts)
-        merge = members[0][0].merge
-        return forms if merge is None else canonical(merge.core, forms, self.space)
-
     def in_normal_form(self, what: Operation, forms: Rows, normal: Normal | None = None) -> Rows:
         """Return forms of vertices with the operation `what` in normal form, by default the exact one."""
         found = (self.normal if normal is None else normal).of(forms)
         return found if what.merge is None or found is forms else canonical(what.merge, found, self.space)
 
-    def all_old_forms(self, layer: Layer) -> Rows:
-        """Sums of all vertices of an old layer over the old values; forms that `index_like` made are reused."""
-        forms = self._indexed.get(layer.id)
-        if forms is None:
-            forms = self.old_forms([(layer, self.old.vertices.offset(layer.id) + np.arange(len(layer)))])
-        return forms
+    def old_layers(self, rows: Rows) -> list[int]:
+        """Ids of the layers of the old values in some forms."""
+        symbol = rows.column % self.space.size if len(self.space.operators) > 1 else rows.column
+        if 8 * len(symbol) > self.space.size:  # with many values a mask is faster than sorting
+            read = np.zeros(self.space.size, dtype=bool)
+            read[symbol] = True
+            symbol = np.flatnonzero(read)
+        return [int(i) for i in np.unique(self.old.vertices.layer[symbol[symbol < self.space.one]])]
+
+    def old_terms(self, link: Link, rows: Array) -> Terms:
+        """Terms of the edges of an old link over the old values, in the rows r of the forms, `rows[target row] = r`."""
+        symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
+        return Edges.of(self.old, link, rows, self.space).over(symbol, self.space)
 
     def change_interval(self, change: Rows) -> tuple[Array, Array]:
         """Bounds of differences, the intersection of those of the form as it is and of its normal form.
@@ -336,44 +331,10 @@ class Walk:
         """Return differences with every row in normal form where that has fewer terms; rows may become 0."""
         if change.empty.all():
             return change
-        self.search_normal(change)
+        self.normal.search(change)
         change = shorter(change, self.normal.of(change))
         for other, helps in ((self.pointwise, self._grids), (self.rough, self.normal.any_rough)):
             if helps and not change.empty.all():
                 other.search(change)
                 change = shorter(change, other.of(change))
         return change
-
-    def index_like(self, layer: Layer) -> None:
-        """Add the old vertices with the operation of a layer to the known values.
-
-        Costs O(edges into these vertices and all that they read), once per old layer.
-        """
-        what = operation(layer)
-        members = []
-        for other in self.old.layers_by_id.values():
-            if other.id not in self._indexed and not other.is_source and operation(other) == what:
-                members.append((other, self.old.vertices.offset(other.id) + np.arange(len(other))))
-        if not members:
-            return
-        forms = self.old_forms(members)
-        ends = np.cumsum([0, *(len(symbol) for _, symbol in members)]).tolist()
-        for (other, _), (first, stop) in zip(members, pairwise(ends), strict=True):
-            self._indexed[other.id] = forms.between(first, stop)
-        self.search_normal(forms)
-        own = np.concatenate([parameters(other) for other, _ in members])
-        layer_ids = np.concatenate([np.full(len(symbol), other.id) for other, symbol in members])
-        self.make_known(
-            what, KnownVertices.of(forms, own, np.concatenate([symbol for _, symbol in members]), layer_ids)
-        )
-
-    def make_known(self, what: Operation, block: KnownVertices) -> None:
-        """Add vertices to the known values by their forms, as they are and in normal form."""
-        self.known.add(what, block)
-        if self.normal:
-            self.known_normal.add(what, block.rewritten(self.in_normal_form(what, block.forms)))
-
-    def search_normal(self, forms: Rows) -> None:
-        """Search for replacements of the values in some forms, and update the known values in normal form."""
-        if self.normal.search(forms):
-            self.known_normal = self.known.rewritten(self.in_normal_form)
