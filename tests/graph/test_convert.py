@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from ported import as_stored
+from tiny_transformer import tiny
 
 import netgraph as ng
 from netgraph.errors import GraphError
@@ -33,6 +34,27 @@ def test_nodes_and_arcs_carry_every_column():
     assert dict(g.edges[0, 2, 1]) == {"id": 1, "weight": -1.0, "tap": 0, "birth": 0, "frozen": False, "port": 0}
     assert dict(g.edges[2, 3, 2]) == {"id": 2, "weight": 2.0, "tap": 0, "birth": 0, "frozen": True, "port": 1}
     assert nx.is_directed_acyclic_graph(g)
+
+
+def test_wires_into_heads_carry_port_and_slot():
+    graph = tiny(heads=2, slots=2)
+    g = graph.to_networkx()
+    key, head = graph.layers["k"].vertex_ids.tolist()[3], graph.layers["heads"].vertex_ids.tolist()[1]
+    (wire,) = g.get_edge_data(key, head).values()
+    assert {name: wire[name] for name in ("port", "tap", "weight", "frozen")} == {
+        "port": 1, "tap": 1, "weight": 1.0, "frozen": True
+    }  # fmt: skip
+    assert g.nodes[graph.layers["positions"].vertex_ids.tolist()[0]]["role"] == "position"
+
+
+def test_a_head_whose_slots_lost_a_wire_is_refused():
+    graph = tiny()
+    g = graph.to_networkx()
+    link = graph.links["q", "heads", 0]
+    ends = (graph.layers["q"].vertex_ids[link.src[0]], graph.layers["heads"].vertex_ids[link.dst[0]])
+    g.remove_edge(*map(int, ends), key=int(link.id[0]))
+    with pytest.raises(GraphError, match="heads"):
+        ng.Graph.from_networkx(g)
 
 
 def test_edges_removed_there_are_gone_here():
@@ -66,6 +88,21 @@ def through(write, read, graph, **options):
     return read(file, **options)
 
 
+def patches() -> ng.Graph:
+    """Patches of an image as tokens behind a class token, and an average over all tokens."""
+    b = ng.GraphBuilder(seed=0)
+    b.input("image", 1, grid=(4, 4))
+    b.layer("patches", 3, grid=(2, 2), activation="gelu")
+    b.conv2d("image", "patches", kernel=2, stride=2)
+    b.positions("positions", (5,))
+    b.layer("tokens", 3, grid=(5,), activation="identity", pool=ng.Pool("average", (5,)))
+    b.place("patches", "tokens", 1)
+    b.dense("positions", "tokens")
+    b.output("y", 2)
+    b.dense("tokens", "y")
+    return b.build()
+
+
 FILES = [
     pytest.param(nx.write_gexf, nx.read_gexf, {}, id="gexf"),
     pytest.param(nx.write_gexf, nx.read_gexf, {"node_type": int}, id="gexf-int"),
@@ -82,6 +119,9 @@ GRAPHS = {
     "double": lambda: ng.mlp([2, 1], dtype=np.float64),
     "convolutions": lambda: ng.resnet(8, width=2, input_size=(1, 4, 4), classes=2),
     "sparse": lambda: ng.mlp([4, 6, 2], density=0.4),
+    "transformer": tiny,
+    "gated": lambda: tiny(causal=True, frequencies=(0.1,), gated=True, groups=1, head="tokens"),
+    "patches": patches,
 }
 
 
