@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 import numpy as np
+from ported import as_stored
 
 import netgraph as ng
-from netgraph.graph import Dense, Graph, GraphBuilder, Identity, Link, Pool, mlp
-from netgraph.graph.link import edge_columns
+from netgraph.graph import Graph, GraphBuilder, Pool, mlp
 from netgraph.rewriting import Result
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,17 +25,9 @@ def residual() -> Graph:
     b.output("y", 2)
     b.conv2d("image", "a", kernel=3, padding=1, density=0.5)
     b.conv2d("a", "b", kernel=3, padding=1)
+    b.identity("a", "b", port=1)
     b.dense("b", "y")
-    return with_second_link(b.build(), "a", "b")
-
-
-def with_second_link(graph: Graph, source: str, target: str, *, frozen: bool = True) -> Graph:
-    """The graph with a link row by row beside another, at port 1 of a layer that sums, as in files of version 0.1.0."""
-    a, b = graph.layers[source], graph.layers[target]
-    rows = np.arange(len(a))
-    columns = edge_columns(id=graph.next_ids.edge + rows, src=rows, dst=rows, weight=np.float32(1), frozen=frozen)
-    link = Link.sorted(a.id, b.id, Identity() if frozen else Dense(), columns, 1)
-    return Graph(graph.layers_by_id.values(), [*graph.links, link], validate=False)
+    return as_stored(b)
 
 
 def nasty() -> Graph:

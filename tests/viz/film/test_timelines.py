@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from pictures import with_second_link
+from ported import as_stored
 from timeline_runs import ladder, trained
 
 from netgraph.errors import JournalError, OptionError
@@ -96,8 +96,9 @@ def test_two_links_between_the_same_layers_are_counted_together():
     b.layer("h", 3)
     b.output("y", 1)
     b.dense("x", "h")
+    b.identity("x", "h", port=1)
     b.dense("h", "y")
-    graph = with_second_link(b.build(), "x", "h")
+    graph = as_stored(b)
     film = timeline([graph], detail="layers").film
     assert [track.counts[0].tolist() for track in film.links] == [[12, 0, 0], [3, 0, 0]]
     assert film.frozen

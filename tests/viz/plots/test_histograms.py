@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from pictures import with_second_link
+from ported import as_stored
 from random_graphs import graphs
 
 import netgraph as ng
@@ -130,8 +130,8 @@ def test_links_are_named_with_their_port():
     b.input("x", 2)
     b.output("y", 2)
     b.dense("x", "y")
-    graph = with_second_link(b.build(), "x", "y", frozen=False)
-    assert list(lines(plot_weights(graph, by="link"))) == ["x → y", "x → y at port 1"]
+    b.dense("x", "y", port=1)
+    assert list(lines(plot_weights(as_stored(b), by="link"))) == ["x → y", "x → y at port 1"]
 
 
 def test_wrong_options_are_named():
