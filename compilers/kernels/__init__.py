@@ -2,7 +2,8 @@
 
 from compilers.kernels.base import BoundKernel, Build, Given, Gradients, Kernel, ParentGradients, ParentRows, Ports
 from compilers.kernels.csr import NativeProduct, SparseRows
-from compilers.kernels.maps import Maps
+from compilers.kernels.maps import Maps, Picks, token_major
+from compilers.kernels.places import placed
 from compilers.kernels.registry import KERNELS, get_builder, register_kernel
 from compilers.kernels.selections import Selection, add_maps, maps_at, selection
 from compilers.kernels.tiles import by_position, from_positions
@@ -19,6 +20,7 @@ __all__ = [
     "NativeProduct",
     "ParentGradients",
     "ParentRows",
+    "Picks",
     "Ports",
     "Selection",
     "SparseRows",
@@ -28,6 +30,8 @@ __all__ = [
     "from_positions",
     "get_builder",
     "maps_at",
+    "placed",
     "register_kernel",
     "selection",
+    "token_major",
 ]

@@ -29,7 +29,6 @@ class Maps:
         like: a tensor with the dtype and device to use.
 
     Attributes:
-        values: values that other layers read.
         value_gradients: gradient of the values, None while nothing has been added.
         sum_gradients: gradient of the sums.
     """
@@ -40,9 +39,22 @@ class Maps:
         self._like = like
         self._sums: Tensor | None = None
         self._own_sums = self._own_gradients = True
-        self.values: Tensor | None = None
+        self._values: Tensor | None = None
         self.value_gradients: Tensor | None = None
         self.sum_gradients: Tensor | None = None
+
+    @property
+    def values(self) -> Tensor | None:
+        """The values that other layers read; None before they are computed."""
+        return self._values if self._values is not None else self._made()
+
+    @values.setter
+    def values(self, values: Tensor | None) -> None:
+        self._values = values
+
+    def _made(self) -> Tensor | None:
+        """Make values that are not stored."""
+        return None
 
     @property
     def sums(self) -> Tensor:
@@ -70,6 +82,9 @@ class Maps:
         """Take a copy of values, `(batch, vertices, *grid)`."""
         order = torch.channels_last if self.shape[2] == 1 else torch.preserve_format
         self.values = values.reshape(self.shape).clone(memory_format=order)
+
+    def be_still(self) -> None:
+        """Stand for tangents from now on, which are 0 for constants."""
 
     def start(self, sums: Tensor, *, own: bool = True) -> None:
         """Take the first contribution, biases included, as the sums; `own` says that nobody else holds the tensor."""
@@ -106,4 +121,53 @@ class Maps:
 
     def clear(self) -> None:
         """Let go of all tensors."""
-        self._sums = self.values = self.value_gradients = self.sum_gradients = None
+        self._sums = self._values = self.value_gradients = self.sum_gradients = None
+
+
+class Picks(Maps):
+    """Values of a layer of which one vertex is 1 at each position, and all others are 0. Only its row is stored.
+
+    Tables read the rows. Where maps are read, by windows, wires or a statistic, they are made for that moment. They
+    need no gradient.
+
+    Args:
+        batch: number of samples.
+        width: vertices of the layer.
+        grid: size of its maps, `(height, width)`.
+        like: a tensor with the dtype and device to use.
+        positions: whether vertex `i` is 1 at position `i`; else the data say which one is.
+
+    Attributes:
+        rows: row of the vertex that is 1 at each position, `(batch, positions)` int64; `(1, positions)` for those that
+            are equal in all samples.
+    """
+
+    def __init__(self, batch: int, width: int, grid: tuple[int, int], like: Tensor, *, positions: bool) -> None:
+        super().__init__(batch, width, grid, None, like)
+        self._fixed = torch.arange(width, device=like.device).unsqueeze(0) if positions else None
+        self.rows = self._fixed
+        self._still = False
+
+    def take(self, values: Tensor) -> None:
+        """Take a copy of rows of vertices, `(batch, *grid)`."""
+        self.rows = values.reshape(len(values), -1).to(torch.int64, copy=True)
+
+    def be_still(self) -> None:
+        """Stand for tangents from now on: all values are 0."""
+        self._still = True
+
+    def _made(self) -> Tensor | None:
+        if self._still:
+            return self._like.new_zeros(()).expand(self.shape)
+        if self.rows is None:
+            return None
+        ones = self._like.new_zeros((*self.rows.shape, self.shape[1])).scatter_(2, self.rows.unsqueeze(2), 1)
+        return ones.transpose(1, 2).view(len(self.rows), *self.shape[1:]).expand(self.shape)
+
+    def add_gradient(self, gradient: Tensor, *, own: bool) -> None:
+        """Do nothing: the values are constants."""
+
+    def clear(self) -> None:
+        """Let go of all tensors but those of positions."""
+        super().clear()
+        self.rows = self._fixed

@@ -8,7 +8,10 @@ from compilers.kernels.base import Build
 from compilers.kernels.convolution import ConvolutionKernel
 from compilers.kernels.csr import CsrKernel
 from compilers.kernels.dense import DenseKernel
+from compilers.kernels.places import PlaceKernel
 from compilers.kernels.sparse_convolution import SparseConvolutionKernel
+from compilers.kernels.tables import SparseTableKernel, TableKernel
+from compilers.kernels.token_csr import TokenCsrKernel
 from compilers.kernels.torch_sparse import TorchSparseProduct
 from compilers.kernels.wires import MapWireKernel, WireKernel
 from compilers.plan import KINDS, UNREGISTERED, KernelKind, register_kind
@@ -26,7 +29,15 @@ KERNELS: Registry[Build] = Registry(
         "convolution": ConvolutionKernel,
         "padded-convolution": ConvolutionKernel,
         "sparse-convolution": SparseConvolutionKernel,
+        "token-csr": TokenCsrKernel,
         "map-wires": MapWireKernel,
+        "place-wires": PlaceKernel,
+        "lookup": TableKernel,
+        "padded-lookup": TableKernel,
+        "sparse-lookup": SparseTableKernel,
+        "table": TableKernel,
+        "padded-table": TableKernel,
+        "sparse-table": SparseTableKernel,
     },
     of=KINDS,
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compilers.plan.geometry import Geometry
+from compilers.plan.kinds import KINDS
 from netgraph.columns import Array
 
 
@@ -111,10 +112,12 @@ class Block:
     @property
     def slots(self) -> Array:
         """Slot of each weight, `(edges,)`; empty for wires."""
-        weights = self.stop - self.start
-        if weights == self.incidence.cells:
-            base = self.incidence.dst.astype(_index_type(self.stop)) * self.incidence.columns
-            return np.asarray(base + self.incidence.src + self.start)
+        incidence = self.incidence
+        if self.stop - self.start == incidence.cells:
+            rows, columns, width = incidence.dst, incidence.src, incidence.columns
+            if KINDS[self.kernel].by_column:
+                rows, columns, width = columns, rows, incidence.targets
+            return np.asarray(rows.astype(_index_type(self.stop)) * width + columns + self.start)
         return np.arange(self.start, self.stop, dtype=_index_type(self.stop))
 
     @property

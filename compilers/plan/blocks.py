@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from compilers.plan.block import Block, Choice, Incidence, Site, stable_order
 from compilers.plan.choose import Chooser
-from compilers.plan.fan_in import MapFanIn, RowFanIn
+from compilers.plan.fan_in import MapFanIn, RowFanIn, TableFanIn
 from compilers.plan.geometry import Geometry
 from compilers.plan.kinds import DENSE, KINDS
 from netgraph.columns import Array
@@ -89,8 +90,8 @@ class Lowering:
         links = sorted(self.graph.incoming[layer.id], key=lambda k: self.place[k.source])
         wires = [k for k in links if k.kind.wires and len(k)]
         weighted = [k for k in links if not k.kind.wires and len(k)]
-        rows = [k for k in weighted if not self.graph.layer(k.source).output_grid]
-        maps = [k for k in weighted if self.graph.layer(k.source).output_grid]
+        rows = [k for k in weighted if not gives_maps(self.graph.layer(k.source))]
+        maps = [k for k in weighted if gives_maps(self.graph.layer(k.source))]
         found: list[Block] = []
         for frozen in (False, True):
             for link in maps:
@@ -143,9 +144,7 @@ class Lowering:
         site = Site(layer.name, source.name, frozen)
         geometry = Geometry.of(link.kind, source.output_grid, layer.grid)
         edges = self._map_edges(site, link, mask, len(source), geometry.taps)
-        number = int(edges.counts.sum())
-        fan = MapFanIn(len(layer), len(source), number, geometry, trained=source.role != "input")
-        choice, cost = self.chooser.choose(site, fan)
+        choice, cost = self.chooser.choose(site, _fan_in(layer, source, int(edges.counts.sum()), geometry))
         key = (choice, b"")
         if key not in edges.blocks:
             edges.keep(key, [_map_block(link, mask, edges, choice, geometry, len(source), len(layer))])
@@ -182,16 +181,32 @@ class Lowering:
     def _wires(self, layer: Layer, link: Link) -> Block:
         source = self.graph.layer(link.source)
         edges = _edge_rows(self.graph, [link], None)
-        if source.output_grid:
-            geometry = Geometry.of(link.kind, source.output_grid, layer.grid)
+        geometry = Geometry.of(link.kind, source.output_grid, layer.grid)
+        if gives_maps(source):
+            kernel = "place-wires" if link.kind.places else "map-wires"
             incidence = Incidence(link.dst, link.src, len(layer), len(source))
             place = self.place[source.id]
-            return Block("map-wires", incidence, edges, 0, 0, source=place, geometry=geometry, frozen=True)
+            return Block(kernel, incidence, edges, 0, 0, source=place, geometry=geometry, frozen=True)
         used, src = np.unique(link.src, return_inverse=True)
         incidence = Incidence(link.dst, src.astype(np.int32), len(layer), len(used))
-        return Block(
-            "wires", incidence, edges, 0, 0, parents=self.starts[source.id] + used.astype(np.int64), frozen=True
-        )
+        kernel = "place-wires" if layer.grid else "wires"
+        parents = self.starts[source.id] + used.astype(np.int64)
+        moved = geometry if layer.grid else None
+        return Block(kernel, incidence, edges, 0, 0, parents=parents, geometry=moved, frozen=True)
+
+
+def gives_maps(layer: Layer) -> bool:
+    """Whether values of a layer lie beside the buffer; see `LayerPlan.gives_maps`."""
+    return bool(layer.output_grid) or layer.encoding == "index"
+
+
+def _fan_in(layer: Layer, source: Layer, edges: int, geometry: Geometry) -> MapFanIn | TableFanIn:
+    """Count what the edges of one link read: maps, or rows of a table."""
+    picks = source.role == "position" or source.encoding == "index"
+    if picks and geometry.pointwise:
+        reads: Literal["index", "positions"] = "positions" if source.role == "position" else "index"
+        return TableFanIn(reads, len(layer), len(source), edges, geometry.positions)
+    return MapFanIn(len(layer), len(source), edges, geometry, trained=not source.is_source)
 
 
 def _mask(link: Link, frozen: bool) -> Array | None:

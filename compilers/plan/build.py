@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compilers.plan.block import Block, Choice, Site
-from compilers.plan.blocks import Lowering
+from compilers.plan.blocks import Lowering, gives_maps
 from compilers.plan.choose import Chooser
 from compilers.plan.costs import CostTable
 from compilers.plan.plan import LayerPlan, Plan, VertexSlots
@@ -50,9 +50,9 @@ def build_plan(
     chooser = Chooser(costs, kernels, settled or {})
     chooser.check_names({layer.name for layer in graph.layers_by_id.values()})
     layers = [graph.layer(i) for i in graph.topological_order]
-    widths = [0 if layer.output_grid else len(layer) for layer in layers]
+    widths = [0 if gives_maps(layer) else len(layer) for layer in layers]
     starts = np.cumsum([0, *widths], dtype=np.int64).tolist()
-    inputs = sum(len(layer) for layer in graph.inputs if not layer.output_grid)
+    inputs = sum(len(layer) for layer in graph.inputs if not gives_maps(layer))
     lowering = Lowering(
         graph,
         layers,
@@ -123,7 +123,7 @@ def _vertex_layout(graph: Graph, layers: list[Layer], starts: list[int]) -> _Ver
             trained = take(layer, "bias", trained)
             bias_rows.append(np.arange(start, start + len(layer)))
     for layer in layers:
-        names = set(layer.values) if layer.role != "input" else set()
+        names = set(layer.values) if not layer.is_source else set()
         if not layer.grid:
             names.discard("bias")
         if not names:
@@ -158,7 +158,7 @@ def _layer_plan(
         role=layer.role,
         width=len(layer),
         start=start,
-        stop=start + (0 if layer.output_grid else len(layer)),
+        stop=start + (0 if gives_maps(layer) else len(layer)),
         activation=layer.activation,
         slope=layer.slope,
         norm=layer.norm,
@@ -173,6 +173,7 @@ def _layer_plan(
         bias=places.get("bias"),
         parameters=trained,
         running=running,
+        encoding=layer.encoding,
     )
 
 

@@ -56,7 +56,7 @@ class Chooser:
     def _wanted(self, layer: str, fan: FanIn) -> KernelKind | None:
         """Return the kernel that the caller wants for a layer, or None, also when it cannot run these edges."""
         kernel = self.wanted.get(layer)
-        if kernel is None or KINDS[kernel].reads != fan.reads:
+        if kernel is None or KINDS[kernel].reads != fan.reads or not KINDS[kernel].fits(fan):
             return None
         self._obeyed.add(layer)
         return KINDS[kernel]
@@ -74,15 +74,15 @@ class Chooser:
         """Raise `CompileError` for a wanted kernel that can run none of the edges of its layer."""
         for name in self.wanted.keys() - self._obeyed:
             kernel = self.wanted[name]
-            found = {"maps" if site.source else "rows" for site in self.choices if site.layer == name}
+            found = {KINDS[choice.kernel].reads for site, choice in self.choices.items() if site.layer == name}
             if not found:  # nothing there has weights
                 continue
             reads = " and ".join(sorted(found))
-            fitting = sorted(k for k, v in KINDS.items() if v.reads in reads and v.layout != "none")
-            raise CompileError(
-                f"kernels[{name!r}]: {kernel!r} reads {KINDS[kernel].reads}, but the layer reads {reads}; "
-                f"use one of {fitting}."
-            )
+            fitting = sorted(k for k, v in KINDS.items() if v.reads in found and v.layout != "none" and k != kernel)
+            why = f"reads {KINDS[kernel].reads}, but the layer reads {reads}"
+            if KINDS[kernel].reads in found:
+                why = "runs none of the kinds of links into the layer"
+            raise CompileError(f"kernels[{name!r}]: {kernel!r} {why}; use one of {fitting}.")
 
 
 def cost_of(choice: Choice, fan: FanIn, costs: CostTable) -> float:
@@ -100,7 +100,7 @@ def _candidates(fan: FanIn, costs: CostTable) -> Iterator[tuple[Choice, float]]:
     """All choices for the edges with their costs, the first of equals first."""
     ways, full = fan.ways, fan.full
     for kind in KINDS.values():
-        if kind.reads != fan.reads or kind.layout == "none" or not kind.available():
+        if kind.reads != fan.reads or kind.layout == "none" or not (kind.available() and kind.fits(fan)):
             continue
         # Where every cell has an edge, an index of the edges only costs.
         if kind.layout == "edges" and full:
@@ -140,7 +140,7 @@ def _check_settled(choice: Choice, fan: FanIn, layer: str) -> None:
         raise CompileError(
             f"Layer {layer!r} was lowered with the kernel {choice.kernel!r}, unknown here. {UNREGISTERED}"
         )
-    fits = kind.reads == fan.reads and kind.layout != "none"
+    fits = kind.reads == fan.reads and kind.layout != "none" and kind.fits(fan)
     if isinstance(fan, RowFanIn):
         fits = fits and not (choice.hull and kind.layout != "cells")
         if choice.core:

@@ -81,6 +81,49 @@ class CostTable(Checked):
             cost += (self.scatter_row if scattered else self.sparse_row) * trained
         return cost
 
+    def token_sparse(self, edges: int, positions: int, source: int, target: int, *, trained: bool) -> float:
+        """Predict the cost of rows of edges at each position of tokens or maps, in nanoseconds of a training step.
+
+        The maps that are read or written are moved once, since their neighbours may want them in another order.
+
+        Args:
+            edges: number of edges.
+            positions: number of positions.
+            source: maps times positions of the source.
+            target: maps times positions of the target.
+            trained: whether the maps that are read need gradients.
+        """
+        cost = 6 * self.call + (self.sparse_edge + self.sampled_edge) * edges * positions
+        if trained:
+            cost += 4 * self.call + self.sparse_edge * edges * positions + self.permuted_edge * edges
+        return cost + self.gather_row * (source + target) * (2 if trained else 1)
+
+    def table(self, pads: int, rows: int) -> float:
+        """Predict the cost of reading rows of a table with a slot for every cell, in nanoseconds of a training step.
+
+        Args:
+            pads: number of cells without an edge.
+            rows: targets times positions, to which the rows are added.
+        """
+        return 5 * self.call + 2 * self.sparse_row * rows + self.pad * pads
+
+    def sparse_lookup(self, reads: float) -> float:
+        """Predict the cost of edges that an index picks one by one, in nanoseconds of a training step.
+
+        Args:
+            reads: mean number of edges that one sample picks, over all positions.
+        """
+        return 16 * self.call + 8 * 128 * self.permuted_edge * reads
+
+    def sparse_table(self, edges: int, rows: int) -> float:
+        """Predict the cost of a table of positions with a slot per edge, in nanoseconds of a training step.
+
+        Args:
+            edges: number of edges.
+            rows: targets times positions, to which the rows are added.
+        """
+        return 9 * self.call + 2 * self.sparse_row * rows + 2 * self.permuted_edge * edges
+
     def convolution(self, edges: int, cells: int, rows: int, positions: int, *, trained: bool) -> float:
         """Predict the cost of a convolution with a slot for every cell, in nanoseconds of a training step.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -141,4 +141,40 @@ class MapFanIn:
         return self.targets * self.geometry.positions
 
 
-FanIn = RowFanIn | MapFanIn
+@dataclass(frozen=True, eq=False)
+class TableFanIn:
+    """Edges from a layer with one vertex that is 1 at each position: a table, with a row for each vertex.
+
+    Attributes:
+        reads: "index" where data pick the rows, "positions" where each position picks its own.
+        targets: width of the layer.
+        sources: width of the layer that is read.
+        edges: number of edges.
+        positions: number of positions of both layers.
+    """
+
+    hull: ClassVar[bool] = False
+
+    reads: Literal["index", "positions"]
+    targets: int
+    sources: int
+    edges: int
+    positions: int
+
+    @property
+    def ways(self) -> tuple[TableFanIn, ...]:
+        """The one way to read a table."""
+        return (self,)
+
+    @property
+    def cells(self) -> int:
+        """Number of entries of the table."""
+        return self.targets * self.sources
+
+    @property
+    def full(self) -> bool:
+        """Whether every cell has an edge."""
+        return self.edges == self.cells
+
+
+FanIn = RowFanIn | MapFanIn | TableFanIn

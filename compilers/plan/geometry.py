@@ -20,6 +20,8 @@ class Geometry:
         source: grid that is read.
         target: grid that is written.
         kernel, stride, padding: of the convolution; `Dense` links between maps and wires have a kernel of (1, 1).
+        run: positions that wires move as a whole, numbered in reading order: the first of the target, the first of the
+            source, and their number; None for windows.
     """
 
     source: Pair
@@ -27,11 +29,17 @@ class Geometry:
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
+    run: tuple[int, int, int] | None = None
 
     @classmethod
     def of(cls, kind: LinkKind, source: Grid, target: Grid) -> Geometry:
         """Return the geometry of a link of this kind between layers with these grids."""
-        return cls(as_maps(source), as_maps(target), kind.kernel, kind.stride, kind.padding)
+        if not kind.places:
+            return cls(as_maps(source), as_maps(target), kind.kernel, kind.stride, kind.padding)
+        read = kind.positions(source, target)[0]
+        moved = np.flatnonzero(read >= 0)
+        run = int(moved[0]), int(read[moved[0]]), len(moved)
+        return cls(as_maps(source), as_maps(target), run=run)
 
     @property
     def taps(self) -> int:
@@ -60,7 +68,7 @@ class Geometry:
     @property
     def pointwise(self) -> bool:
         """Whether each position of the target reads the same position of the source, and no other."""
-        return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0)
+        return self.taps == 1 and self.stride == (1, 1) and self.padding == (0, 0) and self.run is None
 
 
 def as_maps(grid: Grid) -> Pair:
@@ -68,6 +76,11 @@ def as_maps(grid: Grid) -> Pair:
     if len(grid) == 2:
         return grid[0], grid[1]
     return (1, grid[0]) if grid else (1, 1)
+
+
+def as_pair(sizes: tuple[int, ...], height: int) -> Pair:
+    """Return sizes along the axes of a grid for its maps; tokens get this one along the height."""
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else (height, sizes[0])
 
 
 def reach(size: int, source: int, taps: int, stride: int, padding: int) -> Array:

@@ -13,13 +13,13 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from compilers.plan.costs import CostTable
-from compilers.plan.fan_in import MapFanIn, RowFanIn
+from compilers.plan.fan_in import MapFanIn, RowFanIn, TableFanIn
 from netgraph.checks import Checked
 from netgraph.errors import OptionError
 from netgraph.registry import Registry
 
 Cost = Callable[[Any, CostTable], float]
-"""Predicted nanoseconds of a training step; called with a `RowFanIn` or a `MapFanIn`, as the kind reads."""
+"""Predicted nanoseconds of a training step; called with a `RowFanIn`, `MapFanIn` or `TableFanIn`, as the kind reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,25 +28,29 @@ class KernelKind(Checked):
 
     Attributes:
         name: the name that plans and checkpoints use.
-        reads: "rows" of the buffer, or "maps".
+        reads: "rows" of the buffer, "maps", or rows of a table that an "index" or "positions" pick.
         layout: "cells", one weight per cell of the matrix; "edges", one per edge; "none", no weights.
-        cost: predicted nanoseconds of a training step, from `RowFanIn` or `MapFanIn` and the table of costs. The
-            cheapest kernel is taken.
+        cost: predicted nanoseconds of a training step, from `RowFanIn`, `MapFanIn` or `TableFanIn` and the table of
+            costs. The cheapest kernel is taken.
         padded: the kernel of the layout "cells" that takes over where a cell has no edge; "" for a kernel that runs
             without it.
         in_place: whether it reads an input layer from `Ports.given`, where the caller left it; others get a copy.
         core_density: share of its possible edges above which a parent costs less as part of a dense block beside this
             kernel, from the table of costs; None for a kernel that always runs alone.
+        by_column: whether weights of the layout "cells" lie column by column, instead of target by target.
+        fits: whether it runs edges, given what `cost` is given. It is never picked for others.
         available: whether its package is installed. It is never picked while it is not.
     """
 
     name: str
-    reads: Literal["rows", "maps"]
+    reads: Literal["rows", "maps", "index", "positions"]
     layout: Literal["cells", "edges", "none"]
     cost: Cost
     padded: str = ""
     in_place: bool = False
     core_density: Callable[[CostTable], float] | None = None
+    by_column: bool = False
+    fits: Callable[[Any], bool] = lambda fan: True
     available: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
@@ -94,6 +98,27 @@ def _sparse_convolution(fan: MapFanIn, costs: CostTable) -> float:
     return costs.sparse_convolution(fan.edges, reads, fan.source_values, fan.target_values, trained=fan.trained)
 
 
+def _token_csr(fan: MapFanIn, costs: CostTable) -> float:
+    sources, targets = fan.source_values, fan.target_values
+    return costs.token_sparse(fan.edges, fan.geometry.positions, sources, targets, trained=fan.trained)
+
+
+def _pointwise(fan: MapFanIn) -> bool:
+    return fan.geometry.pointwise
+
+
+def _table(fan: TableFanIn, costs: CostTable) -> float:
+    return costs.table(fan.cells - fan.edges, fan.targets * fan.positions)
+
+
+def _sparse_lookup(fan: TableFanIn, costs: CostTable) -> float:
+    return costs.sparse_lookup(fan.edges / fan.sources * fan.positions)
+
+
+def _sparse_table(fan: TableFanIn, costs: CostTable) -> float:
+    return costs.sparse_table(fan.edges, fan.targets * fan.positions)
+
+
 def _nothing(fan: object, costs: CostTable) -> float:
     return 0.0
 
@@ -124,7 +149,15 @@ _BUILT_IN = (
     KernelKind(name="convolution", reads="maps", layout="cells", cost=_convolution, padded="padded-convolution"),
     KernelKind(name="padded-convolution", reads="maps", layout="cells", cost=_convolution),
     KernelKind(name="sparse-convolution", reads="maps", layout="edges", cost=_sparse_convolution),
+    KernelKind(name="token-csr", reads="maps", layout="edges", cost=_token_csr, fits=_pointwise),
     KernelKind(name="map-wires", reads="maps", layout="none", cost=_nothing),
+    KernelKind(name="place-wires", reads="maps", layout="none", cost=_nothing),
+    KernelKind(name="lookup", reads="index", layout="cells", cost=_table, padded="padded-lookup", by_column=True),
+    KernelKind(name="padded-lookup", reads="index", layout="cells", cost=_table, by_column=True),
+    KernelKind(name="sparse-lookup", reads="index", layout="edges", cost=_sparse_lookup),
+    KernelKind(name="table", reads="positions", layout="cells", cost=_table, padded="padded-table", by_column=True),
+    KernelKind(name="padded-table", reads="positions", layout="cells", cost=_table, by_column=True),
+    KernelKind(name="sparse-table", reads="positions", layout="edges", cost=_sparse_table),
 )
 
 KINDS: Registry[KernelKind] = Registry("kernel", {kind.name: kind for kind in _BUILT_IN})
@@ -143,10 +176,10 @@ def register_kind(kind: KernelKind, *, replace: bool = False) -> None:
     """
     KINDS.check(kind.name, replace=replace)
     old = KINDS.get(kind.name, kind)
-    if any(getattr(old, name) != getattr(kind, name) for name in ("reads", "layout", "in_place")):
+    if any(getattr(old, name) != getattr(kind, name) for name in ("reads", "layout", "in_place", "by_column")):
         raise OptionError(
             f"The kernel {kind.name!r} is in plans by reads={old.reads!r}, layout={old.layout!r}, "
-            f"in_place={old.in_place}; give one that differs in these another name."
+            f"in_place={old.in_place}, by_column={old.by_column}; give one that differs in these another name."
         )
     fitting = [k.name for k in KINDS.values() if (k.reads, k.layout, k.padded) == (kind.reads, "cells", "")]
     if kind.padded and (kind.layout != "cells" or kind.padded not in fitting):

@@ -25,12 +25,12 @@ class LayerPlan:
     """One layer: the place of its values, the blocks that are summed into it, and its operation.
 
     Values of a layer that others read position by position are maps, (batch, vertices, height, width); those of
-    others are rows of the buffer, (rows, batch).
+    others are rows of the buffer, (rows, batch). Of a layer that `picks` only the rows of the ones are stored.
 
     Attributes:
         id: layer id in the graph.
         name: layer name.
-        role: "input", "hidden" or "output".
+        role: "input", "position", "hidden" or "output".
         width: number of vertices.
         start: first row of the buffer that the layer writes.
         stop: one past its last row; equal to `start` for a layer whose values are maps.
@@ -42,6 +42,7 @@ class LayerPlan:
         bias: slots (start, stop) in `vertex_parameters` of the biases, or None.
         parameters: slots (start, stop) in `vertex_parameters` of each trained column but the bias.
         running: slots (start, stop) in the buffer `running` of `mean` and `var`.
+        encoding: "values", or "index" of an input whose data are the rows of vertices, `(batch, *grid)`.
     """
 
     id: int
@@ -64,6 +65,32 @@ class LayerPlan:
     bias: tuple[int, int] | None = None
     parameters: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     running: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    encoding: str = "values"
+
+    @property
+    def is_source(self) -> bool:
+        """Whether no edges enter the layer: an input, or positions."""
+        return self.role in ("input", "position")
+
+    @property
+    def picks(self) -> bool:
+        """Whether one vertex is 1 at each position and all others are 0: positions, and inputs of indices."""
+        return self.role == "position" or self.encoding == "index"
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether its sums or values lie beside the buffer, as maps."""
+        return bool(self.grid) or self.picks
+
+    @property
+    def gives_maps(self) -> bool:
+        """Whether others read its values as maps; those of a layer that is pooled to numbers lie in the buffer."""
+        return bool(self.output_grid) or self.picks
+
+    @property
+    def given_shape(self) -> tuple[int, ...]:
+        """Shape of the data of one sample, for an input layer."""
+        return self.grid if self.encoding == "index" else self.shape
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,6 +117,8 @@ class LayerPlan:
     @property
     def floats(self) -> int:
         """Numbers per sample that a forward keeps: sums and values of maps, or rows."""
+        if self.picks:
+            return self.positions if self.role == "input" else 0
         return self.width * (self.positions + (self.sum_positions if self.grid else 0))
 
 
@@ -263,7 +292,7 @@ class Plan:
         return f"{Table.of_words('', columns, rows).text(rule=True)}\n{self._sizes()}"
 
     def _sizes(self) -> str:
-        maps = sum(layer.width for layer in self.layers if layer.output_grid)
+        maps = sum(layer.width for layer in self.layers if layer.gives_maps)
         rows = f"{self.rows:,} rows ({self.input_rows:,} inputs)" + (f", {maps:,} maps" if maps else "")
         return f"{rows}, {self.num_slots:,} weight slots; predicted for a batch of 128 on one core"
 

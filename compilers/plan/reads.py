@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer, PortWires, port_wires
 
 
@@ -52,10 +53,26 @@ def port_reads(graph: Graph, layer: Layer, place: dict[int, int]) -> tuple[PortR
         graph: the network.
         layer: of it.
         place: position in the plan of each layer, by id.
+
+    Raises:
+        CompileError: when numbers are merged with inputs of indices.
     """
     if layer.merge is None:
         return ()
+    if not layer.grid:
+        _refuse_indices(graph, layer)
     return tuple(_reads(wires, place) for wires in port_wires(graph, layer.id))
+
+
+def _refuse_indices(graph: Graph, layer: Layer) -> None:
+    """Raise `CompileError` when numbers are merged with inputs of indices, which have no numbers in the buffer."""
+    for link in graph.incoming[layer.id]:
+        source = graph.layer(link.source)
+        if source.encoding == "index":
+            raise CompileError(
+                f"Layer {layer.name!r} merges the indices of input {source.name!r}; put a layer between them that "
+                "reads the input by wires, or by edges with weights."
+            )
 
 
 def _reads(wires: PortWires, place: dict[int, int]) -> PortReads:

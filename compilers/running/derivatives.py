@@ -68,7 +68,7 @@ def capture(
             layer = plan.layers[place]
             values = _of_layer(layer, layer.output_grid, workspace.all_values(), workspace.maps.get(place), sums=False)
             pulled = None
-            if gradients is not None and layer.role != "input":
+            if gradients is not None and not layer.is_source:
                 pulled = _of_layer(layer, layer.grid, gradients, workspace.maps.get(place), sums=True)
             found.append(Captured(values, pulled))
         return found
@@ -93,12 +93,12 @@ def batch_statistics(executor: Executor, state: FlatTensors, inputs: Sequence[Te
 
 def _of_layer(layer: LayerPlan, grid: tuple[int, ...], rows: Tensor, maps: Maps | None, *, sums: bool) -> Tensor:
     """Copy the values of a layer, or the gradients of its sums, `(batch, vertices, *grid)`."""
-    if not grid:
+    if not grid and not layer.picks:
         return rows[layer.start : layer.stop].t().clone(memory_format=torch.contiguous_format)
     assert maps is not None
     found = maps.sum_gradients if sums else maps.values
     assert found is not None
-    return found.reshape(len(found), layer.width, *grid).clone()
+    return found.reshape(len(found), layer.width, *grid).clone(memory_format=torch.contiguous_format)
 
 
 class TangentPass:
@@ -122,6 +122,7 @@ class TangentPass:
         self._primal = executor.pool.acquire(state, batch)
         with torch.no_grad():
             self._tangent = Workspace(executor.plan, executor.pool.kernels, tangent_state(state, tangents), batch)
+            self._tangent.be_still()
 
     def run(self, inputs: Sequence[Tensor], tangents: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Compute every output and its tangent, `(value, tangent)`.
@@ -136,8 +137,9 @@ class TangentPass:
                 executor.begin(primal, self._state, inputs)
                 executor.begin(tangent, self._tangents, tangents)
                 for step, tangent_step in zip(primal.steps, tangent.steps, strict=True):
-                    mixed = self._with_tangent_weights(step.plan)
-                    for kernel in (*step.kernels, *tangent_step.kernels, *mixed):
+                    blocks = zip(step.plan.blocks, tangent_step.kernels, strict=True)
+                    moved = [k for b, k in blocks if primal.trains_source(b, inputs=True)]
+                    for kernel in (*step.kernels, *moved, *self._with_tangent_weights(step.plan)):
                         kernel.forward()
                     if step.merge is not None and tangent_step.merge is not None:
                         step.merge.forward(Run(self._training, record=False))

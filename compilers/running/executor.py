@@ -66,7 +66,7 @@ class Executor:
         """Write inputs and biases."""
         plan = self.plan
         for layer, x in zip(plan.inputs, inputs, strict=True):
-            if layer.grid:
+            if layer.has_maps:
                 workspace.maps[plan.position[layer.name]].take(x.detach())
             elif plan.position[layer.name] in workspace.given:
                 given = workspace.given[plan.position[layer.name]]
@@ -95,7 +95,7 @@ class Executor:
             return _transposed(workspace.values[layer.start : layer.stop])
         values = workspace.maps[self.plan.position[layer.name]].values
         assert values is not None
-        return values.reshape(len(values), *layer.shape).clone()
+        return values.reshape(len(values), *layer.shape).clone(memory_format=torch.contiguous_format)
 
     def backward(
         self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]
@@ -152,7 +152,7 @@ class Executor:
         return gradients
 
     def _input_gradient(self, workspace: Workspace, gradients: Tensor, layer: LayerPlan) -> Tensor:
-        if not layer.grid:
+        if not layer.has_maps:
             return _transposed(gradients[layer.start : layer.stop])
         found = workspace.maps[self.plan.position[layer.name]].taken_gradient()
         return found.reshape(len(found), *layer.shape)

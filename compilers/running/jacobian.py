@@ -31,7 +31,7 @@ def couples_samples(plan: Plan, *, training: bool) -> bool:
 def jacobian_bytes(plan: Plan, samples: int, size: int) -> int:
     """Memory that `jacobian` takes with numbers of `size` bytes, one copy of the result in float64 included."""
     parameters = plan.num_slots + plan.num_vertex_slots
-    maps = [(layer, block) for layer in plan.layers for block in layer.blocks if block.geometry is not None]
+    maps = [(layer, block) for layer in plan.layers for block in layer.blocks if block.source >= 0]
     patches = max(
         (block.geometry.taps * plan.layers[block.source].width * (block.geometry.positions + layer.width)
          for layer, block in maps if block.geometry is not None),

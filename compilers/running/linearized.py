@@ -52,6 +52,7 @@ class Linearized:
                     executor.plan, executor.pool.kernels, tangent_state(self._state, tangents), len(inputs[0])
                 )
                 self._constants = self._read_constants()
+                self._tangent.be_still()
                 self._calls = [call for k in range(len(self._primal.steps)) for call in self._calls_of(k)]
         except BaseException:
             self.close()
@@ -99,10 +100,10 @@ class Linearized:
         return weights, vertices
 
     def _read_constants(self) -> list[tuple[Maps, Tensor]]:
-        """Find the maps of sources that layers merge, each with its tangent, which is 0."""
+        """Find the maps of inputs that layers merge, each with its tangent, which is 0."""
         layers = self._executor.plan.layers
         read = {place for layer in layers for reads in layer.reads for place in reads.places}
-        places = [i for i in sorted(read) if layers[i].role in ("input", "position") and layers[i].grid]
+        places = [i for i in sorted(read) if layers[i].role == "input" and layers[i].grid and not layers[i].picks]
         return [(self._tangent.maps[i], torch.zeros_like(_of(self._primal.maps[i].values))) for i in places]
 
     # -- tangents, layer by layer ---------------------------------------------------------------------
@@ -158,9 +159,9 @@ class Linearized:
 
         def from_maps() -> None:
             assert target is not None
-            target.values = tangent(target.sums)
+            target.values = values = tangent(target.sums)
             if not plan.output_grid:
-                moved.copy_(target.values.flatten(1).t())
+                moved.copy_(values.flatten(1).t())
 
         return [rows_to_rows if target is None else from_maps]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from compilers.running.derivatives import Captured, TangentPass, batch_statistics, capture, like
 from compilers.running.executor import as_it_is
-from compilers.running.interface import checked_inputs, listed_outputs, named_outputs
+from compilers.running.interface import checked_inputs, checked_tangents, listed_outputs, named_outputs
 from compilers.running.measuring import measure_blocks
 from compilers.running.module import FlatModule
 from compilers.running.module import Options as Options  # networks that were pickled name it here
@@ -39,7 +39,8 @@ class CompiledNetwork(FlatModule):
         """Run the network.
 
         Args:
-            x: values of the input layer, `(batch, vertices, *grid)`, or a dict of them by layer name.
+            x: values of the input layer, `(batch, vertices, *grid)`, or a dict of them by layer name. An input with
+                encoding "index" takes whole numbers, `(batch, *grid)`.
 
         Returns:
             (batch, vertices, *grid) values of the output layer; a dict by layer name when there are several.
@@ -73,7 +74,7 @@ class CompiledNetwork(FlatModule):
             x: inputs, as `forward` takes them.
             weights: tangent of `net.weights`, `(slots,)`; zeros when left out. Entries of pads are ignored.
             vertex_parameters: tangent of `net.vertex_parameters`; zeros when left out.
-            inputs: tangent of `x`, in the same form; zeros when left out.
+            inputs: tangent of `x`, in the same form; zeros when left out. Inputs of indices have none.
 
         Returns:
             (outputs, tangents), each as `forward` returns outputs.
@@ -84,9 +85,7 @@ class CompiledNetwork(FlatModule):
         Cost: about three forwards.
         """
         given = self._checked(x)
-        along = [torch.zeros_like(value) for value in given] if inputs is None else self._checked(inputs)
-        if len(along[0]) != len(given[0]):
-            raise InputError(f"The tangent of the inputs has {len(along[0])} samples, the inputs have {len(given[0])}.")
+        along = checked_tangents(self.plan, inputs, given, self.weights)
         state = self._state()
         slots = like("weights", weights, self.weights)
         if weights is not None:

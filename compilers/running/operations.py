@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from compilers.kernels import Gradients, Maps
-from compilers.plan import LayerPlan
+from compilers.plan import LayerPlan, as_pair
 from compilers.running.activations import Parameters, TensorActivation, tensor_activation
 from compilers.running.norms import bind_norm
 from compilers.running.transposing import write_transposed
@@ -99,7 +99,8 @@ class Arithmetic:
         if plan.pool is None:
             return h
         pool = functional.max_pool2d if plan.pool.kind == "max" else functional.avg_pool2d
-        return pool(h, plan.pool.size, plan.pool.stride)
+        padding = as_pair(plan.pool.pads, 0)
+        return pool(h, as_pair(plan.pool.size, 1), as_pair(plan.pool.strides, 1), padding)
 
 
 class Differentiated:
@@ -140,13 +141,14 @@ class MapOperation:
         """From sums to values."""
         maps = self._maps
         if self._identity:
-            maps.values = maps.read_sums
+            values = maps.read_sums
         elif self._in_place is not None:
-            maps.values = self._in_place(maps.sums)
+            values = self._in_place(maps.sums)
         else:
-            maps.values = evaluate(self._arithmetic, maps.read_sums, run, copy=False)
+            values = evaluate(self._arithmetic, maps.read_sums, run, copy=False)
+        maps.values = values
         if self._rows is not None:
-            write_transposed(self._rows, maps.values.flatten(1))
+            write_transposed(self._rows, values.flatten(1))
 
     def backward(self, run: Run, gradients: Gradients) -> None:
         """From gradients of values to gradients of sums, and of the trained columns."""

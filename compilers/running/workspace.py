@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from compilers.kernels import BoundKernel, Given, Gradients, Kernel, Maps, Ports, get_builder
+from compilers.kernels import BoundKernel, Given, Gradients, Kernel, Maps, Picks, Ports, get_builder
 from compilers.plan import Block, LayerPlan, Plan, as_maps
 from compilers.running.merges import BoundMerge, DeferredMaps, MergeKernel, MergePorts, build_merges
 from compilers.running.operations import Operation, Run, bind_operation
@@ -78,16 +78,19 @@ class Workspace:
         self._gradients: Gradients | None = None
         self._bound_inputs: bool | None = None
         self._backwards: dict[tuple[bool, bool, bool], list[Call | Operation]] = {}
-        self.maps = {i: self._maps(i, p, state) for i, p in enumerate(plan.layers) if p.grid}
+        self.maps = {i: self._maps(i, p, state) for i, p in enumerate(plan.layers) if p.has_maps}
         self.given = {i: Given(plan.layers[i].start, plan.layers[i].stop) for i in plan.given_inputs}
         last = _last_readers(plan)
         self.steps = [
             self._step(i, p, bound, state, tuple(last.get(i, ())))
             for i, (p, bound) in enumerate(zip(plan.layers, kernels, strict=True))
-            if p.role != "input" and i not in plan.fused
+            if not p.is_source and i not in plan.fused
         ]
 
     def _maps(self, place: int, plan: LayerPlan, state: FlatTensors) -> Maps:
+        if plan.picks:
+            positions = plan.role == "position"
+            return Picks(self.batch, plan.width, as_maps(plan.grid), self.values, positions=positions)
         bias = None if plan.bias is None else state.vertex_parameters[plan.bias[0] : plan.bias[1]]
         return (DeferredMaps if place in self.plan.fused else Maps)(
             self.batch, plan.width, as_maps(plan.grid), bias, self.values
@@ -197,10 +200,16 @@ class Workspace:
         return calls
 
     def trains_source(self, block: Block, *, inputs: bool) -> bool:
-        """Whether the sources of a block need gradients: always but for inputs, which do only when `inputs` is set."""
+        """Whether the sources of a block need gradients: inputs only when `inputs` is set, and constants never."""
         if block.source < 0:
             return inputs or bool(block.parents[-1] >= self.plan.input_rows)
-        return inputs or self.plan.layers[block.source].role != "input"
+        source = self.plan.layers[block.source]
+        return not source.is_source or (inputs and not source.picks)
+
+    def be_still(self) -> None:
+        """Stand for tangents from now on: those of positions and indices are 0."""
+        for maps in self.maps.values():
+            maps.be_still()
 
     def clear(self) -> None:
         """Release maps and given inputs; the buffer stays."""
@@ -212,7 +221,7 @@ class Workspace:
 
 def _last_readers(plan: Plan) -> dict[int, list[int]]:
     """Find, by place, the layers whose maps a layer is the last to read; without outputs, which are read at the end."""
-    last = {i: i for i, layer in enumerate(plan.layers) if layer.grid}
+    last = {i: i for i, layer in enumerate(plan.layers) if layer.has_maps}
     for i, layer in enumerate(plan.layers):
         for block in layer.blocks:
             if block.source >= 0:

@@ -164,9 +164,12 @@ class VertexSignals:
             self._add_values(_ROWS, seen.values, 1, seen.batch)
         for place in seen.maps:
             layer = plan.layers[place]
-            if layer.role != "input":
+            if not layer.is_source:
                 self._add_gradient(place, _norms(seen.sum_gradients(place)), seen.batch)
-            if self._activations and seen.batch and layer.output_grid:
+            if self._activations and seen.batch and layer.picks:
+                share = seen.picked_share(place)
+                self._add_moments(place, share, share - share**2, seen.batch)
+            elif self._activations and seen.batch and layer.output_grid:
                 self._add_values(place, seen.map_values(place), (0, 2, 3), seen.batch)
         self.batches += 1
         self.samples += seen.batch
@@ -184,7 +187,9 @@ class VertexSignals:
         center = values.mean(axes, keepdim=True)
         spread = _norms(values - center).double()
         mean = center.view(-1).double()
-        var = spread.square_() * (len(mean) / values.numel())
+        self._add_moments(place, mean, spread.square_() * (len(mean) / values.numel()), batch)
+
+    def _add_moments(self, place: int, mean: Tensor, var: Tensor, batch: int) -> None:
         if place in self._moments:
             # Batches of a layer all have as many positions, so that samples stand for them.
             all_var, all_mean = (moment.to(mean.device) for moment in self._moments[place])
@@ -199,13 +204,13 @@ class VertexSignals:
         columns: dict[str, dict[int, Tensor]] = {"rms_gradient": {}, "mean_activation": {}, "variance_activation": {}}
         for place, layer in enumerate(self._plan.layers):
             rows = slice(layer.start, layer.stop)
-            if layer.role != "input":
+            if not layer.is_source:
                 after_inputs = slice(layer.start - self._plan.input_rows, layer.stop - self._plan.input_rows)
                 squares = self._squares[place] if layer.grid else self._squares[_ROWS][after_inputs]
                 columns["rms_gradient"][place] = (squares / (self.samples * layer.sum_positions)).sqrt()
             if self._activations:
-                var, mean = self._moments[place if layer.output_grid else _ROWS]
-                if not layer.output_grid:
+                var, mean = self._moments[place if layer.gives_maps else _ROWS]
+                if not layer.gives_maps:
                     var, mean = var[rows], mean[rows]
                 columns["mean_activation"][place], columns["variance_activation"][place] = mean, var
         return Collected(vertices={name: column for name, column in columns.items() if column})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from compilers.kernels import placed
 from compilers.plan import Geometry, as_maps
 from compilers.statistics.observation import Collected, Observation
 from netgraph.checks import choice
@@ -49,8 +50,9 @@ class CrossMoments:
         first, second = plan.layers[self._source], plan.layers[self._target]
         if kind is not None and not first.output_grid:
             raise StatisticsError(f"Layer {source!r} has no maps for {kind} to read; leave `kind` out.")
-        if second.role == "input":
-            raise StatisticsError(f"Layer {target!r} is an input: it has no sums, and so no gradients of them.")
+        if second.is_source:
+            what = "an input" if second.role == "input" else "a layer of positions"
+            raise StatisticsError(f"Layer {target!r} is {what}: it has no sums, and so no gradients of them.")
         self._geometry = _geometry(plan, first, second, kind) if first.output_grid else None
         taps = self._geometry.taps if self._geometry else 1
         require_memory(f"Cross moments of {source!r} and {target!r}", first.width * second.width * taps, device)
@@ -117,7 +119,7 @@ class SecondMoments:
         self.key = ("second_moments", layer, of)
         own = plan.layers[self._place]
         choice("of", of, ("activations", "gradients"), error=StatisticsError)
-        if of == "gradients" and (own.role == "input" or kind is not None):
+        if of == "gradients" and (own.is_source or kind is not None):
             raise StatisticsError(f"Gradients of {layer!r} have no kind of link, and those of inputs are not taken.")
         if kind is not None and not own.output_grid:
             raise StatisticsError(f"Layer {layer!r} has no maps for {kind} to read; leave `kind` out.")
@@ -164,6 +166,8 @@ class SecondMoments:
 
 def unfolded(maps: Tensor, geometry: Geometry) -> Iterator[tuple[slice, Tensor]]:
     """Some samples at a time: (maps * taps, samples * positions) values that a kernel reads, in order (map, tap)."""
+    if geometry.run is not None:
+        maps = placed(maps, geometry.target, geometry.run)
     batch, channels = maps.shape[:2]
     size = max(1, _CHUNK_VALUES // (channels * geometry.taps * geometry.positions))
     for first in range(0, batch, size):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from compilers.kernels import Maps
+from compilers.kernels import Maps, Picks
 from compilers.plan import Plan
 
 
@@ -71,6 +72,14 @@ class Observation:
         assert values is not None
         return values
 
+    def picked_share(self, place: int) -> Tensor:
+        """Return the share of samples and positions at which each vertex of a layer that picks is 1, `(vertices,)`."""
+        maps = self.layer_maps[place]
+        assert isinstance(maps, Picks)
+        assert maps.rows is not None
+        counts = torch.bincount(maps.rows.reshape(-1), minlength=maps.shape[1])
+        return counts.double() / max(1, maps.rows.numel())
+
     def sum_gradients(self, place: int) -> Tensor:
         """Return the gradients of the sums of a layer with a grid, `(batch, vertices, height, width)`."""
         gradients = self.layer_maps[place].sum_gradients
@@ -80,7 +89,7 @@ class Observation:
     def flat_values(self, place: int) -> Tensor:
         """Return the values of any layer, `(vertices, batch * positions)`."""
         layer = self.plan.layers[place]
-        if not layer.output_grid:
+        if not layer.gives_maps:
             return self.values[layer.start : layer.stop]
         return self.map_values(place).transpose(0, 1).reshape(layer.width, -1)
 
