@@ -201,7 +201,7 @@ def gives_maps(layer: Layer) -> bool:
 
 
 def _fan_in(layer: Layer, source: Layer, edges: int, geometry: Geometry) -> MapFanIn | TableFanIn:
-    """Count what the edges of one link read: maps, or rows of a table."""
+    """Count the maps, or the rows of a table, that the edges of one link read."""
     picks = source.role == "position" or source.encoding == "index"
     if picks and geometry.pointwise:
         reads: Literal["index", "positions"] = "positions" if source.role == "position" else "index"

@@ -259,7 +259,7 @@ class Stack:
         return Rows(self._ends["end"], entries["column"], entries["value"], entries["error"], entries["rounding"])
 
     def append(self, forms: Rows) -> None:
-        """Append forms behind those that are there."""
+        """Append forms behind the present ones."""
         self._ends.append({"end": forms.start[1:] + len(self._entries)})
         self._entries.append({name: getattr(forms, name) for name in ("column", "value", "error", "rounding")})
 

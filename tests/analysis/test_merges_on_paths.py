@@ -26,7 +26,7 @@ GRAPHS = {
     "causal": tiny(**{**SMALL, "tokens": 3}, causal=True, head="tokens"),
     "shared values": tiny(**{**SMALL, "slots": 2}, groups=1, ids=False, frequencies=(0.5,)),
     "gated": tiny(**SMALL, gated=True, positions=False, head="tokens"),
-    "normed": tiny(**{**SMALL, "norm": "layer"}, head="tokens"),
+    "normed": tiny(**{**SMALL, "norm": "rms"}, head="tokens"),
 }
 
 

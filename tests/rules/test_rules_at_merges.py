@@ -253,7 +253,7 @@ class _Quiet(ng.Rule):
 
 WHOLE = {
     "ids": tiny(head="tokens"),
-    "rotary": tiny(ids=False, causal=True, slots=4, groups=1, frequencies=(1.0, 0.5), norm="layer", head="tokens"),
+    "rotary": tiny(ids=False, causal=True, slots=4, groups=1, frequencies=(1.0, 0.5), norm="rms", head="tokens"),
     "gated": tiny(gated=True, positions=False, norm="none", head="tokens"),
 }
 

@@ -7,7 +7,7 @@ import netgraph as ng
 
 def tiny(*, tokens=3, width=4, heads=2, slots=2, channels=2, groups=None, hidden=6, causal=False, frequencies=(),
          gated=False, norm="layer", ids=True, positions=True, head="last", seed=0, dtype=np.float64):  # fmt: skip
-    """One block before a norm and a head; `groups` is the number of key and value groups, `head` "last" or "tokens"."""
+    """One block before a head, "last", "mean" or "tokens"; `groups` is the number of groups of keys and values."""
     b, rng = ng.GraphBuilder(seed=seed, dtype=dtype), np.random.default_rng(seed + 1)
     grid, groups = (tokens,), groups or heads
 
@@ -37,8 +37,14 @@ def tiny(*, tokens=3, width=4, heads=2, slots=2, channels=2, groups=None, hidden
         b.product("mlp", linear("gate", hidden, "norm2", activation="silu"), linear("up", hidden, "norm2"))
     else:
         linear("mlp", hidden, "norm2", activation="gelu")
-    b.identity("attended", linear("out", width, "mlp"))
-    if head == "tokens":
+    pool = ng.Pool("average", grid) if head == "mean" else None
+    b.layer("out", width, bias=rng.normal(size=width) / 4, activation="identity", grid=grid, pool=pool)
+    b.dense("mlp", "out")
+    b.identity("attended", "out")
+    if head == "mean":
+        b.output("y", 2)
+        b.dense("out", "y")
+    elif head == "tokens":
         b.output("y", 2, grid=grid)
         b.dense("out", "y")
     else:

@@ -15,7 +15,7 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph, Grid, Layer, Link, LinkKey, Pool, get_activation, get_norm, weighted
 from netgraph.methods.senn.decision import Candidate, Check, Limits, Thresholds
 from netgraph.methods.senn.natural import Expansion
-from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
+from netgraph.methods.senn.reads import FedLayer, inputs_of, reads_table, rows_of
 from netgraph.methods.senn.search import DepthProposal, SearchOptions, WidthProposal, search_depth, search_width
 from netgraph.methods.senn.taps import Reader, TapReader, read_directly
 from netgraph.rules import InsertLayer, WidenLayer, tied_layers
@@ -178,6 +178,8 @@ class Evaluation:
             return f"has {len(layer)} vertices, as many as it may"
         if not readers or not weighted(self.graph.incoming[layer.id]):
             return "nothing with weights feeds it, or reads it"
+        if any(reads_table(self.graph, i) for i in (layer.id, *(k.target for k in readers))):
+            return "it, or a reader, reads a table of positions or ids"
         made = sum(len(self.graph.layer(k.source)) * k.kind.taps for k in weighted(self.graph.incoming[layer.id]))
         return self._too_many(made + sum(len(self.graph.layer(k.target)) * k.kind.taps for k in readers))
 
@@ -233,6 +235,8 @@ class Evaluation:
             return f"{len(source)} vertices feed it, more than {limits.max_inputs}"
         if not len(link) or link.frozen.any():
             return "has frozen edges, or none"
+        if reads_table(self.graph, link.target):
+            return "its target reads a table of positions or ids"
         return self._too_many(len(source) ** 2)
 
     @cached_property

@@ -161,7 +161,7 @@ class Expand(Checked):
         """Score all possible additions at the present weights; `table()` of the result shows the reasons."""
         graph = context.graph
         tangent = self.tangent == "all" or (self.tangent == "depth" and self.depth)
-        names = [layer.name for layer in graph.layers_by_id.values()]
+        names = [layer.name for layer in graph.layers_by_id.values() if not layer.is_table]
         signals = context.capture(names, samples=self._samples(graph), tangent=tangent)
         evaluation = Evaluation(
             graph,

@@ -13,7 +13,7 @@ from netgraph.errors import OptionError
 from netgraph.graph import Graph, Layer, Link, get_norm, weighted
 from netgraph.methods.method import Context, Proposal, epochs_done
 from netgraph.methods.senn.fold_vertex import FoldVertex
-from netgraph.methods.senn.reads import FedLayer, inputs_of, rows_of
+from netgraph.methods.senn.reads import FedLayer, inputs_of, reads_table, rows_of
 from netgraph.statistics import BatchSignals
 
 RIDGE = 1e-9
@@ -58,7 +58,8 @@ class PruneInputs(Checked):
     A vertex is removed when every layer that reads it loses less than the fraction `threshold` of its score, both with
     the weights of the vertex frozen and with these weights removed and compensated for by the others, see
     `losses_of_groups`. `FoldVertex` then approximates the vertex by the others of its layer. Vertices are removed one
-    at a time, the one with the smallest loss first, and all losses are computed again after each removal.
+    at a time, the one with the smallest loss first, and all losses are computed again after each removal. Vertices stay
+    whose readers also read a table of positions or ids.
 
     Attributes:
         threshold: largest fraction of its score that a reader may lose.
@@ -117,7 +118,7 @@ class PruneInputs(Checked):
             activations of its layer, `(rows, vertices)`.
         """
         graph = context.graph
-        names = [layer.name for layer in graph.layers_by_id.values()]
+        names = [layer.name for layer in graph.layers_by_id.values() if not layer.is_table]
         signals = context.capture(names, samples=self.samples)
         best: tuple[Layer, int, float, Array] | None = None
         for layer in graph.layers_by_id.values():
@@ -131,7 +132,7 @@ class PruneInputs(Checked):
 
     def _may_lose(self, graph: Graph, layer: Layer) -> bool:
         links = graph.outgoing[layer.id]
-        free = bool(links) and not any(k.kind.wires or k.frozen.any() for k in links)
+        free = bool(links) and not any(k.kind.wires or k.frozen.any() or reads_table(graph, k.target) for k in links)
         alone = not get_norm(layer.norm).couples_vertices
         return layer.role == "hidden" and alone and len(layer) > self.fewest and free
 

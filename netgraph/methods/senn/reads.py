@@ -112,6 +112,11 @@ class FedLayer:
         return Expansion(np.sqrt(self.positions) * residual, self.moments)
 
 
+def reads_table(graph: Graph, layer: int) -> bool:
+    """Whether edges into a layer, given by its id, are rows of a table, whose values are not captured."""
+    return any(graph.layer(k.source).is_table for k in weighted(graph.incoming[layer]))
+
+
 def rows_of(values: Array) -> Array:
     """Reorder values `(samples, vertices, *grid)` to one row per sample and position, `(rows, vertices)`."""
     return np.moveaxis(values.reshape(*values.shape[:2], -1), 1, 2).reshape(-1, values.shape[1])

@@ -11,7 +11,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError
-from netgraph.graph import Conv2d, Grid, LinkKind, Pool
+from netgraph.graph import Grid, LinkKind, Pool, windows
 
 
 class Columns(NamedTuple):
@@ -94,19 +94,33 @@ class TapReader:
         if self.pool is None:
             return maps, lambda slopes: slopes
         pool = self.pool
-        (h, w), (sh, sw) = pool.size, pool.strides
-        taps, untap = _taps(Conv2d((h, w), (sh, sw)), maps)
+        taps, untap = _windows(pool, maps, 0.0 if pool.kind == "average" else -np.inf)
         seen = taps.shape[:1] + taps.shape[2:]
         if pool.kind == "average":
             return taps.mean(axis=1), lambda s: untap(np.broadcast_to(s[:, None] / taps.shape[1], taps.shape))
         first = np.argmax(taps, axis=1)[:, None]
 
         def unpool(slopes: Array) -> Array:
-            spread = np.zeros_like(taps)
+            spread = np.zeros_like(taps)  # a window has a value of the map, which is above that of the padding
             np.put_along_axis(spread, first, slopes.reshape(seen)[:, None], axis=1)
             return untap(spread)
 
         return np.take_along_axis(taps, first, axis=1)[:, 0], unpool
+
+
+def _windows(pool: Pool, maps: Array, padding: float) -> tuple[Array, Callable[[Array], Array]]:
+    """Read the values of maps at each place of the windows of a pool, as `_taps` does; `padding` is the value there."""
+    grid = maps.shape[2:]
+    padded = np.pad(maps, [(0, 0), (0, 0), *((p, p) for p in pool.pads)], constant_values=padding)
+    pooled = pool.output_grid(grid) or (1,) * len(grid)
+
+    def untap(slopes: Array) -> Array:
+        spread = np.zeros_like(padded)
+        for window, part in zip(windows(spread, pool.size, pool.strides, pooled), slopes.swapaxes(0, 1), strict=True):
+            window += part
+        return spread[(slice(None), slice(None), *(slice(p, p + g) for g, p in zip(grid, pool.pads, strict=True)))]
+
+    return np.stack(list(windows(padded, pool.size, pool.strides, pooled)), axis=1), untap
 
 
 def _taps(kind: LinkKind, maps: Array) -> tuple[Array, Callable[[Array], Array]]:

@@ -19,18 +19,24 @@ KINDS = {
     "behind a mean": (Conv2d((2, 2), padding=(1, 1)), (4, 4), Pool("average", (2, 2))),
     "behind a maximum": (Conv2d((2, 2)), (5, 4), Pool("max", (3, 2), (1, 1))),
     "pooled away": (Dense(), (3, 3), Pool("average", (3, 3))),
+    "padded mean": (Conv2d((2, 2)), (4, 3), Pool("average", (2, 3), (2, 1), (1, 1))),
+    "padded maximum": (Conv2d((2, 1)), (4, 3), Pool("max", (3, 2), (2, 2), (1, 1))),
+    "a mean of tokens": (Dense(), (5,), Pool("average", (5,))),
+    "a maximum of tokens": (Dense(), (5,), Pool("max", (3,), (2,), (1,))),
 }
 
 
 def pooled(image, pool):
     if pool is None:
         return image
-    (h, w), (sh, sw) = pool.size, pool.stride or pool.size
-    reduce = np.mean if pool.kind == "average" else np.max
-    rows, columns = (image.shape[0] - h) // sh + 1, (image.shape[1] - w) // sw + 1
-    return np.array(
-        [[reduce(image[r * sh : r * sh + h, c * sw : c * sw + w]) for c in range(columns)] for r in range(rows)]
-    )
+    fill, reduce = (0.0, np.mean) if pool.kind == "average" else (-np.inf, np.max)
+    padded = np.pad(image, [(p, p) for p in pool.pads], constant_values=fill)
+    grid = pool.output_grid(image.shape) or (1,) * image.ndim
+    found = np.empty(grid)
+    for at in np.ndindex(*grid):
+        window = tuple(slice(i * s, i * s + k) for i, k, s in zip(at, pool.size, pool.strides, strict=True))
+        found[at] = reduce(padded[window])
+    return found
 
 
 def brute(kind, image, pool):
