@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import InputError
-from netgraph.graph import Layer, Link, check_domain, get_activation, get_norm
+from netgraph.graph import ComputedRead, Layer, Link, check_domain, get_activation, get_norm, port_wires
 from netgraph.graph.bounds import (
     EPS,
     Domains,
@@ -34,11 +34,15 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class _State:
-    """Range of the exact values of one layer, and bounds on the errors of the computed values, `(vertices,)` each."""
+    """Range of the exact values of one layer, and bounds on the errors of the computed values, `(vertices,)` each.
+
+    For heads, `spread` bounds the sum of the errors over the last axis of the grid; for others it is None.
+    """
 
     low: Array
     high: Array
     error: Array
+    spread: Array | None = None
 
     @property
     def size(self) -> Array:
@@ -89,8 +93,12 @@ def rounding_allowance(
             if layer.role == "input":
                 low, high = given[layer.name]
                 states[i] = _State(low, high, np.zeros(len(layer)))
+            elif layer.role == "position":
+                states[i] = _State(np.zeros(len(layer)), np.ones(len(layer)), np.zeros(len(layer)))
+            elif layer.merge is not None and layer.merge.gives_heads:
+                states[i] = _merged(graph, layer, states)
             else:
-                z = _sums(graph, layer, states)
+                z = (_sums if layer.merge is None else _merged)(graph, layer, states)
                 states[i] = _pool(layer, _activate(layer, _normalise(layer, z, train, batch)))
     return {layer.name: states[layer.id].error for layer in graph.outputs}
 
@@ -107,6 +115,27 @@ def _state(low: Array, high: Array, error: Array, operations: float = 0.0) -> _S
     """Build a state; its error is raised by the rounding of the error itself, in `operations` steps, and never NaN."""
     error = error * (1 + (operations + 64) * EPS)
     return _State(low, high, np.where(np.isnan(error), np.inf, error))
+
+
+def _merged(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:
+    """Ranges of the merged reads of a layer with their biases, and bounds on their errors."""
+    assert layer.merge is not None
+    reads = []
+    for wires in port_wires(graph, layer.id):
+        sources = [states[i] for i in wires.sources]
+        starts = np.cumsum([0, *(len(source.low) for source in sources)])[:-1]
+        at = starts[wires.source] + wires.src
+        columns = [(s.low, s.high, s.error, s.error if s.spread is None else s.spread) for s in sources]
+        low, high, error, spread = (np.concatenate(parts)[at] for parts in zip(*columns, strict=True))
+        positions = (1, *graph.layer(wires.sources[0]).output_grid)[-1]
+        reads.append(ComputedRead(wires.dst, wires.slot, low, high, error, spread, positions))
+    pairs = [(read.low, read.high) for read in reads]
+    low, high = layer.merge.interval(pairs[0], pairs[1], len(layer))
+    error, spread = layer.merge.rounding(reads[0], reads[1], len(layer))
+    if layer.bias is not None:
+        bias = np.abs(layer.bias.astype(np.float64))
+        error = error + EPS * (np.maximum(np.abs(low), np.abs(high)) + error + bias) + TINY
+    return replace(_state(*add_bias(layer, (low, high)), error), spread=spread)
 
 
 def _sums(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:

@@ -11,7 +11,7 @@ from netgraph.columns import Array
 from netgraph.graph import get_norm
 from netgraph.graph.bounds import operate_interval, widen
 from netgraph.proof.known import operation, parameters
-from netgraph.proof.merges import merged_interval
+from netgraph.proof.merges import Merged
 from netgraph.proof.readings import Values
 from netgraph.proof.recognise import Recognition
 from netgraph.proof.shift import Shift, shift_of
@@ -38,25 +38,33 @@ def visit(walk: Walk, layer: Layer) -> None:
     if old is not None:  # a vertex that was in another layer of the old graph has no twin here
         start = walk.old.vertices.offset(old.id)
         known = np.where((known >= start) & (known < start + len(old)), known, -1)
-    if layer.merge is not None:
-        _name_merged(walk, layer, known)
-        return
-    change, low, high = walk.changes(layer, known)
-    if len(change.column):
-        change = walk.reduced(change)
-    equal = _same_operation(walk, layer, known) & change.empty & (low == 0) & (high == 0)
+    reading = Summed(walk, layer, known) if layer.merge is None else Merged(walk, layer, known)
+    equal = _same_operation(walk, layer, known) & reading.change.empty & ~reading.uncertain
     if get_norm(layer.norm).couples_vertices and not (equal.all() and old is not None and len(old) == len(layer)):
         equal[:] = False
     if not equal.all():
-        rest = np.flatnonzero(~equal)
-        moved_low, moved_high = walk.moved_by(layer, known, change, low, high)
-        sums = walk.sums(layer, rest, known[rest], change.take(rest), (moved_low[rest], moved_high[rest]))
-        sums = _narrow(walk, sums)
+        sums = _narrow(walk, reading.sums(np.flatnonzero(~equal)))
         _decide(walk, layer, sums, equal, known)
     else:
         walk.settle(layer.id, Values.known(known))
         if layer.role == "output":
             _note_outputs(walk, layer, None, None)
+
+
+class Summed:
+    """A layer of sums of the new graph beside its twins; attributes and arguments as for `Merged`."""
+
+    def __init__(self, walk: Walk, layer: Layer, twin: Array) -> None:
+        self._walk, self._layer, self._twin = walk, layer, twin
+        self.change, self._low, self._high = walk.changes(layer, twin)
+        if len(self.change.column):
+            self.change = walk.reduced(self.change)
+        self.uncertain = (self._low != 0) | (self._high != 0)
+
+    def sums(self, rows: Array) -> Sums:
+        """Form, change and bounds of some vertices."""
+        low, high = self._walk.moved_by(self._layer, self._twin, self.change, self._low, self._high)
+        return self._walk.sums(self._layer, rows, self._twin[rows], self.change.take(rows), (low[rows], high[rows]))
 
 
 def _of_source(walk: Walk, layer: Layer, twin: Array) -> Values:
@@ -69,17 +77,6 @@ def _of_source(walk: Walk, layer: Layer, twin: Array) -> Values:
     low, high = walk.new_bounds(layer.id)
     low[:], high[:] = float(len(layer) == 1), 1.0
     return Values.known(walk.space.own + walk.new.vertices.offset(layer.id) + np.arange(len(layer)))
-
-
-def _name_merged(walk: Walk, layer: Layer, twin: Array) -> None:
-    """Give every vertex of a merging layer a new value."""
-    n = len(layer)
-    low, high = walk.new_bounds(layer.id)
-    low[:], high[:] = operate_interval(layer, *merged_interval(walk, layer), walk.mode)
-    walk.settle(layer.id, Values.known(walk.space.own + walk.new.vertices.offset(layer.id) + np.arange(n)))
-    if layer.role == "output":
-        infinite = np.full(n, np.inf)
-        walk.output_change[layer.id] = (-infinite, infinite, np.zeros(n, dtype=bool))
 
 
 def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,9 @@ class Walk:
         s.low[s.own + survives] = bounds.low[self.twin[survives]]
         s.high[s.own + survives] = bounds.high[self.twin[survives]]
         self._values: dict[int, Values] = {}
-        self._tied: dict[int, Values] = {}
+        self.tied_layers: dict[int, Values] = {}
+        # For heads of attention of the new graph: bound of the weight that moves to other positions, against the twin.
+        self.shifted = np.ones(new.num_vertices)
         self.output_change: dict[int, tuple[Array, Array, Array]] = {}
         self.stopped: list[str] = []
         self.moved: dict[str, float] = {}
@@ -71,7 +74,7 @@ class Walk:
         """
         known = self._values.get(layer_id)
         if tied:
-            known = self._tied.get(layer_id, known)
+            known = self.tied_layers.get(layer_id, known)
         return Values.known(self.own_twins(layer_id)) if known is None else known
 
     def own_twins(self, layer_id: int) -> Array:
@@ -87,7 +90,7 @@ class Walk:
         if not (values.certain.all() and np.array_equal(values.symbol, self.own_twins(layer_id))):
             self._values[layer_id] = values
         if tied is not None:
-            self._tied[layer_id] = tied
+            self.tied_layers[layer_id] = tied
 
     def _unmoved(self, layer_id: int) -> bool:
         """Whether every vertex of a layer has exactly the value of its twin, in the same row."""
@@ -138,12 +141,12 @@ class Walk:
             before = old_links.pop(link.key, None)
             differs, differed = self._differences(link, before, row_of_old, wanted, tied)
             if before is not None:
-                parts += self._old_terms(before, row_of_old, differed)
-            new_parts, e_low, e_high, _ = self._new_terms(link, wanted, differs, tied)
+                parts.append(self.old_terms(before, row_of_old, differed).negated())
+            new_parts, e_low, e_high, _ = self.new_terms(link, wanted, differs, tied)
             parts += new_parts
             low, high = low + e_low, high + e_high
         for before in old_links.values():
-            parts += self._old_terms(before, row_of_old, None)
+            parts.append(self.old_terms(before, row_of_old).negated())
         parts += self.biases(layer, has, has, 1.0)
         if old_layer is not None:
             parts += self.biases(old_layer, twin[has] - self.old.vertices.offset(layer.id), has, -1.0)
@@ -184,14 +187,18 @@ class Walk:
         differed[b[same]] = False
         return differs, differed
 
-    def _old_terms(self, link: Link, rows: Array, chosen: Array | None) -> list[Terms]:
-        edges = Edges.of(self.old, link, rows, self.space, chosen)
-        symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
-        return [edges.over(symbol, self.space).negated()]
+    def old_terms(self, link: Link, rows: Array, chosen: Array | None = None) -> Terms:
+        """Terms of an old link over the old values, in the rows r of the forms, `rows[target row] = r`.
 
-    def _new_terms(
+        `chosen` is a mask of the edges, or None for all.
+        """
+        symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
+        return Edges.of(self.old, link, rows, self.space, chosen).over(symbol, self.space)
+
+    def new_terms(
         self, link: Link, rows: Array, chosen: Array | None = None, tied: bool = False
     ) -> tuple[list[Terms], Array, Array, Array]:
+        """Terms of a new link over known values, and bounds of their errors by row, with their softness."""
         edges = Edges.of(self.new, link, rows, self.space, chosen)
         values = self.values(link.source, tied=tied)
         n = len(self.new.layer(link.target))
@@ -209,6 +216,7 @@ class Walk:
         return parts, low, high, soft
 
     def biases(self, layer: Layer, rows: Array, into: Array, sign: float) -> list[Terms]:
+        """Terms of `sign` times the biases of some rows of a layer, in the rows `into` of the forms."""
         if layer.bias is None or not len(rows):
             return []
         bias = layer.bias[rows].astype(np.float64)
@@ -232,7 +240,7 @@ class Walk:
         """
         least, most = self.change_interval(change)
         least, most = widen(least + low, most + high)
-        if any(link.source in self._tied for link in self.new.incoming[layer.id]):
+        if any(link.source in self.tied_layers for link in self.new.incoming[layer.id]):
             change, low, high = self.changes(layer, twin, tied=True)
             other_least, other_most = self.change_interval(change)
             other_least, other_most = widen(other_least + low, other_most + high)
@@ -276,7 +284,7 @@ class Walk:
         n = len(layer)
         low, high, soft = np.zeros(n), np.zeros(n), np.ones(n, dtype=bool)
         for link in self.new.incoming[layer.id]:
-            new_parts, e_low, e_high, e_soft = self._new_terms(link, place)
+            new_parts, e_low, e_high, e_soft = self.new_terms(link, place)
             # Terms and errors are by position in `rows`, not by row of the layer.
             parts += new_parts
             low, high, soft = low + e_low, high + e_high, soft & e_soft
@@ -310,11 +318,6 @@ class Walk:
             symbol = np.flatnonzero(read)
         return [int(i) for i in np.unique(self.old.vertices.layer[symbol[symbol < self.space.one]])]
 
-    def old_terms(self, link: Link, rows: Array) -> Terms:
-        """Terms of the edges of an old link over the old values, in the rows r of the forms, `rows[target row] = r`."""
-        symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
-        return Edges.of(self.old, link, rows, self.space).over(symbol, self.space)
-
     def change_interval(self, change: Rows) -> tuple[Array, Array]:
         """Bounds of differences, the intersection of those of the form as it is and of its normal form.
 
@@ -327,14 +330,17 @@ class Walk:
             low, high = np.maximum(low, least), np.minimum(high, most)
         return low, high
 
-    def reduced(self, change: Rows) -> Rows:
-        """Return differences with every row in normal form where that has fewer terms; rows may become 0."""
+    def reduced(self, change: Rows, of: Callable[[Normal, Rows], Rows] = Normal.of) -> Rows:
+        """Return differences with every row in normal form where that has fewer terms; rows may become 0.
+
+        `of` computes the differences in normal form.
+        """
         if change.empty.all():
             return change
         self.normal.search(change)
-        change = shorter(change, self.normal.of(change))
+        change = shorter(change, of(self.normal, change))
         for other, helps in ((self.pointwise, self._grids), (self.rough, self.normal.any_rough)):
             if helps and not change.empty.all():
                 other.search(change)
-                change = shorter(change, other.of(change))
+                change = shorter(change, of(other, change))
         return change
