@@ -19,13 +19,17 @@ def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[
     """Draw random inputs within the declared domains.
 
     Inputs are uniform between two finite bounds, a standard normal without bounds, and at the distance `|normal|` from
-    the bound where there is one.
+    the bound where there is one. Index inputs are uniform among their vertices.
 
     Returns:
-        (samples, vertices, *grid) float64 arrays by the name of the input layer.
+        (samples, vertices, *grid) float64 arrays by the name of the input layer; (samples, *grid) int64 for index
+        inputs.
     """
-    result = {}
+    result: dict[str, Array] = {}
     for layer in graph.inputs:
+        if layer.encoding == "index":
+            result[layer.name] = rng.integers(len(layer), size=(samples, *layer.grid))
+            continue
         shape = (len(layer),) + (1,) * len(layer.grid)
         low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
         size = (samples, len(layer), *layer.grid)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiny_transformer import tiny
 
 import netgraph as ng
 from netgraph.errors import OptionError
@@ -106,3 +107,11 @@ def test_all_outputs_are_compared_by_name():
 def test_a_probe_of_no_samples_is_refused():
     with pytest.raises(OptionError, match="probe=0"):
         ng.apply(ng.rules.SplitEdges(), ng.mlp([2, 1], domain=(0, 1)), probe=0)
+
+
+def test_index_inputs_get_whole_numbers_below_their_width():
+    graph = tiny(tokens=4)
+    x = sample_inputs(graph, 60, np.random.default_rng(0))["x"]
+    assert x.shape == (60, 4)
+    assert np.unique(x).tolist() == list(range(len(graph.inputs[0])))
+    assert measure(graph, graph, x).change == 0
