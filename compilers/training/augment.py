@@ -78,6 +78,11 @@ def check_augment(settings: TrainSettings, graph: Graph) -> None:
     if settings.augment == "none":
         return
     layer = graph.inputs[0]
+    if layer.encoding == "index":
+        raise OptionError(
+            f"augment={settings.augment!r} fills what it uncovers with a colour, but input {layer.name!r} takes "
+            "indices; use augment=none."
+        )
     if len(layer.grid) != 2:
         raise OptionError(
             f"augment={settings.augment!r} needs maps, but input {layer.name!r} takes {len(layer)} features without a "

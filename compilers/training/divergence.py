@@ -72,7 +72,7 @@ def _cause(data: TrainingData, settings: TrainSettings) -> str:
         listed = f"The likely cause: {causes[0]}"
     else:
         listed = f"Likely causes, in this order: {'; '.join(f'({k}) {one}' for k, one in enumerate(causes, start=1))}"
-    return f"{listed}. The data are finite ({', '.join(seen)})."
+    return f"{listed}. The data are finite ({', '.join(seen)})." if seen else f"{listed}."
 
 
 def _history(state: TrainState) -> str:

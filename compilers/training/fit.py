@@ -9,7 +9,7 @@ from torch import Tensor
 from compilers.training.augment import check_augment
 from compilers.training.settings import TrainingData, TrainSettings
 from netgraph.errors import DataError, InputError
-from netgraph.graph import Graph
+from netgraph.graph import Graph, Layer
 
 
 def check_fit(graph: Graph, data: TrainingData, settings: TrainSettings) -> None:
@@ -40,6 +40,9 @@ def _check_single(graph: Graph) -> None:
 def _check_domain(graph: Graph, name: str, x: Tensor) -> None:
     """Refuse data outside the declared domain before any time is spent: certificates hold inside it only."""
     layer = graph.inputs[0]
+    if layer.encoding == "index":
+        _check_indices(layer, name, x)
+        return
     if x.shape[1:] != (len(layer), *layer.grid):
         wanted = ", ".join(map(str, (len(layer), *layer.grid)))
         raise InputError(f"{name} has shape {tuple(x.shape)}, but input {layer.name!r} takes (samples, {wanted}).")
@@ -56,6 +59,24 @@ def _check_domain(graph: Graph, name: str, x: Tensor) -> None:
             f"{name} has values from {float(least[k]):g} to {float(most[k]):g} in {where} {k}, outside the "
             f"domain [{float(low[k]):g}, {float(high[k]):g}] of input {layer.name!r}; scale or clip the data, or "
             "declare a wider domain."
+        )
+
+
+def _check_indices(layer: Layer, name: str, x: Tensor) -> None:
+    """Refuse inputs that are no rows of the vertices of a layer."""
+    if x.shape[1:] != layer.grid:
+        wanted = ", ".join(map(str, ("samples", *layer.grid)))
+        raise InputError(f"{name} has shape {tuple(x.shape)}, but input {layer.name!r} takes indices, ({wanted}).")
+    if x.is_floating_point():
+        raise InputError(
+            f"{name} is {x.dtype}, but input {layer.name!r} takes indices; make the data by "
+            "TrainingData.from_arrays(..., indices=True)."
+        )
+    low, high = int(x.min()), int(x.max())
+    if low < 0 or high >= len(layer):
+        raise InputError(
+            f"{name} has indices from {low} to {high}, but input {layer.name!r} has the vertices 0 to "
+            f"{len(layer) - 1}; give indices of this vocabulary, or make the input wider."
         )
 
 

@@ -103,5 +103,7 @@ def _probe(graph: Graph, x: Tensor) -> Array:
     """Some samples for `apply`, in the domain: float32 may round a value on its boundary to one beside it."""
     samples = min(PROBE_SAMPLES, max(8, 2 * PROBE_PRODUCTS // max(1, forward_flops(graph))))
     layer = graph.inputs[0]
+    if layer.encoding == "index":
+        return x[:samples].cpu().numpy()
     low, high = (layer.values[key].reshape(-1, *(1,) * len(layer.grid)) for key in ("low", "high"))
     return np.clip(x[:samples].cpu().numpy().astype(np.float64), low, high)

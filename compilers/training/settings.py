@@ -92,7 +92,8 @@ class TrainingData:
     """Training and validation data as tensors on one device.
 
     Attributes:
-        x_train, x_valid: (samples, vertices, *grid) inputs: (samples, features), or (samples, maps, height, width).
+        x_train, x_valid: (samples, vertices, *grid) inputs: (samples, features), or (samples, maps, height, width); for
+            an input with encoding "index" int64 rows of its vertices, `(samples, *grid)`.
         y_train, y_valid: (samples,) class numbers, or (samples, outputs, *grid) targets.
         task: "classification" or "regression".
     """
@@ -127,20 +128,27 @@ class TrainingData:
         y_valid: Array,
         *,
         task: Literal["classification", "regression"],
+        indices: bool = False,
         device: torch.device | str = "cpu",
     ) -> TrainingData:
-        """Copy NumPy arrays to a device; inputs and regression targets become float32, classes int64.
+        """Copy NumPy arrays to a device; inputs and regression targets become float32, classes and indices int64.
+
+        Args:
+            x_train, y_train, x_valid, y_valid: see `TrainingData`.
+            task: "classification" or "regression".
+            indices: whether the inputs are rows of vertices, such as tokens, for an input with encoding "index".
+            device: where the tensors lie.
 
         Raises:
             DataError: naming the array, the value and its place, for inputs and targets that are not finite or no
-                numbers, and for classes that are no whole numbers from 0; and when shapes do not agree.
+                numbers, and for classes and indices that are no whole numbers from 0; and when shapes do not agree.
         """
         choice("task", task, ("classification", "regression"), error=DataError)
 
-        def put(name: str, values: Array, classes: bool) -> Tensor:
+        def put(name: str, values: Array, whole: bool) -> Tensor:
             if np.asarray(values).dtype == np.bool_:  # two classes, or inputs of 0 and 1
                 values = np.asarray(values).astype(np.uint8)
-            if classes:
+            if whole:
                 array = whole_numbers(name, values, least=0, floats=True, error=DataError)
             else:
                 _check_no_nan(name, values)
@@ -149,9 +157,9 @@ class TrainingData:
 
         labels = task == "classification"
         return cls(
-            put("x_train", x_train, False),
+            put("x_train", x_train, indices),
             put("y_train", y_train, labels),
-            put("x_valid", x_valid, False),
+            put("x_valid", x_valid, indices),
             put("y_valid", y_valid, labels),
             task,
         )
