@@ -13,7 +13,7 @@ from compilers.kernels.dense import pad_mask
 from compilers.kernels.maps import token_major
 
 if TYPE_CHECKING:
-    from compilers.plan import Block
+    from compilers.plan import Block, Geometry
 
 
 class ConvolutionKernel:
@@ -39,6 +39,7 @@ class BoundConvolution:
         self._kernel = kernel
         self._weight = ports.weights.view(kernel.shape)
         self._source, self._target, self._rows = ports.source, ports.target, ports.rows
+        self._samples = _samples(kernel.geometry, ports.source.shape, ports.target is not None)
 
     def forward(self) -> None:
         """Add the convolution to the maps, or to rows when it has a single position."""
@@ -46,6 +47,8 @@ class BoundConvolution:
         first = target is not None and not target.started
         bias = target.bias if first and target is not None else None
         result = functional.conv2d(self._values(), self._weight, bias, geometry.stride, geometry.padding)
+        if target is not None:
+            result = dealt(result, target.shape[0])
         if target is None:
             assert self._rows is not None
             self._rows.add_(result.flatten(1).t())
@@ -71,7 +74,9 @@ class BoundConvolution:
 
     def source_gradients(self) -> None:
         """Add to the gradient of the maps that were read."""
-        self._source.add_gradient(self._backward((True, False, False))[0], own=True)
+        assert self._source.values is not None
+        found = self._backward((True, False, False))[0]
+        self._source.add_gradient(dealt(found, len(self._source.values)), own=True)
 
     def _backward(self, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
         geometry = self._kernel.geometry
@@ -83,14 +88,35 @@ class BoundConvolution:
 
     def _values(self) -> Tensor:
         assert self._source.values is not None
-        return token_major(self._source.values)
+        return dealt(token_major(self._source.values), self._samples)
 
     def _sum_gradients(self) -> Tensor:
         if self._target is not None:
             assert self._target.sum_gradients is not None
-            return self._target.sum_gradients
+            return dealt(self._target.sum_gradients, self._samples)
         assert self._row_gradients is not None
         return self._row_gradients.t().contiguous()[:, :, None, None]
+
+
+_LEAST_SAMPLES = 16
+"""With fewer, torch runs a kernel of one position on one thread without oneDNN, which takes half the time."""
+
+
+def _samples(geometry: Geometry, shape: tuple[int, ...], to_maps: bool) -> int:
+    """Find the number of samples to which tokens of `shape`, `(batch, vertices, 1, tokens)`, are best dealt."""
+    batch, _, height, tokens = shape
+    if geometry.pointwise and to_maps and height == 1 and batch < _LEAST_SAMPLES:
+        every = batch * tokens
+        return next((n for n in range(_LEAST_SAMPLES, every // 4 + 1) if every % n == 0), batch)
+    return batch
+
+
+def dealt(maps: Tensor, samples: int) -> Tensor:
+    """View `token_major` maps as another number of samples with as many tokens in all."""
+    if len(maps) == samples:
+        return maps
+    _, vertices, _, _ = maps.shape
+    return maps.movedim(1, 3).reshape(samples, 1, -1, vertices).movedim(3, 1)
 
 
 class BoundWhole:
