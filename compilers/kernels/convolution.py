@@ -47,15 +47,13 @@ class BoundConvolution:
         first = target is not None and not target.started
         bias = target.bias if first and target is not None else None
         result = functional.conv2d(self._values(), self._weight, bias, geometry.stride, geometry.padding)
-        if target is not None:
-            result = dealt(result, target.shape[0])
         if target is None:
             assert self._rows is not None
             self._rows.add_(result.flatten(1).t())
         elif first:
-            target.start(result)
+            target.start(dealt(result, target.shape[0]))
         else:
-            target.sums.add_(result)
+            target.sums.add_(dealt(result, target.shape[0]))
 
     def bind_gradients(self, gradients: Gradients, rows: Tensor | None, *, inputs: bool) -> None:
         """Keep the tensors that the backward reads and adds to."""
@@ -74,9 +72,8 @@ class BoundConvolution:
 
     def source_gradients(self) -> None:
         """Add to the gradient of the maps that were read."""
-        assert self._source.values is not None
         found = self._backward((True, False, False))[0]
-        self._source.add_gradient(dealt(found, len(self._source.values)), own=True)
+        self._source.add_gradient(dealt(found, self._source.shape[0]), own=True)
 
     def _backward(self, wanted: tuple[bool, bool, bool]) -> tuple[Tensor, Tensor, Tensor]:
         geometry = self._kernel.geometry

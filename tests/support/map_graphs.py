@@ -107,4 +107,10 @@ def with_random_columns(graph: Graph, rng: np.random.Generator) -> Graph:
 def inputs_of(graph: Graph, samples: int = 4, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Random inputs by layer name."""
     rng = np.random.default_rng(seed)
-    return {layer.name: rng.normal(size=(samples, len(layer), *layer.grid)) for layer in graph.inputs}
+    indices = {layer.name: (samples, *layer.grid) for layer in graph.inputs if layer.encoding == "index"}
+    return {
+        layer.name: rng.integers(len(layer), size=indices[layer.name])
+        if layer.name in indices
+        else rng.normal(size=(samples, len(layer), *layer.grid))
+        for layer in graph.inputs
+    }

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 from map_graphs import with_random_columns
+from tiny_transformer import tiny
 
 from netgraph.graph import Attend, Graph, GraphBuilder, Identity, Mix, Pool, Product
 
@@ -146,6 +147,8 @@ MERGE_GRAPHS = {
     "irregular": irregular_heads,
     "output": partial(irregular_heads, output=True),
     "lone": lone_heads,
+    "language": partial(tiny, tokens=4, heads=4, groups=2, causal=True, frequencies=(0.7,), gated=True, norm="rms"),
+    "classifier": partial(tiny, ids=True, causal=False),
     "rows": gated_rows,
     "maps": gated_maps,
 }

@@ -26,15 +26,8 @@ class DeferredMaps(Maps):
 
     fused: BoundFusedAttention | None = None
 
-    @property
-    def values(self) -> Tensor | None:
-        """The attention, `(batch, heads, queries, keys)`."""
-        assert self.fused is not None
-        return self.fused.attention()
-
-    @values.setter
-    def values(self, values: Tensor | None) -> None:
-        assert values is None
+    def _made(self) -> Tensor | None:
+        return None if self.fused is None else self.fused.attention()
 
     @property
     def sum_gradients(self) -> Tensor | None:

@@ -38,15 +38,18 @@ class ReadPattern:
 
     def bind(self, maps: Mapping[int, Maps], layers: Sequence[LayerPlan]) -> MapReads:
         """Attach to the maps of one workspace."""
-        return MapReads(self, [maps[place] for place, *_ in self.parts], [layers[p].role for p, *_ in self.parts])
+        return MapReads(self, [maps[place] for place, *_ in self.parts], [layers[p] for p, *_ in self.parts])
 
 
 class MapReads:
     """The reads of a pattern in one workspace."""
 
-    def __init__(self, pattern: ReadPattern, sources: Sequence[Maps], roles: Sequence[str]) -> None:
+    def __init__(self, pattern: ReadPattern, sources: Sequence[Maps], layers: Sequence[LayerPlan]) -> None:
         self._pattern, self._sources = pattern, sources
-        self._trained = {inputs: [_is_trained(role, inputs) for role in roles] for inputs in (False, True)}
+        self._trained = {
+            inputs: [not layer.is_source or (inputs and not layer.picks) for layer in layers]
+            for inputs in (False, True)
+        }
 
     def values(self) -> Tensor:
         """Return the values that the wires read, `(batch, wires, height, width)`; a view where it can be."""
@@ -72,10 +75,6 @@ class MapReads:
     def needs_gradient(self, *, inputs: bool) -> bool:
         """Whether a source needs a gradient."""
         return any(self._trained[inputs])
-
-
-def _is_trained(role: str, inputs: bool) -> bool:
-    return role != "position" and (inputs or role != "input")
 
 
 class HeadPattern:
