@@ -24,12 +24,15 @@ from netgraph.graph import (
     Pool,
     Product,
     convnet,
+    gpt,
     mlp,
     reinitialised,
     resnet,
     rewound,
     thinned,
+    transformer_encoder,
     vgg,
+    vit,
 )
 from netgraph.interpret import interpret, interpret_layers
 from netgraph.proof import Certificate, certify
@@ -90,6 +93,7 @@ __all__ = [
     "errors",
     "explain",
     "find",
+    "gpt",
     "interpret",
     "interpret_layers",
     "layer",
@@ -107,7 +111,9 @@ __all__ = [
     "save",
     "schedules",
     "thinned",
+    "transformer_encoder",
     "vertex",
     "vgg",
+    "vit",
     "viz",
 ]

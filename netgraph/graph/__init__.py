@@ -8,7 +8,17 @@ from netgraph.graph.activations import (
     get_activation,
     register_activation,
 )
-from netgraph.graph.architectures import VGG_SCALES, VGG_STAGES, convnet, mlp, resnet, vgg
+from netgraph.graph.architectures import (
+    VGG_SCALES,
+    VGG_STAGES,
+    convnet,
+    gpt,
+    mlp,
+    resnet,
+    transformer_encoder,
+    vgg,
+    vit,
+)
 from netgraph.graph.bounds import Bounds, Domains
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
@@ -125,6 +135,7 @@ __all__ = [
     "full_columns",
     "get_activation",
     "get_norm",
+    "gpt",
     "kept_rows",
     "mlp",
     "register_activation",
@@ -135,10 +146,12 @@ __all__ = [
     "rewound",
     "stations",
     "thinned",
+    "transformer_encoder",
     "validate_graph",
     "validate_link",
     "variance_columns",
     "vgg",
+    "vit",
     "weighted",
     "windows",
 ]

@@ -34,7 +34,8 @@ class GraphBuilder:
         seed: seed of the initial weights.
         dtype: precision of weights and trained vertex columns, float32 or float64.
         init: distribution of the weights. The fan-in of a vertex counts its edges from one link, that is, from one
-            call of `dense` or `conv2d`. "uniform": uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`, as in
+            call of `dense` or `conv2d`; it is 1 for rows of a table, of which one acts at a time: from positions, and
+            from inputs with the encoding "index". "uniform": uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`, as in
             `torch.nn.Linear`. "kaiming": normal with variance `2/fan_in`, which keeps the variance of activations
             constant across layers of ReLU (He et al. 2015, arXiv:1502.01852, section 2.2, equation 10).
 
@@ -379,6 +380,7 @@ class GraphBuilder:
             cell = np.sort(self._rng.choice(cells, size=round(density * cells), replace=False))
             dst, src, tap = np.unravel_index(cell, shape)
             fan_in = np.bincount(dst, minlength=m)[dst]
+        fan_in = 1 if self._get(source).is_table else fan_in
         weight = draw_weights(self._rng, self._init, len(dst), fan_in)
         self.edges(source, target, src, dst, weight=weight, tap=tap, kind=kind, port=port)
 

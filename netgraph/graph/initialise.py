@@ -39,9 +39,10 @@ def reinitialised(graph: Graph, *, seed: Seed | None, init: Init = "uniform", th
     """Return the graph with fresh initial values and the same topology, to train a grown architecture from scratch.
 
     Weights are drawn as `GraphBuilder` draws them: link by link, in the order in which the links were made. The fan-in
-    of a vertex counts the drawn edges of one link. So a network that was built with all its edges gets its first
-    weights again, given the same seed and `init`. Frozen edges keep their weights; no number is drawn for them. Biases
-    become 0. Columns of norms, running statistics and parameters of activations return to their starting values.
+    of a vertex counts the drawn edges of one link, and is 1 for rows of a table. So a network that was built with all
+    its edges gets its first weights again, given the same seed and `init`. Frozen edges keep their weights; no number
+    is drawn for them. Biases become 0. Columns of norms, running statistics and parameters of activations return to
+    their starting values.
 
     Args:
         graph: the graph; the result keeps its ids, births, lineage and topology hash.
@@ -60,15 +61,15 @@ def reinitialised(graph: Graph, *, seed: Seed | None, init: Init = "uniform", th
     weights = {key: np.array(link.weight, dtype=np.float64) for key, link in graph.links_by_key.items()}
     for key in _as_made(graph):
         link = graph.links_by_key[key]
-        drawn = ~link.frozen
+        drawn, table = ~link.frozen, graph.layer(link.source).is_table
         dst = link.dst[drawn]
         if thin:
             fan_in = len(graph.layer(link.source)) * link.kind.taps
-            dense = draw_weights(rng, init, fan_in * len(graph.layer(link.target)), fan_in)
+            dense = draw_weights(rng, init, fan_in * len(graph.layer(link.target)), 1 if table else fan_in)
             cells = dst.astype(np.int64) * fan_in + link.src[drawn] * link.kind.taps + link.tap[drawn]
             weights[key][drawn] = dense[cells]
         else:
-            weights[key][drawn] = draw_weights(rng, init, len(dst), np.bincount(dst)[dst])
+            weights[key][drawn] = draw_weights(rng, init, len(dst), 1 if table else np.bincount(dst)[dst])
     flat = np.concatenate([np.zeros(0), *weights.values()])
     return graph.with_weights(flat, vertices=_starting_values(graph))
 

@@ -7,7 +7,7 @@ from random_graphs import assert_same_function, with_dyadic_values
 
 import netgraph as ng
 from netgraph import GraphBuilder, Identity
-from netgraph.graph.architectures import resnet, vgg
+from netgraph.graph import resnet, vgg
 from netgraph.proof import certify
 from netgraph.rules import WidenLayer, tied_layers
 

@@ -11,8 +11,7 @@ from migrating import by_edge, by_vertex
 import netgraph as ng
 from compilers import lift, lower, migrate, parameter_groups, settle_running
 from netgraph.errors import CompileError, InputError
-from netgraph.graph import Conv2d, GraphBuilder, Pool
-from netgraph.graph.architectures import resnet
+from netgraph.graph import Conv2d, GraphBuilder, Pool, resnet
 from netgraph.rules import WidenLayer, tied_layers
 
 

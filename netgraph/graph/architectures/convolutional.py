@@ -1,14 +1,13 @@
-"""Known architectures as graphs: layered networks, VGG and similar networks, and residual networks for CIFAR."""
+"""Convolutional architectures: VGG and similar networks, and residual networks for CIFAR."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from netgraph.checks import Seed, checked, share, whole_numbers
+from netgraph.checks import Seed, checked, whole_numbers
 from netgraph.errors import GraphError, OptionError
 from netgraph.graph.builder import Domain, GraphBuilder
 from netgraph.graph.graph import Graph
@@ -28,49 +27,6 @@ VGG_SCALES = (1, 2, 4, 8, 8)
 """Number of maps of each stage, in multiples of the number of maps of the first stage."""
 
 HALVE = Pool("max", (2, 2))
-
-
-@checked
-def mlp(
-    sizes: Sequence[int],
-    *,
-    domain: Domain = (-np.inf, np.inf),
-    activation: str = "relu",
-    norm: str = "none",
-    bias: bool = True,
-    density: float = 1.0,
-    seed: Seed | None = 0,
-    dtype: Any = np.float32,
-) -> Graph:
-    """Build a layered network, dense unless `density` is below 1. Two sizes give a linear network, a start for growth.
-
-    Args:
-        sizes: widths from inputs to outputs, at least two.
-        domain: interval `(low, high)` of the inputs; each end is a number, or one number per input. Rules that split
-            edges exactly need it: they act on vertices that are never negative.
-        activation: activation of the hidden layers.
-        norm: norm of the hidden layers, such as "none", "batch", "layer" or "rms".
-        bias: whether layers have biases.
-        density: fraction of the admissible edges of each link that exist, drawn at random.
-        seed: seed of edges and initial weights, which are uniform in `[-1/sqrt(fan_in), 1/sqrt(fan_in)]`.
-        dtype: precision of weights and trained vertex columns, float32 or float64.
-
-    Raises:
-        GraphError: for fewer than two sizes, and a width that is not a whole number of at least 1.
-        OptionError: for a density outside 0..1, a seed that is not a whole number of at least 0, and another dtype.
-    """
-    sizes = list(sizes)
-    if len(sizes) < 2:
-        raise GraphError(f"mlp({list(sizes)}) needs at least an input and an output size.")
-    density = share("density", density)
-    b = GraphBuilder(seed=seed, dtype=dtype)
-    names = [b.input("input", sizes[0], domain=domain)]
-    for i, size in enumerate(sizes[1:-1], start=1):
-        names.append(b.layer(f"hidden{i}", size, activation=activation, norm=norm, bias=bias))
-    names.append(b.output("output", sizes[-1], bias=bias))
-    for source, target in pairwise(names):
-        b.dense(source, target, density=density)
-    return b.build()
 
 
 @checked
@@ -118,7 +74,7 @@ def vgg(
     """
     if depth not in VGG_STAGES:
         raise OptionError(f"vgg(depth={depth}) is not in the paper; use one of {', '.join(map(str, VGG_STAGES))}.")
-    channels, grid = _channels_and_grid("vgg", input_size)
+    channels, grid = channels_and_grid("vgg", input_size)
     least = 2 ** len(VGG_SCALES)
     if min(grid) < least:
         raise GraphError(
@@ -175,7 +131,7 @@ def convnet(
 
     Cost: O(edges).
     """
-    channels, grid = _channels_and_grid("convnet", input_size)
+    channels, grid = channels_and_grid("convnet", input_size)
     widths = [list(stage) if np.ndim(stage) == 1 else [] for stage in widths]
     if not all(widths):
         raise OptionError(f"convnet({widths}) has a stage without a convolution; give a list of widths for each.")
@@ -257,7 +213,7 @@ def resnet(
     if rest or blocks < 1:
         near = 6 * max(1, round((depth - 2) / 6)) + 2
         raise OptionError(f"resnet(depth={depth}) is not 6 n + 2 with n blocks in each stage; the nearest is {near}.")
-    channels, grid = _channels_and_grid("resnet", input_size)
+    channels, grid = channels_and_grid("resnet", input_size)
     b = GraphBuilder(seed=seed, dtype=dtype, init="kaiming")
     b.input("input", channels, domain=domain, grid=grid)
     last = b.layer("conv", width, grid=grid, norm="batch", bias=bias)
@@ -288,7 +244,8 @@ def _residual_block(
     return total
 
 
-def _channels_and_grid(who: str, input_size: Sequence[int]) -> tuple[int, Grid]:
+def channels_and_grid(who: str, input_size: Sequence[int]) -> tuple[int, Grid]:
+    """Check and split the size of inputs `(channels, height, width)` of the architecture called `who`."""
     try:
         size = whole_numbers(f"{who}(): input_size", input_size, least=1)
     except OptionError:
