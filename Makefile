@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 QUIET := --quiet --disable-pip-version-check
+EXTRAS_INSTALLED := $(VENV)/.installed-extras
 DOCS_INSTALLED := $(VENV)/.installed-docs
 TORCH_SPARSE_INSTALLED := $(VENV)/.installed-torch-sparse
 PEERS := .venv-peers
@@ -18,13 +19,17 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-machines test-long hostile lint rooms format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
+.PHONY: grow test test-machines test-long test-extras hostile lint rooms format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(EXTRAS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e ".[extras]"
 	touch $@
 
 $(DOCS_INSTALLED): $(INSTALLED)
@@ -70,6 +75,10 @@ test-machines: $(INSTALLED)
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
 	HYPOTHESIS_PROFILE=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/app
+
+# Graphs against models of other packages, with the same weights.
+test-extras: $(EXTRAS_INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m extras
 
 # 4,000 damaged deltas, checkpoints and JSON files of each sort against the readers of the product: none may end in a
 # traceback. `make hostile WITH="--number 400 --only deltas"`.

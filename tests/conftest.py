@@ -16,8 +16,12 @@ settings.register_profile("long", max_examples=400, deadline=None, suppress_heal
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-def pytest_collection_modifyitems(items):
-    """Tests that take minutes run where HYPOTHESIS_PROFILE=long asks for them."""
+def pytest_collection_modifyitems(config, items):
+    """Tests that take minutes, or need more packages, run where HYPOTHESIS_PROFILE=long or `-m extras` ask for them."""
+    if "extras" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("extras"):
+                item.add_marker(pytest.mark.skip(reason="needs more packages: make test-extras"))
     if os.environ.get("HYPOTHESIS_PROFILE") != "long":
         for item in items:
             if item.get_closest_marker("long"):
