@@ -121,6 +121,7 @@ bench-peers: $(PEERS_INSTALLED)
 # Certificates against measurements, over many random graphs and rewrites; and exact rules to the last bit.
 soundness: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0
+	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0 --kinds attention
 	$(BIN)/python -m benchmarks.dyadic --graphs 1000 --seed 0
 
 ablation: $(INSTALLED)

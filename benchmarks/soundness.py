@@ -1,6 +1,7 @@
 """Check certificates against measurements, for many random graphs and rewrites, both right and wrong ones.
 
 python -m benchmarks.soundness --pairs 10000 --seed 0
+python -m benchmarks.soundness --pairs 10000 --seed 0 --kinds attention tokens
 
 For every pair the outputs of both graphs are compared in float64, on random inputs, on corners of the domain, and in
 train mode as well where the certificate does not assume eval mode. No difference may exceed the certified bound of its
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +28,7 @@ from netgraph.errors import RewriteError
 from netgraph.graph import get_norm
 from netgraph.proof import rounding_allowance
 from netgraph.rewriting import EdgeRows, VertexRows
-from netgraph.testing import graphs, inputs, rewrites
+from netgraph.testing import KINDS, MeddleLayer, graphs, inputs, possible_edits, rewrites
 
 UNCERTAIN = tuple(ng.graph.ACTIVATIONS)
 
@@ -136,6 +138,16 @@ def move_bias(draw: Any, graph: ng.Graph) -> ng.Result:
     return result
 
 
+def layer_edited(draw: Any, graph: ng.Graph) -> ng.Result:
+    """Draw a rewrite of a merge, a norm, an epsilon or an offset, or of the wires into a merge."""
+    edits = [(layer.id, what) for layer in graph.layers for what in possible_edits(graph, layer)]
+    assume(edits)
+    layer_id, what = draw(st.sampled_from(edits))
+    result = ng.apply(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer_id, probe=None)
+    assume(result.changed)
+    return result
+
+
 def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
     """Draw a rewrite by a shipped rule with any parameters, or a change of a few values."""
     return draw(rewrites(graph))  # type: ignore[no-any-return]
@@ -146,6 +158,7 @@ SOURCES = {
     "one value set": set_one,
     "vertices on edges": split_into,
     "bias moved": move_bias,
+    "layers edited": layer_edited,
 }
 
 
@@ -157,6 +170,7 @@ class Tally:
         pairs: number of pairs.
         levels: number of pairs by source and level of the certificate.
         graphs: number of old graphs by feature, see `features`.
+        edits: number of pairs by edit of a layer, see `MeddleLayer`, and level of the certificate.
         closest: largest ratio of a measured change to its bound, for bounds above 1e-6.
         train: number of pairs that were checked in train mode as well.
     """
@@ -164,16 +178,18 @@ class Tally:
     pairs: int = 0
     levels: Counter[tuple[str, str]] = field(default_factory=Counter)
     graphs: Counter[str] = field(default_factory=Counter)
+    edits: Counter[tuple[str, str]] = field(default_factory=Counter)
     closest: float = 0.0
     train: int = 0
 
     LEVELS: ClassVar[tuple[str, ...]] = ng.proof.LEVELS
 
-    def add(self, source: str, old: ng.Graph, new: ng.Graph, x: dict[str, Any]) -> None:
+    def add(self, source: str, old: ng.Graph, new: ng.Graph, x: dict[str, Any], edit: str = "") -> None:
         """Check one pair; raises AssertionError where a difference exceeds its bound."""
         certificate = ng.certify(old, new)
         self.pairs += 1
         self.levels[source, certificate.level] += 1
+        self.edits[edit, certificate.level] += bool(edit)
         self.graphs.update(features(old))
         modes: tuple[Literal[False, True], ...] = (False,) if certificate.assumptions else (False, True)
         for train in modes:
@@ -203,13 +219,22 @@ def features(graph: ng.Graph) -> set[str]:
     found |= {f"{layer.pool.kind} pool" for layer in layers if layer.pool}
     kinds = [k.kind for k in graph.links]
     found |= {type(k).__name__ for k in kinds}
+    merges = [layer.merge for layer in layers if layer.merge is not None]
+    found |= {type(merge).__name__ for merge in merges}
+    found |= {"causal attention" for merge in merges if getattr(merge, "causal", False)}
+    found |= {"rotary attention" for merge in merges if getattr(merge, "frequencies", ())}
+    found |= {"learned positions" for layer in layers if layer.role == "position"}
+    found |= {"ids" for layer in graph.inputs if layer.encoding == "index"}
     found |= {"padding" for k in kinds if k.padded}
-    infinite = any(np.isinf(layer.values["low"]).any() for layer in graph.inputs)
+    infinite = any(np.isinf(layer.values.get("low", 0)).any() for layer in graph.inputs)
     return found | ({"unbounded domain"} if infinite else set())
 
 
-def run(pairs: int, number: int, tally: Tally) -> None:
-    """Generate and check pairs in both directions: old to new graph, and new to old."""
+def run(pairs: int, number: int, tally: Tally, kinds: Sequence[str] | None = None) -> None:
+    """Generate and check pairs in both directions: old to new graph, and new to old.
+
+    Graphs are of the given kinds, see `netgraph.testing.graphs`, or of all.
+    """
     source_of = st.sampled_from(sorted(SOURCES))
     domains = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf), (0.0, np.inf), (-3.0, 2.0))
 
@@ -219,35 +244,44 @@ def run(pairs: int, number: int, tally: Tally) -> None:
     @given(st.data())
     def check(data: st.DataObject) -> None:
         source = data.draw(source_of)
-        graph = data.draw(graphs(exact=data.draw(st.booleans()), domains=domains))
+        graph = data.draw(graphs(kinds=kinds, exact=data.draw(st.booleans()), domains=domains))
         try:
             result = SOURCES[source](data.draw, graph)
         except RewriteError:
             assume(False)
         x = data.draw(inputs(graph, samples=8, dyadic=data.draw(st.booleans())))
-        tally.add(source, graph, result.graph, x)
-        tally.add(f"{source}, undone", result.graph, graph, x)
+        edit = result.rule.what if isinstance(result.rule, MeddleLayer) else ""
+        tally.add(source, graph, result.graph, x, edit)
+        tally.add(f"{source}, undone", result.graph, graph, x, edit)
 
     check()
+
+
+def levels_table(title: str, name: str, levels: Counter[tuple[str, str]]) -> Table:
+    """Table of the number of pairs by name and level of the certificate."""
+    table = Table(title=title)
+    table.add_column(name)
+    for level in Tally.LEVELS:
+        table.add_column(level, justify="right")
+    for row in sorted({row for row, _ in levels} - {""}):
+        table.add_row(row, *(f"{levels[row, level]:,}" for level in Tally.LEVELS))
+    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=None, help="kinds of graphs; by default all")
     arguments = parser.parse_args()
     tally, started, console = Tally(), time.perf_counter(), Console(width=120)
     number = arguments.seed
     while tally.pairs < arguments.pairs:  # one round may reject too many of its draws
-        run(arguments.pairs - tally.pairs, number, tally)
+        run(arguments.pairs - tally.pairs, number, tally, arguments.kinds)
         number += 1_000_003
-    table = Table(title=f"{tally.pairs:,} pairs of graphs, seed {arguments.seed}: no difference exceeds its bound")
-    table.add_column("rewrite")
-    for level in Tally.LEVELS:
-        table.add_column(level, justify="right")
-    for source in sorted({source for source, _ in tally.levels}):
-        table.add_row(source, *(f"{tally.levels[source, level]:,}" for level in Tally.LEVELS))
-    console.print(table)
+    title = f"{tally.pairs:,} pairs of graphs, seed {arguments.seed}: no difference exceeds its bound"
+    console.print(levels_table(title, "rewrite", tally.levels))
+    console.print(levels_table("edits of layers", "edit", tally.edits))
     console.print(
         f"{tally.train:,} pairs in train mode as well; largest measured change over its bound: {tally.closest:.3f}; "
         f"{time.perf_counter() - started:.0f} s", highlight=False,

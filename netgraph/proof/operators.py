@@ -2,7 +2,7 @@
 
 Each tap of a convolution, and each wire, takes the value of its source at `stride * position + offset`, and 0 where
 that lies outside the source's grid. Such a map is an operator. Its number allows forms to be compared tap by tap,
-also between kernels of different sizes.
+also between kernels of different sizes. Wires that move positions number those of maps along one axis.
 
 A vertex that merges its ports reads every source under a tag: its port, and its slot there. The operator of such a
 read is an operator with a tag. Only the merge can use what it reads, so nothing reads a tagged operator in turn.
@@ -10,12 +10,13 @@ read is an operator with a tag. Only the merge can use what it reads, so nothing
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Grid, LinkKind, Merge
+from netgraph.graph import Grid, LinkKind, Merge, Place
 
 POINTWISE = 0
 """Number of the operator that reads the same position."""
@@ -28,6 +29,9 @@ UNKNOWN = -1
 
 Axis = tuple[int, int, int, int]
 """Stride, offset, source size and target size of one axis."""
+
+Maps = tuple[Grid, Grid]
+"""Grids of source and target of an operator that numbers the positions of maps along one axis; `()` for tokens."""
 
 
 class Tag(NamedTuple):
@@ -53,7 +57,8 @@ class Operators:
 
     def __init__(self) -> None:
         self._axes: list[tuple[Axis, ...]] = [()]
-        self._numbers: dict[tuple[Axis, ...], int] = {(): POINTWISE}
+        self._maps: list[Maps] = [((), ())]
+        self._numbers: dict[tuple[tuple[Axis, ...], Maps], int] = {((), ((), ())): POINTWISE}
         self._outside = [False]
         self.tags: list[Tag] = []
         self._tag_numbers: dict[Tag, int] = {}
@@ -101,12 +106,13 @@ class Operators:
 
     def _add_tagged(self, tag: int, inner: int) -> int:
         if (tag, inner) not in self._tagged:
-            self._tagged[tag, inner] = self._add((), self._outside[inner], tag, inner)
+            self._tagged[tag, inner] = self._add((), ((), ()), self._outside[inner], tag, inner)
         return self._tagged[tag, inner]
 
-    def _add(self, axes: tuple[Axis, ...], outside: bool, tag: int = -1, inner: int | None = None) -> int:
+    def _add(self, axes: tuple[Axis, ...], maps: Maps, outside: bool, tag: int = -1, inner: int | None = None) -> int:
         number = len(self._axes)
         self._axes.append(axes)
+        self._maps.append(maps)
         self._outside.append(outside)
         self._tag_of.append(tag)
         self._inner.append(number if inner is None else inner)
@@ -116,7 +122,7 @@ class Operators:
         """Number of the operator of each tap, `(taps,)`; `ZERO` where a tap reads nothing but zeros."""
         key = (kind, source, target)
         if key not in self._links:
-            numbers = [self._of_tap(kind, tap, source) for tap in range(kind.taps)]
+            numbers = [self._of_tap(kind, tap, source, target) for tap in range(kind.taps)]
             self._links[key] = np.array(numbers, dtype=np.int64)
         return self._links[key]
 
@@ -127,11 +133,14 @@ class Operators:
         numbers[used] = [self.tagged(Tag(port, slot, merge.frequency(slot))) for slot in used.tolist()]
         return numbers
 
-    def _of_tap(self, kind: LinkKind, tap: int, source: Grid) -> int:
+    def _of_tap(self, kind: LinkKind, tap: int, source: Grid, target: Grid) -> int:
+        if isinstance(kind, Place):
+            maps = tuple(grid if len(grid) > 1 else () for grid in (source, target))
+            return self._number(((1, -kind.offset, math.prod(source), math.prod(target)),), (maps[0], maps[1]))
         axes = zip(kind.shifts(tap, source), source, kind.output_grid(source), strict=True)
         return self._number(tuple((*shift, size, target) for shift, size, target in axes))
 
-    def _number(self, axes: tuple[Axis, ...]) -> int:
+    def _number(self, axes: tuple[Axis, ...], maps: Maps = ((), ())) -> int:
         canonical = []
         outside = False
         for stride, offset, source, target in axes:
@@ -143,11 +152,11 @@ class Operators:
                 return ZERO
             outside = outside or not inside.all()
             canonical.append((stride, offset, source, target))
-        if all(s == 1 and o == 0 and g == t for s, o, g, t in canonical):
+        if maps[0] == maps[1] and all(s == 1 and o == 0 and g == t for s, o, g, t in canonical):
             return POINTWISE
-        key = tuple(canonical)
+        key = (tuple(canonical), maps)
         if key not in self._numbers:
-            self._numbers[key] = self._add(key, outside)
+            self._numbers[key] = self._add(*key, outside)
         return self._numbers[key]
 
     def compose(self, outer: int, inner: int) -> int:
@@ -165,19 +174,23 @@ class Operators:
             return outer if inner == POINTWISE else inner
         key = (outer, inner)
         if key not in self._composed:
-            self._composed[key] = self._compose(self._axes[outer], self._axes[inner])
+            self._composed[key] = self._compose(outer, inner)
         return self._composed[key]
 
-    def _compose(self, outer: tuple[Axis, ...], inner: tuple[Axis, ...]) -> int:
+    def _compose(self, outer: int, inner: int) -> int:
+        if len(self._axes[outer]) != len(self._axes[inner]):
+            return UNKNOWN  # one of them numbers the positions of maps along one axis
         axes = []
-        for (s2, o2, between, target), (s1, o1, source, inner_target) in zip(outer, inner, strict=True):
+        for (s2, o2, between, target), (s1, o1, source, inner_target) in zip(
+            self._axes[outer], self._axes[inner], strict=True
+        ):
             assert between == inner_target, "operators that do not follow each other"
             middle = s2 * np.arange(target) + o2
             read = s1 * middle + o1
             if not (((middle >= 0) & (middle < between)) | (read < 0) | (read >= source)).all():
                 return UNKNOWN
             axes.append((s1 * s2, s1 * o2 + o1, source, target))
-        return self._number(tuple(axes))
+        return self._number(tuple(axes), (self._maps[inner][0], self._maps[outer][1]))
 
     def compose_all(self, outer: Array, inner: Array) -> Array:
         """Apply `compose` element by element; each distinct pair is computed once."""

@@ -20,6 +20,7 @@ from netgraph.graph.bounds import (
     link_interval,
     norm_setting,
     normalise_interval,
+    pool_interval,
     segments,
     used_edges,
 )
@@ -205,4 +206,4 @@ def _pool(layer: Layer, h: _State) -> _State:
     if layer.pool is None or layer.pool.kind == "max":
         return h
     window = math.prod(layer.pool.size)
-    return _state(h.low, h.high, h.error + (window + 2) * EPS * h.size + TINY, window)
+    return _state(*pool_interval(layer, h.low, h.high), h.error + (window + 2) * EPS * h.size + TINY, window)

@@ -34,18 +34,24 @@ from netgraph.testing.checks import (
 )
 from netgraph.testing.code import to_code, with_ids
 from netgraph.testing.compare import assert_same_function
+from netgraph.testing.exact import is_exact
+from netgraph.testing.layer_edits import LAYER_EDITS, MeddleLayer, possible_edits
 from netgraph.testing.planting import NoMatchError, graphs_matching
+from netgraph.testing.recipes import KINDS
 from netgraph.testing.rewrites import Meddle, rewrites, rules
 from netgraph.testing.rule_checks import assert_preserves, check_rule, parametrize_with_rule_checks
 from netgraph.testing.search import RuleCheck, RuleCheckError, rule_check
-from netgraph.testing.strategies import graphs, inputs, is_exact
+from netgraph.testing.strategies import graphs, inputs
 
 __all__ = [
+    "KINDS",
+    "LAYER_EDITS",
     "RULE_CHECKS",
     "Case",
     "Failure",
     "Irrelevant",
     "Meddle",
+    "MeddleLayer",
     "NoMatchError",
     "RuleCheck",
     "RuleCheckError",
@@ -69,6 +75,7 @@ __all__ = [
     "inputs",
     "is_exact",
     "parametrize_with_rule_checks",
+    "possible_edits",
     "rewrites",
     "rule_check",
     "rules",

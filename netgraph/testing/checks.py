@@ -27,9 +27,9 @@ from netgraph.rewriting import (
 )
 from netgraph.testing.cases import Case, Irrelevant, columns_of
 from netgraph.testing.compare import RELATIVE, difference
+from netgraph.testing.exact import is_exact
 from netgraph.testing.rewrites import selection
 from netgraph.testing.search import RuleCheck, rule_check
-from netgraph.testing.strategies import is_exact
 
 ROUNDED = 1e-5
 """Relative tolerance for "exact up to rounding", from the precision of float32 weights."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import GraphError, OptionError
-from netgraph.graph import DOMAIN_COLUMNS, Dense, Graph, Layer, Link, NextIds
+from netgraph.graph import DOMAIN_COLUMNS, Dense, Graph, Layer, Link, NextIds, Place
+from netgraph.testing.merge_code import merge_call
 
 MAX_VERTICES = 200
 MAX_EDGES = 2_000
+_CLASSES = ("Attend", "Conv2d", "GraphBuilder", "Identity", "Mix", "Place", "Pool", "Product")
 _DEFAULTS = Layer(0, "", np.empty(0), np.empty(0))
 
 
@@ -46,10 +48,7 @@ def to_code(graph: Graph) -> str:
             "use netgraph.save(graph, path)."
         )
     dtype = _dtype(graph)
-    body = [f"b = GraphBuilder(dtype=np.{dtype.name})"]
-    body += [_layer(layer) for layer in graph.layers_by_id.values()]
-    links = list(graph.links_by_key.values())
-    body += [_link(graph, links[place], dtype) for place in _by_first_id(graph)]
+    body = [f"b = GraphBuilder(dtype=np.{dtype.name})", *_statements(graph, dtype)]
     columns = _columns(graph, dtype)
     if columns:
         body += ["graph = b.build().with_weights(vertices={", *(f"    {line}," for line in columns), "})"]
@@ -59,7 +58,7 @@ def to_code(graph: Graph) -> str:
     if history:
         body += ["graph = with_ids(", "    graph,", *(f"    {word}," for word in history), ")"]
     text = "\n".join(body)
-    names = [n for n in ("Conv2d", "GraphBuilder", "Identity", "Pool") if f"{n}(" in text]
+    names = [n for n in _CLASSES if f"{n}(" in text]
     imports = f"import numpy as np\nfrom netgraph import {', '.join(names)}\n"
     imports += "from netgraph.testing import with_ids\n" if history else ""
     return f"{imports}\n{text}\n"
@@ -191,9 +190,35 @@ def _dtype(graph: Graph) -> np.dtype[Any]:
     return np.dtype(np.float32) if used == {np.dtype(np.float32)} else np.dtype(np.float64)
 
 
+def _statements(graph: Graph, dtype: np.dtype[Any]) -> list[str]:
+    """Statements that add layers and links: layers first, apart from merges that one call adds with their wires.
+
+    A fresh graph has its layers, and its edges, in the order of the statements.
+    """
+    all_links = list(graph.links_by_key.values())
+    links = [all_links[place] for place in _by_first_id(graph)]
+    body: list[str] = []
+    written = 0
+    for layer in graph.layers_by_id.values():
+        call = merge_call(graph, layer)
+        mine = [place for place, k in enumerate(links) if k.target == layer.id]
+        ready = all(max(k.source, k.target) < layer.id for k in links[written : mine[0]]) if call else False
+        if call is None or not ready or mine != [mine[0], mine[0] + 1] or mine[0] < written:
+            body.append(_layer(layer))
+            continue
+        body += [_link(graph, k, dtype) for k in links[written : mine[0]]]
+        body.append(call)
+        written = mine[1] + 1
+    return body + [_link(graph, k, dtype) for k in links[written:]]
+
+
 def _layer(layer: Layer) -> str:
+    if layer.role == "position":
+        return f"b.positions({layer.name!r}, {layer.grid!r})"
     words = [repr(layer.name), str(len(layer))]
-    if layer.role == "input":
+    if layer.encoding != "values":
+        words.append(f"encoding={layer.encoding!r}")
+    elif layer.role == "input":
         low, high = (layer.values[name] for name in DOMAIN_COLUMNS)
         if not (np.isneginf(low).all() and np.isposinf(high).all()):
             words.append(f"domain=({_one_or_all(low)}, {_one_or_all(high)})")
@@ -201,7 +226,7 @@ def _layer(layer: Layer) -> str:
         words.append(f"activation={layer.activation!r}")
     if layer.role != "input" and layer.bias is None:
         words.append("bias=False")
-    for name in ("grid", "slope", "norm", "norm_epsilon", "norm_momentum", "pool"):
+    for name in ("grid", "slope", "norm", "norm_epsilon", "norm_momentum", "pool", "merge"):
         if (layer.role != "input" or name == "grid") and getattr(layer, name) != getattr(_DEFAULTS, name):
             words.append(f"{name}={getattr(layer, name)!r}")
     method = {"input": "input", "hidden": "layer", "output": "output"}[layer.role]
@@ -211,6 +236,8 @@ def _layer(layer: Layer) -> str:
 def _link(graph: Graph, link: Link, dtype: np.dtype[Any]) -> str:
     ends = f"{graph.layer(link.source).name!r}, {graph.layer(link.target).name!r}"
     if link.kind.wires and _is_full(graph, link):
+        if isinstance(link.kind, Place):
+            return f"b.place({ends}, {link.kind.offset})"
         words = [ends]
         if link.kind.stride != (1, 1):
             words.append(f"stride={link.kind.stride}")
@@ -233,7 +260,7 @@ def _port(link: Link) -> list[str]:
 def _is_full(graph: Graph, link: Link) -> bool:
     n = min(len(graph.layer(link.source)), len(graph.layer(link.target)))
     rows = np.arange(n)
-    return bool(np.array_equal(link.src, rows) and np.array_equal(link.dst, rows))
+    return bool(np.array_equal(link.src, rows) and np.array_equal(link.dst, rows) and not link.tap.any())
 
 
 def _columns(graph: Graph, dtype: np.dtype[Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -122,11 +123,17 @@ def assert_same_function(
 def default_inputs(graph: Graph) -> dict[str, Array]:
     """Return a batch: both corners of the domain, its point nearest to zero, and 16 random samples.
 
-    Random samples are multiples of 1/8 where the domain has such values.
+    Random samples are multiples of 1/8 where the domain has such values. Of ids the first and the last come first.
     """
     result = {}
     for name, random in sample_inputs(graph, 16, np.random.default_rng(0)).items():
         layer = graph.layer(name)
+        if layer.encoding == "index":
+            rows = [np.full((1, *layer.grid), i) for i in (0, len(layer) - 1)]
+            result[name] = np.concatenate(
+                [*rows, np.arange(math.prod(layer.grid)).reshape(rows[0].shape) % len(layer), random]
+            )
+            continue
         shape = (1, len(layer)) + (1,) * len(layer.grid)
         low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
         eighths = np.round(random * 8) / 8

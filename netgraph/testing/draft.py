@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from netgraph.checks import Checked, Extended
 from netgraph.columns import Array
-from netgraph.graph import DOMAIN_COLUMNS, Conv2d, Dense, Graph, GraphBuilder, Grid, Pool, get_activation, get_norm
+from netgraph.graph import (
+    DOMAIN_COLUMNS,
+    Attend,
+    Conv2d,
+    Dense,
+    Graph,
+    GraphBuilder,
+    Grid,
+    Identity,
+    Pool,
+    get_activation,
+    get_norm,
+)
 from netgraph.testing.values import (
     TAPE,
     Weights,
@@ -45,6 +57,8 @@ class GraphOptions(Checked):
     max_inputs: int
     max_outputs: int
     max_side: int
+    max_positions: int
+    max_heads: int
     domains: tuple[tuple[Extended, Extended], ...]
     weights: tuple[Weights, ...]
     dtypes: tuple[Any, ...]
@@ -98,6 +112,15 @@ class GraphDraft:
         """Draw bytes that move values off the multiples of 1/8; b"" when all values are dyadic."""
         return self.draw(TAPE) if self.weights in ("float32", "float64") else b""
 
+    def pool(self, grid: Grid) -> Pool | None:
+        """Draw a pool that fits on a grid, or None. Its area is a power of two, so that averages are dyadic."""
+        if not grid or not self.options.pools or not self.coin():
+            return None
+        size = tuple(self.number(1, min(2, g)) for g in grid)
+        stride = (1,) * len(grid) if self.coin() else None
+        padding = tuple(k // 2 for k in size) if self.coin() else None
+        return Pool(self.one_of(self.options.pools), size, stride, padding)  # type: ignore[arg-type]
+
     def group(self, action: Callable[[], T]) -> T:
         """Call an action whose draws form one span, which Hypothesis can leave out as a whole."""
         return self.draw(st.builds(action))
@@ -110,10 +133,28 @@ class GraphDraft:
         self.builder.input(name, self.width(), domain=domain, grid=grid)
         return self._record(name, grid)
 
+    def ids(self, grid: Grid) -> str:
+        """Add an input layer of ids, and return its name."""
+        name = self._name("x")
+        self.builder.input(name, self.width(), encoding="index", grid=grid)
+        return self._record(name, grid)
+
+    def positions(self, grid: Grid) -> str:
+        """Add a layer that is 1 at one position per vertex, and return its name."""
+        name = self._name("p")
+        self.builder.positions(name, grid)
+        return self._record(name, grid)
+
     def hidden(
-        self, grid: Grid = (), *, size: int | None = None, activation: str | None = None, pool: Pool | None = None
+        self,
+        grid: Grid = (),
+        *,
+        size: int | None = None,
+        activation: str | None = None,
+        norm: str | None = None,
+        pool: Pool | None = None,
     ) -> str:
-        """Add a hidden layer, and return its name. Size and activation are drawn if they are not given."""
+        """Add a hidden layer, and return its name. Size, activation and norm are drawn if they are not given."""
         name = self._name("h")
         activation = activation or self.one_of(self.options.activations)
         slope = {"slope": 0.25} if get_activation(activation).uses_slope else {}  # the default slope is not dyadic
@@ -124,10 +165,46 @@ class GraphDraft:
             pool=pool,
             bias=self._bias(),
             activation=activation,
-            norm=self.one_of(self.options.norms),
+            norm=norm or self.one_of(self.options.norms),
             **slope,  # type: ignore[arg-type]
         )
         return self._record(name, pool.output_grid(grid) if pool else grid)
+
+    def product(self, gate: str, up: str) -> str:
+        """Add the product of two layers, and return its name."""
+        name = self._name("m")
+        self.builder.product(name, gate, up)
+        return self._record(name, self.grids[gate])
+
+    def attend(self, queries: str, keys: str, heads: int, merge: Attend) -> str:
+        """Add the heads that read these queries and keys, and return the name of their layer.
+
+        Queries are split evenly among heads, keys among groups of heads. At times some heads have fewer slots.
+        """
+        name, grid = self._name("a"), (*self.grids[queries], *self.grids[keys])
+        slots = self.sizes[queries] // heads
+        groups = self.sizes[keys] // slots
+        together = 2 if merge.frequencies else 1  # slots that are there both or not at all
+        if slots == together or not self.coin():
+            self.builder.attend(
+                name, queries, keys, heads=heads, scale=merge.scale, causal=merge.causal, frequencies=merge.frequencies
+            )
+            return self._record(name, grid)
+        kept = np.repeat(some_of(self.tape(), heads * slots // together).reshape(heads, -1), together, axis=1)
+        kept[:, :together] |= ~kept.any(axis=1, keepdims=True)
+        head, slot = np.nonzero(kept)
+        self.builder.layer(name, heads, activation="identity", bias=False, grid=grid, merge=merge)
+        for port, source, row in ((0, queries, head), (1, keys, head // (heads // groups))):
+            self.builder.edges(
+                source, name, row * slots + slot, head, weight=1.0, tap=slot, kind=Identity(), frozen=True, port=port
+            )
+        return self._record(name, grid)
+
+    def mix(self, attention: str, values: str, groups: int) -> str:
+        """Add the mix of these values by heads, which share them in groups, and return its name."""
+        name = self._name("m")
+        self.builder.mix(name, attention, values, groups=groups)
+        return self._record(name, self.grids[attention][:1])
 
     def output(self, grid: Grid = (), *, size: int | None = None) -> str:
         """Add an output layer, and return its name."""
@@ -163,6 +240,10 @@ class GraphDraft:
     def wire(self, source: str, target: str, stride: tuple[int, int] = (1, 1)) -> None:
         """Link two layers by wires."""
         self.builder.identity(source, target, stride=stride)
+
+    def place(self, source: str, target: str, offset: int) -> None:
+        """Link two layers by wires that read the position earlier by an offset."""
+        self.builder.place(source, target, offset)
 
     def finish(self) -> Graph:
         """Build the graph, with drawn biases, norms and activation parameters."""

@@ -40,8 +40,8 @@ def zero_weight(graph: Graph, at: int) -> Graph | None:
 
 
 def dead_vertex(graph: Graph, at: int) -> Graph | None:
-    """Remove all edges out of a hidden vertex."""
-    hidden = _hidden(graph)
+    """Remove all edges out of a hidden vertex that no merge reads."""
+    hidden = np.setdiff1d(_hidden(graph), graph.edges.source_row[_into_merges(graph)])
     if not len(hidden):
         return None
     return _keep_edges(graph, graph.edges.source_row != hidden[at % len(hidden)])
@@ -57,8 +57,8 @@ def silent_vertex(graph: Graph, at: int) -> Graph | None:
 
 
 def constant_vertex(graph: Graph, at: int) -> Graph | None:
-    """Remove all edges into a hidden vertex."""
-    hidden = _hidden(graph)
+    """Remove all edges into a hidden vertex that sums them."""
+    hidden = np.setdiff1d(_hidden(graph), graph.edges.target_row[_into_merges(graph)])
     if not len(hidden):
         return None
     return _keep_edges(graph, graph.edges.target_row != hidden[at % len(hidden)])
@@ -75,8 +75,12 @@ def near_twin(graph: Graph, at: int) -> Graph | None:
 
 
 def unlinked(graph: Graph, at: int) -> Graph | None:
-    """Remove a link into a layer that several links enter."""
-    several = [k for k in graph.links_by_key.values() if len(graph.incoming[k.target]) > 1]
+    """Remove a link into a layer that sums several links."""
+    several = [
+        k
+        for k in graph.links_by_key.values()
+        if len(graph.incoming[k.target]) > 1 and graph.layer(k.target).merge is None
+    ]
     if not several:
         return None
     gone = several[at % len(several)].key
@@ -87,7 +91,9 @@ def unlinked(graph: Graph, at: int) -> Graph | None:
 def biased(graph: Graph, _at: int) -> Graph | None:
     """Set the biases of all hidden and output layers to 1."""
     layers = [
-        x if x.role == "input" else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(graph))})
+        x
+        if x.is_source or _is_attention(x)
+        else replace(x, values={**x.values, "bias": np.ones(len(x), _dtype(graph))})
         for x in graph.layers_by_id.values()
     ]
     return _make(layers, graph.links_by_key.values())
@@ -113,11 +119,11 @@ def operation(**wanted: Any) -> Plant:
     """
 
     def plant(graph: Graph, _at: int) -> Graph | None:
-        hidden = [x for x in graph.layers_by_id.values() if x.role == "hidden"]
+        hidden = {x.id for x in graph.layers_by_id.values() if x.role == "hidden" and not _is_attention(x)}
         if not hidden:
             return None
         layers = [
-            _with_operation(x, wanted, _dtype(graph)) if x.role == "hidden" else x for x in graph.layers_by_id.values()
+            _with_operation(x, wanted, _dtype(graph)) if x.id in hidden else x for x in graph.layers_by_id.values()
         ]
         return _make(layers, graph.links_by_key.values())
 
@@ -152,6 +158,17 @@ def _hidden(graph: Graph) -> Array:
     return np.flatnonzero(np.repeat(role, np.diff(graph.vertices.offsets)))
 
 
+def _into_merges(graph: Graph) -> Array:
+    """Return a mask of the edges into layers that merge, `(edges,)`."""
+    merging = [x.id for x in graph.layers_by_id.values() if x.merge is not None]
+    return np.isin(graph.vertices.layer[graph.edges.target_row], merging)
+
+
+def _is_attention(layer: Layer) -> bool:
+    """Whether the layer has heads, which have no bias, norm or activation."""
+    return layer.merge is not None and not layer.merge.operates
+
+
 def _make(layers: Iterable[Layer], links: Iterable[Link]) -> Graph:
     """Make a fresh graph without validation, since plants only make valid graphs of valid ones."""
     return Graph(layers, links, validate=False)
@@ -178,7 +195,9 @@ def with_columns(link: Link, columns: Mapping[str, Any], **attributes: Any) -> L
 
 def _with_domain(graph: Graph, low: float, high: float) -> Graph | None:
     layers = [
-        replace(x, values=full_columns({"low": low, "high": high}, len(x))) if x.role == "input" else x
+        replace(x, values=full_columns({"low": low, "high": high}, len(x)))
+        if x.role == "input" and x.encoding == "values"
+        else x
         for x in graph.layers_by_id.values()
     ]
     return _make(layers, graph.links_by_key.values())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from netgraph.graph import Conv2d, Dense, Grid, Pool
+from netgraph.graph import Conv2d, Dense, Grid
 from netgraph.testing.draft import GraphDraft, Recipe
+from netgraph.testing.tokens import attention, tokens
 
 
 def dense(d: GraphDraft) -> None:
@@ -47,7 +48,7 @@ def conv(d: GraphDraft) -> None:
 
     def layer(source: str) -> str:
         kind, grid = _step(d, d.grids[source])
-        target = d.hidden(grid, pool=_pool(d, grid))
+        target = d.hidden(grid, pool=d.pool(grid))
         d.join(source, target, kind)
         return target
 
@@ -83,8 +84,18 @@ def _block(d: GraphDraft, source: str) -> str:
     return total
 
 
-KINDS: dict[str, Recipe] = {"dense": dense, "skip": skip, "conv": conv, "residual": residual}
+KINDS: dict[str, Recipe] = {
+    "dense": dense,
+    "skip": skip,
+    "conv": conv,
+    "residual": residual,
+    "tokens": tokens,
+    "attention": attention,
+}
 """Recipes by name, the simplest first."""
+
+EXACT_KINDS = tuple(name for name in KINDS if name != "attention")
+"""Names of the recipes whose graphs need no function that rounds."""
 
 
 def _maps(d: GraphDraft) -> Grid:
@@ -100,15 +111,6 @@ def _step(d: GraphDraft, grid: Grid) -> tuple[Dense | Conv2d, Grid]:
     stride = (d.number(1, 2), d.number(1, 2)) if d.coin() else (1, 1)
     kind = Conv2d(_pair(kernel), stride, padding)
     return kind, kind.output_grid(grid)
-
-
-def _pool(d: GraphDraft, grid: Grid) -> Pool | None:
-    """Draw a pool that fits on a grid, or None. Its area is a power of two, so averages of dyadic values are dyadic."""
-    if not grid or not d.options.pools or not d.coin():
-        return None
-    size = tuple(d.number(1, min(2, g)) for g in grid)
-    stride = (1, 1) if d.coin() else None
-    return Pool(d.one_of(d.options.pools), _pair(size), stride)  # type: ignore[arg-type]
 
 
 def _pair(values: Grid) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from netgraph.rewriting import (
 )
 from netgraph.rules import RULES
 from netgraph.testing.draft import DrawFunction
+from netgraph.testing.layer_edits import MeddleLayer, possible_edits
 from netgraph.testing.strategies import exact_activations
 from netgraph.testing.values import BIAS_VALUES, VARIANCE_VALUES, WEIGHT_VALUES
 
@@ -112,22 +113,28 @@ class Meddle(Rule):
 def meddleable(graph: Graph, row: int) -> tuple[str, ...]:
     """Return the values of `Meddle.what` that are possible for a vertex, given by its flat row."""
     layer: Layer = graph.layer(int(graph.vertices.layer[row]))
-    if layer.role == "input":
+    if layer.is_source:
         return ()
     names = [name for name in sorted(layer.values) if name not in DOMAIN_COLUMNS]
     edges = graph.edges
     if ((edges.target_row == row) & ~edges.frozen).any():
         names.append("weights")
-    if layer.role == "hidden":
+    if layer.role == "hidden" and not (layer.merge is not None and layer.merge.slotted):
         names.append("activation")
     return tuple(names)
 
 
 @st.composite
 def meddling(draw: DrawFunction, graph: Graph) -> Result:
-    """Draw rewrites that set weights, a bias, an activation or a norm parameter, even if the function changes."""
+    """Draw rewrites that set values, or edit a layer in another way, even if the function changes."""
     rows = [row for row in range(graph.num_vertices) if meddleable(graph, row)]
-    assume(rows)
+    edits = [(layer, what) for layer in graph.layers_by_id.values() for what in possible_edits(graph, layer)]
+    assume(rows or edits)
+    if edits and (not rows or draw(st.booleans())):
+        layer, what = draw(st.sampled_from(edits))
+        result = apply(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer.id, probe=None)
+        assume(result.changed)  # two equal parts may have been exchanged
+        return result
     row = draw(st.sampled_from(rows))
     what = draw(st.sampled_from(meddleable(graph, row)))
     value = draw(st.sampled_from(_new_values(graph, row, what)))
@@ -182,7 +189,7 @@ def _of_any(draw: DrawFunction, graph: Graph) -> Result:
 
 
 def rewrites(graph: Graph, *, rules: st.SearchStrategy[Rule] | None = None) -> st.SearchStrategy[Result]:
-    """Make a strategy of rewrites of a graph: results of registered rules and of `Meddle`, correct or wrong.
+    """Make a strategy of rewrites of a graph: results of registered rules, `Meddle` and `MeddleLayer`.
 
     Args:
         graph: the graph to rewrite.

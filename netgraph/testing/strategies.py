@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
-from netgraph.graph import ACTIVATIONS, NORMS, Graph, Layer, get_activation, get_norm
+from netgraph.graph import ACTIVATIONS, NORMS, Graph, Layer, get_activation
 from netgraph.testing.draft import DrawFunction, GraphDraft, GraphOptions
-from netgraph.testing.recipes import KINDS
-from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, is_dyadic, levels, pick, spread
+from netgraph.testing.recipes import EXACT_KINDS, KINDS
+from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, levels, pick, spread
 
 Domain = tuple[float, float]
 DOMAINS: tuple[Domain, ...] = ((0.0, 1.0), (-1.0, 1.0), (-np.inf, np.inf))
@@ -24,7 +24,7 @@ INPUT_TAPE = st.binary(min_size=0, max_size=48)
 
 def graphs(
     *,
-    kinds: Sequence[str] | str = tuple(KINDS),
+    kinds: Sequence[str] | str | None = None,
     exact: bool = True,
     activations: Sequence[str] | str | None = None,
     norms: Sequence[str] | str | None = None,
@@ -35,6 +35,8 @@ def graphs(
     max_inputs: int = 2,
     max_outputs: int = 2,
     max_side: int = 4,
+    max_positions: int = 4,
+    max_heads: int = 3,
     domains: Sequence[Domain] = DOMAINS,
     weights: Sequence[Weights] | Weights | None = None,
     dtype: Any = None,
@@ -47,19 +49,24 @@ def graphs(
 
     Args:
         kinds: any of "dense" (chains), "skip" (several inputs and outputs, links from any earlier layer),
-            "conv" (padding, strides, missing taps, pools, heads over the whole grid) and "residual" (wires around a
-            layer). All of them leave out edges at times.
+            "conv" (padding, strides, missing taps, pools, heads over the whole grid), "residual" (wires around a
+            layer), "tokens" (lookups, learned positions, layers of one position, pools, gates) and "attention" (causal
+            and rotary attention, heads that share keys or values or have fewer slots, cross attention, gates). All of
+            them leave out edges at times. By default all; without "attention" if `exact`, since softmax rounds.
         exact: False draws every activation, every norm and weights of every kind, unless the options below say
             otherwise.
         activations: activations of hidden layers.
         norms: norms of hidden layers, such as "batch", "layer" and "rms"; batch norms have drawn statistics and signed
             scales.
         pools: pools of convolutional layers, any of "max" and "average"; () for none.
-        min_layers, max_layers: number of hidden layers; "residual" counts one for each block and has at least one,
-            "skip" has at least one.
+        min_layers, max_layers: number of hidden layers; "residual" and "attention" count one for each block and have at
+            least one, "skip" has at least one, and "tokens" has more.
         max_width: largest number of vertices of a layer.
-        max_inputs, max_outputs: largest number of input and output layers of "skip" graphs.
+        max_inputs, max_outputs: largest number of input and output layers of "skip" graphs; with 2 inputs "attention"
+            has cross attention.
         max_side: largest height and width of maps.
+        max_positions: largest number of tokens of an input.
+        max_heads: largest number of heads of an attention layer.
         domains: possible domains of input layers, `(low, high)`.
         weights: kinds of weights and biases: "dyadic", "zeros" (dyadic, many of them 0), "float32", "float64".
         dtype: dtype of the columns, float32 or float64; by default either.
@@ -68,10 +75,14 @@ def graphs(
     Raises:
         OptionError, GraphError: for an unknown name, or limits that admit no graph.
     """
-    if min(max_width, max_inputs, max_outputs, max_side) < 1 or not 0 <= min_layers <= max_layers:
+    if (
+        min(max_width, max_inputs, max_outputs, max_side, max_positions, max_heads) < 1
+        or not 0 <= min_layers <= max_layers
+    ):
         raise OptionError(
             f"min_layers={min_layers}, max_layers={max_layers}, max_width={max_width}, max_inputs={max_inputs}, "
-            f"max_outputs={max_outputs}, max_side={max_side} admit no graph; widths, numbers and sides start at 1."
+            f"max_outputs={max_outputs}, max_side={max_side}, max_positions={max_positions}, max_heads={max_heads} "
+            "admit no graph; widths, numbers and sides start at 1."
         )
     options = GraphOptions(
         activations=as_tuple(activations or (exact_activations() if exact else all_activations())),
@@ -83,12 +94,14 @@ def graphs(
         max_inputs=max_inputs,
         max_outputs=max_outputs,
         max_side=max_side,
+        max_positions=max_positions,
+        max_heads=max_heads,
         domains=tuple(domains),
         weights=as_tuple(weights or ("dyadic" if exact else WEIGHTS)),  # type: ignore[arg-type]
         dtypes=(np.float64, np.float32) if dtype is None else (dtype,),
         bias=bias,
     )
-    names = as_tuple(kinds)
+    names = as_tuple(EXACT_KINDS[:-1] if kinds is None else kinds)
     _check_names("kind of graph", names, KINDS)
     _check_names("norm", options.norms, NORMS)
     _check_names("kind of weights", options.weights, WEIGHTS)
@@ -133,8 +146,8 @@ def _inputs(draw: DrawFunction, graph: Graph, samples: int, dyadic: bool) -> dic
 def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchStrategy[dict[str, Array]]:
     """Make a strategy of batches for `interpret`, within the domains of the input layers of a graph.
 
-    The first three samples are fixed: the lowest and the highest corner of the domain, and its point nearest to zero.
-    Values of an unbounded domain stay between -4 and 4.
+    The first three samples are fixed: the lowest and the highest corner of the domain, and its point nearest to zero;
+    of ids the first, the last, and all in turn. Values of an unbounded domain stay between -4 and 4.
 
     Args:
         graph: the graph.
@@ -142,7 +155,8 @@ def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchS
         dyadic: draw only multiples of 1/8, if the domain has some.
 
     Returns:
-        Strategy of float64 arrays by name of the input layer, `(samples + 3, vertices, *grid)`.
+        Strategy of arrays by name of the input layer: float64 `(samples + 3, vertices, *grid)`, or int64
+        `(samples + 3, *grid)` for a layer that takes ids.
     """
     if samples < 0:
         raise OptionError(f"samples={samples} is negative.")
@@ -151,6 +165,10 @@ def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchS
 
 def _batch(layer: Layer, samples: int, tape: bytes, fine: bytes) -> Array:
     cells = int(np.prod(layer.grid, dtype=int))
+    if layer.encoding == "index":
+        counted = np.arange(cells)
+        ids = np.concatenate([0 * counted, 0 * counted + len(layer) - 1, counted, spread(tape, samples * cells)])
+        return np.asarray((ids % len(layer)).reshape(samples + 3, *layer.grid))
     low, high = _finite_bounds(layer)
     columns = []
     for row in range(len(layer)):
@@ -170,24 +188,6 @@ def _finite_bounds(layer: Layer) -> tuple[Array, Array]:
     start = np.where(np.isfinite(low), low, np.minimum(-LARGEST_FINITE, np.where(np.isfinite(high), high, 0)))
     stop = np.where(np.isfinite(high), high, np.maximum(LARGEST_FINITE, np.where(np.isfinite(low), low, 0)))
     return start, stop
-
-
-def is_exact(graph: Graph) -> bool:
-    """Whether an evaluation in float64 on dyadic inputs rounds nothing.
-
-    This holds when all activations are piecewise linear, no layer has a norm, average pools have windows of 1, 2, 4 or
-    8 positions, and all weights, vertex values and slopes are dyadic, see `is_dyadic`.
-    """
-    for layer in graph.layers_by_id.values():
-        activation = get_activation(layer.activation)
-        steep = activation.uses_slope and (layer.slope * 8) % 1
-        if not get_norm(layer.norm).identity or not activation.exact or steep:
-            return False
-        if layer.pool and layer.pool.kind == "average" and layer.pool.size[0] * layer.pool.size[1] not in (1, 2, 4, 8):
-            return False
-        if not all(is_dyadic(v) for name, v in layer.values.items() if name not in ("low", "high")):
-            return False
-    return is_dyadic(graph.edges.weight)
 
 
 st.register_type_strategy(Graph, lambda _type: graphs())

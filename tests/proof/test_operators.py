@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from netgraph.errors import GraphError
-from netgraph.graph import Conv2d, Dense, Identity
+from netgraph.graph import Conv2d, Dense, Identity, Place
 from netgraph.proof.operators import POINTWISE, UNKNOWN, ZERO, Operators
 
 sides = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -210,3 +210,17 @@ def test_pairs_are_composed_element_by_element():
     zeros = np.zeros(3, dtype=np.int64)
     np.testing.assert_array_equal(operators.compose_all(zeros, numbers), numbers)
     np.testing.assert_array_equal(operators.compose_all(numbers, zeros), numbers)
+
+
+def test_places_compose_with_each_other_and_not_with_convolutions():
+    operators = Operators()
+    (behind,) = operators.of_link(Place(1), (2, 2), (5,))
+    (later,) = operators.of_link(Place(-1), (5,), (4,))
+    (back,) = operators.of_link(Place(-1), (5,), (2, 2))
+    assert behind != POINTWISE
+    (flat,) = operators.of_link(Place(0), (2, 2), (4,))
+    assert flat != POINTWISE  # maps read as tokens
+    assert operators.compose(later, behind) == flat
+    assert operators.compose(back, behind) == POINTWISE
+    (taps,) = operators.of_link(Conv2d((1, 1), (2, 2)), (2, 2), (1, 1))
+    assert operators.compose(int(taps), back) == UNKNOWN

@@ -212,3 +212,44 @@ def test_nan_in_an_output_is_a_difference():
     huge = ng.mlp([1, 1], domain=(0, 1), dtype=np.float64).with_weights([1e308])
     with pytest.raises(AssertionError, match="changed"):
         assert_same_function(graph, huge, exact=False)
+
+
+TOKENS = graphs(kinds=("tokens", "attention"), exact=False)
+
+
+@settings(max_examples=80)
+@given(TOKENS)
+def test_code_builds_the_same_graph_over_tokens(graph):
+    assert built(to_code(graph)).equals(graph)
+
+
+def test_merges_are_written_as_calls_of_the_builder():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 3, grid=(2,), encoding="index")
+    b.positions("p", (2,))
+    for name, size in (("h", 2), ("q", 4), ("k", 2), ("v", 1)):
+        b.layer(name, size, grid=(2,), activation="identity", bias=False)
+    for source in ("x", "p"):
+        b.edges(source, "h", [0], [0], weight=1.0)
+    for name in "qkv":
+        b.edges("h", name, [0], [0], weight=1.0)
+    b.attend("a", "q", "k", heads=2, scale=0.5, causal=True, frequencies=(1.0,))
+    b.mix("m", "a", "v", groups=1)
+    b.layer("last", 2, activation="identity", bias=False)
+    b.place("m", "last", -1)
+    b.product("g", "last", "last")
+    b.output("y", 1, bias=False)
+    b.edges("g", "y", [0, 1], [0, 0], weight=1.0)
+    code = to_code(b.build())
+    assert (
+        "b.input('x', 3, grid=(2,), encoding='index')" in code or "b.input('x', 3, encoding='index', grid=(2,))" in code
+    )
+    for line in (
+        "b.positions('p', (2,))",
+        "b.attend('a', 'q', 'k', heads=2, scale=0.5, causal=True, frequencies=(1.0,))",
+        "b.mix('m', 'a', 'v', groups=1)",
+        "b.place('m', 'last', -1)",
+        "b.product('g', 'last', 'last')",
+    ):
+        assert f"\n{line}\n" in code, code
+    assert built(code).equals(b.build())

@@ -11,6 +11,7 @@ LARGEST = 4
 GRAPHS = {
     "BiasThroughPadding": graphs(kinds="conv", activations="identity", min_layers=1),
     "OffByOneTap": graphs(kinds="conv"),
+    "MergeAlmost": graphs(kinds=("dense", "skip"), min_layers=1),
 }
 
 

@@ -49,10 +49,10 @@ def groups(edges):
 
 
 def plain(m):
-    """Vertices of layers that may be copied: no wires, no layer norm."""
+    """Vertices of layers that may be copied: no wires, and no norm over the vertices of the layer."""
     graph = m.graph
     wired = {end for k in graph.links if k.kind.wires for end in (k.source, k.target)}
-    normed = [x.id for x in graph.layers.values() if x.norm == "layer"]
+    normed = [x.id for x in graph.layers.values() if x.norm in ("layer", "rms")]
     return ~np.isin(m.v.layer, [*wired, *normed])
 
 

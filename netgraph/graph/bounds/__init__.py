@@ -8,6 +8,7 @@ from netgraph.graph.bounds.intervals import (
     norm_setting,
     normalise_interval,
     operate_interval,
+    pool_interval,
     segments,
     used_edges,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "norm_setting",
     "normalise_interval",
     "operate_interval",
+    "pool_interval",
     "scaled",
     "segments",
     "sum_bounds",

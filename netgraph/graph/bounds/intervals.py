@@ -181,10 +181,16 @@ def operate_interval(
 ) -> tuple[Array, Array]:
     """Interval after norm, activation and pool; arguments as for `normalise_interval`."""
     low, high = normalise_interval(layer, z_low, z_high, mode, rows)
-    if layer.activation == "identity":
+    if layer.activation != "identity":
+        low, high = get_activation(layer.activation).interval(low, high, _columns(layer, rows), layer.slope)
+    return pool_interval(layer, low, high)
+
+
+def pool_interval(layer: Layer, low: Array, high: Array) -> tuple[Array, Array]:
+    """Interval of maxima and means of values within `[low, high]`, with 0 where an average counts padding."""
+    if layer.pool is None or layer.pool.kind == "max" or layer.pool.padding is None:
         return low, high
-    return get_activation(layer.activation).interval(low, high, _columns(layer, rows), layer.slope)
-    # A pool gives a maximum or a mean, which lies within the interval of its arguments.
+    return np.minimum(low, 0.0), np.maximum(high, 0.0)
 
 
 def normalise_interval(

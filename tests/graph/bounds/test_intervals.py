@@ -321,3 +321,21 @@ def test_deep_chains():
     for source, target in pairwise(names):
         b.edges(source, target, [0], [0], weight=1.0)
     assert ends(b.build()) == (0, 1)
+
+
+@pytest.mark.parametrize(("kind", "least"), [("average", 0.5), ("max", 1.0)])
+def test_an_average_counts_the_zeros_of_its_padding(kind, least):
+    """A constant before the pool is none after it."""
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 1, grid=(2,), domain=(0, 1))
+    b.layer("h", 1, grid=(2,), bias=1.0, pool=ng.Pool(kind, (2,), (1,), (1,)))
+    b.output("y", 1, grid=(3,))
+    b.edges("h", "y", [0], [0], weight=1.0)
+    graph = b.build()
+    values = ng.interpret(graph, np.zeros((1, 1, 2)))
+    assert values.min() == least
+    low, high = graph.bounds()["y"]
+    assert low[0] <= least
+    assert high[0] >= 1
+    half = graph.with_weights(vertices={"bias": np.where(graph.vertices.column("bias") == 1, 0.5, 0)})
+    assert ng.certify(graph, half).bound >= 0.5

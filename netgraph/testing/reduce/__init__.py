@@ -1,0 +1,5 @@
+"""Reduction of a counterexample to the parts that its failure needs."""
+
+from netgraph.testing.reduce.greedy import MAX_TRIALS, reduce_case
+
+__all__ = ["MAX_TRIALS", "reduce_case"]
