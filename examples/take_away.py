@@ -76,10 +76,11 @@ class Plain(torch.nn.Module):
         super().__init__()
         layers = [graph.layer(i) for i in graph.topological_order]
         for layer in layers:
-            if layer.grid or layer.norm != "none" or layer.activation not in ACTIVATIONS:
+            sums = layer.merge is None and layer.encoding == "values"
+            if layer.grid or layer.norm != "none" or layer.activation not in ACTIVATIONS or not sums:
                 raise ValueError(
-                    f"Layer {layer.name!r} has grid {layer.grid}, norm {layer.norm!r} and activation "
-                    f"{layer.activation!r}; Plain takes layers with grid (), norm 'none', and {', '.join(ACTIVATIONS)}."
+                    f"{layer} is not plain; Plain takes layers with grid (), norm 'none', no merge, and an "
+                    f"activation out of {', '.join(ACTIVATIONS)}."
                 )
         place = {layer.id: k for k, layer in enumerate(layers)}
         self.inputs = [place[layer.id] for layer in graph.inputs]

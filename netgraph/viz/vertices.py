@@ -16,6 +16,7 @@ from netgraph.viz.dot import FONT, Notes, at, digraph
 from netgraph.viz.layout import Layout, Pixels, layout
 from netgraph.viz.scales import Scale
 from netgraph.viz.text import format_count, label, literal, number, plain, text_width
+from netgraph.viz.words import kind_lines
 
 # Largest number of arrows with heads. More heads would cover the vertices; all arrows run from left to right anyway.
 MOST_HEADS = 150
@@ -209,6 +210,12 @@ def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[
     widths = (thin * width.widths(width.values[rows])).tolist() if width else [thin] * n
     taps = np.array([kind.taps for kind in edges.link_kinds], np.int64)[edges.link[rows]]
     merges = [graph.layer(target).merge for _source, target, _port in graph.links_by_key]
+    moves = [
+        "".join(f", {line}" for line in kind_lines(link, graph.layer(link.source), graph.layer(link.target)))
+        if link.kind.places
+        else ""
+        for link in graph.links
+    ]
     labelled = n <= _MOST_LABELS
     slotted = np.array([merge is not None and merge.slotted for merge in merges], bool)[edges.link[rows]]
     slots = np.count_nonzero(slotted) <= _MOST_SLOTS
@@ -218,6 +225,7 @@ def _looks(graph: Graph, style: Style, rows: Array, counts: Array) -> list[dict[
     for k, (i, source, target) in enumerate(columns):
         tooltip = f"edge {i}: {source} to {target}"
         tooltip += f", {counts[k]} of {taps[k]} kernel positions" if taps[k] > 1 else ""
+        tooltip += moves[edges.link[rows[k]]]
         tooltip += _port(merges[edges.link[rows[k]]], int(edges.port[rows[k]]), int(edges.tap[rows[k]]), int(counts[k]))
         tooltip += "".join(f", {name} {_value(float(scale.values[rows[k]]))}" for name, scale in scales.items())
         own = {"color": colors[k], "penwidth": f"{widths[k]:.2f}", "tooltip": literal(tooltip)}

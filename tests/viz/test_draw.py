@@ -146,6 +146,10 @@ def test_wires_into_merges_name_ports_and_slots() -> None:
     from_head = arrow(dot, f"vertex {heads[1]}", f"vertex {mix[2]}")
     assert attribute(from_head, "tooltip").endswith(", heads, weight 1")
     assert "label" not in from_head
+    stream, last = (graph.layers[name].vertex_ids.tolist() for name in ("block1", "last"))
+    assert attribute(arrow(dot, f"vertex {stream[0]}", f"vertex {last[0]}"), "tooltip").endswith(
+        ", position 3 of 4, weight 1"
+    )
 
 
 @pytest.mark.parametrize(
