@@ -252,9 +252,9 @@ class _Quiet(ng.Rule):
 # -- all of them ---------------------------------------------------------------------------------------
 
 WHOLE = {
-    "ids": tiny(head="tokens"),
+    "ids": tiny(),
     "rotary": tiny(ids=False, causal=True, slots=4, groups=1, frequencies=(1.0, 0.5), norm="rms", head="tokens"),
-    "gated": tiny(gated=True, positions=False, norm="none", head="tokens"),
+    "gated": tiny(gated=True, positions=False, norm="none"),
 }
 
 
