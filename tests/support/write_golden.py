@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from growing_heads import AddHead, GrowKeys, GrowValues
 from ported import as_stored
 
 import netgraph as ng
@@ -34,6 +35,24 @@ ARCHITECTURES = (
     ("vgg", {"depth": 16, "width": 2, "hidden": [12], "batch_norm": False, "domain": [-1, 1]}),
     ("resnet", {"depth": 8, "width": 4}),
     ("resnet", {"depth": 20, "width": 3, "input_size": [1, 28, 28], "classes": 4}),
+    ("transformer_encoder", {"depth": 1, "tokens": 4, "vocabulary": 7, "width": 8, "heads": 2, "outputs": 3}),
+    ("vit", {"input_size": [2, 8, 8], "width": 6, "depth": 1, "heads": 2, "key_width": 2, "value_width": 3}),
+    (
+        "gpt",
+        {
+            "vocabulary": 9,
+            "tokens": 5,
+            "width": 8,
+            "depth": 2,
+            "heads": 4,
+            "groups": 2,
+            "gated": True,
+            "activation": "silu",
+            "norm": "rms",
+            "positions": "rotary",
+            "bias": False,
+        },
+    ),
 )
 """Calls by which graphs are made."""
 
@@ -156,6 +175,68 @@ def tokens():
     return b.build()
 
 
+def attention():
+    """Merges of every kind, symbols, positions, places, pools over tokens, RMS norm, shared keys, rotation, a mask."""
+    b, grid = ng.GraphBuilder(seed=SEED), (4,)
+    b.input("symbols", 5, grid=grid, encoding="index")
+    b.input("image", 2, grid=(4, 4), domain=(0, 1))
+    b.layer("patches", 6, grid=(2, 2))
+    b.conv2d("image", "patches", kernel=2, stride=2)
+    b.layer("stream", 6, grid=grid, activation="identity")
+    b.dense("symbols", "stream")
+    b.dense(b.positions("places", grid), "stream", density=0.75)
+    b.place("patches", "stream", 1)
+    b.layer("normed", 6, grid=grid, norm="rms", norm_epsilon=1e-6, activation="identity", bias=False)
+    b.identity("stream", "normed")
+    for name, size in (("queries", 8), ("keys", 4), ("values", 3)):
+        b.layer(name, size, grid=grid, activation="identity")
+        b.dense("normed", name)
+    b.attend("heads", "queries", "keys", heads=2, scale=0.375, causal=True, frequencies=(1.0, 0.25))
+    b.mix("mix", "heads", "values", groups=1, bias=True)
+    for name, activation in (("gate", "silu"), ("up", "identity")):
+        b.layer(name, 3, grid=grid, activation=activation)
+        b.dense("mix", name)
+    b.product("product", "gate", "up", activation="gelu_tanh", bias=True)
+    b.layer("pooled", 4, grid=grid, pool=ng.Pool("max", (3,), (2,), (1,)))
+    b.dense("product", "pooled", density=0.75)
+    b.identity("normed", "pooled")
+    b.layer("mean", 2, grid=(2,), pool=ng.Pool("average", (2,)))
+    b.dense("pooled", "mean")
+    b.output("first", 2)
+    b.dense("mean", "first")
+    b.layer("last", 6, activation="identity", bias=False)
+    b.place("stream", "last", -3)
+    b.output("second", 1)
+    b.dense("last", "second")
+    return shuffled(b.build())
+
+
+def transformer():
+    """A small block on which every rule finds something that it leaves alone."""
+    b, grid = ng.GraphBuilder(seed=2), (3,)
+    b.input("x", 3, grid=grid, domain=(0, 1))
+    b.layer("stream", 4, grid=grid, activation="relu")
+    b.dense("x", "stream")
+    for name in ("queries", "keys", "values"):
+        b.layer(name, 4, grid=grid, activation="identity")
+        b.dense("stream", name, density=0.8)
+    b.attend("heads", "queries", "keys", heads=2)
+    b.mix("mix", "heads", "values")
+    b.layer("attended", 4, grid=grid)
+    b.dense("mix", "attended")
+    b.identity("stream", "attended")
+    for name in ("gate", "up"):
+        b.layer(name, 3, grid=grid, activation="silu" if name == "gate" else "identity")
+        b.dense("attended", name)
+    b.product("product", "gate", "up")
+    b.layer("hidden", 4, grid=grid)
+    b.dense("product", "hidden", density=0.8)
+    b.output("y", 2, grid=grid)
+    b.dense("hidden", "y")
+    b.dense("stream", "y", density=0.6)
+    return b.build()
+
+
 def small(activation="relu"):
     """A dense graph with a skip link, on which every rule for dense layers finds something."""
     b = ng.GraphBuilder(seed=2)
@@ -170,10 +251,10 @@ def small(activation="relu"):
     return b.build()
 
 
-FEATURES = {"flat": flat, "normed": normed, "maps": maps, "tokens": tokens}
+FEATURES = {"flat": flat, "normed": normed, "maps": maps, "tokens": tokens, "attention": attention}
 """Graphs that have every feature together."""
 
-STARTS = {"dense": small, "small-maps": lambda: maps(4)}
+STARTS = {"dense": small, "small-maps": lambda: maps(4), "transformer": transformer}
 """Graphs to which every rule is applied."""
 
 
@@ -241,6 +322,24 @@ def written_journal(out):
         graph = result.graph
         hashes.append(graph.topology_hash)
     return {"journal": hashes}
+
+
+def written_heads(out):
+    """Growth and removal of heads, keys and values, also under rotation, where frequencies are added."""
+    graph, rng = attention(), np.random.default_rng(SEED)
+    journal = ng.Journal.create(out / "heads", graph)
+    hashes = [graph.topology_hash]
+    rules = (AddHead(slots=4, channels=2), GrowKeys(), GrowValues(), ng.rules.PruneVertices(only_dead=False))
+    for epoch, rule in enumerate(rules, start=1):
+        weight = graph.edges.weight + rng.normal(size=len(graph.edges))
+        graph = graph.with_weights(np.where(graph.edges.wired, 1.0, weight))
+        on = graph.layers["queries"].vertex_ids[:1] if epoch == len(rules) else "heads"
+        result = ng.apply(rule, graph, on=on, rng=epoch, probe=None)
+        assert result.changed, rule
+        journal.append(result, before=graph, epoch=epoch, metrics={"val_loss": 1 / epoch}, seed=epoch)
+        graph = result.graph
+        hashes.append(graph.topology_hash)
+    return {"heads": hashes}
 
 
 def method():
@@ -356,7 +455,7 @@ def main(out):
         shutil.rmtree(out)
     out.mkdir(parents=True)
     hashes = {"netgraph": ng.__version__, "architectures": architectures(), **written_graphs(out)}
-    hashes |= written_journal(out) | written_checkpoints(out) | written_runs(out)
+    hashes |= written_journal(out) | written_heads(out) | written_checkpoints(out) | written_runs(out)
     (out / "hashes.json").write_text(json.dumps(hashes, indent=1) + "\n")
 
 
