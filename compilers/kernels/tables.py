@@ -88,12 +88,13 @@ class BoundTable:
         """Write the sums of the gradients of the positions that picked each row into its slots, 0 into pads."""
         kernel = self._kernel
         assert self._gradients.weights is not None
+        rows, gradients = _picked(self._picks), self._target.gradients()
+        if len(rows) != len(gradients):  # all samples pick alike
+            gradients = gradients.sum(0, keepdim=True)
         out = self._gradients.weights[kernel.start : kernel.stop].view(kernel.shape)
-        found = _row_sums(self._target.gradients(), _picked(self._picks), kernel.shape[0])
-        if kernel.mask is None:
-            out.copy_(found)
-        else:
-            torch.mul(found, kernel.mask, out=out)
+        out.zero_().index_add_(0, rows.reshape(-1), gradients.reshape(-1, kernel.shape[1]))
+        if kernel.mask is not None:
+            out.mul_(kernel.mask)
 
     def source_gradients(self) -> None:
         """Do nothing, since picks are constants."""
@@ -194,12 +195,3 @@ class BoundSparseTable:
 def _picked(picks: Picks) -> Tensor:
     assert picks.rows is not None
     return picks.rows
-
-
-def _row_sums(gradients: Tensor, rows: Tensor, count: int) -> Tensor:
-    """Sum gradients, `(batch, positions, targets)`, by the row that each position picked: `(count, targets)`."""
-    if len(rows) != len(gradients):  # all samples pick alike
-        gradients = gradients.sum(0, keepdim=True)
-    flat = gradients.reshape(-1, gradients.shape[2])
-    found: Tensor = torch.ops.aten.embedding_dense_backward(flat, rows.reshape(-1), count, -1, False)
-    return found

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from netgraph.checks import Checked
 
+_POINTWISE = 0.65
+"""Cost of a cell of a pointwise convolution, in those of a convolution of 3 by 3, measured beside sparse products."""
+
 
 @dataclass(frozen=True)
 class CostTable(Checked):
@@ -124,7 +127,9 @@ class CostTable(Checked):
         """
         return 9 * self.call + 2 * self.sparse_row * rows + 2 * self.permuted_edge * edges
 
-    def convolution(self, edges: int, cells: int, rows: int, positions: int, *, trained: bool) -> float:
+    def convolution(
+        self, edges: int, cells: int, rows: int, positions: int, *, trained: bool, pointwise: bool = False
+    ) -> float:
         """Predict the cost of a convolution with a slot for every cell, in nanoseconds of a training step.
 
         Args:
@@ -133,9 +138,11 @@ class CostTable(Checked):
             rows: maps times positions, of source and target together.
             positions: number of positions of the target.
             trained: whether the maps that are read need gradients.
+            pointwise: whether each position reads the same position alone: one product of matrices.
         """
         products = 3 if trained else 2
-        per_product = 2 * self.call + self.conv_cell * cells * positions + self.conv_row * rows
+        cell = self.conv_cell * (_POINTWISE if pointwise else 1.0)
+        per_product = 2 * self.call + cell * cells * positions + self.conv_row * rows
         return products * per_product + self.pad * (cells - edges)
 
     def sparse_convolution(self, edges: int, reads: float, source: int, target: int, *, trained: bool) -> float:

@@ -90,7 +90,8 @@ def _convolution(fan: MapFanIn, costs: CostTable) -> float:
         trained = fan.source_values if fan.trained else 0
         return costs.dense(fan.edges, fan.targets, fan.source_values, trained, gathered=False)
     rows = fan.source_values + fan.target_values
-    return costs.convolution(fan.edges, fan.cells, rows, fan.geometry.positions, trained=fan.trained)
+    positions, pointwise = fan.geometry.positions, fan.geometry.pointwise
+    return costs.convolution(fan.edges, fan.cells, rows, positions, trained=fan.trained, pointwise=pointwise)
 
 
 def _sparse_convolution(fan: MapFanIn, costs: CostTable) -> float:

@@ -95,7 +95,8 @@ class Executor:
             return _transposed(workspace.values[layer.start : layer.stop])
         values = workspace.maps[self.plan.position[layer.name]].values
         assert values is not None
-        return values.reshape(len(values), *layer.shape).clone(memory_format=torch.contiguous_format)
+        # In the order that they have: the loss of a text reads the classes of each token side by side.
+        return values.reshape(len(values), *layer.shape).clone()
 
     def backward(
         self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]

@@ -47,7 +47,8 @@ def test_words_are_learned():
 @pytest.mark.parametrize("density", [1.0, 0.4])
 def test_a_step_is_that_of_the_ones_that_indices_mean(density):
     x, _ = words(8)
-    graph, other = text_graph(density), text_graph(density, encoding="values")
+    graph = text_graph(density)
+    other = text_graph(density, encoding="values").with_weights(graph.edges.weight)
     ones = torch.nn.functional.one_hot(torch.from_numpy(x), WORDS).double().transpose(1, 2)
     found = []
     for g, given in ((graph, torch.from_numpy(x)), (other, ones)):
