@@ -27,7 +27,7 @@ def block(
         b.layer(name, size, grid=grid, **LINEAR)
         b.dense("n", name)
     b.attend("a", "q", "k", heads=heads, scale=scale, causal=causal, frequencies=frequencies)
-    b.mix("m", "a", "v")
+    b.mix("m", "a", "v", groups=groups)
     b.layer("r", width, grid=grid, **LINEAR)
     b.dense("m", "r")
     b.identity("x", "r")
