@@ -104,6 +104,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.layers
 	$(BIN)/python -m benchmarks.sparse
 	$(BIN)/python -m benchmarks.conv
+	$(BIN)/python -m benchmarks.transformers
 	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.large

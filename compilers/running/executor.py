@@ -99,7 +99,13 @@ class Executor:
         return values.reshape(len(values), *layer.shape).clone()
 
     def backward(
-        self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None], needs: Sequence[bool]
+        self,
+        workspace: Workspace,
+        run: Run,
+        outputs: Sequence[Tensor | None],
+        needs: Sequence[bool],
+        *,
+        last: bool = False,
     ) -> list[Tensor | None]:
         """Compute the gradients of the weights, vertex parameters and inputs that `needs` selects.
 
@@ -108,6 +114,7 @@ class Executor:
             run: the forward.
             outputs: gradients of the outputs, None where there is none.
             needs: for weights, vertex parameters and each input.
+            last: whether no other backward of this forward comes, so that the memory of maps is free layer by layer.
         """
         plan = self.plan
         gradients = self._seed(workspace, outputs, inputs=any(needs[2:]))
@@ -116,7 +123,7 @@ class Executor:
         wanted = needs[0] or any(collector.reads_weights for collector in collectors)
         gradients.weights = gradients.values.new_empty(plan.num_slots) if wanted else None
         gradients.vertices = gradients.values.new_empty(plan.num_vertex_slots) if needs[1] else None
-        workspace.backward(run, weights=wanted, keep=bool(collectors))
+        workspace.backward(run, weights=wanted, keep="all" if collectors else "none" if last else "values")
         if gradients.vertices is not None:
             self._bias_gradients(gradients.values, gradients.vertices)
         if collectors:
@@ -136,7 +143,7 @@ class Executor:
     def backward_sums(self, workspace: Workspace, run: Run, outputs: Sequence[Tensor | None]) -> Gradients:
         """Compute the gradients of the sums of all layers, and nothing else; they stay in the workspace."""
         gradients = self._seed(workspace, outputs, inputs=False)
-        workspace.backward(run, weights=False, keep=True)
+        workspace.backward(run, weights=False, keep="all")
         return gradients
 
     def _seed(self, workspace: Workspace, outputs: Sequence[Tensor | None], *, inputs: bool) -> Gradients:
@@ -228,6 +235,7 @@ class _Network(torch.autograd.Function):
                 "(save_on_cpu, checkpoint with use_reentrant=False) do not work with a compiled network."
             )
         needs = (*ctx.needs_input_grad[2:4], *ctx.needs_input_grad[6:])
+        last = not torch._C._autograd._get_current_graph_task_keep_graph()
         with as_it_is(workspace.values.device):
-            weights, vertex, *inputs = ctx.executor.backward(workspace, ctx.run, outputs, needs)
+            weights, vertex, *inputs = ctx.executor.backward(workspace, ctx.run, outputs, needs, last=last)
         return (None, None, weights, vertex, None, None, *inputs)

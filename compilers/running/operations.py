@@ -40,6 +40,11 @@ class Run:
     graphs: dict[int, tuple[Tensor, dict[str, Tensor], Tensor]] = field(default_factory=dict)
     attention: dict[int, tuple[list[Tensor], Tensor]] = field(default_factory=dict)
 
+    def let_go(self, layer: int) -> None:
+        """Let go of the graphs of a layer."""
+        self.graphs.pop(layer, None)
+        self.attention.pop(layer, None)
+
     def clear(self) -> None:
         """Let go of the graphs."""
         self.graphs.clear()

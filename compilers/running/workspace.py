@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ _FREE_PER_BATCH_SIZE = 2
 _BATCH_SIZES = 4
 
 Call = Callable[[], object]
+Keep = Literal["all", "values", "none"]
 
 
 class FlatTensors(NamedTuple):
@@ -57,6 +58,18 @@ class LayerStep:
     done: tuple[int, ...]
 
 
+class _Release:
+    """The end of the maps of a layer in the last backward."""
+
+    def __init__(self, layer: int, maps: Maps) -> None:
+        self._layer, self._maps = layer, maps
+
+    def backward(self, run: Run, gradients: Gradients) -> None:
+        """Let go of all tensors of the layer."""
+        self._maps.clear()
+        run.let_go(self._layer)
+
+
 class Workspace:
     """One feature-major buffer (rows, batch), the maps beside it, and the kernels and operations bound to them.
 
@@ -77,7 +90,7 @@ class Workspace:
         self.lease: weakref.ref[Tensor] | None = None
         self._gradients: Gradients | None = None
         self._bound_inputs: bool | None = None
-        self._backwards: dict[tuple[bool, bool, bool], list[Call | Operation]] = {}
+        self._backwards: dict[tuple[bool, bool, Keep], list[Call | Operation | BoundMerge | _Release]] = {}
         self.maps = {i: self._maps(i, p, state) for i, p in enumerate(plan.layers) if p.has_maps}
         self.given = {i: Given(plan.layers[i].start, plan.layers[i].stop) for i in plan.given_inputs}
         last = _last_readers(plan)
@@ -161,13 +174,14 @@ class Workspace:
         gradients.values[0 if inputs else self.plan.input_rows :].zero_()
         return gradients
 
-    def backward(self, run: Run, *, weights: bool, keep: bool) -> None:
+    def backward(self, run: Run, *, weights: bool, keep: Keep) -> None:
         """Run all layers backwards, after `gradients` and once the gradients of the outputs are in place.
 
         Args:
             run: the forward.
             weights: whether gradients of the weights are wanted.
-            keep: whether the gradients of the sums of maps stay; else the memory of each is free for those before it.
+            keep: of maps, all tensors stay, or the values without the gradients of sums, or none: then the memory of a
+                layer is free for those before it, and this backward is the last one.
         """
         assert self._gradients is not None
         assert self._bound_inputs is not None
@@ -182,8 +196,10 @@ class Workspace:
             else:
                 call.backward(run, gradients)
 
-    def _backward_calls(self, weights: bool, inputs: bool, keep: bool) -> list[Call | Operation | BoundMerge]:
-        calls: list[Call | Operation | BoundMerge] = []
+    def _backward_calls(
+        self, weights: bool, inputs: bool, keep: Keep
+    ) -> list[Call | Operation | BoundMerge | _Release]:
+        calls: list[Call | Operation | BoundMerge | _Release] = []
         for step in reversed(self.steps):
             if step.operation is not None:
                 calls.append(step.operation)
@@ -195,8 +211,9 @@ class Workspace:
             for block, kernel in blocks:
                 if self.trains_source(block, inputs=inputs):
                     calls.append(kernel.source_gradients)
-            if step.plan.grid and not keep:
-                calls.append(self.maps[self.plan.position[step.plan.name]].forget_sum_gradients)
+            if step.plan.grid and keep != "all":
+                maps = self.maps[self.plan.position[step.plan.name]]
+                calls.append(maps.forget_sum_gradients if keep == "values" else _Release(step.plan.id, maps))
         return calls
 
     def trains_source(self, block: Block, *, inputs: bool) -> bool:
