@@ -45,7 +45,7 @@ class Sizes:
     tokens: int
     width: int
     heads: int
-    blocks: int
+    depth: int
     symbols: int = 0
 
     @property
@@ -54,47 +54,18 @@ class Sizes:
         return self.symbols > 0
 
 
-ENCODER = Sizes(batch=32, tokens=64, width=128, heads=4, blocks=4)
-GPT = Sizes(batch=8, tokens=128, width=384, heads=6, blocks=6, symbols=65)
-
-
-# -- graphs -------------------------------------------------------------------------------------------
+ENCODER = Sizes(batch=32, tokens=64, width=128, heads=4, depth=4)
+GPT = Sizes(batch=8, tokens=128, width=384, heads=6, depth=6, symbols=65)
 
 
 def transformer(sizes: Sizes) -> ng.Graph:
-    """Build blocks with norms before attention and feed-forward networks, of four times the width with GELU."""
-    b, d = ng.GraphBuilder(seed=0), sizes.width
-
-    def linear(name: str, source: str, size: int, activation: str = "identity") -> str:
-        b.layer(name, size, grid=(sizes.tokens,), activation=activation)
-        b.dense(source, name)
-        return name
-
-    def normed(name: str, source: str) -> str:
-        b.layer(name, d, grid=(sizes.tokens,), activation="identity", norm="layer", bias=False)
-        b.identity(source, name)
-        return name
-
+    """Build the graph: norms come before attention and perceptrons, which have four times the width and GELU."""
     if sizes.symbols:
-        b.input("x", sizes.symbols, grid=(sizes.tokens,), encoding="index")
-        b.layer("stream0", d, grid=(sizes.tokens,), activation="identity", bias=False)
-        b.dense("x", "stream0")
-        b.dense(b.positions("positions", (sizes.tokens,)), "stream0")
-    else:
-        b.input("stream0", d, grid=(sizes.tokens,))
-    for i in range(sizes.blocks):
-        norm = normed(f"norm{i}", f"stream{i}")
-        for name in ("query", "key", "value"):
-            linear(f"{name}{i}", norm, d)
-        b.attend(f"heads{i}", f"query{i}", f"key{i}", heads=sizes.heads, causal=sizes.causal)
-        b.mix(f"mix{i}", f"heads{i}", f"value{i}")
-        b.identity(f"stream{i}", linear(f"middle{i}", f"mix{i}", d))
-        hidden = linear(f"hidden{i}", normed(f"middle_norm{i}", f"middle{i}"), 4 * d, "gelu")
-        b.identity(f"middle{i}", linear(f"stream{i + 1}", hidden, d))
-    last = normed("last", f"stream{sizes.blocks}")
-    b.output("y", sizes.symbols or d, grid=(sizes.tokens,))
-    b.dense(last, "y")
-    return b.build()
+        return ng.gpt(sizes.symbols, tokens=sizes.tokens, width=sizes.width, depth=sizes.depth, heads=sizes.heads)
+    return ng.transformer_encoder(
+        sizes.depth, tokens=sizes.tokens, width=sizes.width, heads=sizes.heads, activation="gelu", norm_first=True,
+        positions="none",
+    )  # fmt: skip
 
 
 # -- peers --------------------------------------------------------------------------------------------
@@ -116,7 +87,7 @@ class Block(nn.Module):
         q, k, v = (part.view(batch, tokens, self.heads, -1).transpose(1, 2) for part in parts)
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out_proj(mixed.transpose(1, 2).reshape(x.shape))
-        hidden = nn.functional.gelu(self.linear1(self.norm2(x)))
+        hidden = nn.functional.gelu(self.linear1(self.norm2(x)), approximate="tanh")
         return x + self.linear2(hidden)  # type: ignore[no-any-return]
 
 
@@ -139,15 +110,16 @@ class Peer(nn.Module):
         super().__init__()
         self.first: nn.Module = Embedding(sizes) if sizes.symbols else nn.Identity()
         if sizes.causal:
-            self.parts: list[Any] = [Block(sizes.width, sizes.heads) for _ in range(sizes.blocks)]
+            self.parts: list[Any] = [Block(sizes.width, sizes.heads) for _ in range(sizes.depth)]
             self.body: nn.Module = nn.Sequential(*self.parts)
         else:
             layer = nn.TransformerEncoderLayer(
                 sizes.width, sizes.heads, 4 * sizes.width, 0.0, "gelu", batch_first=True, norm_first=True
             )
-            self.body = nn.TransformerEncoder(layer, sizes.blocks, enable_nested_tensor=False)
+            self.body = nn.TransformerEncoder(layer, sizes.depth, enable_nested_tensor=False)
             self.parts = list(self.body.layers)
-        self.last, self.out = nn.LayerNorm(sizes.width), nn.Linear(sizes.width, sizes.symbols or sizes.width)
+        self.last = nn.LayerNorm(sizes.width)
+        self.out: nn.Module = nn.Linear(sizes.width, sizes.symbols, bias=False) if sizes.symbols else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.out(self.last(self.body(self.first(x))))  # type: ignore[no-any-return]
@@ -168,19 +140,21 @@ def copy_weights(graph: ng.Graph, peer: Peer) -> None:
         bias.copy_(torch.from_numpy(np.concatenate([graph.layers[target].bias for target in targets])))
 
     if isinstance(peer.first, Embedding):
-        peer.first.symbols.weight.copy_(matrix("x", "stream0").t())
-        peer.first.positions.weight.copy_(matrix("positions", "stream0").t())
-    for i, part in enumerate(peer.parts):
+        peer.first.symbols.weight.copy_(matrix("input", "embedded").t())
+        peer.first.positions.weight.copy_(matrix("positions", "embedded").t())
+    for i, part in enumerate(peer.parts, start=1):
         attention: Any = part if isinstance(part, Block) else part.self_attn
         if isinstance(part, Block):
             first = part.in_proj.weight, part.in_proj.bias
         else:
             first = attention.in_proj_weight, attention.in_proj_bias
-        set_linear(*first, f"norm{i}", f"query{i}", f"key{i}", f"value{i}")
-        set_linear(attention.out_proj.weight, attention.out_proj.bias, f"mix{i}", f"middle{i}")
-        set_linear(part.linear1.weight, part.linear1.bias, f"middle_norm{i}", f"hidden{i}")
-        set_linear(part.linear2.weight, part.linear2.bias, f"hidden{i}", f"stream{i + 1}")
-    set_linear(peer.out.weight, peer.out.bias, "last", "y")
+        name = f"block{i}"
+        set_linear(*first, f"{name}.norm1", f"{name}.queries", f"{name}.keys", f"{name}.values")
+        set_linear(attention.out_proj.weight, attention.out_proj.bias, f"{name}.mix", f"{name}.attended")
+        set_linear(part.linear1.weight, part.linear1.bias, f"{name}.norm2", f"{name}.mlp")
+        set_linear(part.linear2.weight, part.linear2.bias, f"{name}.mlp", f"{name}.output")
+    if isinstance(peer.out, nn.Linear):
+        peer.out.weight.copy_(matrix("norm", "output"))
 
 
 # -- measurements -------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from benchmarks import (
     static,
     statistics,
     steps,
+    transformers,
 )
 
 
@@ -250,3 +251,12 @@ def test_a_main_writes_its_file(tmp_path, monkeypatch):
     statistics.main(["--rounds", "1", "--threads", "1", "--json", str(tmp_path / "s.json")])
     (records,) = json.loads((tmp_path / "s.json").read_text())["tables"].values()
     assert len(records) == 2 * len(statistics.REQUESTS)
+
+
+@pytest.mark.parametrize("symbols", [0, 7])
+def test_transformers(symbols):
+    sizes = transformers.Sizes(batch=2, tokens=5, width=8, heads=2, depth=2, symbols=symbols)
+    (record,) = transformers.measure("tiny", sizes, [1], 1)
+    assert record["parameters"] < 2000
+    assert 0 < record["torch_mb"] < 1
+    assert 0 < record["ours_mb"] < 1
