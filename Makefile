@@ -108,6 +108,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.large
+	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.proofs
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet

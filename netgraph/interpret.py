@@ -221,6 +221,10 @@ def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Arra
     """Sum weight times source value over the chosen edges, for each target and position."""
     src, dst, weight = link.src[chosen], link.dst[chosen], link.weight[chosen].astype(np.float64)
     if len(src) * source[:, 0].size >= MANY_PRODUCTS:
+        if len(src) == targets * source.shape[1]:  # every edge, ordered by target and source: a plain matrix
+            matrix = weight.reshape(targets, source.shape[1])
+            mixed = np.matmul(matrix, source.reshape(*source.shape[:2], -1))
+            return np.asarray(mixed.reshape(len(source), targets, *source.shape[2:]))
         from scipy.sparse import csr_array  # takes long to import
 
         by_vertex = np.moveaxis(source, 1, 0)

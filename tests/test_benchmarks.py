@@ -24,6 +24,7 @@ from benchmarks import (
     peers,
     soundness,
     sparse,
+    stages,
     static,
     statistics,
     steps,
@@ -243,6 +244,16 @@ def test_large():
         records = large.measure(case, 1, batch=4)
         assert {record["edges"] for record in records} == {case.edges}
         assert [record["stage"] for record in records][-2:] == ["lift", "all"]
+
+
+def test_stages():
+    def build():
+        return ng.gpt(7, tokens=4, width=8, depth=1, heads=2)
+
+    batch = torch.randint(7, (2, 4)), torch.randint(7, (2, 4))
+    records = stages.measure(stages.Model("tiny", build, lambda: batch, "block1.mlp"))
+    assert [record["stage"] for record in records][-2:] == ["replay backwards", "undo"]
+    assert {record["edges"] for record in records} == {build().num_edges}
 
 
 def test_a_main_writes_its_file(tmp_path, monkeypatch):

@@ -401,3 +401,16 @@ def test_tokens_leave_by_places_and_pools():
     assert value(pool=Pool("average", (6,))) == [2.5, 8.5]
     assert value(pool=Pool("max", (3,), (2,), (1,)), grid=(3,)) == [[1, 3, 5], [7, 9, 11]]
     assert value(pool=Pool("average", (2,), (2,), (1,)), grid=(4,)) == [[0, 1.5, 3.5, 2.5], [3, 7.5, 9.5, 5.5]]
+
+
+@pytest.mark.parametrize("grid", [(), (3,), (2, 2)])
+@pytest.mark.parametrize("density", [1.0, 0.5])
+def test_many_products_are_summed_alike(grid, density, monkeypatch):
+    b = ng.GraphBuilder(seed=0, dtype=np.float64)
+    b.input("x", 4, grid=grid)
+    b.output("y", 5, grid=grid)
+    b.dense("x", "y", density=density)
+    x = rand(2, 4, *grid)
+    few = ng.interpret(b.build(), x)
+    monkeypatch.setattr(importlib.import_module("netgraph.interpret"), "MANY_PRODUCTS", 1)
+    np.testing.assert_allclose(ng.interpret(b.build(), x), few, rtol=1e-13)

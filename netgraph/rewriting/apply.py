@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.checks import generator, whole
+from netgraph.analysis import forward_flops
+from netgraph.checks import choice, generator, whole
 from netgraph.columns import Array
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.graph import Graph
@@ -28,7 +29,10 @@ OrderBy = Array | str | Callable[[Matches, Statistics | None], Array] | None
 """Type of the argument `order_by` of `apply`."""
 
 PROBE_SAMPLES = 64
-"""Default number of random inputs on which `apply` measures the change of the outputs."""
+"""Largest number of random inputs on which `apply` measures the change of the outputs by default."""
+
+PROBE_PRODUCTS = 2_000_000_000
+"""Largest number of products of weight and value in one such measurement, a few seconds; one input is always taken."""
 
 _MAX_SAMPLES = 1_000_000
 
@@ -129,7 +133,7 @@ def apply(
     order_by: OrderBy = None,
     rng: np.random.Generator | int | None = None,
     require: Level | float | None = None,
-    probe: Any = PROBE_SAMPLES,
+    probe: Any = "auto",
     certify: bool = True,
 ) -> Result:
     """Apply a rule to all its matches at once and return the new graph. The old graph does not change.
@@ -147,7 +151,8 @@ def apply(
         require: weakest level that the rewrite must be proved to have, else it is refused: "exact", "exact up to
             rounding", "bounded", or a number as the largest allowed change of an output; None for no requirement.
         probe: number of random inputs on which the change of the outputs is measured, or a batch of inputs as
-            `interpret` takes them, or None to measure nothing.
+            `interpret` takes them, or None to measure nothing. "auto" takes 64 random inputs, and fewer where two
+            evaluations of the graph would need more than two billion products.
         certify: whether to prove a statement on the change of the outputs, and to measure the change. Otherwise the
             certificate is "unknown".
 
@@ -202,6 +207,9 @@ def _proved(rule: Rule, graph: Graph, new: Graph, require: Level | float | None,
     _enforce(rule, proof, require)
     if probe is None:
         return proof
+    if isinstance(probe, str):
+        choice("probe", probe, ("auto",))
+        probe = min(PROBE_SAMPLES, max(1, PROBE_PRODUCTS // max(1, forward_flops(graph))))
     inputs = sample_inputs(graph, int(probe), np.random.default_rng(0)) if _is_count(probe) else probe
     bounds = proof.bounds if proof.kind != "unknown" else None
     return replace(proof, measured=measure(graph, new, inputs, bounds))

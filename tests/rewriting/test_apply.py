@@ -1,5 +1,6 @@
 """apply, find and explain: selection, order, limits, refusals, and what is left after an error."""
 
+import importlib
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
+from netgraph.analysis import forward_flops
 from netgraph.errors import OptionError, RewriteError, StatisticsError
 from netgraph.rewriting import Condition, Rule, at_least, at_most
 from netgraph.rewriting.apply import _first_wins
@@ -431,3 +433,16 @@ def test_a_column_in_place_of_a_statistic_is_answered_with_the_function_for_it()
         ng.apply(ng.rules.SplitVertices(), graph, order_by="out_degree")
     result = ng.apply(ng.rules.SplitEdges(), graph, limit=2, order_by=lambda m, stats: m.e.weight)
     assert sorted(result.matches.e.weight) == sorted(graph.edges.weight)[-2:]
+
+
+def test_a_graph_with_many_products_is_measured_on_fewer_inputs(graph, monkeypatch):
+    taken, apply_module = [], importlib.import_module("netgraph.rewriting.apply")  # the package has the function
+    sample = apply_module.sample_inputs
+    monkeypatch.setattr(apply_module, "sample_inputs", lambda *given: taken.append(given[1]) or sample(*given))
+    for products in (10**9, forward_flops(graph) * 3 + 1, 1):
+        monkeypatch.setattr(apply_module, "PROBE_PRODUCTS", products)
+        ng.apply(Scale(), graph, on=[1, 2])
+    ng.apply(Scale(), graph, on=[1, 2], probe=5)
+    assert taken == [64, 3, 1, 5]
+    with pytest.raises(OptionError, match="probe='many' is none of 'auto'"):
+        ng.apply(Scale(), graph, on=[1, 2], probe="many")
