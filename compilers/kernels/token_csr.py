@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +85,9 @@ class BoundTokenCsr:
     def source_gradients(self) -> None:
         """Add `matrix.T @ gradients of the sums` to the gradient of the maps that were read."""
         torch.index_select(self._weights, 0, self._order, out=self._transposed_values)
-        found, shape, used = self._transposed(self._sum_gradients()), self._source.shape, self._kernel.used
+        assert self._source.values is not None
+        shape = self._source.values.shape  # that of the sums is another where the source is pooled
+        found, used = self._transposed(self._sum_gradients()), self._kernel.used
         if len(used) < shape[1]:
             rows = torch.from_numpy(used.astype(np.int64)).to(found.device)
             found = found.new_zeros((shape[1], found.shape[1])).index_copy_(0, rows, found)
@@ -111,6 +114,6 @@ def _by_vertex(maps: Tensor) -> Tensor:
     return maps.transpose(0, 1).reshape(maps.shape[1], -1).contiguous()
 
 
-def _maps(rows: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
+def _maps(rows: Tensor, shape: Sequence[int]) -> Tensor:
     """View a matrix, `(vertices, batch * positions)`, as maps of this shape."""
     return rows.view(shape[1], shape[0], *shape[2:]).transpose(0, 1)

@@ -8,6 +8,7 @@ from picked_graphs import picked_graph, picked_inputs
 from compilers import lower
 from compilers.kernels import Picks
 from compilers.plan import KINDS
+from netgraph import Pool
 from netgraph.errors import InputError
 from netgraph.graph import GraphBuilder
 from netgraph.interpret import interpret
@@ -213,3 +214,29 @@ def test_gradients_of_sums_are_let_go_of_unless_a_statistic_reads_them():
     net.request("vertex_signals")
     out.sum().backward()
     assert net.statistics().batches == 1
+
+
+@pytest.mark.parametrize("grid", [(6,), (4, 2)])
+def test_sparse_rows_read_pooled_maps(grid):
+    """Some vertices are read by no edge; the grid of the values is another than that of the sums."""
+    half, rng = tuple(side // 2 for side in grid), np.random.default_rng(0)
+    b = GraphBuilder(seed=0, dtype=np.float64)
+    b.input("x", 3, grid=grid)
+    b.layer("a", 5, grid=grid, pool=Pool("max", (2,) * len(grid)), activation="tanh")
+    b.dense("x", "a")
+    b.layer("b", 4, grid=half, activation="tanh")
+    b.edges("a", "b", [0, 3, 3, 1], [0, 0, 1, 3], weight=rng.normal(size=4))
+    b.output("y", 3, grid=half)
+    b.dense("b", "y")
+    graph = b.build()
+    net = lower(graph, dtype=torch.float64, kernels={"b": "token-csr", "y": "token-csr"})
+    x = rng.normal(size=(3, 3, *grid))
+    np.testing.assert_allclose(net(torch.tensor(x)).detach().numpy(), interpret(graph, x), rtol=1e-12)
+    assert torch.autograd.gradcheck(net, torch.tensor(x, requires_grad=True))
+    ours, others = (
+        net.weights,
+        (other := lower(graph, dtype=torch.float64, kernels={"b": "padded-convolution"})).weights,
+    )
+    for network in (net, other):
+        network(torch.tensor(x)).square().sum().backward()
+    np.testing.assert_allclose(net.edge_column(ours.grad), other.edge_column(others.grad), atol=1e-12)
