@@ -36,8 +36,8 @@ class Box:
     Attributes:
         kind: one of the three.
         layers: ids of the layers.
-        blocks: for a box of the first of several alike blocks, the number of these blocks; for a gap that stands for
-            the others, the number of the others; else 0.
+        blocks: for a box of the first of several alike blocks, the number of these blocks; for a gap, the number of
+            alike blocks that it stands for; else 0.
     """
 
     kind: Kind
@@ -70,9 +70,10 @@ def fold(
     """Choose the boxes of a picture, in the order of the layers.
 
     Among more than 30 layers, similar ones form groups of at least 3, and of at least three alike blocks that follow
-    each other, as in a transformer, the first is shown and the others become one gap. When there are still more than
-    40 boxes or 100 arrows, only the important boxes and 3 to 12 boxes at each end are shown. Each run of two or more
-    other boxes becomes one gap.
+    each other, as in a transformer, the first is shown and the others become one gap. Where some layers are important,
+    alike blocks without any of them are a gap from the first on. When there are still more than 40 boxes or 100 arrows,
+    only the important boxes and 3 to 12 boxes at each end are shown. Each run of two or more other boxes becomes one
+    gap.
 
     Args:
         order: layer ids from the inputs to the outputs.
@@ -83,7 +84,7 @@ def fold(
     first = set(important[:MOST_IMPORTANT])
     boxes = [Box("layer", (i,)) for i in order]
     if len(order) > _GROUP_FROM:
-        boxes = _without_repeats(_group(order, kin.beside, first), kin.blocks)
+        boxes = _without_repeats(_group(order, kin.beside, first), kin.blocks, first)
     place = {i: at for at, box in enumerate(boxes) for i in box.layers}
     ends = np.array([(place[source], place[target]) for source, target in pairs], np.int64).reshape(-1, 2)
     if len(boxes) <= MOST_BOXES and _arrows(np.arange(len(boxes)), ends) <= MOST_ARROWS:
@@ -97,16 +98,17 @@ def fold(
     return _with_gaps(boxes, shown)
 
 
-def _without_repeats(boxes: Sequence[Box], kin: Mapping[int, Hashable]) -> list[Box]:
-    """Boxes in which each run of alike blocks is its first block and a gap for the others."""
+def _without_repeats(boxes: Sequence[Box], kin: Mapping[int, Hashable], important: set[int]) -> list[Box]:
+    """Boxes in which each run of alike blocks is its first block, if it matters, and a gap for the others."""
     result: list[Box] = []
     done = 0
     for run in repeats([(box.kind, len(box.layers), kin[box.layers[0]]) for box in boxes]):
-        second = run.start + run.length
+        matters = not important or any(important & set(box.layers) for box in boxes[run.start : run.stop])
+        second = run.start + run.length if matters else run.start
         result += boxes[done : run.start]
         result += [replace(box, blocks=run.count) for box in boxes[run.start : second]]
         others = tuple(i for box in boxes[second : run.stop] for i in box.layers)
-        result.append(Box("gap", others, run.count - 1))
+        result.append(Box("gap", others, run.count - int(matters)))
         done = run.stop
     return [*result, *boxes[done:]]
 

@@ -188,7 +188,7 @@ GAP_LOOK = {"style": "rounded,dashed", "color": GRAY, "fillcolor": "white"}
 def gap_line(box: Box) -> str:
     """Format the heading of a box that stands for layers left out."""
     if box.blocks:
-        return f"… {format_count(box.blocks, 'more such block')} left out …"
+        return f"… {format_count(box.blocks, 'alike block')} left out …"
     return f"… {format_count(len(box.layers), 'layer')} left out …"
 
 

@@ -127,7 +127,7 @@ def test_of_alike_blocks_the_first_is_shown_in_a_frame_and_the_others_in_one_box
     dot = draw(graph).dot
     assert re.findall(r"one of (\d) alike blocks", dot) == ["9", "8", "7"]
     gaps = re.findall(r'^\s*"left out from layer \d+" \[(.*)\]', dot, re.M)
-    assert [inside(gap)[0] for gap in gaps] == [f"… {n} more such blocks left out …" for n in (8, 7, 6)]
+    assert [inside(gap)[0] for gap in gaps] == [f"… {n} alike blocks left out …" for n in (8, 7, 6)]
     assert sum(int(inside(gap)[1].split()[0].replace(",", "")) for gap in gaps) == 16 * 24 + 32 * 21 + 64 * 18
     shown = re.findall(r'^\s*"layer (\d+)" \[', dot, re.M)
     framed = re.findall(r'^\t\t"layer (\d+)"$', dot, re.M)
@@ -160,7 +160,7 @@ def test_of_a_transformer_one_block_is_shown_in_full(blocks: int, gated: bool) -
     graph = transformer(blocks, gated=gated)
     dot = draw(graph, detail="layers").dot
     assert f"one of {blocks} alike blocks" in dot
-    assert f"… {blocks - 1} more such blocks left out …" in dot
+    assert f"… {blocks - 1} alike blocks left out …" in dot
     assert edges_said(dot) == graph.num_edges
     shown = {int(i) for i in re.findall(r'^\s*"layer (\d+)" \[', dot, re.M)}
     assert {graph.layer(i).name for i in shown} == {

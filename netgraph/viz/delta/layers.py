@@ -55,9 +55,12 @@ def layer_delta_dot(difference: Difference, title: str | None, facts: Sequence[s
     vertices, links = _vertex_tallies(difference), _link_tallies(difference)
     kinds = {**difference.old.links_by_key, **difference.new.links_by_key}
     states = {i: _state(difference, i, vertices[i]) for i in layers}
-    order, kin = order_and_kin(columns([difference.old, difference.new]), layers, kinds, states)
+    touched = _touched(layers, vertices, links, states)
+    near = set(touched)
+    marks = {i: (states[i], i in near) for i in layers}
+    order, kin = order_and_kin(columns([difference.old, difference.new]), layers, kinds, marks)
     pairs = list(dict.fromkeys((source, target) for source, target, _port in links))
-    boxes = fold(order, pairs, kin, _touched(layers, vertices, links, states))
+    boxes = fold(order, pairs, kin, touched)
     page = Page(boxes, pairs)
     for box in boxes:
         _box(page, box, layers, vertices, states)
