@@ -16,6 +16,9 @@ from compilers.plan.kinds import DENSE, KINDS
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 
+Signature = tuple[bytes, int, int]
+"""Hash of a link, and the widths of its source and its target."""
+
 
 @dataclass(frozen=True, eq=False)
 class BlockPattern:
@@ -39,13 +42,13 @@ class SiteEdges:
     """Edges of one site in the order of its blocks, with every fact that takes a pass over the edges to find.
 
     Attributes:
-        signature: hashes of the links.
+        signature: signature of each link; widths may change while its edges stay.
         used: for each link, the rows of its source layer that have an edge.
         counts: number of edges of each of these rows, over all links, `(parents,)`.
         blocks: blocks by choice, and by the rows between the parents if these are read as well.
     """
 
-    signature: tuple[bytes, ...]
+    signature: tuple[Signature, ...]
     used: tuple[Array, ...]
     counts: Array
     blocks: dict[tuple[Choice, bytes], list[BlockPattern]] = field(default_factory=dict)
@@ -122,7 +125,7 @@ class Lowering:
             yield self._block(block, links, frozen, share, parents=rows)
 
     def _row_edges(self, site: Site, links: Sequence[Link], masks: Sequence[Array | None]) -> SiteEdges:
-        signature = tuple(link.topology_digest for link in links)
+        signature = tuple(self._signature(link) for link in links)
         found = self.known.get(site)
         if found is None or found.signature != signature:
             every = [
@@ -157,7 +160,7 @@ class Lowering:
             )  # fmt: skip
 
     def _map_edges(self, site: Site, link: Link, mask: Array | None, sources: int, taps: int) -> SiteEdges:
-        signature = (link.topology_digest,)
+        signature = (self._signature(link),)
         found = self.known.get(site)
         if found is None or found.signature != signature:
             keys = _taken(link.tap, mask).astype(np.int64) * sources + _taken(link.src, mask)
@@ -168,6 +171,9 @@ class Lowering:
         return found
 
     # -- both -----------------------------------------------------------------------------------------
+
+    def _signature(self, link: Link) -> Signature:
+        return link.topology_digest, len(self.graph.layer(link.source)), len(self.graph.layer(link.target))
 
     def _block(self, pattern: BlockPattern, links: Sequence[Link], frozen: bool, cost: float, **place: object) -> Block:
         start = self.slots[frozen]

@@ -37,7 +37,7 @@ def capture_signals(
     rows = torch.cat(mini_batches(data, settings, epoch, SCORE, net.graph))[:samples]
     x, y = data.x_train[rows], data.y_train[rows]
     twin = copy.deepcopy(net).double().eval()
-    x = x.double()
+    x = x.double() if x.is_floating_point() else x
     loss, targets = training_loss(data.task, settings.label_smoothing), y.double() if data.task == "regression" else y
     with torch.no_grad():
         own: Tensor = MeanLoss(lambda outputs: loss(outputs, targets))(twin(x))

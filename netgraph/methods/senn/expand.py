@@ -154,6 +154,8 @@ class Expand(Checked):
         """Sample of inputs, clipped to the domain of the graph."""
         layer = context.graph.inputs[0]
         values = context.capture([layer.name], samples=PROBE).activations[layer.name]
+        if layer.encoding == "index":
+            return np.asarray(values.argmax(axis=1))  # the row of the vertex that is 1
         low, high = (layer.values[key].reshape(-1, *(1,) * len(layer.grid)) for key in ("low", "high"))
         return np.clip(values, low, high)
 

@@ -81,6 +81,30 @@ def test_the_next_plan_shares_what_a_rewrite_left_alone():
     np.testing.assert_allclose(new(x).detach().numpy(), interpret(result.graph, x.numpy()), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("grid", [(), (4,)])
+@pytest.mark.parametrize("name", ["source", "target"])
+def test_a_link_whose_edges_stay_is_planned_for_the_widths_of_its_layers(name, grid):
+    """The last vertex has no edge of the second link, so that the link is the same without it."""
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, grid=grid, domain=(-1, 1))
+    for layer in ("other", "source", "target"):
+        b.layer(layer, 3, grid=grid)
+    b.output("y", 1, grid=grid)
+    b.dense("x", "other")
+    b.dense("x", "source")
+    b.dense("other", "target")
+    b.edges("source", "target", [0, 1], [1, 0], weight=0.5)
+    b.dense("target", "y")
+    graph = b.build()
+    net = lower(graph, dtype=torch.float64)
+    rule = ng.rules.PruneVertices(only_dead=False)
+    result = ng.apply(rule, graph, on=graph.layers[name].vertex_ids[2:], probe=None)
+    new, _ = migrate(net, torch.optim.SGD(net.parameters(), lr=0.1), result)
+    x = torch.rand(6, 2, *grid, dtype=torch.float64)
+    np.testing.assert_allclose(new(x).detach().numpy(), interpret(result.graph, x.numpy()), rtol=1e-9, atol=1e-9)
+    assert new.plan.digest == lower(result.graph, dtype=torch.float64).plan.digest
+
+
 @pytest.mark.parametrize("density", [0.3, 1.0])
 def test_plans_made_from_earlier_ones_are_those_made_anew(density):
     rng = np.random.default_rng(0)
