@@ -167,7 +167,7 @@ class VertexSignals:
             if not layer.is_source:
                 self._add_gradient(place, _norms(seen.sum_gradients(place)), seen.batch)
             if self._activations and seen.batch and layer.picks:
-                share = seen.picked_share(place)
+                share = seen.picked_counts(place).double() / (seen.batch * layer.positions)
                 self._add_moments(place, share, share - share**2, seen.batch)
             elif self._activations and seen.batch and layer.output_grid:
                 self._add_values(place, seen.map_values(place), (0, 2, 3), seen.batch)

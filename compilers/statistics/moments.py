@@ -66,11 +66,14 @@ class CrossMoments:
         if self._sums is None:
             self._sums = seen.gradients.new_zeros((second.width, first.width * taps))
         self._sums = self._sums.to(seen.gradients)  # the network may have moved
-        if self._geometry is None:
+        if self._geometry is None or (first.picks and self._geometry.pointwise):
             gradients = seen.flat_gradients(self._target)
-            if second.grid:
+            if second.grid and self._geometry is None:
                 gradients = gradients.view(second.width, seen.batch, -1).sum(2)
-            self._sums.addmm_(gradients, seen.flat_values(self._source).t(), alpha=seen.batch)
+            if first.picks:
+                self._sums.index_add_(1, seen.picked_rows(self._source), gradients, alpha=seen.batch)
+            else:
+                self._sums.addmm_(gradients, seen.flat_values(self._source).t(), alpha=seen.batch)
         else:
             self._add_maps(seen, self._geometry)
         self.batches += 1
@@ -140,6 +143,10 @@ class SecondMoments:
         if self._of == "gradients":
             g = seen.flat_gradients(self._place)
             self._sums.addmm_(g, g.t(), alpha=seen.batch**2)
+        elif self._geometry is None and seen.plan.layers[self._place].picks:
+            counts = seen.picked_counts(self._place).to(self._sums)
+            self._sums.diagonal()[:-1].add_(counts)
+            self._add_ones(counts, seen.batch * self._positions)
         elif self._geometry is None:
             self._add(seen.flat_values(self._place))
         else:
@@ -153,10 +160,14 @@ class SecondMoments:
         assert self._sums is not None
         n = len(values)
         self._sums[:n, :n].addmm_(values, values.t())
-        sums = values.sum(1)
-        self._sums[:n, n] += sums
-        self._sums[n, :n] += sums
-        self._sums[n, n] += values.shape[1]
+        self._add_ones(values.sum(1), values.shape[1])
+
+    def _add_ones(self, sums: Tensor, count: int) -> None:
+        """Add the products with the constant 1: sums of the columns, and the number of their values."""
+        assert self._sums is not None
+        self._sums[:-1, -1] += sums
+        self._sums[-1, :-1] += sums
+        self._sums[-1, -1] += count
 
     def collected(self) -> Collected:
         """Return the square matrix of second moments."""

@@ -72,13 +72,16 @@ class Observation:
         assert values is not None
         return values
 
-    def picked_share(self, place: int) -> Tensor:
-        """Return the share of samples and positions at which each vertex of a layer that picks is 1, `(vertices,)`."""
+    def picked_rows(self, place: int) -> Tensor:
+        """Return the row of the vertex that is 1, of a layer that picks, `(batch * positions,)` int64."""
         maps = self.layer_maps[place]
         assert isinstance(maps, Picks)
         assert maps.rows is not None
-        counts = torch.bincount(maps.rows.reshape(-1), minlength=maps.shape[1])
-        return counts.double() / max(1, maps.rows.numel())
+        return maps.rows.expand(self.batch, -1).reshape(-1)
+
+    def picked_counts(self, place: int) -> Tensor:
+        """Return the number of samples and positions at which each vertex of a layer that picks is 1, `(vertices,)`."""
+        return torch.bincount(self.picked_rows(place), minlength=self.plan.layers[place].width)
 
     def sum_gradients(self, place: int) -> Tensor:
         """Return the gradients of the sums of a layer with a grid, `(batch, vertices, height, width)`."""
