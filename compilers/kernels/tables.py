@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netgraph.columns import Array
 
 
-class Target:
+class TableTarget:
     """The sums that a table adds to, and their gradients, as one row of targets for each sample and position."""
 
     def __init__(self, ports: Ports) -> None:
@@ -72,7 +72,7 @@ class BoundTable:
 
     def __init__(self, kernel: TableKernel, ports: Ports) -> None:
         assert isinstance(ports.source, Picks)
-        self._kernel, self._picks, self._target = kernel, ports.source, Target(ports)
+        self._kernel, self._picks, self._target = kernel, ports.source, TableTarget(ports)
         self._table = ports.weights.view(kernel.shape)
 
     def forward(self) -> None:
@@ -148,7 +148,7 @@ class BoundSparseTable:
 
     def __init__(self, kernel: SparseTableKernel, ports: Ports) -> None:
         assert isinstance(ports.source, Picks)
-        self._kernel, self._picks, self._target = kernel, ports.source, Target(ports)
+        self._kernel, self._picks, self._target = kernel, ports.source, TableTarget(ports)
         self._weights = ports.weights
         self._edges = kernel.edges(ports.source.shape[1])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.proof.forms import Rows, Terms, joined
-from netgraph.proof.known import KnownValues, KnownVertices, Operation, operation, parameters
+from netgraph.proof.known import KnownValues, KnownVertices, LayerOperation, operation, parameters
 from netgraph.proof.ports import canonical
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Index:
         self._forms: dict[int, Rows] = {}
         self._reached: set[int] = set()
         self._followed: set[int] = set()
-        self._waiting: dict[Operation, list[Layer]] = {}
+        self._waiting: dict[LayerOperation, list[Layer]] = {}
 
     def forms(self, layer: Layer) -> Rows:
         """Sums of all vertices of an old layer over the old values. O(edges into the layer), once per layer."""
@@ -103,7 +103,7 @@ class Index:
             if not layer.is_source:
                 self._waiting.setdefault(operation(layer), []).append(layer)
 
-    def add(self, what: Operation, block: KnownVertices) -> None:
+    def add(self, what: LayerOperation, block: KnownVertices) -> None:
         """Add vertices to the known values by their forms, as they are and in normal form."""
         walk = self._walk
         walk.normal.search(block.forms)  # no later search finds more replacements in these forms

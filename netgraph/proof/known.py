@@ -20,7 +20,7 @@ SMALL = 1e-5
 """Coefficients below this fraction of the largest one of a form are left out of its hash."""
 
 
-class Operation(NamedTuple):
+class LayerOperation(NamedTuple):
     """Function of a layer from form to output, without the parameters of single vertices.
 
     Attributes:
@@ -38,12 +38,12 @@ class Operation(NamedTuple):
     grid: Grid
 
 
-def operation(layer: Layer) -> Operation:
+def operation(layer: Layer) -> LayerOperation:
     """Return the operation of a layer."""
     slope = layer.slope if get_activation(layer.activation).uses_slope else None
     epsilon = None if get_norm(layer.norm).identity else layer.norm_epsilon
     merge = None if layer.merge is None else layer.merge.core
-    return Operation(merge, layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
+    return LayerOperation(merge, layer.activation, slope, layer.norm, epsilon, layer.pool, layer.grid)
 
 
 def parameters(layer: Layer) -> Array:
@@ -146,10 +146,10 @@ class KnownValues:
     """Blocks of known vertices by operation."""
 
     def __init__(self) -> None:
-        self._blocks: dict[Operation, list[KnownVertices]] = {}
-        self._keys: dict[Operation, Keys] = {}
+        self._blocks: dict[LayerOperation, list[KnownVertices]] = {}
+        self._keys: dict[LayerOperation, Keys] = {}
 
-    def add(self, what: Operation, block: KnownVertices) -> None:
+    def add(self, what: LayerOperation, block: KnownVertices) -> None:
         """Add a block of vertices with the operation `what`."""
         blocks = self._blocks.setdefault(what, [])
         self._keys.setdefault(what, Keys()).add(
@@ -157,11 +157,11 @@ class KnownValues:
         )
         blocks.append(block)
 
-    def blocks(self, what: Operation) -> list[KnownVertices]:
+    def blocks(self, what: LayerOperation) -> list[KnownVertices]:
         """All blocks of known vertices with an operation."""
         return self._blocks.get(what, [])
 
-    def candidates(self, what: Operation, layer: Layer, forms: Rows, own: Array) -> list[Candidates]:
+    def candidates(self, what: LayerOperation, layer: Layer, forms: Rows, own: Array) -> list[Candidates]:
         """Find known vertices with the same parameters whose form may be a multiple of a given form, by hash.
 
         The factor is any number for activations with f(k x) = k f(x), k > 0; 1 or -1 for other activations; and 1

@@ -13,7 +13,7 @@ from netgraph.proof.forms import Rows
 from netgraph.proof.known import operation
 from netgraph.proof.normal import Normal
 from netgraph.proof.ports import PortTags, canonical, without_constants, without_zeros
-from netgraph.proof.reads import PairedReads, Reads, reads_of
+from netgraph.proof.reads import PairedReads, SourceReads, reads_of
 from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netgraph.proof.walk import Walk
 
 
-class Merged:
+class MergedLayer:
     """A merging layer of the new graph beside its twins.
 
     Args:
@@ -45,7 +45,7 @@ class Merged:
             self.comparable = np.zeros(n, dtype=bool)
         self._form, self._reads = self._read()
         self._old_form = walk.collect(n, [])
-        self._old_reads: Reads | None = None
+        self._old_reads: SourceReads | None = None
         self.uncertain = np.zeros(n, dtype=bool)
         self.change = self._form
         if old is not None and self.comparable.any():
@@ -61,7 +61,7 @@ class Merged:
         uncertain = self._reads.uncertain[~dead]
         self.uncertain[self._reads.row[uncertain]] = True
 
-    def _read(self, *, tied: bool = False) -> tuple[Rows, Reads]:
+    def _read(self, *, tied: bool = False) -> tuple[Rows, SourceReads]:
         """Forms of all vertices, and their reads."""
         walk, rows = self.walk, np.arange(len(self.layer))
         parts = walk.biases(self.layer, rows, rows, 1.0)
@@ -131,7 +131,7 @@ class Merged:
             self.walk.shifted[start : start + n] = np.minimum(high, 1.0)
         return low, high
 
-    def _merge_change(self, before: Reads) -> MergeChange:
+    def _merge_change(self, before: SourceReads) -> MergeChange:
         """Change of all reads, slot by slot. Reads of slots that are 0 at one port count as 0."""
         walk = self.walk
         new, _ = self._simplified(self._form, np.arange(len(self.layer)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Reads:
+class SourceReads:
     """Reads of the vertices of one layer through their ports, `(reads,)` each.
 
     Attributes:
@@ -47,7 +47,7 @@ class Reads:
         return np.flatnonzero((self.error_low != 0) | (self.error_high != 0))
 
 
-def reads_of(walk: Walk, graph: Graph, layer: Layer, rows: Array, *, tied: bool = False) -> Reads:
+def reads_of(walk: Walk, graph: Graph, layer: Layer, rows: Array, *, tied: bool = False) -> SourceReads:
     """List the reads of the vertices r of a layer with `rows[r] >= 0`; `graph` is one of the graphs of the proof."""
     parts = []
     for link in graph.incoming[layer.id]:
@@ -63,7 +63,7 @@ def reads_of(walk: Walk, graph: Graph, layer: Layer, rows: Array, *, tied: bool 
         for first in (0, 2) if (edges.weight != 1).any() else ():
             columns[first : first + 2] = times(edges.weight, edges.weight, columns[first], columns[first + 1])
         parts.append((edges.row, walk.space.operators.tag_of[edges.operator], source, *columns))
-    return Reads(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return SourceReads(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 class PairedReads:
@@ -81,7 +81,7 @@ class PairedReads:
         moved: interval of new read minus old read.
     """
 
-    def __init__(self, walk: Walk, new: Reads, old: Reads) -> None:
+    def __init__(self, walk: Walk, new: SourceReads, old: SourceReads) -> None:
         self._walk = walk
         self._tags = len(walk.space.operators.tags)
         keys = [reads.row * self._tags + reads.tag for reads in (new, old)]
@@ -94,7 +94,7 @@ class PairedReads:
         infinite = np.full(len(self._key), np.inf)
         self.moved: Pair = (-infinite, infinite)
 
-    def _intervals(self, reads: Reads, at: Array) -> Pair:
+    def _intervals(self, reads: SourceReads, at: Array) -> Pair:
         low, high = np.zeros(len(self._key)), np.zeros(len(self._key))
         low[at], high[at] = reads.low, reads.high
         return low, high
@@ -121,7 +121,7 @@ class PairedReads:
         least = np.where(alone, self.new[0] - self.old[1], np.where(self._live_new, -np.inf, 0.0))
         self.moved = (least, most)
 
-    def compare(self, change: Rows, reads: Reads) -> None:
+    def compare(self, change: Rows, reads: SourceReads) -> None:
         """Narrow the changes of the reads that both sides have, by the difference of their forms.
 
         Args:

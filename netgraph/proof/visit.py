@@ -11,7 +11,7 @@ from netgraph.columns import Array
 from netgraph.graph import get_norm
 from netgraph.graph.bounds import operate_interval, widen
 from netgraph.proof.known import operation, parameters
-from netgraph.proof.merges import Merged
+from netgraph.proof.merges import MergedLayer
 from netgraph.proof.readings import Values
 from netgraph.proof.recognise import Recognition
 from netgraph.proof.shift import Shift, shift_of
@@ -38,7 +38,7 @@ def visit(walk: Walk, layer: Layer) -> None:
     if old is not None:  # a vertex that was in another layer of the old graph has no twin here
         start = walk.old.vertices.offset(old.id)
         known = np.where((known >= start) & (known < start + len(old)), known, -1)
-    reading = Summed(walk, layer, known) if layer.merge is None else Merged(walk, layer, known)
+    reading = Summed(walk, layer, known) if layer.merge is None else MergedLayer(walk, layer, known)
     equal = _same_operation(walk, layer, known) & reading.change.empty & ~reading.uncertain
     if get_norm(layer.norm).couples_vertices and not (equal.all() and old is not None and len(old) == len(layer)):
         equal[:] = False
@@ -52,7 +52,7 @@ def visit(walk: Walk, layer: Layer) -> None:
 
 
 class Summed:
-    """A layer of sums of the new graph beside its twins; attributes and arguments as for `Merged`."""
+    """A layer of sums of the new graph beside its twins; attributes and arguments as for `MergedLayer`."""
 
     def __init__(self, walk: Walk, layer: Layer, twin: Array) -> None:
         self._walk, self._layer, self._twin = walk, layer, twin

@@ -22,7 +22,7 @@ from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Layer, Link
-    from netgraph.proof.known import Operation
+    from netgraph.proof.known import LayerOperation
 
 
 class Walk:
@@ -304,7 +304,7 @@ class Walk:
 
     # -- known values -----------------------------------------------------------------------------
 
-    def in_normal_form(self, what: Operation, forms: Rows, normal: Normal | None = None) -> Rows:
+    def in_normal_form(self, what: LayerOperation, forms: Rows, normal: Normal | None = None) -> Rows:
         """Return forms of vertices with the operation `what` in normal form, by default the exact one."""
         found = (self.normal if normal is None else normal).of(forms)
         return found if what.merge is None or found is forms else canonical(what.merge, found, self.space)
