@@ -92,7 +92,7 @@ def patches() -> ng.Graph:
     """Patches of an image as tokens behind a class token, and an average over all tokens."""
     b = ng.GraphBuilder(seed=0)
     b.input("image", 1, grid=(4, 4))
-    b.layer("patches", 3, grid=(2, 2), activation="gelu")
+    b.layer("patches", 3, grid=(2, 2), activation="gelu_tanh")
     b.conv2d("image", "patches", kernel=2, stride=2)
     b.positions("positions", (5,))
     b.layer("tokens", 3, grid=(5,), activation="identity", pool=ng.Pool("average", (5,)))
@@ -120,7 +120,7 @@ GRAPHS = {
     "convolutions": lambda: ng.resnet(8, width=2, input_size=(1, 4, 4), classes=2),
     "sparse": lambda: ng.mlp([4, 6, 2], density=0.4),
     "transformer": tiny,
-    "gated": lambda: tiny(causal=True, frequencies=(0.1,), gated=True, groups=1, head="tokens"),
+    "gated": lambda: tiny(causal=True, frequencies=(0.1,), gated=True, groups=1, norm="rms", head="tokens"),
     "patches": patches,
 }
 

@@ -67,6 +67,15 @@ def test_a_film_of_a_transformer_has_all_layers(detail: Any, widened: Result) ->
     assert '"role":"position"' in film.html
 
 
+def test_a_film_of_many_blocks_shows_the_neighbours_of_a_change() -> None:
+    start = transformer(12)
+    chosen = [start.layers["block9-hidden"].id]
+    grown = ng.apply(ng.rules.WidenLayer(count=3), start, on=chosen, probe=None, certify=False, rng=0).graph
+    names = {layer.name for layer in timeline([start, grown], detail="layers").film.layers}
+    assert len(names) == 60
+    assert {"block9-norm2", "block9-hidden", "block9"} <= names
+
+
 def test_notebooks_show_transformers_and_their_rewrites(widened: Result) -> None:
     assert draw(widened.graph).svg == widened.graph._repr_svg_()  # type: ignore[attr-defined]
     assert "WidenLayer" in widened._repr_html_()  # type: ignore[attr-defined]

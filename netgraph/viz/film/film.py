@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -203,7 +202,7 @@ def make_film(
 
     places = layout(graphs(), level="vertices" if vertices else "layers", pixels=pixels)
     n = len(captions)
-    shown = _shown_layers(layers, members, n) if collector is None else list(layers)
+    shown = _shown_layers(layers, members, links, n) if collector is None else list(layers)
     place = {i: at for at, i in enumerate(shown)}
     texts = [note for note in notes if note]
     if len(shown) < len(layers):
@@ -230,13 +229,17 @@ def _edges_by_pair(graph: Graph) -> dict[tuple[int, ...], list[Array]]:
     return pairs
 
 
-def _shown_layers(layers: dict[int, Layer], members: _Members, steps: int) -> list[int]:
-    """Ids of at most 60 layers: inputs, outputs, and the layers with the most changes."""
+def _shown_layers(layers: dict[int, Layer], members: _Members, links: _Members, steps: int) -> list[int]:
+    """Ids of at most 60 layers: inputs, outputs, and the layers with the most changes, then those linked by changes."""
     order = list(layers)
     if len(order) <= MOST_LAYERS:
         return order
-    changes = {key[0]: int(np.count_nonzero(counts[:, 1:])) for key, counts in members.counts(steps).items()}
-    rank = sorted(order, key=lambda i: (layers[i].role == "hidden", -changes[i]))
+    changes, linked = dict.fromkeys(order, 0), dict.fromkeys(order, 0)
+    for groups, found in ((members, changes), (links, linked)):
+        for key, counts in groups.counts(steps).items():
+            for i in key:
+                found[i] += int(np.count_nonzero(counts[:, 1:]))
+    rank = sorted(order, key=lambda i: (layers[i].role == "hidden", -changes[i], -linked[i]))
     chosen = set(rank[:MOST_LAYERS])
     return [i for i in order if i in chosen]
 
@@ -391,10 +394,3 @@ def _threshold(edges: EdgeLives, step: int, final: int) -> int:
     sizes = np.abs(edges.levels(rows[~new & ~going], step).astype(np.int64))
     reached = np.cumsum(np.bincount(sizes, minlength=_LEVELS + 1)[::-1])[::-1]
     return min(int(np.count_nonzero(reached > MOST_KEPT)), _LEVELS)
-
-
-def changes(counts: Array) -> list[list[int]]:
-    """Return the rows of `Track.counts` that differ from the row before, each with its step as first number."""
-    rows = counts.tolist()
-    first = [[0, *rows[0]]] if rows and any(rows[0]) else []
-    return first + [[k, *row] for k, (before, row) in enumerate(pairwise(rows), start=1) if row != before]

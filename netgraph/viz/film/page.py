@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, not_installed
 from netgraph.markup import printable
 from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
-from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives, changes
+from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives
 from netgraph.viz.film.scene import Scene, make_scene
 
 LIGHT: Mapping[str, str] = {
@@ -121,11 +122,13 @@ def _data(film: Film) -> dict[str, Any]:
                 "name": _visible(film.label(at)),
                 "full": _visible(layer.name),
                 "role": layer.role,
-                "changes": changes(track.counts),
+                "changes": _changes(track.counts),
             }
             for at, (layer, track) in enumerate(zip(film.layers, _by_layer(film), strict=True))
         ],
-        "links": [{"ends": track.ends, "changes": changes(track.counts), "wires": track.wires} for track in film.links],
+        "links": [
+            {"ends": track.ends, "changes": _changes(track.counts), "wires": track.wires} for track in film.links
+        ],
         "wires": film.frozen,
         "scenes": [_scene(make_scene(film, portrait=portrait)) for portrait in (False, True)],
     }
@@ -134,6 +137,13 @@ def _data(film: Film) -> dict[str, Any]:
             vertices=_vertices(film.vertices), edges=_edges(film.edges), threshold=film.edges.threshold.tolist()
         )
     return data
+
+
+def _changes(counts: Array) -> list[list[int]]:
+    """Return the rows of `Track.counts` that differ from the row before, each with its step as first number."""
+    rows = counts.tolist()
+    first = [[0, *rows[0]]] if rows and any(rows[0]) else []
+    return first + [[k, *row] for k, (before, row) in enumerate(pairwise(rows), start=1) if row != before]
 
 
 def _by_layer(film: Film) -> list[Track]:
