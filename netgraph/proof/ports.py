@@ -85,9 +85,9 @@ def without_zeros(rows: Rows, space: Space, uncertain: Reads | None = None) -> t
     more, more_tag = (np.zeros(0, dtype=np.int64),) * 2 if uncertain is None else uncertain
     port, group, _ = fields(more_tag, space)
     port = np.concatenate([tags.port[tagged], port])
-    place = np.stack([np.concatenate([row[tagged], more]), np.concatenate([tags.group[tagged], group])], axis=1)
-    slots, which = np.unique(place, axis=0, return_inverse=True)
-    which = which.ravel()
+    group = np.concatenate([tags.group[tagged], group])
+    place = np.concatenate([row[tagged], more]) * (int(group.max(initial=0)) + 1) + group
+    slots, which = np.unique(place, return_inverse=True)
     both = np.ones(len(slots), dtype=bool)
     for side in (0, 1):
         both &= np.bincount(which[port == side], minlength=len(slots)) > 0

@@ -38,7 +38,8 @@ class Recognition(Decision):
         asked = self.open & ~near & self._influential()
         if not asked.any():
             return
-        self.walk.index.extend(self.layer, self.form.take(np.flatnonzero(asked)))
+        if (which := np.flatnonzero(asked & self._acceptable())).size:
+            self.walk.index.extend(self.layer, self.form.take(which))
         self._match(asked, exactly=True)
         # New vertices may be exact multiples of each other, but multiples of old vertices only up to rounding.
         special = np.isfinite(self.shift.size) | ~np.isnan(self.linear_factor)
@@ -51,11 +52,25 @@ class Recognition(Decision):
         """Mask of the vertices on which an output depends; the values of the others need no search, `(k,)`."""
         return np.asarray(self.walk.influential[self.walk.new.vertices.offset(self.layer.id) + self.sums.rows])
 
+    def _acceptable(self) -> Array:
+        """Mask of the vertices whose error is small enough for a known value: see `_accept`; `(k,)`.
+
+        The error of the sum is part of the difference from any known sum.
+        """
+        certain = (self.sum_low == 0) & (self.sum_high == 0)
+        if not self.sums_up:
+            return np.asarray(certain)
+        reach = np.maximum(np.abs(self.sums.z_low), np.abs(self.sums.z_high))
+        size = (self.sum_high - self.sum_low) / 2 * (1 - 1e-9)
+        with np.errstate(invalid="ignore"):
+            small = np.isfinite(size) & ((size <= RESIDUAL * reach) | self.sum_soft) & (size < self.shift.size)
+        return np.asarray(certain | small)
+
     def _match(self, chosen: Array, exactly: bool = False) -> None:
         """Compare the forms of the `chosen` vertices with those of known values, as they are, then in normal form."""
         walk = self.walk
         for known, normal in ((walk.index.known, None), (walk.index.known_normal, walk.normal)):
-            which = np.flatnonzero(self.open & chosen)
+            which = np.flatnonzero(self.open & chosen & self._acceptable())
             if (normal is not None and not normal) or not len(which):
                 return
             asked = self.form.take(which)
