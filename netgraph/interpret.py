@@ -28,7 +28,10 @@ from netgraph.graph import (
 Inputs = Mapping[str, Any] | Any
 
 MANY_PRODUCTS = 1_000_000
-"""Smallest number of products, weight times value, for which SciPy is used: it never holds all products in memory."""
+"""Smallest number of products, weight times value, for which matrices are multiplied: they never hold all products.
+
+The matrix of weights is a sparse one of SciPy, unless all edges exist.
+"""
 
 MANY_VALUES = 1 << 17
 """Number of float64 values that `_sum_windows` reads at a time; they take 1 MiB."""
@@ -228,7 +231,10 @@ def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Arra
         from scipy.sparse import csr_array  # takes long to import
 
         by_vertex = np.moveaxis(source, 1, 0)
-        mixed = csr_array((weight, (dst, src)), shape=(targets, len(by_vertex))) @ by_vertex.reshape(len(by_vertex), -1)
+        shape = (targets, len(by_vertex))
+        full = len(src) == math.prod(shape)  # edges are ordered by target, then by source
+        matrix = weight.reshape(shape) if full else csr_array((weight, (dst, src)), shape=shape)
+        mixed = matrix @ by_vertex.reshape(len(by_vertex), -1)
         return np.moveaxis(mixed.reshape(targets, *by_vertex.shape[1:]), 0, 1)
     by_position = np.moveaxis(source, 1, -1)
     mixed = np.zeros((*by_position.shape[:-1], targets))

@@ -88,9 +88,14 @@ class RmsNorm:
         self._axis, self._epsilon = layer.vertex_axis, layer.norm_epsilon
 
     def __call__(self, z: Tensor, columns: Columns, training: bool, momentum: float) -> Tensor:
-        """Normalise over the vertices of each sample; `training` and `momentum` change nothing."""
-        square = torch.mean(z * z, dim=self._axis, keepdim=True)
-        return z * torch.rsqrt(square + self._epsilon) * columns["scale"]
+        """By torch's own operation over the last axis; `training` and `momentum` change nothing."""
+        last, width = z.movedim(self._axis, -1), z.shape[self._axis]
+        scale = columns["scale"]
+        if scale.numel() == width:
+            result = functional.rms_norm(last, (width,), scale.reshape(-1), self._epsilon)
+            return result.movedim(-1, self._axis)
+        # Columns with a value for every sample.
+        return functional.rms_norm(last, (width,), eps=self._epsilon).movedim(-1, self._axis) * scale
 
 
 FORMULAS: Registry[Bind] = Registry(

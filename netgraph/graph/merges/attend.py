@@ -72,7 +72,7 @@ class Attend(Merge):
         heads = []
         for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
             q, k = (self._turned(read.values[:, read.src[start:stop]], read.slot[start:stop]) for read in reads)
-            logits = self.scale * np.einsum("bjt,bjs->bts", q, k)
+            logits = self.scale * (q.swapaxes(1, 2) @ k)
             if self.causal:
                 logits[:, ~self.visible(logits.shape[1:])] = -np.inf
             logits -= logits.max(axis=-1, keepdims=True)

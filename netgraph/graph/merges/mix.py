@@ -44,7 +44,7 @@ class Mix(Merge):
         z = np.empty((len(heads.values), width, heads.values.shape[2]))
         for head in np.unique(heads.src).tolist():
             rows = np.flatnonzero(heads.src == head)
-            z[:, rows] = np.einsum("bts,bjs->bjt", heads.values[:, head], values.values[:, values.src[rows]])
+            z[:, rows] = values.values[:, values.src[rows]] @ heads.values[:, head].swapaxes(1, 2)
         return z
 
     def flops(self, ports: tuple[Grid, Grid], wires: int) -> int:
