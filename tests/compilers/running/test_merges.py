@@ -10,6 +10,7 @@ import netgraph as ng
 from compilers import lower
 from compilers.running import Linearized, jacobian
 from compilers.running.merges import MERGE_KERNELS
+from compilers.running.operations import Run
 from netgraph.graph import MERGES
 
 NAMES = tuple(MERGE_GRAPHS)
@@ -155,3 +156,46 @@ def test_the_jacobian_has_the_gradients_of_every_sample(name):
         for place in range(0, y.numel(), 3):
             wanted = torch.autograd.grad(y.flatten()[place], [net.weights, net.vertex_parameters], retain_graph=True)
             torch.testing.assert_close(found[:, place * 2 + sample], torch.cat(wanted))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maps_are_let_go_of_when_the_last_layer_has_read_them(name):
+    net = lowered(name)
+    workspace = net._executor.pool.acquire(net._state(), 4)
+    plan = net.plan
+    last = {place: place for place, layer in enumerate(plan.layers) if layer.has_maps}
+    for link in net.graph.links_by_key.values():
+        source, target = (plan.position[net.graph.layer(end).name] for end in (link.source, link.target))
+        if source in last and plan.layers[source].gives_maps:
+            last[source] = max(last[source], plan.fused.get(target, target))
+    done = {place: plan.position[step.plan.name] for step in workspace.steps for place in step.done}
+    assert done == {place: reader for place, reader in last.items() if plan.layers[place].role != "output"}
+
+
+def test_the_last_backward_lets_go_of_values_and_others_keep_them():
+    net = lowered("decoder")
+    x = net._checked(tensors(net.graph))
+    found = []
+    for last in (False, True):
+        workspace, run = net._executor.pool.acquire(net._state(), 4), Run(training=False, record=True)
+        with torch.no_grad():
+            (out,) = net._executor.forward(workspace, net._state(), x, run)
+            for _ in range(1 if last else 2):
+                needs = (True, True, True)
+                found.append(net._executor.backward(workspace, run, [torch.ones_like(out)], needs, last=last))
+        kept = [step.plan.name for step in workspace.steps if workspace.maps[net.plan.position[step.plan.name]].started]
+        assert bool(run.graphs) is bool(run.attention) is bool(kept) is not last
+    for other in found[1:]:
+        for mine, theirs in zip(found[0], other, strict=True):
+            torch.testing.assert_close(mine, theirs)
+
+
+def test_a_second_backward_needs_a_retained_graph():
+    net = lowered("decoder")
+    out = net(tensors(net.graph))
+    out.sum().backward(retain_graph=True)
+    first = net.weights.grad.clone()
+    out.sum().backward()
+    torch.testing.assert_close(net.weights.grad, 2 * first)
+    with pytest.raises(RuntimeError, match="second time"):
+        out.sum().backward()
