@@ -58,7 +58,7 @@ def bounds(graph: Graph, *, domain: Domains | None = None, mode: Mode = "eval") 
                 for link in graph.incoming[i]:
                     source = graph.layer(link.source)
                     s = places[source.name]
-                    part = link_interval(link, low[s], high[s], source.output_grid, layer)
+                    part = link_interval(link, low[s], high[s], source, layer)
                     arriving = part if arriving is None else add(*arriving, *part)
             z = add_bias(layer, arriving)
             value = operate_interval(layer, *z, mode)

@@ -13,7 +13,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.graph import get_activation, get_norm
 from netgraph.graph.bounds import operate_interval, times, widen
-from netgraph.proof.forms import Terms, collect, form_interval, scaled_terms
+from netgraph.proof.forms import Terms, collect, scaled_terms
 from netgraph.proof.known import parameters, plain
 from netgraph.proof.readings import Values
 from netgraph.proof.shift import Shift
@@ -149,7 +149,7 @@ class Decision:
             return
         gone = self.form.filter(small)
         self.form = self.form.filter(~small)
-        low, high = form_interval(gone, *self.walk.space.interval(gone))
+        low, high = self.walk.space.bounds(gone)
         self.sum_soft = self.sum_soft & gone.only_rounding()
         self.sum_low, self.sum_high = widen(self.sum_low + low, self.sum_high + high)
 

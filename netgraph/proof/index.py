@@ -91,6 +91,8 @@ class Index:
             if layer_id in self._followed:
                 continue
             self._followed.add(layer_id)
+            if (source := walk.old.layer(layer_id)).role == "position":  # one normal form has the values of all of them
+                following += [other.id for other in walk.positions[source.grid]]
             for link in walk.old.outgoing[layer_id]:
                 target = walk.old.layer(link.target)
                 self._wait(target)

@@ -113,6 +113,8 @@ class Normal:
 
     def _search_layer(self, layer: Layer) -> None:
         walk = self._walk
+        if layer.role == "position":
+            self._replace_positions(layer)
         if layer.is_source or get_norm(layer.norm).couples_vertices:
             return
         own = walk.old.vertices.offset(layer.id) + np.arange(len(layer))
@@ -139,6 +141,14 @@ class Normal:
         self._replace(own[linear[whole]], written.take(whole))
         self._replace(own[others], of_others)
         self._replace(own[repeats], self.of(terms))
+
+    def _replace_positions(self, layer: Layer) -> None:
+        """Replace the values of a layer of positions by those of the first one on the same grid."""
+        walk, model = self._walk, self._walk.positions[layer.grid][0]
+        if layer is not model:
+            rows = np.arange(len(layer))
+            terms = Terms.of(rows, walk.old.vertices.offset(model.id) + rows, np.ones(len(rows)))
+            self._replace(walk.old.vertices.offset(layer.id) + rows, walk.collect(len(rows), [terms]))
 
     def _replace(self, symbol: Array, sums: Rows) -> None:
         if not len(symbol):

@@ -1,8 +1,9 @@
-"""Operators: numbered shifts by which a vertex reads another vertex on a grid, with zeros outside of the grid.
+"""Operators: numbered maps of positions by which a vertex reads another vertex, with zeros outside of its grid.
 
 Each tap of a convolution, and each wire, takes the value of its source at `stride * position + offset`, and 0 where
-that lies outside the source's grid. Such a map is an operator. Its number allows forms to be compared tap by tap,
-also between kernels of different sizes. Wires that move positions number those of maps along one axis.
+that lies outside the source's grid. Such a map is an operator, called a shift. Its number allows forms to be compared
+tap by tap, also between kernels of different sizes. Wires between grids of different shapes, and what reads through
+them, are operators too: lists of the positions that are read, numbered along the grid.
 
 A vertex that merges its ports reads every source under a tag: its port, and its slot there. The operator of such a
 read is an operator with a tag. Only the merge can use what it reads, so nothing reads a tagged operator in turn.
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Grid, LinkKind, Merge, Place
+from netgraph.graph import Grid, LinkKind, Merge
 
 POINTWISE = 0
 """Number of the operator that reads the same position."""
@@ -29,9 +30,6 @@ UNKNOWN = -1
 
 Axis = tuple[int, int, int, int]
 """Stride, offset, source size and target size of one axis."""
-
-Maps = tuple[Grid, Grid]
-"""Grids of source and target of an operator that numbers the positions of maps along one axis; `()` for tokens."""
 
 
 class Tag(NamedTuple):
@@ -57,8 +55,7 @@ class Operators:
 
     def __init__(self) -> None:
         self._axes: list[tuple[Axis, ...]] = [()]
-        self._maps: list[Maps] = [((), ())]
-        self._numbers: dict[tuple[tuple[Axis, ...], Maps], int] = {((), ((), ())): POINTWISE}
+        self._numbers: dict[tuple[Axis, ...], int] = {(): POINTWISE}
         self._outside = [False]
         self.tags: list[Tag] = []
         self._tag_numbers: dict[Tag, int] = {}
@@ -66,6 +63,8 @@ class Operators:
         self._tagged: dict[tuple[int, int], int] = {}
         self._links: dict[tuple[LinkKind, Grid, Grid], Array] = {}
         self._composed: dict[tuple[int, int], int] = {}
+        self._lists: dict[int, tuple[Array, int]] = {}
+        self._listed: dict[tuple[bytes, int], int] = {}
 
     def __len__(self) -> int:
         return len(self._axes)
@@ -106,13 +105,12 @@ class Operators:
 
     def _add_tagged(self, tag: int, inner: int) -> int:
         if (tag, inner) not in self._tagged:
-            self._tagged[tag, inner] = self._add((), ((), ()), self._outside[inner], tag, inner)
+            self._tagged[tag, inner] = self._add((), self._outside[inner], tag, inner)
         return self._tagged[tag, inner]
 
-    def _add(self, axes: tuple[Axis, ...], maps: Maps, outside: bool, tag: int = -1, inner: int | None = None) -> int:
+    def _add(self, axes: tuple[Axis, ...], outside: bool, tag: int = -1, inner: int | None = None) -> int:
         number = len(self._axes)
         self._axes.append(axes)
-        self._maps.append(maps)
         self._outside.append(outside)
         self._tag_of.append(tag)
         self._inner.append(number if inner is None else inner)
@@ -122,7 +120,10 @@ class Operators:
         """Number of the operator of each tap, `(taps,)`; `ZERO` where a tap reads nothing but zeros."""
         key = (kind, source, target)
         if key not in self._links:
-            numbers = [self._of_tap(kind, tap, source, target) for tap in range(kind.taps)]
+            if kind.places:
+                numbers = [self._of_list(read, math.prod(source)) for read in kind.positions(source, target)]
+            else:
+                numbers = [self._of_tap(kind, tap, source) for tap in range(kind.taps)]
             self._links[key] = np.array(numbers, dtype=np.int64)
         return self._links[key]
 
@@ -133,14 +134,11 @@ class Operators:
         numbers[used] = [self.tagged(Tag(port, slot, merge.frequency(slot))) for slot in used.tolist()]
         return numbers
 
-    def _of_tap(self, kind: LinkKind, tap: int, source: Grid, target: Grid) -> int:
-        if isinstance(kind, Place):
-            maps = tuple(grid if len(grid) > 1 else () for grid in (source, target))
-            return self._number(((1, -kind.offset, math.prod(source), math.prod(target)),), (maps[0], maps[1]))
+    def _of_tap(self, kind: LinkKind, tap: int, source: Grid) -> int:
         axes = zip(kind.shifts(tap, source), source, kind.output_grid(source), strict=True)
         return self._number(tuple((*shift, size, target) for shift, size, target in axes))
 
-    def _number(self, axes: tuple[Axis, ...], maps: Maps = ((), ())) -> int:
+    def _number(self, axes: tuple[Axis, ...]) -> int:
         canonical = []
         outside = False
         for stride, offset, source, target in axes:
@@ -152,18 +150,48 @@ class Operators:
                 return ZERO
             outside = outside or not inside.all()
             canonical.append((stride, offset, source, target))
-        if maps[0] == maps[1] and all(s == 1 and o == 0 and g == t for s, o, g, t in canonical):
+        if all(s == 1 and o == 0 and g == t for s, o, g, t in canonical):
             return POINTWISE
-        key = (tuple(canonical), maps)
+        key = tuple(canonical)
         if key not in self._numbers:
-            self._numbers[key] = self._add(*key, outside)
+            self._numbers[key] = self._add(key, outside)
+            if self._listed:
+                read, positions = self._list(self._numbers[key])
+                self._numbers[key] = self._listed.setdefault((read.tobytes(), positions), self._numbers[key])
         return self._numbers[key]
+
+    def _of_list(self, read: Array, positions: int) -> int:
+        """Number of the operator by which each position of the target reads the position `read`, -1 for a zero.
+
+        `positions` is the number of positions of the source. A list that is a shift has the number of the shift.
+        """
+        if (read < 0).all():
+            return ZERO
+        if len(read) == positions and (read == np.arange(positions)).all():
+            return POINTWISE
+        if not self._listed:
+            for number in [n for n, axes in enumerate(self._axes) if axes]:
+                shift, size = self._list(number)
+                self._listed[shift.tobytes(), size] = number
+        key = (read.tobytes(), positions)
+        if key not in self._listed:
+            self._listed[key] = self._add((), bool((read < 0).any()))
+            self._lists[self._listed[key]] = (read, positions)
+        return self._listed[key]
+
+    def _list(self, number: int) -> tuple[Array, int]:
+        """Positions that are read by an operator other than `POINTWISE`, -1 for zeros; and the size of the source."""
+        if number not in self._lists:
+            axes = self._axes[number]
+            self._lists[number] = (_positions(axes), math.prod(axis[2] for axis in axes))
+        return self._lists[number]
 
     def compose(self, outer: int, inner: int) -> int:
         """Number of the operator that reads by `inner`, then by `outer`; or `ZERO`, or `UNKNOWN` where none does.
 
         It is `UNKNOWN` where some position reads a zero outside of the grid in between, but the single shift with the
-        same stride and offset would read a value inside of the source's grid, and where `inner` has a tag.
+        same stride and offset would read a value inside of the source's grid, and where `inner` has a tag. Operators
+        that are lists always have a composition.
         """
         if self._tag_of[inner] >= 0:
             return UNKNOWN
@@ -178,19 +206,19 @@ class Operators:
         return self._composed[key]
 
     def _compose(self, outer: int, inner: int) -> int:
-        if len(self._axes[outer]) != len(self._axes[inner]):
-            return UNKNOWN  # one of them numbers the positions of maps along one axis
+        """Compose two operators other than `POINTWISE`: shifts along each axis, where their grids are the same."""
+        follow, first = self._axes[outer], self._axes[inner]
+        if not follow or [axis[2] for axis in follow] != [axis[3] for axis in first]:
+            (middle, _), (read, positions) = self._list(outer), self._list(inner)
+            return self._of_list(np.where(middle < 0, -1, read[middle]), positions)
         axes = []
-        for (s2, o2, between, target), (s1, o1, source, inner_target) in zip(
-            self._axes[outer], self._axes[inner], strict=True
-        ):
-            assert between == inner_target, "operators that do not follow each other"
+        for (s2, o2, between, target), (s1, o1, source, _) in zip(follow, first, strict=True):
             middle = s2 * np.arange(target) + o2
             read = s1 * middle + o1
             if not (((middle >= 0) & (middle < between)) | (read < 0) | (read >= source)).all():
                 return UNKNOWN
             axes.append((s1 * s2, s1 * o2 + o1, source, target))
-        return self._number(tuple(axes), (self._maps[inner][0], self._maps[outer][1]))
+        return self._number(tuple(axes))
 
     def compose_all(self, outer: Array, inner: Array) -> Array:
         """Apply `compose` element by element; each distinct pair is computed once."""
@@ -204,3 +232,13 @@ class Operators:
         pairs, which = np.unique(outer * count + inner, return_inverse=True)
         numbers = [self.compose(*divmod(int(pair), count)) for pair in pairs]
         return np.array(numbers, dtype=np.int64)[which]
+
+
+def _positions(axes: tuple[Axis, ...]) -> Array:
+    """Position of the source that each position of the target reads by a shift, along the grids, -1 for a zero."""
+    read, inside = np.zeros((), dtype=np.int64), np.ones((), dtype=bool)
+    for stride, offset, source, target in axes:
+        at = stride * np.arange(target) + offset
+        read = np.add.outer(read * source, at)
+        inside = np.logical_and.outer(inside, (at >= 0) & (at < source))
+    return np.where(inside, read, -1).reshape(-1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netgraph.columns import Array, spans
-from netgraph.graph.bounds import sum_bounds
-from netgraph.proof.forms import Rows, Terms
+from netgraph.graph.bounds import chosen_interval, sum_bounds, widen
+from netgraph.proof.forms import Rows, Terms, form_interval
 from netgraph.proof.operators import UNKNOWN, ZERO, Operators
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Space:
         one, own, pure: first symbol of each group.
         size: number of symbols.
         low, high: (size,) interval of each symbol.
+        table: (size,) number of the table of each symbol, -1 for symbols of no table; None without tables.
+        table_size: (tables,) number of vertices of each table.
     """
 
     def __init__(self, old_vertices: int, new_vertices: int) -> None:
@@ -70,6 +72,15 @@ class Space:
         self.low = np.zeros(self.size)
         self.high = np.zeros(self.size)
         self.low[self.one] = self.high[self.one] = 1.0
+        self.table: Array | None = None
+        self.table_size = np.zeros(0, dtype=np.int64)
+
+    def add_table(self, start: int, vertices: int) -> None:
+        """Note that of the symbols from `start` on, one for each of the vertices, one is 1 at each position."""
+        if self.table is None:
+            self.table = np.full(self.size, -1, dtype=np.int64)
+        self.table[start : start + vertices] = len(self.table_size)
+        self.table_size = np.append(self.table_size, vertices)
 
     @property
     def columns(self) -> int:
@@ -86,6 +97,36 @@ class Space:
         if outside.any():
             low, high = np.where(outside, np.minimum(low, 0), low), np.where(outside, np.maximum(high, 0), high)
         return low, high
+
+    def bounds(self, forms: Rows) -> tuple[Array, Array]:
+        """Bounds of the values of forms, rounded outward, `(rows,)` each."""
+        low, high = form_interval(forms, *self.interval(forms))
+        if self.table is not None:
+            picked = self.table[forms.column % self.size] >= 0
+            if picked.any():
+                rest = forms.filter(~picked)
+                least, most = form_interval(rest, *self.interval(rest))
+                read = self._read(forms.filter(picked))
+                least, most = widen(least + read[0], most + read[1])
+                low, high = np.maximum(low, least), np.minimum(high, most)
+        return low, high
+
+    def _read(self, forms: Rows) -> tuple[Array, Array]:
+        """Bounds of forms over vertices of tables: of each table an operator reads one coefficient at each position."""
+        assert self.table is not None
+        row = forms.row
+        first = np.flatnonzero((np.diff(row, prepend=-1) != 0) | (np.diff(forms.column, prepend=-1) != 0))
+        value, error = np.add.reduceat(forms.value, first), np.add.reduceat(forms.error, first)
+        least, most = widen(value - error, value + error)
+        row, (operator, symbol) = row[first], np.divmod(forms.column[first], self.size)
+        table = self.table[symbol]
+        starts = np.diff(row, prepend=-1) != 0
+        starts |= (np.diff(operator, prepend=-1) != 0) | (np.diff(table, prepend=-1) != 0)
+        group = np.cumsum(starts) - 1
+        first = np.flatnonzero(starts)
+        whole = np.diff(first, append=len(row)) == self.table_size[table[first]]
+        complete = whole & ~self.operators.reads_outside[operator[first]]
+        return sum_bounds(row[first], *chosen_interval(group, least, most, complete), len(forms))
 
     def composed(self, outer: Array, column: Array) -> Array:
         """Columns that result when `outer` reads each column; `ZERO` or `UNKNOWN` where the result is no column."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph.bounds import operate_interval, times, widen
+from netgraph.graph.bounds import operate_interval, pool_interval, times, widen
 from netgraph.proof.decide import EXPANSION, Decision
-from netgraph.proof.forms import Rows, Terms, collect, form_interval
+from netgraph.proof.forms import Rows, Terms, collect
 from netgraph.proof.known import (
     Candidates,
     KnownValues,
@@ -107,7 +107,7 @@ class Recognition(Decision):
             left: form of each vertex minus `factor` times the form of the known value.
         """
         sums, walk = self.sums, self.walk
-        left_low, left_high = form_interval(left, *walk.space.interval(left))
+        left_low, left_high = walk.space.bounds(left)
         low, high = widen(left_low + self.sum_low[which], left_high + self.sum_high[which])
         size = np.maximum(np.abs(low), np.abs(high))
         with np.errstate(invalid="ignore"):
@@ -140,7 +140,7 @@ class Recognition(Decision):
         if len(turned):
             # `multiples_of` uses t = form for b t, but factor * u = form - left: f(t) has the further error b * left.
             rest = left.take(turned)
-            ends = form_interval(rest, *walk.space.interval(rest))
+            ends = walk.space.bounds(rest)
             mirrored = {name: values[which[turned]] for name, values in self.columns.items()}
             t_low, t_high = times(*mirror_slope(self.layer, mirrored, len(turned)), *ends)
             e_low[turned], e_high[turned] = widen(e_low[turned] + t_low, e_high[turned] + t_high)
@@ -152,7 +152,8 @@ class Recognition(Decision):
         own = {name: values[which] for name, values in self.columns.items()}
         room = np.abs(low) + np.abs(high)
         z_low, z_high = widen(self.sums.z_low[which] - room, self.sums.z_high[which] + room)
-        return times(*self.activation.slopes(z_low, z_high, own, self.layer.slope), low, high)
+        change = times(*self.activation.slopes(z_low, z_high, own, self.layer.slope), low, high)
+        return pool_interval(self.layer, *change)
 
     def name_the_rest(self) -> None:
         """Decide all open vertices: they have new values. Equal values get one symbol."""
@@ -201,7 +202,7 @@ class Recognition(Decision):
         space, rows = self.walk.space, self.sums.rows[firsts]
         name = self._own()[firsts] + (space.pure - space.own)
         form = self.form.take(firsts)
-        bounds = form_interval(form, *space.interval(form))
+        bounds = space.bounds(form)
         if self.layer.merge is not None:  # a form is no sum there, and has no errors
             bounds = self.sums.z_low[firsts], self.sums.z_high[firsts]
         space.low[name], space.high[name] = operate_interval(self.layer, *bounds, self.walk.mode, rows)

@@ -145,10 +145,13 @@ def _sums(graph: Graph, layer: Layer, states: dict[int, _State]) -> _State:
     z: tuple[Array, Array] | None = None
     error, size, terms = np.zeros(n), np.zeros(n), np.zeros(n)
     for link in graph.incoming[layer.id]:
-        source = states[link.source]
-        grid = graph.layer(link.source).output_grid
-        part = link_interval(link, source.low, source.high, grid, layer)
+        source, read = states[link.source], graph.layer(link.source)
+        part = link_interval(link, source.low, source.high, read, layer)
         z = part if z is None else add(*z, *part)
+        if read.is_table and link.kind.taps == 1:  # the value that is read, and zeros, which add without an error
+            size += np.maximum(np.abs(part[0]), np.abs(part[1]))
+            terms += 1
+            continue
         for total, values in ((error, source.error), (size, source.size), (terms, None)):
             total += _sum_weighted(link, values, n)
     terms += len(graph.incoming[layer.id]) * (terms > 0)

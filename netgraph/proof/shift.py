@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.graph import NormChange, get_activation, get_norm
-from netgraph.graph.bounds import norm_setting, normalise_interval, times, widen
+from netgraph.graph.bounds import norm_setting, normalise_interval, pool_interval, times, widen
 from netgraph.proof.known import operation, parameters, plain
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _by_slopes(
     z_new = normalise_interval(layer, sums.z_low[at], sums.z_high[at], walk.mode, rows)
     own = {name: np.asarray(v, dtype=np.float64)[rows] for name, v in layer.values.items()}
     least, most = activation.slopes(np.minimum(z_old[0], z_new[0]), np.maximum(z_old[1], z_new[1]), own, layer.slope)
-    by_low, by_high = times(least, most, n_low, n_high)
+    by_low, by_high = pool_interval(layer, *times(least, most, n_low, n_high))
     low[at] = np.where(same, np.maximum(low[at], by_low), low[at])
     high[at] = np.where(same, np.minimum(high[at], by_high), high[at])
     soft[at] = same & kept & change.only_rounding() & sums.soft[at]

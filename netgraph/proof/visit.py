@@ -71,12 +71,15 @@ def _of_source(walk: Walk, layer: Layer, twin: Array) -> Values:
     """Values of a source: of an input those of its twins, of positions those of a layer of positions on this grid."""
     if layer.role == "input":
         return Values.known(twin)
-    for old in walk.old.layers_by_id.values():
-        if old.role == "position" and old.grid == layer.grid:
-            return Values.known(walk.old.vertices.offset(old.id) + np.arange(len(old)))
-    low, high = walk.new_bounds(layer.id)
-    low[:], high[:] = float(len(layer) == 1), 1.0
-    return Values.known(walk.space.own + walk.new.vertices.offset(layer.id) + np.arange(len(layer)))
+    same = walk.positions.get(layer.grid, [])
+    if same:
+        old = next((old for old in same if old.id == layer.id), same[0])
+        first = walk.old.vertices.offset(old.id)
+    else:
+        first = walk.new_positions.setdefault(layer.grid, walk.space.own + walk.new.vertices.offset(layer.id))
+        low, high = walk.new_bounds(layer.id)
+        low[:], high[:] = float(len(layer) == 1), 1.0
+    return Values.known(first + np.arange(len(layer)))
 
 
 def _same_operation(walk: Walk, layer: Layer, twin: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.analysis import influential
 from netgraph.columns import Array
 from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
-from netgraph.proof.forms import Rows, Terms, collect, form_interval
+from netgraph.proof.forms import Rows, Terms, collect
 from netgraph.proof.index import Index
 from netgraph.proof.normal import Normal, shorter
 from netgraph.proof.operators import UNKNOWN
@@ -21,7 +21,7 @@ from netgraph.proof.readings import Edges, Space, Values
 from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
-    from netgraph.graph import Graph, Layer, Link
+    from netgraph.graph import Graph, Grid, Layer, Link
     from netgraph.proof.known import LayerOperation
 
 
@@ -33,6 +33,10 @@ class Walk:
         bounds: intervals of the old graph, on the domain of the proof.
         mode: mode of batch norm, "train" or "eval".
         epsilon: relative spacing of the stored weights.
+
+    Attributes:
+        positions: the old layers of positions by their grid.
+        new_positions: first symbol of the new layers of positions by their grid, for grids without an old one.
     """
 
     def __init__(self, old: Graph, new: Graph, bounds: Bounds, mode: Mode, epsilon: float) -> None:
@@ -48,6 +52,15 @@ class Walk:
         survives = np.flatnonzero(self.twin >= 0)
         s.low[s.own + survives] = bounds.low[self.twin[survives]]
         s.high[s.own + survives] = bounds.high[self.twin[survives]]
+        for layers, vertices, first in ((old, old.vertices, 0), (new, new.vertices, s.own)):
+            for layer in layers.layers_by_id.values():
+                if layer.is_table:
+                    s.add_table(first + vertices.offset(layer.id), len(layer))
+        self.positions: dict[Grid, list[Layer]] = {}
+        for layer in old.layers_by_id.values():
+            if layer.role == "position":
+                self.positions.setdefault(layer.grid, []).append(layer)
+        self.new_positions: dict[Grid, int] = {}
         self._values: dict[int, Values] = {}
         self.tied_layers: dict[int, Values] = {}
         # For heads of attention of the new graph: bound of the weight that moves to other positions, against the twin.
@@ -295,9 +308,9 @@ class Walk:
         k = len(rows)
         (low, high), soft = widen(low[:k], high[:k]), soft[:k]
         form = self.collect(k, parts + biases)
-        at_least, at_most = form_interval(form, *self.space.interval(form))
+        at_least, at_most = self.space.bounds(form)
         own_form = self.collect(k, direct + biases)
-        own_least, own_most = form_interval(own_form, *self.space.interval(own_form))
+        own_least, own_most = self.space.bounds(own_form)
         z_low = np.maximum(down(at_least + low), own_least)
         z_high = np.minimum(up(at_most + high), own_most)
         return Sums(rows, twin, form, low, high, soft, change, *moved, z_low, z_high)
@@ -323,10 +336,10 @@ class Walk:
 
         More terms may cancel in normal form, and both bounds hold.
         """
-        low, high = form_interval(change, *self.space.interval(change))
+        low, high = self.space.bounds(change)
         other = self.normal.of(change)
         if other is not change:
-            least, most = form_interval(other, *self.space.interval(other))
+            least, most = self.space.bounds(other)
             low, high = np.maximum(low, least), np.minimum(high, most)
         return low, high
 

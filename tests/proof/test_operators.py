@@ -212,15 +212,52 @@ def test_pairs_are_composed_element_by_element():
     np.testing.assert_array_equal(operators.compose_all(numbers, zeros), numbers)
 
 
-def test_places_compose_with_each_other_and_not_with_convolutions():
+def test_wires_that_move_positions_compose_with_each_other_and_with_convolutions():
     operators = Operators()
     (behind,) = operators.of_link(Place(1), (2, 2), (5,))
     (later,) = operators.of_link(Place(-1), (5,), (4,))
     (back,) = operators.of_link(Place(-1), (5,), (2, 2))
-    assert behind != POINTWISE
     (flat,) = operators.of_link(Place(0), (2, 2), (4,))
-    assert flat != POINTWISE  # maps read as tokens
-    assert operators.compose(later, behind) == flat
-    assert operators.compose(back, behind) == POINTWISE
-    (taps,) = operators.of_link(Conv2d((1, 1), (2, 2)), (2, 2), (1, 1))
-    assert operators.compose(int(taps), back) == UNKNOWN
+    assert behind not in (POINTWISE, back)
+    assert flat == POINTWISE  # maps read as tokens: each position reads the same number
+    assert operators.compose(later, behind) == operators.compose(back, behind) == POINTWISE
+    (tap,) = operators.of_link(Conv2d((1, 1), (2, 2)), (2, 2), (1, 1))
+    (first,) = operators.of_link(Place(0), (2, 2), ())
+    assert operators.compose(tap, back) not in (POINTWISE, UNKNOWN, ZERO)
+    assert first == tap  # one position that reads the first one, as a shift or by a wire
+    (short,) = operators.of_link(Place(-1), (4,), (3,))
+    assert operators.compose(short, later) == operators.of_link(Place(-2), (5,), (3,))[0]
+
+
+@given(st.data(), sides)
+def test_a_chain_through_wires_that_move_positions_reads_what_both_read(data, grid):
+    def link(source):
+        if data.draw(st.booleans()):
+            kind = data.draw(convolutions(source)) if len(source) == 2 else Dense()
+            return kind, kind.output_grid(source)
+        target = data.draw(st.sampled_from([(2, 3), (4,), (6,), (1, 4), ()]))
+        kind = Place(data.draw(st.integers(-3, 3)))
+        assume(kind.overlap(source, target)[0] < kind.overlap(source, target)[1])
+        return kind, target
+
+    operators, chains, seen = Operators(), [], {}
+    for _ in range(3):
+        inner, between = link(grid)
+        outer, target = link(between)
+        one = operators.of_link(inner, grid, between), inner.positions(grid, between)
+        two = operators.of_link(outer, between, target), outer.positions(between, target)
+        chains.append((*one, *two, inner.places or outer.places))
+    for numbers, first, followers, then, moves in chains:
+        for (n, a), (m, c) in itertools.product(zip(numbers, first, strict=True), zip(followers, then, strict=True)):
+            if ZERO in (n, m):
+                continue
+            number, read = operators.compose(int(m), int(n)), np.where(c < 0, -1, a[c])
+            if number == UNKNOWN:
+                assert not moves
+            elif number == ZERO:
+                assert (read < 0).all()
+            else:
+                np.testing.assert_array_equal(seen.setdefault(number, read), read)
+                assert operators.reads_outside[number] == (read < 0).any()
+                if number == POINTWISE:
+                    np.testing.assert_array_equal(read, np.arange(np.prod(grid)))

@@ -12,6 +12,7 @@ from netgraph.graph.bounds.intervals import (
     segments,
     used_edges,
 )
+from netgraph.graph.bounds.tables import chosen_interval
 from netgraph.graph.norms import Mode
 from netgraph.graph.outward import (
     EPS,
@@ -37,6 +38,7 @@ __all__ = [
     "UNIT",
     "add",
     "add_bias",
+    "chosen_interval",
     "down",
     "link_interval",
     "norm_setting",

@@ -15,12 +15,13 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import unknown_name
 from netgraph.graph.activations import get_activation
+from netgraph.graph.bounds.tables import chosen_interval
 from netgraph.graph.grid import Grid
 from netgraph.graph.kinds import LinkKind
 from netgraph.graph.layer import Layer
 from netgraph.graph.link import Link
 from netgraph.graph.norms import Mode, NormSetting, get_norm
-from netgraph.graph.outward import EPS, NORMAL, Pair, add
+from netgraph.graph.outward import EPS, NORMAL, Pair, add, sum_bounds
 
 Domains = Mapping[str, Any] | tuple[Any, Any]
 
@@ -54,7 +55,7 @@ class Bounds:
         return f"Bounds({len(self.low):,} vertices, {finite:,} bounded, {nonnegative:,} never negative)"
 
 
-def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target: Layer) -> tuple[Array, Array]:
+def link_interval(link: Link, low: Array, high: Array, source: Layer, target: Layer) -> tuple[Array, Array]:
     """Interval of the sum over the edges of one link, for each of its target vertices.
 
     The interval of a tap that reads padding at some positions contains 0; a tap that reads only padding gives 0.
@@ -62,8 +63,7 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
     Args:
         link: the link; edges of weight 0 add 0, even where their source is unbounded.
         low, high: intervals of the source vertices, `(sources,)`.
-        source_grid: grid of the source after its pool.
-        target: layer of the target vertices.
+        source, target: layers of the ends. Of a source that is a table exactly one vertex is 1 at each position.
 
     Returns:
         Lower and upper bounds, `(vertices of the target,)` each; 0 for vertices without edges.
@@ -79,8 +79,10 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
     src, dst, weight, tap = used_edges(link)
     if not len(weight):
         return z_low, z_high
+    if source.is_table:
+        return _table_interval(link, high, source, target)
     if link.kind.padded:
-        low, high, src = _with_padding(link.kind, (source_grid, target.grid), low, high, src, tap)
+        low, high, src = _with_padding(link.kind, (source.output_grid, target.grid), low, high, src, tap)
     with np.errstate(over="ignore", invalid="ignore"):  # `_sum_outward` turns inf and NaN into infinite bounds
         a, b = low[src], high[src]
         careful = _may_underflow(weight, low, high)
@@ -99,6 +101,29 @@ def link_interval(link: Link, low: Array, high: Array, source_grid: Grid, target
         gamma[(terms == 1) & (np.abs(weight[starts]) == 1)] = 0.0
         z_low[rows] = _sum_outward(t_low, starts, gamma, -1)
         z_high[rows] = _sum_outward(t_high, starts, gamma, 1)
+    return z_low, z_high
+
+
+def _table_interval(link: Link, high: Array, source: Layer, target: Layer) -> Pair:
+    """Interval of the sum over the edges of a link from a table, as `link_interval` describes it."""
+    src, dst, weight, tap = used_edges(link)
+    possible = high >= 1  # of a batch in which a symbol does not occur, its vertex is 0
+    state = link.kind.padding_states(source.output_grid, target.grid) if link.kind.padded else np.zeros(link.kind.taps)
+    used = np.flatnonzero(possible[src] & (state[tap] < 2))
+    place = dst[used].astype(np.int64) * link.kind.taps + tap[used]
+    if link.kind.taps > 1:
+        order = np.argsort(place, kind="stable")
+        used, place = used[order], place[order]
+    z_low, z_high = np.zeros(len(target)), np.zeros(len(target))
+    if not len(used):
+        return z_low, z_high
+    found, group, count = np.unique(place, return_inverse=True, return_counts=True)
+    row, tap = np.divmod(found, link.kind.taps)
+    complete = (count == np.count_nonzero(possible)) & (state[tap] == 0)
+    least, most = chosen_interval(group, weight[used], weight[used], complete)
+    if link.kind.taps > 1:
+        return sum_bounds(row, least, most, len(target))
+    z_low[row], z_high[row] = least, most
     return z_low, z_high
 
 
@@ -186,10 +211,10 @@ def operate_interval(
     return pool_interval(layer, low, high)
 
 
-def pool_interval(layer: Layer, low: Array, high: Array) -> tuple[Array, Array]:
-    """Interval of maxima and means of values within `[low, high]`, with 0 where an average counts padding."""
+def pool_interval(layer: Layer, low: Array, high: Array) -> Pair:
+    """Interval of a value, or of a change of it, behind the pool: with 0 where zeros around the grid are averaged."""
     if layer.pool is None or layer.pool.kind == "max" or layer.pool.padding is None:
-        return low, high
+        return low, high  # a maximum or a mean lies within the interval of its arguments
     return np.minimum(low, 0.0), np.maximum(high, 0.0)
 
 

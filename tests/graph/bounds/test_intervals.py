@@ -248,8 +248,8 @@ def test_wires_copy_and_leave_the_rest_unfed():
 def test_one_link_by_itself():
     graph = pair([2.0, -1.0])
     link = next(iter(graph.links))
-    target = ng.Layer(7, "wide", np.arange(4), np.zeros(4))
-    low, high = link_interval(link, np.array([0.0, 0.0]), np.array([1.0, INF]), (), target)
+    source, target = graph.layers["x"], ng.Layer(7, "wide", np.arange(4), np.zeros(4))
+    low, high = link_interval(link, np.array([0.0, 0.0]), np.array([1.0, INF]), source, target)
     np.testing.assert_allclose(low, [-INF, 0, 0, 0])
     np.testing.assert_allclose(high, [2, 0, 0, 0])
 
