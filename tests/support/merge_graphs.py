@@ -89,12 +89,12 @@ def irregular_heads(*, output: bool = False) -> Graph:
     return b.build()
 
 
-def lone_heads() -> Graph:
-    """Heads of one slot and one channel, whose channels are in another order, with a negative scale."""
+def lone_heads(scale: float = -2.0) -> Graph:
+    """Causal heads of one slot and one channel, whose channels are in another order."""
     b = GraphBuilder(seed=0, dtype=np.float64)
     b.input("x", 3, grid=(4,))
     linear(b, "q", "x", 2)
-    b.attend("heads", "q", "q", heads=2, scale=-2.0)
+    b.attend("heads", "q", "q", heads=2, scale=scale, causal=True)
     b.layer("m", 2, grid=(4,), activation="identity", bias=True, merge=Mix())
     wire(b, "heads", "m", [1, 0], range(2), 0, port=0)
     wire(b, "q", "m", [0, 1], range(2), 0, port=1)
@@ -147,6 +147,7 @@ MERGE_GRAPHS = {
     "irregular": irregular_heads,
     "output": partial(irregular_heads, output=True),
     "lone": lone_heads,
+    "even": partial(lone_heads, scale=0.0),
     "language": partial(tiny, tokens=4, heads=4, groups=2, causal=True, frequencies=(0.7,), gated=True, norm="rms"),
     "classifier": partial(tiny, ids=True, causal=False),
     "rows": gated_rows,

@@ -90,8 +90,11 @@ class BoundFusedAttention:
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         heads = self._kernel.heads
         queries, keys = heads.turned(queries, keys)
+        scale = heads.scale
+        if scale <= 0:  # torch multiplies the -inf of its mask by the scale
+            queries, scale = queries * scale, 1.0
         return functional.scaled_dot_product_attention(
-            queries, keys, values, is_causal=self._kernel.causal, scale=heads.scale
+            queries, keys, values, is_causal=self._kernel.causal, scale=scale
         )
 
     def _write(self, target: Maps, mixed: Tensor) -> None:
