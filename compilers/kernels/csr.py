@@ -68,6 +68,8 @@ class NativeProduct:
         if self._matrix is not None:
             return torch.mm(self._matrix, x[: self._rows.shape[1]])
         rows = self._rows
+        if not x.shape[1]:  # embedding bags refuse rows of no samples
+            return x.new_empty((rows.shape[0], 0))
         return torch.embedding_bag(x, rows.columns, rows.starts, False, 0, False, self._values, True)[0]
 
     def add_to(self, out: Tensor, x: Tensor) -> None:

@@ -150,7 +150,7 @@ class Picks(Maps):
 
     def take(self, values: Tensor) -> None:
         """Take a copy of rows of vertices, `(batch, *grid)`."""
-        self.rows = values.reshape(len(values), -1).to(torch.int64, copy=True)
+        self.rows = values.to(torch.int64, copy=True).reshape(len(values), self.shape[2] * self.shape[3])
 
     def be_still(self) -> None:
         """Stand for tangents from now on: all values are 0."""

@@ -92,7 +92,8 @@ def _of_rows(rows: Tensor) -> Tensor:
 
 def _flat(maps: Tensor) -> Tensor:
     """View maps as `(batch, vertices, positions)`, to write to."""
-    return maps.view(*maps.shape[:2], -1)
+    batch, vertices, height, width = maps.shape
+    return maps.view(batch, vertices, height * width)
 
 
 def placed(values: Tensor, shape: tuple[int, int], run: tuple[int, int, int]) -> Tensor:

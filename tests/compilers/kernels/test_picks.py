@@ -1,5 +1,8 @@
 """Indices, positions, places and pools of tokens: compiled against the oracle and against finite differences."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,7 @@ from picked_graphs import picked_graph, picked_inputs
 from compilers import lower
 from compilers.kernels import Picks
 from compilers.plan import KINDS
-from netgraph import Pool
+from netgraph import Pool, mlp
 from netgraph.errors import InputError
 from netgraph.graph import GraphBuilder
 from netgraph.interpret import interpret
@@ -38,6 +41,10 @@ def choices(graph):
 
 def tensors(x):
     return {name: torch.tensor(values) for name, values in x.items()}
+
+
+def as_taken(x, dtype):
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in x.items()}
 
 
 @pytest.mark.parametrize("train", [True, False])
@@ -240,3 +247,25 @@ def test_sparse_rows_read_pooled_maps(grid):
     for network in (net, other):
         network(torch.tensor(x)).square().sum().backward()
     np.testing.assert_allclose(net.edge_column(ours.grad), other.edge_column(others.grad), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_batches_of_no_samples_have_outputs_and_gradients_of_zero(dtype):
+    graph = picked_graph(2)
+    given = as_taken(tensors(picked_inputs(graph, 0)), dtype)
+    for kernels in choices(graph):
+        net = lower(graph, dtype=dtype, kernels=kernels).eval()
+        sum(value.sum() for value in net(given).values()).backward()
+        assert not net.weights.grad.any()
+    net = lower(mlp([50, 400, 10], density=0.02), dtype=dtype)
+    assert net(torch.zeros(0, 50, dtype=dtype)).shape == (0, 10)
+
+
+def test_copies_and_pickles_run_alike():
+    graph = picked_graph(3)
+    net = lower(graph).eval()
+    x = as_taken(tensors(picked_inputs(graph)), torch.float32)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        for one, two in zip(net(x).values(), other(x).values(), strict=True):
+            assert torch.equal(one, two)
+    assert set(net.measure(x, repeats=1)) == {(p.name, i) for p in net.plan.layers for i in range(len(p.blocks))}
