@@ -244,6 +244,14 @@ def check_removable(value: Any, graph: Graph) -> None:
     raise RewriteError(f"remove() got {describe_value(value)}, and needs edges, vertices, a layer or a link: {hint}.")
 
 
+def check_free(graph: Graph, rows: Array, *, whole: bool) -> None:
+    """Raise `RewriteError` unless the vertices of these flat rows may be removed; `whole` is for all of a layer."""
+    for layer_id in np.unique(graph.vertices.layer[rows]):
+        layer = graph.layer(int(layer_id))
+        if layer.role != "hidden" and not (layer.role == "position" and whole):
+            raise RewriteError(f"Vertices of the {layer.role} layer {layer.name!r} cannot be removed.")
+
+
 def _vertices_from(value: Any) -> str:
     if isinstance(value, str):
         return f"rw.vertices({value!r})"

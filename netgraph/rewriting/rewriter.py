@@ -29,6 +29,7 @@ from netgraph.rewriting.operands import (
     NewVertices,
     Vertices,
     check_edges,
+    check_free,
     check_kind,
     check_layer,
     check_removable,
@@ -305,7 +306,8 @@ class Rewriter:
     def remove(self, what: EdgeRows | VertexRows | Layer | Link) -> None:
         """Remove edges; vertices or a layer, with all their edges; or a link, empty or not.
 
-        A link that loses its last edge and a layer that loses its last vertex are removed too.
+        Vertices can be hidden ones, and positions as a whole layer. A link that loses its last edge and a layer that
+        loses its last vertex are removed too.
         """
         check_removable(what, self.graph)
         if isinstance(what, EdgeRows):
@@ -319,10 +321,7 @@ class Rewriter:
         rows = (vertices_in(self.graph, what) if isinstance(what, Layer) else what).rows
         if isinstance(what, Layer):
             self._buffer.remove_layer(what.id)
-        for layer_id in np.unique(self.graph.vertices.layer[rows]):
-            layer = self.graph.layer(int(layer_id))
-            if layer.role != "hidden":
-                raise RewriteError(f"Vertices of the {layer.role} layer {layer.name!r} cannot be removed.")
+        check_free(self.graph, rows, whole=isinstance(what, Layer))
         gone = np.zeros(len(self.graph.vertices), dtype=bool)
         gone[rows] = True
         edges = self.graph.edges

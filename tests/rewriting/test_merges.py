@@ -134,3 +134,24 @@ def test_a_merge_of_a_removed_layer_is_refused(start):
 
     with pytest.raises(RewriteError, match="'heads'"):
         ng.apply(Both(), start, on="heads", probe=None, certify=False)
+
+
+def test_positions_are_removed_as_a_whole():
+    class Forget(ng.Rule):
+        """Remove a layer, or its first vertex."""
+
+        pattern = ng.layer("l")
+
+        def __init__(self, whole):
+            self.whole = whole
+
+        def rewrite(self, m, rw):
+            for layer in m.l:
+                rw.remove(layer if self.whole else rw.vertices(ids=layer.vertex_ids[:1]))
+
+    graph = tiny()
+    new = ng.apply(Forget(True), graph, on="positions", probe=None).graph
+    assert "positions" not in new.layers
+    assert np.isfinite(ng.interpret(new, batch(new))).all()
+    with pytest.raises(RewriteError, match="position layer 'positions'"):
+        ng.apply(Forget(False), graph, on="positions", probe=None)
