@@ -22,6 +22,7 @@ from netgraph.viz import (
     plot_weights,
     timeline,
 )
+from netgraph.viz.film.page import LIGHT
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,8 @@ def test_a_film_of_a_transformer_has_all_layers(detail: Any, widened: Result) ->
     assert [caption.layers for caption in film.film.captions] == [widened.graph.num_layers] * 2
     assert film.film.captions[1].edges - film.film.captions[0].edges == 3 * 2 * 4
     assert '"role":"position"' in film.html
+    (names,) = re.findall(r"for \(const name of \[(.*?)\]\)", film.html, re.DOTALL)
+    assert set(re.findall(r'"([\w-]+)"', names)) == LIGHT.keys()
 
 
 def test_a_film_of_many_blocks_shows_the_neighbours_of_a_change() -> None:

@@ -62,7 +62,8 @@
     const style = getComputedStyle(root);
     ink = {};
     for (const name of ["paper", "ink", "quiet", "faint", "new", "going", "positive", "negative", "wire",
-                        "input", "hidden", "output", "input-line", "hidden-line", "output-line"])
+                        "input", "position", "hidden", "output",
+                        "input-line", "position-line", "hidden-line", "output-line"])
       ink[name] = style.getPropertyValue("--" + name).trim();
     draw();
   }
