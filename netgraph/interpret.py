@@ -224,16 +224,14 @@ def _mix(link: Link, chosen: Array | slice, source: Array, targets: int) -> Arra
     """Sum weight times source value over the chosen edges, for each target and position."""
     src, dst, weight = link.src[chosen], link.dst[chosen], link.weight[chosen].astype(np.float64)
     if len(src) * source[:, 0].size >= MANY_PRODUCTS:
-        if len(src) == targets * source.shape[1]:  # every edge, ordered by target and source: a plain matrix
-            matrix = weight.reshape(targets, source.shape[1])
-            mixed = np.matmul(matrix, source.reshape(*source.shape[:2], -1))
-            return np.asarray(mixed.reshape(len(source), targets, *source.shape[2:]))
-        from scipy.sparse import csr_array  # takes long to import
-
         by_vertex = np.moveaxis(source, 1, 0)
         shape = (targets, len(by_vertex))
-        full = len(src) == math.prod(shape)  # edges are ordered by target, then by source
-        matrix = weight.reshape(shape) if full else csr_array((weight, (dst, src)), shape=shape)
+        if len(src) == math.prod(shape):  # edges are ordered by target, then by source
+            matrix: Any = weight.reshape(shape)
+        else:
+            from scipy.sparse import csr_array  # takes long to import
+
+            matrix = csr_array((weight, (dst, src)), shape=shape)
         mixed = matrix @ by_vertex.reshape(len(by_vertex), -1)
         return np.moveaxis(mixed.reshape(targets, *by_vertex.shape[1:]), 0, 1)
     by_position = np.moveaxis(source, 1, -1)
