@@ -75,10 +75,13 @@ def between(graph, parent, child):
 
 
 def probe(graph, samples=40, seed=0):
-    """Corners and points within, of the domain cut to [-100, 100]."""
+    """Corners and points within, of the domain cut to [-100, 100]; indices where an input takes them."""
     rng = np.random.default_rng(seed)
     result = {}
     for x in graph.inputs:
+        if x.encoding == "index":
+            result[x.name] = rng.integers(len(x), size=(samples, *x.grid))
+            continue
         low, high = (np.clip(x.values[end], -100, 100).reshape(-1, *(1,) * len(x.grid)) for end in ("low", "high"))
         share = rng.random((samples, len(x), *x.grid))
         share[: samples // 2] = np.round(share[: samples // 2])
