@@ -44,8 +44,8 @@ class MergeChange:
     def of_products(self) -> Pair:
         """Bounds of the change of the product of both reads of each slot, `(slots,)` each."""
         (a, b), (a_new, b_new), (da, db) = self.old, self.new, self.moved
-        one = add(*times(*da, *b_new), *times(*a, *db))
-        two = add(*times(*da, *b), *times(*a_new, *db))
+        one = add(*times(*b_new, *da), *times(*a, *db))  # a second factor of 0 gives exactly 0
+        two = add(*times(*b, *da), *times(*a_new, *db))
         return np.maximum(one[0], two[0]), np.minimum(one[1], two[1])
 
 
