@@ -248,7 +248,7 @@ def circles(svg: str) -> dict[str, tuple[float, float, float]]:
     result = {}
     for title, group in groups(svg, "node"):
         ellipse = next(group.iter(f"{SVG}ellipse"), None)
-        if ellipse is not None:
+        if ellipse is not None and title.startswith("vertex"):
             x, y, r = (float(ellipse.attrib[name]) for name in ("cx", "cy", "rx"))
             result[title] = (x, y, r)
     return result
