@@ -27,7 +27,8 @@ from attention_graphs import (
 )  # fmt: skip
 from proof_graphs import assert_bounded, assert_exact, both_ways
 
-from netgraph.graph import Graph
+import netgraph as ng
+from netgraph.graph import Graph, Link, Place
 from netgraph.proof import certify
 from netgraph.rewriting import apply
 from netgraph.rules import SplitEdges, WidenLayer
@@ -239,3 +240,38 @@ def test_small_changes_of_the_logits_have_small_bounds():
     at = key(old, "n", "q")
     q = old.links_by_key[at]
     assert certify(old, with_columns(old, at, weight=q.weight + 1e-9)).bound < 1e-5
+
+
+def test_rms_norm_and_layer_norm_are_different_functions():
+    old = block(norm="rms")
+    n = old.layer("n")
+    centred = with_layer(old, "n", norm="layer", values={**n.values, "shift": np.zeros(len(n))})
+    assert_bounded(old, centred)
+    assert_bounded(old, with_layer(old, "n", norm_epsilon=2e-5))
+    assert_exact(old, with_head(old))
+    assert_exact(old, with_wider_keys(old))
+
+
+def test_other_places_and_other_positions_are_no_exact_changes():
+    old = ng.vit(
+        input_size=(1, 4, 4), patch=2, width=4, depth=1, heads=2, hidden=4, classes=2, domain=(0, 1), dtype=float
+    )
+    places = [k for k in old.links_by_key.values() if k.kind.places]
+    assert len(places) == 2
+    for link in places:
+        for offset in (link.kind.offset - 1, link.kind.offset - 2):
+            assert_bounded(old, with_parts(old, links=[replace(link, kind=Place(offset))]))
+    (table,) = (layer for layer in old.layers_by_id.values() if layer.role == "position")
+    (link,) = old.outgoing[table.id]
+    turned = {**link.columns, "src": len(table) - 1 - link.src}
+    assert_bounded(old, with_parts(old, links=[Link.sorted(*link.key[:2], link.kind, turned)]))
+    assert_exact(old, with_parts(old, [replace(table, vertex_ids=table.vertex_ids[::-1].copy())]))
+
+
+def test_inputs_of_other_encodings_are_not_compared():
+    old = ng.gpt(5, tokens=3, width=4, depth=1, heads=2, hidden=4)
+    new = with_parts(old, [replace(layer, encoding="values") for layer in old.inputs])
+    for pair in ((old, new), (new, old)):
+        certificate = certify(*pair)
+        assert certificate.kind == "unknown"
+        assert "encoding" in certificate.reason
