@@ -111,7 +111,7 @@ def _by_vertex(maps: Tensor) -> Tensor:
 
     It is a view of maps that lie vertex by vertex, else a copy.
     """
-    return maps.transpose(0, 1).reshape(maps.shape[1], -1).contiguous()
+    return maps.transpose(0, 1).flatten(1).contiguous()
 
 
 def _maps(rows: Tensor, shape: Sequence[int]) -> Tensor:

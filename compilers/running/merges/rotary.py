@@ -44,4 +44,6 @@ def _turned(heads: Tensor, turns: Tensor) -> Tensor:
     *strides, last = heads.stride()
     if last != 1 or heads.storage_offset() % 2 or any(stride % 2 for stride in strides):
         heads = heads.contiguous()
-    return torch.view_as_real(torch.view_as_complex(heads.view(*heads.shape[:3], -1, 2)) * turns).flatten(3)
+    return torch.view_as_real(
+        torch.view_as_complex(heads.view(*heads.shape[:3], heads.shape[3] // 2, 2)) * turns
+    ).flatten(3)

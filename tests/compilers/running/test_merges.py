@@ -199,3 +199,12 @@ def test_a_second_backward_needs_a_retained_graph():
     torch.testing.assert_close(net.weights.grad, 2 * first)
     with pytest.raises(RuntimeError, match="second time"):
         out.sum().backward()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_batch_has_no_outputs_and_gradients_of_zero(name):
+    net = lowered(name)
+    outputs = listed(net({key: values[:0] for key, values in tensors(net.graph).items()}))
+    sum(values.sum() for values in outputs).backward()
+    assert all(len(values) == 0 for values in outputs)
+    assert not net.weights.grad.any()
