@@ -56,20 +56,20 @@ def evaluate(net: CompiledNetwork, x: Tensor, y: Tensor, task: str) -> dict[str,
             else:
                 loss += F.mse_loss(output, target, reduction="sum").double().cpu()
     if task == "classification":
-        return {"loss": float(loss) / len(x), "accuracy": hits / len(x)}
+        return {"loss": float(loss) / y.numel(), "accuracy": hits / y.numel()}
     mean = float(loss) / y.numel()
     return {"loss": mean, "rmse": mean**0.5}
 
 
 @torch.no_grad()
 def predicted_classes(net: CompiledNetwork, x: Tensor, y: Tensor) -> tuple[Tensor, float]:
-    """Predict classes in eval mode; return them on the CPU, `(samples,)`, and the mean cross-entropy."""
+    """Predict classes in eval mode; return them on the CPU, in the shape of `y`, and the mean cross-entropy."""
     loss, given = torch.zeros((), dtype=torch.float64), []
     with closing(_outputs(net, x, y)) as pairs:
         for output, target in pairs:
             loss += F.cross_entropy(output, target, reduction="sum").double().cpu()
             given.append(output.argmax(dim=1).cpu())
-    return torch.cat(given), float(loss) / len(x)
+    return torch.cat(given), float(loss) / y.numel()
 
 
 @torch.no_grad()

@@ -88,10 +88,16 @@ def _check_targets(graph: Graph, name: str, y: Tensor, task: str) -> None:
             raise DataError(f"{name} has {y.shape[1]} targets per sample, but the graph has {outputs} outputs.")
         wanted = ", ".join(map(str, shape))
         raise DataError(f"{name} has shape {tuple(y.shape)}, but output {layer.name!r} gives (samples, {wanted}).")
-    if task == "classification" and layer.output_grid:
+    if task == "classification" and y.shape[1:] != layer.output_grid:
+        if y.ndim == 1:
+            raise DataError(
+                f"Output {layer.name!r} gives a map of {layer.output_grid} for every class, but {name} has one class "
+                "per sample; end the graph in a layer that reads or pools the whole grid."
+            )
+        wanted = ", ".join(map(str, ("samples", *layer.output_grid)))
         raise DataError(
-            f"Output {layer.name!r} gives a map of {layer.output_grid} for every class, but {name} has one class per "
-            "sample; end the graph in a layer that reads or pools the whole grid."
+            f"{name} has shape {tuple(y.shape)}, but output {layer.name!r} gives classes of shape ({wanted}); give one "
+            "class number for each."
         )
     if task == "classification" and not (int(y.min()) >= 0 and int(y.max()) < outputs):
         raise DataError(

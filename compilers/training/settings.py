@@ -94,7 +94,8 @@ class TrainingData:
     Attributes:
         x_train, x_valid: (samples, vertices, *grid) inputs: (samples, features), or (samples, maps, height, width); for
             an input with encoding "index" int64 rows of its vertices, `(samples, *grid)`.
-        y_train, y_valid: (samples,) class numbers, or (samples, outputs, *grid) targets.
+        y_train, y_valid: (samples, *grid) class numbers, such as (samples,), or the next token of each token,
+            (samples, tokens); or (samples, outputs, *grid) targets.
         task: "classification" or "regression".
     """
 
@@ -114,9 +115,10 @@ class TrainingData:
         choice("task", self.task, ("classification", "regression"), error=DataError)
         for name in ("y_train", "y_valid"):
             y = getattr(self, name)
-            if (y.ndim != 1) if self.task == "classification" else (y.ndim < 2):
-                classes = self.task == "classification"
-                wanted = "(samples,) class numbers" if classes else "(samples, outputs) targets"
+            classes = self.task == "classification"
+            # A column of classes is a mistake; a grid of a single position says no more than none.
+            if (not 1 <= y.ndim <= 3 or y.shape[1:] == (1,)) if classes else y.ndim < 2:
+                wanted = "(samples,) or (samples, *grid) class numbers" if classes else "(samples, outputs) targets"
                 raise DataError(f"{name} has shape {tuple(y.shape)}; {self.task} needs {wanted}.")
 
     @classmethod

@@ -7,7 +7,7 @@ import torch
 from compilers import lift, lower, migrate
 from compilers.training import TrainingData, TrainSettings, begin, train
 from netgraph import Pool, apply
-from netgraph.errors import InputError, OptionError
+from netgraph.errors import DataError, InputError, OptionError
 from netgraph.graph import GraphBuilder
 from netgraph.rules import PruneEdges
 
@@ -106,3 +106,23 @@ def test_indices_are_not_augmented():
     settings = TrainSettings(epochs=1, augment="flip")
     with pytest.raises(OptionError, match="takes indices; use augment=none"):
         train(begin(text_graph(), settings, torch.device("cpu")), data_of(*words()), settings)
+
+
+def test_the_next_word_of_each_is_learned():
+    """Words go round in a circle: a lookup tells the next one. Losses and accuracies are means over all words."""
+    b = GraphBuilder(seed=0)
+    b.input("words", WORDS, grid=(TOKENS,), encoding="index")
+    b.output("next", WORDS, grid=(TOKENS,))
+    b.dense("words", "next")
+    x = words()[0]
+    y = (x + 1) % WORDS
+    settings = TrainSettings(epochs=10, batch_size=25, learning_rate=0.2, weight_decay=0.0, label_smoothing=0.0)
+    state = train(begin(b.build(), settings, torch.device("cpu")), data_of(x, y), settings)
+    last = state.history[-1]
+    assert last["val_accuracy"] == 1.0
+    with torch.no_grad():
+        out = state.net.eval()(torch.from_numpy(x[150:]))
+    expected = torch.nn.functional.cross_entropy(out, torch.from_numpy(y[150:]))
+    assert last["val_loss"] == pytest.approx(float(expected), rel=1e-5)
+    with pytest.raises(DataError, match=r"y_train has shape \(150, 4\), but output 'next' gives classes of shape"):
+        train(begin(b.build(), settings, torch.device("cpu")), data_of(x, y[:, :4]), settings)
