@@ -24,7 +24,8 @@ TIP = 4.5
 class Pairs:
     """Pairs of a source and a target vertex in one link, each with all edges between them.
 
-    In a convolution the edges of a pair are the taps of its kernel. Elsewhere a pair has one edge.
+    In a convolution the edges of a pair are the taps of its kernel, in wires into a head its slots. Elsewhere a pair
+    has one edge.
 
     Attributes:
         row: row of the most important edge of each pair in the table of edges, `(pairs,)`.
