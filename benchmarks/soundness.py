@@ -118,7 +118,7 @@ def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
         value = abs(float(value)) if what == "var" else value
     assume(len(rows))
     row = int(rows[draw(st.integers(0, len(rows) - 1))])
-    return ng.apply(SetOne(what=what, row=row, value=value), graph, probe=None)
+    return ng.apply(SetOne(what=what, row=row, value=value), graph, certify=False)
 
 
 def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
@@ -128,12 +128,12 @@ def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
     ids = graph.edges.id[~graph.edges.frozen]
     assume(len(ids))
     chosen = draw(st.lists(st.sampled_from(ids.tolist()), min_size=1, max_size=4, unique=True))
-    return ng.apply(rule, graph, on=chosen, probe=None)
+    return ng.apply(rule, graph, on=chosen, certify=False)
 
 
 def move_bias(draw: Any, graph: ng.Graph) -> ng.Result:
     """Draw a rewrite that moves biases, also through padded convolutions."""
-    result = ng.apply(MoveBias(), graph, probe=None)
+    result = ng.apply(MoveBias(), graph, certify=False)
     assume(result.changed)
     return result
 
@@ -143,7 +143,7 @@ def layer_edited(draw: Any, graph: ng.Graph) -> ng.Result:
     edits = [(layer.id, what) for layer in graph.layers for what in possible_edits(graph, layer)]
     assume(edits)
     layer_id, what = draw(st.sampled_from(edits))
-    result = ng.apply(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer_id, probe=None)
+    result = ng.apply(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer_id, certify=False)
     assume(result.changed)
     return result
 

@@ -110,7 +110,7 @@ def assert_same_function(
     """
     given = default_inputs(old) if x is None else x
     named = given if isinstance(given, Mapping) else {old.inputs[0].name: given}
-    batch = {name: np.asarray(values, dtype=np.float64) for name, values in named.items()}
+    batch = {name: np.asarray(values) for name, values in named.items()}  # `interpret` converts them
     found = difference(old, new, batch, train=train, relative=0.0 if exact else relative)
     if found is not None:
         mode = " in train mode" if train else ""

@@ -82,8 +82,21 @@ def _norm(rw: Rewriter, layer: Layer, at: int) -> None:
 
 
 def _offset(rw: Rewriter, layer: Layer, at: int) -> None:
-    """Read other positions."""
-    _replace(rw, layer, lambda kind: replace(kind, offset=kind.offset + (1, -1)[at % 2]) if _places(kind) else kind)
+    """Read positions one later or one earlier."""
+    moves = _moves(rw.graph, layer)
+    step = moves[at % len(moves)]
+    _replace(rw, layer, lambda kind: Place(kind.offset + step) if kind.places else kind)
+
+
+def _moves(graph: Graph, layer: Layer) -> list[int]:
+    """Steps by which the wires of a layer may move and still read some position each."""
+    reads = [(k.kind, graph.layer(k.source).output_grid) for k in graph.incoming[layer.id] if isinstance(k.kind, Place)]
+
+    def fits(step: int) -> bool:
+        overlaps = [Place(kind.offset + step).overlap(grid, layer.grid) for kind, grid in reads]
+        return all(start < stop for start, stop in overlaps)
+
+    return [step for step in (1, -1) if reads and fits(step)]
 
 
 def _replace(rw: Rewriter, layer: Layer, kind: Callable[[Any], LinkKind] = lambda kind: kind, **changes: Any) -> None:
@@ -149,8 +162,10 @@ def _move(rw: Rewriter, rows: Array, **places: Array) -> None:
     """Remove wires, given by rows, and connect them at other ports, taps or targets."""
     edges = rw.graph.edges
     port, tap, target = (places.get(k, getattr(edges, k)[rows]) for k in ("port", "tap", "target_row"))
-    moved = (port != edges.port[rows]) | (tap != edges.tap[rows]) | (target != edges.target_row[rows])
-    rw.remove(EdgeRows(rw.graph, rows[moved]))
+    old = list(zip(edges.port[rows], edges.source_row[rows], edges.target_row[rows], edges.tap[rows], strict=True))
+    new = list(zip(port, edges.source_row[rows], target, tap, strict=True))
+    rw.remove(EdgeRows(rw.graph, rows[[place not in set(new) for place in old]]))  # others change places unseen
+    moved = np.array([place not in set(old) for place in new], dtype=bool)
     for p in np.unique(port[moved]).tolist():
         chosen = moved & (port == p)
         source = edges.source_row[rows[chosen]]
@@ -193,12 +208,8 @@ def _coupled(_graph: Graph, layer: Layer) -> bool:
     return layer.norm in ("layer", "rms")
 
 
-def _places(kind: Any) -> bool:
-    return isinstance(kind, Place)
-
-
 def _reads_positions(graph: Graph, layer: Layer) -> bool:
-    return any(_places(k.kind) for k in graph.incoming[layer.id])
+    return bool(_moves(graph, layer))
 
 
 def _exchangeable(graph: Graph, layer: Layer) -> bool:

@@ -101,7 +101,7 @@ def graphs(
         dtypes=(np.float64, np.float32) if dtype is None else (dtype,),
         bias=bias,
     )
-    names = as_tuple(EXACT_KINDS[:-1] if kinds is None else kinds)
+    names = as_tuple((EXACT_KINDS if exact else tuple(KINDS)) if kinds is None else kinds)
     _check_names("kind of graph", names, KINDS)
     _check_names("norm", options.norms, NORMS)
     _check_names("kind of weights", options.weights, WEIGHTS)

@@ -214,13 +214,19 @@ def test_nan_in_an_output_is_a_difference():
         assert_same_function(graph, huge, exact=False)
 
 
-TOKENS = graphs(kinds=("tokens", "attention"), exact=False)
+TOKENS = graphs(kinds=("tokens", "attention"), exact=False, max_heads=2, max_layers=2)
 
 
 @settings(max_examples=80)
 @given(TOKENS)
 def test_code_builds_the_same_graph_over_tokens(graph):
     assert built(to_code(graph)).equals(graph)
+
+
+@settings(max_examples=40)
+@given(TOKENS.flatmap(rewrites))
+def test_code_of_a_rewritten_graph_over_tokens_builds_it(result):
+    assert built(to_code(result.graph)).equals(result.graph)
 
 
 def test_merges_are_written_as_calls_of_the_builder():

@@ -58,7 +58,7 @@ def test_default_graphs_round_nothing(graph):
 def test_every_kind_of_graph_comes_up():
     drawn = seen(graphs(exact=False), 300)
     links = collections.Counter(kind for graph in drawn for kind in kinds_of(graph))
-    assert min(links[kind] for kind in ("Dense", "Conv2d", "Identity")) > 20
+    assert min(links[kind] for kind in ("Dense", "Conv2d", "Identity", "Place")) > 20
     layers = [layer for graph in drawn for layer in graph.layers.values()]
     assert {layer.norm for layer in layers} == {"none", "batch", "layer", "rms"}
     assert {layer.activation for layer in layers} == set(ng.graph.ACTIVATIONS)

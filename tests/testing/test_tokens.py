@@ -86,6 +86,16 @@ def test_ids_are_drawn_in_their_range_the_first_and_the_last_first(graph, data):
     ng.interpret(graph, x)
 
 
+def test_default_graphs_have_attention_only_where_they_may_round():
+    exact, other = (some_graphs(graphs(exact=exact), 120) for exact in (True, False))
+    assert not any(slotted(layer) for graph in exact for layer in graph.layers)
+    assert any(slotted(layer) for graph in other for layer in graph.layers)
+    assert any(layer.role == "position" for graph in exact for layer in graph.layers)
+    asked = some_graphs(graphs(kinds="attention"), 20)
+    assert all(any(slotted(layer) for layer in graph.layers) for graph in asked)
+    assert not any(is_exact(graph) for graph in asked)
+
+
 @pytest.mark.parametrize(
     ("name", "predicate", "size"),
     [
