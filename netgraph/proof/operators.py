@@ -103,6 +103,10 @@ class Operators:
         tag = self.tags[self._tag_of[number]]
         return self.tagged(tag._replace(port=1 - tag.port), self._inner[number])
 
+    def moved(self, number: int, slot: int) -> int:
+        """Number of the operator with a tag that reads the same in another slot, with the same frequency."""
+        return self.tagged(self.tags[self._tag_of[number]]._replace(slot=slot), self._inner[number])
+
     def _add_tagged(self, tag: int, inner: int) -> int:
         if (tag, inner) not in self._tagged:
             self._tagged[tag, inner] = self._add((), self._outside[inner], tag, inner)

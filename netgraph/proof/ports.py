@@ -48,11 +48,13 @@ def fields(tag: Array, space: Space) -> tuple[Array, Array, Array]:
 
 
 def canonical(merge: Merge, rows: Rows, space: Space) -> Rows:
-    """Return forms of values without errors in canonical form: without terms that have no effect, ports in one order.
+    """Return forms of values without errors in canonical form.
 
-    The slots of two canonical forms need not correspond, where the ports of the merge may change places.
+    Terms that have no effect are left out, and slots, and ports that may change places, are in the order of the hashes
+    of their reads. So the slots of two canonical forms need not be the slots of their vertices.
     """
     rows, _ = without_zeros(without_constants(merge, rows, space), space)
+    rows = _slots_in_order(rows, space) if merge.slotted else rows
     return _in_order(rows, space) if merge.commutes else rows
 
 
@@ -108,6 +110,43 @@ def _in_order(rows: Rows, space: Space) -> Rows:
     operator, symbol = np.divmod(rows.column, space.size)
     numbers, which = np.unique(operator[swaps], return_inverse=True)
     operator[swaps] = np.array([space.operators.swapped(n) for n in numbers.tolist()])[which]
+    return _with_columns(rows, operator * space.size + symbol, space)
+
+
+def _slots_in_order(rows: Rows, space: Space) -> Rows:
+    """Return forms with the slots, or pairs of slots that turn, of each vertex numbered in the order of their hashes.
+
+    A sum over slots does not depend on their order. A pair keeps its frequency, which is part of its tag.
+    """
+    tags, row = PortTags(rows, space), rows.row
+    at = np.flatnonzero(tags.tag >= 0)
+    if not len(at):
+        return rows
+    tag, count = tags.tag[at], len(space.operators.tags)
+    known = np.array(space.operators.tags, dtype=np.float64)
+    odd = (known[:, 1] % 2) * (known[:, 2] != 0)  # the second slot of a pair
+    reads, which = np.unique(row[at] * count + tag, return_inverse=True)
+    terms = Terms.of(which, tags.plain[at], rows.value[at], rows.error[at])
+    read = hashes(collect(len(reads), terms, 0.0, space.columns))[0]
+    read_row, read_tag = np.divmod(reads, count)
+    _, group, frequency = fields(read_tag, space)
+    share = (
+        read
+        * np.array([1.0, 1.61803398875, 2.41421356237, 3.30277563773])[
+            (2 * known[read_tag, 0] + odd[read_tag]).astype(np.int64)
+        ]
+    )
+    width = int(group.max()) + 1
+    groups, first, of_read = np.unique(read_row * width + group, return_index=True, return_inverse=True)
+    total = np.bincount(of_read, weights=share) + 0.70710678118 * frequency[first]
+    order = np.lexsort((total, groups // width))
+    rank = np.empty(len(groups), dtype=np.int64)
+    rank[order] = np.arange(len(groups)) - np.searchsorted(groups // width, groups // width)[order]
+    slot = (np.where(frequency == 0, 1, 2) * rank[of_read] + odd[read_tag].astype(np.int64))[which]
+    operator, symbol = np.divmod(rows.column, space.size)
+    most = int(slot.max()) + 1
+    numbers, place = np.unique(operator[at] * most + slot, return_inverse=True)
+    operator[at] = np.array([space.operators.moved(*divmod(n, most)) for n in numbers.tolist()])[place]
     return _with_columns(rows, operator * space.size + symbol, space)
 
 

@@ -275,3 +275,24 @@ def test_inputs_of_other_encodings_are_not_compared():
         certificate = certify(*pair)
         assert certificate.kind == "unknown"
         assert "encoding" in certificate.reason
+
+
+@pytest.mark.parametrize("options", [{}, {"rotary": True}], ids=["plain", "rotary"])
+def test_slots_of_queries_and_keys_may_change_places_together(options):
+    old = block(heads=1, keys=4, **options)
+    first, second = ((0, 1), (2, 3)) if not options else ((0, 2), (1, 3))
+
+    def swapped(graph, names):
+        for name in names:
+            for slots in (first, second):
+                graph = with_swapped_slots(graph, name, slots)
+        return graph
+
+    assert_bounded(old, swapped(old, "k"))
+    if options:  # pairs keep their frequencies
+        assert_bounded(old, swapped(old, "qk"))
+        exchanged = with_merge(swapped(old, "qk"), frequencies=old.layer("a").merge.frequencies[::-1])
+        assert_exact(old, exchanged)
+        assert_bounded(old, with_swapped_slots(with_swapped_slots(old, "q"), "k"))  # a pair is turned the other way
+    else:
+        assert_exact(old, swapped(old, "qk"))

@@ -21,7 +21,7 @@ def assert_sound(old, new, certificate, *, seed):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 def test_no_output_changes_by_more_than_is_proved(seed):
     rng = np.random.default_rng(seed)
     old = changed(drawn_block(rng), rng, rng.integers(3))
