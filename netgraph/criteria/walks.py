@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netgraph.analysis import admissible_edges, isolated, path_links, vertices_of
+from netgraph.analysis import admissible_edges, isolated, path_layers, path_links, vertices_of
 from netgraph.checks import checked, mask
 from netgraph.columns import Array
 from netgraph.criteria.starts import check_density, edges_of
@@ -126,7 +126,8 @@ def _masses(graph: Graph, here: Array, there: Array, is_end: Array, forward: boo
 def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.random.Generator) -> Array:
     """Choose the union of random walks biased by |weight|, forward and backward by turns, until there are enough edges.
 
-    Forward walks start at the inputs, backward ones at the outputs, one vertex after the other; see `Walker`. Links
+    Forward walks start at the inputs, backward ones at the outputs, one vertex after the other; see `Walker`. Inputs
+    that only feed queries and keys are left out. Links
     that are not to be thinned out are walked like all others, and keep all their edges. In a network of weighted links
     only, a hidden vertex has an incoming edge if and only if it has an outgoing one.
 
@@ -155,7 +156,12 @@ def phew_edges(graph: Graph, links: Iterable[LinkKey], density: float, rng: np.r
     keep = ~thin | graph.edges.frozen
     missing = wanted - int(np.count_nonzero(keep & thin))
     walkers = [Walker(graph, forward=forward) for forward in (True, False)]
-    starts = [np.flatnonzero(vertices_of(graph, role)) for role in ("input", "output")]
+    held = np.isin(graph.vertices.layer, list(path_layers(graph)))
+    starts = [np.flatnonzero(vertices_of(graph, role) & held) for role in ("input", "output")]
+    if missing > 0 and not len(starts[0]):
+        raise GraphError(
+            "No input leads to an output but by queries and keys, which no walk enters; draw edges at random."
+        )
     turn = 0
     while missing > 0:
         if 2 * turn > MAX_WALKS + 20 * wanted:

@@ -82,6 +82,27 @@ def test_walks_lead_from_inputs_to_outputs_past_queries_keys_and_positions(name)
         assert {"mix", "v", "mlp", "out", "x", "y"} <= passed
 
 
+def test_walks_start_at_inputs_from_which_a_path_leads_on():
+    b = ng.GraphBuilder(dtype=np.float64)
+    for name in ("asked", "read"):
+        b.input(name, 3, grid=(4,), domain=(-1, 1))
+        b.layer(f"{name} on", 4, grid=(4,))
+        b.dense(name, f"{name} on")
+    for name, source in (("q", "asked on"), ("k", "read on"), ("v", "read on")):
+        b.layer(name, 4, grid=(4,), activation="identity")
+        b.dense(source, name)
+    b.mix("mix", b.attend("heads", "q", "k", heads=2), "v")
+    b.layer("h", 5, grid=(4,))
+    b.dense("mix", "h")
+    b.output("y", 2, grid=(4,))
+    b.dense("h", "y")
+    graph = b.build()
+    thin = sparse_start(graph, density=0.5, start="phew", seed=0).graph
+    links = {(thin.layer(s).name, thin.layer(t).name) for s, t, _port in sparse_links(thin)}
+    assert links == {("read on", "v"), ("mix", "h")}
+    assert len(thin.links["asked on", "q"]) == 16
+
+
 def test_nagn_widens_mlps_and_not_attention():
     for name, grows in (("rotary", {"mlp"}), ("gated", {"gate", "up"})):
         graph = GRAPHS[name]
