@@ -35,14 +35,21 @@ def path_layers(graph: Graph) -> frozenset[int]:
     Cost: O(layers + links).
     """
     layers = graph.layers_by_id
-    special = any(x.merge is not None or x.role == "position" for x in layers.values())
-    return frozenset(i for i in leading(graph) if layers[i].role != "position") if special else frozenset(layers)
+    if _is_plain(graph):
+        return frozenset(layers)
+    return frozenset(i for i in leading(graph) if layers[i].role != "position")
 
 
 def path_links(graph: Graph) -> dict[LinkKey, bool]:
     """Whether paths of weights may go through each link, by key, see `path_layers`. Cost: O(layers + links)."""
+    if _is_plain(graph):
+        return dict.fromkeys(graph.links_by_key, True)
     held = path_layers(graph)
     return {key: key[0] in held and key[1] in held and carries(graph, key) for key in graph.links_by_key}
+
+
+def _is_plain(graph: Graph) -> bool:
+    return all(x.merge is None and x.role != "position" for x in graph.layers_by_id.values())
 
 
 def mixed(graph: Graph, layer: Layer, values: Array, power: int) -> Array:
