@@ -32,11 +32,10 @@ def sparse_links(graph: Graph, *, head: bool = False) -> tuple[LinkKey, ...]:
     """
     layers, on_path = graph.layers_by_id, path_links(graph)
     attends = any(x.merge is not None and x.merge.gives_heads for x in layers.values())
+    embeds = {x.id for x in graph.inputs if attends or x.encoding == "index"}
     lowest: dict[tuple[int, int], LinkKey] = {}
     for key, link in graph.links_by_key.items():  # lower ports first
-        source = layers[key[0]]
-        embeds = source.encoding == "index" or (attends and source.role == "input")
-        if not link.kind.wires and on_path[key] and not embeds:
+        if not link.kind.wires and on_path[key] and key[0] not in embeds:
             lowest.setdefault(key[:2], key)
     weighted = [key for key in lowest.values() if not len(graph.links_by_key[key]) or not _frozen(graph, key)]
     inner = [key for key in weighted if layers[key[1]].role != "output"]
