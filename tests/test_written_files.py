@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+import golden_graphs
 import numpy as np
 import pytest
 import torch
@@ -56,9 +57,9 @@ def test_graphs_are_read_with_the_hashes_that_they_had():
         assert graph.topology_hash == built_anew(graph).topology_hash == known, name
 
 
-@pytest.mark.parametrize("name", {**write_golden.FEATURES, **write_golden.STARTS})
+@pytest.mark.parametrize("name", {**golden_graphs.FEATURES, **golden_graphs.STARTS})
 def test_graphs_that_are_built_again_are_those_that_were_written(name):
-    graph = {**write_golden.FEATURES, **write_golden.STARTS}[name]()
+    graph = {**golden_graphs.FEATURES, **golden_graphs.STARTS}[name]()
     assert load(f"graphs/{name}").equals(graph)
 
 
