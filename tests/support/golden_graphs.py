@@ -1,4 +1,4 @@
-"""Graphs of the files in `tests/golden/written`: with every feature together, and to rewrite; calls of architectures."""
+"""Graphs of the files in `tests/golden/written`, with every feature together or to be rewritten, and architectures."""
 
 import json
 
