@@ -123,7 +123,8 @@ class MergedLayer:
         if self._old_reads is None:
             return -infinite, infinite
         low, high = self.merge.change(self._merge_change(self._old_reads))
-        added = self.change.filter(PortTags(self.change, self.walk.space).tag < 0)
+        change = self.walk.collect(n, [self._form.terms(), self._old_form.terms(-1.0)])
+        added = change.filter(PortTags(change, self.walk.space).tag < 0)
         low, high = add(low, high, *self.walk.change_interval(added))
         low, high = np.where(self.comparable, low, -np.inf), np.where(self.comparable, high, np.inf)
         if self.merge.gives_heads:
@@ -132,15 +133,19 @@ class MergedLayer:
         return low, high
 
     def _merge_change(self, before: SourceReads) -> MergeChange:
-        """Change of all reads, slot by slot. Reads of slots that are 0 at one port count as 0."""
+        """Change of all reads, slot by slot. Reads of slots that are 0 at one port count as 0.
+
+        Constants stay in the reads: their intervals have them too, and both are compared.
+        """
         walk = self.walk
-        new, _ = self._simplified(self._form, np.arange(len(self.layer)))
-        old, _ = without_zeros(without_constants(self.merge, self._old_form, walk.space), walk.space)
+        new, old = self._form, self._old_form
+        if self.merge.constant != "adds":
+            new, _ = self._simplified(new, np.arange(len(self.layer)))
+            old, _ = without_zeros(without_constants(self.merge, old, walk.space), walk.space)
         reads = PairedReads(walk, self._reads, before)
         reads.drop(new, old)
-        reads.compare(self.change, self._reads)
+        reads.compare(walk.collect(len(self.layer), [self._form.terms(), self._old_form.terms(-1.0)]), self._reads)
         if any(link.source in walk.tied_layers for link in walk.new.incoming[self.layer.id]):
             form, tied = self._read(tied=True)
-            change = walk.collect(len(self.layer), [form.terms(), self._old_form.terms(-1.0)])
-            reads.compare(without_constants(self.merge, change, walk.space), tied)
+            reads.compare(walk.collect(len(self.layer), [form.terms(), self._old_form.terms(-1.0)]), tied)
         return reads.by_slot(len(self.layer))

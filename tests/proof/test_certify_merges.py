@@ -296,3 +296,32 @@ def test_slots_of_queries_and_keys_may_change_places_together(options):
         assert_bounded(old, with_swapped_slots(with_swapped_slots(old, "q"), "k"))  # a pair is turned the other way
     else:
         assert_exact(old, swapped(old, "qk"))
+
+
+@pytest.mark.parametrize("shift", [-1.0, 1.0])
+def test_a_constant_of_values_counts_once_in_the_change_of_their_mix(shift):
+    """The change of the values is a vertex minus a constant; its interval has the constant as well."""
+
+    def graph(hidden):
+        b = ng.GraphBuilder(dtype=np.float64)
+        b.input("x", 1, grid=(2,), domain=(0, 1))
+        b.layer("s", 1, grid=(2,), activation="softplus", bias=False)
+        b.dense("x", "s")
+        b.layer("h", 1, grid=(2,), activation="identity", bias=shift if hidden else 0.0)
+        b.edges("s", "h", [0], [0], weight=2.0 if hidden else 0.0)
+        b.layer("q", 1, grid=(2,), activation="identity")
+        b.edges("h", "q", [0], [0], weight=1.0)
+        b.attend("a", "q", "q", heads=1)
+        b.mix("m", "a", "h")
+        b.output("y", 1, grid=(2,))
+        b.edges("m", "y", [0], [0], weight=1.0)
+        fresh = b.build()
+        return fresh.with_weights(
+            np.where(fresh.edges.target == fresh.layers["s"].vertex_ids[0], 1.0, fresh.edges.weight)
+        )
+
+    old, new = graph(False), graph(True)
+    x = np.linspace(0, 1, 22).reshape(11, 1, 2)
+    change = np.abs(ng.interpret(new, x) - ng.interpret(old, x)).max()
+    for one, two in ((old, new), (new, old)):
+        assert ng.certify(one, two).bound >= change
