@@ -27,7 +27,7 @@ def test_exact_expansions_are_proved(law):
     assert certificate.level in ("exact", "exact up to rounding"), certificate
 
 
-@pytest.mark.parametrize("law", set(LAWS) - set(EXACT))
+@pytest.mark.parametrize("law", [law for law in LAWS if law not in EXACT])
 def test_a_wrong_expansion_is_not_called_exact(law):
     certificate = certify(*transformer_laws.graphs(law))
     assert certificate.level in ("bounded", "unknown")
