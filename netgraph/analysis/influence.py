@@ -22,8 +22,11 @@ def influential(graph: Graph) -> Array:
         own = result[start : start + len(layer)]
         own[:] = layer.role == "output"
         for k in graph.outgoing[i]:
-            target = vertices.offset(k.target)
-            own[k.src[(k.weight != 0) & result[target + k.dst]]] = True
+            start = vertices.offset(k.target)
+            there, used = result[start : start + len(graph.layer(k.target))], k.weight != 0
+            if not there.all():
+                used &= there[k.dst]
+            own[k.src if used.all() else k.src[used]] = True
         if get_norm(layer.norm).couples_vertices:
             own[:] = own.any()
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -165,16 +165,16 @@ class Edges:
                 space.operators.of_merge(target.merge, link.port, link.tap),
                 target.merge.factor(link.port),
             )
-        row = rows[link.dst]
-        use = (row >= 0) & (link.weight != 0) & (factor != 0)
-        if chosen is not None:
-            use &= chosen
+        at: Any = slice(0, None if factor != 0 else 0) if chosen is None else np.flatnonzero(chosen & (factor != 0))
+        row = rows[link.dst[at]]
+        use = (row >= 0) & (link.weight[at] != 0)
         if (operators == ZERO).any():
-            use &= operators[link.tap] != ZERO
-        at = np.flatnonzero(use)
+            use &= operators[link.tap[at]] != ZERO
+        used = np.flatnonzero(use)
+        at, row = used if chosen is None else at[used], row[used]
         weight = link.weight[at].astype(np.float64)
         weight = weight if factor == 1 else weight * factor  # wires have weight 1
-        return cls(link, link.src[at].astype(np.int64), row[at], weight, operators[link.tap[at]])
+        return cls(link, link.src[at].astype(np.int64), row, weight, operators[link.tap[at]])
 
     def over(self, symbol: Array, space: Space) -> Terms:
         """Terms of the edges over the symbols of the source rows, `(rows of the source,)`."""
