@@ -65,13 +65,20 @@ def test_it_passes_the_checks_of_rules_and_those_that_need_tensors(toy):
 def test_strategies_draw_it_with_its_choices(toy):
     drawn, rewritten = set(), set()
 
-    @settings(max_examples=120, database=None, derandomize=True, phases=(Phase.generate,))
-    @given(rules(), graphs(exact=False).flatmap(rewrites))
-    def collect(rule, result):
+    few = settings(max_examples=120, database=None, derandomize=True, phases=(Phase.generate,))
+
+    @few
+    @given(rules())
+    def collect_rules(rule):
         drawn.add(rule)
+
+    @few
+    @given(graphs(exact=False).flatmap(rewrites))
+    def collect_rewrites(result):
         rewritten.add(result.rule.name)
 
-    collect()
+    collect_rules()
+    collect_rewrites()
     assert {toy(below=0.0), toy(below=0.25)} <= drawn
     assert toy.__name__ in rewritten
 

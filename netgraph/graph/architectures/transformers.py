@@ -172,9 +172,10 @@ def vit(
         classes: number of outputs.
         input_size: size of the inputs, `(channels, height, width)`; height and width are multiples of the patch.
         patch: height and width of a patch, one number for both or a pair.
-        width, depth, heads, groups, key_width, value_width, hidden, gated, activation, norm, norm_epsilon, rotary_base,
-            bias, qkv_bias, init, seed, dtype: see `transformer_encoder`; norms come first, and one follows the last
-            block. Patches and outputs have biases always.
+        width, depth, heads, groups, key_width, value_width, hidden, gated, activation: see `transformer_encoder`.
+        norm, norm_epsilon: see `transformer_encoder`; norms come first, and one follows the last block.
+        rotary_base, init, seed, dtype: see `transformer_encoder`.
+        bias, qkv_bias: see `transformer_encoder`; patches and outputs have biases always.
         positions: "learned", "rotary", or "none", see `transformer_encoder`; patches are in reading order.
         read_out: tokens that the outputs read: "class", a learned token before the patches; "mean", the mean over all
             patches; or "tokens", outputs for each patch, `(batch, classes, patches)`.
@@ -254,9 +255,10 @@ def gpt(
         vocabulary: number of different ids; inputs are ids `(batch, tokens)`.
         tokens: number of tokens of a sample. Later tokens do not act on earlier outputs, so shorter samples may be
             padded at their end with any id.
-        width, depth, heads, groups, key_width, value_width, hidden, gated, activation, norm, norm_epsilon, positions,
-            rotary_base, bias, qkv_bias, init, seed, dtype: see `transformer_encoder`; norms come first, and one follows
-            the last block. Outputs have no biases.
+        width, depth, heads, groups, key_width, value_width, hidden, gated, activation: see `transformer_encoder`.
+        norm, norm_epsilon: see `transformer_encoder`; norms come first, and one follows the last block.
+        positions, rotary_base, init, seed, dtype: see `transformer_encoder`.
+        bias, qkv_bias: see `transformer_encoder`; outputs have no biases.
         tied: False. A table of ids that is the output layer as well would need two edges with one weight.
 
     Returns:

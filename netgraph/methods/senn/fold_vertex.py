@@ -68,8 +68,10 @@ class FoldVertex(Rule):
         own = row - graph.vertices.offset(layer.id)
         raised: dict[int, Array] = {}
         for link in graph.outgoing[layer.id]:
-            self._share(rw, link, own)
             chosen = link.src == own
+            if not chosen.any():
+                continue  # other vertices of the layer may be read through wires
+            self._share(rw, link, own)
             total = np.bincount(link.dst[chosen], link.weight[chosen], len(graph.layer(link.target)))
             raised[link.target] = raised.get(link.target, 0.0) + self.constant * total
         for target, more in raised.items():

@@ -71,6 +71,26 @@ def test_missing_edges_are_made():
     assert len(result.graph.layers["h"]) == 1
 
 
+def test_wires_of_other_vertices_stay_as_they_are():
+    b = GraphBuilder(seed=0, dtype=np.float64)
+    b.input("x", 2, domain=(0, 1), grid=(2,))
+    b.layer("h", 3, grid=(2,), activation="identity")
+    b.layer("heads", 1, activation="identity", bias=False, merge=ng.Attend(1.0), grid=(2, 2))
+    b.output("y", 1, grid=(2,))
+    b.output("seen", 1)
+    b.dense("x", "h")
+    b.dense("h", "y")
+    for port in (0, 1):
+        b.edges("h", "heads", [0, 1], [0, 0], weight=1.0, tap=[0, 1], kind=ng.Identity(), frozen=True, port=port)
+    b.conv2d("heads", "seen", kernel=2)
+    graph = b.build()
+    result = ng.apply(FoldVertex(shares=np.array([1.0, 2.0, 0.0])), graph, on=graph.layers["h"].vertex_ids[2:])
+    a, b, c = graph.links["h", "y"].weight
+    np.testing.assert_allclose(result.graph.links["h", "y"].weight, [a + c, b + 2 * c])
+    assert len(result.graph.links["h", "heads"]) == 2
+    assert not ng.apply(FoldVertex(shares=np.ones(3)), graph, on=graph.layers["h"].vertex_ids[:1]).changed
+
+
 def test_maps_are_folded_tap_by_tap():
     b = GraphBuilder(seed=2, dtype=np.float64)
     b.input("x", 1, grid=(6, 6), domain=(0, 1))

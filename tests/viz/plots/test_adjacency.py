@@ -16,7 +16,7 @@ def brute_force(graph, value):
     """(sources, targets) by vertex, over layers in topological order, edge by edge; and how many edges."""
     layers = [graph.layer(i) for i in graph.topological_order]
     rows = [int(i) for a in layers if a.role != "output" or graph.outgoing[a.id] for i in a.vertex_ids]
-    columns = [int(i) for a in layers if a.role != "input" for i in a.vertex_ids]
+    columns = [int(i) for a in layers if not a.is_source for i in a.vertex_ids]
     counts, sums = np.zeros((len(rows), len(columns)), int), np.zeros((len(rows), len(columns)))
     for source, target, weight in zip(graph.edges.source, graph.edges.target, graph.edges.weight, strict=True):
         at = rows.index(source), columns.index(target)

@@ -20,7 +20,10 @@ def stairs(axes):
 def test_degrees_are_counted_by_role(graph):
     into, out = plot_degrees(graph).axes
     roles = {int(i): layer.role for layer in graph.layers.values() for i in layer.vertex_ids}
-    for axes, ends, shown in ((into, graph.edges.target, "hidden output"), (out, graph.edges.source, "input hidden")):
+    for axes, ends, shown in (
+        (into, graph.edges.target, "hidden output"),
+        (out, graph.edges.source, "input position hidden"),
+    ):
         for label, counts, bins in stairs(axes):
             role = label.split()[0]
             assert role in shown.split()
