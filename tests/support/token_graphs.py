@@ -1,5 +1,6 @@
 """Drawn graphs over tokens, and the same ones with more tokens, other orders of heads, and causal attention only."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -36,8 +37,12 @@ def with_layers(graph, change, links=None):
     return ng.Graph([change(x) for x in graph.layers_by_id.values()], links or graph.links_by_key.values())
 
 
-def forward_layers(graph):
-    """Ids of layers over tokens of which no position depends on a later one."""
+def forward_layers(graph, *, padded=False):
+    """Ids of layers over tokens of which no position depends on a later one.
+
+    With `padded`, they also stay as they are when all layers get more positions at their ends: no position reads one of
+    a shorter layer that is not there yet.
+    """
     known = set()
     for i in graph.topological_order:
         layer = graph.layer(i)
@@ -45,7 +50,12 @@ def forward_layers(graph):
         fine &= layer.pool is None and layer.norm != "batch"
         fine &= layer.merge is None or not slotted(layer) or layer.merge.causal
         for k in graph.incoming[i]:
-            fine &= k.source in known and getattr(k.kind, "offset", 0) >= 0
+            offset = getattr(k.kind, "offset", 0)
+            fine &= k.source in known and offset >= 0
+            if padded and k.kind.places:
+                fine &= math.prod(layer.grid) - offset <= math.prod(graph.layer(k.source).output_grid)
+        if padded and layer.merge is not None and slotted(layer):
+            fine &= layer.grid[0] <= layer.grid[1]  # a late query would see the new keys
         if fine:
             known.add(i)
     return known
