@@ -88,7 +88,7 @@ class Meddle(Rule):
         chosen = ng.rewriting.EdgeRows(graph, free[rng.random(len(free)) < 0.3])
         rw.set_weight(chosen, dyadic(rng, len(chosen)))
         rw.freeze(chosen.take(rng.random(len(chosen)) < 0.5), bool(rng.random() < 0.5))
-        hidden = [layer for layer in graph.layers.values() if layer.role == "hidden"]
+        hidden = [x for x in graph.layers.values() if x.role == "hidden" and (x.merge is None or x.merge.operates)]
         for layer in graph.layers.values():
             if layer.bias is not None and rng.random() < 0.5:
                 start = graph.vertices.offset(layer.id)
