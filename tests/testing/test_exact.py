@@ -1,4 +1,4 @@
-"""Graphs that round nothing are told from graphs that may."""
+"""`is_exact` parts graphs that round nothing from graphs that may."""
 
 import numpy as np
 import pytest

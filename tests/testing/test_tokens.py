@@ -18,7 +18,7 @@ TOKENS = graphs(kinds=("tokens", "attention"), exact=False)
 
 
 def features(graph):
-    """What a graph over tokens may have."""
+    """Features of a graph over tokens."""
     for layer in graph.layers_by_id.values():
         ends = [graph.layer(k.source) for k in graph.incoming[layer.id]]
         yield layer.norm

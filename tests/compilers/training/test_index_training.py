@@ -109,7 +109,7 @@ def test_indices_are_not_augmented():
 
 
 def test_the_next_word_of_each_is_learned():
-    """Words go round in a circle: a lookup tells the next one. Losses and accuracies are means over all words."""
+    """Words follow each other in a circle, which a lookup learns. Losses and accuracies are means over all words."""
     b = GraphBuilder(seed=0)
     b.input("words", WORDS, grid=(TOKENS,), encoding="index")
     b.output("next", WORDS, grid=(TOKENS,))
