@@ -36,6 +36,20 @@ class GraphError(NetgraphError, ValueError):
     """A graph, or an object in it, is not valid (a cycle, a layer without vertices, shapes that disagree)."""
 
 
+class ImportRefused(GraphError):
+    """A module of another package has no equal graph, or none that this version can make.
+
+    Attributes:
+        op: operation that was refused, such as `aten.lstm.input`; '' where the module as a whole was.
+        path: path of the submodule, such as `layers.0.mlp`; '' for the module itself.
+        line: line of its source code, with the file; '' where it is not known.
+    """
+
+    def __init__(self, message: str, *, op: str = "", path: str = "", line: str = "") -> None:
+        super().__init__(message)
+        self.op, self.path, self.line = op, path, line
+
+
 class InputError(NetgraphError, ValueError):
     """A value given to a network does not fit it (shape, domain, NaN)."""
 

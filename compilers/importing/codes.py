@@ -1,0 +1,139 @@
+"""Values of an imported program: every number is a sum of codes times factors, and a code names where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netgraph.columns import Array
+
+ONE = 0
+"""Code of the constant 1."""
+
+
+class Space:
+    """Ranges of codes, one per owner: a draft, an input tensor or a parameter.
+
+    Code 0 is the constant 1. A range holds `samples` equal parts, one after the other; parameters have a single part.
+    """
+
+    def __init__(self) -> None:
+        self._starts = [ONE]
+        self._owners: list[Any] = [None]
+        self._strides = [0]
+        self._next = ONE + 1
+
+    def add(self, owner: Any, size: int, samples: int = 1) -> int:
+        """Reserve `size` codes for each of `samples` samples; return the first code."""
+        start = self._next
+        self._starts.append(start)
+        self._owners.append(owner)
+        self._strides.append(size if samples > 1 else 0)
+        self._next += size * samples
+        return start
+
+    def owner(self, index: int) -> Any:
+        """Owner with this number."""
+        return self._owners[index]
+
+    def locate(self, codes: Array) -> tuple[Array, Array, Array]:
+        """Number of the owner, sample (-1 where there are none) and offset in the sample of each code.
+
+        Cost: O(codes log owners).
+        """
+        starts, strides = np.array(self._starts), np.array(self._strides)
+        owner = np.searchsorted(starts, codes, side="right") - 1
+        offset, stride = codes - starts[owner], strides[owner]
+        sampled = stride > 0
+        sample = np.where(sampled, offset // np.where(sampled, stride, 1), -1)
+        return owner, sample, np.where(sampled, offset - sample * stride, offset)
+
+    def strides(self, codes: Array) -> Array:
+        """Distance of the codes of one number in neighbouring samples, 0 for parameters and constants."""
+        starts = np.array(self._starts)
+        found: Array = np.array(self._strides)[np.searchsorted(starts, codes, side="right") - 1]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """Codes times factors, two tensors of one shape; a factor of 0 stands for nothing.
+
+    Attributes:
+        codes: int64 codes.
+        factor: float64 factors.
+    """
+
+    codes: Tensor
+    factor: Tensor
+
+    def map(self, move: Callable[[Tensor], Any]) -> Any:
+        """Apply a function that moves numbers; a function with several results gives a list of terms."""
+        codes, factor = move(self.codes), move(self.factor)
+        if isinstance(codes, Tensor):
+            return Term(codes, factor)
+        return [Term(c, f) for c, f in zip(codes, factor, strict=True)]
+
+    def scaled(self, factor: Any) -> Term:
+        """Multiply by a number or a tensor that broadcasts."""
+        product = self.factor * factor
+        return Term(self.codes.expand(product.shape), product)
+
+    @property
+    def exists(self) -> Tensor:
+        """Mask of the numbers that are not nothing."""
+        return self.factor != 0
+
+
+class Coded:
+    """A tensor that depends on inputs or parameters: the sum of its terms.
+
+    `terms` is replaced when a layer is made for the sum, so that every later reader reads that layer.
+    """
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self.terms = tuple(terms)
+
+    @classmethod
+    def of(cls, codes: Tensor) -> Coded:
+        """Build a value of codes with the factor 1."""
+        return cls([Term(codes, torch.ones((), dtype=torch.float64).expand(codes.shape))])
+
+    @classmethod
+    def constant(cls, values: Tensor) -> Coded:
+        """Build a value of constants."""
+        return cls([Term(torch.full((), ONE, dtype=torch.int64).expand(values.shape), values.to(torch.float64))])
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the tensor."""
+        return self.terms[0].codes.shape
+
+    def map(self, move: Callable[[Tensor], Any]) -> Any:
+        """Apply a function that moves numbers to all terms; one with several results gives a list of values."""
+        moved = [term.map(move) for term in self.terms]
+        if isinstance(moved[0], Term):
+            return Coded(moved)
+        return [Coded(parts) for parts in zip(*moved, strict=True)]
+
+    def scaled(self, factor: Any) -> Coded:
+        """Multiply by a number or a tensor that broadcasts."""
+        return Coded(term.scaled(factor) for term in self.terms)
+
+    def plus(self, other: Coded) -> Coded:
+        """Add a value of a shape that broadcasts."""
+        shape = torch.broadcast_shapes(self.shape, other.shape)
+        return Coded(
+            Term(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms)
+        )
+
+    @property
+    def only(self) -> Term | None:
+        """The term of a value that is codes with factors 1; None for any other value."""
+        term = self.terms[0]
+        return term if len(self.terms) == 1 and bool((term.factor == 1).all()) else None
