@@ -128,9 +128,7 @@ class Coded:
     def plus(self, other: Coded) -> Coded:
         """Add a value of a shape that broadcasts."""
         shape = torch.broadcast_shapes(self.shape, other.shape)
-        return Coded(
-            Term(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms)
-        )
+        return Coded(Term(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms))
 
     @property
     def only(self) -> Term | None:

@@ -1,0 +1,242 @@
+"""Import of a module of torch as a graph, verified against the module."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from compilers.importing.drafts import Draft
+from compilers.importing.finish import Finished, finish
+from compilers.importing.parameters import ParameterMap
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from compilers.importing import ops as ops  # registers the imports of operations
+from compilers.importing.codes import Coded
+from compilers.importing.owners import IndexTensor, InputTensor
+from compilers.importing.program import arguments, exported, run_wide, sources, stored, with_samples
+from compilers.importing.reading import pieces, reading
+from compilers.importing.sums import summed
+from compilers.importing.verify import verify as verify_import
+from compilers.importing.walk import Lazy, Walk
+from netgraph.columns import Array
+from netgraph.errors import ImportRefused
+from netgraph.graph import Graph
+
+Domain = tuple[float, float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class TensorLayout:
+    """Places of the numbers of one sample of a tensor in a layer.
+
+    Attributes:
+        layer: name of the layer.
+        shape: shape of one sample of the tensor.
+        index: for each number of a sample in reading order the place in `(vertices, *grid)` of the layer, flattened;
+            None where the tensor has whole numbers, one for each position.
+    """
+
+    layer: str
+    shape: tuple[int, ...]
+    index: Array | None
+
+    def to_layer(self, tensor: Tensor, vertices: int, grid: Sequence[int]) -> Tensor:
+        """Bring a tensor of a module, `(batch, *shape)`, to `(batch, vertices, *grid)`."""
+        if self.index is None:
+            return tensor
+        order = torch.from_numpy(np.argsort(self.index)).to(tensor.device)
+        return tensor.reshape(len(tensor), -1)[:, order].reshape(len(tensor), vertices, *grid)
+
+    def from_layer(self, values: Tensor) -> Tensor:
+        """Bring values of the layer, `(batch, vertices, *grid)`, to the shape of the tensor of the module."""
+        assert self.index is not None
+        index = torch.from_numpy(self.index).to(values.device)
+        return values.reshape(len(values), -1)[:, index].reshape(len(values), *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A module of torch as a graph.
+
+    Attributes:
+        graph: the graph; it computes the same function.
+        parameters: places of all parameters of the module in the graph.
+        notes: remarks, such as a constant of the module that is a trained bias here.
+        inputs, outputs: layouts of the tensors that the module takes and gives, in their order.
+    """
+
+    graph: Graph
+    parameters: ParameterMap
+    notes: tuple[str, ...]
+    inputs: tuple[TensorLayout, ...]
+    outputs: tuple[TensorLayout, ...]
+
+    def __repr__(self) -> str:
+        return f"Imported({self.graph!r}, {len(self.notes)} notes)"
+
+    def to_inputs(self, example: Any) -> dict[str, Tensor]:
+        """Inputs of the graph by layer name, for arguments of the module: a tensor, a tuple, or a dict of keywords."""
+        tensors = [leaf for leaf in pytree.tree_leaves(arguments(example)) if isinstance(leaf, Tensor)]
+        return {
+            layout.layer: layout.to_layer(tensor, len(layer), layer.grid)
+            for layout, tensor in zip(self.inputs, tensors, strict=True)
+            for layer in [self.graph.layer(layout.layer)]
+        }
+
+    def from_outputs(self, values: Any) -> tuple[Tensor, ...]:
+        """Tensors that the module gives, in their order, for the output of `interpret` or of a compiled network."""
+        if not isinstance(values, dict):
+            values = {self.graph.outputs[0].name: values}
+        return tuple(layout.from_layer(torch.as_tensor(values[layout.layer])) for layout in self.outputs)
+
+
+def from_module(
+    module: nn.Module,
+    example: Any,
+    *,
+    domain: Domain = None,
+    max_edges: int = 20_000_000,
+    verify: bool = True,
+) -> Imported:
+    """Import a module of torch: find the graph that computes the same function, by `torch.export`.
+
+    Every operation of the exported program runs on codes that name where each number comes from. Operations that move
+    numbers need no rule of their own; those that compute read layers from the codes. The module stays as it is.
+
+    Args:
+        module: the module; it is imported in eval mode, in which dropout does nothing. Batch norm keeps its statistics.
+        example: inputs whose first axis is the batch: a tensor, a tuple of arguments, or a dict of keyword arguments.
+            Sizes of all other axes become those of the graph.
+        domain: interval `(low, high)` of all floating inputs, None for no limits.
+        max_edges: largest number of edges.
+        verify: whether to compare the graph with the module, in float64.
+
+    Returns:
+        The graph, the places of the parameters, notes, and the layouts of inputs and outputs.
+
+    Raises:
+        ImportRefused: when the module computes what a graph cannot; the message names the operation, its place in the
+            module, the line of source and a remedy.
+
+    Cost: O(edges log edges), and the export. Codes and factors take 16 bytes per number of every intermediate value.
+    """
+    given = with_samples(arguments(example))
+    program = exported(module, given)
+    walk = _walked(program, given, domain, max_edges)
+    outputs = _outputs(walk, program)
+    inputs = [owner.draft for owner in walk.inputs if owner.draft is not None]
+    _refuse_unused(walk)
+    dtype = _dtype(module)
+    walk.node = None
+    finished = finish(inputs, [draft for draft, _, _ in outputs], dtype=dtype)
+    result = Imported(
+        finished.graph,
+        _parameter_map(walk, program, finished),
+        tuple(dict.fromkeys(walk.notes)),
+        tuple(_input_layout(owner, finished) for owner in walk.inputs),
+        tuple(TensorLayout(finished.name(draft), shape, index) for draft, shape, index in outputs),
+    )
+    if verify:
+        verify_import(module, program, walk, result, finished)
+    return result
+
+
+def _walked(program: ExportedProgram, given: Any, domain: Domain, max_edges: int) -> Walk:
+    """Walk over a program; every node has a value then."""
+    walk = Walk(2, max_edges)
+    leaves = iter(pytree.tree_leaves(given))
+    for node, kind, name in sources(program):
+        if kind == "input":
+            value = next(leaves)
+            walk.values[node] = walk.add_input(name, value, domain) if isinstance(value, Tensor) else value
+            continue
+        value = stored(program, kind, name)
+        walk.names[node] = name
+        if kind == "parameter" or _is_statistic(node):
+            walk.values[node] = walk.add_parameter(name, value)
+        else:
+            walk.values[node] = value.to(torch.float64) if value.is_floating_point() else value
+    for node in program.graph.nodes:
+        if node.op == "call_function":
+            walk.run(node)
+    return walk
+
+
+def _is_statistic(node: torch.fx.Node) -> bool:
+    """Whether a buffer is a running statistic of batch norm."""
+    return bool(node.users) and all("batch_norm" in str(user.target) and node in user.args[3:5] for user in node.users)
+
+
+def _outputs(walk: Walk, program: ExportedProgram) -> list[tuple[Draft, tuple[int, ...], Array]]:
+    """Output layers, with the shape of a sample of each output and the place of each of its numbers."""
+    node = next(node for node in program.graph.nodes if node.op == "output")
+    walk.node = None
+    found = torch.fx.node.map_arg(node.args[0], lambda other: walk.values[other])
+    results: list[tuple[Draft, tuple[int, ...], Array]] = []
+    for value in pytree.tree_leaves(found, is_leaf=lambda leaf: isinstance(leaf, Coded | Lazy)):
+        value = value.resolve(walk) if isinstance(value, Lazy) else value
+        if value is None:
+            continue
+        if not isinstance(value, Coded):
+            raise ImportRefused("The module gives an output that depends on no input; leave it out of its results.")
+        results.append(_output(walk, value, [draft for draft, _, _ in results]))
+    if not results:
+        raise ImportRefused("The module gives no tensor; return one.")
+    return results
+
+
+def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tuple[int, ...], Array]:
+    read = reading(walk, value)
+    found = pieces(walk, read)
+    draft = found[0].draft if found is not None and len(found) == 1 else None
+    whole = draft is not None and found is not None and len(np.unique(found[0].rows)) == draft.width == read.width
+    if draft is None or not whole or draft.role != "hidden" or draft in taken or draft.merge is not None:
+        draft = summed(walk, read, "output")
+        read = reading(walk, value)
+        found = pieces(walk, read)
+    assert found is not None
+    draft.role = "output"
+    positions = math.prod(draft.output_grid)
+    row = np.empty(read.width, np.int64)
+    row[found[0].at] = found[0].rows
+    index = read.back(row[:, None] * positions + np.arange(positions))
+    return draft, index.shape, index.reshape(-1)
+
+
+def _refuse_unused(walk: Walk) -> None:
+    for owner in walk.inputs:
+        if owner.draft is None:
+            raise ImportRefused(
+                f"No output depends on the input {owner.name!r}; leave it out of the example, or use it.", path=""
+            )
+
+
+def _input_layout(owner: InputTensor | IndexTensor, finished: Finished) -> TensorLayout:
+    assert owner.draft is not None
+    name = finished.name(owner.draft)
+    if isinstance(owner, IndexTensor):
+        return TensorLayout(name, owner.shape, None)
+    return TensorLayout(name, owner.shape, owner.row * math.prod(owner.draft.grid) + owner.position)
+
+
+def _dtype(module: nn.Module) -> Any:
+    """Precision of the graph: float64 where a parameter is, else float32."""
+    wide = any(parameter.dtype == torch.float64 for parameter in module.parameters())
+    return np.float64 if wide else np.float32
+
+
+def _parameter_map(walk: Walk, program: ExportedProgram, finished: Finished) -> ParameterMap:
+    shapes = {name: tuple(program.state_dict[name].shape) for name in walk.parameters}
+    starts = {name: parameter.start for name, parameter in walk.parameters.items()}
+    unused = [name for name, parameter in walk.parameters.items() if not parameter.used.all()]
+    walk.notes.extend(f"{name}: no output depends on some or all of its numbers." for name in unused)
+    return finished.parameter_map(starts, shapes)
+
+
+__all__ = ["Imported", "TensorLayout", "from_module", "replace", "run_wide"]

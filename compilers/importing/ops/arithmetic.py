@@ -1,0 +1,125 @@
+"""Sums of values, products with constants and with other activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from compilers.importing.drafts import Draft
+from torch import Tensor
+
+from compilers.importing.codes import Coded
+from compilers.importing.movement import as_coded
+from compilers.importing.owners import ParameterTensor
+from compilers.importing.reading import reading, sampled
+from compilers.importing.sums import Weights, layer_of, link, result
+from compilers.importing.walk import Walk, operation
+from netgraph.graph import Dense, Identity, Product
+
+
+@operation("add")
+def add(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
+    """Sum of two values."""
+    return as_coded(one).plus(as_coded(two) if alpha == 1 else as_coded(two).scaled(alpha))
+
+
+@operation("sub", "subtract")
+def sub(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
+    """Difference of two values."""
+    return as_coded(one).plus(as_coded(two).scaled(-float(alpha)))
+
+
+@operation("rsub")
+def rsub(walk: Walk, one: Any, two: Any, alpha: float = 1) -> Coded:
+    """Difference of two values, the other way round."""
+    return sub(walk, two, one, alpha=alpha)
+
+
+@operation("neg", "negative")
+def neg(walk: Walk, value: Coded) -> Coded:
+    """Negative of a value."""
+    return value.scaled(-1.0)
+
+
+@operation("div", "divide", "true_divide")
+def div(walk: Walk, one: Any, two: Any, **_: Any) -> Coded:
+    """Quotient by a constant."""
+    if isinstance(two, Coded):
+        walk.refuse("it divides by a value that depends on an input or a parameter", "divide by constants only")
+    return as_coded(one).scaled(1.0 / torch.as_tensor(two, dtype=torch.float64))
+
+
+@operation("mul", "multiply")
+def mul(walk: Walk, one: Any, two: Any) -> Coded:
+    """Product with a constant, with a parameter per feature, or of two activations."""
+    for value, factor in ((one, two), (two, one)):
+        if not isinstance(factor, Coded):
+            return as_coded(value).scaled(factor.to(torch.float64) if isinstance(factor, Tensor) else float(factor))
+    scale, value = (one, two) if _is_parameter(walk, one) else (two, one)
+    if _is_parameter(walk, scale):
+        return scaled_by(walk, value, scale)
+    return product(walk, one, two)
+
+
+def _is_parameter(walk: Walk, value: Coded) -> bool:
+    """Whether a value has no part that depends on an input."""
+    owners: set[Any] = set()
+    for term in value.terms:
+        found = np.unique(walk.space.locate(term.codes[term.exists].numpy())[0]).tolist()
+        owners |= {walk.space.owner(number) for number in found}
+    return all(owner is None or isinstance(owner, ParameterTensor) for owner in owners)
+
+
+def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
+    """Product with one parameter per feature: an edge from every vertex to a vertex of its own."""
+    if _is_parameter(walk, value):
+        walk.refuse("it multiplies two parameters", "multiply them once, in one parameter")
+    shape = torch.broadcast_shapes(value.shape, scale.shape)
+    if shape != value.shape:
+        walk.refuse("a parameter that is multiplied adds axes", "use one number per feature")
+    read = reading(walk, value)
+    full = scale.map(lambda part: part.expand(shape))
+    axis = read.sampled.axis
+    one = full.map(
+        lambda part: part.movedim(axis, 0)[0] if not read.sampled.inner else part.narrow(axis, 0, read.sampled.inner)
+    )
+    places = [a for a in range(len(read.sampled.shape)) if a not in read.features]
+    flat = one.map(lambda part: part.permute([*read.features, *places]).reshape(read.width, -1))
+    codes, factors = flat.terms[0].codes.numpy(), flat.terms[0].factor.numpy()
+    if len(flat.terms) > 1 or (codes != codes[:, :1]).any() or (factors != factors[:, :1]).any():
+        walk.refuse(
+            "a parameter is multiplied that changes from position to position",
+            "use one factor per feature, the same at all positions",
+        )
+    weights = Weights(walk, flat.map(lambda part: part[:, 0].contiguous()))
+    source = layer_of(walk, read, "input")
+    made = walk.draft(source.width, source.output_grid, name="scaled")
+    rows = np.flatnonzero(weights.exists)
+    walk.count_edges(len(rows))
+    link(made, source, Dense(), rows, rows, weights.values[rows], parameter=weights.codes[rows], frozen=weights.frozen)
+    return result(walk, read, made)
+
+
+def product(walk: Walk, one: Coded, two: Coded) -> Coded:
+    """Product of two activations of one shape, feature by feature."""
+    if one.shape != two.shape:
+        walk.refuse(
+            f"it multiplies activations of the shapes {tuple(one.shape)} and {tuple(two.shape)}",
+            "multiply activations with the same features and positions",
+        )
+    reads = [reading(walk, one)]
+    same = sampled(walk, two)
+    if (same.axis, same.inner) != (reads[0].sampled.axis, reads[0].sampled.inner):
+        walk.refuse("it multiplies numbers of different samples", "keep every sample of a batch apart")
+    ndim = len(one.shape)
+    axes = [axis for axis in range(ndim) if reads[0].sampled.axis_of(axis) in reads[0].features]
+    reads.append(reading(walk, two, axes))
+    layers: list[Draft] = [layer_of(walk, read, name) for read, name in zip(reads, ("gate", "value"), strict=True)]
+    if layers[0].output_grid != layers[1].output_grid:
+        walk.refuse("it multiplies layers with different grids", "bring both to the same grid")
+    made = walk.draft(layers[0].width, layers[0].output_grid, name="product", merge=Product())
+    rows = np.arange(made.width)
+    for port, layer in enumerate(layers):
+        link(made, layer, Identity(), rows, rows, 1.0, frozen=True, port=port)
+    return result(walk, reads[0], made)

@@ -1,0 +1,77 @@
+"""Linear layers, products with matrices of parameters, and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from compilers.importing.codes import Coded
+from compilers.importing.owners import IndexTensor
+from compilers.importing.reading import restored, sampled
+from compilers.importing.sums import Weights, dense, link
+from compilers.importing.walk import Walk, operation
+from netgraph.graph import Dense
+
+
+@operation("linear")
+def linear(walk: Walk, value: Any, weight: Any, bias: Any = None) -> Coded:
+    """Linear layer with weights `(targets, sources)`."""
+    return dense(walk, value, Weights(walk, weight), bias)
+
+
+@operation("addmm")
+def addmm(walk: Walk, bias: Any, value: Any, weight: Any, *, beta: float = 1, alpha: float = 1) -> Coded:
+    """Linear layer with weights `(sources, targets)`."""
+    if (beta, alpha) != (1, 1):
+        walk.refuse(f"it scales its parts by beta={beta} and alpha={alpha}", "put the factors into the parameters")
+    return dense(walk, value, Weights(walk, weight).map(np.transpose), bias)
+
+
+@operation("mm", "matmul", "bmm")
+def matmul(walk: Walk, value: Any, weight: Any) -> Coded:
+    """Product with a matrix of parameters, `(sources, targets)`."""
+    if not isinstance(value, Coded) or len(weight.shape) != 2:
+        walk.refuse(
+            "a matrix times activations is a layer only as activations times a matrix",
+            "use torch.nn.Linear, or x @ weight",
+        )
+    return dense(walk, value, Weights(walk, weight).map(np.transpose), None)
+
+
+@operation("embedding")
+def embedding(
+    walk: Walk, weight: Any, index: Any, padding_idx: int = -1, scale: bool = False, sparse: bool = False
+) -> Coded:
+    """Table that is read at whole numbers of an input: a dense link from an input with the encoding "index"."""
+    if isinstance(index, Tensor):
+        walk.refuse("an embedding of constants", "index the parameter itself, such as weight[:tokens]")
+    if isinstance(weight, Tensor) or not isinstance(index, Coded):
+        walk.refuse("a table that is no parameter", "use torch.nn.Embedding")
+    found = sampled(walk, index)
+    number, _, offset = walk.space.locate(found.codes[0])
+    owner = walk.space.owner(int(number.flat[0]))
+    whole = isinstance(owner, IndexTensor) and len(found.codes) == 1 and (found.factors[0] == 1).all()
+    if not whole or (offset.reshape(-1) != np.arange(owner.size)).any():
+        walk.refuse("it computes with whole numbers of an input", "give all of them to the embedding, as they are")
+    weights = Weights(walk, weight)
+    rows, width = weights.values.shape
+    if owner.draft is None:
+        owner.draft = walk.input_draft(owner, rows)
+    if owner.draft.width != rows:
+        walk.refuse(
+            f"it reads a table of {rows} rows with numbers that already choose among {owner.draft.width}",
+            "give both tables the same number of rows",
+        )
+    target = walk.draft(width, owner.shape)
+    walk.count_edges(int(weights.exists.sum()))
+    src, dst = np.nonzero(weights.exists)
+    order = np.lexsort((src, dst))
+    src, dst = src[order], dst[order]
+    link(
+        target, owner.draft, Dense(), src, dst, weights.values[src, dst],
+        parameter=weights.codes[src, dst], frozen=weights.frozen,
+    )  # fmt: skip
+    codes = walk.codes_of(target).reshape(width, *found.shape)
+    return restored(walk, found, np.moveaxis(codes, 0, -1))

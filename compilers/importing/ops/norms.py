@@ -1,0 +1,73 @@
+"""Norms: layers that read by wires and normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from compilers.importing.drafts import Draft
+
+from compilers.importing.codes import Coded
+from compilers.importing.reading import Reading, reading
+from compilers.importing.sums import layer_of, link, result, set_column
+from compilers.importing.walk import Walk, operation
+from netgraph.graph import Identity, get_norm
+
+
+def wired(walk: Walk, read: Reading, **attributes: Any) -> Draft:
+    """New layer that reads the features of a reading by wires."""
+    source = layer_of(walk, read, "input")
+    made = walk.draft(source.width, source.output_grid, **attributes)
+    rows = np.arange(source.width)
+    link(made, source, Identity(), rows, rows, 1.0, frozen=True)
+    return made
+
+
+def normed(walk: Walk, read: Reading, norm: str, epsilon: float, columns: dict[str, Any], **attributes: Any) -> Draft:
+    """New layer with a norm; `columns` are parameters or constants by vertex column, None for the starting value."""
+    made = wired(walk, read, norm=norm, norm_epsilon=float(epsilon), **attributes)
+    for name, start in get_norm(norm).columns.items():
+        if columns.get(name) is not None:
+            set_column(walk, made, name, columns[name])
+        else:
+            made.columns[name] = np.full(made.width, start)
+            if name not in get_norm(norm).buffers:
+                walk.notes.append(f"{made.name}: the norm has no {name} of its own; here it is {start:g}, and trained.")
+    return made
+
+
+@operation("layer_norm")
+def layer_norm(
+    walk: Walk, value: Coded, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Coded:  # fmt: skip
+    """Layer norm over the last axis."""
+    if len(shape) != 1:
+        walk.refuse(f"it normalises over {len(shape)} axes, {tuple(shape)}", "normalise over the features alone")
+    read = reading(walk, value, (-1,))
+    made = normed(walk, read, "layer", eps, {"scale": weight, "shift": bias})
+    return result(walk, read, made)
+
+
+@operation("batch_norm")
+def batch_norm(
+    walk: Walk, value: Coded, weight: Any, bias: Any, mean: Any, variance: Any, training: bool = False,
+    momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True,
+) -> Coded:  # fmt: skip
+    """Batch norm with running statistics; features are the axis behind the batch."""
+    if mean is None or variance is None:
+        walk.refuse("it keeps no running statistics", "use track_running_stats=True")
+    read = reading(walk, value, (1,))
+    columns = {"scale": weight, "shift": bias, "mean": mean, "var": variance}
+    made = normed(walk, read, "batch", eps, columns, norm_momentum=float(momentum))
+    return result(walk, read, made)
+
+
+@operation("group_norm", "instance_norm")
+def other_norm(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
+    """Refuse a norm over groups of features or over positions."""
+    walk.refuse(
+        "layers normalise by the batch (batch norm), or over all features of a position (layer and RMS norm)",
+        "use BatchNorm2d, or LayerNorm over the features",
+    )

@@ -1,0 +1,82 @@
+"""Activations: layers that read by wires and apply a function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compilers.importing.codes import Coded
+from compilers.importing.ops.norms import wired
+from compilers.importing.reading import reading
+from compilers.importing.sums import result, set_column
+from compilers.importing.walk import Walk, operation
+from netgraph.graph import ACTIVATIONS
+
+
+def activated(walk: Walk, value: Coded, activation: str, **attributes: Any) -> Coded:
+    """Apply an activation to a value."""
+    if activation not in ACTIVATIONS:
+        walk.refuse(f"there is no activation {activation!r}", "register it: netgraph.graph.register_activation")
+    read = reading(walk, value)
+    return result(walk, read, wired(walk, read, activation=activation, **attributes))
+
+
+@operation("relu", "tanh", "sigmoid", "silu", "relu6")
+def plain(walk: Walk, value: Coded) -> Coded:
+    """Activation of the name of the operation."""
+    return activated(walk, value, walk.op_name.removesuffix("_"))
+
+
+@operation("gelu")
+def gelu(walk: Walk, value: Coded, *, approximate: str = "none") -> Coded:
+    """GELU, exact or by tanh."""
+    return activated(walk, value, "gelu" if approximate == "none" else "gelu_tanh")
+
+
+@operation("softplus")
+def softplus(walk: Walk, value: Coded, beta: float = 1, threshold: float = 20) -> Coded:
+    """Softplus with beta 1."""
+    if beta != 1:
+        walk.refuse(f"softplus has beta={beta}", "use beta=1")
+    return activated(walk, value, "softplus")
+
+
+@operation("leaky_relu")
+def leaky_relu(walk: Walk, value: Coded, negative_slope: float = 0.01) -> Coded:
+    """Leaky ReLU with its slope."""
+    return activated(walk, value, "leaky_relu", slope=float(negative_slope))
+
+
+@operation("hardtanh", "clamp")
+def hardtanh(walk: Walk, value: Coded, low: Any = None, high: Any = None, **bounds: Any) -> Coded:
+    """ReLU, or ReLU6, where the limits are theirs."""
+    low, high = bounds.get("min_val", bounds.get("min", low)), bounds.get("max_val", bounds.get("max", high))
+    if walk.op_name.startswith("hardtanh"):
+        low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
+    if low == 0 and high is None:
+        return activated(walk, value, "relu")
+    if low == 0 and high == 6:
+        return activated(walk, value, "relu6")
+    walk.refuse(f"no activation limits values to [{low}, {high}]", "use ReLU6, tanh, or a registered activation")
+
+
+@operation("clamp_min")
+def clamp_min(walk: Walk, value: Coded, low: Any) -> Coded:
+    """ReLU as a limit from below."""
+    return hardtanh(walk, value, low)
+
+
+@operation("prelu")
+def prelu(walk: Walk, value: Coded, weight: Any) -> Coded:
+    """PReLU with one slope per channel."""
+    read = reading(walk, value, (1,))
+    made = wired(walk, read, activation="prelu")
+    if tuple(weight.shape) != (made.width,):
+        walk.refuse(
+            f"{made.width} features share {tuple(weight.shape)} slopes, and every vertex has a slope of its own",
+            f"use torch.nn.PReLU({made.width}), or LeakyReLU",
+        )
+    set_column(walk, made, "slope", weight)
+    made.columns["slope"] = np.asarray(made.columns["slope"])
+    return result(walk, read, made)

@@ -1,0 +1,313 @@
+"""Reading of values: samples, features and positions of a tensor, and the layers that hold its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from compilers.importing.drafts import Draft
+from torch import Tensor
+
+from compilers.importing.codes import Coded, Term
+from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
+from compilers.importing.walk import Walk
+from netgraph.columns import Array
+from netgraph.graph import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A value as numbers of the first sample.
+
+    Attributes:
+        codes, factors: codes and factors of each term, of the shape of one sample.
+        axis: axis of the value that runs over samples.
+        inner: size of what else this axis holds, behind the sample; 0 where it holds samples alone.
+    """
+
+    codes: tuple[Array, ...]
+    factors: tuple[Array, ...]
+    axis: int
+    inner: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.codes[0].shape
+
+    def axis_of(self, dim: int) -> int:
+        """Axis of one sample for an axis of the value, which may be negative; -1 for the axis of samples."""
+        ndim = len(self.shape) + (0 if self.inner else 1)
+        dim %= ndim
+        if dim == self.axis and not self.inner:
+            return -1
+        return dim - (0 if self.inner or dim < self.axis else 1)
+
+
+def sampled(walk: Walk, value: Coded) -> Sampled:
+    """Find the axis of samples and return the numbers of the first sample.
+
+    Raises `ImportRefused` where samples are mixed, or where numbers of one sample are read in another.
+    """
+    located = [(term, walk.space.locate(term.codes.numpy())[1], term.exists.numpy()) for term in value.terms]
+    sample = np.full(value.shape, -1)
+    for _, own, exists in located:
+        mine = np.where(exists, own, -1)
+        if ((mine >= 0) & (sample >= 0) & (mine != sample)).any():
+            walk.refuse("it adds numbers of different samples", "keep every sample of a batch apart")
+        sample = np.maximum(sample, mine)
+    axis, inner = _axis_of_samples(walk, sample)
+    codes, factors = [], []
+    for term, _, _ in located:
+        moved = [_first(part, axis, inner, walk.samples) for part in (term.codes, term.factor)]
+        whole_codes, whole_factors = (part.numpy() for part in moved)
+        codes.append(np.array(whole_codes[0]))
+        factors.append(np.array(whole_factors[0], dtype=np.float64))
+        strides = walk.space.strides(codes[-1])
+        for number in range(1, walk.samples):
+            same = whole_codes[number] == codes[-1] + number * strides
+            if not (same | (factors[-1] == 0)).all() or not (whole_factors[number] == factors[-1]).all():
+                walk.refuse("it treats the samples of a batch differently", "compute the same for every sample")
+    return Sampled(tuple(codes), tuple(factors), axis, inner)
+
+
+def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, int]:
+    for axis, size in enumerate(sample.shape):
+        if size % walk.samples:
+            continue
+        each = size // walk.samples
+        wanted = (np.arange(size) // each).reshape([-1 if i == axis else 1 for i in range(sample.ndim)])
+        known = sample >= 0
+        if known.any() and (np.broadcast_to(wanted, sample.shape)[known] == sample[known]).all():
+            return axis, 0 if each == 1 else each
+    walk.refuse(
+        "no axis of its argument runs over the samples of the batch, or it depends on no input",
+        "give an example whose tensors have the batch as their first axis, and keep samples apart",
+    )
+
+
+def _first(part: Tensor, axis: int, inner: int, samples: int) -> Tensor:
+    """Move the axis of samples to the front."""
+    if inner:
+        part = part.reshape(*part.shape[:axis], samples, inner, *part.shape[axis + 1 :])
+    return part.movedim(axis, 0)
+
+
+def restored(walk: Walk, like: Sampled, codes: Array) -> Coded:
+    """Value of codes of the first sample, `(*shape)` of as many axes as `like`, with the samples where they were."""
+    strides = walk.space.strides(codes)
+    full = torch.from_numpy(np.stack([codes + number * strides for number in range(walk.samples)]))
+    full = full.movedim(0, like.axis)
+    return Coded.of(full.flatten(like.axis, like.axis + 1) if like.inner else full)
+
+
+class Piece(NamedTuple):
+    """Features that a layer has at all positions: `at[i]` is row `rows[i]` of `draft`."""
+
+    draft: Draft
+    rows: Array
+    at: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Numbers of the first sample as features by positions.
+
+    Attributes:
+        value: the value.
+        sampled: its numbers of the first sample.
+        features: axes of one sample that are features; all others are positions.
+        codes, factors: of each term, `(features, positions)`.
+        shape: sizes of the axes of positions.
+    """
+
+    value: Coded
+    sampled: Sampled
+    features: tuple[int, ...]
+    codes: tuple[Array, ...]
+    factors: tuple[Array, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self.codes[0])
+
+    @property
+    def positions(self) -> int:
+        """Number of positions."""
+        return int(self.codes[0].shape[1])
+
+    def back(self, codes: Array) -> Array:
+        """Put codes `(features, positions)` of the same sizes back into the shape of one sample."""
+        places = [axis for axis in range(len(self.sampled.shape)) if axis not in self.features]
+        order = [*self.features, *places]
+        shaped = codes.reshape([self.sampled.shape[axis] for axis in order])
+        return shaped.transpose(np.argsort(order)) if order else shaped
+
+
+def reading(walk: Walk, value: Coded, features: Sequence[int] | None = None) -> Reading:
+    """Read a value as features by positions.
+
+    Args:
+        walk: the import.
+        value: the value.
+        features: axes of the value that are features, negative ones from the end; None to find them: the axes along
+            which positions stay the same.
+
+    Raises:
+        ImportRefused: where an axis holds both features and positions.
+    """
+    found = sampled(walk, value)
+    axes = None if features is None else tuple(found.axis_of(axis) for axis in features)
+    if axes is not None and -1 in axes:
+        walk.refuse("it computes along the batch", "keep every sample of a batch apart")
+    decide_inputs(walk, found, axes)
+    if axes is None:
+        axes = _feature_axes(walk, found)
+    places = [axis for axis in range(len(found.shape)) if axis not in axes]
+    shape = tuple(found.shape[axis] for axis in places)
+    width = math.prod(found.shape[axis] for axis in axes)
+    codes, factors = (
+        tuple(np.ascontiguousarray(part.transpose(*axes, *places)).reshape(width, -1) for part in parts)
+        for parts in (found.codes, found.factors)
+    )
+    return Reading(value, found, axes, codes, factors, shape)
+
+
+def _feature_axes(walk: Walk, found: Sampled) -> tuple[int, ...]:
+    """Axes of one sample along which no number changes its position."""
+    axes = []
+    for axis in range(len(found.shape)):
+        along = [
+            _changes(place(walk, codes)[2], factors != 0, axis)
+            for codes, factors in zip(found.codes, found.factors, strict=True)
+        ]
+        if not any(along):
+            axes.append(axis)
+    grids = {owner.output_grid for owner in _drafts(walk, found)}
+    sizes = [found.shape[axis] for axis in axes]
+    if grids == {(1,)} or grids == {(1, 1)}:  # positions of size 1 look like features of size 1
+        grid = next(iter(grids))
+        while len(found.shape) - len(axes) < len(grid) and len(axes) > 1 and 1 in sizes:
+            axes.pop(sizes.index(1))
+            sizes.remove(1)
+    return tuple(axes)
+
+
+def _changes(position: Array, exists: Array, axis: int) -> bool:
+    """Whether the position of a number changes along an axis."""
+    one, two = np.moveaxis(position, axis, 0), np.moveaxis(exists, axis, 0)
+    both = two[1:] & two[:-1]
+    return bool((both & (one[1:] != one[:-1])).any())
+
+
+def _drafts(walk: Walk, found: Sampled) -> set[Draft]:
+    drafts = set()
+    for codes, factors in zip(found.codes, found.factors, strict=True):
+        for number in np.unique(walk.space.locate(codes[factors != 0])[0]).tolist():
+            owner = walk.space.owner(number)
+            owner = owner.draft if isinstance(owner, InputTensor) else owner
+            if isinstance(owner, Draft):
+                drafts.add(owner)
+    return drafts
+
+
+def decide_inputs(walk: Walk, found: Sampled, axes: Sequence[int] | None) -> None:
+    """Decide which axes of the inputs in a value are features, if that is still open."""
+    for codes, factors in zip(found.codes, found.factors, strict=True):
+        number, _, offset = walk.space.locate(codes)
+        for index in np.unique(number[factors != 0]).tolist():
+            owner = walk.space.owner(index)
+            if isinstance(owner, IndexTensor):
+                walk.refuse(
+                    "it computes with whole numbers of an input", "give them to an embedding, or as floating numbers"
+                )
+            if not isinstance(owner, InputTensor) or owner.draft is not None:
+                continue
+            whole = offset[(number == index) & (factors != 0)]
+            if axes is not None and len(whole) == owner.size and offset.size == owner.size:
+                _decide(owner, offset, axes)
+            else:
+                owner.decide_by_shape()
+
+
+def _decide(owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
+    """Take features and positions of an input from a value that has all of its numbers once."""
+    places = [axis for axis in range(offset.ndim) if axis not in axes]
+    grid = tuple(offset.shape[axis] for axis in places)
+    if len(grid) > 2 or len(np.unique(offset)) != owner.size:
+        owner.decide_by_shape()
+        return
+    width = math.prod(offset.shape[axis] for axis in axes)
+    numbers = offset.transpose(*axes, *places).reshape(width, -1)
+    row, position = np.empty(owner.size, np.int64), np.empty(owner.size, np.int64)
+    row[numbers], position[numbers] = np.arange(width)[:, None], np.arange(numbers.shape[1])
+    owner.decide(Draft(owner.name, width, grid, role="input", domain=owner.domain), row, position)
+
+
+def place(walk: Walk, codes: Array) -> tuple[Array, Array, Array]:
+    """Number of the owner, row and position of codes of the first sample; position 0 for parameters and constants."""
+    number, _, offset = walk.space.locate(codes)
+    row, position = offset.copy(), np.zeros_like(offset)
+    for index in np.unique(number).tolist():
+        owner, mine = walk.space.owner(index), number == index
+        if isinstance(owner, Draft):
+            row[mine], position[mine] = np.divmod(offset[mine], math.prod(owner.output_grid))
+        elif isinstance(owner, InputTensor) and owner.draft is not None:
+            row[mine], position[mine] = owner.row[offset[mine]], owner.position[offset[mine]]
+    return number, row, position
+
+
+def draft_of(owner: Draft | InputTensor) -> Draft:
+    """Layer of an owner of codes."""
+    if isinstance(owner, InputTensor):
+        assert owner.draft is not None
+        return owner.draft
+    return owner
+
+
+def pieces(walk: Walk, read: Reading) -> list[Piece] | None:
+    """Layers that have the features at the same positions, or None where a layer must be made first."""
+    if len(read.codes) > 1 or not (read.factors[0] == 1).all():
+        return None
+    number, row, position = place(walk, read.codes[0])
+    if (number != number[:, :1]).any() or (row != row[:, :1]).any():
+        return None
+    if (position != np.arange(read.positions)).any():
+        return None
+    found = []
+    for index in np.unique(number[:, 0]).tolist():
+        owner = walk.space.owner(index)
+        if not isinstance(owner, Draft | InputTensor) or math.prod(draft_of(owner).output_grid) != read.positions:
+            return None
+        at = np.flatnonzero(number[:, 0] == index)
+        found.append(Piece(draft_of(owner), row[at, 0], at))
+    return found if len({piece.draft.output_grid for piece in found}) == 1 else None
+
+
+def grid_of(walk: Walk, read: Reading) -> Grid:
+    """Grid for a layer with the positions of a reading: that of a layer with as many, else the sizes above 1."""
+    for draft in sorted(_drafts(walk, read.sampled), key=lambda draft: draft.role == "input"):
+        if math.prod(draft.output_grid) == read.positions:
+            return draft.output_grid
+    grid = read.shape if len(read.shape) <= 2 else tuple(size for size in read.shape if size > 1)
+    return grid if len(grid) <= 2 else (read.positions,)
+
+
+def parameter_at(walk: Walk, codes: Array) -> tuple[ParameterTensor | None, Array]:
+    """Owner and values of codes that all belong to one parameter; None and zeros for other codes."""
+    number, _, offset = walk.space.locate(codes)
+    owner = walk.space.owner(int(number.flat[0])) if codes.size and (number == number.flat[0]).all() else None
+    if not isinstance(owner, ParameterTensor):
+        return None, np.zeros(codes.shape)
+    return owner, owner.values[offset]
+
+
+def term_of(codes: Array) -> Term:
+    """Term of codes with the factor 1."""
+    return Coded.of(torch.from_numpy(codes)).terms[0]

@@ -1,0 +1,354 @@
+"""Layers for sums of values: wires, position tables, biases and constants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from compilers.importing.drafts import Draft, DraftLink
+from torch import Tensor
+
+from compilers.importing.codes import Coded
+from compilers.importing.owners import InputTensor, ParameterTensor
+from compilers.importing.positions import Move, move_between
+from compilers.importing.reading import Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
+from compilers.importing.walk import Walk
+from netgraph.columns import Array
+from netgraph.graph import Conv2d, Dense, Grid, Identity
+
+
+def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
+    """Layer whose vertices are the features of a reading, in their order: an existing one, or a new one that sums.
+
+    The terms of the value are replaced, so that later operations read this layer.
+    """
+    found = pieces(walk, read)
+    if found is not None and len(found) == 1:
+        piece = found[0]
+        if len(piece.rows) == piece.draft.width and (piece.rows == np.arange(piece.draft.width)).all():
+            return piece.draft
+    return summed(walk, read, name)
+
+
+def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
+    """New layer whose sums are the features of a reading, also where a layer has them already."""
+    target = walk.draft(read.width, grid_of(walk, read), name=name)
+    constants = np.zeros((read.width, read.positions))
+    for codes, factors in zip(read.codes, read.factors, strict=True):
+        number, row, position = place(walk, codes)
+        for index in np.unique(number[factors != 0]).tolist():
+            owner, mine = walk.space.owner(index), (number == index) & (factors != 0)
+            if owner is None:
+                constants += np.where(mine, factors, 0.0)
+            elif isinstance(owner, ParameterTensor):
+                _add_parameter(walk, target, np.where(mine, codes, -1), factors)
+            elif isinstance(owner, Draft | InputTensor):
+                _add_layer(walk, target, draft_of(owner), mine, row, position, factors)
+    _add_constants(walk, target, constants)
+    settle(walk, read, target)
+    return target
+
+
+def settle(walk: Walk, read: Reading, draft: Draft) -> None:
+    """Replace the terms of a value that was read by the codes of a layer with its features."""
+    codes = read.back(walk.codes_of(draft))
+    read.value.terms = restored(walk, read.sampled, codes).terms
+
+
+def result(walk: Walk, read: Reading, draft: Draft) -> Coded:
+    """Value of a layer with the features and positions of a reading, in the place of the value that was read."""
+    return restored(walk, read.sampled, read.back(walk.codes_of(draft)))
+
+
+def _add_layer(
+    walk: Walk, target: Draft, source: Draft, mine: Array, row: Array, position: Array, factors: Array
+) -> None:
+    """Add what a sum reads of one layer: `mine` is the mask of these numbers, `(features, positions)`."""
+    some = np.flatnonzero(mine.any(axis=1))
+    first = mine[some].argmax(axis=1)
+    rows, weight = row[some, first], factors[some, first]
+    if (mine[some] & ((row[some] != rows[:, None]) | (factors[some] != weight[:, None]))).any():
+        walk.refuse(
+            "a feature of its argument changes its source or its factor from position to position",
+            "compute with the features of all positions in the same way",
+        )
+    maps = np.where(mine[some], position[some], -1)
+    unique, which = (maps[:1], np.zeros(len(maps), int)) if (maps == maps[:1]).all() else _groups(maps)
+    for number, positions in enumerate(unique):
+        at = np.flatnonzero(which == number)
+        move = move_between(positions, source.output_grid, target.grid)
+        if move is None:
+            walk.refuse(
+                f"it reads the positions of {source.name!r} in an order that no link has",
+                "keep tokens and pixels in their order; strides, crops, padding and shifts are links",
+            )
+        _add_wires(walk, target, source, move, rows[at], some[at], weight[at])
+
+
+def _groups(maps: Array) -> tuple[Array, Array]:
+    unique, which = np.unique(maps, axis=0, return_inverse=True)
+    return unique, which.reshape(-1)
+
+
+def _add_wires(walk: Walk, target: Draft, source: Draft, move: Move, rows: Array, into: Array, weight: Array) -> None:
+    """Link rows of a layer to rows of a sum, moved; weights other than 1 become frozen edges."""
+    if (weight == 1).all() and move.kind.wires:
+        link(target, source, move.kind, rows, into, 1.0, frozen=True)
+        return
+    if move.kind.wires and not isinstance(move.kind, Identity):  # a factor and a shift: one after the other
+        moved = walk.draft(len(rows), target.grid, name="moved")
+        link(moved, source, move.kind, rows, np.arange(len(rows)), 1.0, frozen=True)
+        source, rows, kind, tap = moved, np.arange(len(rows)), Dense(), 0
+    elif move.kind.wires:
+        strided = move.kind.stride != (1, 1)
+        kind, tap = (Conv2d((1, 1), move.kind.stride) if strided else Dense()), 0
+    else:
+        kind, tap = move.kind, move.tap
+    link(target, source, kind, rows, into, weight, tap=tap, frozen=True)
+
+
+def link(
+    target: Draft,
+    source: Draft,
+    kind: Any,
+    src: Array,
+    dst: Array,
+    weight: Any,
+    *,
+    tap: Any = 0,
+    parameter: Any = -1,
+    frozen: bool = False,
+    port: int = 0,
+) -> None:
+    """Add a link to a draft; numbers stand for all edges."""
+    n = len(src)
+
+    def column(values: Any, dtype: Any) -> Array:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype), (n,)))
+
+    target.links.append(
+        DraftLink(
+            source,
+            kind,
+            column(src, np.int64),
+            column(dst, np.int64),
+            column(tap, np.int64),
+            column(weight, np.float64),
+            column(parameter, np.int64),
+            frozen,
+            port,
+        )  # fmt: skip
+    )
+
+
+def _add_parameter(walk: Walk, target: Draft, codes: Array, factors: Array) -> None:
+    """Add a parameter to a sum: as biases where it is the same at all positions, else as a table over positions."""
+    if (factors[codes >= 0] != 1).any():
+        walk.refuse(
+            "it multiplies a parameter by a constant",
+            "put the factor into the parameter, or multiply the activations by it",
+        )
+    some = np.flatnonzero((codes >= 0).any(axis=1))
+    even = (codes[some] == codes[some, :1]).all()
+    taken = target.parameters.get("bias", np.full(target.width, -1))
+    if even and (taken[some] < 0).all():
+        bias = target.columns.setdefault("bias", np.zeros(target.width))
+        bias[some] = take(walk, codes[some, 0])
+        taken[some] = codes[some, 0]
+        target.parameters["bias"] = taken
+        return
+    if (even and len(codes[0]) > 1) or not target.grid:
+        walk.refuse("it adds two parameters to the same features", "add them up in one parameter")
+    feature, position = np.nonzero(codes >= 0)
+    used = codes[feature, position]
+    table = walk.draft(math.prod(target.grid), target.grid, name="positions", role="position")
+    link(target, table, Dense(), position, feature, take(walk, used), parameter=used, frozen=not _trained(walk, used))
+
+
+def _add_constants(walk: Walk, target: Draft, constants: Array) -> None:
+    """Add constants to a sum: as biases where they are the same at all positions, else as frozen edges."""
+    if not constants.any():
+        return
+    if (constants == constants[:, :1]).all():
+        if "bias" not in target.columns:
+            target.columns["bias"] = constants[:, 0].copy()
+            walk.notes.append(f"{target.name}: a constant of the module is a bias here, which training changes.")
+            return
+        added = walk.draft(target.width, target.grid, name="constant")
+        added.columns["bias"] = constants[:, 0].copy()
+        walk.notes.append(f"{added.name}: a constant of the module is a bias here, which training changes.")
+        rows = np.arange(target.width)
+        link(target, added, Identity(), rows, rows, 1.0, frozen=True)
+        return
+    feature, position = np.nonzero(constants)
+    table = walk.draft(math.prod(target.grid), target.grid, name="constants", role="position")
+    link(target, table, Dense(), position, feature, constants[feature, position], frozen=True)
+
+
+# -- parameters -----------------------------------------------------------------------------------------
+
+
+def take(walk: Walk, codes: Array) -> Array:
+    """Values of the elements of parameters with some codes, each of which may be taken once.
+
+    Raises:
+        ImportRefused: where an element is used a second time.
+    """
+    number, _, offset = walk.space.locate(codes)
+    values = np.zeros(codes.shape)
+    for index in np.unique(number).tolist():
+        owner, mine = walk.space.owner(index), number == index
+        at = offset[mine]
+        if owner.used[at].any() or len(np.unique(at)) < len(at):
+            walk.refuse(
+                f"the parameter {owner.name!r} is used twice, and every edge has a weight of its own",
+                "give each use a parameter of its own (no tied or shared weights)",
+            )
+        owner.used[at] = True
+        values[mine] = owner.values[at]
+    return values
+
+
+def _trained(walk: Walk, codes: Array) -> bool:
+    number = walk.space.locate(codes)[0]
+    return any(walk.space.owner(index).trained for index in np.unique(number).tolist())
+
+
+class Weights:
+    """Weights of an operation, given as a tensor of constants or of parameters.
+
+    Attributes:
+        values: their values, float64.
+        codes: code of the element of a parameter that each is, -1 for constants.
+        exists: mask of the weights that are not masked away by a constant factor of 0.
+        frozen: whether training leaves them as they are.
+    """
+
+    def __init__(self, walk: Walk, value: Any) -> None:
+        if isinstance(value, Tensor):
+            self.values = value.detach().to(torch.float64).numpy()
+            self.codes = np.full(self.values.shape, -1)
+            self.exists, self.frozen = np.ones(self.values.shape, bool), True
+            return
+        if not isinstance(value, Coded):
+            walk.refuse("it has no weights", "give it weights")
+        if len(value.terms) > 1:
+            walk.refuse("its weights are a sum of parameters", "add them up in one parameter")
+        codes, factor = (part.numpy() for part in (value.terms[0].codes, value.terms[0].factor))
+        number = walk.space.locate(codes)[0]
+        owners = [walk.space.owner(index) for index in np.unique(number[factor != 0]).tolist()]
+        if any(not isinstance(owner, ParameterTensor) for owner in owners):
+            walk.refuse(
+                "it multiplies two values that depend on the input, or on mixed parameters and constants",
+                "multiply activations element by element (a gate), or by attention: softmax(q k) v",
+            )
+        if not np.isin(factor, (0.0, 1.0)).all():
+            walk.refuse(
+                "its weights are a parameter times a constant",
+                "put the factor into the parameter, or multiply the activations by it",
+            )
+        self.exists = factor != 0
+        self.codes = np.where(self.exists, codes, -1)
+        self.values = np.zeros(codes.shape)
+        self.values[self.exists] = take(walk, codes[self.exists])
+        self.frozen = not _trained(walk, codes[self.exists])
+
+    def map(self, move: Callable[[Array], Array]) -> Weights:
+        """Move the weights by a function, such as a transposition."""
+        new = object.__new__(Weights)
+        new.values, new.codes, new.exists = move(self.values), move(self.codes), move(self.exists)
+        new.frozen = self.frozen
+        return new
+
+
+def set_column(walk: Walk, draft: Draft, name: str, value: Any) -> None:
+    """Set a vertex column of a draft from a parameter, or from constants, `(width,)`."""
+    weights = Weights(walk, value)
+    if weights.values.shape != (draft.width,):
+        walk.refuse(
+            f"{name} has the shape {weights.values.shape} and the layer {draft.width} features",
+            "use one number per feature",
+        )
+    draft.columns[name] = weights.values.copy()
+    draft.parameters[name] = weights.codes.copy()
+
+
+# -- the linear operations ---------------------------------------------------------------------------------
+
+
+def dense(walk: Walk, value: Coded, weights: Weights, bias: Any) -> Coded:
+    """Linear layer over the last axis of a value: `weights` are `(targets, sources)`."""
+    targets, sources = weights.values.shape
+    read = reading(walk, value, (-1,))
+    if read.width != sources:
+        walk.refuse(f"it multiplies {read.width} features by {sources} columns", "let the sizes agree")
+    grid = grid_of(walk, read)
+    found = pieces(walk, read)
+    if found is None and (flat := flattened(walk, read)) is not None:
+        return _after_flatten(walk, read, flat, weights, bias)
+    if found is None:
+        layer = summed(walk, read, "input")
+        found = pieces(walk, reading(walk, value, (-1,)))
+        assert found is not None
+        grid = layer.grid
+    else:
+        grid = found[0].draft.output_grid
+    walk.count_edges(int(weights.exists.sum()))
+    target = walk.draft(targets, grid)
+    for piece in found:
+        part = weights.map(lambda array, at=piece.at: array[:, at])  # type: ignore[misc]
+        dst, src = np.nonzero(part.exists)
+        link(
+            target, piece.draft, Dense(), piece.rows[src], dst, part.values[dst, src],
+            parameter=part.codes[dst, src], frozen=weights.frozen,
+        )  # fmt: skip
+    if bias is not None:
+        set_column(walk, target, "bias", bias)
+    return spread(walk, read, target)
+
+
+def spread(walk: Walk, read: Reading, target: Draft) -> Coded:
+    """Value of a layer with the positions of a reading and other features, along the only axis of features."""
+    (axis,) = read.features
+    codes = walk.codes_of(target)
+    shape = [size for i, size in enumerate(read.sampled.shape) if i != axis]
+    return restored(walk, read.sampled, np.moveaxis(codes.reshape(target.width, *shape), 0, axis))
+
+
+def flattened(walk: Walk, read: Reading) -> tuple[Draft, Array, Array] | None:
+    """Layer of maps whose rows and positions the features of a reading are; None where they are no such numbers."""
+    if read.positions != 1 or len(read.codes) > 1 or not (read.factors[0] == 1).all():
+        return None
+    number, row, position = (part[:, 0] for part in place(walk, read.codes[0]))
+    owner = walk.space.owner(int(number[0]))
+    if (number != number[0]).any() or not isinstance(owner, Draft | InputTensor):
+        return None
+    draft = draft_of(owner)
+    return (draft, row, position) if len(draft.output_grid) == 2 else None
+
+
+def _after_flatten(walk: Walk, read: Reading, flat: tuple[Draft, Array, Array], weights: Weights, bias: Any) -> Coded:
+    """Linear layer after maps: a convolution whose kernel is the whole grid."""
+    source, row, position = flat
+    walk.count_edges(int(weights.exists.sum()))
+    target = walk.draft(len(weights.values), ())
+    dst, src = np.nonzero(weights.exists)
+    link(
+        target, source, Conv2d(_pair(source.output_grid)), row[src], dst, weights.values[dst, src],
+        tap=position[src], parameter=weights.codes[dst, src], frozen=weights.frozen,
+    )  # fmt: skip
+    if bias is not None:
+        set_column(walk, target, "bias", bias)
+    return spread(walk, read, target)
+
+
+def _pair(grid: Grid) -> tuple[int, int]:
+    return int(grid[0]), int(grid[1])
+
+
+def term_codes(codes: Array) -> Coded:
+    """Value of codes with factors 1."""
+    return Coded([term_of(codes)])

@@ -1,0 +1,283 @@
+"""A walk over an exported program that makes a draft of a layer for every operation that computes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from compilers.importing.drafts import Draft
+from torch import Tensor
+from torch.fx import Node
+
+from compilers.importing.codes import Coded, Space
+from compilers.importing.movement import KEEPING, MOVEMENTS, as_coded, concatenated, move, padded, stacked
+from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
+from netgraph.columns import Array
+from netgraph.errors import GraphError, ImportRefused
+
+Handler = Callable[..., Any]
+
+OPERATIONS: dict[str, Handler] = {}
+"""Functions by the name of the operation: `function(walk, *args, **kwargs)`, with the arguments of the operation."""
+
+
+def operation(*names: str) -> Callable[[Handler], Handler]:
+    """Register a function as the import of some operations."""
+
+    def register(function: Handler) -> Handler:
+        OPERATIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+class Lazy:
+    """A value of which no layer is made yet, since only the next operations show which one it is."""
+
+    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of an operation with this value among its arguments, or NotImplemented."""
+        return NotImplemented
+
+    def resolve(self, walk: Walk) -> Coded:
+        """Make layers for the value. Raises `ImportRefused` where there are none."""
+        raise NotImplementedError
+
+
+class Walk:
+    """State of an import: codes, drafts, and the operation that is being imported.
+
+    Attributes:
+        space: codes.
+        samples: number of samples of the example.
+        max_edges: largest number of edges.
+        drafts: all layers made so far.
+        notes: remarks for the caller.
+        parameters: parameters by name.
+        names: names of parameters and buffers by the node that stands for them.
+        values: value of each node.
+        node: the operation that is being imported.
+    """
+
+    def __init__(self, samples: int, max_edges: int) -> None:
+        self.space = Space()
+        self.samples, self.max_edges = samples, max_edges
+        self.drafts: list[Draft] = []
+        self.made_by: dict[Draft, Node] = {}
+        self.notes: list[str] = []
+        self.parameters: dict[str, ParameterTensor] = {}
+        self.inputs: list[InputTensor | IndexTensor] = []
+        self.names: dict[Node, str] = {}
+        self.values: dict[Node, Any] = {}
+        self.node: Node | None = None
+        self._edges = 0
+        self._starts: dict[Draft, int] = {}
+
+    # -- sources ----------------------------------------------------------------------------------
+
+    def add_parameter(self, name: str, value: Tensor) -> Coded:
+        """Give codes to a parameter."""
+        flat = value.detach().to(torch.float64).numpy().reshape(-1)
+        parameter = ParameterTensor(name, flat, value.requires_grad, 0, np.zeros(flat.size, bool))
+        parameter.start = self.space.add(parameter, flat.size)
+        self.parameters[name] = parameter
+        return Coded.of(torch.arange(parameter.start, parameter.start + flat.size).reshape(value.shape))
+
+    def add_input(self, name: str, value: Tensor, domain: tuple[float, float] | None) -> Coded:
+        """Give codes to an input."""
+        kind: Any = InputTensor(name, tuple(value.shape[1:]), domain)
+        if not value.is_floating_point():
+            kind = IndexTensor(name, tuple(value.shape[1:]))
+        self.inputs.append(kind)
+        start = self.space.add(kind, kind.size, len(value))
+        return Coded.of(torch.arange(start, start + value.numel()).reshape(value.shape))
+
+    def input_draft(self, owner: IndexTensor, rows: int) -> Draft:
+        """Make the input layer of whole numbers that choose one of some rows."""
+        return Draft(owner.name, rows, owner.shape, role="input", encoding="index")
+
+    # -- drafts -----------------------------------------------------------------------------------
+
+    def draft(self, width: int, grid: Sequence[int], *, name: str = "", **attributes: Any) -> Draft:
+        """Make a draft of a layer, named by the module of the operation, with `name` behind it where it is given."""
+        path = self.path
+        made = Draft(".".join(filter(None, (path, name))) or self.op_name, width, tuple(grid), **attributes)
+        self.drafts.append(made)
+        if self.node is not None:
+            self.made_by[made] = self.node
+        return made
+
+    def codes_of(self, draft: Draft) -> Array:
+        """Codes of the values of a draft in the first sample, `(width, positions)`. Its pool must be final."""
+        positions = int(np.prod(draft.output_grid, dtype=np.int64))
+        if draft not in self._starts:
+            self._starts[draft] = self.space.add(draft, draft.width * positions, self.samples)
+        start = self._starts[draft]
+        return np.arange(start, start + draft.width * positions).reshape(draft.width, positions)
+
+    def count_edges(self, edges: int) -> None:
+        """Add to the number of edges. Raises `ImportRefused` above the limit."""
+        self._edges += edges
+        if self._edges > self.max_edges:
+            self.refuse(
+                f"the graph would have more than {self.max_edges:,} edges",
+                "give a larger max_edges, or import a part of the module",
+            )
+
+    # -- the operation ----------------------------------------------------------------------------
+
+    @property
+    def op_name(self) -> str:
+        """Name of the operation without overload, such as `linear`."""
+        return "" if self.node is None else base_name(self.node.target)
+
+    @property
+    def path(self) -> str:
+        """Path of the innermost module of the operation."""
+        stack = {} if self.node is None else self.node.meta.get("nn_module_stack") or {}
+        last = next(reversed(list(stack.values())), ("",))[0] if stack else ""
+        return str(last)
+
+    @property
+    def line(self) -> str:
+        """Last line of the source of the operation that lies in a module's own code."""
+        trace = "" if self.node is None else self.node.meta.get("stack_trace") or ""
+        lines = [line.strip() for line in trace.splitlines() if line.strip()]
+        files = [i for i, line in enumerate(lines) if line.startswith("File ")]
+        if not files:
+            return ""
+        own = [i for i in files if "/torch/nn/" not in lines[i]] or files
+        code = lines[own[-1] + 1] if own[-1] + 1 < len(lines) else ""
+        return f"{lines[own[-1]]}: {code}"
+
+    def refuse(self, why: str, remedy: str) -> NoReturn:
+        """Raise `ImportRefused` for the operation, with its path and its line of source."""
+        op = "" if self.node is None else str(self.node.target)
+        place = f"module {self.path!r}" if self.path else "the module itself"
+        where = f" ({self.line})" if self.line else ""
+        raise ImportRefused(
+            f"{op} in {place} cannot become part of a graph: {why}. Remedy: {remedy}.{where}",
+            op=op, path=self.path, line=self.line,
+        )  # fmt: skip
+
+    def parameter_name(self, position: int, keyword: str) -> str:
+        """Name of the parameter or buffer that is an argument of the operation; '' for other arguments."""
+        assert self.node is not None
+        given = self.node.args[position] if position < len(self.node.args) else self.node.kwargs.get(keyword)
+        return self.names.get(given, "") if isinstance(given, Node) else ""
+
+    # -- walking ----------------------------------------------------------------------------------
+
+    def run(self, node: Node) -> None:
+        """Compute the value of a node. Raises `ImportRefused`."""
+        self.node = node
+        args, kwargs = (torch.fx.node.map_arg(part, self.values.__getitem__) for part in (node.args, node.kwargs))
+        try:
+            self.values[node] = self.call(node.target, args, kwargs)
+        except ImportRefused:
+            raise
+        except GraphError as error:
+            self.refuse(str(error).rstrip("."), "change the module there, or import a part of it")
+        self._replace_changed(node)
+
+    def call(self, target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Result of an operation: constants are computed, codes are moved, everything else makes layers."""
+        if target is operator.getitem:
+            return args[0][args[1]]
+        name = base_name(target)
+        leaves = torch.utils._pytree.tree_leaves((list(args), dict(kwargs)))
+        for lazy in [leaf for leaf in leaves if isinstance(leaf, Lazy)]:
+            result = lazy.meet(self, name, args, kwargs)
+            if result is not NotImplemented:
+                return result
+        args, kwargs = torch.utils._pytree.tree_map(
+            lambda leaf: leaf.resolve(self) if isinstance(leaf, Lazy) else leaf, (list(args), dict(kwargs))
+        )
+        if not any(isinstance(leaf, Coded | Lazy) for leaf in leaves):
+            return constant(target, args, kwargs)
+        if name.startswith("_assert") or name in {"sym_size", "sym_constrain_range_for_size"}:
+            return None
+        if name in KEEPING:
+            return args[0]
+        if name in MOVEMENTS and isinstance(args[0], Coded) and not _uses(args[1:], kwargs):
+            return move(name, target, args[0], args[1:], kwargs)
+        if name in {"cat", "concat", "stack", "hstack", "vstack"}:
+            join = stacked if name == "stack" else concatenated
+            dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+            return join([as_coded(value) for value in args[0]], dim)
+        if name in {"pad", "constant_pad_nd"}:
+            mode, fill = "constant", args[-1] if name == "constant_pad_nd" and len(args) > 2 else 0.0
+            if name == "pad":
+                mode = args[2] if len(args) > 2 else kwargs.get("mode", "constant")
+                fill = (args[3] if len(args) > 3 else kwargs.get("value")) or 0.0
+            return padded(args[0], args[1], mode, fill)
+        if name in {"expand_as", "view_as", "reshape_as"}:
+            move_to = "expand" if name == "expand_as" else "reshape"
+            return args[0].map(lambda part: getattr(part, move_to)(args[1].shape))
+        handler = OPERATIONS.get(name) or OPERATIONS.get(name.removesuffix("_"))
+        if handler is None:
+            self.refuse("no layer, link or activation of a graph computes it", remedy_for(name))
+        return handler(self, *args, **kwargs)
+
+    def _replace_changed(self, node: Node) -> None:
+        """Refuse an operation in place whose argument is read again through another name."""
+        schema = getattr(node.target, "_schema", None)
+        if schema is None or not schema.is_mutable or not node.args or not isinstance(node.args[0], Node):
+            return
+        changed, order = node.args[0], {other: i for i, other in enumerate(node.graph.nodes)}
+        shared = [other for other in self._aliases(changed) if other is not node]
+        late = [user for other in shared for user in other.users if order[user] > order[node]]
+        late = [user for user in late if user.op != "output" and user is not node]
+        if late:
+            self.refuse(
+                f"it changes in place what {late[0].target} reads afterwards",
+                f"use the function without the last underscore, such as x = x.{self.op_name.removesuffix('_')}(...)",
+            )
+
+    def _aliases(self, node: Node) -> list[Node]:
+        """Nodes that may share memory with a node: the moved tensor, and others moved from it."""
+        root = node
+        while base_name(root.target) in MOVEMENTS | KEEPING and isinstance(root.args[0], Node):
+            root = root.args[0]
+        found = [root]
+        for other in found:  # the loop appends to `found`: it is a queue
+            found += [user for user in other.users if base_name(user.target) in MOVEMENTS and user not in found]
+        return found
+
+
+def base_name(target: Any) -> str:
+    """Name of an operation without namespace and overload, such as `linear` for `aten.linear.default`."""
+    schema = getattr(target, "_schema", None)
+    return str(schema.name).rpartition("::")[2] if schema is not None else getattr(target, "__name__", str(target))
+
+
+def constant(target: Any, args: Any, kwargs: Any) -> Any:
+    """Compute an operation on constants, in float64 wherever it asks for another floating dtype."""
+
+    def wide(leaf: Any) -> Any:
+        return torch.float64 if isinstance(leaf, torch.dtype) and leaf.is_floating_point else leaf
+
+    args, kwargs = torch.utils._pytree.tree_map(wide, (list(args), dict(kwargs)))
+    with torch.no_grad():
+        return target(*args, **kwargs)
+
+
+def _uses(args: Any, kwargs: Any) -> bool:
+    return any(isinstance(leaf, Coded) for leaf in torch.utils._pytree.tree_leaves((list(args), dict(kwargs))))
+
+
+REMEDIES = {
+    "lstm": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
+    "gru": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
+    "rnn_tanh": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
+    "group_norm": "use BatchNorm2d, or LayerNorm over the features",
+    "instance_norm": "use BatchNorm2d, or LayerNorm over the features",
+}
+"""Remedies by the name of the operation."""
+
+
+def remedy_for(name: str) -> str:
+    """Text of what to use in place of an operation."""
+    return REMEDIES.get(name, "replace it in the module, or import a submodule that does without it")
