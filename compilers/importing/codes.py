@@ -94,10 +94,15 @@ class Coded:
     """A tensor that depends on inputs or parameters: the sum of its terms.
 
     `terms` is replaced when a layer is made for the sum, so that every later reader reads that layer.
+
+    Attributes:
+        terms: the terms.
+        node: the operation that made the value, if any.
     """
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self.terms = tuple(terms)
+        self.node: Any = None
 
     @classmethod
     def of(cls, codes: Tensor) -> Coded:
@@ -118,8 +123,13 @@ class Coded:
         """Apply a function that moves numbers to all terms; one with several results gives a list of values."""
         moved = [term.map(move) for term in self.terms]
         if isinstance(moved[0], Term):
-            return Coded(moved)
-        return [Coded(parts) for parts in zip(*moved, strict=True)]
+            return self._moved(moved)
+        return [self._moved(parts) for parts in zip(*moved, strict=True)]
+
+    def _moved(self, terms: Iterable[Term]) -> Coded:
+        moved = Coded(terms)
+        moved.node = self.node
+        return moved
 
     def scaled(self, factor: Any) -> Coded:
         """Multiply by a number or a tensor that broadcasts."""

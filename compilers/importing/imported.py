@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from compilers.importing.drafts import Draft
-from compilers.importing.finish import Finished, finish
-from compilers.importing.parameters import ParameterMap
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from compilers.importing import ops as ops  # registers the imports of operations
 from compilers.importing.codes import Coded
+from compilers.importing.drafts import Draft
+from compilers.importing.finish import Finished, finish
 from compilers.importing.owners import IndexTensor, InputTensor
+from compilers.importing.parameters import ParameterMap
 from compilers.importing.program import arguments, exported, run_wide, sources, stored, with_samples
 from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
@@ -197,7 +197,7 @@ def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tu
     draft = found[0].draft if found is not None and len(found) == 1 else None
     whole = draft is not None and found is not None and len(np.unique(found[0].rows)) == draft.width == read.width
     if draft is None or not whole or draft.role != "hidden" or draft in taken or draft.merge is not None:
-        draft = summed(walk, read, "output")
+        draft = summed(walk, read)
         read = reading(walk, value)
         found = pieces(walk, read)
     assert found is not None

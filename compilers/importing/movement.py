@@ -11,12 +11,68 @@ from torch import Tensor
 from compilers.importing.codes import ONE, Coded, Term
 
 MOVEMENTS = frozenset(
-    ["alias", "broadcast_to", "chunk", "clone", "contiguous", "detach", "diagonal", "expand", "flatten", "flip", "lift_fresh", "lift_fresh_copy", "movedim", "narrow", "numpy_T", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "repeat_interleave", "reshape", "roll", "rot90", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "transpose", "unbind", "unflatten", "unsqueeze", "view", "channel_shuffle", "index", "index_select", "take_along_dim", "unfold", "_unsafe_view"]
+    [
+        "alias",
+        "broadcast_to",
+        "chunk",
+        "clone",
+        "contiguous",
+        "detach",
+        "diagonal",
+        "expand",
+        "flatten",
+        "flip",
+        "lift_fresh",
+        "lift_fresh_copy",
+        "movedim",
+        "narrow",
+        "numpy_T",
+        "permute",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "repeat",
+        "repeat_interleave",
+        "reshape",
+        "roll",
+        "rot90",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "tensor_split",
+        "transpose",
+        "unbind",
+        "unflatten",
+        "unsqueeze",
+        "view",
+        "channel_shuffle",
+        "index",
+        "index_select",
+        "take_along_dim",
+        "unfold",
+        "_unsafe_view",
+    ]
 )
 """Operations whose result has the numbers of the first argument, in other places."""
 
 KEEPING = frozenset(
-    ["to", "_to_copy", "type_as", "dropout", "dropout_", "feature_dropout", "alpha_dropout", "float", "double", "requires_grad_", "cudnn_is_acceptable"]
+    [
+        "to",
+        "_to_copy",
+        "type_as",
+        "dropout",
+        "dropout_",
+        "feature_dropout",
+        "alpha_dropout",
+        "float",
+        "double",
+        "requires_grad_",
+        "cudnn_is_acceptable",
+    ]
 )
 """Operations that return their first argument: casts, and dropout, which does nothing in eval mode."""
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from compilers.importing.drafts import Draft
 
+from compilers.importing.drafts import Draft
 from netgraph.columns import Array
 
 

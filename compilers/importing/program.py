@@ -101,7 +101,7 @@ def sources(program: ExportedProgram) -> Iterator[tuple[Node, str, Any]]:
     """Placeholders with their kind, "parameter", "constant" or "input", and with their value or name."""
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     for spec in program.graph_signature.input_specs:
-        node = nodes[getattr(spec.arg, "name", "")] if getattr(spec.arg, "name", "") in nodes else None
+        node = nodes.get(getattr(spec.arg, "name", ""))
         if node is None:
             continue
         if spec.kind == InputKind.PARAMETER:

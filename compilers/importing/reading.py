@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from compilers.importing.drafts import Draft
 from torch import Tensor
 
 from compilers.importing.codes import Coded, Term
+from compilers.importing.drafts import Draft
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from compilers.importing.walk import Walk
 from netgraph.columns import Array

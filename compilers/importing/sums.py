@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from compilers.importing.drafts import Draft, DraftLink
 from torch import Tensor
 
 from compilers.importing.codes import Coded
+from compilers.importing.drafts import Draft, DraftLink
 from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
 from compilers.importing.reading import Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
@@ -35,7 +35,7 @@ def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
 
 def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
     """New layer whose sums are the features of a reading, also where a layer has them already."""
-    target = walk.draft(read.width, grid_of(walk, read), name=name)
+    target = walk.draft(read.width, grid_of(walk, read), name=name, of=read.value)
     constants = np.zeros((read.width, read.positions))
     for codes, factors in zip(read.codes, read.factors, strict=True):
         number, row, position = place(walk, codes)
@@ -95,6 +95,7 @@ def _groups(maps: Array) -> tuple[Array, Array]:
 
 def _add_wires(walk: Walk, target: Draft, source: Draft, move: Move, rows: Array, into: Array, weight: Array) -> None:
     """Link rows of a layer to rows of a sum, moved; weights other than 1 become frozen edges."""
+    walk.note_rounding(weight)
     if (weight == 1).all() and move.kind.wires:
         link(target, source, move.kind, rows, into, 1.0, frozen=True)
         return
@@ -164,7 +165,8 @@ def _add_parameter(walk: Walk, target: Draft, codes: Array, factors: Array) -> N
         walk.refuse("it adds two parameters to the same features", "add them up in one parameter")
     feature, position = np.nonzero(codes >= 0)
     used = codes[feature, position]
-    table = walk.draft(math.prod(target.grid), target.grid, name="positions", role="position")
+    table = walk.draft(math.prod(target.grid), target.grid, role="position")
+    table.name = walk.space.owner(int(walk.space.locate(used[:1])[0][0])).name
     link(target, table, Dense(), position, feature, take(walk, used), parameter=used, frozen=not _trained(walk, used))
 
 
@@ -172,6 +174,7 @@ def _add_constants(walk: Walk, target: Draft, constants: Array) -> None:
     """Add constants to a sum: as biases where they are the same at all positions, else as frozen edges."""
     if not constants.any():
         return
+    walk.note_rounding(constants)
     if (constants == constants[:, :1]).all():
         if "bias" not in target.columns:
             target.columns["bias"] = constants[:, 0].copy()
@@ -290,7 +293,7 @@ def dense(walk: Walk, value: Coded, weights: Weights, bias: Any) -> Coded:
     if found is None and (flat := flattened(walk, read)) is not None:
         return _after_flatten(walk, read, flat, weights, bias)
     if found is None:
-        layer = summed(walk, read, "input")
+        layer = summed(walk, read)
         found = pieces(walk, reading(walk, value, (-1,)))
         assert found is not None
         grid = layer.grid

@@ -23,11 +23,13 @@ from netgraph.interpret import interpret
 
 if TYPE_CHECKING:
     from compilers.importing.finish import Finished
-
     from compilers.importing.imported import Imported
 
 TOLERANCE = 1e-9
 """Largest difference from the program in float64, relative to the largest output."""
+
+ROUNDED = 1e-5
+"""The same, where the graph rounds constants of the module to float32."""
 
 LOOSE = 1e-3
 """Largest difference from the module in its own precision, relative to the largest output."""
@@ -46,7 +48,7 @@ def verify(module: nn.Module, program: ExportedProgram, walk: Walk, imported: Im
     inputs = [_drawn(owner, SAMPLES, rng) for owner in walk.inputs]
     wanted, _ = run_wide(program, _with_constants(program, walk, inputs))
     found = imported.from_outputs(_computed(imported.graph, imported.to_inputs(tuple(inputs))))
-    if not _close(found, wanted, TOLERANCE):
+    if not _close(found, wanted, ROUNDED if walk.rounds else TOLERANCE):
         raise _difference(program, walk, imported, finished, inputs)
     more = [_drawn(owner, SAMPLES + 1, rng) for owner in walk.inputs]
     own = _own_outputs(module, walk, program, more)
@@ -127,7 +129,7 @@ def _difference(
         if not isinstance(value, Coded) or node not in wanted or not isinstance(wanted[node], Tensor):
             continue
         computed = _values_of(walk, value, layers, finished)
-        if computed is not None and not _close([torch.from_numpy(computed)], [wanted[node]], TOLERANCE):
+        if computed is not None and not _close([torch.from_numpy(computed)], [wanted[node]], ROUNDED):
             walk.node = node
             text = f"{node.target} in module {walk.path!r} ({walk.line})"
             break

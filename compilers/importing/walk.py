@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from compilers.importing.drafts import Draft
 from torch import Tensor
 from torch.fx import Node
 
 from compilers.importing.codes import Coded, Space
+from compilers.importing.drafts import Draft
 from compilers.importing.movement import KEEPING, MOVEMENTS, as_coded, concatenated, move, padded, stacked
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from netgraph.columns import Array
@@ -59,6 +59,7 @@ class Walk:
         names: names of parameters and buffers by the node that stands for them.
         values: value of each node.
         node: the operation that is being imported.
+        rounds: whether a constant of the module is no float32, as weights of the graph may be.
     """
 
     def __init__(self, samples: int, max_edges: int) -> None:
@@ -72,6 +73,7 @@ class Walk:
         self.names: dict[Node, str] = {}
         self.values: dict[Node, Any] = {}
         self.node: Node | None = None
+        self.rounds = False
         self._edges = 0
         self._starts: dict[Draft, int] = {}
 
@@ -100,10 +102,15 @@ class Walk:
 
     # -- drafts -----------------------------------------------------------------------------------
 
-    def draft(self, width: int, grid: Sequence[int], *, name: str = "", **attributes: Any) -> Draft:
-        """Make a draft of a layer, named by the module of the operation, with `name` behind it where it is given."""
-        path = self.path
-        made = Draft(".".join(filter(None, (path, name))) or self.op_name, width, tuple(grid), **attributes)
+    def draft(
+        self, width: int, grid: Sequence[int], *, name: str = "", of: Coded | None = None, **attributes: Any
+    ) -> Draft:
+        """Make a draft of a layer, named by the operation, or by the one that made the value `of`.
+
+        `name` is put behind this name.
+        """
+        node = self.node if of is None or of.node is None else of.node
+        made = Draft(".".join(filter(None, (_name_of(node), name))), width, tuple(grid), **attributes)
         self.drafts.append(made)
         if self.node is not None:
             self.made_by[made] = self.node
@@ -116,6 +123,10 @@ class Walk:
             self._starts[draft] = self.space.add(draft, draft.width * positions, self.samples)
         start = self._starts[draft]
         return np.arange(start, start + draft.width * positions).reshape(draft.width, positions)
+
+    def note_rounding(self, constants: Array) -> None:
+        """Note whether a graph of float32 rounds some constants."""
+        self.rounds = self.rounds or bool((constants != constants.astype(np.float32)).any())
 
     def count_edges(self, edges: int) -> None:
         """Add to the number of edges. Raises `ImportRefused` above the limit."""
@@ -136,9 +147,7 @@ class Walk:
     @property
     def path(self) -> str:
         """Path of the innermost module of the operation."""
-        stack = {} if self.node is None else self.node.meta.get("nn_module_stack") or {}
-        last = next(reversed(list(stack.values())), ("",))[0] if stack else ""
-        return str(last)
+        return _module_of(self.node)[0]
 
     @property
     def line(self) -> str:
@@ -180,6 +189,9 @@ class Walk:
             raise
         except GraphError as error:
             self.refuse(str(error).rstrip("."), "change the module there, or import a part of it")
+        for value in torch.utils._pytree.tree_leaves(self.values[node]):
+            if isinstance(value, Coded) and value.node is None:
+                value.node = node
         self._replace_changed(node)
 
     def call(self, target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -245,6 +257,20 @@ class Walk:
         for other in found:  # the loop appends to `found`: it is a queue
             found += [user for user in other.users if base_name(user.target) in MOVEMENTS and user not in found]
         return found
+
+
+def _module_of(node: Node | None) -> tuple[str, str]:
+    """Path and class of the innermost module of an operation; '' where there is none."""
+    stack = {} if node is None else node.meta.get("nn_module_stack") or {}
+    path, kind = next(reversed(list(stack.values())), ("", ""))
+    return str(path), kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _name_of(node: Node | None) -> str:
+    """Name for a layer: the path of a module of torch.nn, and that of any other module with the operation."""
+    path, kind = _module_of(node)
+    operation = "" if node is None else base_name(node.target).removesuffix("_")
+    return path if path and kind.startswith("torch.nn.modules.") else ".".join(filter(None, (path, operation)))
 
 
 def base_name(target: Any) -> str:

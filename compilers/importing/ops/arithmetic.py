@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from compilers.importing.drafts import Draft
 from torch import Tensor
 
 from compilers.importing.codes import Coded
+from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
 from compilers.importing.reading import reading, sampled
@@ -93,7 +93,7 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
             "use one factor per feature, the same at all positions",
         )
     weights = Weights(walk, flat.map(lambda part: part[:, 0].contiguous()))
-    source = layer_of(walk, read, "input")
+    source = layer_of(walk, read)
     made = walk.draft(source.width, source.output_grid, name="scaled")
     rows = np.flatnonzero(weights.exists)
     walk.count_edges(len(rows))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from compilers.importing.drafts import Draft
 
 from compilers.importing.codes import Coded
+from compilers.importing.drafts import Draft
 from compilers.importing.reading import Reading, reading
 from compilers.importing.sums import layer_of, link, result, set_column
 from compilers.importing.walk import Walk, operation
@@ -17,7 +17,7 @@ from netgraph.graph import Identity, get_norm
 
 def wired(walk: Walk, read: Reading, **attributes: Any) -> Draft:
     """New layer that reads the features of a reading by wires."""
-    source = layer_of(walk, read, "input")
+    source = layer_of(walk, read)
     made = walk.draft(source.width, source.output_grid, **attributes)
     rows = np.arange(source.width)
     link(made, source, Identity(), rows, rows, 1.0, frozen=True)
