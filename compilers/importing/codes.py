@@ -60,6 +60,12 @@ class Space:
         return found
 
 
+def distinct(numbers: Array) -> list[int]:
+    """Numbers that occur, in increasing order, for small numbers of at least 0. Costs O(numbers + largest number)."""
+    found: list[int] = np.flatnonzero(np.bincount(numbers.reshape(-1))).tolist()
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Term:
     """Codes times factors, two tensors of one shape; a factor of 0 stands for nothing.

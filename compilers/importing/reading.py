@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded, Term
+from compilers.importing.codes import Coded, Term, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from compilers.importing.walk import Walk
@@ -209,7 +209,7 @@ def _changes(position: Array, exists: Array, axis: int) -> bool:
 def _drafts(walk: Walk, found: Sampled) -> set[Draft]:
     drafts = set()
     for codes, factors in zip(found.codes, found.factors, strict=True):
-        for number in np.unique(walk.space.locate(codes[factors != 0])[0]).tolist():
+        for number in distinct(walk.space.locate(codes[factors != 0])[0]):
             owner = walk.space.owner(number)
             owner = owner.draft if isinstance(owner, InputTensor) else owner
             if isinstance(owner, Draft):
@@ -221,7 +221,7 @@ def decide_inputs(walk: Walk, found: Sampled, axes: Sequence[int] | None) -> Non
     """Decide which axes of the inputs in a value are features, if that is still open."""
     for codes, factors in zip(found.codes, found.factors, strict=True):
         number, _, offset = walk.space.locate(codes)
-        for index in np.unique(number[factors != 0]).tolist():
+        for index in distinct(number[factors != 0]):
             owner = walk.space.owner(index)
             if isinstance(owner, IndexTensor):
                 walk.refuse(
@@ -254,7 +254,7 @@ def place(walk: Walk, codes: Array) -> tuple[Array, Array, Array]:
     """Number of the owner, row and position of codes of the first sample; position 0 for parameters and constants."""
     number, _, offset = walk.space.locate(codes)
     row, position = offset.copy(), np.zeros_like(offset)
-    for index in np.unique(number).tolist():
+    for index in distinct(number):
         owner, mine = walk.space.owner(index), number == index
         if isinstance(owner, Draft):
             row[mine], position[mine] = np.divmod(offset[mine], math.prod(owner.output_grid))
@@ -281,7 +281,7 @@ def pieces(walk: Walk, read: Reading) -> list[Piece] | None:
     if (position != np.arange(read.positions)).any():
         return None
     found = []
-    for index in np.unique(number[:, 0]).tolist():
+    for index in distinct(number[:, 0]):
         owner = walk.space.owner(index)
         if not isinstance(owner, Draft | InputTensor) or math.prod(draft_of(owner).output_grid) != read.positions:
             return None

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded
+from compilers.importing.codes import Coded, distinct
 from compilers.importing.drafts import Draft, DraftLink
 from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
@@ -39,7 +39,7 @@ def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
     constants = np.zeros((read.width, read.positions))
     for codes, factors in zip(read.codes, read.factors, strict=True):
         number, row, position = place(walk, codes)
-        for index in np.unique(number[factors != 0]).tolist():
+        for index in distinct(number[factors != 0]):
             owner, mine = walk.space.owner(index), (number == index) & (factors != 0)
             if owner is None:
                 constants += np.where(mine, factors, 0.0)
@@ -202,22 +202,23 @@ def take(walk: Walk, codes: Array) -> Array:
     """
     number, _, offset = walk.space.locate(codes)
     values = np.zeros(codes.shape)
-    for index in np.unique(number).tolist():
+    for index in distinct(number):
         owner, mine = walk.space.owner(index), number == index
         at = offset[mine]
-        if owner.used[at].any() or len(np.unique(at)) < len(at):
+        before = np.count_nonzero(owner.used)
+        owner.used[at] = True
+        if np.count_nonzero(owner.used) < before + len(at):
             walk.refuse(
                 f"the parameter {owner.name!r} is used twice, and every edge has a weight of its own",
                 "give each use a parameter of its own (no tied or shared weights)",
             )
-        owner.used[at] = True
         values[mine] = owner.values[at]
     return values
 
 
 def _trained(walk: Walk, codes: Array) -> bool:
     number = walk.space.locate(codes)[0]
-    return any(walk.space.owner(index).trained for index in np.unique(number).tolist())
+    return any(walk.space.owner(index).trained for index in distinct(number))
 
 
 class Weights:
@@ -242,7 +243,7 @@ class Weights:
             walk.refuse("its weights are a sum of parameters", "add them up in one parameter")
         codes, factor = (part.numpy() for part in (value.terms[0].codes, value.terms[0].factor))
         number = walk.space.locate(codes)[0]
-        owners = [walk.space.owner(index) for index in np.unique(number[factor != 0]).tolist()]
+        owners = [walk.space.owner(index) for index in distinct(number[factor != 0])]
         if any(not isinstance(owner, ParameterTensor) for owner in owners):
             walk.refuse(
                 "it multiplies two values that depend on the input, or on mixed parameters and constants",

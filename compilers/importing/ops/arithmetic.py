@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded
+from compilers.importing.codes import Coded, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
@@ -66,7 +66,7 @@ def _is_parameter(walk: Walk, value: Coded) -> bool:
     """Whether a value has no part that depends on an input."""
     owners: set[Any] = set()
     for term in value.terms:
-        found = np.unique(walk.space.locate(term.codes[term.exists].numpy())[0]).tolist()
+        found = distinct(walk.space.locate(term.codes[term.exists].numpy())[0])
         owners |= {walk.space.owner(number) for number in found}
     return all(owner is None or isinstance(owner, ParameterTensor) for owner in owners)
 

@@ -46,9 +46,9 @@ def conv2d(
     (top, bottom), (left, right) = ((b + p, a + p) for b, a, p in zip(before, after, _pair(padding), strict=True))
     found = pieces(walk, read)
     if found is None:
-        layer = summed(walk, read)
+        summed(walk, read)
         found = pieces(walk, reading(walk, read.value, (-3,)))
-        assert found is not None and layer is not None
+        assert found is not None
     (kh, ph, th), (kw, pw, tw) = _window(kernel[0], top, bottom), _window(kernel[1], left, right)
     kind = Conv2d((kh, kw), _pair(stride), (ph, pw))
     walk.count_edges(int(weights.exists.sum()))
