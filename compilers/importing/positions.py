@@ -60,7 +60,11 @@ def _axis(positions: Array, source: Grid, axis: int) -> tuple[int, int] | None:
     at, read = np.nonzero(known)[axis], np.unravel_index(positions[known], source)[axis]
     first, last = at.argmin(), at.argmax()
     steps = int(at[last] - at[first])
-    stride = 1 if steps == 0 else int(read[last] - read[first]) // steps
+    if steps == 0:  # one position: the others must lie outside
+        inside = np.arange(positions.shape[axis]) - at[0] + read[0]
+        stride = 1 if np.count_nonzero((inside >= 0) & (inside < source[axis])) == 1 else source[axis]
+    else:
+        stride = int(read[last] - read[first]) // steps
     return None if stride < 1 else (stride, int(read[first] - stride * at[first]))
 
 

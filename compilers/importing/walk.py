@@ -110,7 +110,7 @@ class Walk:
         `name` is put behind this name.
         """
         node = self.node if of is None or of.node is None else of.node
-        made = Draft(".".join(filter(None, (_name_of(node), name))), width, tuple(grid), **attributes)
+        made = Draft(".".join(filter(None, (_name_of(node), name))) or "output", width, tuple(grid), **attributes)
         self.drafts.append(made)
         if self.node is not None:
             self.made_by[made] = self.node
