@@ -143,7 +143,7 @@ class Coded:
 
     def plus(self, other: Coded) -> Coded:
         """Add a value of a shape that broadcasts."""
-        shape = torch.broadcast_shapes(self.shape, other.shape)
+        shape = torch.broadcast_shapes(self.shape, other.shape)  # type: ignore[no-untyped-call]
         return Coded(Term(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms))
 
     @property

@@ -236,7 +236,7 @@ def _parameter_map(walk: Walk, program: ExportedProgram, finished: Finished) -> 
     starts = {name: parameter.start for name, parameter in walk.parameters.items()}
     unused = [name for name, parameter in walk.parameters.items() if not parameter.used.all()]
     walk.notes.extend(f"{name}: no output depends on some or all of its numbers." for name in unused)
-    return finished.parameter_map(starts, shapes)
+    return ParameterMap(*finished.places(starts, shapes))
 
 
 __all__ = ["Imported", "TensorLayout", "from_module", "replace", "run_wide"]

@@ -116,10 +116,8 @@ def sources(program: ExportedProgram) -> Iterator[tuple[Node, str, Any]]:
 
 def stored(program: ExportedProgram, kind: str, name: str) -> Tensor:
     """Value of a parameter, buffer or constant of a program."""
-    if kind == "parameter":
-        return program.state_dict[name]
-    found = program.state_dict.get(name)
-    value: Any = program.constants[name] if found is None else found
+    found: Any = program.state_dict.get(name) if kind != "constant" else None
+    value: Tensor = program.constants[name] if found is None else found
     return value
 
 

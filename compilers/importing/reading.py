@@ -37,7 +37,7 @@ class Sampled:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
-        return self.codes[0].shape
+        return tuple(self.codes[0].shape)
 
     def axis_of(self, dim: int) -> int:
         """Axis of one sample for an axis of the value, which may be negative; -1 for the axis of samples."""

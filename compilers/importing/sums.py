@@ -99,15 +99,13 @@ def _add_wires(walk: Walk, target: Draft, source: Draft, move: Move, rows: Array
     if (weight == 1).all() and move.kind.wires:
         link(target, source, move.kind, rows, into, 1.0, frozen=True)
         return
-    if move.kind.wires and not isinstance(move.kind, Identity):  # a factor and a shift: one after the other
+    kind, tap = move
+    if move.kind.places:  # a factor and a shift: one after the other
         moved = walk.draft(len(rows), target.grid, name="moved")
         link(moved, source, move.kind, rows, np.arange(len(rows)), 1.0, frozen=True)
-        source, rows, kind, tap = moved, np.arange(len(rows)), Dense(), 0
+        source, rows, kind = moved, np.arange(len(rows)), Dense()
     elif move.kind.wires:
-        strided = move.kind.stride != (1, 1)
-        kind, tap = (Conv2d((1, 1), move.kind.stride) if strided else Dense()), 0
-    else:
-        kind, tap = move.kind, move.tap
+        kind = Dense() if move.kind.pointwise else Conv2d((1, 1), move.kind.stride)
     link(target, source, kind, rows, into, weight, tap=tap, frozen=True)
 
 
@@ -141,7 +139,7 @@ def link(
             column(parameter, np.int64),
             frozen,
             port,
-        )  # fmt: skip
+        )
     )
 
 

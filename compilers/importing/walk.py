@@ -182,7 +182,8 @@ class Walk:
     def run(self, node: Node) -> None:
         """Compute the value of a node. Raises `ImportRefused`."""
         self.node = node
-        args, kwargs = (torch.fx.node.map_arg(part, self.values.__getitem__) for part in (node.args, node.kwargs))
+        args: Any = torch.fx.node.map_arg(node.args, self.values.__getitem__)
+        kwargs: Any = torch.fx.node.map_arg(node.kwargs, self.values.__getitem__)
         try:
             self.values[node] = self.call(node.target, args, kwargs)
         except ImportRefused:
@@ -214,7 +215,7 @@ class Walk:
         if name in KEEPING:
             return args[0]
         if name in MOVEMENTS and isinstance(args[0], Coded) and not _uses(args[1:], kwargs):
-            return move(name, target, args[0], args[1:], kwargs)
+            return move(name, target, args[0], args[1:], dict(kwargs))
         if name in {"cat", "concat", "stack", "hstack", "vstack"}:
             join = stacked if name == "stack" else concatenated
             dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)

@@ -33,7 +33,7 @@ def sub(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
 @operation("rsub")
 def rsub(walk: Walk, one: Any, two: Any, alpha: float = 1) -> Coded:
     """Difference of two values, the other way round."""
-    return sub(walk, two, one, alpha=alpha)
+    return as_coded(two).plus(as_coded(one).scaled(-float(alpha)))
 
 
 @operation("neg", "negative")
@@ -75,7 +75,7 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     """Product with one parameter per feature: an edge from every vertex to a vertex of its own."""
     if _is_parameter(walk, value):
         walk.refuse("it multiplies two parameters", "multiply them once, in one parameter")
-    shape = torch.broadcast_shapes(value.shape, scale.shape)
+    shape = torch.broadcast_shapes(value.shape, scale.shape)  # type: ignore[no-untyped-call]
     if shape != value.shape:
         walk.refuse("a parameter that is multiplied adds axes", "use one number per feature")
     read = reading(walk, value)

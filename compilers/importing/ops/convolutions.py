@@ -99,7 +99,7 @@ def _without_padding(walk: Walk, value: Coded) -> tuple[Reading, tuple[int, int]
     if len(found.shape) != 3:
         walk.refuse(f"it reads {len(found.shape)} axes behind the batch", "give it (batch, channels, height, width)")
     exists: Array = np.any([factors != 0 for factors in found.factors], axis=0)
-    (top, bottom), (left, right) = (_margins(exists.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+    (top, bottom), (left, right) = (_margins(np.asarray(exists.any(axis=axes))) for axes in ((0, 2), (0, 1)))
     if not exists.any() or top + bottom + left + right == 0:
         return reading(walk, value, (-3,)), (0, 0), (0, 0)
     height, width = found.shape[1:]

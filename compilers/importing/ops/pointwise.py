@@ -52,6 +52,16 @@ def leaky_relu(walk: Walk, value: Coded, negative_slope: float = 0.01) -> Coded:
 def hardtanh(walk: Walk, value: Coded, low: Any = None, high: Any = None, **bounds: Any) -> Coded:
     """ReLU, or ReLU6, where the limits are theirs."""
     low, high = bounds.get("min_val", bounds.get("min", low)), bounds.get("max_val", bounds.get("max", high))
+    return _limited(walk, value, low, high)
+
+
+@operation("clamp_min")
+def clamp_min(walk: Walk, value: Coded, low: Any) -> Coded:
+    """ReLU as a limit from below."""
+    return _limited(walk, value, low, None)
+
+
+def _limited(walk: Walk, value: Coded, low: Any, high: Any) -> Coded:
     if walk.op_name.startswith("hardtanh"):
         low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
     if low == 0 and high is None:
@@ -59,12 +69,6 @@ def hardtanh(walk: Walk, value: Coded, low: Any = None, high: Any = None, **boun
     if low == 0 and high == 6:
         return activated(walk, value, "relu6")
     walk.refuse(f"no activation limits values to [{low}, {high}]", "use ReLU6, tanh, or a registered activation")
-
-
-@operation("clamp_min")
-def clamp_min(walk: Walk, value: Coded, low: Any) -> Coded:
-    """ReLU as a limit from below."""
-    return hardtanh(walk, value, low)
 
 
 @operation("prelu")
