@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netgraph.columns import Array
-from netgraph.graph import Grid, LinkKind, Merge, Pool
-from netgraph.graph.layer import Encoding, Role
+from netgraph.graph import Encoding, Grid, LinkKind, Merge, Pool, Role
 
 
 @dataclass(eq=False)

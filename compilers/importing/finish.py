@@ -11,8 +11,7 @@ import numpy as np
 from compilers.importing.drafts import Draft, DraftLink
 from compilers.importing.fuse import fused, ordered, separated
 from netgraph.columns import Array
-from netgraph.graph import Graph, Layer, Link
-from netgraph.graph.layer import required_columns
+from netgraph.graph import Graph, Layer, Link, required_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +118,7 @@ def finish(inputs: Sequence[Draft], outputs: Sequence[Draft], *, dtype: Any) -> 
 
 
 def _unique_names(drafts: Sequence[Draft]) -> dict[Draft, str]:
-    """Wished names, with a number behind those that are taken."""
+    """Wished names, with a number behind names that are taken already."""
     taken: set[str] = set()
     names = {}
     for draft in drafts:

@@ -11,7 +11,7 @@ from netgraph.graph import Identity
 
 
 def ordered(outputs: Sequence[Draft]) -> list[Draft]:
-    """Drafts on which some outputs depend, each behind those that it reads. Without recursion."""
+    """Drafts on which some outputs depend, each behind its sources. Without recursion."""
     found: dict[Draft, None] = {}
     open_drafts: set[Draft] = set()
     waiting = list(reversed(outputs))
@@ -32,7 +32,7 @@ def fused(drafts: Sequence[Draft]) -> tuple[list[Draft], dict[Draft, Draft | Non
     """Fuse drafts that read one other draft alone into it.
 
     Args:
-        drafts: drafts, each behind those that it reads; they are changed.
+        drafts: drafts, each behind its sources; they are changed.
 
     Returns:
         The drafts that remain, in their order; and for every given draft the one that has its values, None where no

@@ -66,7 +66,7 @@ def result(walk: Walk, read: Reading, draft: Draft) -> Coded:
 def _add_layer(
     walk: Walk, target: Draft, source: Draft, mine: Array, row: Array, position: Array, factors: Array
 ) -> None:
-    """Add what a sum reads of one layer: `mine` is the mask of these numbers, `(features, positions)`."""
+    """Add the numbers of one layer to a sum; `mine` is their mask, `(features, positions)`."""
     some = np.flatnonzero(mine.any(axis=1))
     first = mine[some].argmax(axis=1)
     rows, weight = row[some, first], factors[some, first]

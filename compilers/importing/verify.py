@@ -71,7 +71,7 @@ def _drawn(owner: InputTensor | IndexTensor, samples: int, rng: np.random.Genera
 
 
 def _with_constants(program: ExportedProgram, walk: Walk, inputs: list[Tensor]) -> list[Any]:
-    """Inputs of the program in its order, with those that are no tensors."""
+    """Inputs of the program in its order: tensors, and constants of the example."""
     tensors = iter(inputs)
     placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
     user = [node for node in placeholders if node not in walk.names]
