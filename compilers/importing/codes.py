@@ -151,3 +151,13 @@ class Coded:
         """The term of a value that is codes with factors 1; None for any other value."""
         term = self.terms[0]
         return term if len(self.terms) == 1 and bool((term.factor == 1).all()) else None
+
+    def equals(self, other: Coded) -> bool:
+        """Whether both values have the same terms."""
+        return self is other or (
+            len(self.terms) == len(other.terms)
+            and all(
+                torch.equal(one.codes, two.codes) and torch.equal(one.factor, two.factor)
+                for one, two in zip(self.terms, other.terms, strict=True)
+            )
+        )

@@ -72,11 +72,27 @@ def exported(module: nn.Module, given: Arguments) -> ExportedProgram:
     args, kwargs = given
     try:
         with in_eval_mode(module):
-            return torch.export.export(module, args, kwargs, strict=False)
+            program = torch.export.export(module, args, kwargs, strict=False)
     except ImportRefused:
         raise
     except Exception as error:  # the exporter raises errors of many classes
         raise refused_export(module, error) from error
+    _write_epsilons(program)
+    return program
+
+
+def _write_epsilons(program: ExportedProgram) -> None:
+    """Write the epsilon of an RMS norm where it is that of the precision, which an evaluation in float64 would change.
+
+    An operation that nothing reads is dropped.
+    """
+    for node in program.graph.nodes:
+        if node.op == "call_function" and "rms_norm" in str(node.target):
+            args = [*node.args, *[None] * (4 - len(node.args))]
+            if args[3] is None and node.kwargs.get("eps") is None:
+                args[3] = torch.finfo(node.meta["val"].dtype).eps
+                node.args, node.kwargs = tuple(args), {k: v for k, v in node.kwargs.items() if k != "eps"}
+    program.graph.eliminate_dead_code()
 
 
 def refused_export(module: nn.Module, error: Exception) -> ImportRefused:

@@ -26,13 +26,18 @@ class Sampled:
     Attributes:
         codes, factors: codes and factors of each term, of the shape of one sample.
         axis: axis of the value that runs over samples.
-        inner: size of what else this axis holds, behind the sample; 0 where it holds samples alone.
+        held: sizes of what else this axis holds, before and behind the sample; `(1, 1)` where it holds samples alone.
     """
 
     codes: tuple[Array, ...]
     factors: tuple[Array, ...]
     axis: int
-    inner: int
+    held: tuple[int, int]
+
+    @property
+    def shares(self) -> bool:
+        """Whether the axis of samples holds more than samples; one sample then has what remains of the axis."""
+        return self.held != (1, 1)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -41,11 +46,11 @@ class Sampled:
 
     def axis_of(self, dim: int) -> int:
         """Axis of one sample for an axis of the value, which may be negative; -1 for the axis of samples."""
-        ndim = len(self.shape) + (0 if self.inner else 1)
+        ndim = len(self.shape) + (0 if self.shares else 1)
         dim %= ndim
-        if dim == self.axis and not self.inner:
+        if dim == self.axis and not self.shares:
             return -1
-        return dim - (0 if self.inner or dim < self.axis else 1)
+        return dim - (0 if self.shares or dim < self.axis else 1)
 
 
 def sampled(walk: Walk, value: Coded) -> Sampled:
@@ -60,10 +65,10 @@ def sampled(walk: Walk, value: Coded) -> Sampled:
         if ((mine >= 0) & (sample >= 0) & (mine != sample)).any():
             walk.refuse("it adds numbers of different samples", "keep every sample of a batch apart")
         sample = np.maximum(sample, mine)
-    axis, inner = _axis_of_samples(walk, sample)
+    axis, held = _axis_of_samples(walk, sample)
     codes, factors = [], []
     for term, _, _ in located:
-        moved = [_first(part, axis, inner, walk.samples) for part in (term.codes, term.factor)]
+        moved = [by_sample(part, axis, held, walk.samples) for part in (term.codes, term.factor)]
         whole_codes, whole_factors = (part.numpy() for part in moved)
         codes.append(np.array(whole_codes[0]))
         factors.append(np.array(whole_factors[0], dtype=np.float64))
@@ -72,37 +77,44 @@ def sampled(walk: Walk, value: Coded) -> Sampled:
             same = whole_codes[number] == codes[-1] + number * strides
             if not (same | (factors[-1] == 0)).all() or not (whole_factors[number] == factors[-1]).all():
                 walk.refuse("it treats the samples of a batch differently", "compute the same for every sample")
-    return Sampled(tuple(codes), tuple(factors), axis, inner)
+    return Sampled(tuple(codes), tuple(factors), axis, held)
 
 
-def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, int]:
+def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
+    """Axis that runs over samples, and the sizes of what it holds before and behind them."""
+    known = sample >= 0
     for axis, size in enumerate(sample.shape):
-        if size % walk.samples:
+        if size % walk.samples or not known.any():
             continue
-        each = size // walk.samples
-        wanted = (np.arange(size) // each).reshape([-1 if i == axis else 1 for i in range(sample.ndim)])
-        known = sample >= 0
-        if known.any() and (np.broadcast_to(wanted, sample.shape)[known] == sample[known]).all():
-            return axis, 0 if each == 1 else each
+        rest = size // walk.samples
+        for inner in [rest, 1] + [n for n in range(2, rest) if rest % n == 0]:
+            wanted = np.arange(size) // inner % walk.samples
+            shaped = wanted.reshape([-1 if i == axis else 1 for i in range(sample.ndim)])
+            if (np.broadcast_to(shaped, sample.shape)[known] == sample[known]).all():
+                return axis, (rest // inner, inner)
     walk.refuse(
         "no axis of its argument runs over the samples of the batch, or it depends on no input",
         "give an example whose tensors have the batch as their first axis, and keep samples apart",
     )
 
 
-def _first(part: Tensor, axis: int, inner: int, samples: int) -> Tensor:
-    """Move the axis of samples to the front."""
-    if inner:
-        part = part.reshape(*part.shape[:axis], samples, inner, *part.shape[axis + 1 :])
-    return part.movedim(axis, 0)
+def by_sample(part: Tensor, axis: int, held: tuple[int, int], samples: int) -> Tensor:
+    """Move the samples to an axis of their own, the first one; what else their axis held stays where it was."""
+    outer, inner = held
+    part = part.reshape(*part.shape[:axis], outer, samples, inner, *part.shape[axis + 1 :]).movedim(axis + 1, 0)
+    part = part.flatten(axis + 1, axis + 2)
+    return part.squeeze(axis + 1) if held == (1, 1) else part
 
 
 def restored(walk: Walk, like: Sampled, codes: Array) -> Coded:
     """Value of codes of the first sample, `(*shape)` of as many axes as `like`, with the samples where they were."""
     strides = walk.space.strides(codes)
     full = torch.from_numpy(np.stack([codes + number * strides for number in range(walk.samples)]))
-    full = full.movedim(0, like.axis)
-    return Coded.of(full.flatten(like.axis, like.axis + 1) if like.inner else full)
+    if not like.shares:
+        return Coded.of(full.movedim(0, like.axis))
+    apart = full.reshape(*full.shape[: like.axis + 1], *like.held, *full.shape[like.axis + 2 :])
+    full = apart.movedim(0, like.axis + 1)
+    return Coded.of(full.flatten(like.axis, like.axis + 2))
 
 
 class Piece(NamedTuple):

@@ -238,7 +238,10 @@ class Weights:
         if not isinstance(value, Coded):
             walk.refuse("it has no weights", "give it weights")
         if len(value.terms) > 1:
-            walk.refuse("its weights are a sum of parameters", "add them up in one parameter")
+            walk.refuse(
+                "its weights are a sum of parameters, or a parameter plus a constant, such as 1 + weight",
+                "add them up in one parameter",
+            )
         codes, factor = (part.numpy() for part in (value.terms[0].codes, value.terms[0].factor))
         number = walk.space.locate(codes)[0]
         owners = [walk.space.owner(index) for index in distinct(number[factor != 0])]

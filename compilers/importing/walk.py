@@ -200,6 +200,8 @@ class Walk:
         if target is operator.getitem:
             return args[0][args[1]]
         name = base_name(target)
+        if name.startswith("_assert") or name in {"sym_size", "sym_constrain_range_for_size"}:
+            return None
         leaves = torch.utils._pytree.tree_leaves((list(args), dict(kwargs)))
         for lazy in [leaf for leaf in leaves if isinstance(leaf, Lazy)]:
             result = lazy.meet(self, name, args, kwargs)
@@ -210,8 +212,6 @@ class Walk:
         )
         if not any(isinstance(leaf, Coded | Lazy) for leaf in leaves):
             return constant(target, args, kwargs)
-        if name.startswith("_assert") or name in {"sym_size", "sym_constrain_range_for_size"}:
-            return None
         if name in KEEPING:
             return args[0]
         if name in MOVEMENTS and isinstance(args[0], Coded) and not _uses(args[1:], kwargs):
@@ -281,14 +281,19 @@ def base_name(target: Any) -> str:
 
 
 def constant(target: Any, args: Any, kwargs: Any) -> Any:
-    """Compute an operation on constants, in float64 wherever it asks for another floating dtype."""
+    """Compute an operation on constants, in float64 wherever it asks for another floating dtype, or for none."""
+    if base_name(target).startswith("_assert"):
+        return None
 
     def wide(leaf: Any) -> Any:
         return torch.float64 if isinstance(leaf, torch.dtype) and leaf.is_floating_point else leaf
 
+    def widened(leaf: Any) -> Any:
+        return leaf.to(torch.float64) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
     args, kwargs = torch.utils._pytree.tree_map(wide, (list(args), dict(kwargs)))
     with torch.no_grad():
-        return target(*args, **kwargs)
+        return torch.utils._pytree.tree_map(widened, target(*args, **kwargs))
 
 
 def _uses(args: Any, kwargs: Any) -> bool:

@@ -1,5 +1,5 @@
 """Imports of single operations, registered by name."""
 
-from compilers.importing.ops import arithmetic, convolutions, linear, norms, pointwise, pools
+from compilers.importing.ops import arithmetic, attention, convolutions, functions, linear, norms, pointwise, pools, rms
 
-__all__ = ["arithmetic", "convolutions", "linear", "norms", "pointwise", "pools"]
+__all__ = ["arithmetic", "attention", "convolutions", "functions", "linear", "norms", "pointwise", "pools", "rms"]

@@ -12,7 +12,7 @@ from compilers.importing.codes import Coded, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
-from compilers.importing.reading import reading, sampled
+from compilers.importing.reading import by_sample, reading, sampled
 from compilers.importing.sums import Weights, layer_of, link, result
 from compilers.importing.walk import Walk, operation
 from netgraph.graph import Dense, Identity, Product
@@ -51,18 +51,20 @@ def div(walk: Walk, one: Any, two: Any, **_: Any) -> Coded:
 
 
 @operation("mul", "multiply")
-def mul(walk: Walk, one: Any, two: Any) -> Coded:
+def mul(walk: Walk, one: Any, two: Any) -> Any:
     """Product with a constant, with a parameter per feature, or of two activations."""
     for value, factor in ((one, two), (two, one)):
         if not isinstance(factor, Coded):
             return as_coded(value).scaled(factor.to(torch.float64) if isinstance(factor, Tensor) else float(factor))
-    scale, value = (one, two) if _is_parameter(walk, one) else (two, one)
-    if _is_parameter(walk, scale):
+    scale, value = (one, two) if is_parameter(walk, one) else (two, one)
+    if is_parameter(walk, scale):
         return scaled_by(walk, value, scale)
+    if one.equals(two):
+        return walk.call(torch.ops.aten.square.default, (one,), {})
     return product(walk, one, two)
 
 
-def _is_parameter(walk: Walk, value: Coded) -> bool:
+def is_parameter(walk: Walk, value: Coded) -> bool:
     """Whether a value has no part that depends on an input."""
     owners: set[Any] = set()
     for term in value.terms:
@@ -73,17 +75,15 @@ def _is_parameter(walk: Walk, value: Coded) -> bool:
 
 def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     """Product with one parameter per feature: an edge from every vertex to a vertex of its own."""
-    if _is_parameter(walk, value):
+    if is_parameter(walk, value):
         walk.refuse("it multiplies two parameters", "multiply them once, in one parameter")
     shape = torch.broadcast_shapes(value.shape, scale.shape)  # type: ignore[no-untyped-call]
     if shape != value.shape:
         walk.refuse("a parameter that is multiplied adds axes", "use one number per feature")
     read = reading(walk, value)
     full = scale.map(lambda part: part.expand(shape))
-    axis = read.sampled.axis
-    one = full.map(
-        lambda part: part.movedim(axis, 0)[0] if not read.sampled.inner else part.narrow(axis, 0, read.sampled.inner)
-    )
+    found = read.sampled
+    one = full.map(lambda part: by_sample(part, found.axis, found.held, walk.samples)[0])
     places = [a for a in range(len(read.sampled.shape)) if a not in read.features]
     flat = one.map(lambda part: part.permute([*read.features, *places]).reshape(read.width, -1))
     codes, factors = flat.terms[0].codes.numpy(), flat.terms[0].factor.numpy()
@@ -110,7 +110,7 @@ def product(walk: Walk, one: Coded, two: Coded) -> Coded:
         )
     reads = [reading(walk, one)]
     same = sampled(walk, two)
-    if (same.axis, same.inner) != (reads[0].sampled.axis, reads[0].sampled.inner):
+    if (same.axis, same.held) != (reads[0].sampled.axis, reads[0].sampled.held):
         walk.refuse("it multiplies numbers of different samples", "keep every sample of a batch apart")
     ndim = len(one.shape)
     axes = [axis for axis in range(ndim) if reads[0].sampled.axis_of(axis) in reads[0].features]

@@ -8,6 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from compilers.importing.codes import Coded
+from compilers.importing.ops.arithmetic import is_parameter
+from compilers.importing.ops.attention import matrix_product
 from compilers.importing.owners import IndexTensor
 from compilers.importing.reading import restored, sampled
 from compilers.importing.sums import Weights, dense, link
@@ -30,8 +32,10 @@ def addmm(walk: Walk, bias: Any, value: Any, weight: Any, *, beta: float = 1, al
 
 
 @operation("mm", "matmul", "bmm")
-def matmul(walk: Walk, value: Any, weight: Any) -> Coded:
-    """Product with a matrix of parameters, `(sources, targets)`."""
+def matmul(walk: Walk, value: Any, weight: Any) -> Any:
+    """Product with a matrix of parameters, `(sources, targets)`, or of two activations in attention."""
+    if all(isinstance(part, Coded) and not is_parameter(walk, part) for part in (value, weight)):
+        return matrix_product(walk, value, weight)
     if not isinstance(value, Coded) or len(weight.shape) != 2:
         walk.refuse(
             "a matrix times activations is a layer only as activations times a matrix",
@@ -44,9 +48,12 @@ def matmul(walk: Walk, value: Any, weight: Any) -> Coded:
 def embedding(
     walk: Walk, weight: Any, index: Any, padding_idx: int = -1, scale: bool = False, sparse: bool = False
 ) -> Coded:
-    """Table that is read at whole numbers of an input: a dense link from an input with the encoding "index"."""
-    if isinstance(index, Tensor):
-        walk.refuse("an embedding of constants", "index the parameter itself, such as weight[:tokens]")
+    """Table that is read at whole numbers of an input: a dense link from an input with the encoding "index".
+
+    At constants, such as positions, the rows of the table are parameters that are moved.
+    """
+    if isinstance(index, Tensor) and isinstance(weight, Coded):
+        return weight.map(lambda part: part[index])  # type: ignore[no-any-return]
     if isinstance(weight, Tensor) or not isinstance(index, Coded):
         walk.refuse("a table that is no parameter", "use torch.nn.Embedding")
     found = sampled(walk, index)

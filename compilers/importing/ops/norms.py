@@ -9,7 +9,9 @@ import numpy as np
 
 from compilers.importing.codes import Coded
 from compilers.importing.drafts import Draft
-from compilers.importing.reading import Reading, reading
+from compilers.importing.movement import stacked
+from compilers.importing.owners import InputTensor
+from compilers.importing.reading import Reading, Sampled, reading, sampled
 from compilers.importing.sums import layer_of, link, result, set_column
 from compilers.importing.walk import Walk, operation
 from netgraph.graph import Identity, get_norm
@@ -37,6 +39,28 @@ def normed(walk: Walk, read: Reading, norm: str, epsilon: float, columns: dict[s
     return made
 
 
+def normalised(walk: Walk, value: Coded, norm: str, epsilon: float, columns: dict[str, Any]) -> Coded:
+    """Norm over the last axis, its features; where other axes hold features too, each of their parts is a layer."""
+    found = sampled(walk, value)
+    axes = () if _undecided(walk, found) else reading(walk, value).features
+    others = [dim for dim in range(len(value.shape) - 1) if found.axis_of(dim) in axes]
+    if not others:
+        read = reading(walk, value, (-1,))
+        return result(walk, read, normed(walk, read, norm, epsilon, columns))
+    parts = [
+        normalised(walk, value.map(lambda part, i=i: part.select(others[0], i)), norm, epsilon, columns)  # type: ignore[misc]
+        for i in range(value.shape[others[0]])
+    ]
+    return stacked(parts, others[0])
+
+
+def _undecided(walk: Walk, found: Sampled) -> bool:
+    """Whether a value reads an input whose features are not known yet."""
+    numbers = np.unique(np.concatenate([walk.space.locate(codes)[0].reshape(-1) for codes in found.codes]))
+    owners = [walk.space.owner(int(number)) for number in numbers]
+    return any(isinstance(owner, InputTensor) and owner.draft is None for owner in owners)
+
+
 @operation("layer_norm")
 def layer_norm(
     walk: Walk, value: Coded, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
@@ -45,9 +69,7 @@ def layer_norm(
     """Layer norm over the last axis."""
     if len(shape) != 1:
         walk.refuse(f"it normalises over {len(shape)} axes, {tuple(shape)}", "normalise over the features alone")
-    read = reading(walk, value, (-1,))
-    made = normed(walk, read, "layer", eps, {"scale": weight, "shift": bias})
-    return result(walk, read, made)
+    return normalised(walk, value, "layer", eps, {"scale": weight, "shift": bias})
 
 
 @operation("batch_norm")

@@ -22,7 +22,7 @@ def activated(walk: Walk, value: Coded, activation: str, **attributes: Any) -> C
     return result(walk, read, wired(walk, read, activation=activation, **attributes))
 
 
-@operation("relu", "tanh", "sigmoid", "silu", "relu6")
+@operation("relu", "silu", "relu6")
 def plain(walk: Walk, value: Coded) -> Coded:
     """Activation of the name of the operation."""
     return activated(walk, value, walk.op_name.removesuffix("_"))
@@ -32,14 +32,6 @@ def plain(walk: Walk, value: Coded) -> Coded:
 def gelu(walk: Walk, value: Coded, *, approximate: str = "none") -> Coded:
     """GELU, exact or by tanh."""
     return activated(walk, value, "gelu" if approximate == "none" else "gelu_tanh")
-
-
-@operation("softplus")
-def softplus(walk: Walk, value: Coded, beta: float = 1, threshold: float = 20) -> Coded:
-    """Softplus with beta 1."""
-    if beta != 1:
-        walk.refuse(f"softplus has beta={beta}", "use beta=1")
-    return activated(walk, value, "softplus")
 
 
 @operation("leaky_relu")
