@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,17 @@ from compilers.importing.drafts import Draft
 from compilers.importing.finish import Finished, finish
 from compilers.importing.owners import IndexTensor, InputTensor
 from compilers.importing.parameters import ParameterMap
-from compilers.importing.program import arguments, exported, run_wide, sources, stored, with_samples
+from compilers.importing.program import SAMPLES, arguments, exported, sources, stored, with_samples
 from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
 from compilers.importing.verify import verify as verify_import
 from compilers.importing.walk import Lazy, Walk
 from netgraph.columns import Array
-from netgraph.errors import ImportRefused
+from netgraph.checks import real_numbers
+from netgraph.errors import ImportRefused, OptionError
 from netgraph.graph import Graph
 
-Domain = tuple[float, float] | None
+Domain = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ def from_module(
     module: nn.Module,
     example: Any,
     *,
-    domain: Domain = None,
+    domain: Domain | Mapping[str, Domain] | None = None,
     max_edges: int = 20_000_000,
     verify: bool = True,
 ) -> Imported:
@@ -113,7 +114,8 @@ def from_module(
         module: the module; it is imported in eval mode, in which dropout does nothing. Batch norm keeps its statistics.
         example: inputs whose first axis is the batch: a tensor, a tuple of arguments, or a dict of keyword arguments.
             Sizes of all other axes become those of the graph.
-        domain: interval `(low, high)` of all floating inputs, None for no limits.
+        domain: interval `(low, high)` of the floating inputs, or one for each by the name of the argument; None for no
+            limits.
         max_edges: largest number of edges.
         verify: whether to compare the graph with the module, in float64.
 
@@ -128,7 +130,7 @@ def from_module(
     """
     given = with_samples(arguments(example))
     program = exported(module, given)
-    walk = _walked(program, given, domain, max_edges)
+    walk = _walked(program, given, _domains(program, given, domain), max_edges)
     outputs = _outputs(walk, program)
     inputs = [owner.draft for owner in walk.inputs if owner.draft is not None]
     _refuse_unused(walk)
@@ -147,14 +149,37 @@ def from_module(
     return result
 
 
-def _walked(program: ExportedProgram, given: Any, domain: Domain, max_edges: int) -> Walk:
+def _domains(
+    program: ExportedProgram, given: Any, domain: Domain | Mapping[str, Domain] | None
+) -> dict[str, Domain | None]:
+    """Domain of each input by its name. Raises `OptionError` for names of no floating input, and for no intervals."""
+    leaves = iter(pytree.tree_leaves(given))
+    names = [name for _, kind, name in sources(program) if kind == "input" and _is_floating(next(leaves))]
+    asked = domain if isinstance(domain, Mapping) else dict.fromkeys(names, domain)
+    if unknown := sorted(set(asked) - set(names)):
+        raise OptionError(f"domain names {unknown}; the floating inputs of the module are {names}.")
+    result: dict[str, Domain | None] = dict.fromkeys(names)
+    for name, ends in asked.items():
+        if ends is not None:
+            low, high = real_numbers(f"domain of {name!r}", ends, shape=(2,), infinite=True)
+            if not low <= high:
+                raise OptionError(f"domain of {name!r} is [{low}, {high}], which is empty; give (low, high).")
+            result[name] = (float(low), float(high))
+    return result
+
+
+def _is_floating(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.is_floating_point()
+
+
+def _walked(program: ExportedProgram, given: Any, domains: Mapping[str, Domain | None], max_edges: int) -> Walk:
     """Walk over a program; every node has a value then."""
-    walk = Walk(2, max_edges)
+    walk = Walk(SAMPLES, max_edges)
     leaves = iter(pytree.tree_leaves(given))
     for node, kind, name in sources(program):
         if kind == "input":
             value = next(leaves)
-            walk.values[node] = walk.add_input(name, value, domain) if isinstance(value, Tensor) else value
+            walk.values[node] = walk.add_input(name, value, domains.get(name)) if isinstance(value, Tensor) else value
             continue
         value = stored(program, kind, name)
         walk.names[node] = name
@@ -237,6 +262,3 @@ def _parameter_map(walk: Walk, program: ExportedProgram, finished: Finished) -> 
     unused = [name for name, parameter in walk.parameters.items() if not parameter.used.all()]
     walk.notes.extend(f"{name}: no output depends on some or all of its numbers." for name in unused)
     return ParameterMap(*finished.places(starts, shapes))
-
-
-__all__ = ["Imported", "TensorLayout", "from_module", "replace", "run_wide"]
