@@ -161,3 +161,25 @@ class Coded:
                 for one, two in zip(self.terms, other.terms, strict=True)
             )
         )
+
+    def ratio_to(self, other: Coded) -> float | None:
+        """Number by which this value is a multiple of another, None where it is none."""
+        if len(self.terms) != len(other.terms) or self.shape != other.shape:
+            return None
+        ratios = []
+        for one, two in zip(self.terms, other.terms, strict=True):
+            exists = one.exists
+            if not torch.equal(exists, two.exists) or not torch.equal(one.codes[exists], two.codes[exists]):
+                return None
+            ratios.append(one.factor[exists] / two.factor[exists])
+        every = torch.cat(ratios)
+        return float(every[0]) if len(every) and bool((every == every[0]).all()) else None
+
+    @property
+    def uniform(self) -> float | None:
+        """The factor of a value that is one term with the same factor everywhere, None for any other value."""
+        factor = self.terms[0].factor
+        if len(self.terms) > 1 or not factor.numel():
+            return None
+        first = factor.reshape(-1)[0]
+        return float(first) if bool((factor == first).all()) and first != 0 else None

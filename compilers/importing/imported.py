@@ -24,8 +24,8 @@ from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
 from compilers.importing.verify import verify as verify_import
 from compilers.importing.walk import Lazy, Walk
-from netgraph.columns import Array
 from netgraph.checks import real_numbers
+from netgraph.columns import Array
 from netgraph.errors import ImportRefused, OptionError
 from netgraph.graph import Graph
 

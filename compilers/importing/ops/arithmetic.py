@@ -59,8 +59,9 @@ def mul(walk: Walk, one: Any, two: Any) -> Any:
     scale, value = (one, two) if is_parameter(walk, one) else (two, one)
     if is_parameter(walk, scale):
         return scaled_by(walk, value, scale)
-    if one.equals(two):
-        return walk.call(torch.ops.aten.square.default, (one,), {})
+    if (ratio := two.ratio_to(one)) is not None:
+        square = walk.call(torch.ops.aten.square.default, (one,), {})
+        return square if ratio == 1 else walk.call(torch.ops.aten.mul.Tensor, (square, ratio), {})
     return product(walk, one, two)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from compilers.importing.codes import Coded
-from compilers.importing.movement import KEEPING
+from compilers.importing.codes import ONE, Coded
+from compilers.importing.movement import KEEPING, as_coded
 from compilers.importing.ops.arithmetic import product
 from compilers.importing.ops.pointwise import activated
 from compilers.importing.ops.rms import mean_square
@@ -27,6 +27,9 @@ GRID = np.concatenate([np.linspace(-12, 12, 193) + 0.01, [-1.0, 0.5, 1.0]])
 
 CLOSE = 1e-10
 """Largest difference of a function from an activation on the grid, relative to its value."""
+
+NEAR = 0.2
+"""Largest difference of a function from an activation that is named as the nearest one."""
 
 UNARY: dict[str, Function] = {
     "neg": np.negative, "negative": np.negative, "tanh": np.tanh, "exp": np.exp, "square": np.square,
@@ -68,8 +71,12 @@ class Pointwise(Lazy):
 
     @classmethod
     def of(cls, walk: Walk, value: Coded, function: Function, make: Callable[[], Coded]) -> Pointwise:
-        """Begin a function of a value."""
-        return cls(walk, value, value.terms, function, make)
+        """Begin a function of a value; a factor of the value becomes part of the function."""
+        factor = value.uniform
+        if factor in (None, 1.0):
+            return cls(walk, value, value.terms, function, make)
+        base = Coded.of(value.terms[0].codes)
+        return cls(walk, base, base.terms, lambda z: function(factor * z), make)
 
     @property
     def shape(self) -> torch.Size:
@@ -114,6 +121,17 @@ class Pointwise(Lazy):
 
         return Pointwise(walk, self.base, self.terms, function, make)
 
+    def composed_with(self, walk: Walk, name: str, other: Any) -> Pointwise:
+        """Compose by a function of two numbers with a multiple of the same numbers, or a constant."""
+        function = self._as_function(other)
+        if function is None:
+            walk.refuse("it compares two different activations", "use an activation, such as relu(a - b) + b")
+
+        def make() -> Coded:
+            walk.refuse(f"{name} is no activation", "register it: netgraph.graph.register_activation")
+
+        return Pointwise(walk, self.base, self.terms, lambda z: BINARY[name](self.function(z), function(z)), make)
+
     def _as_function(self, value: Any) -> Function | None:
         """A constant, a function of the same numbers, or a multiple of them plus a constant; None for others."""
         if isinstance(value, Tensor):
@@ -121,15 +139,15 @@ class Pointwise(Lazy):
         if isinstance(value, int | float):
             return _constant(float(value))
         if isinstance(value, Pointwise):
-            same = value._made is None and _factor(value.terms, self.terms) == 1
+            same = value._made is None and Coded(value.terms).equals(Coded(self.terms))
             return value.function if same else None
         if isinstance(value, Coded) and value.shape == self.shape:
-            for terms in (self.terms, self.base.terms):
-                if (factor := _factor(value.terms, terms)) is not None:
+            for base in (Coded(self.terms), self.base):
+                if (factor := value.ratio_to(base)) is not None:
                     return lambda z, factor=factor: factor * z  # type: ignore[misc]
-                rest = _without_constant(value)
-                if rest is not None and (factor := _factor(rest[0], terms)) is not None:
-                    return lambda z, factor=factor, added=rest[1]: factor * z + added  # type: ignore[misc]
+                rest, added = _without_constant(value)
+                if rest is not None and (factor := rest.ratio_to(base)) is not None:
+                    return lambda z, factor=factor, added=added: factor * z + added  # type: ignore[misc]
         return None
 
     def _of_square(self) -> float | None:
@@ -154,13 +172,18 @@ class Pointwise(Lazy):
         try:
             return self.make()
         except ImportRefused:
-            name, slope, difference = found
-            near = f"{name!r} with slope {slope:g}" if ACTIVATIONS[name].uses_slope else repr(name)
             walk.refuse(
                 "no activation computes this function of one number",
-                f"register it with netgraph.graph.register_activation, or use the nearest, {near}, which differs by "
-                f"{difference:.2g} of its value on [-12, 12]",
+                f"register it with netgraph.graph.register_activation, or use an activation{_near(*found)}",
             )
+
+
+def _near(name: str, slope: float, difference: float) -> str:
+    """Text for the nearest activation, where one is near."""
+    if difference > NEAR:
+        return ""
+    shown = f"{name!r} with slope {slope:g}" if ACTIVATIONS[name].uses_slope else repr(name)
+    return f"; the nearest is {shown}, which differs by up to {difference:.2g} of its value on [-12, 12]"
 
 
 def closest(values: Array) -> tuple[str, float, float]:
@@ -182,30 +205,13 @@ def _constant(number: float) -> Function:
     return lambda z: np.full_like(z, number)
 
 
-def _factor(terms: Any, base: Any) -> float | None:
-    """Number by which all terms of a value are multiples of those of another, None where they are not."""
-    if len(terms) != len(base):
-        return None
-    factor = None
-    for one, two in zip(terms, base, strict=True):
-        if one.codes.shape != two.codes.shape or not torch.equal(one.exists, two.exists):
-            return None
-        exists = one.exists
-        ratio = one.factor[exists] / two.factor[exists]
-        if not torch.equal(one.codes[exists], two.codes[exists]) or not len(ratio):
-            return None
-        factor = float(ratio[0]) if factor is None else factor
-        if (ratio != factor).any():
-            return None
-    return factor
-
-
-def _without_constant(value: Coded) -> tuple[Any, float] | None:
-    """Terms besides a last one that is the same constant everywhere, and this constant."""
+def _without_constant(value: Coded) -> tuple[Coded | None, float]:
+    """A value without its last term, where this is the same constant everywhere, and this constant."""
     *rest, last = value.terms
-    if not rest or (last.codes != 0).any() or (last.factor != last.factor.reshape(-1)[0]).any():
-        return None
-    return rest, float(last.factor.reshape(-1)[0])
+    added = Coded([last]).uniform
+    if not rest or added is None or (last.codes != ONE).any():
+        return None, 0.0
+    return Coded(rest), added
 
 
 # -- operations that begin a function -----------------------------------------------------------------------
@@ -216,8 +222,84 @@ def bounded(walk: Walk, value: Coded, *args: Any) -> Pointwise:
     """Begin a function with an activation."""
     name = walk.op_name.removesuffix("_")
     if name == "softplus" and args and args[0] != 1:
-        walk.refuse(f"softplus has beta={args[0]}", "use beta=1")
+        begun: Pointwise = by_value(walk, value, *args)
+        return begun
     return Pointwise.of(walk, value, UNARY[name], lambda: activated(walk, value, name))
+
+
+@operation(
+    "celu", "clamp", "clamp_max", "clamp_min", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "log_sigmoid", "mish", "relu6", "selu", "softshrink", "threshold",
+)  # fmt: skip
+def by_value(walk: Walk, value: Coded, *args: Any, **kwargs: Any) -> Pointwise:
+    """Begin a function with an operation that only values show to be a registered activation.
+
+    Limits and functions of limits are sums and products of ReLU layers, where no activation computes them.
+    """
+    assert walk.node is not None
+    target: Any = walk.node.target
+    name = walk.op_name.removesuffix("_")
+
+    def function(z: Array) -> Array:
+        found: Array = target(torch.tensor(z), *args, **kwargs).numpy()
+        return found
+
+    def make() -> Coded:
+        if name == "mish":
+            return product(walk, value, activated(walk, activated(walk, value, "softplus"), "tanh"))
+        if name == "log_sigmoid":
+            return activated(walk, value.scaled(-1.0), "softplus").scaled(-1.0)
+        if name in {"hardsigmoid", "hardswish"}:
+            gate = _limited(walk, value.plus(as_coded(3.0)), 0.0, 6.0).scaled(1 / 6)
+            return gate if name == "hardsigmoid" else product(walk, value, gate)
+        if name in LIMITS:
+            return _limited(walk, value, *LIMITS[name](*args, **kwargs))
+        walk.refuse(f"{name} is no activation", "register it: netgraph.graph.register_activation")
+
+    return Pointwise.of(walk, value, function, make)
+
+
+LIMITS: dict[str, Callable[..., tuple[Any, Any]]] = {
+    "clamp": lambda min=None, max=None: (min, max),
+    "clamp_min": lambda min: (min, None),
+    "clamp_max": lambda max: (None, max),
+    "hardtanh": lambda min_val=-1.0, max_val=1.0: (min_val, max_val),
+    "relu6": lambda: (0.0, 6.0),
+}
+"""Limits of the values of an operation, by its name."""
+
+
+def _limited(walk: Walk, value: Coded, low: float | None, high: float | None) -> Coded:
+    """Values within limits: `low + relu(z - low) - relu(z - high)`, without a limit as the sum that remains."""
+    if low is None and high is None:
+        return value
+    if low is None:
+        return value.plus(_over(walk, value, high).scaled(-1.0))
+    parts = _over(walk, value, low)
+    if high is not None:
+        parts = parts.plus(_over(walk, value, high).scaled(-1.0))
+    return parts if low == 0 else parts.plus(as_coded(float(low)))
+
+
+def _over(walk: Walk, value: Coded, limit: Any) -> Coded:
+    """Excess of values over a limit."""
+    return activated(walk, value if limit == 0 else value.plus(as_coded(-float(limit))), "relu")
+
+
+@operation("maximum", "minimum")
+def extreme(walk: Walk, one: Any, two: Any) -> Pointwise:
+    """Begin a function with the larger or smaller of a value and its multiple or a constant."""
+    name = walk.op_name.removesuffix("_")
+    value, other = (one, two) if isinstance(one, Coded) else (two, one)
+    begun = Pointwise.of(walk, value, lambda z: z, lambda: value)
+    return begun.composed_with(walk, name, other)
+
+
+@operation("glu")
+def glu(walk: Walk, value: Coded, dim: int = -1) -> Coded:
+    """Half of the features, times the sigmoid of the other half."""
+    one, two = value.map(lambda part: part.chunk(2, dim))
+    return product(walk, one, activated(walk, two, "sigmoid"))
 
 
 @operation("exp", "erf", "sqrt", "rsqrt", "reciprocal", "abs", "log", "log1p", "expm1", "sin", "cos", "sign")

@@ -22,7 +22,7 @@ def activated(walk: Walk, value: Coded, activation: str, **attributes: Any) -> C
     return result(walk, read, wired(walk, read, activation=activation, **attributes))
 
 
-@operation("relu", "silu", "relu6")
+@operation("relu", "silu")
 def plain(walk: Walk, value: Coded) -> Coded:
     """Activation of the name of the operation."""
     return activated(walk, value, walk.op_name.removesuffix("_"))
@@ -38,29 +38,6 @@ def gelu(walk: Walk, value: Coded, *, approximate: str = "none") -> Coded:
 def leaky_relu(walk: Walk, value: Coded, negative_slope: float = 0.01) -> Coded:
     """Leaky ReLU with its slope."""
     return activated(walk, value, "leaky_relu", slope=float(negative_slope))
-
-
-@operation("hardtanh", "clamp")
-def hardtanh(walk: Walk, value: Coded, low: Any = None, high: Any = None, **bounds: Any) -> Coded:
-    """ReLU, or ReLU6, where the limits are theirs."""
-    low, high = bounds.get("min_val", bounds.get("min", low)), bounds.get("max_val", bounds.get("max", high))
-    return _limited(walk, value, low, high)
-
-
-@operation("clamp_min")
-def clamp_min(walk: Walk, value: Coded, low: Any) -> Coded:
-    """ReLU as a limit from below."""
-    return _limited(walk, value, low, None)
-
-
-def _limited(walk: Walk, value: Coded, low: Any, high: Any) -> Coded:
-    if walk.op_name.startswith("hardtanh"):
-        low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
-    if low == 0 and high is None:
-        return activated(walk, value, "relu")
-    if low == 0 and high == 6:
-        return activated(walk, value, "relu6")
-    walk.refuse(f"no activation limits values to [{low}, {high}]", "use ReLU6, tanh, or a registered activation")
 
 
 @operation("prelu")
