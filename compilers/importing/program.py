@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -71,7 +72,9 @@ def exported(module: nn.Module, given: Arguments) -> ExportedProgram:
     """Export a module in eval mode. Raises `ImportRefused` when it cannot be exported."""
     args, kwargs = given
     try:
-        with in_eval_mode(module):
+        with in_eval_mode(module), warnings.catch_warnings():
+            # Hooks that compute a weight before each forward, as in torch.nn.utils.prune, are part of the program.
+            warnings.filterwarnings("ignore", message=".*was assigned during export")
             program = torch.export.export(module, args, kwargs, strict=False)
     except ImportRefused:
         raise

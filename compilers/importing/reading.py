@@ -81,7 +81,7 @@ def sampled(walk: Walk, value: Coded) -> Sampled:
 
 
 def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
-    """Axis that runs over samples, and the sizes of what it holds before and behind them."""
+    """Axis that runs over samples, and the sizes of its other parts before and behind them."""
     known = sample >= 0
     for axis, size in enumerate(sample.shape):
         if size % walk.samples or not known.any():

@@ -9,6 +9,7 @@ from compilers.lifting.migrate import migrate
 from compilers.lifting.newcomers import BORN, OWN_STEPS, Newcomers
 from compilers.lifting.nursery import ease_in
 from compilers.lifting.optimizers import load_optimizer_state, optimizer_state_arrays, parameter_groups
+from compilers.lifting.rebuild import Rebuilding
 from compilers.lifting.running_statistics import settle_running
 from compilers.lifting.slots import SlotMoves, carry_values
 from compilers.lifting.starts import register_state
@@ -17,6 +18,7 @@ __all__ = [
     "BORN",
     "Newcomers",
     "OWN_STEPS",
+    "Rebuilding",
     "SlotMoves",
     "carry_optimizer",
     "carry_values",

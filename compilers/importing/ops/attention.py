@@ -25,7 +25,7 @@ HIDDEN = -1e4
 CALCULATING = frozenset(
     ["mul", "div", "add", "sub", "neg", "masked_fill", "where", "multiply", "divide", "true_divide"]
 )
-"""Operations on logits that scale them or add a mask, besides those that move numbers."""
+"""Operations on logits that scale them or add a mask, besides movements."""
 
 
 @operation("scaled_dot_product_attention")

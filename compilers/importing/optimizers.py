@@ -1,0 +1,151 @@
+"""Optimizers of a module for its network, and back: options by vector, state by element."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compilers.lifting import BORN, Rebuilding
+from compilers.running import CompiledNetwork
+from netgraph.errors import OptionError
+
+Slots = dict[Tensor, tuple[str, Tensor]]
+"""Name and slots of each parameter of a module in one vector."""
+
+Vectors = dict[Tensor, Slots]
+"""Slots of the parameters by the vector of the network, `net.weights` or `net.vertex_parameters`."""
+
+
+def network_optimizer(
+    net: CompiledNetwork, optimizer: torch.optim.Optimizer, vectors: Vectors
+) -> torch.optim.Optimizer:
+    """Optimizer of the vectors of a network in place of the parameters of a module."""
+    group_of = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+    used = {vector: slots for vector, slots in vectors.items() if slots}
+    for slots in used.values():
+        _check_options(optimizer, slots, group_of)
+    replaced = {parameter for slots in used.values() for parameter in slots}
+
+    def groups(one: torch.optim.Optimizer) -> list[dict[str, Any]]:
+        kept = [{**g, "params": [p for p in g["params"] if p not in replaced]} for g in one.param_groups]
+        made = [{**group_of[next(iter(slots))], "params": [vector]} for vector, slots in used.items()]
+        return [*made, *(group for group in kept if group["params"])]
+
+    def state(one: torch.optim.Optimizer) -> dict[Any, Any]:
+        found: dict[Any, Any] = defaultdict(dict)
+        for vector, slots in used.items():
+            found[vector] = _joined(one, vector, slots)
+        found.update({p: dict(s) for p, s in one.state.items() if p not in replaced})
+        return found
+
+    return _rebuilt(optimizer, groups, state)
+
+
+def parameter_optimizer(
+    net: CompiledNetwork, optimizer: torch.optim.Optimizer, vectors: Vectors
+) -> torch.optim.Optimizer:
+    """Optimizer of the parameters of a module in place of the vectors of its network."""
+    held = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    if missing := [vector for vector, slots in vectors.items() if slots and vector not in held]:
+        raise OptionError(
+            f"The optimizer lacks {len(missing)} of the vectors of the network; make it of net.parameters(), or by "
+            "optimizer_for."
+        )
+
+    def groups(one: torch.optim.Optimizer) -> list[dict[str, Any]]:
+        return [
+            {**group, "params": [p for vector in group["params"] for p in _parameters(vectors, vector)]}
+            for group in one.param_groups
+        ]
+
+    def state(one: torch.optim.Optimizer) -> dict[Any, Any]:
+        found: dict[Any, Any] = defaultdict(dict)
+        for parameter, own in one.state.items():
+            if parameter not in vectors:
+                found[parameter] = dict(own)
+                continue
+            for target, (_, slots) in vectors[parameter].items():
+                found[target] = {key: _split(parameter, value, slots) for key, value in own.items() if key != BORN}
+        return found
+
+    return _rebuilt(optimizer, groups, state)
+
+
+def _parameters(vectors: Vectors, vector: Tensor) -> list[Tensor]:
+    """Parameters in place of a vector; the vector itself where it is none of the network."""
+    return list(vectors[vector]) if vector in vectors else [vector]
+
+
+def _rebuilt(optimizer: torch.optim.Optimizer, groups: Any, state: Any) -> torch.optim.Optimizer:
+    return Rebuilding([], groups, state).optimizer(optimizer)
+
+
+def _check_options(optimizer: torch.optim.Optimizer, slots: Slots, group_of: Mapping[Tensor, dict[str, Any]]) -> None:
+    """Refuse parameters of one vector that are not trained alike."""
+    first, first_name = next((p, name) for p, (name, _) in slots.items())
+    for parameter, (name, _) in slots.items():
+        if parameter not in group_of:
+            raise OptionError(
+                f"The optimizer does not train {name!r}, which the network trains; give it all parameters of the "
+                "module, or call requires_grad_(False) on the others before the import."
+            )
+        for option, value in group_of[first].items():
+            if option != "params" and group_of[parameter].get(option) != value:
+                raise OptionError(
+                    f"{first_name!r} has {option}={value} and {name!r} {option}={group_of[parameter].get(option)}, but "
+                    "both lie in one vector of the network; give all weights one group, and all biases and norms "
+                    "another."
+                )
+    with_state = [name for parameter, (name, _) in slots.items() if optimizer.state.get(parameter)]
+    if with_state and len(with_state) < len(slots):
+        without = next(name for parameter, (name, _) in slots.items() if not optimizer.state.get(parameter))
+        raise OptionError(
+            f"{with_state[0]!r} was trained and {without!r} never got a gradient, but both lie in one vector of the "
+            "network; take one step with both, or start a new optimizer."
+        )
+
+
+def _joined(optimizer: torch.optim.Optimizer, vector: Tensor, slots: Slots) -> dict[str, Any]:
+    """State of a vector from the states of its parameters."""
+    states = [(name, optimizer.state.get(parameter) or {}, at) for parameter, (name, at) in slots.items()]
+    joined: dict[str, Any] = {}
+    for key, value in states[0][1].items():
+        if isinstance(value, Tensor) and value.dim():
+            joined[key] = torch.zeros_like(vector, requires_grad=False, dtype=value.dtype)
+            for name, state, at in states:
+                if state[key].shape != at.shape:
+                    raise OptionError(
+                        f"{type(optimizer).__name__} keeps {key!r} of {name!r} in the shape {tuple(state[key].shape)}, "
+                        "not one number per element, and so not per edge; start a new optimizer of the network."
+                    )
+                joined[key][at[at >= 0]] = state[key].detach()[at >= 0].to(joined[key])
+            continue
+        for name, state, _ in states:
+            if _number(state[key]) != _number(value):
+                raise OptionError(
+                    f"{states[0][0]!r} has {key}={_number(value)} and {name!r} {key}={_number(state[key])}, but both "
+                    "lie in one vector of the network; start a new optimizer of the network."
+                )
+        joined[key] = value.clone() if isinstance(value, Tensor) else value
+    return joined
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def _split(vector: Tensor, value: Any, slots: Tensor) -> Any:
+    """State of a parameter out of that of its vector; 0 where an edge is gone."""
+    if not isinstance(value, Tensor):
+        return value
+    if not value.dim():
+        return value.clone()
+    if value.shape != vector.shape:
+        raise OptionError(
+            f"State of the shape {tuple(value.shape)} is not one number per entry; start a new optimizer."
+        )
+    return torch.where(slots >= 0, value[slots.clamp(min=0)], torch.zeros((), dtype=value.dtype, device=value.device))
