@@ -84,7 +84,8 @@ def _fits(into: Draft, draft: Draft, link: DraftLink) -> bool:
         and bool((link.src == np.arange(draft.width)).all() and (link.dst == np.arange(draft.width)).all())
     )
     takes = into.role == "hidden" and (into.merge is None or into.merge.operates)
-    plain = draft.merge is None and "bias" not in draft.columns and draft.grid == into.output_grid
+    sums = into.merge is None and "bias" not in into.columns and _stage(into) == 0
+    plain = draft.merge is None and (sums or "bias" not in draft.columns) and draft.grid == into.output_grid
     return straight and takes and plain and _first(draft) > _stage(into)
 
 

@@ -78,7 +78,13 @@ def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
         turn = slots_of(*((part.reshape(each).transpose(1, 3, 2, 0)) for part in (number * span + row, factor)))
     except NoRotation as fault:
         walk.refuse(f"its queries or keys are multiplied by tables that are no rotary positions: {fault}", remedy)
-    if (turn.factor != turn.factor.flat[0]).any() and not np.allclose(turn.factor, turn.factor.flat[0], rtol=1e-12):
+    if turn.rounding:
+        walk.round(turn.rounding)
+        walk.notes.append(
+            f"{walk.path or 'the module'}: tables of rotary positions are rounded by up to {turn.rounding:.1g}; "
+            "here angles are exact."
+        )
+    if not np.allclose(turn.factor, turn.factor.flat[0], rtol=max(1e-12, turn.rounding)):
         walk.refuse("rotary positions have different factors for different channels", "use one scale for all channels")
     source = turn.source.reshape(-1)
     found = []

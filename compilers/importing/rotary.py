@@ -9,7 +9,10 @@ import numpy as np
 from netgraph.columns import Array
 
 CLOSE = 1e-9
-"""Largest relative difference of a table of cosines and sines from those of the angles that are read off."""
+"""Largest relative difference of an exact table of cosines and sines from those of the angles that are read off."""
+
+ROUNDING = 2.0**-21
+"""The same for a table that was made in float32, for an angle of 0; it grows with the angle, which is rounded too."""
 
 
 class NoRotation(Exception):
@@ -26,6 +29,7 @@ class Slots:
         channel: channel that is each slot, `(slots,)`.
         frequency: angle per position of each pair of slots, `(slots // 2,)`; empty where nothing turns.
         phase: angle of each pair at position 0, `(slots // 2,)`.
+        rounding: largest relative difference of the table from the cosines and sines of these angles; 0 below `CLOSE`.
     """
 
     source: Array
@@ -33,6 +37,7 @@ class Slots:
     channel: Array
     frequency: Array
     phase: Array
+    rounding: float = 0.0
 
 
 def slots_of(source: Array, factor: Array) -> Slots:
@@ -107,17 +112,39 @@ def _turned(low: Array, high: Array, first: Array, second: Array, pairs: Array) 
     number = aa + 1j * ba  # the pair is turned by the angle of this number
     start = number[:, :1]
     size = np.abs(start)
-    if not (_near(aa, bb, size) and _near(-ab, ba, size)):
-        raise NoRotation("a pair of channels is mixed by no rotation")
-    frequency = np.angle(number[:1, 1:2] / start[:1]) if number.shape[1] > 1 else np.zeros((1, 1, len(pairs)))
+    frequency = _frequency(number[0] / start[0])
     position = np.arange(number.shape[1])[:, None]
-    if not _near(number, start * np.exp(1j * frequency * position), size):
+    known = np.maximum(size * (1 + np.abs(frequency) * position), np.finfo(float).tiny)
+    mixed = max(float((np.abs(part) / known).max()) for part in (aa - bb, ab + ba))
+    if mixed > ROUNDING:
+        raise NoRotation("a pair of channels is mixed by no rotation")
+    error = np.abs(number - start * np.exp(1j * frequency * position))
+    if (error > ROUNDING * known).any():
         raise NoRotation("the angles of a pair do not grow by one angle per position, the same for all heads")
     phase = np.angle(start)[:, 0]
     if np.abs(phase - phase[0]).max() > CLOSE:
         raise NoRotation("heads start at different angles")
+    rounding = max(mixed, float((error / np.maximum(size, np.finfo(float).tiny)).max()))
     source = np.stack([a, b], axis=2).reshape(len(a), -1)
-    return Slots(source, size[:, 0].repeat(2, axis=1), pairs.reshape(-1), frequency[0, 0], phase[0])
+    factor = size[:, 0].repeat(2, axis=1)
+    return Slots(source, factor, pairs.reshape(-1), frequency, phase[0], rounding if rounding > CLOSE else 0.0)
+
+
+def _frequency(turned: Array) -> Array:
+    """Angle per position of numbers on the unit circle, `(positions, pairs)`.
+
+    The angle between neighbours is made more precise by positions ever further apart, then by all of them.
+    """
+    positions = len(turned)
+    frequency = np.zeros(turned.shape[1])
+    lag = 1
+    while lag < positions:
+        frequency += np.angle(turned[lag] * np.exp(-1j * frequency * lag)) / lag
+        lag *= 2
+    position = np.arange(positions)[:, None]
+    rest = np.angle(turned * np.exp(-1j * frequency * position))
+    found: Array = frequency + (position * rest).sum(axis=0) / max(1, (position**2).sum())
+    return found
 
 
 def _joined(turned: Slots, still: Slots, pairs: Array, plain: Array) -> Slots:
@@ -129,8 +156,5 @@ def _joined(turned: Slots, still: Slots, pairs: Array, plain: Array) -> Slots:
         np.concatenate([pairs.reshape(-1), plain]),
         np.concatenate([turned.frequency, zeros]),
         np.concatenate([turned.phase, zeros]),
+        turned.rounding,
     )
-
-
-def _near(one: Array, two: Array, size: Array) -> bool:
-    return bool((np.abs(one - two) <= CLOSE * size).all())

@@ -29,7 +29,7 @@ TOLERANCE = 1e-9
 """Largest difference from the program in float64, relative to the largest output."""
 
 ROUNDED = 1e-5
-"""The same, where the graph rounds constants of the module to float32."""
+"""The same, where the graph rounds constants of the module to float32; larger where they are rounded further."""
 
 LOOSE = 1e-3
 """Largest difference from the module in its own precision, relative to the largest output."""
@@ -48,7 +48,7 @@ def verify(module: nn.Module, program: ExportedProgram, walk: Walk, imported: Im
     inputs = [_drawn(owner, SAMPLES, rng) for owner in walk.inputs]
     wanted, _ = run_wide(program, _with_constants(program, walk, inputs))
     found = imported.from_outputs(_computed(imported.graph, imported.to_inputs(tuple(inputs))))
-    if not _close(found, wanted, ROUNDED if walk.rounds else TOLERANCE):
+    if not _close(found, wanted, _tolerance(walk)):
         raise _difference(program, walk, imported, finished, inputs)
     more = [_drawn(owner, SAMPLES + 1, rng) for owner in walk.inputs]
     own = _own_outputs(module, walk, program, more)
@@ -58,6 +58,11 @@ def verify(module: nn.Module, program: ExportedProgram, walk: Walk, imported: Im
             f"{type(module).__name__} computes something else for {SAMPLES + 1} samples than its exported program for "
             f"{SAMPLES}: it depends on the number of samples. Use -1 for the batch where tensors change their shape."
         )
+
+
+def _tolerance(walk: Walk) -> float:
+    """Largest difference from the program."""
+    return max(ROUNDED, 30 * walk.rounding) if walk.rounding else TOLERANCE
 
 
 def _drawn(owner: InputTensor | IndexTensor, samples: int, rng: np.random.Generator) -> Tensor:
@@ -129,7 +134,9 @@ def _difference(
         if not isinstance(value, Coded) or node not in wanted or not isinstance(wanted[node], Tensor):
             continue
         computed = _values_of(walk, value, layers, finished)
-        if computed is not None and not _close([torch.from_numpy(computed)], [wanted[node]], ROUNDED):
+        if computed is not None and not _close(
+            [torch.from_numpy(computed)], [wanted[node]], max(ROUNDED, _tolerance(walk))
+        ):
             walk.node = node
             text = f"{node.target} in module {walk.path!r} ({walk.line})"
             break

@@ -59,7 +59,8 @@ class Walk:
         names: names of parameters and buffers by the node that stands for them.
         values: value of each node.
         node: the operation that is being imported.
-        rounds: whether a constant of the module is no float32, as weights of the graph may be.
+        rounding: largest relative difference of constants of the module from those of the graph, whose weights are
+            perhaps float32.
     """
 
     def __init__(self, samples: int, max_edges: int) -> None:
@@ -73,7 +74,7 @@ class Walk:
         self.names: dict[Node, str] = {}
         self.values: dict[Node, Any] = {}
         self.node: Node | None = None
-        self.rounds = False
+        self.rounding = 0.0
         self._edges = 0
         self._starts: dict[Draft, int] = {}
 
@@ -126,7 +127,12 @@ class Walk:
 
     def note_rounding(self, constants: Array) -> None:
         """Note whether a graph of float32 rounds some constants."""
-        self.rounds = self.rounds or bool((constants != constants.astype(np.float32)).any())
+        if (constants != constants.astype(np.float32)).any():
+            self.round(float(np.finfo(np.float32).eps))
+
+    def round(self, rounding: float) -> None:
+        """Note that constants are rounded by up to a relative difference."""
+        self.rounding = max(self.rounding, rounding)
 
     def count_edges(self, edges: int) -> None:
         """Add to the number of edges. Raises `ImportRefused` above the limit."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded, distinct
+from compilers.importing.codes import Coded, Term, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
@@ -81,6 +81,11 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     shape = torch.broadcast_shapes(value.shape, scale.shape)  # type: ignore[no-untyped-call]
     if shape != value.shape:
         walk.refuse("a parameter that is multiplied adds axes", "use one number per feature")
+    term = scale.terms[0]
+    constant = torch.where(term.exists, term.factor, 1.0)
+    if len(scale.terms) == 1 and (constant != 1).any():  # a constant factor of the parameter is one of the product
+        plain = Coded([Term(term.codes, term.exists.to(torch.float64))])
+        return scaled_by(walk, value, plain).scaled(constant)
     read = reading(walk, value)
     full = scale.map(lambda part: part.expand(shape))
     found = read.sampled

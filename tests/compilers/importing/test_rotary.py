@@ -41,6 +41,13 @@ def test_frequencies_and_pairs_are_read_off(pairs, swap, scale):
     np.testing.assert_allclose(found.phase, 0, atol=1e-12)
 
 
+def test_tables_of_float32_give_the_angles_that_fit_all_positions():
+    source, factor = rotated(HALVES)
+    found = slots_of(source, factor.astype(np.float32).astype(float))
+    np.testing.assert_allclose(found.frequency, FREQUENCY, atol=1e-8)
+    assert 1e-9 < found.rounding < 1e-7
+
+
 def test_channels_that_do_not_turn_have_frequency_zero():
     found = slots_of(*rotated([(0, 2), (1, 3)]))
     np.testing.assert_allclose(found.frequency, [1.0, 0.31, 0, 0], rtol=1e-12)
