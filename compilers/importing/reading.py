@@ -65,7 +65,7 @@ def sampled(walk: Walk, value: Coded) -> Sampled:
         if ((mine >= 0) & (sample >= 0) & (mine != sample)).any():
             walk.refuse("it adds numbers of different samples", "keep every sample of a batch apart")
         sample = np.maximum(sample, mine)
-    axis, held = _axis_of_samples(walk, sample)
+    axis, held = _axis_of_samples(walk, sample) if (sample >= 0).any() else _axis_of_copies(walk, value)
     codes, factors = [], []
     for term, _, _ in located:
         moved = [by_sample(part, axis, held, walk.samples) for part in (term.codes, term.factor)]
@@ -84,7 +84,7 @@ def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
     """Axis that runs over samples, and the sizes of its other parts before and behind them."""
     known = sample >= 0
     for axis, size in enumerate(sample.shape):
-        if size % walk.samples or not known.any():
+        if size % walk.samples:
             continue
         rest = size // walk.samples
         for inner in [rest, 1] + [n for n in range(2, rest) if rest % n == 0]:
@@ -93,8 +93,23 @@ def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
             if (np.broadcast_to(shaped, sample.shape)[known] == sample[known]).all():
                 return axis, (rest // inner, inner)
     walk.refuse(
-        "no axis of its argument runs over the samples of the batch, or it depends on no input",
+        "no axis of its argument runs over the samples of the batch",
         "give an example whose tensors have the batch as their first axis, and keep samples apart",
+    )
+
+
+def _axis_of_copies(walk: Walk, value: Coded) -> tuple[int, tuple[int, int]]:
+    """Axis along which a value that depends on no input has a copy for each sample, such as a learned token."""
+    for axis, size in enumerate(value.shape):
+        if size == walk.samples and all(
+            torch.equal(part, part.narrow(axis, 0, 1).expand(part.shape))
+            for term in value.terms
+            for part in (term.codes, term.factor)
+        ):
+            return axis, (1, 1)
+    walk.refuse(
+        "its argument depends on no input and has no axis for the samples of the batch",
+        "expand the parameter to the batch first, such as token.expand(len(x), -1, -1)",
     )
 
 

@@ -59,6 +59,7 @@ class Walk:
         names: names of parameters and buffers by the node that stands for them.
         values: value of each node.
         node: the operation that is being imported.
+        target: function of the operation that meets a lazy value; an imported operation may consist of others.
         rounding: largest relative difference of constants of the module from those of the graph, whose weights are
             perhaps float32.
     """
@@ -74,6 +75,7 @@ class Walk:
         self.names: dict[Node, str] = {}
         self.values: dict[Node, Any] = {}
         self.node: Node | None = None
+        self.target: Any = None
         self.rounding = 0.0
         self._edges = 0
         self._starts: dict[Draft, int] = {}
@@ -210,6 +212,7 @@ class Walk:
             return None
         leaves = torch.utils._pytree.tree_leaves((list(args), dict(kwargs)))
         for lazy in [leaf for leaf in leaves if isinstance(leaf, Lazy)]:
+            self.target = target
             result = lazy.meet(self, name, args, kwargs)
             if result is not NotImplemented:
                 return result
@@ -306,7 +309,12 @@ def _uses(args: Any, kwargs: Any) -> bool:
     return any(isinstance(leaf, Coded) for leaf in torch.utils._pytree.tree_leaves((list(args), dict(kwargs))))
 
 
+CHOICES = "leave out what is computed from comparisons of the input, such as a mask of padding; masks are constants"
+
 REMEDIES = {
+    **dict.fromkeys(
+        ["eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "bitwise_not", "__and__"], CHOICES
+    ),
     "lstm": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
     "gru": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
     "rnn_tanh": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",

@@ -132,9 +132,8 @@ class Scores(Lazy):
             return attended(walk, self, args[1] if len(args) > 1 else kwargs["dim"])
         if name not in MOVEMENTS | KEEPING | CALCULATING:
             return NotImplemented
-        assert walk.node is not None
         swapped = pytree.tree_map(lambda leaf: leaf.value if leaf is self else leaf, (list(args), dict(kwargs)))
-        result = walk.call(walk.node.target, *swapped)
+        result = walk.call(walk.target, *swapped)
         return pytree.tree_map(
             lambda leaf: Scores(self.queries, self.keys, self.shape, leaf) if isinstance(leaf, Coded) else leaf, result
         )

@@ -111,8 +111,7 @@ class Pointwise(Lazy):
         return NotImplemented
 
     def _composed(self, walk: Walk, args: Sequence[Any], kwargs: Mapping[str, Any], function: Function) -> Pointwise:
-        assert walk.node is not None
-        target = walk.node.target
+        target = walk.target
 
         def make() -> Coded:
             resolved = [value.resolve(walk) if isinstance(value, Lazy) else value for value in args]
