@@ -40,7 +40,7 @@ from netgraph.markup import shortened
 from netgraph.methods import get_method
 from netgraph.storage import file_name, save
 
-READ_OFF = ("input_shape", "fingerprint", "normalisation")
+READ_OFF = ("input_shape", "fingerprint", "normalisation", "preparation")
 """Entries of a configuration that are read off the data."""
 
 
@@ -128,12 +128,14 @@ def _open(request: GrowRequest, prepared: PreparedRun) -> tuple[RunDirectory, Tr
 def _same_run(recorded: Mapping[str, Any], asked: Mapping[str, Any], directory: Path) -> None:
     """Refuse to resume a run with other data or options than recorded; only versions and the machine may differ.
 
-    An option that the record lacks came with a later version, and counts as left at its default. Facts about the data
-    may also differ because another version read the data in another way.
+    An option that the record lacks came with a later version, and counts as left at its default; so did a fact about
+    the data. Facts about the data may also differ because another version read the data in another way.
     """
     free = {"netgraph", "torch", "numpy", "python", "machine", "data_path"}
     usual = {"run": RunSettings(), "training": TrainSettings(), "options": get_method(asked["method"]).make_options()}
     for key in sorted(asked, key=READ_OFF.__contains__):  # consequences of a seed or a method are named last
+        if key in READ_OFF and key not in recorded:
+            continue
         old, value = recorded.get(key), asked[key]
         if key == "data" and isinstance(old, str):
             old = file_name(old)

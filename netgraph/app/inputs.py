@@ -77,6 +77,12 @@ class Inputs:
         task: Any = dataset.task
         return Start(shape=shape, outputs=dataset.outputs, domain=domain, seed=self.seed, channels_last=last, task=task)
 
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The facts, as JSON, that users of a trained network need, beside its normalisation."""
+        sizes = {"training": len(self.parts[0]), "validation": len(self.parts[2]), "test": len(self.dataset.x_test)}
+        return {**self.dataset.preparation, "samples": sizes}
+
     def training(self, first: Graph, device: torch.device) -> TrainingData:
         """Training and validation samples as a graph takes them, on a device."""
         x_train, y_train, x_valid, y_valid = self.parts
@@ -112,7 +118,7 @@ def read_inputs(data: str, options: RunSettings, seed: int, *, target: str | Non
     dataset = load_dataset(data, seed=seed, target=target, task=task, limit=options.samples or None)
     layout = image_layout(dataset.input_shape)
     parts = _parts(dataset, options, seed)
-    normalise = dataset.own_scales if options.normalise is None else options.normalise
+    normalise = dataset.scaling.by_feature if options.normalise is None else options.normalise
     normalisation = Normalisation.measured(parts[0], layout) if normalise else None
     return Inputs(dataset=dataset, seed=seed, layout=layout, normalisation=normalisation, parts=parts)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
+from netgraph.app.layer_table import layer_table
 from netgraph.app.lock import sole_writer
 from netgraph.app.options import split_assignments
 from netgraph.app.places import GROWN
@@ -19,7 +20,6 @@ from netgraph.rewriting import Explanation, Stamp, explain
 from netgraph.rules import get_rule
 from netgraph.storage import save
 from netgraph.tables import Table
-from netgraph.viz import operation_names
 
 
 def show(run: RunDirectory, console: Console) -> None:
@@ -41,15 +41,7 @@ def show(run: RunDirectory, console: Console) -> None:
             console.print(sentence, style="yellow", highlight=False, markup=False)
         for table in summary.score_tables:
             print_table(console, table)
-    rows = []
-    for layer in graph.layers:
-        links = [k for k in graph.incoming[layer.id] if not k.frozen.all()]
-        edges = sum(len(k) for k in links)
-        cells = sum(k.kind.admissible_edges(len(graph.layer(k.source)), len(layer)) for k in links)
-        share = f"{edges / cells:.3f}" if cells else ""
-        rows.append((layer.name, layer.role, f"{len(layer):,}", ", ".join(operation_names(layer)), f"{edges:,}", share))
-    columns = ("layer", "role", "vertices", "operations", "edges in", "density in")
-    print_table(console, Table("layers", columns, rows, left=(0, 1, 3)))
+    print_table(console, layer_table(graph))
     if (run.path / REPORT).is_file():
         console.print(f"with pictures: {run.path / REPORT}", highlight=False, markup=False, soft_wrap=True)
     if entries:

@@ -13,9 +13,15 @@ from netgraph.errors import FileFormatError, OptionError
 from netgraph.rewriting import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER
 from netgraph.storage import PLAIN, Entries, holds, read_json, temporary_of
 
-Kind = Literal["run", "study"]
+Kind = Literal["run", "study", "export"]
 
 CONFIG = "config.json"
+MODEL = "model.json"
+"""Facts about an exported network, by which its folder is known."""
+
+MOST_BYTES = 64 << 20
+"""Largest size, in bytes, of a file of facts: each of very many features has a few numbers there."""
+
 GROWN = "grown.safetensors"
 """File of the grown graph, when a run keeps its start as `graph.safetensors` instead."""
 
@@ -36,6 +42,12 @@ STUDY_FILES = (CONFIG, "runs.jsonl", "study.json", "study.md", "accuracy.svg", "
 """Files of a study."""
 
 
+MODEL_CARD = "MODEL_CARD.md"
+
+EXPORT_FILES = (MODEL, MODEL_CARD, "model.py", "model.safetensors", "model.onnx", "graph.safetensors")
+"""Files of an exported network."""
+
+
 def _named(*names: str) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, names)))
 
@@ -47,13 +59,19 @@ _FILES: dict[Kind, dict[str, re.Pattern[str]]] = {
         STARTING: _named(CONFIG, JOURNAL_FILE), f"{STARTING}/{JOURNAL_FOLDER}": _JOURNALED,
     },
     "study": {"": _named(*STUDY_FILES)},
+    "export": {"": _named(*EXPORT_FILES)},
 }  # fmt: skip
+_MARKS: dict[Kind, str] = {"run": CONFIG, "study": CONFIG, "export": MODEL}
+"""Files by which directories are known."""
+_NOUNS: dict[Kind, str] = {"run": "run", "study": "study", "export": "exported network"}
+_WHOLE: dict[Kind, str] = {"run": "a run", "study": "a study of `netgraph compare`", "export": "an exported network"}
 _SCHEMA: dict[Kind, dict[str, type]] = {
     "run": {
         "netgraph": str, "data": str, "method": str, "fingerprint": str, "seed": int,
         "run": dict, "training": dict, "options": dict,
     },
     "study": {"netgraph": str, "study": dict, "methods": dict},
+    "export": {"format": str, "netgraph": str, "network": dict, "files": dict},
 }  # fmt: skip
 
 
@@ -63,19 +81,20 @@ def marked(kind: Kind, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind_of_place(directory: Path) -> Kind | None:
-    """Find out by configuration or journal whether a directory holds a run or a study; None for neither."""
-    values = _config(directory)
-    if values is not None:
-        return next((kind for kind in _SCHEMA if _is_config(kind, values)), None)
+    """Find out by its files whether a directory holds a run, a study or an exported network; None for neither."""
+    for file in (CONFIG, MODEL):
+        values = _values(directory / file)
+        if values is not None:
+            return next((kind for kind in _SCHEMA if _MARKS[kind] == file and _is_config(kind, values)), None)
     # Damaged, or removed: without it the journal decides, which no other program writes.
     first = directory / JOURNAL_FOLDER / FIRST_GRAPH
     return "run" if (directory / JOURNAL_FILE).is_file() and holds(first, "graph") else None
 
 
-def _config(directory: Path) -> dict[str, Any] | None:
-    """Read the configuration in a directory; None when there is none that could be read."""
+def _values(file: Path) -> dict[str, Any] | None:
+    """Read a JSON object from a file; None when there is none that could be read."""
     try:
-        values: dict[str, Any] = read_json(directory / CONFIG, Entries(PLAIN))
+        values: dict[str, Any] = read_json(file, Entries(PLAIN), MOST_BYTES)
     except (FileFormatError, OSError):
         return None
     return values
@@ -87,12 +106,12 @@ def _is_config(kind: Kind, values: dict[str, Any]) -> bool:
 
 
 def is_unbegun(directory: Path, kind: Kind) -> bool:
-    """Whether a directory holds nothing, or only the beginnings of a run or study that was killed before it began."""
-    if (directory / CONFIG).exists():
+    """Whether a directory holds nothing, or only the beginnings of a result that was killed before it began."""
+    if (directory / _MARKS[kind]).exists():
         return False
     if kind == "run" and (directory / STARTING).is_dir():
         return True
-    return all(file.name == LOCK or temporary_of(file.name) == CONFIG for file in directory.iterdir())
+    return all(file.name == LOCK or temporary_of(file.name) == _MARKS[kind] for file in directory.iterdir())
 
 
 def was_cut_off(directory: Path) -> bool:
@@ -101,12 +120,12 @@ def was_cut_off(directory: Path) -> bool:
 
 
 def check_place(path: str | os.PathLike[str], kind: Kind, *, overwrite: bool) -> None:
-    """Refuse a directory in which a run or study would be begun, before anything in it is touched.
+    """Refuse a directory in which a run, study or export would be begun, before anything in it is touched.
 
     Raises:
         OptionError: for what is no directory, or holds something that is not to be replaced.
     """
-    name, place = os.fspath(path), Path(path)
+    name, place, noun = os.fspath(path), Path(path), _NOUNS[kind]
     if not name:
         raise OptionError("The name of the directory is empty, which would be the working directory; give it a name.")
     if place.is_symlink() and not place.exists():
@@ -114,28 +133,31 @@ def check_place(path: str | os.PathLike[str], kind: Kind, *, overwrite: bool) ->
     if not os.path.lexists(place):
         return
     if not place.is_dir():
-        raise OptionError(f"{name!r} is a file and holds no {kind}; choose another --out.")
+        raise OptionError(f"{name!r} is a file and holds no {noun}; choose another --out.")
     if is_unbegun(place, kind):
         return
-    found = kind_of_place(place)
-    if found is None and (place / CONFIG).is_file() and _config(place) is None:
+    found, mark = kind_of_place(place), place / _MARKS[kind]
+    if found is None and mark.is_file() and _values(mark) is None:
         raise OptionError(
-            f"{os.fspath(place / CONFIG)!r} is damaged, so it is not known whose the directory is, and nothing in it "
+            f"{os.fspath(mark)!r} is damaged, so it is not known whose the directory is, and nothing in it "
             "is replaced. Remove the directory, or choose another --out."
         )
     if found is None:
         raise OptionError(
-            f"{name!r} exists and holds no {kind} of netgraph, so nothing in it is replaced; choose another --out."
+            f"{name!r} exists and holds no {noun} of netgraph, so nothing in it is replaced; choose another --out."
         )
     if found != kind:
-        other = {"run": "run", "study": "study of `netgraph compare`"}[found]
-        raise OptionError(f"{name!r} holds a {other}, not a {kind}; choose another --out.")
+        raise OptionError(f"{name!r} holds {_WHOLE[found]}, not {_WHOLE[kind]}; choose another --out.")
     if overwrite:
         _check_removable(name, place)
     elif kind == "run":
         raise OptionError(
             f"{name!r} holds a run already; go on with it by --resume, replace it by --overwrite, or choose another "
             "--out."
+        )
+    elif kind == "export":
+        raise OptionError(
+            f"{name!r} holds an exported network already; replace it by --overwrite, or choose another --out."
         )
 
 

@@ -12,6 +12,7 @@ from netgraph.errors import OptionError
 from netgraph.methods import get_method
 
 Task = Literal["classification", "regression"]
+Form = Literal["safetensors"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Default densities of a study."""
@@ -106,6 +107,32 @@ class StudyRequest(Checked):
     def directory(self) -> Path:
         """The directory of the study."""
         return self.out or Path("runs") / f"{_stem(self.data)}-study"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(Checked):
+    """An export, as `netgraph export` takes it.
+
+    Attributes:
+        source: run directory that `netgraph grow` wrote, or a graph file
+        to: form of the model: safetensors, the graph's own file
+        out: folder to write; by default it lies beside RUN
+        strict: refuse a model with more parameters than the network, as zeros for its missing edges would be
+        overwrite: replace the exported network that is in the folder
+    """
+
+    source: Path
+    to: Form = field(metadata={"required": True})
+    out: Path | None = None
+    strict: bool = False
+    overwrite: bool = False
+
+    @property
+    def directory(self) -> Path:
+        """The folder to write."""
+        source = self.source if self.source.name not in ("", "..") else self.source.resolve()
+        name = source.stem if source.suffix == ".safetensors" else source.name
+        return self.out or source.with_name(f"{name}-{self.to}")
 
 
 def _stem(data: str) -> str:

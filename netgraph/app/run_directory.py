@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from netgraph.app.places import CONFIG, GROWN, STARTING, check_place, clear_temporary, marked, own_files
+from netgraph.app.places import CONFIG, GROWN, MOST_BYTES, STARTING, check_place, clear_temporary, marked, own_files
 from netgraph.app.run_values import CONFIG_SHAPE, METRICS_SHAPE, PART_OF_CONFIG, RESULTS_SHAPE
 from netgraph.errors import DataError, FileFormatError, OptionError
 from netgraph.graph import Graph
@@ -255,7 +255,7 @@ def _empty(starting: Path) -> None:
 def _read_object(file: Path, shape: Shape) -> dict[str, Any]:
     """Read the JSON object in a file. Raises `DataError` when the file is damaged or holds another value."""
     try:
-        values: dict[str, Any] = read_json(file, shape)
+        values: dict[str, Any] = read_json(file, shape, MOST_BYTES)
     except FileFormatError as error:
         raise DataError(f"{error} {_REMEDY}") from error
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compilers.training import TrainSettings
-from netgraph.storage import PLAIN, Entries, Items, Maybe, Number, Record, Shape, Text, Whole, record_of
+from netgraph.storage import PLAIN, Either, Entries, Items, Maybe, Number, Record, Shape, Text, Whole, record_of
 
 _NAME = Text(undecoded=True)
 
@@ -29,7 +29,19 @@ _ENTRIES: dict[str, Shape] = {
     "seed": Whole(high=None),
 }
 
-_LATER: dict[str, Shape] = {"data_path": Maybe(_NAME)}
+_VALUES = Either((Number(), Items(Number())))
+
+_PREPARATION = Record(
+    {
+        "scaling": Record({"low": _VALUES, "high": _VALUES}),
+        "columns": Items(_NAME),
+        "classes": Items(_NAME),
+        "targets": Maybe(Record({"mean": Items(Number()), "std": Items(Number())})),
+        "samples": Record({"training": Whole(), "validation": Whole(), "test": Whole()}),
+    }
+)
+
+_LATER: dict[str, Shape] = {"data_path": Maybe(_NAME), "preparation": _PREPARATION}
 
 CONFIG_SHAPE = Record({**_ENTRIES, **_LATER}, optional=frozenset(_LATER), others=PLAIN)
 """Shape of a complete `config.json`; fields that later versions added may be missing."""

@@ -324,14 +324,14 @@ def parse_json(data: bytes, shape: Shape, where: str, most: int = MAX_BYTES) -> 
     return value
 
 
-def read_json(path: str | os.PathLike[str], shape: Shape) -> Any:
-    """Read a JSON file and check it against a shape, see `parse_json`.
+def read_json(path: str | os.PathLike[str], shape: Shape, most: int = MAX_BYTES) -> Any:
+    """Read a JSON file of at most `most` bytes and check it against a shape, see `parse_json`.
 
     Raises:
         FileFormatError: in the cases of `parse_json`.
         OSError: when the file cannot be read.
     """
-    return parse_json(read_file(path, MAX_BYTES), shape, repr(os.fspath(path)))
+    return parse_json(read_file(path, most), shape, repr(os.fspath(path)), most)
 
 
 def whole_lines(data: bytes) -> Iterator[bytes]:

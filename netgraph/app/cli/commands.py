@@ -1,4 +1,4 @@
-"""The command line: `netgraph grow | compare | show | report | watch | replay | undo | explain | rules | ...`."""
+"""The command line: `netgraph grow | compare | show | report | export | watch | replay | undo | explain | ...`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netgraph.app.cli.arguments import add_request, add_set, given, path_argumen
 from netgraph.app.cli.compare import add_compare
 from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
-from netgraph.app.requests import GrowRequest
+from netgraph.app.requests import ExportRequest, GrowRequest
 from netgraph.app.streams import patient_streams, remark_names
 from netgraph.app.tables import print_table
 from netgraph.errors import DivergenceError, NetgraphError, not_installed, unknown_name
@@ -151,6 +151,23 @@ def _report(arguments: argparse.Namespace, console: Console) -> None:
     )
 
 
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    text = "run directory that `netgraph grow` wrote, or a graph file"
+    parser.add_argument("source", metavar="RUN", type=path_argument, help=text)
+    add_request(parser, ExportRequest, without=("source",))
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace, console: Console) -> None:
+    from netgraph.app.export import export
+
+    done = export(ExportRequest(**given(arguments, ExportRequest)))
+    for sentence in done.written.sentences:
+        console.print(sentence, style="yellow", highlight=False, markup=False)
+    console.print(f"{done.graph!r}", highlight=False, markup=False)
+    console.print(f"exported to {done.folder}: {', '.join(done.files)}", highlight=False, markup=False)
+
+
 def _add_watch(parser: argparse.ArgumentParser) -> None:
     _add_run(parser, _watch)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; by default any that is free")
@@ -264,6 +281,10 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "compare": (add_compare, "compare methods on data, or a run with its final network trained from scratch"),
     "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
     "report": (_add_report, "write all about a run on one page: curves, pictures, rewrites and proofs"),
+    "export": (
+        _add_export,
+        "write the network of a run into a folder of its own, with a model card",
+    ),
     "watch": (_add_watch, "serve the report of a run on this machine, live while it trains"),
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from netgraph.app.data.scaling import Scaling
 from netgraph.columns import Array
 
 
@@ -31,8 +33,10 @@ class Dataset:
     """Shape of one sample before flattening: (28, 28) for MNIST, (30,) for a table of 30 columns."""
     domain: tuple[float, float] | tuple[Array, Array]
     """Smallest and largest value that inputs may have; two floats when all features have the same."""
-    own_scales: bool = False
-    """Whether each feature was scaled by a range of its own, as columns in different units are."""
+    scaling: Scaling
+    """Scaling of the inputs as stored into [0, 1], by the range of the training inputs."""
+    columns: tuple[str, ...] = ()
+    """Names of the features of a table; empty for data without names."""
     classes: tuple[str, ...] = ()
     """Names of the classes in the order of their indices; empty for regression."""
     x_valid: Array | None = None
@@ -50,6 +54,17 @@ class Dataset:
     def features(self) -> int:
         """Number of input features."""
         return int(self.x_train.shape[1])
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The facts, as JSON, that users of a trained network need: units of inputs and outputs, names, sizes."""
+        targets = None
+        if self.target_mean is not None and self.target_std is not None:
+            targets = {"mean": self.target_mean.tolist(), "std": self.target_std.tolist()}
+        return {
+            "scaling": self.scaling.to_json(), "columns": list(self.columns), "classes": list(self.classes),
+            "targets": targets,
+        }  # fmt: skip
 
     @property
     def outputs(self) -> int:

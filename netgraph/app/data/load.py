@@ -60,7 +60,7 @@ def load_dataset(
         y, mean, std = standardised(raw, y)
         notes.append("Targets were standardised by the mean and standard deviation of the training targets.")
     shape = x["train"].shape[1:]
-    x, scaling, own_scales = scaled(raw, x)
+    x, how, scaling = scaled(raw, x)
     return Dataset(
         name=readable(raw.name),
         task=task,
@@ -72,11 +72,12 @@ def load_dataset(
         y_valid=y.get("valid"),
         input_shape=shape,
         domain=(0.0, 1.0),
-        own_scales=own_scales,
+        scaling=scaling,
+        columns=raw.columns,
         classes=classes,
         target_mean=mean,
         target_std=std,
-        notes=(*raw.notes, *notes, *scaling),
+        notes=(*raw.notes, *notes, *how),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,24 +17,58 @@ from netgraph.errors import DataError
 _SCALED_ROWS = 4096
 
 
-def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list[str], bool]:
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Scaling of inputs into [0, 1], `(clip(x, low, high) - low) / (high - low)`, and 0 where both bounds are equal.
+
+    Attributes:
+        low, high: values that become 0 and 1: one for all features, `()`, or one for each, `(features,)`.
+    """
+
+    low: Array
+    high: Array
+
+    @property
+    def by_feature(self) -> bool:
+        """Whether each feature has bounds of its own, as columns in different units have."""
+        return self.low.ndim > 0
+
+    def apply(self, rows: Array) -> tuple[Array, int]:
+        """Scale rows, `(N, features)`, as float32, and count the values beyond the bounds, which become 0 or 1."""
+        low, high = self.low, self.high
+        span = np.where(high > low, high - low, 1.0)
+        result = np.empty(rows.shape, dtype=np.float32)
+        clipped = 0
+        for start in range(0, len(rows), _SCALED_ROWS):
+            part = rows[start : start + _SCALED_ROWS].astype(np.float64)
+            clipped += int(np.count_nonzero((part < low) | (part > high)))
+            # Clipping first keeps the quotient finite, however far outside a value lies.
+            result[start : start + _SCALED_ROWS] = (part.clip(low, high) - low) / span
+        return result, clipped
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert the bounds to numbers, or to lists of numbers."""
+        return {"low": self.low.tolist(), "high": self.high.tolist()}
+
+
+def scaled(raw: RawData, x: Mapping[str, Array]) -> tuple[dict[str, Array], list[str], Scaling]:
     """Scale inputs to [0, 1] by the range of the training inputs alone.
 
     Returns:
-        Each split as (N, features) float32; notes about how it was done and what had to be clipped; and whether every
-        feature was scaled by a range of its own.
+        Each split as (N, features) float32; notes about how it was done and what had to be clipped; and the scaling.
     """
     low, high, notes = _input_range(raw, x["train"])
+    scaling = Scaling(low, high)
     result = {}
     for split, inputs in x.items():
         flat = inputs.reshape(len(inputs), -1)
-        result[split], clipped = _clipped_to_unit(flat, low, high)
+        result[split], clipped = scaling.apply(flat)
         if clipped:
             notes.append(
                 f"{clipped} of {flat.size} {array_name('x', split)} values lay outside the range of the "
                 "training inputs and were clipped into [0, 1]."
             )
-    return result, notes, low.ndim > 0
+    return result, notes, scaling
 
 
 def _input_range(raw: RawData, train: Array) -> tuple[Array, Array, list[str]]:
@@ -61,16 +97,3 @@ def _input_range(raw: RawData, train: Array) -> tuple[Array, Array, list[str]]:
                 "Rescale or drop such features."
             )
     return low, high, notes
-
-
-def _clipped_to_unit(flat: Array, low: Array, high: Array) -> tuple[Array, int]:
-    """Map [low, high] to [0, 1] as float32 and count the values beyond, which become 0 or 1."""
-    span = np.where(high > low, high - low, 1.0)
-    result = np.empty(flat.shape, dtype=np.float32)
-    clipped = 0
-    for start in range(0, len(flat), _SCALED_ROWS):
-        part = flat[start : start + _SCALED_ROWS].astype(np.float64)
-        clipped += int(np.count_nonzero((part < low) | (part > high)))
-        # Clipping first keeps the quotient finite, however far outside a value lies.
-        result[start : start + _SCALED_ROWS] = (part.clip(low, high) - low) / span
-    return result, clipped

@@ -1,0 +1,85 @@
+"""`netgraph export`: a folder with a model and its card."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from netgraph.app.export.card import model_card
+from netgraph.app.export.facts import model_facts
+from netgraph.app.export.folder import write_folder
+from netgraph.app.export.forms import WRITERS, Written
+from netgraph.app.places import CONFIG, MODEL, MODEL_CARD
+from netgraph.app.report import RunFacts
+from netgraph.app.requests import ExportRequest
+from netgraph.app.run_directory import RunDirectory
+from netgraph.errors import OptionError
+from netgraph.graph import Graph
+from netgraph.storage import load, write_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An export that was carried out.
+
+    Attributes:
+        folder: the written folder.
+        files: names of its files.
+        graph: the network.
+        written: what its model has beside the network.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    graph: Graph
+    written: Written
+
+
+def export(request: ExportRequest) -> Exported:
+    """Write the network of a run, or of a graph file, into a folder, with a model card.
+
+    Raises:
+        OptionError: when there is no network, or the folder holds something that would be lost.
+        NetgraphError: for damaged files, and for a network that has no such form.
+    """
+    run = _run(request.source)
+    graph = load(request.source) if run is None else _kept(run)
+    writer, done = WRITERS[request.to], []
+
+    def fill(folder: Path) -> None:
+        written = writer.write(graph, folder, request.strict)
+        done.append(written)
+        about = {"to": request.to, "strict": request.strict, **asdict(written)}
+        values: dict[str, Any] = model_facts(graph, run, about, sorted(folder.iterdir()))
+        write_text(folder / MODEL_CARD, model_card(graph, run, values, request.source.name))
+        write_text(folder / MODEL, json.dumps(values, indent=2) + "\n")
+
+    write_folder(request.directory, fill, overwrite=request.overwrite)
+    files = tuple(sorted(file.name for file in request.directory.iterdir()))
+    return Exported(folder=request.directory, files=files, graph=graph, written=done[0])
+
+
+def _run(source: Path) -> RunFacts | None:
+    """Read the run at a path; None for a file. Raises `OptionError` when there is neither."""
+    if source.is_file():
+        return None
+    if not (source / CONFIG).is_file():
+        raise OptionError(
+            f"{os.fspath(source)!r} is neither a run directory nor a graph file; name a directory that `netgraph grow` "
+            "wrote, or a file of `netgraph.save`."
+        )
+    return RunFacts.read(RunDirectory(source))
+
+
+def _kept(run: RunFacts) -> Graph:
+    """The graph that a run ended with. Raises `OptionError` when it has not ended."""
+    file = run.run.graph_file
+    if not file.exists():
+        raise OptionError(
+            f"The run in {os.fspath(run.run.path)!r} has not ended: there is no {file.name}. "
+            "Go on with it by `netgraph grow ... --resume`."
+        )
+    return load(file)
