@@ -14,6 +14,19 @@ WORTH = 0.5
 """Share of a whole matrix below which the block of the used vertices is kept in its place."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Additions:
+    """Differences of an exported model from its graph.
+
+    Attributes:
+        zeros: places of matrices and kernels without an edge; they are 0, and training the model would change them.
+        notes: remarks, such as the links of these places.
+    """
+
+    zeros: int = 0
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class WeightForm:
     """Weights of a link as one array.

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from compilers.export.forms import Additions
 from compilers.export.layers import written
 from compilers.export.text import HELPERS, Text
 from compilers.importing import ParameterMap
@@ -80,7 +81,7 @@ def export_module(graph: Graph, *, strict: bool = False) -> ExportedModule:
     return ExportedModule(module, _parameters(text), tuple(text.notes), text.zeros, source)
 
 
-def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool = False) -> tuple[str, ...]:
+def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool = False) -> Additions:
     """Write a graph as `model.py` and `model.safetensors`, which need torch and safetensors alone.
 
     `from model import load; module = load()` gives the module in eval mode.
@@ -91,7 +92,7 @@ def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool =
         strict: see `to_module`.
 
     Returns:
-        Notes, as in `ExportedModule`.
+        The zeros that the module has for missing edges, and notes.
 
     Raises:
         CompileError: as `to_module`.
@@ -102,7 +103,7 @@ def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool =
     tensors = _tensors(text, _dtype(graph))
     write_atomically(Path(folder) / WEIGHTS, save({name: value.contiguous() for name, value in tensors.items()}))
     write_atomically(Path(folder) / SOURCE, (_source(graph, text) + _loader(graph)).encode())
-    return tuple(text.notes)
+    return Additions(zeros=text.zeros, notes=tuple(text.notes))
 
 
 def _text(graph: Graph, strict: bool) -> Text:

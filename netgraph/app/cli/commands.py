@@ -162,7 +162,7 @@ def _export(arguments: argparse.Namespace, console: Console) -> None:
     from netgraph.app.export import export
 
     done = export(ExportRequest(**given(arguments, ExportRequest)))
-    for sentence in done.written.sentences:
+    for sentence in done.remarks:
         console.print(sentence, style="yellow", highlight=False, markup=False)
     console.print(f"{done.graph!r}", highlight=False, markup=False)
     console.print(f"exported to {done.folder}: {', '.join(done.files)}", highlight=False, markup=False)

@@ -77,7 +77,7 @@ def _use(facts: Mapping[str, Any]) -> list[str]:
     shapes = "; ".join(
         f"{markdown(one['name'])}: ({_shape(['batch', *one['shape']])}), {one['dtype']}" for one in _of(facts, "inputs")
     )
-    names = ", ".join(writer.packages)
+    names = " and ".join(writer.packages)
     inputs = "as `prepare` below makes them" if ready else "one array of NumPy for each input layer"
     return [
         "## Use", "", f"In this folder, with {names} installed; `x` are inputs, {inputs}:", "",

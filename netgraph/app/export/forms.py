@@ -6,30 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compilers.export import Additions, write_module
 from netgraph.app.requests import Form
 from netgraph.graph import Graph
 from netgraph.storage import save
-from netgraph.viz import format_count
-
-
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """Differences of a written model from its network.
-
-    Attributes:
-        added_zeros: parameters that the model has and the network has not, for missing edges; their values are 0.
-        notes: sentences about differences between the model and the network.
-    """
-
-    added_zeros: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def sentences(self) -> list[str]:
-        """Sentences for the user about the differences."""
-        zeros = format_count(self.added_zeros, "parameter")
-        added = f"The model has {zeros} for missing edges, all 0: training the model would change them."
-        return [*([added] if self.added_zeros else []), *self.notes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +23,33 @@ class Writer:
         packages: packages, by the name of their distribution, that these lines need.
     """
 
-    write: Callable[[Graph, Path, bool], Written]
+    write: Callable[[Graph, Path, bool], Additions]
     text: str
     usage: str
     packages: tuple[str, ...]
 
 
-def _own(graph: Graph, folder: Path, _strict: bool) -> Written:
+def _torch(graph: Graph, folder: Path, strict: bool) -> Additions:
+    return write_module(graph, folder, strict=strict)
+
+
+def _own(graph: Graph, folder: Path, _strict: bool) -> Additions:
     save(graph, folder / "graph.safetensors")
-    return Written()
+    return Additions()
 
 
 WRITERS: Mapping[Form, Writer] = {
+    "torch": Writer(
+        write=_torch,
+        text="a module of torch in `model.py`, with its weights in `model.safetensors`",
+        usage="""import torch
+from model import load
+
+network = load()
+with torch.no_grad():
+    outputs = network(torch.from_numpy(x))""",
+        packages=("torch", "safetensors"),
+    ),
     "safetensors": Writer(
         write=_own,
         text="a graph file of netgraph, with an id for every edge",

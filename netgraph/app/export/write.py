@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compilers.export import Additions
 from netgraph.app.export.card import model_card
 from netgraph.app.export.facts import model_facts
 from netgraph.app.export.folder import write_folder
-from netgraph.app.export.forms import WRITERS, Written
+from netgraph.app.export.forms import WRITERS
 from netgraph.app.places import CONFIG, MODEL, MODEL_CARD
 from netgraph.app.report import RunFacts
 from netgraph.app.requests import ExportRequest
@@ -19,6 +20,10 @@ from netgraph.app.run_directory import RunDirectory
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.storage import load, write_text
+from netgraph.viz import format_count
+
+MOST_NOTES = 3
+"""Largest number of notes that the command prints; the card has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +34,22 @@ class Exported:
         folder: the written folder.
         files: names of its files.
         graph: the network.
-        written: what its model has beside the network.
+        added: differences of the model from the network.
     """
 
     folder: Path
     files: tuple[str, ...]
     graph: Graph
-    written: Written
+    added: Additions
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences for the user about these differences."""
+        zeros = format_count(self.added.zeros, "parameter")
+        added = f"The model has {zeros} for missing edges, all 0: training the model would change them."
+        notes = list(self.added.notes)
+        more = [f"{len(notes) - MOST_NOTES:,} more remarks are in {MODEL_CARD}."] if len(notes) > MOST_NOTES else []
+        return [*([added] if self.added.zeros else []), *notes[:MOST_NOTES], *more]
 
 
 def export(request: ExportRequest) -> Exported:
@@ -50,16 +64,16 @@ def export(request: ExportRequest) -> Exported:
     writer, done = WRITERS[request.to], []
 
     def fill(folder: Path) -> None:
-        written = writer.write(graph, folder, request.strict)
-        done.append(written)
-        about = {"to": request.to, "strict": request.strict, **asdict(written)}
+        added = writer.write(graph, folder, request.strict)
+        done.append(added)
+        about = {"to": request.to, "strict": request.strict, "added_zeros": added.zeros, "notes": list(added.notes)}
         values: dict[str, Any] = model_facts(graph, run, about, sorted(folder.iterdir()))
         write_text(folder / MODEL_CARD, model_card(graph, run, values, request.source.name))
         write_text(folder / MODEL, json.dumps(values, indent=2) + "\n")
 
     write_folder(request.directory, fill, overwrite=request.overwrite)
     files = tuple(sorted(file.name for file in request.directory.iterdir()))
-    return Exported(folder=request.directory, files=files, graph=graph, written=done[0])
+    return Exported(folder=request.directory, files=files, graph=graph, added=done[0])
 
 
 def _run(source: Path) -> RunFacts | None:

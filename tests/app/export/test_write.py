@@ -3,9 +3,13 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 from grow_runs import entries, grow, refused, snapshot
+from safetensors.numpy import load_file
 
 import netgraph as ng
 from netgraph.app.run_directory import RunDirectory
@@ -52,6 +56,46 @@ def test_an_export_has_the_network_its_facts_and_its_card(finished, tmp_path, ca
         found["rewrites"]["journal_sha256"], "## Method", "- final_edges: 660", "exact",
     ):  # fmt: skip
         assert words in card, words
+
+
+RUN_ALONE = """
+import sys
+sys.modules["netgraph"] = sys.modules["compilers"] = None
+import numpy as np
+x = np.load("x.npy")
+{usage}
+np.save("y.npy", outputs.numpy())
+"""
+
+
+def test_the_code_of_the_card_runs_the_module_with_torch_alone(finished, tmp_path, call):
+    out = tmp_path / "net"
+    assert call("export", finished, "--to", "torch", "--out", out)[0] == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "MODEL_CARD.md",
+        "model.json",
+        "model.py",
+        "model.safetensors",
+    ]
+    usage = (out / "MODEL_CARD.md").read_text().split("```python\n")[1].split("```")[0]
+    graph = ng.load(finished / "graph.safetensors")
+    x = np.random.default_rng(0).random((5, 64)).astype(np.float32)
+    np.save(out / "x.npy", x)
+    subprocess.run([sys.executable, "-c", RUN_ALONE.format(usage=usage)], cwd=out, check=True)
+    np.testing.assert_allclose(np.load(out / "y.npy"), ng.interpret(graph, x), rtol=1e-5, atol=1e-6)
+
+
+def test_zeros_for_missing_edges_are_counted_and_refused_when_asked(finished, tmp_path, call):
+    code, said, _err = call("export", finished, "--to", "torch", "--out", tmp_path / "net")
+    assert code == 0
+    found = facts(tmp_path / "net")["export"]
+    graph = ng.load(finished / "graph.safetensors")
+    weights = load_file(tmp_path / "net" / "model.safetensors")
+    held = sum(w.size for w in weights.values() if w.dtype == np.float32)
+    assert found["added_zeros"] == held - graph.num_parameters > 0
+    assert f"The model has {found['added_zeros']} parameters for missing edges, all 0" in said
+    assert refused(call("export", finished, "--to", "torch", "--strict", "--out", tmp_path / "other"), "missing edges")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_folder_lies_beside_the_run_unless_it_is_named(run, call, monkeypatch):
