@@ -1,9 +1,13 @@
-"""Arrays in which the edges of a link leave a graph: matrices and kernels, grouped or of the used vertices alone."""
+"""Arrays in which the edges of a link leave a graph: matrices and kernels, grouped or of the used vertices alone.
+
+Wires into heads of attention are tables with a row for each head.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,24 +36,48 @@ class WeightForm:
     """Weights of a link as one array.
 
     Attributes:
-        weight: `(targets, sources / groups, *kernel)`, 0 where there is no edge.
-        edges: id of the edge at each place, -1 where there is none.
+        link: the link.
+        shape: shape of the array, `(targets, sources / groups, *kernel)`.
+        place: place of each edge in the flattened array, `(edges,)` int64.
         groups: number of groups of consecutive sources and targets; edges join only vertices of one group.
         sources, targets: rows of the vertices in the array, in increasing order; None for all vertices of the layer.
-        frozen: whether all edges are frozen.
     """
 
-    weight: Array
-    edges: Array
+    link: Link
+    shape: tuple[int, ...]
+    place: Array
     groups: int
     sources: Array | None
     targets: Array | None
-    frozen: bool
+
+    @cached_property
+    def weight(self) -> Array:
+        """The weights, 0 where there is no edge."""
+        return self._filled(np.zeros(self.places, self.link.weight.dtype), self.link.weight)
+
+    @cached_property
+    def edges(self) -> Array:
+        """Id of the edge at each place, -1 where there is none."""
+        return self._filled(np.full(self.places, -1), self.link.id)
+
+    @property
+    def places(self) -> int:
+        """Number of places of the array."""
+        return math.prod(self.shape)
 
     @property
     def zeros(self) -> int:
         """Number of places without an edge."""
-        return int(np.count_nonzero(self.edges < 0))
+        return self.places - len(self.link)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether all edges are frozen."""
+        return len(self.link) > 0 and bool(self.link.frozen.all())
+
+    def _filled(self, flat: Array, values: Array) -> Array:
+        flat[self.place] = values
+        return flat.reshape(self.shape)
 
 
 def weight_form(graph: Graph, link: Link) -> WeightForm:
@@ -58,7 +86,7 @@ def weight_form(graph: Graph, link: Link) -> WeightForm:
     Groups are used where edges join only vertices of one group; else the block of the used vertices, where it has at
     most half of the places of the whole matrix; else the whole matrix.
 
-    Cost: O(edges + places of the array).
+    Cost: O(edges); the array itself is made when it is first read.
     """
     n, m = len(graph.layer(link.source)), len(graph.layer(link.target))
     kernel = link.kind.tap_axes
@@ -75,13 +103,8 @@ def weight_form(graph: Graph, link: Link) -> WeightForm:
             targets = read if len(read) < m else None
             src, dst = np.searchsorted(used, link.src), np.searchsorted(read, link.dst)
             width, height = len(used), len(read)
-    taps = math.prod(kernel)
-    place = (dst.astype(np.int64) * width + src) * taps + link.tap
-    weight, edges = np.zeros(height * width * taps, link.weight.dtype), np.full(height * width * taps, -1)
-    weight[place], edges[place] = link.weight, link.id
-    shape = (height, width, *kernel)
-    frozen = len(link) > 0 and bool(link.frozen.all())
-    return WeightForm(weight.reshape(shape), edges.reshape(shape), groups, sources, targets, frozen)
+    place = (dst.astype(np.int64) * width + src) * math.prod(kernel) + link.tap
+    return WeightForm(link, (height, width, *kernel), place, groups, sources, targets)
 
 
 def _groups(link: Link, n: int, m: int) -> int:
@@ -107,3 +130,21 @@ def span(rows: Array) -> tuple[int, int] | None:
     if len(rows) and rows[0] >= 0 and (np.diff(rows) == 1).all():
         return int(rows[0]), int(rows[-1]) + 1
     return None
+
+
+def head_table(row: Array, values: Array, rows: int) -> Array:
+    """Values of each row side by side, -1 behind the shorter ones; `row` is increasing."""
+    counts = np.bincount(row, minlength=rows)
+    starts = np.cumsum(counts) - counts
+    table = np.full((rows, max(1, int(counts.max(initial=0)))), -1)
+    table[row, np.arange(len(row)) - starts[row]] = values
+    return table
+
+
+def head_groups(table: Array) -> int:
+    """Smallest number of equal groups of neighbouring heads that read the same rows."""
+    heads = len(table)
+    for groups in (g for g in range(1, heads + 1) if heads % g == 0):
+        if (table.reshape(groups, -1, table.shape[1]) == table[:: heads // groups][:, None]).all():
+            return groups
+    return heads

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from compilers.export.forms import head_groups, head_table
 from compilers.export.text import Text
 from compilers.export.values import Value, features_last, picked
 from netgraph.columns import Array
@@ -104,8 +105,8 @@ class Merging:
         merge: Any = layer.merge
         names = []
         for port, which, positions in zip(self._ports(layer), ("queries", "keys"), layer.grid, strict=True):
-            table = _table(port.wires.dst, port.rows, len(layer))
-            slots = _table(port.wires.dst, port.wires.slot, len(layer))
+            table = head_table(port.wires.dst, port.rows, len(layer))
+            slots = head_table(port.wires.dst, port.wires.slot, len(layer))
             own = self._text.variable(f"{name}_{which}")
             self._text.line(f"{own} = {self._heads(port, table, own)}")
             if any(merge.frequencies):
@@ -121,7 +122,7 @@ class Merging:
     def _heads(self, port: PortText, table: Array, name: str) -> str:
         """Text of the features of heads, `(batch, heads, positions, features)`, by a table of rows, -1 for zeros."""
         heads, features = table.shape
-        groups = _groups(table)
+        groups = head_groups(table)
         table = table[:: heads // groups]
         flat = picked(self._text, port.text, table.reshape(-1), port.width, last=True, name=name)
         text = f"{flat}.unflatten(-1, ({groups}, {features})).transpose(1, 2)"
@@ -132,7 +133,7 @@ class Merging:
         head = weights.rows  # one wire per vertex, ordered by vertex
         used, number = np.unique(head, return_inverse=True)
         order = np.argsort(number, kind="stable")
-        table = _table(number[order], values.rows[order], len(used))
+        table = head_table(number[order], values.rows[order], len(used))
         own = self._text.variable(f"{name}_values")
         self._text.line(f"{own} = {self._heads(values, table, own)}")
         mixed = self._weighted(layer, name, weights, used, own)
@@ -151,21 +152,3 @@ class Merging:
         merge: Any = source.merge
         causal = ", is_causal=True" if merge.causal else ""
         return f"F.scaled_dot_product_attention({queries}, {keys}, {values}{causal}, scale={merge.scale!r})"
-
-
-def _table(row: Array, values: Array, rows: int) -> Array:
-    """Values of each row side by side, -1 behind the shorter ones; `row` is increasing."""
-    counts = np.bincount(row, minlength=rows)
-    starts = np.cumsum(counts) - counts
-    table = np.full((rows, max(1, int(counts.max(initial=0)))), -1)
-    table[row, np.arange(len(row)) - starts[row]] = values
-    return table
-
-
-def _groups(table: Array) -> int:
-    """Smallest number of equal groups of neighbouring heads that read the same rows."""
-    heads = len(table)
-    for groups in (g for g in range(1, heads + 1) if heads % g == 0):
-        if (table.reshape(groups, -1, table.shape[1]) == table[:: heads // groups][:, None]).all():
-            return groups
-    return heads
