@@ -11,10 +11,10 @@ from compilers.importing.drafts import Draft
 from compilers.importing.owners import InputTensor
 from compilers.importing.reading import Piece, Reading, Sampled, draft_of, pieces, place, reading, sampled
 from compilers.importing.rotary import NoRotation, Slots, slots_of
-from compilers.importing.sums import link, summed
+from compilers.importing.sums import link, on_grid, summed
 from compilers.importing.walk import Walk
 from netgraph.columns import Array
-from netgraph.graph import Attend, Identity, Mix, Place
+from netgraph.graph import Attend, Identity, Mix
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def tokens_read(walk: Walk, value: Coded) -> Reading:
 def side_of(walk: Walk, read: Reading, name: str, *, turns: bool = True) -> Side:
     """Find the layers of queries or keys, or of values, which do not turn; make a layer where they are a sum."""
     slots = read.value.shape[-1]
-    if any((factor != factor[:, :1]).any() for factor in read.factors) and turns:
+    if turns and any(_changes(factor) for factor in read.factors):
         return _turning(walk, read, slots, name)
     one = float(read.factors[0].flat[0])
     even = len(read.factors) == 1 and one != 0 and (read.factors[0] == one).all() and turns
@@ -60,7 +60,14 @@ def side_of(walk: Walk, read: Reading, name: str, *, turns: bool = True) -> Side
         found = [Piece(layer, rows, rows)]
     none = np.zeros(0)
     still = Slots(np.zeros((0, slots)), np.zeros((0, slots)), np.arange(slots), none, none)
-    return Side(_on_tokens(walk, found, read, name), slots, still, one if even else 1.0)
+    return Side(on_grid(walk, found, read, (read.positions,), name), slots, still, one if even else 1.0)
+
+
+def _changes(factor: Array) -> bool:
+    """Whether factors other than 0 change from position to position."""
+    some = factor != 0
+    first = factor[np.arange(len(factor)), some.argmax(axis=1)]
+    return bool((some & (factor != first[:, None])).any())
 
 
 def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
@@ -91,20 +98,7 @@ def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
     for index in np.unique(source // span).tolist():
         at = np.flatnonzero(source // span == index)
         found.append(Piece(draft_of(walk.space.owner(index)), source[at] % span, at))
-    return Side(_on_tokens(walk, found, read, name), slots, turn, float(turn.factor.mean()))
-
-
-def _on_tokens(walk: Walk, found: list[Piece], read: Reading, name: str) -> list[Piece]:
-    """Sources on the grid `(tokens,)`: maps are placed there first."""
-    grid = (read.positions,)
-    if all(piece.draft.output_grid == grid for piece in found):
-        return found
-    made = walk.draft(read.width, grid, name=name)
-    for piece in found:
-        kind = Identity() if piece.draft.output_grid == grid else Place(0)
-        link(made, piece.draft, kind, piece.rows, piece.at, 1.0, frozen=True)
-    rows = np.arange(made.width)
-    return [Piece(made, rows, rows)]
+    return Side(on_grid(walk, found, read, (read.positions,), name), slots, turn, float(turn.factor.mean()))
 
 
 def attending(walk: Walk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> Draft:

@@ -14,10 +14,10 @@ from compilers.importing.codes import Coded, distinct
 from compilers.importing.drafts import Draft, DraftLink
 from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
-from compilers.importing.reading import Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
+from compilers.importing.reading import Piece, Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
 from compilers.importing.walk import Walk
 from netgraph.columns import Array
-from netgraph.graph import Conv2d, Dense, Grid, Identity
+from netgraph.graph import Conv2d, Dense, Grid, Identity, Place
 
 
 def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
@@ -50,6 +50,18 @@ def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
     _add_constants(walk, target, constants)
     settle(walk, read, target)
     return target
+
+
+def on_grid(walk: Walk, found: list[Piece], read: Reading, grid: Grid, name: str) -> list[Piece]:
+    """Layers of the features of a reading on a grid: maps are placed on tokens, and tokens on maps."""
+    if all(piece.draft.output_grid == grid for piece in found):
+        return found
+    made = walk.draft(read.width, grid, name=name)
+    for piece in found:
+        kind = Identity() if piece.draft.output_grid == grid else Place(0)
+        link(made, piece.draft, kind, piece.rows, piece.at, 1.0, frozen=True)
+    rows = np.arange(made.width)
+    return [Piece(made, rows, rows)]
 
 
 def settle(walk: Walk, read: Reading, draft: Draft) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from compilers.importing.codes import Coded
 from compilers.importing.reading import Reading, pieces, reading, restored, sampled
-from compilers.importing.sums import Weights, link, set_column, summed
+from compilers.importing.sums import Weights, link, on_grid, set_column, summed
 from compilers.importing.walk import Walk, operation
 from netgraph.columns import Array
 from netgraph.graph import Conv2d
@@ -49,6 +49,7 @@ def conv2d(
         summed(walk, read)
         found = pieces(walk, reading(walk, read.value, (-3,)))
         assert found is not None
+    found = on_grid(walk, found, read, read.shape, "maps")
     (kh, ph, th), (kw, pw, tw) = _window(kernel[0], top, bottom), _window(kernel[1], left, right)
     kind = Conv2d((kh, kw), _pair(stride), (ph, pw))
     walk.count_edges(int(weights.exists.sum()))

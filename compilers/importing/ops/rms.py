@@ -29,13 +29,13 @@ def rms_norm(walk: Walk, value: Coded, shape: Sequence[int], weight: Any = None,
 
 @dataclass(eq=False)
 class MeanSquare(Lazy):
-    """`(factor * mean(x^2) + epsilon) ^ power` over one axis of a value, on the way to an RMS norm.
+    """`outer * (factor * mean(x^2) + epsilon) ^ power` over one axis of a value, on the way to an RMS norm.
 
     Attributes:
         base: the value `x`.
         dim: the axis, counted from the end.
         kept: whether the axis is kept, with size 1.
-        factor, epsilon, power: numbers of the formula.
+        factor, epsilon, power, outer: numbers of the formula.
     """
 
     base: Coded
@@ -44,6 +44,7 @@ class MeanSquare(Lazy):
     factor: float
     epsilon: float = 0.0
     power: float = 1.0
+    outer: float = 1.0
 
     def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add epsilon, take the root, and multiply or divide the value."""
@@ -54,23 +55,27 @@ class MeanSquare(Lazy):
             return replace(self, kept=True)
         other = next((value for value in args if value is not self), None)
         number = _number(other)
-        if number is not None and self.power == 1 and not kwargs:
-            if name == "add":
-                return replace(self, epsilon=self.epsilon + number)
-            if name == "mul" or (name == "div" and args[0] is self):
-                factor = number if name == "mul" else 1 / number
-                return replace(self, factor=self.factor * factor, epsilon=self.epsilon * factor)
+        if number is not None and name in {"mul", "div"} and (name == "mul" or args[0] is self):
+            return self._scaled(number if name == "mul" else 1 / number)
+        if number is not None and name == "add" and self.power == 1 and not kwargs:
+            return replace(self, epsilon=self.epsilon + number)
         powers = {"sqrt": 0.5, "rsqrt": -0.5, "reciprocal": -1.0}
         power = number if name == "pow" and args[0] is self else powers.get(name)
-        if name == "div" and number == 1 and args[1] is self:
-            power = -1.0
         if power is not None:
-            return replace(self, power=self.power * power)
-        if name in {"mul", "div"} and isinstance(other, Coded) and self.kept:
-            wanted = -0.5 if name == "mul" else 0.5
-            if self.power == wanted and other.equals(self.base) and (name == "mul" or args[1] is self):
-                return Normed(self.base, self.dim, self.factor, self.epsilon, walk.node)
+            return replace(self, power=self.power * power, outer=self.outer**power)
+        if name == "div" and number is not None:  # a number divided by the root
+            return replace(self, power=-self.power, outer=number / self.outer)
+        if name in {"mul", "div"} and isinstance(other, Coded) and self.kept and (name == "mul" or args[1] is self):
+            ratio = other.ratio_to(self.base)
+            if ratio is not None and self.power == (-0.5 if name == "mul" else 0.5):
+                outer = ratio * (self.outer if name == "mul" else 1 / self.outer)
+                return Normed(self.base, self.dim, self.factor, self.epsilon, outer, walk.node)
         return NotImplemented
+
+    def _scaled(self, number: float) -> MeanSquare:
+        if self.power == 1:
+            return replace(self, factor=self.factor * number, epsilon=self.epsilon * number)
+        return replace(self, outer=self.outer * number)
 
     def resolve(self, walk: Walk) -> Coded:
         """Refuse: there is no layer for a mean of squares alone."""
@@ -84,7 +89,7 @@ class Normed(Lazy):
     Attributes:
         base: the value.
         dim: axis of the features, counted from the end.
-        factor, epsilon: the norm is `x / sqrt(factor * mean(x^2) + epsilon)`.
+        factor, epsilon, outer: the norm is `outer * x / sqrt(factor * mean(x^2) + epsilon)`.
         node: the operation that ends the norm.
     """
 
@@ -92,6 +97,7 @@ class Normed(Lazy):
     dim: int
     factor: float
     epsilon: float
+    outer: float
     node: Node | None
     made: Coded | None = None
 
@@ -123,7 +129,7 @@ class Normed(Lazy):
             )
         if self.factor <= 0 or self.epsilon <= 0:
             walk.refuse(f"its RMS norm adds {self.epsilon:g} to the mean square", "add a number above 0, such as 1e-6")
-        size = self.factor**-0.5
+        size = self.outer * self.factor**-0.5
         made = normalised(walk, self.base, "rms", self.epsilon / self.factor, {"scale": scale})
         return made if size == 1 else made.scaled(size)
 
