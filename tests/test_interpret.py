@@ -92,6 +92,7 @@ SAMPLES = [
     ("relu", [0, 0, 3]),
     ("leaky_relu", [-0.2, 0, 3]),
     ("prelu", [-0.5, 0, 3]),
+    ("relu6", [0, 0, 3]),
     ("tanh", np.tanh([-2, 0, 3])),
     ("sigmoid", 1 / (1 + np.exp([2.0, 0, -3]))),
     ("softplus", np.log1p(np.exp([-2.0, 0, 3]))),

@@ -47,6 +47,15 @@ def _relu_backward(gradient: Tensor, values: Tensor, out: Tensor | None) -> Tens
     return result
 
 
+def _relu6_backward(gradient: Tensor, values: Tensor, out: Tensor | None) -> Tensor:
+    result: Tensor
+    if out is None:
+        result = torch.ops.aten.hardtanh_backward(gradient, values, 0, 6)
+    else:
+        result = torch.ops.aten.hardtanh_backward.grad_input(gradient, values, 0, 6, grad_input=out)
+    return result
+
+
 def _rational(z: Tensor, p: Parameters, slope: float) -> Tensor:
     v, c, l = p["v"], p["c"], p["l"]  # noqa: E741 (the paper's names)
     scale = torch.rsqrt(v**2 + c**2 + l**2 + 1e-8)
@@ -60,6 +69,11 @@ FUNCTIONS: Registry[TensorActivation] = Registry(
         "relu": TensorActivation(function=lambda z, p, s: torch.relu(z), in_place=torch.relu_, backward=_relu_backward),
         "leaky_relu": TensorActivation(function=lambda z, p, s: functional.leaky_relu(z, s)),
         "prelu": TensorActivation(function=lambda z, p, s: torch.where(z >= 0, z, p["slope"] * z)),
+        "relu6": TensorActivation(
+            function=lambda z, p, s: functional.relu6(z),
+            in_place=lambda z: z.clamp_(0, 6),
+            backward=_relu6_backward,
+        ),
         "tanh": TensorActivation(function=lambda z, p, s: torch.tanh(z)),
         "sigmoid": TensorActivation(function=lambda z, p, s: torch.sigmoid(z)),
         # Not functional.softplus, which is linear above 20.

@@ -113,9 +113,11 @@ class GraphDraft:
         return self.draw(TAPE) if self.weights in ("float32", "float64") else b""
 
     def pool(self, grid: Grid) -> Pool | None:
-        """Draw a pool that fits on a grid, or None. Its area is a power of two, so that averages are dyadic."""
-        if not grid or not self.options.pools or not self.coin():
-            return None
+        """Draw a pool that fits on a grid, or None."""
+        return self.some_pool(grid) if grid and self.options.pools and self.coin() else None
+
+    def some_pool(self, grid: Grid) -> Pool:
+        """Draw a pool that fits on a grid. Its area is a power of two, so that averages are dyadic."""
         size = tuple(self.number(1, min(2, g)) for g in grid)
         stride = (1,) * len(grid) if self.coin() else None
         padding = tuple(k // 2 for k in size) if self.coin() else None

@@ -160,7 +160,7 @@ def _leave(d: GraphDraft, name: str) -> None:
         d.place(name, one, 0 if way == "first" else 1 - grid[0])
         name = one
     elif way == "pool" and d.options.pools:
-        pooled = d.hidden(grid, pool=d.pool(grid))
+        pooled = d.hidden(grid, pool=d.some_pool(grid))
         d.join(name, pooled)
         name = pooled
     d.join(name, d.output(d.grids[name]))

@@ -79,6 +79,8 @@ def activated(layer, t, p, i):
     if name in ("identity", "relu", "leaky_relu", "prelu"):
         slope = {"identity": 1, "relu": 0, "leaky_relu": mpmath.mpf(layer.slope)}.get(name)
         return t if t >= 0 else t * (p["slope"][i] if slope is None else slope)
+    if name == "relu6":
+        return min(max(t, mpmath.mpf(0)), mpmath.mpf(6))
     if name == "rational":
         v, c, l = (p[k][i] for k in "vcl")  # noqa: E741
         return ((2 * v * t + c) / (1 + t**2) + l * t) / mpmath.sqrt(v**2 + c**2 + l**2 + mpmath.mpf(1e-8))

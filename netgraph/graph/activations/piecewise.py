@@ -1,4 +1,4 @@
-"""Piecewise linear activations: `f(t) = t` for `t >= 0`, else `f(t) = a t`, with a factor `a` for each activation."""
+"""Piecewise linear activations: `f(t) = t` for `t >= 0`, else `f(t) = a t` with a factor `a`; and ReLU6."""
 
 from __future__ import annotations
 
@@ -54,6 +54,34 @@ def _relu_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[
 
 def _relu_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
     return _affine(low, high, np.float64(0.0))
+
+
+# -- facts of ReLU6, which round nothing ------------------------------------------------------------
+
+MOST = 6.0
+"""Largest value of ReLU6."""
+
+
+def _relu6_derivatives(z: Array, p: Parameters, slope: float) -> tuple[Array, Parameters]:
+    """Derivative of ReLU6, 0 at both kinks."""
+    return ((z > 0) & (z < MOST)).astype(z.dtype), {}
+
+
+def _relu6_interval(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    return np.clip(low, 0.0, MOST), np.clip(high, 0.0, MOST)
+
+
+def _relu6_slopes(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Range of the slopes: 1 between 0 and 6, and 0 outside; both for the intervals `[0, 0]` and `[6, 6]`."""
+    kink = (low == high) & ((low == 0) | (low == MOST))
+    rises, rests = kink | ((high > 0) & (low < MOST)), kink | (low < 0) | (high > MOST)
+    return np.where(rests, 0.0, 1.0), np.where(rises, 1.0, 0.0)
+
+
+def _relu6_affine(low: Array, high: Array, p: Parameters, slope: float) -> tuple[Array, Array]:
+    """Return `(alpha, error)`: `alpha` is 1 between 0 and 6, 0 below 0, else NaN; `error` is 0."""
+    alpha = np.where((low >= 0) & (high <= MOST), 1.0, np.where(high <= 0, 0.0, np.nan))
+    return alpha, np.zeros(len(low))
 
 
 # -- facts for a factor `a` -------------------------------------------------------------------------
@@ -166,3 +194,15 @@ PRELU = _leaky(
     identity_at={"slope": 1.0},
 )
 """PReLU, `f(t) = t` for `t >= 0`, else `slope t` with a trained slope per vertex."""
+
+RELU6 = Activation(
+    name="relu6",
+    function=lambda z, p, slope: np.clip(z, 0, z.dtype.type(MOST)),
+    derivatives=_relu6_derivatives,
+    interval=_relu6_interval,
+    slopes=_relu6_slopes,
+    terms=_no_terms,
+    affine=_relu6_affine,
+    exact=True,
+)
+"""ReLU6, `f(t) = min(max(t, 0), 6)`, of MobileNets. It has no mirror identity, and `f(k t)` is not `k f(t)`."""

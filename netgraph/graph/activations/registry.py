@@ -10,7 +10,7 @@ from netgraph.graph.activations.activation import Activation
 from netgraph.graph.activations.bounded import SIGMOID, TANH
 from netgraph.graph.activations.contradictions import contradiction
 from netgraph.graph.activations.gated import GELU, GELU_TANH, SILU
-from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RELU
+from netgraph.graph.activations.piecewise import IDENTITY, LEAKY_RELU, PRELU, RELU, RELU6
 from netgraph.graph.activations.rational import RATIONAL
 from netgraph.graph.activations.softplus import SOFTPLUS
 from netgraph.registry import Registry
@@ -29,6 +29,7 @@ ACTIVATIONS: Registry[Activation] = Registry(
             RELU,
             LEAKY_RELU,
             PRELU,
+            RELU6,
             TANH,
             SIGMOID,
             SOFTPLUS,

@@ -25,14 +25,14 @@ def toys():
         yield
 
 
-def net(first="squareplus", second="softsign"):
+def net(first="squareplus", second="softsign", density=0.8):
     b = ng.GraphBuilder(seed=0, dtype=np.float64)
     b.input("x", 2, grid=(4, 4), domain=(-1, 1))
     b.layer("maps", 3, grid=(4, 4), activation=first)
     b.layer("rows", 4, activation=second)
     b.layer("normed", 4, activation=first, norm="layer")
     b.output("y", 2)
-    b.conv2d("x", "maps", kernel=3, padding=1, density=0.8)
+    b.conv2d("x", "maps", kernel=3, padding=1, density=density)
     b.conv2d("maps", "rows", kernel=4)
     b.dense("rows", "normed")
     b.dense("normed", "y")
@@ -69,6 +69,23 @@ def test_gradients_are_differences_of_the_interpreter(toys):
         moved = np.where(np.arange(len(graph.edges)) == edge, step, 0.0)
         ahead, behind = (ng.interpret(graph.with_weights(graph.edges.weight + s * moved), x).sum() for s in (1, -1))
         np.testing.assert_allclose(found[edge], (ahead - behind) / (2 * step), rtol=1e-6, atol=1e-8)
+
+
+def test_relu6_stops_values_and_gradients_above_6():
+    graph = net("relu6", "relu6", density=1)
+    graph = graph.with_weights(graph.edges.weight * 16, vertices={"shift": np.full(graph.num_vertices, 0.5)})
+    network = lower(graph, dtype=torch.float64)
+    x = torch.from_numpy(np.random.default_rng(2).uniform(-1, 1, (5, 2, 4, 4))).requires_grad_()
+    layers = ng.interpret_layers(graph, x.detach().numpy())
+    np.testing.assert_allclose(network(x).detach().numpy(), layers["y"], rtol=1e-12, atol=1e-12)
+    for values in (layers["maps"], layers["rows"]):
+        assert {0.0, 6.0} < set(values.ravel())
+
+    def run(weights, vertices, x):
+        return torch.func.functional_call(network, {"weights": weights, "vertex_parameters": vertices}, (x,))
+
+    flat = (v.detach().clone().requires_grad_() for v in (network.weights, network.vertex_parameters))
+    assert torch.autograd.gradcheck(run, (*flat, x), fast_mode=True)
 
 
 def test_a_gain_of_each_vertex_is_trained_and_lifted(toys):

@@ -37,7 +37,7 @@ def value(name, t, p, slope):
 
 def intervals(n):
     """(low, high), each (intervals, n): all pairs of a few ends, points among them."""
-    ends = np.array([-INF, -30.0, -3.0, -1.4142, -1.0, -0.7518, -0.5, 0.0, 0.3, 1.0, 2.4, 5.0, INF])
+    ends = np.array([-INF, -30.0, -3.0, -1.4142, -1.0, -0.7518, -0.5, 0.0, 0.3, 1.0, 2.4, 5.0, 6.0, 9.0, INF])
     low, high = np.meshgrid(ends, ends)
     keep = (low <= high) & ~((low == high) & np.isinf(low))
     return [np.repeat(v[keep][:, None], n, axis=1) for v in (low, high)]
@@ -108,6 +108,10 @@ def test_slopes_known_by_hand():
     assert slopes("relu", -INF, 0.0) == [0, 0]
     assert slopes("relu", -1.0, 1.0) == [0, 1]
     assert slopes("relu", 0.0, 0.0) == [0, 1]
+    assert slopes("relu6", 0.0, 6.0) == [1, 1]
+    assert slopes("relu6", -INF, 0.0) == slopes("relu6", 6.0, INF) == [0, 0]
+    assert slopes("relu6", 5.0, 7.0) == slopes("relu6", -1.0, 1.0) == [0, 1]
+    assert slopes("relu6", 0.0, 0.0) == slopes("relu6", 6.0, 6.0) == [0, 1]
     assert slopes("leaky_relu", -1.0, 1.0, slope=-2.0) == [-2, 1]
     assert slopes("prelu", -1.0, 0.0, {"slope": np.array([3.0])}) == [3, 3]
     assert slopes("tanh", -INF, INF) == [0, 1]
@@ -125,6 +129,8 @@ def test_ranges_are_exact_where_the_arithmetic_is():
     np.testing.assert_array_equal(identity, [low, high])
     relu = get_activation("relu").interval(low, high, {}, 0.0)
     np.testing.assert_array_equal(relu, [[0, 0.1, 0, 0], [0.3, 0.7, INF, 0]])
+    relu6 = get_activation("relu6").interval(low + 6, high + 6, {}, 0.0)
+    np.testing.assert_array_equal(relu6, [[5, 6, 0, 4], [6, 6, 6, 5.9]])
     leaky = get_activation("leaky_relu").interval(low, high, {}, 0.1)
     np.testing.assert_array_equal(leaky[1][:3], high[:3])
     assert leaky[0][1] == 0.1
@@ -175,6 +181,7 @@ def test_affine_known_by_hand():
     for name, p, slope, alpha in (
         ("identity", {}, 0.0, [1, 1, 1]),
         ("relu", {}, 0.0, [1, nan, 0]),
+        ("relu6", {}, 0.0, [nan, nan, 0]),
         ("leaky_relu", {}, 0.1, [1, nan, 0.1]),
         ("leaky_relu", {}, 1.0, [1, 1, 1]),
         ("prelu", {"slope": np.array([0.5, 1.0, 0.5])}, 0.0, [1, 1, 0.5]),
@@ -184,6 +191,8 @@ def test_affine_known_by_hand():
         got, error = ACTIVATIONS[name].affine(low, high, p, slope)
         np.testing.assert_array_equal(got, alpha)
         assert not error.any()
+    relu6 = ACTIVATIONS["relu6"].affine(np.array([0.0, 2.0, 6.0, 5.0]), np.array([6.0, 3.0, 6.0, 7.0]), {}, 0.0)
+    np.testing.assert_array_equal(relu6, [[1, 1, 1, nan], [0, 0, 0, 0]])
     p = {"v": np.array([0.0, 0.0, 1.0]), "c": np.array([0.0, 1.0, 0.0]), "l": np.ones(3)}
     got, error = ACTIVATIONS["rational"].affine(low, high, p, 0.0)
     np.testing.assert_allclose(got, [1 / np.sqrt(1 + 1e-8), nan, nan], rtol=1e-15)
@@ -194,7 +203,7 @@ def test_affine_known_by_hand():
 def test_mirror(name, slope):
     a = ACTIVATIONS[name]
     if a.mirror is None:
-        assert name in ("identity", "rational")
+        assert name in ("identity", "relu6", "rational")
         return
     p, _n = parameters(name)
     m, b, c, error = (np.reshape(part, (-1, 1)) for part in a.mirror(p, slope))
@@ -207,7 +216,8 @@ def test_mirror(name, slope):
 def test_homogeneous(name, slope):
     p, _n = parameters(name)
     same = np.allclose(value(name, 4 * T, p, slope), 4 * value(name, T, p, slope), rtol=1e-13)
-    assert same == ACTIVATIONS[name].homogeneous == ACTIVATIONS[name].exact
+    assert same == ACTIVATIONS[name].homogeneous
+    assert ACTIVATIONS[name].exact == (same or name == "relu6")
 
 
 @pytest.mark.parametrize(("name", "slope"), CASES)
@@ -233,6 +243,8 @@ def test_terms_cover_the_rounding_of_the_definition(name, slope):
             for k, at in enumerate(map(mpmath.mpf, points.tolist())):
                 if name in real:
                     wanted = real[name](at)
+                elif name == "relu6":
+                    wanted = min(max(at, mpmath.mpf(0)), mpmath.mpf(6))
                 elif name == "rational":
                     v, c, l = (mpmath.mpf(float(p[key][row])) for key in ("v", "c", "l"))  # noqa: E741
                     wanted = ((2 * v * at + c) / (1 + at**2) + l * at) / mpmath.sqrt(v**2 + c**2 + l**2 + 1e-8)
@@ -246,7 +258,7 @@ def test_terms_cover_the_rounding_of_the_definition(name, slope):
                 assert mpmath.mpf(float(low[row])) <= wanted <= mpmath.mpf(float(high[row]))
 
 
-numbers = st.floats(-6, 6).map(lambda x: round(x, 3))
+numbers = st.floats(-6, 9).map(lambda x: round(x, 3))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -254,7 +266,7 @@ numbers = st.floats(-6, 6).map(lambda x: round(x, 3))
 def test_derivatives_are_the_limits_of_differences(name, z, parameters, slope):
     z = np.array(z)
     activation = ACTIVATIONS[name]
-    assume(not activation.exact or np.abs(z).min() > 1e-3)  # kinks
+    assume(not activation.exact or min(np.abs(z).min(), np.abs(z - 6).min()) > 1e-3)  # kinks
     p = {k: np.array(v) for k, v in zip(activation.parameters, parameters, strict=False)}
     if name == "rational":
         assume(sum(v**2 for v in p.values()) > 1e-2)
