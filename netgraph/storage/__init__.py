@@ -42,6 +42,7 @@ from netgraph.storage.json_values import (
     shape_of,
     whole_lines,
 )
+from netgraph.storage.neat import from_neat
 from netgraph.storage.reading import check_size, open_regular, read_file
 from netgraph.storage.structure import HISTORY_SHAPES, LAYER_OPTIONAL, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
@@ -73,6 +74,7 @@ __all__ = [
     "expect_columns",
     "file_name",
     "from_columns",
+    "from_neat",
     "holds",
     "load",
     "open_regular",
