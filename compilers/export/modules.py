@@ -46,6 +46,12 @@ class ExportedModule:
     source: str
 
 
+class _Tracer(fx.Tracer):
+    """Tracer that also records reads of buffers."""
+
+    proxy_buffer_attributes = True
+
+
 def to_module(graph: Graph, *, strict: bool = False) -> fx.GraphModule:
     """Make a plain module of torch of a graph, which needs no netgraph any more.
 
@@ -76,8 +82,7 @@ def export_module(graph: Graph, *, strict: bool = False) -> ExportedModule:
     dtype = _dtype(graph)
     network.to(dtype)
     network.load_state_dict(_tensors(text, dtype), strict=False)
-    module = fx.symbolic_trace(network)
-    module.__class__.__name__ = "Network"
+    module = fx.GraphModule(network, _Tracer().trace(network), class_name="Network")
     return ExportedModule(module, _parameters(text), tuple(text.notes), text.zeros, source)
 
 

@@ -42,7 +42,7 @@ class Sums:
 
     def write(self, layer: Layer, name: str) -> tuple[str, bool]:
         """Write the sums of a layer with its biases; return their text, and whether they have one entry per sample."""
-        links = self._graph.incoming[layer.id]
+        links = [link for link in self._graph.incoming[layer.id] if len(link)]
         weighted = [link for link in links if not link.kind.wires]
         terms: list[Term] = []
         bias = layer.bias is not None
@@ -62,7 +62,8 @@ class Sums:
         total = " + ".join(term.text for term in terms)
         if not batched:
             shape = (len(layer), *layer.grid) if not features_last(layer.grid) else (*layer.grid, len(layer))
-            total = f"({total}).expand(batch, {', '.join(map(str, shape))})"
+            total = total if len(terms) == 1 else f"({total})"
+            total = f"{total}.expand(batch, {', '.join(map(str, shape))})"
         return total, True
 
     # -- wires ------------------------------------------------------------------------------------
