@@ -15,7 +15,7 @@ from netgraph.graph import Graph, Layer, PortWires, port_wires
 
 
 class PortText(NamedTuple):
-    """What a port reads, joined from its sources.
+    """Values of a port, joined from its sources.
 
     Attributes:
         text: text of the values.

@@ -15,7 +15,7 @@ from netgraph.graph import Graph, Layer, Link
 
 
 class Term(NamedTuple):
-    """Text of what a link adds to the sums of its target.
+    """Text of the part of a link in the sums of its target.
 
     Attributes:
         text: the text.

@@ -18,7 +18,7 @@ class DraftLink:
         src, dst, tap: rows of both ends, and tap or slot, `(edges,)` int64.
         weight: weights, `(edges,)` float64.
         parameter: code of the element of a parameter that each weight is, -1 for none, `(edges,)` int64.
-        frozen: whether training leaves the weights as they are.
+        frozen: whether training leaves each weight as it is, `(edges,)` bool.
         port: port of the reading draft.
     """
 
@@ -29,7 +29,7 @@ class DraftLink:
     tap: Array
     weight: Array
     parameter: Array
-    frozen: bool
+    frozen: Array
     port: int = 0
 
 

@@ -157,6 +157,6 @@ def _link(given: DraftLink, source: int, target: int, start: int, dtype: Any) ->
         "tap": given.tap[order],
         "weight": given.weight[order].astype(dtype),
         "birth": np.zeros(n, np.int32),
-        "frozen": np.full(n, given.frozen),
+        "frozen": given.frozen[order],
     }
     return Link(source, target, given.kind, port=given.port, **columns), given.parameter[order]

@@ -132,17 +132,17 @@ def separated(draft: Draft) -> list[Draft]:
 
 def _joined(one: DraftLink, two: DraftLink) -> DraftLink | None:
     """One link with the edges of two, or None where kinds differ or edges coincide."""
-    if one.kind != two.kind or one.frozen != two.frozen:
+    if one.kind != two.kind:
         return None
     columns: Mapping[str, np.ndarray] = {
         name: np.concatenate([getattr(one, name), getattr(two, name)])
-        for name in ("src", "dst", "tap", "weight", "parameter")
+        for name in ("src", "dst", "tap", "weight", "parameter", "frozen")
     }
     keys = np.stack([columns[name] for name in ("dst", "src", "tap")])
     order = np.lexsort(keys[::-1])
     if (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0).any():
         return None
-    return DraftLink(one.source, one.kind, **columns, frozen=one.frozen, port=one.port)
+    return DraftLink(one.source, one.kind, **columns, port=one.port)
 
 
 def _again(source: Draft, number: int) -> Draft:
@@ -150,7 +150,6 @@ def _again(source: Draft, number: int) -> Draft:
     again = Draft(f"{source.name}.again", source.width, source.output_grid)
     rows = np.arange(source.width)
     nothing = np.zeros(source.width, np.int64)
-    again.links = [
-        DraftLink(source, Identity(), rows, rows, nothing, np.ones(source.width), np.full(source.width, -1), True)
-    ]
+    one = np.ones(source.width)
+    again.links = [DraftLink(source, Identity(), rows, rows, nothing, one, np.full(source.width, -1), one.astype(bool))]
     return again

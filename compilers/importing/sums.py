@@ -131,7 +131,7 @@ def link(
     *,
     tap: Any = 0,
     parameter: Any = -1,
-    frozen: bool = False,
+    frozen: Any = False,
     port: int = 0,
 ) -> None:
     """Add a link to a draft; numbers stand for all edges."""
@@ -149,7 +149,7 @@ def link(
             column(tap, np.int64),
             column(weight, np.float64),
             column(parameter, np.int64),
-            frozen,
+            column(frozen, bool),
             port,
         )
     )
@@ -238,14 +238,14 @@ class Weights:
         values: their values, float64.
         codes: code of the element of a parameter that each is, -1 for constants.
         exists: mask of the weights that are not masked away by a constant factor of 0.
-        frozen: whether training leaves them as they are.
+        frozen: mask of the weights that training leaves as they are.
     """
 
     def __init__(self, walk: Walk, value: Any) -> None:
         if isinstance(value, Tensor):
             self.values = value.detach().to(torch.float64).numpy()
             self.codes = np.full(self.values.shape, -1)
-            self.exists, self.frozen = np.ones(self.values.shape, bool), True
+            self.exists = self.frozen = np.broadcast_to(np.True_, self.values.shape)
             return
         if not isinstance(value, Coded):
             walk.refuse("it has no weights", "give it weights")
@@ -271,13 +271,13 @@ class Weights:
         self.codes = np.where(self.exists, codes, -1)
         self.values = np.zeros(codes.shape)
         self.values[self.exists] = take(walk, codes[self.exists])
-        self.frozen = not _trained(walk, codes[self.exists])
+        self.frozen = np.broadcast_to(np.bool_(not _trained(walk, codes[self.exists])), codes.shape)
 
     def map(self, move: Callable[[Array], Array]) -> Weights:
         """Move the weights by a function, such as a transposition."""
         new = object.__new__(Weights)
         new.values, new.codes, new.exists = move(self.values), move(self.codes), move(self.exists)
-        new.frozen = self.frozen
+        new.frozen = move(self.frozen)
         return new
 
 
@@ -320,7 +320,7 @@ def dense(walk: Walk, value: Coded, weights: Weights, bias: Any) -> Coded:
         dst, src = np.nonzero(part.exists)
         link(
             target, piece.draft, Dense(), piece.rows[src], dst, part.values[dst, src],
-            parameter=part.codes[dst, src], frozen=weights.frozen,
+            parameter=part.codes[dst, src], frozen=part.frozen[dst, src],
         )  # fmt: skip
     if bias is not None:
         set_column(walk, target, "bias", bias)
@@ -355,7 +355,7 @@ def _after_flatten(walk: Walk, read: Reading, flat: tuple[Draft, Array, Array], 
     dst, src = np.nonzero(weights.exists)
     link(
         target, source, Conv2d(_pair(source.output_grid)), row[src], dst, weights.values[dst, src],
-        tap=position[src], parameter=weights.codes[dst, src], frozen=weights.frozen,
+        tap=position[src], parameter=weights.codes[dst, src], frozen=weights.frozen[dst, src],
     )  # fmt: skip
     if bias is not None:
         set_column(walk, target, "bias", bias)

@@ -103,7 +103,16 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     made = walk.draft(source.width, source.output_grid, name="scaled")
     rows = np.flatnonzero(weights.exists)
     walk.count_edges(len(rows))
-    link(made, source, Dense(), rows, rows, weights.values[rows], parameter=weights.codes[rows], frozen=weights.frozen)
+    link(
+        made,
+        source,
+        Dense(),
+        rows,
+        rows,
+        weights.values[rows],
+        parameter=weights.codes[rows],
+        frozen=weights.frozen[rows],
+    )
     return result(walk, read, made)
 
 

@@ -65,7 +65,8 @@ def conv2d(
         dst, inside, i, j, src = (part[kept] for part in (dst, inside, i, j, src))
         link(
             target, piece.draft, kind, src, dst, weights.values[dst, inside, i, j],
-            tap=(i + th) * kw + j + tw, parameter=weights.codes[dst, inside, i, j], frozen=weights.frozen,
+            tap=(i + th) * kw + j + tw, parameter=weights.codes[dst, inside, i, j],
+            frozen=weights.frozen[dst, inside, i, j],
         )  # fmt: skip
     if bias is not None:
         set_column(walk, target, "bias", bias)

@@ -50,7 +50,8 @@ def embedding(
 ) -> Coded:
     """Table that is read at whole numbers of an input: a dense link from an input with the encoding "index".
 
-    At constants, such as positions, the rows of the table are parameters that are moved.
+    At constants, such as positions, the rows of the table are parameters that are moved. Edges of the row for padding
+    are frozen, since the module gives this row no gradient.
     """
     if isinstance(index, Tensor) and isinstance(weight, Coded):
         return weight.map(lambda part: part[index])  # type: ignore[no-any-return]
@@ -78,7 +79,9 @@ def embedding(
     src, dst = src[order], dst[order]
     link(
         target, owner.draft, Dense(), src, dst, weights.values[src, dst],
-        parameter=weights.codes[src, dst], frozen=weights.frozen,
+        parameter=weights.codes[src, dst], frozen=weights.frozen[src, dst] | (src == padding_idx),
     )  # fmt: skip
+    if padding_idx >= 0:
+        walk.notes.append(f"{target.name}: edges of row {padding_idx}, for padding, are frozen.")
     codes = walk.codes_of(target).reshape(width, *found.shape)
     return restored(walk, found, np.moveaxis(codes, 0, -1))
