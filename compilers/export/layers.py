@@ -9,7 +9,7 @@ import numpy as np
 from compilers.export.merging import Merging
 from compilers.export.sums import Sums
 from compilers.export.text import Held, Text
-from compilers.export.values import Value, channels_last, channels_second, columns, features_last
+from compilers.export.values import Value, channels_back, channels_last, channels_second, columns
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
@@ -49,10 +49,22 @@ class _Layers:
         return name
 
     def read_input(self, layer: Layer) -> None:
-        """Bring tokens, `(batch, vertices, tokens)`, to the layout of the forward."""
-        if len(layer.grid) == 1 and layer.encoding == "values":
-            name = self._values[layer.id].name
+        """Bring tokens, `(batch, vertices, tokens)`, to the layout of the forward, and indices to zeros and ones."""
+        name = self._values[layer.id].name
+        if layer.encoding == "index":
+            self._values[layer.id] = Value("" if self._is_table(layer) else self._one_hot(layer, name), layer, name)
+        elif len(layer.grid) == 1:
             self._text.line(f"{name} = {name}.transpose(1, 2)")
+
+    def _is_table(self, layer: Layer) -> bool:
+        """Whether all links from a layer of positions or symbols are tables of weights."""
+        return all(link.kind.pointwise and not link.kind.wires for link in self._graph.outgoing[layer.id])
+
+    def _one_hot(self, layer: Layer, index: str) -> str:
+        name = self._text.variable(f"{layer.name}_values")
+        value = f"F.embedding({index}, {self._text.buffer(f'{layer.name}_rows', np.eye(len(layer)))})"
+        self._text.line(f"{name} = {channels_back(value, layer.grid)}")
+        return name
 
     def outside(self, layer: Layer) -> str:
         """Text of an output, `(batch, vertices, *grid)`."""
@@ -60,8 +72,8 @@ class _Layers:
 
     def positions(self, layer: Layer) -> None:
         """Write the values of a layer of positions, where another link than a table reads them."""
-        if all(link.kind.pointwise and not link.kind.wires for link in self._graph.outgoing[layer.id]):
-            self._values[layer.id] = Value("", layer, batched=False)
+        if self._is_table(layer):
+            self._values[layer.id] = Value("", layer)
             return
         one = np.eye(len(layer)).reshape(1, len(layer), *layer.grid)
         one = one.transpose(0, 2, 1) if len(layer.grid) == 1 else one
@@ -77,7 +89,7 @@ class _Layers:
             return
         name = self._text.variable(layer.name)
         if layer.merge is None:
-            z, _ = self._sums.write(layer, name)
+            z = self._sums.write(layer, name)
         else:
             z = self._merging.write(layer, name)
             if layer.bias is not None:
@@ -106,11 +118,11 @@ class _Layers:
         if layer.norm == "batch":
             kind = "nn.BatchNorm2d" if len(layer.grid) == 2 else "nn.BatchNorm1d"
             self._text.module(own, f"{kind}({size}, {epsilon}, momentum={layer.norm_momentum!r})", **held)
-            return channels_second(f"self.{own}({channels_second(_bracket(z, layer), layer.grid)})", layer.grid)
+            return channels_second(f"self.{own}({channels_second(z, layer.grid)})", layer.grid)
         kind = "nn.LayerNorm" if layer.norm == "layer" else "nn.RMSNorm"
         self._text.module(own, f"{kind}({size}, {epsilon})", **held)
-        value = f"self.{own}({channels_last(_bracket(z, layer), layer.grid)})"
-        return value if features_last(layer.grid) else f"{value}.permute(0, 3, 1, 2)"
+        value = f"self.{own}({channels_last(z, layer.grid)})"
+        return channels_back(value, layer.grid)
 
     def _activated(self, layer: Layer, name: str, z: str) -> str:
         if layer.activation not in ACTIVATIONS:
@@ -127,7 +139,7 @@ class _Layers:
         axes = len(pool.size)
         kind = f"F.{'max' if pool.kind == 'max' else 'avg'}_pool{axes}d"
         options = f"{_short(pool.size)}, {_short(pool.strides)}" + (f", {_short(pool.pads)}" if any(pool.pads) else "")
-        pooled = f"{kind}({channels_second(_bracket(value, layer), layer.grid)}, {options})"
+        pooled = f"{kind}({channels_second(value, layer.grid)}, {options})"
         if not layer.output_grid:
             return f"{pooled}.flatten(1)"
         return channels_second(pooled, layer.output_grid)
@@ -147,7 +159,7 @@ def _prelu(text: Text, layer: Layer, name: str, z: str) -> str:
     own = text.name(f"{name}_prelu")
     held = Held(np.asarray(layer.values["slope"]), column="slope", vertices=layer.vertex_ids)
     text.module(own, f"nn.PReLU({len(layer)})", weight=held)
-    value = f"self.{own}({channels_second(_bracket(z, layer), layer.grid)})"
+    value = f"self.{own}({channels_second(z, layer.grid)})"
     return channels_second(value, layer.grid)
 
 
@@ -181,11 +193,6 @@ ACTIVATIONS: dict[str, Activated] = {
     "rational": _rational,
 }
 """Texts of the activations."""
-
-
-def _bracket(z: str, layer: Layer) -> str:
-    """The text in brackets where a method follows it."""
-    return f"({z})" if " + " in z and len(layer.grid) else z
 
 
 def _short(sizes: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from compilers.export.text import Text
 from compilers.export.values import Value, features_last, picked
 from netgraph.columns import Array
 from netgraph.errors import CompileError
-from netgraph.graph import Graph, Layer, PortWires, port_wires
+from netgraph.graph import Graph, Layer, Link, PortWires, port_wires
 
 
 class PortText(NamedTuple):
@@ -48,11 +48,15 @@ class Merging:
         if layer.merge is None or not layer.merge.gives_heads or layer.role == "output":
             return False
         readers = self._graph.outgoing[layer.id]
-        if len(readers) != 1:
+        if len(readers) != 1 or not self._reads_heads(readers[0]):
             return False
         wires = port_wires(self._graph, readers[0].target)[0]
         used = wires.src[np.concatenate([[True], wires.src[1:] != wires.src[:-1]])] if len(wires) else wires.src
         return len(wires.sources) == 1 and len(used) == len(layer) and bool((used == np.arange(len(layer))).all())
+
+    def _reads_heads(self, link: Link) -> bool:
+        merge = self._graph.layer(link.target).merge
+        return merge is not None and link.port in merge.head_ports
 
     def write(self, layer: Layer, name: str) -> str:
         """Text of the values that a merge makes. Raises `CompileError` for a merge without a text."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
 from compilers.export.text import Held, Text
-from compilers.export.values import Value, columns, features_last, picked, placed
+from compilers.export.values import Value, channels_back, columns, features_last, picked, placed
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 
@@ -40,8 +40,8 @@ class Sums:
     def __init__(self, graph: Graph, text: Text, values: dict[int, Value]) -> None:
         self._graph, self._text, self._values = graph, text, values
 
-    def write(self, layer: Layer, name: str) -> tuple[str, bool]:
-        """Write the sums of a layer with its biases; return their text, and whether they have one entry per sample."""
+    def write(self, layer: Layer, name: str) -> str:
+        """Write the sums of a layer with its biases, and return their text."""
         links = [link for link in self._graph.incoming[layer.id] if len(link)]
         weighted = [link for link in links if not link.kind.wires]
         terms: list[Term] = []
@@ -64,7 +64,7 @@ class Sums:
             shape = (len(layer), *layer.grid) if not features_last(layer.grid) else (*layer.grid, len(layer))
             total = total if len(terms) == 1 else f"({total})"
             total = f"{total}.expand(batch, {', '.join(map(str, shape))})"
-        return total, True
+        return total
 
     # -- wires ------------------------------------------------------------------------------------
 
@@ -81,17 +81,17 @@ class Sums:
         if not link.kind.places and len(grid) == 2 and not layer.grid:  # one position of maps, read as a number
             value, last = f"{value}.flatten(1)", True
         if rows is not None:
-            return Term(picked(self._text, value, rows, len(source.layer), last=last, name=name), source.batched)
+            return Term(picked(self._text, value, rows, len(source.layer), last=last, name=name), True)
         matrix = np.zeros((len(layer), len(source.layer)))
         matrix[link.dst, link.src] = 1
         wires = self._text.buffer(f"{name}_wires", matrix if last else matrix[:, :, None, None])
-        return Term(f"F.linear({value}, {wires})" if last else f"F.conv2d({value}, {wires})", source.batched)
+        return Term(f"F.linear({value}, {wires})" if last else f"F.conv2d({value}, {wires})", True)
 
     # -- weights ----------------------------------------------------------------------------------
 
     def _weights(self, link: Link, layer: Layer, name: str, bias: bool) -> Term:
         source = self._graph.layer(link.source)
-        if source.encoding == "index":
+        if source.encoding == "index" and link.kind.pointwise:
             return self._lookup(link, layer, name)
         if source.role == "position" and link.kind.pointwise:
             return self._table(link, layer, name)
@@ -113,7 +113,7 @@ class Sums:
             rows = np.full(len(layer), -1)
             rows[form.targets] = np.arange(len(form.targets))
             term = picked(self._text, term, rows, len(form.targets), last=features_last(layer.grid), name=f"{name}_to")
-        return Term(term, value.batched, with_bias)
+        return Term(term, True, with_bias)
 
     def _module(self, form: WeightForm, link: Link, layer: Layer, name: str, bias: bool, *, maps: bool) -> None:
         """Add the module of a link with weights."""
@@ -147,8 +147,10 @@ class Sums:
         self._note_frozen(link, frozen)
         held = Held(weight, edges, trained=not frozen)
         self._text.module(attribute, f"nn.Embedding({len(source)}, {len(layer)})", weight=held)
-        term = f"self.{attribute}({self._values[link.source].name})"
-        return Term(f"{term}.permute(0, 3, 1, 2)" if len(layer.grid) == 2 else term, True)
+        term = f"self.{attribute}({self._values[link.source].index})"
+        if len(source.grid) == 2 and not layer.grid:  # one position of maps, read as a number
+            return Term(f"{term}.flatten(1)", True)
+        return Term(channels_back(term, layer.grid), True)
 
     def _table(self, link: Link, layer: Layer, name: str) -> Term:
         """Table of a layer of positions: one row per position, or one map per vertex."""

@@ -7,11 +7,9 @@ import re
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import fx
 
 from netgraph.columns import Array
-
-RESERVED = frozenset({"self", "torch", "nn", "F", "math", "Network", "forward", "training", "batch", "inputs", "dtype"})
-"""Names that attributes and values of a forward do not get."""
 
 
 @dataclass(eq=False)
@@ -56,16 +54,16 @@ class Text:
 
     def name(self, wished: str) -> str:
         """Give out a name for an attribute: letters, digits and underscores, not given out before."""
-        return self._free(wished, self._attributes)
+        return self._free(wished, self._attributes, ATTRIBUTES)
 
     def variable(self, wished: str) -> str:
         """Give out a name for a variable of the forward."""
-        return self._free(wished, self._variables)
+        return self._free(wished, self._variables, VARIABLES)
 
     @staticmethod
-    def _free(wished: str, taken: set[str]) -> str:
+    def _free(wished: str, taken: set[str], reserved: frozenset[str]) -> str:
         name = re.sub(r"\W", "_", wished, flags=re.ASCII).strip("_") or "layer"
-        name = f"layer_{name}" if name[0].isdigit() or keyword.iskeyword(name) or name in RESERVED else name
+        name = f"layer_{name}" if name[0].isdigit() or keyword.iskeyword(name) or name in reserved else name
         found, number = name, 1
         while found in taken:
             number += 1
@@ -117,3 +115,9 @@ def rational(x, v, c, l):
 ''',
 }
 """Functions that a text may use, by name."""
+
+ATTRIBUTES = frozenset({"training", "graph", "code", *dir(fx.GraphModule)})
+"""Names that layers do not get as attributes: those of every module."""
+
+VARIABLES = frozenset({"self", "torch", "nn", "F", "batch", *HELPERS})
+"""Names that layers do not get as variables of the forward: those that it uses itself."""

@@ -23,12 +23,12 @@ class Value:
     Attributes:
         name: name of the variable.
         layer: the layer.
-        batched: whether it has one entry per sample; else its first axis has size 1, for all samples.
+        index: name of the variable with the whole numbers of an input with encoding "index".
     """
 
     name: str
     layer: Layer
-    batched: bool = True
+    index: str = ""
 
     @property
     def last(self) -> bool:
@@ -79,12 +79,27 @@ def placed(value: str, offset: int, source: Grid, target: Grid) -> str:
 
 def channels_second(value: str, grid: Grid) -> str:
     """Text of a value with its vertices behind the batch."""
-    return f"{value}.transpose(1, 2)" if len(grid) == 1 else value
+    return f"{bracketed(value)}.transpose(1, 2)" if len(grid) == 1 else value
 
 
 def channels_last(value: str, grid: Grid) -> str:
     """Text of a value with its vertices on the last axis, for a value with vertices where the grid has them."""
-    return value if features_last(grid) else f"{value}.permute(0, 2, 3, 1)"
+    return value if features_last(grid) else f"{bracketed(value)}.permute(0, 2, 3, 1)"
+
+
+def channels_back(value: str, grid: Grid) -> str:
+    """Text of a value with vertices where the grid has them, for one with its vertices on the last axis."""
+    return value if features_last(grid) else f"{bracketed(value)}.permute(0, 3, 1, 2)"
+
+
+def bracketed(text: str) -> str:
+    """The text in brackets where it has an operator outside of brackets, so that a method may follow."""
+    depth = 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if letter == " " and not depth:
+            return f"({text})"
+    return text
 
 
 def columns(values: Array, grid: Grid) -> Array:
