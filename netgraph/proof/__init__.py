@@ -1,5 +1,6 @@
 """Proofs of the effect of a rewrite on the outputs, for every input in the domain."""
 
+from netgraph.proof.alignment import aligned
 from netgraph.proof.certificate import CERTIFICATE_SHAPE, LEVELS, Certificate, Kind, Level, Measurement, rounded_up
 from netgraph.proof.certify import certify
 from netgraph.proof.exact_sums import sum_groups, two_product, two_sum
@@ -13,6 +14,7 @@ __all__ = [
     "Level",
     "Measurement",
     "CERTIFICATE_SHAPE",
+    "aligned",
     "certify",
     "measure",
     "rounded_up",

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.columns import Array, spans
-from netgraph.graph.bounds import chosen_interval, sum_bounds, widen
-from netgraph.proof.forms import Rows, Terms, form_interval
+from netgraph.graph.bounds import UNIT, chosen_interval, sum_bounds, times, widen
+from netgraph.proof.forms import Rows, Terms, form_interval, grown
 from netgraph.proof.operators import UNKNOWN, ZERO, Operators
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Link
+    from netgraph.proof.folding import Fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +142,27 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """Edges of one link with weights other than 0: source row, row of the form, weight and operator of each."""
+    """Edges of one link with weights other than 0: source row, row of the form, weight and operator of each.
+
+    `error` has bounds on the errors of the weights, or is None where these are exact.
+    """
 
     link: Link
     source: Array
     row: Array
     weight: Array
     operator: Array
+    error: Array | None = None
 
     @classmethod
-    def of(cls, graph: Graph, link: Link, rows: Array, space: Space, chosen: Array | None = None) -> Edges:
+    def of(
+        cls, graph: Graph, link: Link, rows: Array, space: Space, chosen: Array | None = None, fold: Fold | None = None
+    ) -> Edges:
         """Select the edges into the target rows r with `rows[r] >= 0`, where `rows[r]` is the row of the form.
 
         Edges with weight 0 and edges that read nothing but zeros are left out. `chosen` is a mask of the edges of the
-        link, or None for all. Wires into a merge have the factor of their port for a weight.
+        link, or None for all. Wires into a merge have the factor of their port for a weight. `fold` is the folded norm
+        of the target, whose factors the weights get, or None.
         """
         source, target = graph.layer(link.source), graph.layer(link.target)
         if target.merge is None:
@@ -170,11 +178,19 @@ class Edges:
         use = (row >= 0) & (link.weight[at] != 0)
         if (operators == ZERO).any():
             use &= operators[link.tap[at]] != ZERO
+        if fold is not None:
+            use &= ((fold.factor != 0) | (fold.error != 0))[link.dst[at]]
         used = np.flatnonzero(use)
         at, row = used if chosen is None else at[used], row[used]
         weight = link.weight[at].astype(np.float64)
         weight = weight if factor == 1 else weight * factor  # wires have weight 1
-        return cls(link, link.src[at].astype(np.int64), row, weight, operators[link.tap[at]])
+        source_row, operator = link.src[at].astype(np.int64), operators[link.tap[at]]
+        if fold is None:
+            return cls(link, source_row, row, weight, operator)
+        dst = link.dst[at]
+        error = grown(weight, fold.error[dst])
+        weight = weight * fold.factor[dst]
+        return cls(link, source_row, row, weight, operator, error * (1 + UNIT) + np.abs(weight) * UNIT + 1e-300)
 
     def over(self, symbol: Array, space: Space) -> Terms:
         """Terms of the edges over the symbols of the source rows, `(rows of the source,)`."""
@@ -182,11 +198,13 @@ class Edges:
         if space.one in symbol:
             constant = (symbol[self.source] == space.one) & ~space.operators.reads_outside[self.operator]
             column = np.where(constant, space.operators.bare[self.operator] * space.size + space.one, column)
-        return Terms.of(self.row, column, self.weight)
+        return Terms.of(self.row, column, self.weight, self.error)
 
     def take(self, chosen: Array) -> Edges:
         """Return some of the edges, by mask or indices."""
-        return Edges(self.link, self.source[chosen], self.row[chosen], self.weight[chosen], self.operator[chosen])
+        error = None if self.error is None else self.error[chosen]
+        columns = (self.source[chosen], self.row[chosen], self.weight[chosen], self.operator[chosen])
+        return Edges(self.link, *columns, error)
 
     def through(self, values: Values, space: Space) -> tuple[list[Terms], Terms | None]:
         """Terms of the edges over the values of their sources, without the errors of these values.
@@ -210,10 +228,18 @@ class Edges:
         known, lost = column >= 0, column == UNKNOWN
         parts = [plain.over(values.symbol, space)]
         parts.append(Terms.product(row[known], column[known], weight[known], value[known], error[known], softly[known]))
+        extra = None
+        if rest.error is not None:
+            extra = grown(np.abs(value) + error, np.repeat(rest.error, counts))
+            parts.append(Terms.of(row[known], column[known], np.zeros(len(row[known])), extra[known], softly[known]))
         if not lost.any():
             return parts, None
         bare = values.forms.column[entries][lost] % space.size
-        return parts, Terms.product(row[lost], bare, weight[lost], value[lost], error[lost], softly[lost])
+        stuck = Terms.product(row[lost], bare, weight[lost], value[lost], error[lost], softly[lost])
+        if extra is not None:
+            more = Terms.of(row[lost], bare, np.zeros(len(bare)), extra[lost], softly[lost])
+            stuck = Terms.join([stuck, more])
+        return parts, stuck
 
     def errors(self, values: Values, space: Space, rows: int) -> tuple[Array, Array, Array]:
         """Interval that the errors of the sources add to each row, and whether rounding explains it, `(rows,)` each."""
@@ -225,8 +251,11 @@ class Edges:
         row, weight, low, high = self.row[some], self.weight[some], low[some], high[some]
         outside = space.operators.reads_outside[self.operator[some]]
         low, high = np.where(outside, np.minimum(low, 0), low), np.where(outside, np.maximum(high, 0), high)
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            one, two = np.where(low == 0, 0.0, weight * low), np.where(high == 0, 0.0, weight * high)
-        least, most = np.minimum(one, two), np.maximum(one, two)
+        if self.error is None:
+            with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+                one, two = np.where(low == 0, 0.0, weight * low), np.where(high == 0, 0.0, weight * high)
+            least, most = np.minimum(one, two), np.maximum(one, two)
+        else:
+            least, most = times(*widen(weight - self.error[some], weight + self.error[some]), low, high)
         soft[row[~values.soft[self.source[some]]]] = False
         return *sum_bounds(row, least, most, rows), soft

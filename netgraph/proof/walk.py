@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netgraph.analysis import influential
-from netgraph.columns import Array
+from netgraph.columns import Array, FrozenDict
 from netgraph.graph.bounds import Bounds, Mode, down, sum_bounds, up, widen
 from netgraph.proof.forms import Rows, Terms, collect
 from netgraph.proof.index import Index
@@ -22,6 +22,7 @@ from netgraph.proof.sums import Sums
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph, Grid, Layer, Link
+    from netgraph.proof.folding import Fold
     from netgraph.proof.known import LayerOperation
 
 
@@ -33,14 +34,24 @@ class Walk:
         bounds: intervals of the old graph, on the domain of the proof.
         mode: mode of batch norm, "train" or "eval".
         epsilon: relative spacing of the stored weights.
+        folds: folded norms by layer, of both graphs; see `fold`.
 
     Attributes:
         positions: the old layers of positions by their grid.
         new_positions: first symbol of the new layers of positions by their grid, for grids without an old one.
     """
 
-    def __init__(self, old: Graph, new: Graph, bounds: Bounds, mode: Mode, epsilon: float) -> None:
+    def __init__(
+        self,
+        old: Graph,
+        new: Graph,
+        bounds: Bounds,
+        mode: Mode,
+        epsilon: float,
+        folds: Mapping[Layer, Fold] = FrozenDict(),  # noqa: B008 (it never changes)
+    ) -> None:
         self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
+        self.folds = folds
         self.space = Space(old.num_vertices, new.num_vertices)
         self.normal, self.pointwise, self.rough = (Normal(self, how) for how in ("exact", "pointwise", "rough"))
         self._grids = any(layer.grid for layer in old.layers_by_id.values())
@@ -160,10 +171,20 @@ class Walk:
             low, high = low + e_low, high + e_high
         for before in old_links.values():
             parts.append(self.old_terms(before, row_of_old).negated())
-        parts += self.biases(layer, has, has, 1.0)
         if old_layer is not None:
-            parts += self.biases(old_layer, twin[has] - self.old.vertices.offset(layer.id), has, -1.0)
+            rows = twin[has] - self.old.vertices.offset(layer.id)
+            differ = ~self._same_folds(layer, old_layer, has, rows)
+            parts += self.biases(old_layer, rows[differ], has[differ], -1.0)
+            has = has[differ]
+        parts += self.biases(layer, has, has, 1.0)
         return self.collect(n, parts), *widen(low, high)
+
+    def _same_folds(self, layer: Layer, old_layer: Layer, rows: Array, old_rows: Array) -> Array:
+        """Whether each vertex and its twin have folded norms of equal numbers, `(rows,)`; False without folded norms."""
+        fold, other = self.folds.get(layer), self.folds.get(old_layer)
+        if fold is None or other is None:
+            return np.zeros(len(rows), dtype=bool)
+        return fold.same(rows, other, old_rows)
 
     def _differences(
         self, link: Link, before: Link | None, row_of_old: Array, wanted: Array, tied: bool
@@ -176,10 +197,10 @@ class Walk:
         if before is None or before.kind != link.kind:
             return None, None
         source, old_source = self.new.layer(link.source), self.old.layers_by_id.get(link.source)
-        old_target = self.old.layer(link.target)
+        old_target, new_target = self.old.layer(link.target), self.new.layer(link.target)
         if old_source is None or source.output_grid != old_source.output_grid:
             return None, None
-        if self.new.layer(link.target).grid != old_target.grid:
+        if new_target.grid != old_target.grid:
             return None, None
         values = self.values(link.source, tied=tied)
         offset = self.old.vertices.offset(link.source)
@@ -195,6 +216,8 @@ class Walk:
         same = (old_row[link.src[a]] == before.src[b]) & (wanted[link.dst[a]] == row_of_old[before.dst[b]])
         if link is not before:
             same &= (link.tap[a] == before.tap[b]) & (link.weight[a] == before.weight[b])
+        if new_target in self.folds or old_target in self.folds:
+            same &= self._same_folds(new_target, old_target, link.dst[a], before.dst[b])
         differs, differed = np.ones(len(link), dtype=bool), np.ones(len(before), dtype=bool)
         differs[a[same]] = False
         differed[b[same]] = False
@@ -206,13 +229,17 @@ class Walk:
         `chosen` is a mask of the edges, or None for all.
         """
         symbol = self.old.vertices.offset(link.source) + np.arange(len(self.old.layer(link.source)))
-        return Edges.of(self.old, link, rows, self.space, chosen).over(symbol, self.space)
+        return self._edges(self.old, link, rows, chosen).over(symbol, self.space)
+
+    def _edges(self, graph: Graph, link: Link, rows: Array, chosen: Array | None = None) -> Edges:
+        """Edges of a link of one of the graphs, with the factors of a folded norm of the target."""
+        return Edges.of(graph, link, rows, self.space, chosen, self.folds.get(graph.layer(link.target)))
 
     def new_terms(
         self, link: Link, rows: Array, chosen: Array | None = None, tied: bool = False
     ) -> tuple[list[Terms], Array, Array, Array]:
         """Terms of a new link over known values, and bounds of their errors by row, with their softness."""
-        edges = Edges.of(self.new, link, rows, self.space, chosen)
+        edges = self._edges(self.new, link, rows, chosen)
         values = self.values(link.source, tied=tied)
         n = len(self.new.layer(link.target))
         parts, lost = edges.through(values, self.space)
@@ -229,7 +256,9 @@ class Walk:
         return parts, low, high, soft
 
     def biases(self, layer: Layer, rows: Array, into: Array, sign: float) -> list[Terms]:
-        """Terms of `sign` times the biases of some rows of a layer, in the rows `into` of the forms."""
+        """Terms of `sign` times the biases, or the constants of a folded norm, of some rows, in the rows `into`."""
+        if (fold := self.folds.get(layer)) is not None and len(rows):
+            return fold.added(rows, into, sign, self.space.one)
         if layer.bias is None or not len(rows):
             return []
         bias = layer.bias[rows].astype(np.float64)
@@ -303,7 +332,7 @@ class Walk:
             low, high, soft = low + e_low, high + e_high, soft & e_soft
             start = self.space.own + self.new.vertices.offset(link.source)
             own = start + np.arange(len(self.new.layer(link.source)))
-            direct.append(Edges.of(self.new, link, place, self.space).over(own, self.space))
+            direct.append(self._edges(self.new, link, place).over(own, self.space))
         biases = self.biases(layer, rows, np.arange(len(rows)), 1.0)
         k = len(rows)
         (low, high), soft = widen(low[:k], high[:k]), soft[:k]

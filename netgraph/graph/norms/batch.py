@@ -108,6 +108,13 @@ def _factor(columns: Columns, epsilon: float) -> Array:
     return factor
 
 
+def _affine(columns: Columns, epsilon: float) -> tuple[Array, Array, Array, Array]:
+    factor = _factor(columns, epsilon)
+    # Three roundings, the first one halved by the root. A factor of 0 from others is an underflow.
+    error = np.where(columns["scale"] == 0, 0.0, np.abs(factor) * 2 * EPS + TINY)
+    return factor, error, columns["mean"], columns["shift"]
+
+
 def _restoring(sums: Array) -> Mapping[str, float]:
     return {"scale": sums.std(), "shift": sums.mean()}
 
@@ -123,6 +130,7 @@ BATCH = Norm(
     interval=_interval,
     change=_change,
     rounding=_rounding,
+    affine=_affine,
     factor=_factor,
     restoring=_restoring,
 )

@@ -1,0 +1,214 @@
+"""Sketches of vertices: short rows of numbers that are close where two vertices have close values.
+
+The sketch of a sum is the sum of the sketches that it reads, each times its weight, so it does not depend on the order
+of rows, and shares of one value add up. Sketches only suggest which vertices correspond; no proof rests on them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from netgraph.columns import Array, digest
+from netgraph.graph import get_activation, get_norm, port_wires
+from netgraph.graph.bounds import normalise_interval
+from netgraph.proof.known import operation, plain
+from netgraph.proof.operators import POINTWISE, ZERO, Operators
+
+if TYPE_CHECKING:
+    from netgraph.graph import Graph, Layer, Link
+
+WIDTH = 16
+"""Numbers of a sketch."""
+
+EQUAL = 1e-6
+"""Largest distance of the keys of vertices that count as equal: room for weights that were rounded to float32."""
+
+CLOSE = 0.1
+"""Largest distance of the keys of vertices that count as versions of one vertex."""
+
+NOTHING = -30.0
+"""Logarithm that stands for the length of a sum of nothing, far from that of any other sum."""
+
+
+def noise(*key: object, rows: int = 1) -> Array:
+    """Pseudo-random rows of length near 1 that depend on the key alone, `(rows, WIDTH)`."""
+    seed = int.from_bytes(digest(repr(key))[:8], "little")
+    return np.asarray(np.random.default_rng(seed).normal(size=(rows, WIDTH)) / math.sqrt(WIDTH))
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """Sums of the vertices of one layer, before the activation.
+
+    Attributes:
+        sum: sketches of the sums, behind a batch norm in eval mode, `(vertices, WIDTH)`.
+        key: coordinates of the vertices, `(vertices, WIDTH + 1)`: vertices of one operation with close keys have close
+            values, up to the factor `scale`.
+        scale: factor between the value of a vertex and that of another one of its key, `(vertices,)`: the length of
+            the sum for `f(k t) = k f(t)`, its sign for odd functions, else 1.
+        linear: factor from sum to value where the activation is linear on all possible sums, else NaN, `(vertices,)`.
+    """
+
+    sum: Array
+    key: Array
+    scale: Array
+    linear: Array
+
+    @property
+    def constant(self) -> Array:
+        """Whether nothing arrives at a vertex, `(vertices,)`."""
+        return np.asarray(~self.sum.any(axis=1))
+
+
+class Sketches:
+    """Sketches of the vertices of a graph, layer by layer in topological order.
+
+    Args:
+        graph: the graph.
+        operators: numbers of the maps of positions, shared by the graphs that are compared.
+
+    Attributes:
+        values: sketches of the values of all vertices, in the order of `graph.vertices`.
+        layers: sketches of the sums by layer id.
+    """
+
+    def __init__(self, graph: Graph, operators: Operators) -> None:
+        self.graph, self._operators = graph, operators
+        self.values = np.zeros((graph.num_vertices, WIDTH))
+        self.layers: dict[int, Sketch] = {}
+        self._bounds = graph.bounds()
+
+    def rows(self, layer: Layer) -> slice:
+        """Flat rows of a layer."""
+        start = self.graph.vertices.offset(layer.id)
+        return slice(start, start + len(layer))
+
+    def look(self, layer: Layer) -> Sketch:
+        """Sketch the sums of a layer, whose sources have their values. O(edges into the layer)."""
+        if layer.id not in self.layers:
+            self.layers[layer.id] = self._sketch(layer)
+        return self.layers[layer.id]
+
+    def _sketch(self, layer: Layer) -> Sketch:
+        total = self._sum(layer) if layer.merge is None else self._merged(layer)
+        if layer.bias is not None:
+            total = total + layer.bias[:, None].astype(np.float64) * noise("one")
+        columns = {name: np.asarray(values, np.float64) for name, values in layer.values.items()}
+        norm = get_norm(layer.norm)
+        if norm.affine is not None:
+            factor, _, centre, shift = norm.affine(columns, layer.norm_epsilon)
+            total = factor[:, None] * total + (shift - factor * centre)[:, None] * noise("one")
+        activation = get_activation(layer.activation)
+        length = np.linalg.norm(total, axis=1)
+        scale, linear = np.ones(len(layer)), np.full(len(layer), np.nan)
+        free = plain(layer) or (norm.affine is not None and layer.pool is None and layer.merge is None)
+        if free:
+            at = self.rows(layer)
+            z = normalise_interval(layer, self._bounds.z_low[at], self._bounds.z_high[at], "eval")
+            linear = activation.affine(*z, columns, layer.slope)[0]
+            if activation.homogeneous:
+                scale = np.where(length > 0, length, 1.0)
+            elif activation.mirror is not None and _odd(activation.mirror(columns, layer.slope)):
+                scale = np.where(total.sum(axis=1) < 0, -1.0, 1.0)
+        return Sketch(total, self._key(layer, total, length, scale), scale, linear)
+
+    def _key(self, layer: Layer, total: Array, length: Array, scale: Array) -> Array:
+        some = length > 0
+        key = np.zeros((len(layer), WIDTH + 1))
+        key[some, :WIDTH] = total[some] / length[some, None] * np.sign(scale[some])[:, None]
+        with np.errstate(divide="ignore"):
+            key[:, WIDTH] = np.where(some, np.log(length / np.abs(scale)), NOTHING)
+        norm = get_norm(layer.norm)
+        folded = set() if norm.affine is None else set(norm.columns)
+        for name in sorted(set(layer.values) - {"bias", "low", "high"} - folded):
+            key[:, :WIDTH] += layer.values[name][:, None].astype(np.float64) * noise("parameter", name)
+        return key
+
+    def _sum(self, layer: Layer) -> Array:
+        total = np.zeros((len(layer), WIDTH))
+        for link in self.graph.incoming[layer.id]:
+            total += self._arriving(link, layer)
+        return total
+
+    def _arriving(self, link: Link, layer: Layer) -> Array:
+        """Sum over the edges of one link, `(targets, WIDTH)`."""
+        source = self.graph.layer(link.source)
+        factor = self._tap_factors(self._operators.of_link(link.kind, source.output_grid, layer.grid))
+        taps = len(factor)
+        read = self.values[self.rows(source)]
+        if taps > 1 or not (factor == 1).all():
+            read = (read[:, None, :] * factor).reshape(-1, WIDTH)
+        column = link.src.astype(np.int64) * taps + link.tap if taps > 1 else link.src
+        first = np.searchsorted(link.dst, np.arange(len(layer) + 1))
+        shape = (len(layer), len(read))
+        weights = sparse.csr_matrix((link.weight.astype(np.float64), column, first), shape=shape)
+        return np.asarray(weights @ read)
+
+    @staticmethod
+    def _tap_factors(operators: Array) -> Array:
+        """Factors of what each tap reads, `(taps, WIDTH)`: 1 at the same position, 0 where only zeros are read."""
+        fixed = {POINTWISE: np.ones((1, WIDTH)), ZERO: np.zeros((1, WIDTH))}
+        parts = [fixed[n] if n in fixed else noise("operator", n) * math.sqrt(WIDTH) for n in operators.tolist()]
+        return np.concatenate(parts)
+
+    def _merged(self, layer: Layer) -> Array:
+        """Sketches of merges: sums of products, which do not depend on the order of slots."""
+        merge = layer.merge
+        assert merge is not None
+        reads = []
+        for port, wires in enumerate(port_wires(self.graph, layer.id)):
+            starts = np.array([self.graph.vertices.offset(i) for i in wires.sources], dtype=np.int64)
+            reads.append(self.values[starts[wires.source] + wires.src] * merge.factor(port))
+        first, second = reads
+        product = (first if merge.commutes else np.roll(first, 1, axis=1)) * second * math.sqrt(WIDTH)
+        slots, place = np.unique(wires.slot, return_inverse=True)
+        turns = [merge.frequency(slot) for slot in slots.tolist()]
+        if any(turns):
+            factor = [noise("turn", turn) * math.sqrt(WIDTH) if turn else np.ones((1, WIDTH)) for turn in turns]
+            product = product * np.concatenate(factor)[place]
+        total = np.zeros((len(layer), WIDTH))
+        np.add.at(total, wires.dst, product)
+        return total
+
+
+def _odd(mirror: tuple[Any, Any, Any, Any]) -> bool:
+    """Whether the rule `f(-t) = a f(t) + b t + c` is `f(-t) = -f(t)`."""
+    return all(bool(np.all(part == value)) for part, value in zip(mirror, (-1, 0, 0), strict=False))
+
+
+def kind_of(layer: Layer) -> tuple[Any, ...]:
+    """Operation of a layer in eval mode, without the parameters of its vertices; norms that fold count as none."""
+    what = operation(layer)
+    if get_norm(layer.norm).affine is not None:
+        what = what._replace(norm="none", epsilon=None)
+    return tuple(what)
+
+
+class Neighbours:
+    """Rows of numbers among which the nearest ones are found. Building it costs O(rows log rows)."""
+
+    def __init__(self, rows: Array) -> None:
+        self._tree = cKDTree(rows) if len(rows) else None
+
+    def near(self, asked: Array, most: float) -> tuple[Array, Array]:
+        """Nearest row to each row of `asked`, -1 where none is within `most`; and the distances, infinite there.
+
+        Costs about O(asked log rows) for small `most`.
+        """
+        if self._tree is None or not len(asked):
+            return np.full(len(asked), -1, dtype=np.int64), np.full(len(asked), np.inf)
+        distance, place = self._tree.query(asked, distance_upper_bound=most)
+        return np.where(np.isfinite(distance), place, -1).astype(np.int64), distance
+
+
+def groups(key: Array) -> Array:
+    """First row of the group of rows with equal keys, for each row: `(rows, columns)` -> `(rows,)`. O(rows log rows)."""
+    at = np.round(key @ np.linspace(1.0, 2.0, key.shape[1]), 7)
+    _, first, place = np.unique(at, return_index=True, return_inverse=True)
+    return np.asarray(first[place])
