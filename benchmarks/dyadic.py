@@ -20,7 +20,7 @@ from rich.table import Table
 
 import netgraph as ng
 from netgraph.rules import variants
-from netgraph.testing import assert_same_function, graphs, graphs_matching, inputs
+from netgraph.testing import assert_same_outputs, graphs, graphs_matching, inputs
 
 RULES: tuple[ng.Rule, ...] = tuple({repr(rule): rule for variant, rule in variants() if variant.bitwise}.values())
 """Rules that must keep outputs bit for bit: their new weights have few bits, or are multiplied by 0."""
@@ -63,7 +63,7 @@ def compare(rule: ng.Rule, wanted: int, number: int) -> Count:
         result = ng.apply(rule, graph, rng=data.draw(st.integers(0, 7)), probe=None)
         if count.graphs == wanted or key in seen or rule.claim(result.matches) != "exact":
             return
-        assert_same_function(graph, result.graph, x, exact=True)
+        assert_same_outputs(graph, result.graph, x, exact=True)
         seen.add(key)
         count.graphs += 1
         count.matches += len(result.matches)

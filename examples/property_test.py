@@ -11,7 +11,7 @@ import netgraph as ng
 from netgraph.testing import (
     RuleCheckError,
     assert_preserves,
-    assert_same_function,
+    assert_same_outputs,
     check_function_preserved,
     check_rule,
     graphs,
@@ -69,7 +69,7 @@ def test_outputs_stay(data):
     x = data.draw(inputs(graph))  # a batch within the domains of the inputs
     result = ng.apply(BendEdges(), graph, probe=None)
     assert result.changed
-    assert_same_function(graph, result.graph, x, exact=is_exact(graph))  # bit for bit where nothing is rounded
+    assert_same_outputs(graph, result.graph, x, exact=is_exact(graph))  # bit for bit where nothing is rounded
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

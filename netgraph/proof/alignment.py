@@ -51,6 +51,8 @@ class _Alignment:
     Attributes:
         layers: old layer of each new layer that has one, by id.
         twins: old row of each row of such a layer, -1 for none.
+        _own: see `Sketch.values`, by id of the old layer.
+        _repeating: ids of new layers that repeat values which the old graph has in other layers.
     """
 
     def __init__(self, old: Graph, new: Graph) -> None:
@@ -60,6 +62,8 @@ class _Alignment:
         self._kinds: dict[tuple[object, ...], list[Layer]] = {}
         self._known: dict[tuple[object, ...], tuple[Neighbours, Array]] = {}
         self._place = {i: place for place, i in enumerate(old.topological_order)}
+        self._repeating: set[int] = set()
+        self._own: dict[int, Array] = {}
         self._taken: set[int] = set()
         self.layers: dict[int, Layer] = {}
         self.twins: dict[int, Array] = {}
@@ -70,6 +74,7 @@ class _Alignment:
         self._look_at_old()
         self._values = Neighbours(self._before.values)
         self._look_at_new()
+        self._pair_the_rest()
 
     def _ends(self, before: tuple[Layer, ...], after: tuple[Layer, ...]) -> None:
         for old, new in zip(before, after, strict=False):
@@ -99,8 +104,8 @@ class _Alignment:
                 sketches.values[sketches.rows(layer)] = noise("position", layer.grid, rows=len(layer))
             elif layer.role != "input":
                 found = sketches.look(layer)
-                own = noise("vertex", layer.id, rows=len(layer))[groups(found.key)]
-                sketches.values[sketches.rows(layer)] = _values(found, own)
+                self._own[layer.id] = noise("vertex", layer.id, rows=len(layer))[groups(found.key)]
+                sketches.values[sketches.rows(layer)] = found.values(self._own[layer.id])
                 if layer.role == "hidden":
                     self._kinds.setdefault(kind_of(layer), []).append(layer)
 
@@ -111,7 +116,10 @@ class _Alignment:
             parts = [(self._before.look(x), x.id) for x in layers]
             keys = [s.key[~s.constant] for s, _ in parts]
             ids = [np.full(len(key), i) for key, (_, i) in zip(keys, parts, strict=True)]
-            self._known[kind] = Neighbours(np.concatenate([*keys, np.zeros((0, WIDTH + 1))])), concatenate(ids, np.int64)
+            self._known[kind] = (
+                Neighbours(np.concatenate([*keys, np.zeros((0, WIDTH + 1))])),
+                concatenate(ids, np.int64),
+            )
         return self._known[kind]
 
     # -- layers of the new graph ------------------------------------------------------------------
@@ -155,12 +163,14 @@ class _Alignment:
         equal = np.zeros(len(layer), dtype=bool)
         equal[asked[(same >= 0) & (distance <= EQUAL)]] = True
         if 2 * np.count_nonzero(equal | self._passed_on(found)) >= len(layer):
-            return None  # it repeats values that the old graph has elsewhere
+            self._repeating.add(layer.id)
+            return None
         return free if free is not None else self._by_place(layer)
 
     def _passed_on(self, found: Sketch) -> Array:
         """Mask of the vertices that hand on the value of an old vertex."""
-        values = found.linear[:, None] * found.sum
+        with np.errstate(invalid="ignore"):
+            values = found.linear[:, None] * found.sum
         result = np.isfinite(found.linear)
         rows = np.flatnonzero(result)
         _, distance = self._values.near(values[rows], EQUAL)
@@ -168,27 +178,36 @@ class _Alignment:
         return result
 
     def _by_place(self, layer: Layer) -> Layer | None:
-        """First free old layer that reads what corresponds to a source of a new layer, or None.
+        """First free old layer of the same operation that reads what corresponds to a source of a new layer, or None.
 
-        Layers of the same operation come first; layers that another new layer has by name are not free.
+        Layers that another new layer has by name are not free.
         """
         sources = [self.layers[k.source].id for k in self.new.incoming[layer.id] if k.source in self.layers]
         readers = {k.target for i in sources for k in self.old.outgoing[i]} - self._reserved - self._taken
         fitting = [x for x in map(self.old.layer, readers) if x.role == "hidden" and _fits(x, layer)]
         kind = kind_of(layer)
-        return min(fitting, key=lambda x: (kind_of(x) != kind, self._place[x.id]), default=None)
+        return min((x for x in fitting if kind_of(x) == kind), key=lambda x: self._place[x.id], default=None)
+
+    def _pair_the_rest(self) -> None:
+        """Pair the hidden layers that are left, in their order, whatever their operations."""
+        free = [x for x in self.old.layers if x.role == "hidden" and x.id not in self._taken]
+        for layer in self.new.layers:
+            if layer.role == "hidden" and layer.id not in self.layers and layer.id not in self._repeating:
+                other = next((x for x in free if _fits(x, layer)), None)
+                if other is not None:
+                    free.remove(other)
+                    self._pair(layer, other, np.full(len(layer), -1))
+                    self._settle(layer, self._after.look(layer))
 
     # -- rows -------------------------------------------------------------------------------------
 
     def _settle(self, layer: Layer, found: Sketch) -> Array:
         """Pair the rows of a layer, and return sketches of the values of its vertices."""
         own = noise("new", layer.id, rows=len(layer))[groups(found.key)]
-        values = _values(found, own)
         old = self.layers.get(layer.id)
         if old is None:
-            return values
+            return found.values(own)
         before = self._before.look(old)
-        there = self._before.values[self._before.rows(old)]
         same = np.full(len(layer), -1, dtype=np.int64)
         alike = kind_of(old) == kind_of(layer)
         twins = self.twins[layer.id]
@@ -197,15 +216,17 @@ class _Alignment:
                 order = sizes_of_outgoing(self.old, old), sizes_of_outgoing(self.new, layer)
                 same, twins = equal_rows(before, found, order)
             rest = np.flatnonzero((twins < 0) & (same < 0))
-            keys = (before.key, found.key) if alike else (plain_keys(before), plain_keys(found))
+            keys = (before.direct, found.direct) if alike else (plain_keys(before), plain_keys(found))
             a, b = nearest_rows(*keys, np.setdiff1d(np.arange(len(old)), twins), rest)
             twins[b] = a
             self.twins[layer.id] = twins
-        like = np.where(same >= 0, same, twins)
-        some = np.flatnonzero(like >= 0)
-        ratio = found.scale[some] / before.scale[like[some]]
-        ratio[(same[some] < 0) & (np.abs(ratio - 1) < STEADY)] = 1.0
-        values[some] = there[like[some]] * ratio[:, None]
+        some = np.flatnonzero(same >= 0)
+        own[some] = self._own[old.id][same[some]]
+        values = found.values(own)
+        near = np.flatnonzero((same < 0) & (twins >= 0))
+        ratio = found.scale[near] / before.scale[twins[near]]
+        ratio[np.abs(ratio - 1) < STEADY] = 1.0
+        values[near] = self._before.values[self._before.rows(old)][twins[near]] * ratio[:, None]
         return values
 
     # -- the result -------------------------------------------------------------------------------
@@ -240,13 +261,6 @@ class _Alignment:
             return np.full(len(link), -1, dtype=np.int64)
         rows = self.twins[link.source], self.twins[link.target]
         return edge_ids(self.old, before, self.new, link, rows)
-
-
-def _values(found: Sketch, own: Array) -> Array:
-    """Sketches of the values of a layer: its sums where the activation is linear, else numbers of its own."""
-    linear = np.isfinite(found.linear)[:, None]
-    with np.errstate(invalid="ignore"):
-        return np.where(linear, found.linear[:, None] * found.sum, found.scale[:, None] * own)
 
 
 def _fits(old: Layer, new: Layer) -> bool:

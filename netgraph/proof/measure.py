@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.columns import Array
+from netgraph.graph import check_domain
+from netgraph.graph.bounds import Domains
 from netgraph.interpret import interpret
 from netgraph.proof.certificate import Measurement
 
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from netgraph.graph import Graph
 
 
-def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[str, Array]:
-    """Draw random inputs within the declared domains.
+def sample_inputs(
+    graph: Graph, samples: int, rng: np.random.Generator, *, domain: Domains | None = None
+) -> dict[str, Array]:
+    """Draw random inputs within a domain, by default the declared one.
 
     Inputs are uniform between two finite bounds, a standard normal without bounds, and at the distance `|normal|` from
     the bound where there is one. Index inputs are uniform among their vertices.
@@ -26,12 +30,13 @@ def sample_inputs(graph: Graph, samples: int, rng: np.random.Generator) -> dict[
         inputs.
     """
     result: dict[str, Array] = {}
+    given = check_domain(graph, domain)
     for layer in graph.inputs:
         if layer.encoding == "index":
             result[layer.name] = rng.integers(len(layer), size=(samples, *layer.grid))
             continue
         shape = (len(layer),) + (1,) * len(layer.grid)
-        low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
+        low, high = (bound.reshape(shape) for bound in given[layer.name])
         size = (samples, len(layer), *layer.grid)
         bounded = np.isfinite(low) & np.isfinite(high)
         lo, hi = np.where(bounded, low, 0.0), np.where(bounded, high, 1.0)

@@ -42,18 +42,22 @@ def equal_rows(old: Sketch, new: Sketch, order: tuple[Array, Array]) -> tuple[Ar
     group = groups(old.key)
     like = np.where(same >= 0, group[same], -1)
     twin = np.full(len(same), -1, dtype=np.int64)
-    found = np.flatnonzero(like >= 0)
-    if len(found):
-        turn_old, turn_new = _turns(group, order[0]), np.full(len(same), -1)
-        turn_new[found] = _turns(like[found], order[1][found])
-        most = int(max(turn_old.max(), turn_new.max())) + 1
-        key = group * most + turn_old
-        ordered = np.argsort(key)
-        wanted = like[found] * most + turn_new[found]
-        place = np.minimum(np.searchsorted(key[ordered], wanted), len(key) - 1)
-        hit = key[ordered][place] == wanted
-        twin[found[hit]] = ordered[place[hit]]
+    for signed in (True, False):  # opposite vertices are pairs only where no equal one is left
+        mine = np.setdiff1d(np.arange(len(group)), twin)
+        asked = np.flatnonzero((like >= 0) & (twin < 0))
+        sides = (old.sign[mine] < 0, new.sign[asked] < 0) if signed else (0, 0)
+        keys = 2 * group[mine] + sides[0], 2 * like[asked] + sides[1]
+        known, wanted = _numbered(keys, (order[0][mine], order[1][asked]))
+        _, place, hit = np.intersect1d(known, wanted, assume_unique=True, return_indices=True)
+        twin[asked[hit]] = mine[place]
     return same, twin
+
+
+def _numbered(groups: tuple[Array, Array], orders: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Numbers of the rows of two layers, equal for the rows of the same turn in the same group."""
+    turns = [_turns(group, order) for group, order in zip(groups, orders, strict=True)]
+    most = max(int(turn.max(initial=0)) for turn in turns) + 1
+    return groups[0] * most + turns[0], groups[1] * most + turns[1]
 
 
 def _turns(group: Array, order: Array) -> Array:

@@ -42,6 +42,10 @@ def noise(*key: object, rows: int = 1) -> Array:
     return np.asarray(np.random.default_rng(seed).normal(size=(rows, WIDTH)) / math.sqrt(WIDTH))
 
 
+SIDE = np.linspace(1.0, 2.0, WIDTH)
+"""Direction by which one of two opposite sums is chosen."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sketch:
     """Sums of the vertices of one layer, before the activation.
@@ -49,21 +53,44 @@ class Sketch:
     Attributes:
         sum: sketches of the sums, behind a batch norm in eval mode, `(vertices, WIDTH)`.
         key: coordinates of the vertices, `(vertices, WIDTH + 1)`: vertices of one operation with close keys have close
-            values, up to the factor `scale`.
-        scale: factor between the value of a vertex and that of another one of its key, `(vertices,)`: the length of
-            the sum for `f(k t) = k f(t)`, its sign for odd functions, else 1.
+            sums, up to `sign` and `scale`.
+        scale: length of the sum where `f(k t) = k f(t)`, else 1, `(vertices,)`.
+        sign: -1 where the key is that of the opposite sum, because there is a rule `f(-t) = a f(t) + b t + c`; else 1.
         linear: factor from sum to value where the activation is linear on all possible sums, else NaN, `(vertices,)`.
+        mirror: a, b and c of the rule.
     """
 
     sum: Array
     key: Array
     scale: Array
+    sign: Array
     linear: Array
+    mirror: tuple[Any, Any, Any]
 
     @property
     def constant(self) -> Array:
         """Whether nothing arrives at a vertex, `(vertices,)`."""
         return np.asarray(~self.sum.any(axis=1))
+
+    @property
+    def direct(self) -> Array:
+        """Keys by which changed vertices are compared, each of its own sum, not the opposite one."""
+        result = self.key.copy()
+        result[:, :WIDTH] *= self.sign[:, None]
+        return result
+
+    def values(self, own: Array) -> Array:
+        """Sketches of the values of the vertices, `(vertices, WIDTH)`.
+
+        Args:
+            own: numbers that stand for the value at the sum of the key and a scale of 1, `(vertices, WIDTH)`.
+        """
+        a, b, c = (np.broadcast_to(part, len(own))[:, None] for part in self.mirror)
+        value = self.scale[:, None] * own
+        value = np.where(self.sign[:, None] > 0, value, a * value - b * self.sum + c * noise("one"))
+        linear = np.isfinite(self.linear)[:, None]
+        with np.errstate(invalid="ignore"):
+            return np.where(linear, self.linear[:, None] * self.sum, value)
 
 
 class Sketches:
@@ -106,24 +133,25 @@ class Sketches:
             total = factor[:, None] * total + (shift - factor * centre)[:, None] * noise("one")
         activation = get_activation(layer.activation)
         length = np.linalg.norm(total, axis=1)
-        scale, linear = np.ones(len(layer)), np.full(len(layer), np.nan)
-        free = plain(layer) or (norm.affine is not None and layer.pool is None and layer.merge is None)
-        if free:
+        scale, sign, linear = np.ones(len(layer)), np.ones(len(layer)), np.full(len(layer), np.nan)
+        mirror: tuple[Any, Any, Any] = (1.0, 0.0, 0.0)
+        if plain(layer) or (norm.affine is not None and layer.pool is None and layer.merge is None):
             at = self.rows(layer)
             z = normalise_interval(layer, self._bounds.z_low[at], self._bounds.z_high[at], "eval")
             linear = activation.affine(*z, columns, layer.slope)[0]
             if activation.homogeneous:
                 scale = np.where(length > 0, length, 1.0)
-            elif activation.mirror is not None and _odd(activation.mirror(columns, layer.slope)):
-                scale = np.where(total.sum(axis=1) < 0, -1.0, 1.0)
-        return Sketch(total, self._key(layer, total, length, scale), scale, linear)
+            if activation.mirror is not None:
+                sign = np.where(total @ SIDE < 0, -1.0, 1.0)
+                mirror = activation.mirror(columns, layer.slope)[:3]
+        return Sketch(total, self._key(layer, total, length, scale, sign), scale, sign, linear, mirror)
 
-    def _key(self, layer: Layer, total: Array, length: Array, scale: Array) -> Array:
+    def _key(self, layer: Layer, total: Array, length: Array, scale: Array, sign: Array) -> Array:
         some = length > 0
         key = np.zeros((len(layer), WIDTH + 1))
-        key[some, :WIDTH] = total[some] / length[some, None] * np.sign(scale[some])[:, None]
+        key[some, :WIDTH] = total[some] / length[some, None] * sign[some, None]
         with np.errstate(divide="ignore"):
-            key[:, WIDTH] = np.where(some, np.log(length / np.abs(scale)), NOTHING)
+            key[:, WIDTH] = np.where(some, np.log(length / scale), NOTHING)
         norm = get_norm(layer.norm)
         folded = set() if norm.affine is None else set(norm.columns)
         for name in sorted(set(layer.values) - {"bias", "low", "high"} - folded):
@@ -177,11 +205,6 @@ class Sketches:
         return total
 
 
-def _odd(mirror: tuple[Any, Any, Any, Any]) -> bool:
-    """Whether the rule `f(-t) = a f(t) + b t + c` is `f(-t) = -f(t)`."""
-    return all(bool(np.all(part == value)) for part, value in zip(mirror, (-1, 0, 0), strict=False))
-
-
 def kind_of(layer: Layer) -> tuple[Any, ...]:
     """Operation of a layer in eval mode, without the parameters of its vertices; norms that fold count as none."""
     what = operation(layer)
@@ -208,7 +231,7 @@ class Neighbours:
 
 
 def groups(key: Array) -> Array:
-    """First row of the group of rows with equal keys, for each row: `(rows, columns)` -> `(rows,)`. O(rows log rows)."""
+    """First row with the same key, for each row of `(rows, columns)`: `(rows,)`. O(rows log rows)."""
     at = np.round(key @ np.linspace(1.0, 2.0, key.shape[1]), 7)
     _, first, place = np.unique(at, return_index=True, return_inverse=True)
     return np.asarray(first[place])

@@ -48,7 +48,7 @@ class Walk:
         bounds: Bounds,
         mode: Mode,
         epsilon: float,
-        folds: Mapping[Layer, Fold] = FrozenDict(),  # noqa: B008 (it never changes)
+        folds: Mapping[Layer, Fold] = FrozenDict(),
     ) -> None:
         self.old, self.new, self.bounds, self.mode, self.epsilon = old, new, bounds, mode, epsilon
         self.folds = folds
@@ -180,7 +180,7 @@ class Walk:
         return self.collect(n, parts), *widen(low, high)
 
     def _same_folds(self, layer: Layer, old_layer: Layer, rows: Array, old_rows: Array) -> Array:
-        """Whether each vertex and its twin have folded norms of equal numbers, `(rows,)`; False without folded norms."""
+        """Whether each vertex and its twin have folded norms with equal numbers, `(rows,)`."""
         fold, other = self.folds.get(layer), self.folds.get(old_layer)
         if fold is None or other is None:
             return np.zeros(len(rows), dtype=bool)

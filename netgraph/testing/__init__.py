@@ -33,14 +33,16 @@ from netgraph.testing.checks import (
     check_valid_graph_after,
 )
 from netgraph.testing.code import to_code, with_ids
-from netgraph.testing.compare import assert_same_function
+from netgraph.testing.compare import assert_same_outputs
 from netgraph.testing.exact import is_exact
+from netgraph.testing.functions import assert_same_function
 from netgraph.testing.layer_edits import LAYER_EDITS, MeddleLayer, possible_edits
 from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.recipes import KINDS
 from netgraph.testing.rewrites import Meddle, rewrites, rules
 from netgraph.testing.rule_checks import assert_preserves, check_rule, parametrize_with_rule_checks
 from netgraph.testing.search import RuleCheck, RuleCheckError, rule_check
+from netgraph.testing.shuffle import shuffled
 from netgraph.testing.strategies import graphs, inputs
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "RuleCheckError",
     "assert_preserves",
     "assert_same_function",
+    "assert_same_outputs",
     "check_certificate_sound",
     "check_claim_equals_certificate",
     "check_delta_invertible",
@@ -79,6 +82,7 @@ __all__ = [
     "rewrites",
     "rule_check",
     "rules",
+    "shuffled",
     "to_code",
     "with_ids",
 ]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.graph import Graph
+from netgraph.graph import Graph, check_domain
+from netgraph.graph.bounds import Domains
 from netgraph.interpret import interpret
 from netgraph.proof import certify, sample_inputs
 from netgraph.testing.values import LARGEST_FINITE
@@ -92,7 +93,7 @@ def difference(
     return worst[1] if worst else None
 
 
-def assert_same_function(
+def assert_same_outputs(
     old: Graph, new: Graph, x: Any = None, *, exact: bool, train: bool = False, relative: float = RELATIVE
 ) -> None:
     """Assert that two graphs give the same outputs on a batch.
@@ -120,13 +121,13 @@ def assert_same_function(
         )
 
 
-def default_inputs(graph: Graph) -> dict[str, Array]:
-    """Return a batch: both corners of the domain, its point nearest to zero, and 16 random samples.
+def default_inputs(graph: Graph, samples: int = 16, *, domain: Domains | None = None) -> dict[str, Array]:
+    """Return a batch: both corners of the domain, its point nearest to zero, and random samples.
 
     Random samples are multiples of 1/8 where the domain has such values. Of ids the first and the last come first.
     """
-    result = {}
-    for name, random in sample_inputs(graph, 16, np.random.default_rng(0)).items():
+    result, given = {}, check_domain(graph, domain)
+    for name, random in sample_inputs(graph, samples, np.random.default_rng(0), domain=domain).items():
         layer = graph.layer(name)
         if layer.encoding == "index":
             rows = [np.full((1, *layer.grid), i) for i in (0, len(layer) - 1)]
@@ -135,7 +136,7 @@ def default_inputs(graph: Graph) -> dict[str, Array]:
             )
             continue
         shape = (1, len(layer)) + (1,) * len(layer.grid)
-        low, high = (layer.values[k].reshape(shape) for k in ("low", "high"))
+        low, high = (bound.reshape(shape) for bound in given[name])
         eighths = np.round(random * 8) / 8
         random = np.where((eighths >= low) & (eighths <= high), eighths, random)
         lowest = np.where(np.isfinite(low), low, np.minimum(high, -LARGEST_FINITE))

@@ -14,7 +14,7 @@ import netgraph as ng
 from benchmarks import soundness
 from compilers import lift, lower, migrate
 from netgraph.graph import ACTIVATIONS
-from netgraph.testing import assert_same_function, inputs
+from netgraph.testing import assert_same_outputs, inputs
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 FEW = 100 if LONG else 12
@@ -146,7 +146,7 @@ def assert_same_at_first_positions(graph, one, two, first, *, padded=False):
 def test_the_order_of_heads_and_channels_does_not_matter(graph, seed):
     other = permuted(graph, seed)
     for train in (False, True):
-        assert_same_function(graph, other, exact=False, train=train)
+        assert_same_outputs(graph, other, exact=False, train=train)
 
 
 @settings(max_examples=FEW)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import GraphError, OptionError, RewriteError
@@ -24,7 +24,7 @@ def test_one_link(graph):
     link = result.graph.links["input", "output"]
     assert (link.kind, len(link), link.weight.any()) == (ng.Dense(), 3, np.False_)
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
     assert ng.apply_delta(result.graph, result.delta.inverse())[0].equals(graph)
     assert not ng.apply(rule, result.graph, on=[("input", "output")]).changed
 
@@ -33,7 +33,7 @@ def test_every_pair_of_layers(graph):
     result = ng.apply(AddSkip(), graph, require="exact")
     assert pairs(result.matches) == [("input", "hidden2"), ("input", "output"), ("hidden1", "output")]
     assert len(result.delta.edges_added) == 6 + 3 + 2
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
     assert not ng.apply(AddSkip(), result.graph).changed
 
 
@@ -71,7 +71,7 @@ def test_links_close_no_cycle_whichever_are_opened():
     graph = b.build()
     result = ng.apply(AddSkip(), graph, require="exact")
     assert not any(source in ("y", "w") or target in ("x", "z") for source, target in pairs(result.matches))
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def maps():
@@ -101,7 +101,7 @@ def test_maps_get_the_link_that_fits_their_grids():
         ("x", "y"): ng.Conv2d((6, 6)), ("a", "y"): ng.Conv2d((6, 6)), ("b", "y"): ng.Conv2d((3, 3)),
         ("c", "y"): ng.Conv2d((2, 2)),
     }  # fmt: skip
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
     spread = ng.apply(AddSkip(spread=1.0), graph, on=("x", "b"))
     assert len(spread.delta.edges_added) == 2 * 3
 

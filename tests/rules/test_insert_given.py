@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 from senn_case import CASE, EXPECTED
 
 import netgraph as ng
@@ -93,7 +93,7 @@ def test_sources_that_do_not_feed_the_link_take_part():
     result = ng.apply(rule, graph, require="exact up to rounding")
     assert len(result.graph.layers["insert-2"]) == 3
     assert rule.count_edges(result.matches) == len(result.delta.edges_added) == 9 + 6
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
 
 
 def test_shifts_of_several_links_into_one_layer_add_up():
@@ -111,10 +111,10 @@ def test_shifts_of_several_links_into_one_layer_add_up():
     assert ng.explain(rule, graph).stages[-2:] == (
         ("link of a shift has no padding", 2), ("link has no frozen edges", 2))  # fmt: skip
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
     unshifted = ng.apply(InsertLayer(matrix=rule.matrix), graph, require="exact up to rounding")
     assert len(unshifted.matches) == 3
-    assert_same_function(graph, unshifted.graph, exact=False)
+    assert_same_outputs(graph, unshifted.graph, exact=False)
 
 
 def test_matches_that_do_not_fit_are_passed_over():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ported import as_stored
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
@@ -47,7 +47,7 @@ def test_a_vertex_per_source_that_feeds_the_link(activation):
     assert not link.frozen.any()
     assert new.links["h", "y"] is graph.links["h", "y"]
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
     assert ng.apply_delta(new, result.delta.inverse())[0].equals(graph)
 
 
@@ -60,7 +60,7 @@ def test_relu_needs_sources_that_are_never_negative():
     both = ng.apply(rule, net(domain=([0, -1, 0], 1)))  # x1 is signed, and feeds nothing
     assert len(both.matches) == 2
     assert both.certificate.level == rule.claim(both.matches) == "exact"
-    assert_same_function(net(domain=(0, 1)), both.graph)
+    assert_same_outputs(net(domain=(0, 1)), both.graph)
 
 
 def test_full_adds_the_missing_edges_at_0():
@@ -70,7 +70,7 @@ def test_full_adds_the_missing_edges_at_0():
     np.testing.assert_array_equal(result.graph.links["x", "insert-3"].weight, [1, 0, 0, 1])
     assert rule.count_edges(result.matches) == len(result.delta.edges_added) == 4 + 3
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -97,7 +97,7 @@ def test_a_rotation_of_one_vertex_is_a_sign():
     result = ng.apply(rule, graph, on=("h", "y"), rng=1)
     assert abs(result.graph.links["h", "insert-3"].weight).tolist() == [1]
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def test_a_mix_on_every_link_of_a_sparse_graph():
@@ -106,7 +106,7 @@ def test_a_mix_on_every_link_of_a_sparse_graph():
     result = ng.apply(rule, graph)
     assert len(result.delta.layers_added) == 3
     assert result.certificate.level == rule.claim(result.matches) == "exact up to rounding"
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
 
 
 @pytest.mark.parametrize("mix", ["none", "orthogonal", "random"])
@@ -120,8 +120,8 @@ def test_convolutions_keep_their_taps(mix):
     for x, name in zip(inserted, ("a", "y"), strict=True):
         assert new.links[x.name, name].kind == next(iter(graph.incoming[graph.layers[name].id])).kind
     assert result.certificate.level == rule.claim(result.matches)
-    assert_same_function(graph, new, exact=False)
-    assert_same_function(graph, new, exact=False, train=True)
+    assert_same_outputs(graph, new, exact=False)
+    assert_same_outputs(graph, new, exact=False, train=True)
 
 
 @pytest.mark.parametrize(("dtype", "level"), [(np.float32, "exact up to rounding"), (np.float64, "bounded")])
@@ -146,7 +146,7 @@ def test_ports_and_frozen_edges_are_kept():
     moved = new.links["insert-2", "y", 1]
     assert moved.frozen.all()
     assert len(new.links["x", "y"]) == 2
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
     rule = InsertLayer(mix="random")
     assert [k.port for k in ng.find(rule, graph).k] == [0]
     assert ng.explain(rule, graph).stages[-1] == ("link has no frozen edges", 1)
@@ -171,7 +171,7 @@ def test_twice_and_a_deep_chain():
     once = ng.apply(InsertLayer(), graph, require="exact")
     twice = ng.apply(InsertLayer(activation="prelu"), once.graph, require="exact")
     assert twice.graph.num_layers == 3 + 2 + 4
-    assert_same_function(graph, twice.graph)
+    assert_same_outputs(graph, twice.graph)
     assert ng.apply_delta(twice.graph, once.delta.then(twice.delta).inverse())[0].equals(graph)
 
 

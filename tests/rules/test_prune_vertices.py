@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import RewriteError
@@ -33,7 +33,7 @@ def test_the_dead_go_with_what_only_served_them(graph):
     assert names(result.matches) == ["b1", "c1"]
     assert [len(x) for x in result.graph.layers.values()] == [1, 2, 1, 1, 1]
     assert result.certificate.level == result.rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
     assert not ng.apply(PruneVertices(), result.graph).changed
 
 
@@ -52,7 +52,7 @@ def test_what_is_read_with_weight_0_goes_exactly(graph):
     for name, row, level in (("b", 0, "exact"), ("c", 0, "exact"), ("a", 1, "exact")):
         result = ng.apply(rule, thin, on=[thin.layers[name].vertex_ids[row]])
         assert result.certificate.level == rule.claim(result.matches) == level
-        assert_same_function(thin, result.graph)
+        assert_same_outputs(thin, result.graph)
 
 
 def test_pruning_what_is_read_changes_the_function(graph):
@@ -92,7 +92,7 @@ def test_splitting_the_only_edge_of_a_target_keeps_its_new_one(graph):
     assert len(split.graph.incoming[graph.layers["y"].id]) == 1
     pruned = ng.apply(PruneVertices(), split.graph, require="exact").graph
     assert "split-5" in pruned.layers
-    assert_same_function(graph, pruned)
+    assert_same_outputs(graph, pruned)
 
 
 def test_layer_norm_is_left_alone():
@@ -116,7 +116,7 @@ def test_what_feeds_a_normed_layer_stays():
     graph = b.build()
     result = ng.apply(PruneVertices(), graph, require="exact")
     assert set(result.graph.layers.keys()) == {"x", "a", "n", "y"}
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def test_what_feeds_dead_vertices_under_layer_norm_stays_with_them():
@@ -143,7 +143,7 @@ def test_batch_norm_and_wires():
     graph = b.build()
     result = ng.apply(PruneVertices(), graph, require="exact")
     assert names(result.matches) == ["a1", "s1"]
-    assert_same_function(graph, result.graph, exact=False, train=True)
+    assert_same_outputs(graph, result.graph, exact=False, train=True)
     link = result.graph.links["a", "s"]
     np.testing.assert_array_equal(np.stack([link.src, link.dst]), [[0, 1], [0, 1]])
 

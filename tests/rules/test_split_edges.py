@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from ported import as_stored
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
@@ -33,7 +33,7 @@ def test_one_vertex_on_an_edge_from_a_nonnegative_source():
     assert 1 not in new.edges.id
     assert result.certificate.level == result.rule.claim(result.matches) == "exact"
     assert result.certificate.measured.change == 0
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
 
 
 def test_a_pair_of_vertices_on_an_edge_from_a_signed_source():
@@ -43,14 +43,14 @@ def test_a_pair_of_vertices_on_an_edge_from_a_signed_source():
     assert new.links["x", "split-2"].weight.tolist() == [1, -1]
     assert new.links["split-2", "y"].weight.tolist() == [0.25, -0.25]
     assert result.certificate.level == result.rule.claim(result.matches) == "exact"
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
 
 
 def test_signs_are_looked_at_one_by_one():
     graph = net(([0, -1, 0], 1))
     result = ng.apply(SplitEdges(cross="none"), graph)
     assert len(result.delta.vertices_added) == 4 + 2 * 2
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def test_crossing_edges_of_the_paper():
@@ -64,7 +64,7 @@ def test_crossing_edges_of_the_paper():
     assert len(result.delta.edges_added) == 8
     np.testing.assert_array_equal(new.links["x", "split-2"].weight, [1, 0, 0, 1])
     np.testing.assert_array_equal(new.links["split-2", "y"].weight, [-0.25, 0, 0, 0.25])
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
 
 
 def test_one_layer_per_target_layer():
@@ -72,7 +72,7 @@ def test_one_layer_per_target_layer():
     new = ng.apply(SplitEdges(), graph).graph
     assert [layer.name for layer in new.layers] == ["input", "split-3", "hidden1", "split-4", "output"]
     assert [len(x) for x in new.layers.values()] == [2, 4, 2, 4, 2]
-    assert_same_function(graph, new, exact=False)
+    assert_same_outputs(graph, new, exact=False)
 
 
 def test_skip_links_into_one_target_share_its_new_layer():
@@ -86,7 +86,7 @@ def test_skip_links_into_one_target_share_its_new_layer():
     new = ng.apply(SplitEdges(), graph, on=[1, 2]).graph
     assert len(new.layers["split-3"]) == 2
     assert {(new.layer(k.source).name, len(k)) for k in new.incoming[3]} == {("x", 2), ("h", 2)}
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
 
 
 def test_convolutions_keep_their_taps():
@@ -103,10 +103,10 @@ def test_convolutions_keep_their_taps():
     link = new.links["split-2", "y"]
     assert link.kind == kind
     assert sorted(zip(link.tap.tolist(), link.weight.tolist(), strict=True)) == [(0, -0.5), (0, 0.5), (8, -2), (8, 2)]
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
     crossed = ng.apply(SplitEdges(), graph, on=[0, 2])
     assert len(crossed.delta.edges_added) == 2 * 4 + 4 * 2 * 9
-    assert_same_function(graph, crossed.graph)
+    assert_same_outputs(graph, crossed.graph)
 
 
 def test_a_source_that_is_pooled_hands_on_the_smaller_grid():
@@ -119,15 +119,15 @@ def test_a_source_that_is_pooled_hands_on_the_smaller_grid():
     graph = b.build()
     new = ng.apply(SplitEdges(), graph, on=graph.links["p", "y"].id).graph
     assert new.layers["split-3"].grid == (2, 2)
-    assert_same_function(graph, new, exact=False)
+    assert_same_outputs(graph, new, exact=False)
 
 
 def test_a_target_with_batch_norm():
     graph = net((-1, 1), norm="batch")
     graph = graph.with_weights(vertices={"mean": np.full(5, 0.25), "scale": np.full(5, 2.0)})
     result = ng.apply(SplitEdges(), graph, require="exact")
-    assert_same_function(graph, result.graph)
-    assert_same_function(graph, result.graph, train=True)
+    assert_same_outputs(graph, result.graph)
+    assert_same_outputs(graph, result.graph, train=True)
 
 
 def test_ports_are_kept():
@@ -140,7 +140,7 @@ def test_ports_are_kept():
     new = ng.apply(SplitEdges(), graph).graph
     into = {k.port: (len(k), new.layer(k.source).name) for k in new.incoming[1]}
     assert into == {0: (2, "split-2"), 1: (2, "split-3")}
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
 
 
 def test_epsilon_is_bounded():
@@ -227,7 +227,7 @@ def test_smooth_activations_always_take_a_pair(activation, domain):
     assert (len(layer), layer.activation) == (4, activation)
     assert rule.count_vertices(result.matches) == 4
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, new, exact=False)
+    assert_same_outputs(graph, new, exact=False)
     with pytest.raises(OptionError, match=f"signed='refuse' of SplitEdges .*'{activation}' .* use signed='pair', or"):
         SplitEdges(activation=activation, signed="refuse")
 
@@ -248,7 +248,7 @@ def test_leaky_pairs_divide_by_one_plus_the_slope(slope, level):
     assert new.layers["split-2"].slope == slope
     np.testing.assert_allclose(new.links["split-2", "y"].weight, np.array([0.25, -0.25]) / (1 + slope))
     assert result.certificate.level == rule.claim(result.matches) == (level or "exact up to rounding")
-    assert_same_function(graph, new, exact=level == "exact")
+    assert_same_outputs(graph, new, exact=level == "exact")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -278,7 +278,7 @@ def test_one_leaky_vertex_on_a_nonnegative_source():
     result = ng.apply(SplitEdges(activation="leaky_relu"), graph, require="exact")
     assert len(result.delta.vertices_added) == 6
     assert result.rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def test_prelu_starts_as_the_identity():
@@ -286,14 +286,14 @@ def test_prelu_starts_as_the_identity():
     result = ng.apply(SplitEdges(activation="prelu"), graph)
     np.testing.assert_array_equal(result.graph.layers["split-2"].values["slope"], np.ones(6))
     assert result.certificate.level == result.rule.claim(result.matches) == "exact"
-    assert_same_function(graph, result.graph)
+    assert_same_outputs(graph, result.graph)
 
 
 def test_twice_and_back():
     graph = net((-1, 1))
     once = ng.apply(SplitEdges(activation="gelu"), graph, on=[1, 4])
     twice = ng.apply(SplitEdges(activation="silu"), once.graph, require="exact")
-    assert_same_function(graph, twice.graph, exact=False)
+    assert_same_outputs(graph, twice.graph, exact=False)
     back = ng.apply_delta(twice.graph, once.delta.then(twice.delta).inverse())[0]
     assert back.equals(graph)
 
@@ -310,4 +310,4 @@ def test_weights_of_a_wider_link_are_not_rounded():
     narrow = ng.Graph(graph.layers.values(), [links[0].with_weight(links[0].weight.astype(np.float32)), links[1]])
     result = ng.apply(SplitEdges(), narrow, require="exact")
     assert {k.weight.dtype.name for k in result.graph.links} == {"float64"}
-    assert_same_function(narrow, result.graph)
+    assert_same_outputs(narrow, result.graph)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
@@ -42,7 +42,7 @@ def test_one_vertex(graph):
     assert set(graph.edges.id) <= set(new.edges.id)
     assert len(result.delta.edges_added) == 2 + 2
     assert result.certificate.level == rule.claim(result.matches) == "exact"
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
     assert ng.apply_delta(new, result.delta.inverse())[0].equals(graph)
 
 
@@ -55,9 +55,9 @@ def test_neighbours_are_split_together(graph):
     assert sorted(set(new.links["a", "b"].weight.tolist())) == [-1.5, 0.125, 0.5]
     assert len(new.links["x", "b"]) == 2
     np.testing.assert_array_equal(new.layers["b"].values["slope"], [0.25] * 4)
-    assert_same_function(graph, new)
+    assert_same_outputs(graph, new)
     again = ng.apply(SplitVertices(), new, require="exact").graph
-    assert_same_function(graph, again)
+    assert_same_outputs(graph, again)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
@@ -70,7 +70,7 @@ def test_exact_in_both_modes_whatever_the_parts(parts, noise):
     result = ng.apply(rule, graph, rng=1)
     assert result.certificate.level == rule.claim(result.matches) == "exact"
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
 
 
 def test_noise_tells_copies_apart(graph):

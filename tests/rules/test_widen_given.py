@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 from senn_case import CASE, EXPECTED
 
 import netgraph as ng
@@ -43,7 +43,7 @@ def test_several_links_get_the_weights_given_tap_by_tap():
     for name, expected in {**values, "l": np.ones(2)}.items():
         np.testing.assert_array_equal(layer.values[name][2:], expected)
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
 
 
 def test_a_link_that_is_not_named_is_drawn():
@@ -96,7 +96,7 @@ def test_layers_tied_to_others_are_refused_values_but_not_weights():
     given = {graph.links["x", "a"].key: np.full((1, 2, 1), 0.5)}
     result = ng.apply(WidenLayer(incoming=given), graph, on="r", require="exact")
     assert result.graph.links["x", "a"].weight[-2:].tolist() == [0.5, 0.5]
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
 
 
 def test_layers_without_the_columns_are_passed_over():

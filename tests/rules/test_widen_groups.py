@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ported import as_stored
-from random_graphs import assert_same_function, with_dyadic_values
+from random_graphs import assert_same_outputs, with_dyadic_values
 
 import netgraph as ng
 from netgraph import GraphBuilder, Identity
@@ -93,7 +93,7 @@ def test_only_wires_from_all_to_all_tie(sizes, src, dst, tied):
     result = ng.apply(WidenLayer(count=2), graph, on="a", require="exact")
     assert len(result.graph.layers["s"]) == sizes[1] + 2 * tied
     assert len(result.graph.links["a", "s"]) == len(src) + 2 * tied
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
 
 
 def test_a_long_chain_of_wires_is_one_group():
@@ -121,7 +121,7 @@ def test_a_residual_network_widens_exactly(on, init):
     grown = {name for name, width in widths(result.graph).items() if width != widths(graph)[name]}
     assert grown == set(group) - {"input", "output"}
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
     assert ng.apply_delta(result.graph, result.delta.inverse())[0].equals(graph)
 
 
@@ -161,7 +161,7 @@ def test_norms_activations_and_several_links_into_a_layer(norm, init):
         graph = random_values(graph)
     result = ng.apply(WidenLayer(count=2, init=init), graph, require="exact")
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
 
 
 @pytest.mark.parametrize("init", INITS)
@@ -193,7 +193,7 @@ def test_sparse_convolutions_pools_and_a_dense_layer_over_the_whole_grid(norm, i
         result = ng.apply(WidenLayer(count=2, init=init), graph, on=on, require="exact")
         assert len(result.graph.links["a", "s"]) == (3 if on in ("half", "d") else 5)
         for train in (False, True):
-            assert_same_function(graph, result.graph, exact=False, train=train)
+            assert_same_outputs(graph, result.graph, exact=False, train=train)
 
 
 # -- refusals -------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from random_graphs import assert_same_function
+from random_graphs import assert_same_outputs
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
@@ -21,7 +21,7 @@ def test_new_vertices_are_joined_to_all_neighbours():
     assert (len(into), len(out)) == (6, 4)
     assert into.weight.all()
     assert not out.weight.any()
-    assert_same_function(graph, new, exact=False)
+    assert_same_outputs(graph, new, exact=False)
 
 
 def test_initial_weights_follow_the_fan_in():
@@ -49,7 +49,7 @@ def test_exact_in_both_modes(norm):
     new = ng.apply(WidenLayer(count=3), graph, require="exact").graph
     assert [len(x) for x in new.layers.values()] == [3, 7, 7, 2]
     for train in (False, True):
-        assert_same_function(graph, new, exact=False, train=train)
+        assert_same_outputs(graph, new, exact=False, train=train)
 
 
 def test_neighbours_widened_together_stay_apart_at_the_new_vertices():
@@ -70,7 +70,7 @@ def test_convolutions():
     graph = b.build()
     result = ng.apply(WidenLayer(), graph, require="exact")
     assert len(result.delta.edges_added) == 9 + 16
-    assert_same_function(graph, result.graph, exact=False, train=True)
+    assert_same_outputs(graph, result.graph, exact=False, train=True)
 
 
 def test_only_the_layers_asked_for():
@@ -97,7 +97,7 @@ def test_a_layer_that_feeds_a_normed_one_may_grow():
     graph = b.build()
     result = ng.apply(WidenLayer(), graph, require="exact")
     assert [x.name for x in result.matches.l] == ["a"]
-    assert_same_function(graph, result.graph, exact=False)
+    assert_same_outputs(graph, result.graph, exact=False)
 
 
 def test_widening_under_layer_norm_would_not_be_exact():
@@ -140,7 +140,7 @@ def test_vertices_that_are_0_may_be_read(activation, norm):
     assert not new.edges.weight[np.isin(new.edges.target, fresh)].any()
     assert new.edges.weight[np.isin(new.edges.source, fresh)].all()
     for train in (False, True):
-        assert_same_function(graph, new, exact=False, train=train)
+        assert_same_outputs(graph, new, exact=False, train=train)
 
 
 def test_outgoing_weights_follow_the_fan_in_of_the_reader():
@@ -172,7 +172,7 @@ def test_copies_share_the_outgoing_weights(count, noise, norm):
     assert [len(x) for x in result.graph.layers.values()] == [3, 4 + count, 4 + count, 2]
     assert result.certificate.level == rule.claim(result.matches) == "exact"
     for train in (False, True):
-        assert_same_function(graph, result.graph, exact=False, train=train)
+        assert_same_outputs(graph, result.graph, exact=False, train=train)
     assert ng.apply_delta(result.graph, result.delta.inverse())[0].equals(graph)
 
 
@@ -194,7 +194,7 @@ def test_copies_of_convolutions_keep_their_taps():
     b.conv2d("a", "y", kernel=2)
     graph = b.build()
     result = ng.apply(WidenLayer(count=3, init="duplicate"), graph, require="exact")
-    assert_same_function(graph, result.graph, exact=False, train=True)
+    assert_same_outputs(graph, result.graph, exact=False, train=True)
 
 
 # -- outgoing weights that are given --------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_outgoing_weights_are_those_given():
     np.testing.assert_array_equal(found[:, 3:].transpose(1, 0, 2), given[link.key])
     other = result.graph.links["a", "y"]
     assert other.weight[other.src >= 3].all()  # the link that is not named is drawn
-    assert_same_function(graph, result.graph, exact=False, train=True)
+    assert_same_outputs(graph, result.graph, exact=False, train=True)
 
 
 def test_given_weights_are_checked():

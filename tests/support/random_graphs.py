@@ -67,7 +67,7 @@ def graphs(*, exact=True, domains=DOMAINS):
     return st.one_of(testing.graphs(exact=exact, domains=domains), conv_graphs(exact=exact))
 
 
-assert_same_function = functools.partial(testing.assert_same_function, exact=True)
+assert_same_outputs = functools.partial(testing.assert_same_outputs, exact=True)
 """Bit for bit, unless told otherwise."""
 
 

@@ -10,7 +10,7 @@ from netgraph.errors import GraphError, NetgraphError, OptionError
 from netgraph.testing import (
     Case,
     RuleCheckError,
-    assert_same_function,
+    assert_same_outputs,
     check_rule,
     graphs,
     rewrites,
@@ -179,7 +179,7 @@ def test_mixed_dtypes_become_float64():
     mixed = ng.Graph([graph.layers["x"], ng.Layer(1, "y", [1], [0], layer.values, role="output")], graph.links)
     again = built(to_code(mixed))
     assert again.edges.weight.dtype == again.layers["y"].bias.dtype == np.float64
-    assert_same_function(mixed, again, exact=True)
+    assert_same_outputs(mixed, again, exact=True)
 
 
 def test_large_graphs_are_refused():
@@ -189,29 +189,29 @@ def test_large_graphs_are_refused():
 
 def test_a_difference_is_told():
     graph = ng.mlp([2, 1], domain=(0, 1)).with_weights([1.0, 1.0])
-    assert_same_function(graph, graph, exact=True)
+    assert_same_outputs(graph, graph, exact=True)
     with pytest.raises(AssertionError, match=r"output 'output', sample 1, vertex row 0: 2.0 before and 2.5 after") as e:
-        assert_same_function(graph, graph.with_weights([1.0, 1.5]), exact=False)
+        assert_same_outputs(graph, graph.with_weights([1.0, 1.5]), exact=False)
     assert "Certificate:" in str(e.value)
     close = graph.with_weights([1.0, np.float32(1 + 1e-6)])
-    assert_same_function(graph, close, [[0.5, 0.5]], exact=False, relative=1e-5)
+    assert_same_outputs(graph, close, [[0.5, 0.5]], exact=False, relative=1e-5)
     with pytest.raises(AssertionError, match="no difference"):
-        assert_same_function(graph, close, {"input": [[0.5, 0.5]]}, exact=True)
+        assert_same_outputs(graph, close, {"input": [[0.5, 0.5]]}, exact=True)
 
 
 def test_both_modes_of_batch_norm_are_told_apart():
     graph = ng.mlp([1, 1, 1], norm="batch", domain=(0, 1))
     shifted = graph.with_weights(vertices={"mean": np.ones(3)})
-    assert_same_function(graph, shifted, exact=True, train=True)
+    assert_same_outputs(graph, shifted, exact=True, train=True)
     with pytest.raises(AssertionError, match="sample"):
-        assert_same_function(graph, shifted, exact=True)
+        assert_same_outputs(graph, shifted, exact=True)
 
 
 def test_nan_in_an_output_is_a_difference():
     graph = ng.mlp([1, 1], domain=(0, 1))
     huge = ng.mlp([1, 1], domain=(0, 1), dtype=np.float64).with_weights([1e308])
     with pytest.raises(AssertionError, match="changed"):
-        assert_same_function(graph, huge, exact=False)
+        assert_same_outputs(graph, huge, exact=False)
 
 
 TOKENS = graphs(kinds=("tokens", "attention"), exact=False, max_heads=2, max_layers=2)

@@ -105,8 +105,8 @@ class Norm:
             `function` computes and the real ones, for all vertices of the layer. The real sums lie in `[low, high]`;
             the computed sums differ from them by at most `error`. The bound includes its own rounding.
         affine: `affine(columns, epsilon) -> (factor, error, centre, shift)`, `(k,)` each: in eval mode the value is
-            `factor * (z - centre) + shift`, where `error` bounds the rounding of `factor` and the others are exact; None
-            where the norm is no such map.
+            `factor * (z - centre) + shift`, where `error` bounds the rounding of `factor`, and the others are exact.
+            None where the norm is no such map.
         factor: `factor(columns, epsilon) -> (k,)`, the factor by which the norm multiplies path weights through each
             vertex, with its sign; None for 1.
         restoring: `restoring(sums) -> {column: value}`, columns with which the norm returns the given sums of a vertex
