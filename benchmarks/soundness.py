@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -185,7 +185,7 @@ def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
     return draw(rewrites(graph))  # type: ignore[no-any-return]
 
 
-SOURCES = {
+SOURCES: dict[str, Callable[[Any, ng.Graph], ng.Result | Rewritten]] = {
     "shipped rules": any_rewrite,
     "one value set": set_one,
     "vertices on edges": split_into,

@@ -16,7 +16,7 @@ from netgraph.graph.bounds import Domains, Mode
 from netgraph.interpret import interpret
 from netgraph.proof import LEVELS, Certificate, Level, aligned, certify, rounding_allowance
 from netgraph.testing.compare import OutputDifference, default_inputs
-from netgraph.testing.readers import as_graph
+from netgraph.testing.readers import read
 
 SAMPLES = 64
 """Largest number of random inputs on which a counterexample is searched."""
@@ -65,8 +65,10 @@ def assert_same_function(
     else:
         require = number("require", require, least=0)
     choice("mode", mode, ("eval", "train"))
-    before, after = (as_graph(value, example, domain) for value in (old, new))
+    (before, order), (after, other) = (read(value, example, domain) for value in (old, new))
     limits = domain if isinstance(old, Graph) else None  # a reader declares the domain in the graph
+    if None not in (order, other) and order != other:
+        raise AssertionError("The inputs or outputs differ in shape or in the order of their numbers.")
     certificate = certify(before, aligned(before, after), limits, mode=mode)
     if certificate.satisfies(require):
         return certificate
