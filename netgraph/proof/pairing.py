@@ -38,8 +38,8 @@ def equal_rows(old: Sketch, new: Sketch, order: tuple[Array, Array]) -> tuple[Ar
         (new rows,) an old row of the same value, -1 where there is none; and its twin, an old row of the same value for
         at most one new row each: the others are copies.
     """
-    same, _ = Neighbours(old.key).near(new.key, EQUAL)
-    group = groups(old.key)
+    same, _ = Neighbours(old.likeness).near(new.likeness, EQUAL)
+    group = groups(old.likeness)
     like = np.where(same >= 0, group[same], -1)
     twin = np.full(len(same), -1, dtype=np.int64)
     for signed in (True, False):  # opposite vertices are pairs only where no equal one is left

@@ -19,6 +19,7 @@ from netgraph.proof.known import (
     multiples_of,
     operation,
 )
+from netgraph.proof.standardised import standardise
 
 RESIDUAL = 1e-4
 """Largest fraction of a sum by which it may differ from a known sum that takes its place, with an error."""
@@ -29,6 +30,8 @@ class Recognition(Decision):
 
     def recognise(self) -> None:
         """Decide vertices with the operation and form of a known vertex: they have its value, or a multiple of it."""
+        if self.norm.couples_vertices:
+            standardise(self)
         if self.norm.couples_vertices or not self.open.any():
             return
         # Where the twin itself is close, no search for another close value is needed.

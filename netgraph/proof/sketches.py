@@ -32,6 +32,9 @@ EQUAL = 1e-6
 CLOSE = 0.1
 """Largest distance of the keys of vertices that count as versions of one vertex."""
 
+LIGHT = 0.01
+"""Weight of the parameters of a vertex in its key: they tell equal sums apart, but count less than the sum."""
+
 NOTHING = -30.0
 """Logarithm that stands for the length of a sum of nothing, far from that of any other sum."""
 
@@ -53,19 +56,24 @@ class Sketch:
     Attributes:
         sum: sketches of the sums, behind a batch norm in eval mode, `(vertices, WIDTH)`.
         key: coordinates of the vertices, `(vertices, WIDTH + 1)`: vertices of one operation with close keys have close
-            sums, up to `sign` and `scale`.
+            sums, up to `sign` and `scale`, and close parameters.
+        likeness: coordinates by which rows of one layer are compared with rows of another: the keys, but without the
+            parameters under a norm of the whole layer.
         scale: length of the sum where `f(k t) = k f(t)`, else 1, `(vertices,)`.
         sign: -1 where the key is that of the opposite sum, because there is a rule `f(-t) = a f(t) + b t + c`; else 1.
         linear: factor from sum to value where the activation is linear on all possible sums, else NaN, `(vertices,)`.
         mirror: a, b and c of the rule.
+        fixed: value of the vertices at which nothing arrives, NaN where it is not known, `(vertices,)`.
     """
 
     sum: Array
     key: Array
+    likeness: Array
     scale: Array
     sign: Array
     linear: Array
     mirror: tuple[Any, Any, Any]
+    fixed: Array
 
     @property
     def constant(self) -> Array:
@@ -75,7 +83,7 @@ class Sketch:
     @property
     def direct(self) -> Array:
         """Keys by which changed vertices are compared, each of its own sum, not the opposite one."""
-        result = self.key.copy()
+        result = self.likeness.copy()
         result[:, :WIDTH] *= self.sign[:, None]
         return result
 
@@ -90,7 +98,10 @@ class Sketch:
         value = np.where(self.sign[:, None] > 0, value, a * value - b * self.sum + c * noise("one"))
         linear = np.isfinite(self.linear)[:, None]
         with np.errstate(invalid="ignore"):
-            return np.where(linear, self.linear[:, None] * self.sum, value)
+            value = np.where(linear, self.linear[:, None] * self.sum, value)
+            return np.where(
+                (self.constant & np.isfinite(self.fixed))[:, None], self.fixed[:, None] * noise("one"), value
+            )
 
 
 class Sketches:
@@ -144,19 +155,14 @@ class Sketches:
             if activation.mirror is not None:
                 sign = np.where(total @ SIDE < 0, -1.0, 1.0)
                 mirror = activation.mirror(columns, layer.slope)[:3]
-        return Sketch(total, self._key(layer, total, length, scale, sign), scale, sign, linear, mirror)
-
-    def _key(self, layer: Layer, total: Array, length: Array, scale: Array, sign: Array) -> Array:
-        some = length > 0
-        key = np.zeros((len(layer), WIDTH + 1))
-        key[some, :WIDTH] = total[some] / length[some, None] * sign[some, None]
-        with np.errstate(divide="ignore"):
-            key[:, WIDTH] = np.where(some, np.log(length / scale), NOTHING)
-        norm = get_norm(layer.norm)
-        folded = set() if norm.affine is None else set(norm.columns)
-        for name in sorted(set(layer.values) - {"bias", "low", "high"} - folded):
-            key[:, :WIDTH] += layer.values[name][:, None].astype(np.float64) * noise("parameter", name)
-        return key
+        bare = _coordinates(total, length, scale, sign)
+        key = bare + _parameters(layer)
+        fixed = np.full(len(layer), np.nan)
+        if norm.identity or norm.affine is not None or norm.standard == "uncentred":
+            shift = columns.get("shift", np.zeros(len(layer))) if norm.standard else np.zeros(len(layer))
+            fixed = activation.function(shift[None], columns, layer.slope)[0]
+        likeness = bare if norm.couples_vertices else key
+        return Sketch(total, key, likeness, scale, sign, linear, mirror, fixed)
 
     def _sum(self, layer: Layer) -> Array:
         total = np.zeros((len(layer), WIDTH))
@@ -205,12 +211,32 @@ class Sketches:
         return total
 
 
+def _coordinates(total: Array, length: Array, scale: Array, sign: Array) -> Array:
+    """Directions of sums, and logarithms of their lengths over their scales, `(vertices, WIDTH + 1)`."""
+    some = length > 0
+    result = np.zeros((len(total), WIDTH + 1))
+    result[some, :WIDTH] = total[some] / length[some, None] * sign[some, None]
+    with np.errstate(divide="ignore"):
+        result[:, WIDTH] = np.where(some, np.log(length / scale), NOTHING)
+    return result
+
+
+def _parameters(layer: Layer) -> Array:
+    """Part of the keys for the parameters of the vertices and the epsilon of the norm, `(vertices, WIDTH + 1)`."""
+    result = np.zeros((len(layer), WIDTH + 1))
+    norm = get_norm(layer.norm)
+    folded = set() if norm.affine is None else set(norm.columns)
+    for name in sorted(set(layer.values) - {"bias", "low", "high"} - folded):
+        result[:, :WIDTH] += layer.values[name][:, None].astype(np.float64) * noise("parameter", name)
+    if not norm.identity and norm.affine is None:
+        result[:, :WIDTH] += math.log(layer.norm_epsilon) * noise("epsilon")
+    return LIGHT * result
+
+
 def kind_of(layer: Layer) -> tuple[Any, ...]:
-    """Operation of a layer in eval mode, without the parameters of its vertices; norms that fold count as none."""
-    what = operation(layer)
-    if get_norm(layer.norm).affine is not None:
-        what = what._replace(norm="none", epsilon=None)
-    return tuple(what)
+    """Operation of a layer in eval mode, without parameters and epsilon; norms that fold count as none."""
+    what = operation(layer)._replace(epsilon=None)
+    return tuple(what if get_norm(layer.norm).affine is None else what._replace(norm="none"))
 
 
 class Neighbours:

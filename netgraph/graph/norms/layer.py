@@ -40,6 +40,7 @@ LAYER = Norm(
     function=_function,
     columns={"scale": 1.0, "shift": 0.0},
     couples_vertices=True,
+    standard="centred",
     interval=_interval,
     change=change_by_length,
     rounding=_rounding,

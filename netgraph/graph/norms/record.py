@@ -104,6 +104,9 @@ class Norm:
         rounding: `rounding(low, high, error, setting) -> (k,)`, a bound of the distance between the values that
             `function` computes and the real ones, for all vertices of the layer. The real sums lie in `[low, high]`;
             the computed sums differ from them by at most `error`. The bound includes its own rounding.
+        standard: "centred" where the value is `scale * (z - mean) / sqrt(variance + epsilon) + shift`, with mean and
+            variance over the vertices of the layer; "uncentred" where it is `scale * z / sqrt(mean of z^2 + epsilon)`,
+            plus a `shift` if there is such a column; "" for other norms.
         affine: `affine(columns, epsilon) -> (factor, error, centre, shift)`, `(k,)` each: in eval mode the value is
             `factor * (z - centre) + shift`, where `error` bounds the rounding of `factor`, and the others are exact.
             None where the norm is no such map.
@@ -125,6 +128,7 @@ class Norm:
     interval: Callable[[Array, Array, NormSetting], Pair] = unknown_interval
     change: Callable[[NormChange], Pair] = unknown_change
     rounding: Callable[[Array, Array, Array, NormSetting], Array] = unknown_rounding
+    standard: Literal["", "centred", "uncentred"] = ""
     affine: Callable[[Columns, float], tuple[Array, Array, Array, Array]] | None = None
     factor: Callable[[Columns, float], Array] | None = None
     restoring: Callable[[Array], Mapping[str, float]] | None = None

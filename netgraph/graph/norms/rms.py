@@ -57,6 +57,7 @@ RMS = Norm(
     function=_function,
     columns={"scale": 1.0},
     couples_vertices=True,
+    standard="uncentred",
     interval=_interval,
     change=change_by_length,
     rounding=_rounding,
