@@ -8,8 +8,8 @@ from transformer_laws import LAWS
 import netgraph as ng
 from netgraph.proof import certify
 
-STREAM = ("hidden", "lemon", "net2net")
-"""First words of the laws that widen the residual stream, which no rule does yet."""
+OPEN = ("lemon-uneven",)
+"""Laws that are not proved: writers are padded with the mean of the others, which cancels up to rounding only."""
 
 EXACT = [law for law, facts in LAWS.items() if facts["verdict"] == "exact up to rounding"]
 
@@ -21,7 +21,7 @@ def test_the_graphs_compute_the_known_outputs(law):
         np.testing.assert_allclose(values, transformer_laws.output(law, which), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("law", [law for law in EXACT if not law.startswith(STREAM)])
+@pytest.mark.parametrize("law", [law for law in EXACT if law not in OPEN])
 def test_exact_expansions_are_proved(law):
     certificate = certify(*transformer_laws.graphs(law))
     assert certificate.level in ("exact", "exact up to rounding"), certificate
@@ -35,7 +35,7 @@ def test_a_wrong_expansion_is_not_called_exact(law):
         assert certificate.bound >= LAWS[law]["largest_change"]
 
 
-@pytest.mark.parametrize("law", [law for law in EXACT if law.startswith(STREAM)])
-def test_a_bound_of_an_expansion_of_the_stream_holds(law):
+@pytest.mark.parametrize("law", OPEN)
+def test_a_bound_of_an_expansion_that_is_not_proved_holds(law):
     certificate = certify(*transformer_laws.graphs(law))
     assert certificate.bound is None or certificate.bound >= 0

@@ -4,6 +4,7 @@ Weights are multiples of 1/8 where a transform divides or adds them, so that flo
 """
 
 import copy
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ def refill(module, seed=0):
 
 def mlp(*sizes, activation=nn.ReLU, seed=0):
     layers = []
-    for source, target in zip(sizes, sizes[1:], strict=False):
+    for source, target in itertools.pairwise(sizes):
         layers += [nn.Linear(source, target), activation()]
     return refill(nn.Sequential(*layers[:-1]), seed)
 
@@ -52,7 +53,9 @@ def vector(size=6):
 def picked(old, rows, place=0, divide=True, activation=nn.ReLU):
     """Sequential of two linear layers with the hidden units `rows` of `old`; outgoing weights shared by the copies."""
     count = torch.bincount(torch.tensor(rows), minlength=old[0].out_features)[rows]
-    new = nn.Sequential(nn.Linear(old[0].in_features, len(rows)), activation(), nn.Linear(len(rows), old[2].out_features))
+    new = nn.Sequential(
+        nn.Linear(old[0].in_features, len(rows)), activation(), nn.Linear(len(rows), old[2].out_features)
+    )
     with torch.no_grad():
         new[0].weight.copy_(old[0].weight[rows])
         new[0].bias.copy_(old[0].bias[rows])
@@ -160,7 +163,8 @@ class Residual(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(2, 4, 3, padding=1)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)) for _ in range(blocks)
+            nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
+            for _ in range(blocks)
         )
         self.head = nn.Linear(4, 3)
         refill(self, seed)
@@ -288,3 +292,15 @@ def linear_norm(seed=0):
 
 def linear_fused(old):
     return nn.Sequential(fuse_linear_bn_eval(old[0], old[1]), *copy.deepcopy(old)[2:]).eval()
+
+
+def uneven(old):
+    """Network with a copy of unit 2, of whose outgoing weights the unit keeps one quarter and the copy has the rest."""
+    return edited(
+        picked(old, [*range(old[0].out_features), 2], divide=False),
+        lambda net: (net[2].weight[:, 2].mul_(0.25), net[2].weight[:, -1].mul_(0.75)),
+    )
+
+
+def stream():
+    return eighths(2, 4, 5, seed=96)
