@@ -13,7 +13,7 @@ from netgraph.proof import Certificate, aligned, certify
 
 
 def certify_modules(
-    old: nn.Module, new: nn.Module, example: Any, *, domain: Domain = None, mode: Mode = "eval"
+    old: nn.Module, new: nn.Module, example: Any, *, domain: Domain | None = None, mode: Mode = "eval"
 ) -> Certificate:
     """Prove that two modules compute the same function, or bound the difference of their outputs over a domain.
 
@@ -49,7 +49,7 @@ def reader(value: Any, example: Any, domain: Any) -> tuple[Graph, Hashable] | No
     return _read(value, example, domain) if isinstance(value, nn.Module) else None
 
 
-def _read(module: nn.Module, example: Any, domain: Domain) -> tuple[Graph, Hashable]:
+def _read(module: nn.Module, example: Any, domain: Domain | None) -> tuple[Graph, Hashable]:
     """Graph of a module, and shapes and orders of the numbers of its inputs and outputs."""
     found = from_module(module, example, domain=domain)
     return found.graph, tuple(map(_order, (*found.inputs, *found.outputs)))

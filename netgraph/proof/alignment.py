@@ -41,7 +41,7 @@ def aligned(old: Graph, new: Graph) -> Graph:
     """
     known = OldValues(old, Operators())
     pairs = LayerPairs(known, new, {}, frozenset(), guess=False)
-    if not pairs.complete:  # equal values decide first; close ones, names and places are for what they leave
+    if not pairs.complete:  # equal values decide first; then close ones, names and places
         hidden = [layer for layer in new.layers if layer.role == "hidden"]
         fixed = {layer.id: pairs.layers[layer.id] for layer in hidden if layer.id in pairs.layers}
         taken = frozenset(layer.id for layer in fixed.values())

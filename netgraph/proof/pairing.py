@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
 
 from netgraph.columns import Array
 from netgraph.proof.operators import Operators
@@ -83,6 +81,9 @@ def nearest_rows(old: Array, new: Array, old_rows: Array, new_rows: Array) -> tu
     Returns:
         The old and the new row of each pair.
     """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial import cKDTree
+
     a, b = old[old_rows], new[new_rows]
     if not len(a) or not len(b):
         return old_rows[:0], new_rows[:0]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
-from scipy.spatial import cKDTree
 
 from netgraph.columns import Array, digest
 from netgraph.graph import get_activation, get_norm, port_wires
@@ -33,7 +31,7 @@ CLOSE = 0.1
 """Largest distance of the keys of vertices that count as versions of one vertex."""
 
 LIGHT = 0.01
-"""Weight of the parameters of a vertex in its key: they tell equal sums apart, but count less than the sum."""
+"""Weight of the parameters of a vertex in its key: equal sums differ by them, but they count less than a sum."""
 
 NOTHING = -30.0
 """Logarithm that stands for the length of a sum of nothing, far from that of any other sum."""
@@ -172,6 +170,8 @@ class Sketches:
 
     def _arriving(self, link: Link, layer: Layer) -> Array:
         """Sum over the edges of one link, `(targets, WIDTH)`."""
+        from scipy import sparse
+
         source = self.graph.layer(link.source)
         factor = self._tap_factors(self._operators.of_link(link.kind, source.output_grid, layer.grid))
         taps = len(factor)
@@ -243,6 +243,8 @@ class Neighbours:
     """Rows of numbers among which the nearest ones are found. Building it costs O(rows log rows)."""
 
     def __init__(self, rows: Array) -> None:
+        from scipy.spatial import cKDTree
+
         self._tree = cKDTree(rows) if len(rows) else None
 
     def near(self, asked: Array, most: float) -> tuple[Array, Array]:

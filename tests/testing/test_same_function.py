@@ -66,7 +66,7 @@ def test_a_bound_may_be_enough():
     assert assert_same_function(graph, changed(graph), require=bound).bound == bound
     with pytest.raises(AssertionError, match=r"a bound of 0\.01 is required"):
         assert_same_function(graph, changed(graph), require=0.01)
-    with pytest.raises(AssertionError, match="No difference beyond .* was found on 67 inputs"):
+    with pytest.raises(AssertionError, match=r"No difference beyond .* was found on 67 inputs"):
         assert_same_function(graph, changed(graph), require=0.9 * bound)
 
 
