@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from compilers.export.layouts import Layouts
 from compilers.export.merging import Merging
 from compilers.export.sums import Sums
 from compilers.export.text import Held, Text
@@ -14,13 +15,13 @@ from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
 
-def written(graph: Graph, text: Text) -> None:
+def written(graph: Graph, text: Text, layouts: Layouts) -> None:
     """Write the forward of a graph. Raises `CompileError` for norms, activations and merges without a text."""
-    writer = _Layers(graph, text)
-    arguments = [writer.input(layer) for layer in graph.inputs]
+    writer = _Layers(graph, text, layouts)
+    arguments = [writer.input(layer) for layer in layouts.inputs]
     first = arguments[0] if arguments else "inputs"
     text.line(f"batch = {first}.shape[0]")
-    for layer in graph.inputs:
+    for layer in layouts.inputs:
         writer.read_input(layer)
     for layer_id in graph.topological_order:
         layer = graph.layer(layer_id)
@@ -28,14 +29,14 @@ def written(graph: Graph, text: Text) -> None:
             writer.positions(layer)
         elif layer.role != "input":
             writer.layer(layer)
-    results = [writer.outside(layer) for layer in graph.outputs]
+    results = [writer.outside(layer) for layer in layouts.outputs]
     text.line(f"return {', '.join(results)}")
     text.forward.insert(0, ", ".join(arguments))
 
 
 class _Layers:
-    def __init__(self, graph: Graph, text: Text) -> None:
-        self._graph, self._text = graph, text
+    def __init__(self, graph: Graph, text: Text, layouts: Layouts) -> None:
+        self._graph, self._text, self._layouts = graph, text, layouts
         self._values: dict[int, Value] = {}
         self._sums = Sums(graph, text, self._values)
         self._merging = Merging(graph, text, self._values)
@@ -49,12 +50,12 @@ class _Layers:
         return name
 
     def read_input(self, layer: Layer) -> None:
-        """Bring tokens, `(batch, vertices, tokens)`, to the layout of the forward, and indices to zeros and ones."""
+        """Bring an input to the layout of the forward, and indices to zeros and ones."""
         name = self._values[layer.id].name
         if layer.encoding == "index":
             self._values[layer.id] = Value("" if self._is_table(layer) else self._one_hot(layer, name), layer, name)
-        elif len(layer.grid) == 1:
-            self._text.line(f"{name} = {name}.transpose(1, 2)")
+        elif (value := self._layouts.taken(self._text, name, layer)) != name:
+            self._text.line(f"{name} = {value}")
 
     def _is_table(self, layer: Layer) -> bool:
         """Whether all links from a layer of positions or symbols are tables of weights."""
@@ -67,8 +68,8 @@ class _Layers:
         return name
 
     def outside(self, layer: Layer) -> str:
-        """Text of an output, `(batch, vertices, *grid)`."""
-        return channels_second(self._values[layer.id].name, layer.output_grid)
+        """Text of an output."""
+        return self._layouts.given(self._text, self._values[layer.id].name, layer)
 
     def positions(self, layer: Layer) -> None:
         """Write the values of a layer of positions, where another link than a table reads them."""

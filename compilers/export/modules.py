@@ -16,8 +16,9 @@ from torch import Tensor, fx, nn
 
 from compilers.export.forms import Additions
 from compilers.export.layers import written
+from compilers.export.layouts import Layouts
 from compilers.export.text import HELPERS, Text
-from compilers.importing import ParameterMap
+from compilers.importing import Imported, ParameterMap
 from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph
@@ -52,7 +53,7 @@ class _Tracer(fx.Tracer):
     proxy_buffer_attributes = True
 
 
-def to_module(graph: Graph, *, strict: bool = False) -> fx.GraphModule:
+def to_module(graph: Graph, *, strict: bool = False, like: Imported | None = None) -> fx.GraphModule:
     """Make a plain module of torch of a graph, which needs no netgraph any more.
 
     It consists of standard layers (`nn.Linear`, `nn.Conv2d`, norms, activations, attention) with readable code
@@ -62,21 +63,24 @@ def to_module(graph: Graph, *, strict: bool = False) -> fx.GraphModule:
     Args:
         graph: the graph.
         strict: whether to refuse a graph whose missing edges would be zeros of a matrix, which training changes.
+        like: the import from which the graph has grown. The module then takes and gives tensors as the imported one,
+            such as `(batch, tokens, features)`; several outputs are a tuple in their order there.
 
     Returns:
-        The module, in train mode; it takes and gives `(batch, vertices, *grid)`.
+        The module, in train mode; without `like` it takes and gives `(batch, vertices, *grid)`.
 
     Raises:
         CompileError: for norms, activations and merges that torch does not have, and under `strict`.
+        OptionError: when the graph has other inputs and outputs than `like`.
 
     Cost: O(edges + places of the matrices and kernels).
     """
-    return export_module(graph, strict=strict).module
+    return export_module(graph, strict=strict, like=like).module
 
 
-def export_module(graph: Graph, *, strict: bool = False) -> ExportedModule:
+def export_module(graph: Graph, *, strict: bool = False, like: Imported | None = None) -> ExportedModule:
     """Make a plain module of torch of a graph, with the places of its parameters; see `to_module`."""
-    text = _text(graph, strict)
+    text = _text(graph, strict, like)
     source = _source(graph, text)
     network = _made(source)
     dtype = _dtype(graph)
@@ -86,7 +90,9 @@ def export_module(graph: Graph, *, strict: bool = False) -> ExportedModule:
     return ExportedModule(module, _parameters(text), tuple(text.notes), text.zeros, source)
 
 
-def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool = False) -> Additions:
+def write_module(
+    graph: Graph, folder: str | os.PathLike[str], *, strict: bool = False, like: Imported | None = None
+) -> Additions:
     """Write a graph as `model.py` and `model.safetensors`, which need torch and safetensors alone.
 
     `from model import load; module = load()` gives the module in eval mode.
@@ -94,30 +100,31 @@ def write_module(graph: Graph, folder: str | os.PathLike[str], *, strict: bool =
     Args:
         graph: the graph.
         folder: an existing folder.
-        strict: see `to_module`.
+        strict, like: see `to_module`.
 
     Returns:
         The zeros that the module has for missing edges, and notes.
 
     Raises:
-        CompileError: as `to_module`.
+        CompileError, OptionError: as `to_module`.
     """
     from safetensors.torch import save
 
-    text = _text(graph, strict)
+    text = _text(graph, strict, like)
     tensors = _tensors(text, _dtype(graph))
     write_atomically(Path(folder) / WEIGHTS, save({name: value.contiguous() for name, value in tensors.items()}))
     write_atomically(Path(folder) / SOURCE, (_source(graph, text) + _loader(graph)).encode())
     return Additions(zeros=text.zeros, notes=tuple(text.notes))
 
 
-def _text(graph: Graph, strict: bool) -> Text:
+def _text(graph: Graph, strict: bool, like: Imported | None) -> Text:
     text = Text()
-    written(graph, text)
+    written(graph, text, Layouts(graph, like))
     if strict and text.zeros:
+        where, zeros = next(iter(text.missing.items()))
         raise CompileError(
-            f"{text.zeros:,} missing edges would be zeros of matrices and kernels, which training changes: "
-            f"{text.notes[0]} Export with strict=False, or keep the graph with netgraph.save."
+            f"{text.zeros:,} missing edges would be zeros of matrices and kernels, which training changes; the first "
+            f"{zeros:,} are those of {where}. Export with strict=False, or keep the graph with netgraph.save."
         )
     return text
 

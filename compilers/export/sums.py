@@ -172,15 +172,17 @@ class Sums:
         self._note_frozen(link, form.frozen)
 
     def _note_zeros(self, zeros: int, link: Link) -> None:
-        self._text.zeros += zeros
         if zeros:
             where = self._graph.link_name(link.source, link.target)
-            self._text.notes.append(f"{where}: {zeros:,} missing edges are zeros here, which training changes.")
+            self._text.missing[where] = zeros
+            few = "1 missing edge is a zero" if zeros == 1 else f"{zeros:,} missing edges are zeros"
+            self._text.notes.append(f"{where}: {few} here, which training changes.")
 
     def _note_frozen(self, link: Link, frozen: bool) -> None:
         if not frozen and bool(link.frozen.any()):
-            where = self._graph.link_name(link.source, link.target)
-            self._text.notes.append(f"{where}: {int(link.frozen.sum()):,} frozen edges are trained here.")
+            where, count = self._graph.link_name(link.source, link.target), int(link.frozen.sum())
+            few = "1 frozen edge is" if count == 1 else f"{count:,} frozen edges are"
+            self._text.notes.append(f"{where}: {few} trained here.")
 
 
 def _ids(held: Held) -> Array:

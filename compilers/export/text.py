@@ -40,7 +40,7 @@ class Text:
         held: parameters and buffers by their names in the state dict.
         helpers: names of the functions of `helpers` that are used.
         notes: remarks for the user.
-        zeros: number of added zeros.
+        missing: number of zeros for missing edges, by the name of their link.
     """
 
     init: list[str] = field(default_factory=list)
@@ -48,9 +48,14 @@ class Text:
     held: dict[str, Held] = field(default_factory=dict)
     helpers: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
-    zeros: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
     _attributes: set[str] = field(default_factory=set)
     _variables: set[str] = field(default_factory=set)
+
+    @property
+    def zeros(self) -> int:
+        """Number of added zeros."""
+        return sum(self.missing.values())
 
     def name(self, wished: str) -> str:
         """Give out a name for an attribute: letters, digits and underscores, not given out before."""
@@ -120,4 +125,4 @@ ATTRIBUTES = frozenset({"training", "graph", "code", *dir(fx.GraphModule)})
 """Names that layers do not get as attributes: those of every module."""
 
 VARIABLES = frozenset({"self", "torch", "nn", "F", "batch", *HELPERS})
-"""Names that layers do not get as variables of the forward: those that it uses itself."""
+"""Names that the forward itself uses, which layers do not get as variables."""
