@@ -8,10 +8,10 @@ from compilers.importing.ops import (
     einsum,
     functions,
     linear,
+    moments,
     norms,
     pointwise,
     pools,
-    rms,
 )
 
 __all__ = [
@@ -25,5 +25,5 @@ __all__ = [
     "norms",
     "pointwise",
     "pools",
-    "rms",
+    "moments",
 ]

@@ -13,8 +13,8 @@ from torch.fx import Node
 from compilers.importing.codes import ONE, Coded
 from compilers.importing.movement import KEEPING, as_coded
 from compilers.importing.ops.arithmetic import product
+from compilers.importing.ops.moments import mean_square
 from compilers.importing.ops.pointwise import activated
-from compilers.importing.ops.rms import mean_square
 from compilers.importing.walk import Lazy, Walk, operation
 from netgraph.columns import Array
 from netgraph.errors import ImportRefused

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from compilers.importing.codes import Coded
+from compilers.importing.ops.moments import Mean
 from compilers.importing.ops.norms import wired
 from compilers.importing.reading import Reading, reading, restored
 from compilers.importing.walk import Walk, operation
@@ -71,8 +72,8 @@ def adaptive_pool(walk: Walk, value: Coded, out: Any) -> Coded:
 
 
 @operation("mean", "amax")
-def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded:
-    """Mean or maximum over all positions."""
+def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded | Mean:
+    """Mean or maximum over all positions, or the mean over the features."""
     if dim is None or dim == []:
         walk.refuse("it reduces all numbers of the batch at once", "give the axes of the positions")
     ndim = len(value.shape)
@@ -80,9 +81,11 @@ def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = Fa
     read = reading(walk, value)
     axes = tuple(read.sampled.axis_of(d) for d in dims)
     places = [axis for axis in range(len(read.sampled.shape)) if axis not in read.features]
+    if walk.op_name == "mean" and dims == (ndim - 1,) and axes[0] in read.features:
+        return Mean(value, keepdim, walk.node)
     if sorted(axes) != places:
         walk.refuse(
-            "it reduces over features, over samples, or over some of the positions",
+            "it reduces over some of the features, over samples, or over some of the positions",
             "reduce over all positions: the height and width of maps, or all tokens",
         )
     kind: Literal["max", "average"] = "max" if walk.op_name == "amax" else "average"

@@ -1,4 +1,4 @@
-"""RMS norms as one operation and by hand, and norms over groups of features."""
+"""RMS and layer norms by hand, norms over groups of features, and means over features."""
 
 import numpy as np
 import pytest
@@ -67,6 +67,45 @@ def test_an_rms_norm_is_a_layer_with_its_scale(form):
     np.testing.assert_array_equal(ids, layer.vertex_ids)
 
 
+def centred(x):
+    return x - x.mean(-1, keepdim=True)
+
+
+LAYER_FORMS = {
+    "squares": lambda x, w: centred(x) * torch.rsqrt(centred(x).pow(2).mean(-1, keepdim=True) + EPSILON) * w,
+    "product": lambda x, w: centred(x) / ((centred(x) * centred(x)).mean(-1, keepdim=True) + EPSILON).sqrt() * w,
+    "variance": lambda x, w: centred(x) / (x.var(-1, keepdim=True, unbiased=False) + EPSILON) ** 0.5 * w,
+    "mean and variance": lambda x, w: by_variance(x) * w,
+    "with a shift": lambda x, w: by_variance(x) + w,
+}
+
+
+def by_variance(x):
+    variance, mean = torch.var_mean(x, -1, keepdim=True, correction=0)
+    return (x - mean) * torch.rsqrt(variance + EPSILON)
+
+
+@pytest.mark.parametrize("form", LAYER_FORMS)
+def test_a_layer_norm_by_hand_is_a_layer(form):
+    result = imported(LAYER_FORMS[form])
+    (layer,) = norms(result)
+    assert (layer.norm, layer.norm_epsilon) == ("layer", pytest.approx(EPSILON))
+    column, ids = result.parameters.vertices["scale"]
+    assert column == ("shift" if form == "with a shift" else "scale")
+    np.testing.assert_array_equal(ids, layer.vertex_ids)
+
+
+def test_the_unbiased_variance_changes_epsilon_and_scale():
+    (layer,) = norms(imported(lambda x, w: centred(x) / torch.sqrt(x.var(-1, keepdim=True) + EPSILON) * w))
+    assert layer.norm_epsilon == pytest.approx(EPSILON * (WIDTH - 1) / WIDTH)
+
+
+@pytest.mark.parametrize("use", [centred, lambda x: centred(x) ** 2, lambda x: x + x.mean(-1, keepdim=True)])
+def test_a_mean_over_features_is_a_layer_of_one_vertex(use):
+    graph = imported(lambda x, w: use(x) * w).graph
+    assert [len(layer) for layer in graph.layers_by_id.values()].count(1) == 1
+
+
 def test_the_epsilon_of_the_precision_is_that_of_the_module():
     module = nn.RMSNorm(WIDTH)
     (layer,) = norms(from_module(module, torch.randn(2, WIDTH)))
@@ -106,6 +145,7 @@ REFUSED = {
     "of another value": lambda x, w: (x + 1) * torch.rsqrt(mean_square(x)),
     "over tokens": lambda x, w: x * torch.rsqrt(x.pow(2).mean(1, keepdim=True) + EPSILON),
     "mean alone": lambda x, w: mean_square(x) + x,
+    "deviation plus epsilon": lambda x, w: centred(x) / (x.std(-1, keepdim=True) + EPSILON) * w,
     "several axes": lambda x, w: x * torch.rsqrt(x.pow(2).mean((1, 2), keepdim=True) + EPSILON),
     "one scale for two groups": lambda x, w: (F.rms_norm(x.unflatten(-1, (2, -1)), (WIDTH // 2,), w[:3])).flatten(-2),
     "scale plus one": lambda x, w: (1 + w) * (x * torch.rsqrt(mean_square(x))),
@@ -117,4 +157,4 @@ def test_other_norms_are_refused(case):
     with pytest.raises(ImportRefused, match=r"Remedy: ") as caught:
         from_module(drawn(Normed(REFUSED[case])), torch.randn(2, TOKENS, WIDTH, dtype=torch.float64))
     assert caught.value.op.startswith("aten.")
-    assert "test_rms.py" in caught.value.line
+    assert "test_moments.py" in caught.value.line
