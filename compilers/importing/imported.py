@@ -132,8 +132,8 @@ def from_module(
     program = exported(module, given)
     walk = _walked(program, given, _domains(program, given, domain), max_edges)
     outputs = _outputs(walk, program)
+    _keep_unused(walk)
     inputs = [owner.draft for owner in walk.inputs if owner.draft is not None]
-    _refuse_unused(walk)
     dtype = _dtype(module)
     walk.node = None
     finished = finish(inputs, [draft for draft, _, _ in outputs], dtype=dtype)
@@ -222,7 +222,7 @@ def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tu
     draft = found[0].draft if found is not None and len(found) == 1 else None
     whole = draft is not None and found is not None and len(np.unique(found[0].rows)) == draft.width == read.width
     if draft is None or not whole or draft.role != "hidden" or draft in taken or draft.merge is not None:
-        draft = summed(walk, read)
+        draft = summed(walk, read, again=True)
         read = reading(walk, value)
         found = pieces(walk, read)
     assert found is not None
@@ -234,12 +234,18 @@ def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tu
     return draft, index.shape, index.reshape(-1)
 
 
-def _refuse_unused(walk: Walk) -> None:
+def _keep_unused(walk: Walk) -> None:
+    """Make layers of the inputs that nothing reads, so that the graph takes all inputs of the module."""
     for owner in walk.inputs:
-        if owner.draft is None:
+        if owner.draft is not None:
+            continue
+        if isinstance(owner, IndexTensor):
             raise ImportRefused(
-                f"No output depends on the input {owner.name!r}; leave it out of the example, or use it.", path=""
+                f"No table is read at the whole numbers of the input {owner.name!r}; leave it out of the example, or "
+                "give it as floating numbers."
             )
+        owner.decide_by_shape()
+        walk.notes.append(f"{owner.name}: no output depends on this input.")
 
 
 def _input_layout(owner: InputTensor | IndexTensor, finished: Finished) -> TensorLayout:

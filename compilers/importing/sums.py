@@ -16,7 +16,7 @@ from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
 from compilers.importing.reading import Piece, Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
 from compilers.importing.walk import Walk
-from netgraph.columns import Array
+from netgraph.columns import Array, digest
 from netgraph.graph import Conv2d, Dense, Grid, Identity, Place
 
 
@@ -33,8 +33,15 @@ def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
     return summed(walk, read, name)
 
 
-def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
-    """New layer whose sums are the features of a reading, also where a layer has them already."""
+def summed(walk: Walk, read: Reading, name: str = "", *, again: bool = False) -> Draft:
+    """Layer whose sums are the features of a reading: one that was made for equal sums, or a new one.
+
+    Equal sums are read by several operations through different views of a value. With `again` a new layer is made.
+    """
+    key = digest(read.shape, *read.codes, *read.factors)
+    if (known := walk.sums.get(key)) is not None and not again:
+        settle(walk, read, known)
+        return known
     target = walk.draft(read.width, grid_of(walk, read), name=name, of=read.value)
     constants = np.zeros((read.width, read.positions))
     for codes, factors in zip(read.codes, read.factors, strict=True):
@@ -49,6 +56,7 @@ def summed(walk: Walk, read: Reading, name: str = "") -> Draft:
                 _add_layer(walk, target, draft_of(owner), mine, row, position, factors)
     _add_constants(walk, target, constants)
     settle(walk, read, target)
+    walk.sums[key] = target
     return target
 
 

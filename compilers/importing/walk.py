@@ -60,6 +60,7 @@ class Walk:
         values: value of each node.
         node: the operation that is being imported.
         target: function of the operation that meets a lazy value; an imported operation may consist of others.
+        sums: layers that were made for sums, by a hash of the sums.
         rounding: largest relative difference of constants of the module from those of the graph, whose weights are
             perhaps float32.
     """
@@ -77,6 +78,7 @@ class Walk:
         self.node: Node | None = None
         self.target: Any = None
         self.rounding = 0.0
+        self.sums: dict[bytes, Draft] = {}
         self._edges = 0
         self._starts: dict[Draft, int] = {}
 
