@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+import netgraph
 from compilers.export.forms import Additions
 from compilers.export.onnx.layers import written
-from compilers.export.onnx.parts import Parts
-from netgraph import __version__
+from compilers.export.onnx.parts import ModelParts
 from netgraph.checks import checked
 from netgraph.errors import CompileError, OptionError, not_installed
 from netgraph.graph import Graph, Layer
@@ -68,7 +68,7 @@ def to_onnx(graph: Graph, path: str | os.PathLike[str], *, strict: bool = False)
     return Additions(zeros=parts.zeros, notes=tuple(parts.notes))
 
 
-def _model(graph: Graph, parts: Parts) -> Any:
+def _model(graph: Graph, parts: ModelParts) -> Any:
     """Put the model together."""
     from onnx import helper, numpy_helper
 
@@ -90,16 +90,16 @@ def _model(graph: Graph, parts: Parts) -> Any:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="netgraph",
-        producer_version=__version__,
+        producer_version=netgraph.__version__,
     )
     facts = {"edges": graph.num_edges, "added_zeros": parts.zeros, "topology_hash": graph.topology_hash}
     helper.set_model_props(
-        model, {"producer": "netgraph", "version": __version__, **{k: str(v) for k, v in facts.items()}}
+        model, {"producer": "netgraph", "version": netgraph.__version__, **{k: str(v) for k, v in facts.items()}}
     )
     return model
 
 
-def _value(parts: Parts, layer: Layer) -> Any:
+def _value(parts: ModelParts, layer: Layer) -> Any:
     """Name, type and shape of the values of a layer."""
     from onnx import TensorProto, helper
 

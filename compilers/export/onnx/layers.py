@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from compilers.export.onnx.merging import Merging
-from compilers.export.onnx.parts import Parts
+from compilers.export.onnx.merging import MergeOperations
+from compilers.export.onnx.parts import ModelParts
 from compilers.export.onnx.picks import column
-from compilers.export.onnx.sources import Sources
-from compilers.export.onnx.sums import Sums
+from compilers.export.onnx.sources import SourceValues
+from compilers.export.onnx.sums import SumOperations
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
 
-def written(graph: Graph) -> Parts:
+def written(graph: Graph) -> ModelParts:
     """Write a graph. Raises `CompileError` for norms, activations and merges without operations, and for its size."""
-    parts = Parts()
+    parts = ModelParts()
     order = [graph.layer(i) for i in graph.topological_order]
     parts.reserve(order)
-    sources = Sources(graph, parts)
-    sums, merging = Sums(graph, parts, sources), Merging(graph, parts, sources)
+    sources = SourceValues(graph, parts)
+    sums, merging = SumOperations(graph, parts, sources), MergeOperations(graph, parts, sources)
     for layer in order:
         if layer.role == "position" or layer.encoding == "index":
             continue  # made where others read them
@@ -41,12 +41,12 @@ def written(graph: Graph) -> Parts:
     return parts
 
 
-Written = Callable[[Parts, Layer, str], str]
+Written = Callable[[ModelParts, Layer, str], str]
 
 # -- norms ----------------------------------------------------------------------------------------
 
 
-def _normed(parts: Parts, layer: Layer, z: str) -> str:
+def _normed(parts: ModelParts, layer: Layer, z: str) -> str:
     if layer.norm not in NORMS:
         raise CompileError(
             f"Layer {layer.name!r} has the norm {layer.norm!r}, for which ONNX has no operations here; export graphs "
@@ -55,23 +55,23 @@ def _normed(parts: Parts, layer: Layer, z: str) -> str:
     return NORMS[layer.norm](parts, layer, z)
 
 
-def _held(parts: Parts, layer: Layer, part: str, *names: str) -> list[str]:
+def _held(parts: ModelParts, layer: Layer, part: str, *names: str) -> list[str]:
     """Vertex columns as constants, `(vertices,)`; `part` is the part of the layer that has them."""
     return [parts.constant(f"{parts.layer(layer)}.{part}.{name}", layer.values[name]) for name in names]
 
 
-def _shaped(parts: Parts, layer: Layer, part: str, name: str) -> str:
+def _shaped(parts: ModelParts, layer: Layer, part: str, name: str) -> str:
     """A vertex column as a constant that broadcasts over the values."""
     return parts.constant(f"{parts.layer(layer)}.{part}.{name}", column(layer.values[name], layer.grid))
 
 
-def _batch(parts: Parts, layer: Layer, z: str) -> str:
+def _batch(parts: ModelParts, layer: Layer, z: str) -> str:
     columns = _held(parts, layer, "norm", "scale", "shift", "mean", "var")
     scope = parts.layer(layer)
     return parts.add("BatchNormalization", z, *columns, scope=scope, epsilon=layer.norm_epsilon)
 
 
-def _layer(parts: Parts, layer: Layer, z: str) -> str:
+def _layer(parts: ModelParts, layer: Layer, z: str) -> str:
     """Layer norm over the last axis, to which the vertices are moved."""
     scope, axes = parts.layer(layer), range(1, len(layer.grid) + 1)
     if axes:
@@ -81,7 +81,7 @@ def _layer(parts: Parts, layer: Layer, z: str) -> str:
     return parts.add("Transpose", z, scope=scope, perm=[0, axes[-1] + 1, *axes]) if axes else z
 
 
-def _rms(parts: Parts, layer: Layer, z: str) -> str:
+def _rms(parts: ModelParts, layer: Layer, z: str) -> str:
     """RMS norm in single operations: ONNX has an operator from opset 23 on."""
     scope = parts.layer(layer)
     square = parts.add("Mul", z, z, scope=scope)
@@ -102,7 +102,7 @@ NORMS: Mapping[str, Written] = {
 # -- activations ----------------------------------------------------------------------------------
 
 
-def _activated(parts: Parts, layer: Layer, z: str) -> str:
+def _activated(parts: ModelParts, layer: Layer, z: str) -> str:
     if layer.activation not in ACTIVATIONS:
         raise CompileError(
             f"Layer {layer.name!r} has the activation {layer.activation!r}, for which ONNX has no operations here; "
@@ -115,26 +115,26 @@ def _operator(kind: str, **attributes: str) -> Written:
     return lambda parts, layer, z: parts.add(kind, z, scope=parts.layer(layer), **attributes)
 
 
-def _leaky(parts: Parts, layer: Layer, z: str) -> str:
+def _leaky(parts: ModelParts, layer: Layer, z: str) -> str:
     return parts.add("LeakyRelu", z, scope=parts.layer(layer), alpha=layer.slope)
 
 
-def _prelu(parts: Parts, layer: Layer, z: str) -> str:
+def _prelu(parts: ModelParts, layer: Layer, z: str) -> str:
     return parts.add("PRelu", z, _shaped(parts, layer, "activation", "slope"), scope=parts.layer(layer))
 
 
-def _relu6(parts: Parts, layer: Layer, z: str) -> str:
+def _relu6(parts: ModelParts, layer: Layer, z: str) -> str:
     scope = parts.layer(layer)
     low, high = (parts.constant(f"{scope}.activation.{name}", v) for name, v in (("low", 0.0), ("high", 6.0)))
     return parts.add("Clip", z, low, high, scope=scope)
 
 
-def _silu(parts: Parts, layer: Layer, z: str) -> str:
+def _silu(parts: ModelParts, layer: Layer, z: str) -> str:
     scope = parts.layer(layer)
     return parts.add("Mul", z, parts.add("Sigmoid", z, scope=scope), scope=scope)
 
 
-def _rational(parts: Parts, layer: Layer, z: str) -> str:
+def _rational(parts: ModelParts, layer: Layer, z: str) -> str:
     """The rational activation `(2 v z + c) / (1 + z^2) + l z`, of parameters that are divided by their scale."""
     scope = parts.layer(layer)
     v, c, l = (np.asarray(layer.values[name], np.float64) for name in ("v", "c", "l"))  # noqa: E741
@@ -169,7 +169,7 @@ ACTIVATIONS: Mapping[str, Written] = {
 # -- pools ----------------------------------------------------------------------------------------
 
 
-def _pooled(parts: Parts, layer: Layer, value: str) -> str:
+def _pooled(parts: ModelParts, layer: Layer, value: str) -> str:
     pool, scope = layer.pool, parts.layer(layer)
     if pool is None:
         return value

@@ -8,15 +8,15 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from compilers.export.forms import head_table
-from compilers.export.onnx.parts import Parts
+from compilers.export.onnx.parts import ModelParts
 from compilers.export.onnx.picks import picked
-from compilers.export.onnx.sources import Sources
+from compilers.export.onnx.sources import SourceValues
 from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Attend, Graph, Layer, PortWires, port_wires
 
 
-class Port(NamedTuple):
+class PortValues(NamedTuple):
     """Values that a port reads, joined from its sources.
 
     Attributes:
@@ -34,7 +34,7 @@ class Port(NamedTuple):
     wires: PortWires
 
 
-class Merging:
+class MergeOperations:
     """Writer of merging layers.
 
     Args:
@@ -43,7 +43,7 @@ class Merging:
         sources: values of the layers.
     """
 
-    def __init__(self, graph: Graph, parts: Parts, sources: Sources) -> None:
+    def __init__(self, graph: Graph, parts: ModelParts, sources: SourceValues) -> None:
         self._graph, self._parts, self._sources = graph, parts, sources
 
     def write(self, layer: Layer) -> str:
@@ -58,29 +58,29 @@ class Merging:
         first, second = (self._port(layer, wires) for wires in port_wires(self._graph, layer.id))
         return writer(self, layer, first, second)
 
-    def _port(self, layer: Layer, wires: PortWires) -> Port:
+    def _port(self, layer: Layer, wires: PortWires) -> PortValues:
         sources = [self._graph.layer(i) for i in wires.sources]
         values = [self._sources.value(source) for source in sources]
         starts = np.cumsum([0, *map(len, sources)])
         value = values[0]
         if len(values) > 1:
             value = self._parts.add("Concat", *values, scope=self._parts.layer(layer), axis=1)
-        return Port(value, int(starts[-1]), len(sources[0].output_grid), starts[wires.source] + wires.src, wires)
+        return PortValues(value, int(starts[-1]), len(sources[0].output_grid), starts[wires.source] + wires.src, wires)
 
-    def _picked(self, layer: Layer, port: Port, rows: Array, which: str) -> str:
+    def _picked(self, layer: Layer, port: PortValues, rows: Array, which: str) -> str:
         scope = self._parts.layer(layer)
         return picked(self._parts, port.value, rows, port.width, port.axes, scope=scope, name=f"{scope}.{which}")
 
     # -- products ---------------------------------------------------------------------------------
 
-    def product(self, layer: Layer, gate: Port, value: Port) -> str:
+    def product(self, layer: Layer, gate: PortValues, value: PortValues) -> str:
         """Multiply both ports."""
         parts = [self._picked(layer, port, port.rows, which) for port, which in ((gate, "gate"), (value, "value"))]
         return self._parts.add("Mul", *parts, scope=self._parts.layer(layer))
 
     # -- attention --------------------------------------------------------------------------------
 
-    def attend(self, layer: Layer, queries: Port, keys: Port) -> str:
+    def attend(self, layer: Layer, queries: PortValues, keys: PortValues) -> str:
         """Softmax over the keys of the scaled products of queries and keys, `(batch, heads, queries, keys)`."""
         parts, scope, merge = self._parts, self._parts.layer(layer), cast(Attend, layer.merge)
         q = self._slots(layer, queries, "queries", layer.grid[0])
@@ -93,7 +93,7 @@ class Merging:
             logits = parts.add("Add", logits, parts.constant(f"{scope}.mask", hidden), scope=scope)
         return parts.add("Softmax", logits, scope=scope, axis=-1)
 
-    def _slots(self, layer: Layer, port: Port, which: str, positions: int) -> str:
+    def _slots(self, layer: Layer, port: PortValues, which: str, positions: int) -> str:
         """Values of the slots of heads, `(batch, heads, slots, positions)`, turned by their angles.
 
         Heads with fewer slots than others have zeros behind them.
@@ -118,12 +118,12 @@ class Merging:
         )
         return parts.add("Add", *turned, scope=scope)
 
-    def _heads(self, layer: Layer, port: Port, table: Array, which: str) -> str:
+    def _heads(self, layer: Layer, port: PortValues, table: Array, which: str) -> str:
         """Vertices by head, `(batch, heads, vertices of a head, positions)`, by a table of rows, -1 for zeros."""
         flat = self._picked(layer, port, table.reshape(-1), which)
         return self._parts.add("Reshape", flat, self._parts.whole(0, *table.shape, -1), scope=self._parts.layer(layer))
 
-    def mix(self, layer: Layer, heads: Port, values: Port) -> str:
+    def mix(self, layer: Layer, heads: PortValues, values: PortValues) -> str:
         """Weight the values of each head by it."""
         parts, scope = self._parts, self._parts.layer(layer)
         used, number = np.unique(heads.rows, return_inverse=True)  # one wire per vertex, ordered by vertex
@@ -139,9 +139,9 @@ class Merging:
         return picked(parts, mixed, place, table.size, 1, scope=scope, name=f"{scope}.channels")
 
 
-MERGES: Mapping[str, Callable[[Merging, Layer, Port, Port], str]] = {
-    "product": Merging.product,
-    "attend": Merging.attend,
-    "mix": Merging.mix,
+MERGES: Mapping[str, Callable[[MergeOperations, Layer, PortValues, PortValues], str]] = {
+    "product": MergeOperations.product,
+    "attend": MergeOperations.attend,
+    "mix": MergeOperations.mix,
 }
 """Writers of merges by name."""

@@ -1,4 +1,4 @@
-"""Parts of a model of ONNX under construction, as plain values: operations, constants, and their names."""
+"""ModelParts of a model of ONNX under construction, as plain values: operations, constants, and their names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = 2**31 - 2**24
 
 
 @dataclass(eq=False)
-class Operation:
+class OnnxOperation:
     """One operation.
 
     Attributes:
@@ -37,7 +37,7 @@ class Operation:
 
 
 @dataclass(eq=False)
-class Parts:
+class ModelParts:
     """Operations and constants of a model. Names of values are those of the layers, or begin with them.
 
     Attributes:
@@ -47,7 +47,7 @@ class Parts:
         zeros: number of places of constants without an edge.
     """
 
-    operations: list[Operation] = field(default_factory=list)
+    operations: list[OnnxOperation] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     zeros: int = 0
@@ -121,7 +121,7 @@ class Parts:
     def add(self, kind: str, *inputs: str, scope: str, **attributes: Any) -> str:
         """Add an operation of a layer, and return the name of its result. `scope` is the name of the layer."""
         name = self.name(f"{scope}/{kind}")
-        self.operations.append(Operation(kind, name, inputs, name, attributes))
+        self.operations.append(OnnxOperation(kind, name, inputs, name, attributes))
         return name
 
     def finish(self, value: str, name: str, *, first: int, copy: bool) -> str:
@@ -138,6 +138,6 @@ class Parts:
             last.output = name
             return name
         if copy:
-            self.operations.append(Operation("Identity", self.name(f"{name}/Identity"), (value,), name, {}))
+            self.operations.append(OnnxOperation("Identity", self.name(f"{name}/Identity"), (value,), name, {}))
             return name
         return value

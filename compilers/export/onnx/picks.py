@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from compilers.export.forms import span
-from compilers.export.onnx.parts import Parts
+from compilers.export.onnx.parts import ModelParts
 from netgraph.columns import Array
 from netgraph.graph import Grid
 
@@ -15,7 +15,7 @@ AFTER = 2**31 - 1
 """End of a slice that goes to the end of its axis."""
 
 
-def picked(parts: Parts, value: str, rows: Array, width: int, axes: int, *, scope: str, name: str) -> str:
+def picked(parts: ModelParts, value: str, rows: Array, width: int, axes: int, *, scope: str, name: str) -> str:
     """Pick the vertices `rows` of a value; row -1 gives zeros.
 
     Args:
@@ -40,7 +40,7 @@ def picked(parts: Parts, value: str, rows: Array, width: int, axes: int, *, scop
     return parts.add("Gather", value, parts.rows(f"{name}_rows", rows), scope=scope, axis=1)
 
 
-def sliced(parts: Parts, value: str, ends: tuple[int, int], size: int, axis: int, scope: str) -> str:
+def sliced(parts: ModelParts, value: str, ends: tuple[int, int], size: int, axis: int, scope: str) -> str:
     """Slice `ends` of an axis with `size` entries."""
     if ends == (0, size):
         return value
@@ -48,7 +48,7 @@ def sliced(parts: Parts, value: str, ends: tuple[int, int], size: int, axis: int
     return parts.add("Slice", value, start, stop, parts.whole(axis), scope=scope)
 
 
-def padded(parts: Parts, value: str, block: tuple[int, int], size: int, axis: tuple[int, int], scope: str) -> str:
+def padded(parts: ModelParts, value: str, block: tuple[int, int], size: int, axis: tuple[int, int], scope: str) -> str:
     """Put a value at the places `block` of an axis that gets `size` entries, between zeros.
 
     `axis` is the number of the axis, and that of all axes. Zeros of all axes are counted: onnxruntime 1.32 fails on
@@ -62,13 +62,13 @@ def padded(parts: Parts, value: str, block: tuple[int, int], size: int, axis: tu
     return parts.add("Pad", value, parts.whole(*before, *after), scope=scope)
 
 
-def strided(parts: Parts, value: str, stride: tuple[int, int], scope: str) -> str:
+def strided(parts: ModelParts, value: str, stride: tuple[int, int], scope: str) -> str:
     """Read every `stride`-th position of maps."""
     starts, ends, axes = parts.whole(0, 0), parts.whole(AFTER, AFTER), parts.whole(2, 3)
     return parts.add("Slice", value, starts, ends, axes, parts.whole(*stride), scope=scope)
 
 
-def placed(parts: Parts, value: str, width: int, offset: int, source: Grid, target: Grid, scope: str) -> str:
+def placed(parts: ModelParts, value: str, width: int, offset: int, source: Grid, target: Grid, scope: str) -> str:
     """Move the positions of a value with `width` vertices as `Place(offset)` does."""
     count, size = math.prod(source), math.prod(target)
     start, stop = max(offset, 0), min(count + offset, size)

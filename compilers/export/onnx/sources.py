@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from compilers.export.onnx.parts import Parts
+from compilers.export.onnx.parts import ModelParts
 from netgraph.graph import Graph, Layer
 
 
-class Sources:
+class SourceValues:
     """Values of layers. Indices become zeros and ones, and positions a value for each sample, where they are read.
 
     Args:
@@ -16,7 +16,7 @@ class Sources:
         parts: parts of the model.
     """
 
-    def __init__(self, graph: Graph, parts: Parts) -> None:
+    def __init__(self, graph: Graph, parts: ModelParts) -> None:
         self._graph, self._parts = graph, parts
         self._known: dict[int, str] = {}
         self._samples = ""

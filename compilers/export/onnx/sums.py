@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
-from compilers.export.onnx.parts import Parts
+from compilers.export.onnx.parts import ModelParts
 from compilers.export.onnx.picks import column, picked, placed, strided
-from compilers.export.onnx.sources import Sources
+from compilers.export.onnx.sources import SourceValues
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 
 
-class Term(NamedTuple):
+class Summand(NamedTuple):
     """Summand of a layer.
 
     Attributes:
@@ -29,7 +29,7 @@ class Term(NamedTuple):
     biased: bool = False
 
 
-class Sums:
+class SumOperations:
     """Writer of sums.
 
     Args:
@@ -38,12 +38,12 @@ class Sums:
         sources: values of the layers.
     """
 
-    def __init__(self, graph: Graph, parts: Parts, sources: Sources) -> None:
+    def __init__(self, graph: Graph, parts: ModelParts, sources: SourceValues) -> None:
         self._graph, self._parts, self._sources = graph, parts, sources
 
     def write(self, layer: Layer) -> str:
         """Write the sum of a layer with its biases, and return its name."""
-        scope, terms, bias = self._parts.layer(layer), list[Term](), layer.bias
+        scope, terms, bias = self._parts.layer(layer), list[Summand](), layer.bias
         links = [link for link in self._graph.incoming[layer.id] if len(link)]
         weighted = sum(not link.kind.wires for link in links)
         for link in links:
@@ -56,10 +56,10 @@ class Sums:
             bias = None if term.biased else bias
             terms.append(term)
         if bias is not None:
-            terms.append(Term(self._bias(layer, column(bias, layer.grid)), batched=False))
+            terms.append(Summand(self._bias(layer, column(bias, layer.grid)), batched=False))
         return self._total(layer, terms)
 
-    def _total(self, layer: Layer, terms: list[Term]) -> str:
+    def _total(self, layer: Layer, terms: list[Summand]) -> str:
         scope, values = self._parts.layer(layer), [term.value for term in terms]
         if not any(term.batched for term in terms):
             shape = (len(layer), *layer.grid)
@@ -74,7 +74,7 @@ class Sums:
 
     # -- wires ------------------------------------------------------------------------------------
 
-    def _wires(self, link: Link, layer: Layer, name: str) -> Term:
+    def _wires(self, link: Link, layer: Layer, name: str) -> Summand:
         parts, scope, source = self._parts, self._parts.layer(layer), self._graph.layer(link.source)
         grid, width, value = source.output_grid, len(source), self._sources.value(source)
         if link.kind.places:
@@ -85,14 +85,14 @@ class Sums:
             value, grid = parts.add("Flatten", value, scope=scope), ()
         rows = wire_rows(link, len(layer))
         if rows is not None:
-            return Term(picked(parts, value, rows, width, len(layer.grid), scope=scope, name=name))
+            return Summand(picked(parts, value, rows, width, len(layer.grid), scope=scope, name=name))
         matrix = np.zeros((len(layer), width))
         matrix[link.dst, link.src] = 1
-        return Term(self._product(matrix, value, len(layer.grid), f"{name}.wires", layer))
+        return Summand(self._product(matrix, value, len(layer.grid), f"{name}.wires", layer))
 
     # -- weights ----------------------------------------------------------------------------------
 
-    def _weights(self, link: Link, layer: Layer, name: str, bias: Array | None) -> Term:
+    def _weights(self, link: Link, layer: Layer, name: str, bias: Array | None) -> Summand:
         parts, scope, source = self._parts, self._parts.layer(layer), self._graph.layer(link.source)
         grid, pointwise = source.output_grid, link.kind.pointwise
         if source.encoding == "index" and pointwise:
@@ -117,7 +117,7 @@ class Sums:
             rows = np.full(len(layer), -1)
             rows[form.targets] = np.arange(len(form.targets))
             value = picked(parts, value, rows, len(form.targets), len(layer.grid), scope=scope, name=f"{name}.targets")
-        return Term(value, biased=held is not None)
+        return Summand(value, biased=held is not None)
 
     def _product(self, matrix: Array, value: str, axes: int, name: str, layer: Layer, bias: Array | None = None) -> str:
         """Multiply values on a grid with a number of axes by a matrix, `(targets, sources)`, and add biases."""
@@ -141,7 +141,7 @@ class Sums:
         }
         return self._parts.add("Conv", value, weight, *more, scope=self._parts.layer(layer), **attributes)
 
-    def _lookup(self, link: Link, layer: Layer, name: str) -> Term:
+    def _lookup(self, link: Link, layer: Layer, name: str) -> Summand:
         """Rows of a table, chosen by whole numbers."""
         parts, scope, source = self._parts, self._parts.layer(layer), self._graph.layer(link.source)
         parts.check_room(f"{name}.weight", len(source) * len(layer))
@@ -154,9 +154,9 @@ class Sums:
             value = parts.add("Transpose", value, scope=scope, perm=[0, axes[-1] + 1, *axes])
         if source.grid and not layer.grid:
             value = parts.add("Flatten", value, scope=scope)
-        return Term(value)
+        return Summand(value)
 
-    def _table(self, link: Link, layer: Layer, name: str) -> Term:
+    def _table(self, link: Link, layer: Layer, name: str) -> Summand:
         """Constant that the edges of a layer of positions make: for each target and position their sum."""
         source = self._graph.layer(link.source)
         self._parts.check_room(f"{name}.weight", len(layer) * math.prod(layer.grid))
@@ -170,7 +170,7 @@ class Sums:
         np.add.at(found, (link.dst[inside], position[inside]), link.weight[inside])
         if link.kind.pointwise and not link.kind.wires:
             self._count(link, found.size - len(link))
-        return Term(self._parts.constant(f"{name}.weight", found.reshape(len(layer), *layer.grid)), batched=False)
+        return Summand(self._parts.constant(f"{name}.weight", found.reshape(len(layer), *layer.grid)), batched=False)
 
     def _count(self, link: Link, zeros: int) -> None:
         self._parts.zeros += zeros
