@@ -207,30 +207,31 @@ def reading(walk: Walk, value: Coded, features: Sequence[int] | None = None) -> 
 
 
 def _feature_axes(walk: Walk, found: Sampled) -> tuple[int, ...]:
-    """Axes of one sample along which no number changes its position."""
-    axes = []
-    for axis in range(len(found.shape)):
-        along = [
-            _changes(place(walk, codes)[2], factors != 0, axis)
-            for codes, factors in zip(found.codes, found.factors, strict=True)
-        ]
-        if not any(along):
-            axes.append(axis)
-    grids = {owner.output_grid for owner in _drafts(walk, found)}
-    sizes = [found.shape[axis] for axis in axes]
-    if grids == {(1,)} or grids == {(1, 1)}:  # positions of size 1 look like features of size 1
-        grid = next(iter(grids))
-        while len(found.shape) - len(axes) < len(grid) and len(axes) > 1 and 1 in sizes:
-            axes.pop(sizes.index(1))
-            sizes.remove(1)
-    return tuple(axes)
+    """Axes of one sample that are features: along the others, numbers of one layer change their position.
+
+    Axes along which neither rows nor positions change are positions as far as the grids of the layers have more axes
+    than were found: single tokens, and tokens with zeros around them.
+    """
+    owners = _drafts(walk, found)
+    parts = [(*place(walk, codes), factors != 0) for codes, factors in zip(found.codes, found.factors, strict=True)]
+    axes = range(len(found.shape))
+    places = [axis for axis in axes if any(_changes(2, part, axis) for part in parts)]
+    rows = [axis for axis in axes if axis not in places and any(_changes(1, part, axis) for part in parts)]
+    open_axes = [axis for axis in axes if axis not in places and axis not in rows]
+    if not owners:  # parameters alone: copies of them lie at several positions
+        return tuple(axis for axis in axes if axis in rows or found.shape[axis] == 1)
+    most = max(len(owner.output_grid) for owner in owners)
+    open_axes.sort(key=lambda axis: (found.shape[axis] == 1, axis if most == 1 else -axis))
+    while len(places) < most and open_axes and len(rows) + len(open_axes) > 1:
+        places.append(open_axes.pop(0))
+    return tuple(axis for axis in axes if axis not in places)
 
 
-def _changes(position: Array, exists: Array, axis: int) -> bool:
-    """Whether the position of a number changes along an axis."""
-    one, two = np.moveaxis(position, axis, 0), np.moveaxis(exists, axis, 0)
-    both = two[1:] & two[:-1]
-    return bool((both & (one[1:] != one[:-1])).any())
+def _changes(what: int, part: tuple[Array, ...], axis: int) -> bool:
+    """Whether the rows (1) or the positions (2) of the numbers of one owner change along an axis."""
+    number, values, exists = (np.moveaxis(part[i], axis, 0) for i in (0, what, 3))
+    both = exists[1:] & exists[:-1] & (number[1:] == number[:-1])
+    return bool((both & (values[1:] != values[:-1])).any())
 
 
 def _drafts(walk: Walk, found: Sampled) -> set[Draft]:

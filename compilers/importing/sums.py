@@ -44,6 +44,7 @@ def summed(walk: Walk, read: Reading, name: str = "", *, again: bool = False) ->
         return known
     target = walk.draft(read.width, grid_of(walk, read), name=name, of=read.value)
     constants = np.zeros((read.width, read.positions))
+    parameters: list[tuple[Array, Array]] = []
     for codes, factors in zip(read.codes, read.factors, strict=True):
         number, row, position = place(walk, codes)
         for index in distinct(number[factors != 0]):
@@ -51,9 +52,11 @@ def summed(walk: Walk, read: Reading, name: str = "", *, again: bool = False) ->
             if owner is None:
                 constants += np.where(mine, factors, 0.0)
             elif isinstance(owner, ParameterTensor):
-                _add_parameter(walk, target, np.where(mine, codes, -1), factors)
+                parameters.append((np.where(mine, codes, -1), factors))
             elif isinstance(owner, Draft | InputTensor):
                 _add_layer(walk, target, draft_of(owner), mine, row, position, factors)
+    for codes, factors in parameters:  # last, since they are taken for good
+        _add_parameter(walk, target, codes, factors)
     _add_constants(walk, target, constants)
     settle(walk, read, target)
     walk.sums[key] = target

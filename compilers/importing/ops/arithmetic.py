@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,25 @@ from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
 from compilers.importing.reading import by_sample, reading, sampled
-from compilers.importing.sums import Weights, layer_of, link, result
+from compilers.importing.sums import Weights, layer_of, link, result, summed
 from compilers.importing.walk import Walk, operation
+from netgraph.errors import ImportRefused
 from netgraph.graph import Dense, Identity, Product
 
 
 @operation("add")
 def add(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
-    """Sum of two values."""
-    return as_coded(one).plus(as_coded(two) if alpha == 1 else as_coded(two).scaled(alpha))
+    """Sum of two values.
+
+    Where a parameter is added to activations, the sum becomes a layer at once: later operations may move it to several
+    positions, and a bias is at one place.
+    """
+    left, right = as_coded(one), as_coded(two)
+    total = left.plus(right if alpha == 1 else right.scaled(alpha))
+    if any(is_parameter(walk, part) and not is_constant(walk, part) for part in (left, right)):
+        with suppress(ImportRefused):  # the next operation says why, where it matters
+            summed(walk, reading(walk, total))
+    return total
 
 
 @operation("sub", "subtract")
@@ -63,6 +74,11 @@ def mul(walk: Walk, one: Any, two: Any) -> Any:
         square = walk.call(torch.ops.aten.square.default, (one,), {})
         return square if ratio == 1 else walk.call(torch.ops.aten.mul.Tensor, (square, ratio), {})
     return product(walk, one, two)
+
+
+def is_constant(walk: Walk, value: Coded) -> bool:
+    """Whether a value depends on no input and on no parameter."""
+    return all(not walk.space.locate(term.codes[term.exists].numpy())[0].any() for term in value.terms)
 
 
 def is_parameter(walk: Walk, value: Coded) -> bool:
