@@ -1,5 +1,6 @@
 """Lower graphs to batched tensors, train them, and lift weights and statistics back onto edges and vertices."""
 
+from compilers.export import to_module, to_onnx
 from compilers.kernels import register_kernel
 from compilers.lifting import (
     SlotMoves,
@@ -38,6 +39,8 @@ __all__ = [
     "register_state",
     "save_costs",
     "settle_running",
+    "to_module",
+    "to_onnx",
     "tune",
     "tuned_costs",
 ]

@@ -1,4 +1,4 @@
-"""Export a graph: to NetworkX and its files, from its own file without netgraph; and the history of one edge."""
+"""Take a graph away: to NetworkX, from its own file without netgraph, as a module of torch; the history of an edge."""
 
 import json
 import tempfile
@@ -11,6 +11,8 @@ import torch
 from safetensors.numpy import load_file
 
 import netgraph as ng
+from compilers.export import export_module, to_module, write_module
+from netgraph.errors import CompileError
 
 folder = Path(tempfile.mkdtemp())
 
@@ -66,60 +68,25 @@ print({key: matrix.shape for key, matrix in matrices.items()})
 assert all(np.count_nonzero(matrices[key[:2]]) == np.count_nonzero(k.weight) for key, k in graph.links_by_key.items())
 
 # region module
-ACTIVATIONS = {"identity": torch.nn.Identity, "relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}
-
-
-class Plain(torch.nn.Module):
-    """The function of a graph of plain layers in float32: each sums its links and its bias."""
-
-    def __init__(self, graph):
-        super().__init__()
-        layers = [graph.layer(i) for i in graph.topological_order]
-        for layer in layers:
-            sums = layer.merge is None and layer.encoding == "values"
-            if layer.grid or layer.norm != "none" or layer.activation not in ACTIVATIONS or not sums:
-                raise ValueError(
-                    f"{layer} is not plain; Plain takes layers with grid (), norm 'none', no merge, and an "
-                    f"activation out of {', '.join(ACTIVATIONS)}."
-                )
-        place = {layer.id: k for k, layer in enumerate(layers)}
-        self.inputs = [place[layer.id] for layer in graph.inputs]
-        self.outputs = [place[layer.id] for layer in graph.outputs]
-        self.sources = [[place[link.source] for link in graph.incoming[layer.id]] for layer in layers]
-        self.activations = torch.nn.ModuleList(ACTIVATIONS[layer.activation]() for layer in layers)
-        self.biases, self.matrices = torch.nn.ParameterList(), torch.nn.ModuleList()
-        for layer in layers:
-            bias = layer.values.get("bias", np.zeros(len(layer)))
-            self.biases.append(torch.tensor(bias, dtype=torch.float32))
-            self.matrices.append(torch.nn.ParameterList())
-            for link in graph.incoming[layer.id]:
-                matrix = torch.zeros(len(graph.layer(link.source)), len(layer))
-                matrix[link.src.tolist(), link.dst.tolist()] = torch.tensor(link.weight, dtype=torch.float32)
-                self.matrices[-1].append(matrix)
-
-    def forward(self, *inputs):
-        values = dict(zip(self.inputs, inputs, strict=True))
-        for k, activation in enumerate(self.activations):
-            if k not in self.inputs:
-                total = self.biases[k].expand(inputs[0].shape[0], -1)
-                for source, matrix in zip(self.sources[k], self.matrices[k], strict=True):
-                    total = total + values[source] @ matrix
-                values[k] = activation(total)
-        outputs = [values[k] for k in self.outputs]
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
-
-
-plain = Plain(graph)  # a plain module of torch: save it, trace it, export it
+module = to_module(graph).eval()
+torch.save(module, folder / "module.pt")  # torch.load(..., weights_only=False) needs torch alone
+write_module(graph, folder)  # model.py and model.safetensors
+# endregion module
 x = torch.rand(5, 6)
 with torch.no_grad():
-    assert np.allclose(plain(x), ng.interpret(graph, x.numpy()), atol=1e-6)
-exported = torch.export.export(plain, (x,))
-# endregion module
-with torch.no_grad():
-    assert torch.allclose(exported.module()(x), plain(x))
-for refused in (ng.convnet([[2]]), ng.mlp([3, 4, 2], norm="batch"), ng.mlp([3, 4, 2], activation="gelu")):
-    with pytest.raises(ValueError, match=r"Plain takes layers with grid \(\)"):
-        Plain(refused)
+    assert np.allclose(module(x), ng.interpret(graph, x.numpy()), atol=1e-6)
+    assert torch.equal(torch.load(folder / "module.pt", weights_only=False)(x), module(x))
+assert (folder / "model.py").read_text().startswith('"""A network as a module of torch."""')
+
+# region zeros
+exported = export_module(graph)  # the module with its source, the edge of every parameter, and notes
+print(exported.source)
+print(exported.added_zeros, "zeros for missing edges")
+print(*exported.notes, sep="\n")
+# endregion zeros
+assert exported.added_zeros > 0
+with pytest.raises(CompileError, match="missing edges"):
+    to_module(graph, strict=True)
 
 
 # region history

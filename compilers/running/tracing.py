@@ -20,8 +20,8 @@ _modes, _transforms = torch._C._len_torch_dispatch_stack, torch._C._functorch.pe
 F = TypeVar("F", bound=Callable[..., Any])
 
 ITSELF = (
-    "This version has no export. Run the network itself: netgraph.save(lift(net), path) keeps it, and "
-    "lower(netgraph.load(path)) makes it anew; or build layers of torch from the columns of lift(net)."
+    "Export the graph instead: compilers.export.to_module(lift(net)) is a plain module that torch traces and exports, "
+    "and compilers.export.to_onnx(lift(net), path) writes ONNX."
 )
 
 DERIVATIVES = "Use net.jvp, net.vjp and net.capture, or torch.autograd.grad on the network itself."

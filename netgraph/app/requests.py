@@ -12,7 +12,7 @@ from netgraph.errors import OptionError
 from netgraph.methods import get_method
 
 Task = Literal["classification", "regression"]
-Form = Literal["torch", "safetensors"]
+Form = Literal["torch", "onnx", "safetensors"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Default densities of a study."""
@@ -115,7 +115,7 @@ class ExportRequest(Checked):
 
     Attributes:
         source: run directory that `netgraph grow` wrote, or a graph file
-        to: form of the model: a module of torch in one Python file, or the graph's own safetensors file
+        to: form of the model: a module of torch in one Python file, ONNX, or the graph's own safetensors file
         out: folder to write; by default it lies beside RUN
         strict: refuse a model with more parameters than the network, as zeros for its missing edges would be
         overwrite: replace the exported network that is in the folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netgraph.app.export.forms import WRITERS
+from netgraph.app.export.forms import WRITERS, arrays
 from netgraph.app.layer_table import layer_table
 from netgraph.app.places import MODEL
 from netgraph.app.report import RunFacts
@@ -74,14 +74,17 @@ def _what(facts: Mapping[str, Any]) -> str:
 
 def _use(facts: Mapping[str, Any]) -> list[str]:
     writer, ready = WRITERS[facts["export"]["to"]], facts["prepare"] is not None
-    shapes = "; ".join(
-        f"{markdown(one['name'])}: ({_shape(['batch', *one['shape']])}), {one['dtype']}" for one in _of(facts, "inputs")
-    )
-    names = " and ".join(writer.packages)
-    inputs = "as `prepare` below makes them" if ready else "one array of NumPy for each input layer"
+    inputs = facts["network"]["inputs"]
+    names = [one["name"] for one in inputs]
+    taken = [
+        f"- `{x}` for {markdown(one['name'])}: ({_shape(['batch', *one['shape']])}), {one['dtype']}, {_domain(one)}"
+        for x, one in zip(arrays(names), inputs, strict=True)
+    ]
+    made, needs = ", as `prepare` below makes it of samples" if ready else "", " and ".join(writer.packages)
     return [
-        "## Use", "", f"In this folder, with {names} installed; `x` are inputs, {inputs}:", "",
-        "```python", writer.usage, "```", "", f"Inputs: {shapes}.",
+        "## Use", "",
+        f"In this folder, with {needs} installed, for an array of NumPy for each input{made}:", "",
+        *taken, "", "```python", writer.usage(names), "```",
     ]  # fmt: skip
 
 
@@ -227,10 +230,6 @@ def _not_known(facts: Mapping[str, Any]) -> list[str]:
 
 
 # -- words -----------------------------------------------------------------------------------------------
-
-
-def _of(facts: Mapping[str, Any], ends: str) -> Iterator[Mapping[str, Any]]:
-    yield from facts["network"][ends]
 
 
 def _shape(sizes: Sequence[int | str]) -> str:

@@ -35,7 +35,7 @@ def model_facts(graph: Graph, run: RunFacts | None, export: Mapping[str, Any], f
     return marked("export", {
         "netgraph": __version__,
         "files": {file.name: _sha256(file) for file in files},
-        "network": network_facts(graph),
+        "network": network_facts(graph, "float32" if export["to"] == "onnx" else _dtype(graph)),
         "export": dict(export),
         "prepare": None if run is None else preparation_facts(graph, run.config),
         "outputs": None if run is None else output_facts(run),
@@ -50,8 +50,8 @@ def model_facts(graph: Graph, run: RunFacts | None, export: Mapping[str, Any], f
 _VERSIONS = ("netgraph", "torch", "numpy", "python", "machine", "device")
 
 
-def network_facts(graph: Graph) -> dict[str, Any]:
-    """Sizes, hash, inputs and outputs of a graph."""
+def network_facts(graph: Graph, dtype: str) -> dict[str, Any]:
+    """Sizes, hash, inputs and outputs of a graph, for a model that computes with numbers of a dtype."""
     return {
         "layers": graph.num_layers,
         "vertices": graph.num_vertices,
@@ -60,18 +60,24 @@ def network_facts(graph: Graph) -> dict[str, Any]:
         "density": graph.density,
         "topology_hash": graph.topology_hash,
         "rewrites": graph.rewrites,
-        "inputs": [_input(layer) for layer in graph.inputs],
+        "inputs": [_input(layer, dtype) for layer in graph.inputs],
         "outputs": [{"name": layer.name, "shape": [len(layer), *layer.output_grid]} for layer in graph.outputs],
     }
 
 
-def _input(layer: Layer) -> dict[str, Any]:
+def _dtype(graph: Graph) -> str:
+    """Dtype of a model with the precision of the weights: float64 where any weight has it."""
+    wide = any(link.weight.dtype == np.float64 for link in graph.links_by_key.values() if not link.kind.wires)
+    return "float64" if wide else "float32"
+
+
+def _input(layer: Layer, dtype: str) -> dict[str, Any]:
     """Name, shape without the batch, dtype and domain of an input layer."""
     if layer.encoding == "index":
         domain = {"low": 0, "high": len(layer) - 1}
         return {"name": layer.name, "shape": list(layer.grid), "dtype": "int64", **domain}
     domain = {name: _bounds(layer.values[name]) for name in ("low", "high")}
-    return {"name": layer.name, "shape": [len(layer), *layer.grid], "dtype": "float32", **domain}
+    return {"name": layer.name, "shape": [len(layer), *layer.grid], "dtype": dtype, **domain}
 
 
 def _bounds(values: Array) -> Any:

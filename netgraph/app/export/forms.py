@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compilers.export import Additions, write_module
+from compilers.export import Additions, to_onnx, write_module
 from netgraph.app.requests import Form
 from netgraph.graph import Graph
 from netgraph.storage import save
@@ -19,18 +19,45 @@ class Writer:
     Attributes:
         write: function of the network, the folder and `strict` that writes the files of the model.
         text: description of the model in a clause.
-        usage: lines of Python that load and run it; `x` is a batch of inputs.
-        packages: packages, by the name of their distribution, that these lines need.
+        usage: function of the names of the input layers that returns Python code, which loads the model and runs it on
+            the arrays that `arrays` names.
+        packages: distributions that this code needs.
     """
 
     write: Callable[[Graph, Path, bool], Additions]
     text: str
-    usage: str
+    usage: Callable[[Sequence[str]], str]
     packages: tuple[str, ...]
+
+
+def arrays(names: Sequence[str]) -> list[str]:
+    """Names of the arrays of NumPy that a card feeds to input layers of these names: `x`, or `x1`, `x2`, ..."""
+    return ["x"] if len(names) == 1 else [f"x{at}" for at in range(1, len(names) + 1)]
 
 
 def _torch(graph: Graph, folder: Path, strict: bool) -> Additions:
     return write_module(graph, folder, strict=strict)
+
+
+def _torch_usage(names: Sequence[str]) -> str:
+    given = ", ".join(f"torch.from_numpy({x})" for x in arrays(names))
+    return f"""import torch
+from model import load
+
+network = load()
+with torch.no_grad():
+    outputs = network({given})"""
+
+
+def _onnx(graph: Graph, folder: Path, strict: bool) -> Additions:
+    return to_onnx(graph, folder / "model.onnx", strict=strict)
+
+
+def _onnx_usage(names: Sequence[str]) -> str:
+    return f"""import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+outputs = session.run(None, {{{_feed(names, "{}")}}})"""
 
 
 def _own(graph: Graph, folder: Path, _strict: bool) -> Additions:
@@ -38,27 +65,40 @@ def _own(graph: Graph, folder: Path, _strict: bool) -> Additions:
     return Additions()
 
 
-WRITERS: Mapping[Form, Writer] = {
-    "torch": Writer(
-        write=_torch,
-        text="a module of torch in `model.py`, with its weights in `model.safetensors`",
-        usage="""import torch
-from model import load
+def _own_usage(names: Sequence[str]) -> str:
+    return f"""import torch
 
-network = load()
-with torch.no_grad():
-    outputs = network(torch.from_numpy(x))""",
-        packages=("torch", "safetensors"),
-    ),
-    "safetensors": Writer(
-        write=_own,
-        text="a graph file of netgraph, with an id for every edge",
-        usage="""import torch
 import netgraph
 from compilers import lower
 
 network = lower(netgraph.load("graph.safetensors")).eval()
-outputs = network(torch.from_numpy(x))""",
+with torch.no_grad():
+    outputs = network({{{_feed(names, "torch.from_numpy({})")}}})"""
+
+
+def _feed(names: Sequence[str], made: str) -> str:
+    """Entries of a dict of arrays by layer; names are literals of Python, without ends of code blocks."""
+    pairs = zip(names, arrays(names), strict=True)
+    return ", ".join(f"{ascii(name).replace('`', chr(92) + 'x60')}: {made.format(x)}" for name, x in pairs)
+
+
+WRITERS: Mapping[Form, Writer] = {
+    "torch": Writer(
+        write=_torch,
+        text="a module of torch in `model.py`, with its weights in `model.safetensors`",
+        usage=_torch_usage,
+        packages=("torch", "safetensors"),
+    ),
+    "onnx": Writer(
+        write=_onnx,
+        text="a model of ONNX, `model.onnx`",
+        usage=_onnx_usage,
+        packages=("onnxruntime",),
+    ),
+    "safetensors": Writer(
+        write=_own,
+        text="a graph file of netgraph, `graph.safetensors`, with an id for every edge",
+        usage=_own_usage,
         packages=("netgraph-growth[torch]",),
     ),
 }
