@@ -202,15 +202,16 @@ def _outputs(walk: Walk, program: ExportedProgram) -> list[tuple[Draft, tuple[in
     """Output layers, with the shape of a sample of each output and the place of each of its numbers."""
     node = next(node for node in program.graph.nodes if node.op == "output")
     walk.node = None
-    found = torch.fx.node.map_arg(node.args[0], lambda other: walk.values[other])
     results: list[tuple[Draft, tuple[int, ...], Array]] = []
-    for value in pytree.tree_leaves(found, is_leaf=lambda leaf: isinstance(leaf, Coded | Lazy)):
+    for place, walk.output in enumerate(pytree.tree_leaves(node.args[0])):
+        value = walk.values[walk.output] if isinstance(walk.output, torch.fx.Node) else walk.output
         value = value.resolve(walk) if isinstance(value, Lazy) else value
         if value is None:
             continue
         if not isinstance(value, Coded):
-            raise ImportRefused("The module gives an output that depends on no input; leave it out of its results.")
+            raise ImportRefused(f"The output {place} of the module depends on no input; leave it out of its results.")
         results.append(_output(walk, value, [draft for draft, _, _ in results]))
+    walk.output = None
     if not results:
         raise ImportRefused("The module gives no tensor; return one.")
     return results

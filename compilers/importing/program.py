@@ -74,7 +74,7 @@ def exported(module: nn.Module, given: Arguments) -> ExportedProgram:
     try:
         with in_eval_mode(module), warnings.catch_warnings():
             # Hooks that compute a weight before each forward, as in torch.nn.utils.prune, are part of the program.
-            warnings.filterwarnings("ignore", message=".*was assigned during export")
+            warnings.filterwarnings("ignore", message=".*(was|were) assigned during export")
             program = torch.export.export(module, args, kwargs, strict=False)
     except ImportRefused:
         raise
@@ -101,7 +101,7 @@ def _write_epsilons(program: ExportedProgram) -> None:
 def refused_export(module: nn.Module, error: Exception) -> ImportRefused:
     """Error for a module that torch.export refuses."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else repr(error)
+    text = lines[0].rstrip(".") if lines else repr(error)
     branches = any(word in type(error).__name__ + str(error) for word in ("GuardOnDataDependent", "data-dependent"))
     why = "it decides by the values of its input" if branches else f"torch.export refuses it: {text}"
     remedy = (

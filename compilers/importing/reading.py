@@ -177,7 +177,7 @@ class Reading:
         return shaped.transpose(np.argsort(order)) if order else shaped
 
 
-def reading(walk: Walk, value: Coded, features: Sequence[int] | None = None) -> Reading:
+def reading(walk: Walk, value: Coded | Tensor, features: Sequence[int] | None = None) -> Reading:
     """Read a value as features by positions.
 
     Args:
@@ -189,6 +189,8 @@ def reading(walk: Walk, value: Coded, features: Sequence[int] | None = None) -> 
     Raises:
         ImportRefused: where an axis holds both features and positions.
     """
+    if isinstance(value, Tensor):
+        walk.refuse("it computes with constants and parameters alone", "store its result as a parameter")
     found = sampled(walk, value)
     axes = None if features is None else tuple(found.axis_of(axis) for axis in features)
     if axes is not None and -1 in axes:

@@ -96,7 +96,7 @@ def _add_layer(
     if (mine[some] & ((row[some] != rows[:, None]) | (factors[some] != weight[:, None]))).any():
         walk.refuse(
             "a feature of its argument changes its source or its factor from position to position",
-            "compute with the features of all positions in the same way",
+            "compute with the features of all positions in the same way (no pixel shuffle, no reshape across features)",
         )
     maps = np.where(mine[some], position[some], -1)
     unique, which = (maps[:1], np.zeros(len(maps), int)) if (maps == maps[:1]).all() else _groups(maps)
@@ -106,7 +106,7 @@ def _add_layer(
         if move is None:
             walk.refuse(
                 f"it reads the positions of {source.name!r} in an order that no link has",
-                "keep tokens and pixels in their order; strides, crops, padding and shifts are links",
+                "keep tokens and pixels in their order and pad by zeros; strides, crops and shifts are links",
             )
         _add_wires(walk, target, source, move, rows[at], some[at], weight[at])
 

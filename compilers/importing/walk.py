@@ -59,6 +59,7 @@ class Walk:
         names: names of parameters and buffers by the node that stands for them.
         values: value of each node.
         node: the operation that is being imported.
+        output: the operation whose value is an output of the module, while outputs become layers.
         target: function of the operation that meets a lazy value; an imported operation may consist of others.
         sums: layers that were made for sums, by a hash of the sums.
         rounding: largest relative difference of constants of the module from those of the graph, whose weights are
@@ -76,6 +77,7 @@ class Walk:
         self.names: dict[Node, str] = {}
         self.values: dict[Node, Any] = {}
         self.node: Node | None = None
+        self.output: Node | None = None
         self.target: Any = None
         self.rounding = 0.0
         self.sums: dict[bytes, Draft] = {}
@@ -86,7 +88,19 @@ class Walk:
 
     def add_parameter(self, name: str, value: Tensor) -> Coded:
         """Give codes to a parameter."""
+        if not value.is_floating_point():
+            raise ImportRefused(
+                f"The parameter {name!r} has the type {value.dtype}, and edges have real numbers. Remedy: store it as "
+                "floating numbers.",
+                path=name.rpartition(".")[0],
+            )
         flat = value.detach().to(torch.float64).numpy().reshape(-1)
+        if not np.isfinite(flat).all():
+            raise ImportRefused(
+                f"The parameter {name!r} has numbers that are not finite, such as {flat[~np.isfinite(flat)][0]:g}. "
+                "Remedy: load a checkpoint from before they came up.",
+                path=name.rpartition(".")[0],
+            )
         parameter = ParameterTensor(name, flat, value.requires_grad, 0, np.zeros(flat.size, bool))
         parameter.start = self.space.add(parameter, flat.size)
         self.parameters[name] = parameter
@@ -157,12 +171,13 @@ class Walk:
     @property
     def path(self) -> str:
         """Path of the innermost module of the operation."""
-        return _module_of(self.node)[0]
+        return _module_of(self.node or self.output)[0]
 
     @property
     def line(self) -> str:
         """Last line of the source of the operation that lies in a module's own code."""
-        trace = "" if self.node is None else self.node.meta.get("stack_trace") or ""
+        node = self.node or self.output
+        trace = "" if node is None else node.meta.get("stack_trace") or ""
         lines = [line.strip() for line in trace.splitlines() if line.strip()]
         files = [i for i, line in enumerate(lines) if line.startswith("File ")]
         if not files:
@@ -173,7 +188,8 @@ class Walk:
 
     def refuse(self, why: str, remedy: str) -> NoReturn:
         """Raise `ImportRefused` for the operation, with its path and its line of source."""
-        op = "" if self.node is None else str(self.node.target)
+        node = self.node or self.output
+        op = "" if node is None else str(node.target)
         place = f"module {self.path!r}" if self.path else "the module itself"
         where = f" ({self.line})" if self.line else ""
         raise ImportRefused(
@@ -224,7 +240,13 @@ class Walk:
         if not any(isinstance(leaf, Coded | Lazy) for leaf in leaves):
             return constant(target, args, kwargs)
         if name in KEEPING:
+            if "dropout" in name and all(args[1:3]):
+                self.refuse(
+                    "it drops numbers in eval mode, too", "use torch.nn.Dropout, or pass training=self.training"
+                )
             return args[0]
+        if name == "detach":
+            self.notes.append(f"{self.path or 'the module'}: gradients pass where the module detaches a value.")
         if name in MOVEMENTS and isinstance(args[0], Coded) and not _uses(args[1:], kwargs):
             return move(name, target, args[0], args[1:], dict(kwargs))
         if name in {"cat", "concat", "stack", "hstack", "vstack"}:
@@ -317,15 +339,76 @@ REMEDIES = {
     **dict.fromkeys(
         ["eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "bitwise_not", "__and__"], CHOICES
     ),
-    "lstm": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
-    "gru": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
-    "rnn_tanh": "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
-    "group_norm": "use BatchNorm2d, or LayerNorm over the features",
-    "instance_norm": "use BatchNorm2d, or LayerNorm over the features",
+    **dict.fromkeys(
+        ["lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"],
+        "a graph has no cycles; use attention or a convolution in place of the recurrent layer",
+    ),
+    **dict.fromkeys(["group_norm", "instance_norm"], "use BatchNorm2d, or LayerNorm over the features"),
+    **dict.fromkeys(
+        ["sort", "topk", "max", "min", "argmax", "argmin", "median", "kthvalue"],
+        "no layer compares features; import the module up to here, and choose outside of the graph",
+    ),
+    **dict.fromkeys(
+        ["cumsum", "cumprod", "prod", "std", "var", "norm", "linalg_vector_norm", "cdist", "local_response_norm"],
+        "use sums with weights, mean over all positions, LayerNorm or RMSNorm",
+    ),
+    **dict.fromkeys(
+        [
+            "upsample_nearest2d",
+            "upsample_bilinear2d",
+            "upsample_bicubic2d",
+            "upsample_nearest1d",
+            "upsample_linear1d",
+            "grid_sampler",
+            "col2im",
+        ],
+        "no link makes maps larger; import the part of the module before it",
+    ),
+    **dict.fromkeys(
+        [
+            "cross_entropy_loss",
+            "nll_loss",
+            "nll_loss_nd",
+            "mse_loss",
+            "l1_loss",
+            "binary_cross_entropy",
+            "binary_cross_entropy_with_logits",
+            "broadcast_tensors",
+        ],
+        "import the module without its loss",
+    ),
+    "sum": "use a Linear layer with frozen weights of 1, or the mean over all positions",
+    "one_hot": "use Embedding, which is a Linear layer of a one-hot",
+    "embedding_renorm": "leave out max_norm",
+    "max_pool2d_with_indices": "use return_indices=False",
+    "im2col": "use Conv2d with the kernel and the stride of the patches",
+    "bilinear": "multiply two Linear layers element by element (a gate)",
+    "embedding_bag": "use Embedding, and the mean over the tokens",
+    **dict.fromkeys(
+        ["_weight_norm", "mv", "vdot", "weight_norm", "linalg_matrix_norm"],
+        "fold it into the weight: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')",
+    ),
+    **dict.fromkeys(
+        ["randn_like", "rand_like", "bernoulli", "multinomial", "normal", "randint_like", "randn", "rand"],
+        "draw no random numbers in eval mode",
+    ),
+    **dict.fromkeys(
+        ["remainder", "floor_divide", "bitwise_and", "bitwise_or", "fmod"],
+        "give ids to an embedding as they are; compute them outside of the module",
+    ),
+    **dict.fromkeys(
+        ["gather", "scatter", "index_put", "scatter_add", "index_add", "take_along_dim"],
+        "choose by constants; a choice by ids of the input is an Embedding",
+    ),
+    **dict.fromkeys(
+        ["fft_fft", "fft_rfft", "fft_fft2", "fft_rfft2", "fft_ifft", "fft_irfft"],
+        "a transform with constant coefficients is a Linear layer with frozen weights",
+    ),
 }
 """Remedies by the name of the operation."""
 
 
 def remedy_for(name: str) -> str:
     """Text of what to use in place of an operation."""
-    return REMEDIES.get(name, "replace it in the module, or import a submodule that does without it")
+    other = "replace it in the module, or import a submodule that does without it"
+    return REMEDIES.get(name) or REMEDIES.get(name.removesuffix("_"), other)

@@ -15,7 +15,13 @@ from netgraph.columns import Array
 from netgraph.graph import Conv2d
 
 
-@operation("conv1d", "conv3d", "conv_transpose2d", "conv_transpose1d")
+@operation("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def transposed_convolution(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
+    """Refuse a transposed convolution."""
+    walk.refuse("no link makes maps larger", "import the part of the module before it, or use Conv2d with padding")
+
+
+@operation("conv1d", "conv3d")
 def other_convolution(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
     """Refuse a convolution that is not over maps."""
     walk.refuse("links convolve maps of height and width", "use Conv2d, for tokens with maps of height 1")

@@ -40,6 +40,16 @@ def leaky_relu(walk: Walk, value: Coded, negative_slope: float = 0.01) -> Coded:
     return activated(walk, value, "leaky_relu", slope=float(negative_slope))
 
 
+@operation("rrelu")
+def rrelu(
+    walk: Walk, value: Coded, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> Coded:
+    """In eval mode, leaky ReLU with the mean of the slopes."""
+    if training:
+        walk.refuse("it draws slopes in eval mode, too", "use torch.nn.RReLU, or pass training=self.training")
+    return activated(walk, value, "leaky_relu", slope=(float(lower) + float(upper)) / 2)
+
+
 @operation("prelu")
 def prelu(walk: Walk, value: Coded, weight: Any) -> Coded:
     """PReLU with one slope per channel."""
