@@ -74,7 +74,7 @@ test-machines: $(INSTALLED)
 
 test-long: $(INSTALLED)
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/properties
-	HYPOTHESIS_PROFILE=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/app
+	HYPOTHESIS_PROFILE=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long tests/app tests/compilers/importing
 
 # Graphs against models of other packages, with the same weights.
 test-extras: $(EXTRAS_INSTALLED)

@@ -104,6 +104,9 @@ def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
 def attending(walk: Walk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> Draft:
     """Heads of queries and keys, both `(heads, tokens, channels)`."""
     sides = [side_of(walk, read, name) for read, name in ((queries, "queries"), (keys, "keys"))]
+    for i, read in enumerate((queries, keys)):
+        if read.positions == 1 and not len(sides[i].turn.frequency):
+            sides[i] = _at_start(sides[i], sides[1 - i].turn)
     one, two = (side.turn for side in sides)
     alike = len(one.frequency) == len(two.frequency) and (one.channel == two.channel).all()
     if not alike or not _alike(one.frequency, two.frequency) or not _alike(one.phase, two.phase):
@@ -119,6 +122,16 @@ def attending(walk: Walk, queries: Reading, keys: Reading, scale: float, *, caus
             head, slot = np.divmod(piece.at, side.slots)
             link(made, piece.draft, Identity(), piece.rows, head, 1.0, tap=slot, frozen=True, port=port)
     return made
+
+
+def _at_start(side: Side, other: Slots) -> Side:
+    """Side of a single position, where nothing shows that it turns, in the order of slots of the other side."""
+    slot = np.argsort(other.channel)
+    found = [
+        piece._replace(at=piece.at // side.slots * side.slots + slot[piece.at % side.slots]) for piece in side.pieces
+    ]
+    turn = replace(side.turn, channel=other.channel, frequency=other.frequency, phase=np.zeros_like(other.phase))
+    return replace(side, pieces=found, turn=turn)
 
 
 def _alike(one: Array, two: Array) -> bool:

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torch_models import drawn
@@ -243,6 +245,67 @@ def test_a_common_factor_of_tables_goes_into_the_scale():
     module = Attention(F.scaled_dot_product_attention, turn=lambda z: halves(z) * 1.5)
     (heads,) = merges(imported(module), Attend)
     assert heads.merge.scale == pytest.approx(1.5**2 / math.sqrt(SLOTS))
+
+
+# -- any sizes -----------------------------------------------------------------------------------------------
+
+
+class Drawn(nn.Module):
+    """Attention of drawn sizes and form between two sequences."""
+
+    def __init__(self, width, heads, groups, slots, values, form, turn, causal):
+        super().__init__()
+        self.q, self.k = nn.Linear(width, heads * slots), nn.Linear(width, groups * slots)
+        self.v, self.o = nn.Linear(width, groups * values), nn.Linear(heads * values, width)
+        self.heads, self.shared, self.form, self.turn, self.causal = heads, heads // groups, form, turn, causal
+        self.slots, self.values = slots, values
+
+    def forward(self, x, y):
+        q = self.q(x).unflatten(-1, (-1, self.slots)).transpose(1, 2)
+        k = self.k(y).unflatten(-1, (-1, self.slots)).transpose(1, 2).repeat_interleave(self.shared, 1)
+        v = self.v(y).unflatten(-1, (-1, self.values)).transpose(1, 2).repeat_interleave(self.shared, 1)
+        if self.turn:
+            q, k = self._turned(q), self._turned(k)
+        if self.form == "operation":
+            found = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        else:
+            found = self._by_hand(*(self._merged(part) for part in (q, k, v)))
+            found = found.unflatten(0, (self.heads, -1) if self.form == "heads first" else (-1, self.heads))
+            found = found.transpose(0, 1) if self.form == "heads first" else found
+        return self.o(found.transpose(1, 2).flatten(2))
+
+    def _merged(self, part):
+        return (part.transpose(0, 1) if self.form == "heads first" else part).flatten(0, 1)
+
+    def _by_hand(self, q, k, v):
+        logits = torch.bmm(q, k.transpose(1, 2)) * 0.7
+        if self.causal:
+            logits = logits.masked_fill(~torch.ones(logits.shape[1:], dtype=torch.bool).tril(), -math.inf)
+        return torch.bmm(logits.softmax(-1), v)
+
+    def _turned(self, z):
+        angle = torch.arange(z.shape[-2], dtype=torch.float64)[:, None] * 0.7 ** torch.arange(self.slots // 2)
+        one, two = (z[..., ::2], z[..., 1::2]) if self.turn == "neighbours" else z.chunk(2, -1)
+        turned = (one * angle.cos() - two * angle.sin(), two * angle.cos() + one * angle.sin())
+        return torch.stack(turned, -1).flatten(-2) if self.turn == "neighbours" else torch.cat(turned, -1)
+
+
+@pytest.mark.long
+@given(
+    st.integers(1, 4), st.sampled_from([(1, 1), (2, 1), (2, 2), (3, 3), (4, 2)]), st.sampled_from([1, 2, 4, 6]),
+    st.integers(1, 3), st.sampled_from(["operation", "samples first", "heads first"]),
+    st.sampled_from(["", "halves", "neighbours"]), st.booleans(), st.integers(1, 5), st.integers(1, 5),
+)  # fmt: skip
+def test_attention_of_any_sizes(width, heads, slots, values, form, turn, causal, queries, keys):
+    module = Drawn(width, *heads, slots, values, form, turn if slots % 2 == 0 else "", causal)
+    imported(module, *(torch.randn(2, tokens, width, dtype=torch.float64) for tokens in (queries, keys)))
+
+
+def test_a_single_query_turns_like_its_keys():
+    module = Drawn(3, 2, 1, 4, 2, "operation", "halves", causal=False)
+    x, y = torch.randn(2, 1, 3, dtype=torch.float64), torch.randn(2, 4, 3, dtype=torch.float64)
+    (heads,) = merges(imported(module, x, y), Attend)
+    assert heads.merge.frequencies == pytest.approx([1, 0.7])
 
 
 # -- refusals ------------------------------------------------------------------------------------------------
