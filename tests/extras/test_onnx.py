@@ -1,23 +1,34 @@
 """Files of ONNX: onnxruntime computes what the graph computes, for batches of any size."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from growing_heads import AddHead, GrowKeys, GrowValues
+from hypothesis import given
+from hypothesis import settings as hypotheses
 from map_graphs import lopsided_graph, random_map_graph, token_graph
+from map_training import digit_maps
 from merge_graphs import MERGE_GRAPHS, merge_graph
 from onnx_runs import assert_runs, session
 from picked_graphs import picked_graph
 from random_graphs import conv_graphs, history
+from tiny_training import CPU, digits, settings
 
 import netgraph as ng
+from compilers import lift
 from compilers.export import to_onnx
+from compilers.training import begin, train
 from netgraph import testing
 from netgraph.graph import ACTIVATIONS, NORMS
+from netgraph.methods import METHODS, sparse_start
 
 pytestmark = pytest.mark.extras
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 
+SENN = {"cooldown": 1, "layer_cooldown": 1, "tau": 0.0, "alpha": 0.0, "significance": 0.01, "score_samples": 32,
+        "at_once": 1, "chains": 2, "steps": 2, "prune": 0.05}  # fmt: skip
 WIRES = {"weight": 1.0, "frozen": True}
 TOKENS = {"tokens": 6, "width": 16, "heads": 4, "depth": 2}
 ARCHITECTURES = {
@@ -80,13 +91,13 @@ def test_activations_and_norms_on_every_grid(norm, grid, tmp_path):
     assert_runs(with_columns(b.build()), tmp_path / "net.onnx")
 
 
-@settings(max_examples=60)
+@hypotheses(max_examples=60)
 @given(graph=testing.graphs(exact=False, max_width=4, weights=("dyadic", "zeros")))
 def test_drawn_graphs(graph, tmp_path_factory):
     assert_runs(graph, tmp_path_factory.getbasetemp() / "drawn.onnx", 5e-5)
 
 
-@settings(max_examples=15)
+@hypotheses(max_examples=15)
 @given(graph=conv_graphs(exact=False))
 def test_drawn_maps(graph, tmp_path_factory):
     assert_runs(graph, tmp_path_factory.getbasetemp() / "maps.onnx")
@@ -144,12 +155,53 @@ def test_depthwise_and_grouped_convolutions_are_groups(tmp_path):
     assert {a.name: a.i for a in conv.attribute}["group"] == 6
 
 
-def test_grown_networks(tmp_path):
-    for start in (ng.mlp([6, 5, 4]), ng.convnet([[3, 3]], input_size=(1, 6, 6)), ng.vit(
-        classes=3, input_size=(1, 6, 6), patch=3, width=8, heads=2, depth=1, hidden=6)):  # fmt: skip
-        for seed in range(3):
-            grown = history(start, range(10 * seed, 10 * seed + 4))[-1].graph
-            assert_runs(grown, tmp_path / "net.onnx", 5e-5)
+STARTS = {
+    "mlp": lambda: ng.mlp([6, 5, 4]),
+    "convnet": lambda: ng.convnet([[3, 3]], input_size=(1, 6, 6)),
+    "vit": lambda: ng.vit(classes=3, input_size=(1, 6, 6), patch=3, width=8, heads=2, depth=1, hidden=6),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_random_rewrites(name, tmp_path):
+    for seed in range(3):
+        results = history(STARTS[name](), range(10 * seed, 10 * seed + 4))
+        assert_runs(results[-1].graph, tmp_path / "net.onnx")
+
+
+GROWTH = {
+    "ssonn": (lambda: ng.mlp([64, 10], domain=(0, 1)), {"plateau": 10.0, "spacing": 1}, digits),
+    "senn": (lambda: ng.mlp([64, 6, 10], domain=(0, 1), activation="rational"), SENN, digits),
+    "nagn": (
+        lambda: ng.convnet([[3, 3], [4]], input_size=(1, 8, 8), domain=(0, 1)),
+        {"delta_acc": 10.0, "delta_stop": -10.0, "window": 1, "until": 1.0},
+        partial(digit_maps, 256, 64),
+    ),
+    "gradient-growth": (
+        lambda: ng.vit(classes=10, input_size=(1, 8, 8), patch=4, width=8, heads=2, depth=1, hidden=8, domain=(0, 1)),
+        {},
+        partial(digit_maps, 256, 64),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+def test_networks_that_methods_grow_on_digits(name, tmp_path):
+    build, options, data = GROWTH[name]
+    spec, run, graph = METHODS[name], settings(epochs=4), build()
+    if spec.kind == "growth":
+        graph = sparse_start(graph, density=0.4, start="phew", seed=0).graph
+    resolved = spec.resolve(spec.make_options(**options), graph)
+    ended = train(begin(graph, run, CPU), data(), run, spec.build(graph, resolved))
+    assert any(action.matches for action in ended.actions)
+    assert_runs(lift(ended.net), tmp_path / "net.onnx")
+
+
+def test_a_vision_transformer_with_more_heads_keys_values_and_hidden_vertices(tmp_path):
+    graph = ng.vit(classes=3, input_size=(2, 8, 8), patch=4, width=12, heads=3, depth=2, hidden=6)
+    for rule in (AddHead(slots=3, channels=5), GrowKeys(), GrowValues(), ng.rules.WidenLayer(count=4)):
+        graph = ng.apply(rule, graph, certify=False, rng=np.random.default_rng(0)).graph
+    assert_runs(with_columns(graph), tmp_path / "net.onnx")
 
 
 def test_names_shapes_and_facts_of_the_file(tmp_path):
