@@ -92,15 +92,15 @@ def test_activations_and_norms_on_every_grid(norm, grid, tmp_path):
 
 
 @hypotheses(max_examples=60)
-@given(graph=testing.graphs(exact=False, max_width=4, weights=("dyadic", "zeros")))
+@given(graph=testing.graphs(exact=False, max_width=4))
 def test_drawn_graphs(graph, tmp_path_factory):
-    assert_runs(graph, tmp_path_factory.getbasetemp() / "drawn.onnx", 5e-5)
+    assert_runs(graph, tmp_path_factory.getbasetemp() / "drawn.onnx", of_layers=True)
 
 
 @hypotheses(max_examples=15)
 @given(graph=conv_graphs(exact=False))
 def test_drawn_maps(graph, tmp_path_factory):
-    assert_runs(graph, tmp_path_factory.getbasetemp() / "maps.onnx")
+    assert_runs(graph, tmp_path_factory.getbasetemp() / "maps.onnx", of_layers=True)
 
 
 def test_positions_and_indices_that_wires_and_convolutions_read(tmp_path):
