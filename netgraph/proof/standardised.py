@@ -41,10 +41,7 @@ def standardise(decision: Recognition) -> None:
         return
     if (labels := _Labels.of(decision, old)) is None:
         return
-    stretch = _stretch(layer, old, labels)
-    if stretch is None:
-        return
-    ratio, room = stretch
+    ratio, room = labels.ratio, labels.room
     first, error = walk.old.vertices.offset(old.id), _error(layer, labels)
     if not np.isfinite(error).all():
         return
@@ -73,6 +70,8 @@ class _Labels:
     Attributes:
         mine, theirs: label of every vertex of the new and of the old layer.
         zero: label of the form 0 under a norm that does not centre, else -1.
+        ratio, room: square of the factor from an old standardised value to the new one, and a bound of the factor's
+            relative error; see `_stretch`.
         far: bound of the remainder of every new vertex.
         soft: whether the remainders are all due to rounding, `(vertices,)` with equal entries.
     """
@@ -80,18 +79,25 @@ class _Labels:
     mine: Array
     theirs: Array
     zero: int
+    ratio: Fraction
+    room: float
     far: Array
     soft: Array
 
     @classmethod
     def of(cls, decision: Recognition, old: Layer) -> _Labels | None:
-        """Label the forms of a layer; None where old vertices of one label differ."""
+        """Label the forms of a layer; None where they occur in other proportions, or old ones of one label differ."""
         walk, n, size = decision.walk, len(old), len(decision.layer)
         stored = walk.index.forms(old)
         for forms in (decision.form, stored):
             walk.normal.search(forms)
         both = joined([walk.normal.of(stored), walk.normal.of(decision.form)])
         label = alike(decision.layer, both, np.sign(hashes(both)[0])[:, None], multiples=False)
+        zero = np.flatnonzero(both.empty)
+        counts = get_norm(decision.layer.norm).standard == "uncentred" and len(zero)
+        found = int(label[zero[0]]) if counts else -1
+        if (stretch := _stretch(decision.layer, old, (label[n:], label[:n], found))) is None:
+            return None
         left = _difference(both, np.arange(len(both)), label, walk.epsilon, walk.space.columns)
         if not left.empty[:n].all():
             return None
@@ -99,11 +105,8 @@ class _Labels:
         low, high = walk.space.bounds(rest)
         low, high = widen(low + decision.sum_low, high + decision.sum_high)
         soft = bool((rest.only_rounding() & decision.sum_soft).all())
-        zero = np.flatnonzero(both.empty)
-        counts = get_norm(decision.layer.norm).standard == "uncentred" and len(zero)
-        found = int(label[zero[0]]) if counts else -1
         far = np.maximum(np.abs(low), np.abs(high))
-        return cls(label[n:], label[:n], found, far, np.full(size, soft))
+        return cls(label[n:], label[:n], found, *stretch, far, np.full(size, soft))
 
 
 def _error(layer: Layer, labels: _Labels) -> Array:
@@ -129,12 +132,12 @@ def _difference(forms: Rows, rows: Array, models: Array, epsilon: float, columns
     return collect(len(rows), Terms.join(terms), epsilon, columns)
 
 
-def _stretch(new: Layer, old: Layer, labels: _Labels) -> tuple[Fraction, float] | None:
+def _stretch(new: Layer, old: Layer, labels: tuple[Array, Array, int]) -> tuple[Fraction, float] | None:
     """Square of the factor from an old standardised value to the new one, and a bound of the factor's relative error.
 
     None where the forms do not occur in the same proportions. Forms with the label `zero` count nowhere.
     """
-    mine, theirs, zero = labels.mine, labels.theirs, labels.zero
+    mine, theirs, zero = labels
     size = int(max(mine.max(), theirs.max())) + 1
     counts = [np.bincount(label[label != zero], minlength=size) for label in (mine, theirs)]
     used = [int(count.sum()) for count in counts]
