@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -180,6 +181,50 @@ def norms_folded(draw: Any, graph: ng.Graph) -> Rewritten:
     return Rewritten(new)
 
 
+def sums_copied(draw: Any, graph: ng.Graph) -> Rewritten:
+    """Copy the sums under a norm of the whole layer, add sums of 0, change scale and epsilon, rightly or wrongly."""
+    fitting = [
+        x for x in graph.layers
+        if get_norm(x.norm).standard and x.merge is None and x.role == "hidden"
+        and not any(k.kind.wires for k in (*graph.incoming[x.id], *graph.outgoing[x.id]))
+    ]  # fmt: skip
+    assume(fitting)
+    layer = draw(st.sampled_from(fitting))
+    n = len(layer)
+    copied = np.arange(draw(st.sampled_from((n, n, 1, 0))))
+    zeros = draw(st.sampled_from((0, 0, 1, n)))
+    rows = np.concatenate([np.arange(n), copied, np.zeros(zeros, np.int64)])
+    empty = np.arange(len(rows)) >= len(rows) - zeros
+    right = Fraction(n + len(copied), len(rows))
+    ratio = draw(st.sampled_from((right, right, Fraction(1), Fraction(2))))
+    values = {name: v[rows].copy() for name, v in layer.values.items()}
+    values["scale"] = (values["scale"] * float(ratio) ** 0.5).astype(values["scale"].dtype)
+    if "bias" in values:
+        values["bias"][empty] = 0
+    epsilon = layer.norm_epsilon * draw(st.sampled_from((float(ratio), 1.0, 1.25)))
+    ids = np.concatenate([layer.vertex_ids, graph.next_ids.vertex + np.arange(len(rows) - n)])
+    wide = replace(layer, vertex_ids=ids, birth=layer.birth[rows], values=values, norm_epsilon=epsilon)
+    shared = np.bincount(rows[~empty], minlength=n) if draw(st.booleans()) else np.ones(n)
+    links = {**graph.links_by_key}
+    for k in graph.incoming[layer.id]:
+        edges = [np.flatnonzero(k.dst == row) for row in rows[~empty]]
+        links[k.key] = _link_of(graph, k, edges, "dst", None)
+    for k in graph.outgoing[layer.id]:
+        edges = [np.flatnonzero(k.src == row) for row in rows]
+        links[k.key] = _link_of(graph, links[k.key], edges, "src", shared[rows])
+    return Rewritten(ng.Graph({**graph.layers_by_id, layer.id: wide}.values(), links.values()))
+
+
+def _link_of(graph: ng.Graph, link: ng.graph.Link, edges: list[Any], end: str, shares: Any) -> ng.graph.Link:
+    """Link with the given edges at the ends 0, 1, ...; weights are divided by the share of the end."""
+    at, row = np.concatenate(edges), np.repeat(np.arange(len(edges)), [len(part) for part in edges])
+    columns = {name: values[at] for name, values in link.columns.items()}
+    columns["id"] = graph.next_ids.edge + 1000 * link.source + 100_000 * link.target + np.arange(len(at))
+    if shares is not None:
+        columns["weight"] = (columns["weight"] / shares[row]).astype(columns["weight"].dtype)
+    return ng.graph.Link.sorted(link.source, link.target, link.kind, {**columns, end: row}, link.port)
+
+
 def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
     """Draw a rewrite by a shipped rule with any parameters, or a change of a few values."""
     return draw(rewrites(graph))  # type: ignore[no-any-return]
@@ -192,6 +237,7 @@ SOURCES: dict[str, Callable[[Any, ng.Graph], ng.Result | Rewritten]] = {
     "bias moved": move_bias,
     "layers edited": layer_edited,
     "norms folded": norms_folded,
+    "sums copied": sums_copied,
 }
 
 
