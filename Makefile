@@ -124,6 +124,7 @@ bench-peers: $(PEERS_INSTALLED)
 soundness: $(INSTALLED)
 	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0
 	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0 --kinds attention
+	$(BIN)/python -m benchmarks.soundness --pairs 10000 --seed 0 --aligned
 	$(BIN)/python -m benchmarks.dyadic --graphs 1000 --seed 0
 
 ablation: $(INSTALLED)

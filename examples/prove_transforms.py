@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import prune
@@ -9,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 import netgraph as ng
 from compilers.importing import certify_modules, from_module
-from netgraph.testing import assert_same_function
+from netgraph.testing import assert_same_function, shuffled
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -65,5 +66,15 @@ print(limited)
 assert_same_function(model, pruned, x, domain=(0, 1), require=1.0)  # no output may change by more
 # endregion prune
 assert limited.kind == "bounded"
+
+# region match
+old = from_module(model, x).graph
+new = shuffled(from_module(wide, x).graph, np.random.default_rng(0))  # other ids, and rows in another order
+found = ng.proof.aligned(old, new)  # `new` with the ids of `old`
+for graph in (new, found):
+    print(np.isin(graph.vertices.id, old.vertices.id).sum(), "of", graph.num_vertices, "vertices are old ones")
+print(ng.certify(old, found))
+# endregion match
+assert set(old.vertices.id) < set(found.vertices.id)
 
 ng.viz.draw(from_module(wide, x).graph, title="The widened module").save("prove_transforms.svg")

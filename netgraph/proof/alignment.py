@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netgraph.columns import Array
-from netgraph.graph import Graph, NextIds
+from netgraph.columns import Array, digest
+from netgraph.graph import Graph, NextIds, Station
 from netgraph.proof.layer_pairs import LayerPairs, OldValues, fits
 from netgraph.proof.operators import Operators
-from netgraph.proof.pairing import edge_ids
+from netgraph.proof.pairing import edge_rows
 
 if TYPE_CHECKING:
     from netgraph.graph import Layer
@@ -28,7 +28,8 @@ def aligned(old: Graph, new: Graph) -> Graph:
     where their values are equal, whatever the order of rows; the remaining ones by the nearest incoming weights. Of
     several copies of one vertex the first keeps its id. Everything else has an id that is new to both graphs.
 
-    Only ids change: the function, names and order of rows are those of `new`.
+    Only ids, births and the history change: the function, names and order of rows are those of `new`. The history is
+    that of `old`, and one step more.
 
     Args:
         old, new: the graphs.
@@ -68,27 +69,31 @@ def _with_ids(old: Graph, new: Graph, pairs: LayerPairs) -> Graph:
             ids[layer.id] = pairs.layers[layer.id].id
         else:
             ids[layer.id], next_layer = next_layer, next_layer + 1
+    births = old.rewrites + 1
     layers, next_vertex = [], first.vertex
     for layer in new.layers_by_id.values():
-        vertex = np.full(len(layer), -1, dtype=np.int64)
+        vertex, birth, next_vertex = _fresh(len(layer), next_vertex, births)
         if layer.id in pairs.layers:
-            rows = pairs.rows[layer.id]
-            vertex[rows >= 0] = pairs.layers[layer.id].vertex_ids[rows[rows >= 0]]
-        next_vertex = _fill(vertex, next_vertex)
-        layers.append(replace(layer, id=ids[layer.id], vertex_ids=vertex))
+            other, rows = pairs.layers[layer.id], pairs.rows[layer.id]
+            some = np.flatnonzero(rows >= 0)
+            vertex[some], birth[some] = other.vertex_ids[rows[some]], other.birth[rows[some]]
+        layers.append(replace(layer, id=ids[layer.id], vertex_ids=vertex, birth=birth))
     links, next_edge = [], first.edge
     for link in new.links_by_key.values():
         before = old.link((ids[link.source], ids[link.target], link.port))
-        edge = np.full(len(link), -1, dtype=np.int64)
+        edge, birth, next_edge = _fresh(len(link), next_edge, births)
         if before is not None:
-            edge = edge_ids(old, before, new, link, (pairs.rows[link.source], pairs.rows[link.target]))
-        next_edge = _fill(edge, next_edge)
-        links.append(replace(link, source=ids[link.source], target=ids[link.target], id=edge))
-    return Graph(layers, links, next_ids=NextIds(next_layer, next_vertex, next_edge), validate=False)
+            rows = edge_rows(old, before, new, link, (pairs.rows[link.source], pairs.rows[link.target]))
+            some = np.flatnonzero(rows >= 0)
+            edge[some], birth[some] = before.id[rows[some]], before.birth[rows[some]]
+        source, target = ids[link.source], ids[link.target]
+        links.append(replace(link, source=source, target=target, id=edge, birth=birth))
+    next_ids, past = NextIds(next_layer, next_vertex, next_edge), Station.of(old)
+    found = Graph(layers, links, next_ids=next_ids, lineage="", rewrites=births, past=past, validate=False)
+    found.__dict__["lineage"] = digest("aligned", old.lineage, found.topology_hash).hex()
+    return found
 
 
-def _fill(ids: Array, first: int) -> int:
-    """Replace ids of -1 by new ones from `first` on; return the next unused id."""
-    missing = np.flatnonzero(ids < 0)
-    ids[missing] = first + np.arange(len(missing))
-    return first + len(missing)
+def _fresh(count: int, first: int, rewrites: int) -> tuple[Array, Array, int]:
+    """New ids from `first` on, births in the rewrite of a number, and the next unused id."""
+    return first + np.arange(count), np.full(count, rewrites, dtype=np.int32), first + count

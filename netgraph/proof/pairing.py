@@ -105,8 +105,8 @@ def plain_keys(sketch: Sketch) -> Array:
     return np.asarray(sketch.sum / np.where(length > 0, length, 1.0)).reshape(-1, WIDTH)
 
 
-def edge_ids(old: Graph, before: Link, new: Graph, link: Link, rows: tuple[Array, Array]) -> Array:
-    """Id of the old edge that corresponds to each edge of a new link, -1 for none, `(edges,)`.
+def edge_rows(old: Graph, before: Link, new: Graph, link: Link, rows: tuple[Array, Array]) -> Array:
+    """Row of the old edge that corresponds to each edge of a new link, -1 for none, `(edges,)`.
 
     Edges correspond where their ends do and their taps read by the same shift. The slots of wires into a head may
     change, since slots may be permuted.
@@ -125,12 +125,12 @@ def edge_ids(old: Graph, before: Link, new: Graph, link: Link, rows: tuple[Array
     asked = (dst * sources + src) * taps + tap
     if not (known[1:] > known[:-1]).all():
         ordered = np.argsort(known, kind="stable")
-        known, ids = known[ordered], before.id[ordered]
+        known = known[ordered]
     else:
-        ids = before.id
+        ordered = np.arange(len(known))
     place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
     hit = (known[place] == asked) & (src >= 0) & (dst >= 0) & (tap >= 0)
-    return np.where(hit, ids[place], -1)
+    return np.where(hit, ordered[place], -1)
 
 
 def _common_taps(old: Graph, before: Link, new: Graph, link: Link) -> tuple[Array, Array, int]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import netgraph as ng
 from netgraph.errors import RewriteError
-from netgraph.graph import gpt, resnet, vgg, vit
+from netgraph.graph import check_one_history, gpt, resnet, vgg, vit
 from netgraph.proof import LEVELS, aligned, certify
 from netgraph.proof.pairing import nearest_rows
 from netgraph.testing import graphs, rewrites, shuffled
@@ -72,6 +72,17 @@ def test_only_ids_change(data):
     fresh = np.setdiff1d(found.vertices.id, graph.vertices.id)
     assert not np.isin(fresh, other.vertices.id).any()
     assert found.next_ids.vertex > found.vertices.id.max()
+
+
+def test_the_result_continues_the_history_of_the_old_graph():
+    graph = ng.mlp([4, 6, 2], seed=0)
+    found = aligned(graph, shuffle(ng.apply(ng.rules.InsertLayer(), graph, probe=None).graph))
+    check_one_history(graph, found)
+    assert found.rewrites == graph.rewrites + 1
+    born = found.edges.birth[np.isin(found.edges.id, graph.edges.id)]
+    assert len(born)
+    assert not born.any()
+    assert (found.edges.birth[~np.isin(found.edges.id, graph.edges.id)] == found.rewrites).all()
 
 
 def test_copies_have_fresh_ids():
