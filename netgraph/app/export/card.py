@@ -104,7 +104,7 @@ def _inputs(facts: Mapping[str, Any]) -> list[str]:
         f"A sample as stored, of shape ({shape}), is clipped to [low, high] = [{_brief(steps['low'])}, "
         f"{_brief(steps['high'])}] and scaled to [0, 1]{_normalised(steps)}; it gets the shape "
         f"({_shape(steps['input_shape'])}){order}. The numbers are in `{MODEL}`:",
-        "", "```python", PREPARE.replace("{shape}", shape), "```",
+        "", "```python", PREPARE.replace("{shape}", shape.rstrip(",")), "```",
         *_features(facts),
     ]  # fmt: skip
 
