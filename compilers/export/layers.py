@@ -10,7 +10,7 @@ from compilers.export.layouts import Layouts
 from compilers.export.merging import Merging
 from compilers.export.sums import Sums
 from compilers.export.text import Held, Text
-from compilers.export.values import Value, channels_back, channels_last, channels_second, columns
+from compilers.export.values import Value, channels_back, channels_last, channels_second, columns, repeated
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
@@ -79,7 +79,7 @@ class _Layers:
         one = np.eye(len(layer)).reshape(1, len(layer), *layer.grid)
         one = one.transpose(0, 2, 1) if len(layer.grid) == 1 else one
         name = self._text.variable(layer.name)
-        self._text.line(f"{name} = {self._text.buffer(layer.name, one)}.expand(batch, {_sizes(one.shape[1:])})")
+        self._text.line(f"{name} = {repeated(self._text.buffer(layer.name, one), one.shape[1:])}")
         self._values[layer.id] = Value(name, layer)
 
     # -- layers -----------------------------------------------------------------------------------
@@ -198,7 +198,3 @@ ACTIVATIONS: dict[str, Activated] = {
 
 def _short(sizes: tuple[int, ...]) -> str:
     return str(int(sizes[0])) if len(set(sizes)) == 1 else str(tuple(int(s) for s in sizes))
-
-
-def _sizes(sizes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, sizes))

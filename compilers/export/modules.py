@@ -47,12 +47,6 @@ class ExportedModule:
     source: str
 
 
-class _Tracer(fx.Tracer):
-    """Tracer that also records reads of buffers."""
-
-    proxy_buffer_attributes = True
-
-
 def to_module(graph: Graph, *, strict: bool = False, like: Imported | None = None) -> fx.GraphModule:
     """Make a plain module of torch of a graph, which needs no netgraph any more.
 
@@ -86,8 +80,7 @@ def export_module(graph: Graph, *, strict: bool = False, like: Imported | None =
     dtype = _dtype(graph)
     network.to(dtype)
     network.load_state_dict(_tensors(text, dtype), strict=False)
-    module = fx.GraphModule(network, _Tracer().trace(network), class_name="Network")
-    return ExportedModule(module, _parameters(text), tuple(text.notes), text.zeros, source)
+    return ExportedModule(fx.symbolic_trace(network), _parameters(text), tuple(text.notes), text.zeros, source)
 
 
 def write_module(

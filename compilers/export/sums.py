@@ -9,7 +9,7 @@ import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
 from compilers.export.text import Held, Text
-from compilers.export.values import Value, channels_back, columns, features_last, picked, placed
+from compilers.export.values import Value, channels_back, columns, features_last, picked, placed, repeated
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 
@@ -62,8 +62,7 @@ class Sums:
         total = " + ".join(term.text for term in terms)
         if not batched:
             shape = (len(layer), *layer.grid) if not features_last(layer.grid) else (*layer.grid, len(layer))
-            total = total if len(terms) == 1 else f"({total})"
-            total = f"{total}.expand(batch, {', '.join(map(str, shape))})"
+            total = repeated(total, shape)
         return total
 
     # -- wires ------------------------------------------------------------------------------------

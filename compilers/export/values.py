@@ -54,7 +54,8 @@ def picked(text: Text, value: str, rows: Array, width: int, *, last: bool, name:
         return padded(part, more, last=last) if more else part
     if len(known) < len(rows):
         value, rows = padded(value, 1, last=last), np.where(rows < 0, width, rows)
-    return f"{value}[{axis}{text.buffer(f'{name}_rows', rows.astype(np.int64))}]"
+    chosen = text.buffer(f"{name}_rows", rows.astype(np.int64))
+    return f"{value}.index_select({-1 if last else 1}, {chosen})"
 
 
 def padded(value: str, count: int, *, last: bool) -> str:
@@ -90,6 +91,11 @@ def channels_last(value: str, grid: Grid) -> str:
 def channels_back(value: str, grid: Grid) -> str:
     """Text of a value with vertices where the grid has them, for one with its vertices on the last axis."""
     return value if features_last(grid) else f"{bracketed(value)}.permute(0, 3, 1, 2)"
+
+
+def repeated(value: str, shape: tuple[int, ...]) -> str:
+    """Text of a value without a batch for every sample; it is recorded when a buffer is read, as no method is."""
+    return f"torch.broadcast_to({value}, (batch, {', '.join(map(str, shape))}))"
 
 
 def bracketed(text: str) -> str:
