@@ -38,6 +38,8 @@ def scaled_dot_product_attention(
         walk.refuse("queries, keys or values depend on no input", "compute them from the input")
     if isinstance(attn_mask, Coded):
         walk.refuse("its mask depends on the input or on a parameter", MASKS)
+    if dropout_p:
+        walk.refuse("it drops weights in eval mode, too", "pass dropout_p=self.p if self.training else 0.0")
     query, key, value = _together(walk, query, key, value, groups=enable_gqa)
     shape = (query.shape[-2], key.shape[-2])
     causal = bool(is_causal)

@@ -63,12 +63,21 @@ class Mean(Lazy):
         """Make a layer of one vertex, with frozen edges of one weight."""
         if self.made is None:
             before, walk.node = walk.node, self.node
-            size = self.base.shape[-1]
-            weights = Weights(walk, torch.full((1, size), 1 / size, dtype=torch.float64))
-            made = dense(walk, self.base, weights, None)
-            self.made = made if self.kept else made.map(lambda part: part.squeeze(-1))
+            self.made = self._weighted(walk, 1 / self.base.shape[-1])
             walk.node = before
         return self.made
+
+    def total(self, walk: Walk) -> Coded:
+        """Make a layer of one vertex for the sum in place of the mean."""
+        return self._weighted(walk, 1.0)
+
+    def _weighted(self, walk: Walk, weight: float) -> Coded:
+        weights = Weights(walk, torch.full((1, self.base.shape[-1]), weight, dtype=torch.float64))
+        made = dense(walk, self.base, weights, None)
+        if self.kept:
+            return made
+        squeezed: Coded = made.map(lambda part: part.squeeze(-1))
+        return squeezed
 
 
 @dataclass(eq=False)

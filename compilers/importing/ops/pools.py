@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -81,7 +82,7 @@ def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = Fa
     read = reading(walk, value)
     axes = tuple(read.sampled.axis_of(d) for d in dims)
     places = [axis for axis in range(len(read.sampled.shape)) if axis not in read.features]
-    if walk.op_name == "mean" and dims == (ndim - 1,) and axes[0] in read.features:
+    if walk.op_name != "amax" and dims == (ndim - 1,) and axes[0] in read.features:
         return Mean(value, keepdim, walk.node)
     if sorted(axes) != places:
         walk.refuse(
@@ -95,6 +96,17 @@ def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = Fa
     return (
         back if keepdim else back.map(lambda part: part.reshape([s for i, s in enumerate(part.shape) if i not in dims]))
     )
+
+
+@operation("sum")
+def total(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded:
+    """Sum over all positions, or over the features."""
+    mean = over_positions(walk, value, dim, keepdim)
+    if isinstance(mean, Mean):
+        return mean.total(walk)
+    dims = [dim] if isinstance(dim, int) else dim
+    summed: Coded = mean.scaled(math.prod(value.shape[d] for d in dims))
+    return summed
 
 
 def _over_all(walk: Walk, read: Reading, kind: Literal["max", "average"]) -> Any:

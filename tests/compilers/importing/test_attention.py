@@ -138,6 +138,11 @@ def test_scale_is_that_of_all_factors():
     assert [layer.merge.scale for layer in merges(imported(module), Attend)] == [pytest.approx(3 / 8)]
 
 
+def test_dropout_is_left_out_with_a_note():
+    result = imported(Attention(FORMS["bmm"]))
+    assert result.notes == ("the module: dropout of 0.1 is left out; graphs have none.",)
+
+
 def test_factors_of_heads_become_frozen_edges():
     factor = torch.tensor([0.5, 2.0])[:, None, None]
     result = imported(Attention(lambda q, k, v: F.scaled_dot_product_attention(q * factor, k, v)))
@@ -335,6 +340,8 @@ REFUSED = {
     "computed mask": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, q[..., :1] * 0), "depends on the input"),
     "computed bias": (lambda q, k, v: (scores(q, k) + q[..., :1]).softmax(-1) @ v, "depends on the input"),
     "soft cap": (lambda q, k, v: torch.tanh(scores(q, k)).softmax(-1) @ v, "otherwise than as attention"),
+    "dropout": (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, dropout_p=0.1), "in eval mode, too"),
+    "dropout of logits": (lambda q, k, v: F.dropout(scores(q, k), 0.1).softmax(-1) @ v, "in eval mode, too"),
     "no softmax": (lambda q, k, v: scores(q, k) @ v, "otherwise than as attention"),
     "softmax over queries": (lambda q, k, v: scores(q, k).softmax(-2) @ v, "another axis"),
     "scaled weights": (lambda q, k, v: 2 * scores(q, k).softmax(-1) @ v, "scaled, added up, or moved"),

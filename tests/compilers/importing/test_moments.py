@@ -100,7 +100,15 @@ def test_the_unbiased_variance_changes_epsilon_and_scale():
     assert layer.norm_epsilon == pytest.approx(EPSILON * (WIDTH - 1) / WIDTH)
 
 
-@pytest.mark.parametrize("use", [centred, lambda x: centred(x) ** 2, lambda x: x + x.mean(-1, keepdim=True)])
+@pytest.mark.parametrize(
+    "use",
+    [
+        centred,
+        lambda x: centred(x) ** 2,
+        lambda x: x + x.mean(-1, keepdim=True),
+        lambda x: x - x.sum(-1)[..., None],
+    ],
+)
 def test_a_mean_over_features_is_a_layer_of_one_vertex(use):
     graph = imported(lambda x, w: use(x) * w).graph
     assert [len(layer) for layer in graph.layers_by_id.values()].count(1) == 1
