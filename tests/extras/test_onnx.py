@@ -4,20 +4,24 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from growing_heads import AddHead, GrowKeys, GrowValues
 from hypothesis import given
 from hypothesis import settings as hypotheses
 from map_graphs import lopsided_graph, random_map_graph, token_graph
 from map_training import digit_maps
 from merge_graphs import MERGE_GRAPHS, merge_graph
+from module_training import outputs
 from onnx_runs import assert_runs, session
 from picked_graphs import picked_graph
 from random_graphs import conv_graphs, history
 from tiny_training import CPU, digits, settings
+from torch_models import MODELS
 
 import netgraph as ng
 from compilers import lift
 from compilers.export import to_onnx
+from compilers.importing import from_module
 from compilers.training import begin, train
 from netgraph import testing
 from netgraph.graph import ACTIVATIONS, NORMS
@@ -250,3 +254,20 @@ def test_a_file_stays_where_the_next_one_is_refused(tmp_path):
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
     assert session(file).get_inputs()[0].shape == ["batch", 2]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_modules_of_torch_through_graphs(name, tmp_path):
+    module, example = MODELS[name]()
+    imported = from_module(module, example, verify=False)
+    to_onnx(imported.graph, tmp_path / "net.onnx")
+    run = session(tmp_path / "net.onnx")
+    x = {name: value.numpy() for name, value in imported.to_inputs(example).items()}
+    x = {name: value if value.dtype == np.int64 else value.astype(np.float32) for name, value in x.items()}
+    names = [node.name for node in run.get_outputs()]
+    found = dict(zip(names, map(torch.tensor, run.run(None, x)), strict=True))
+    found = imported.from_outputs(found if len(found) > 1 else found[names[0]])
+    with torch.no_grad():
+        wanted = outputs(module.eval(), example)
+    for a, b in zip(*(value if isinstance(value, tuple | list) else [value] for value in (found, wanted)), strict=True):
+        assert float((a - b).abs().max()) <= 1e-5 * float(b.abs().max())

@@ -65,7 +65,15 @@ def to_onnx(graph: Graph, path: str | os.PathLike[str], *, strict: bool = False)
     data = _model(graph, parts).SerializeToString()
     onnx.checker.check_model(data, full_check=True)
     write_atomically(path, data)
-    return Additions(zeros=parts.zeros, notes=tuple(parts.notes))
+    rounded = ["Numbers of float64 are rounded to float32 here."] if _has_double(graph) else []
+    return Additions(zeros=parts.zeros, notes=(*parts.notes, *rounded))
+
+
+def _has_double(graph: Graph) -> bool:
+    """Whether some weight or vertex column of a graph is float64."""
+    arrays = [link.weight for link in graph.links_by_key.values() if not link.kind.wires]
+    arrays += [v for layer in graph.layers_by_id.values() if layer.role != "input" for v in layer.values.values()]
+    return any(array.dtype == np.float64 for array in arrays)
 
 
 def _model(graph: Graph, parts: ModelParts) -> Any:

@@ -86,11 +86,11 @@ class MergeOperations:
         q = self._slots(layer, queries, "queries", layer.grid[0])
         k = self._slots(layer, keys, "keys", layer.grid[1])
         q = parts.add("Transpose", q, scope=scope, perm=[0, 1, 3, 2])
-        q = parts.add("Mul", q, parts.constant(f"{scope}.scale", merge.scale), scope=scope)
+        q = parts.add("Mul", q, parts.shared("attention_scale", merge.scale), scope=scope)
         logits = parts.add("MatMul", q, k, scope=scope)
         if merge.causal:
             hidden = np.where(merge.visible(layer.grid), 0.0, np.finfo(np.float32).min)
-            logits = parts.add("Add", logits, parts.constant(f"{scope}.mask", hidden), scope=scope)
+            logits = parts.add("Add", logits, parts.shared("causal_mask", hidden), scope=scope)
         return parts.add("Softmax", logits, scope=scope, axis=-1)
 
     def _slots(self, layer: Layer, port: PortValues, which: str, positions: int) -> str:
@@ -113,7 +113,7 @@ class MergeOperations:
             cos, sin = cos[0], sin[0]
         swapped = self._heads(layer, port, other, f"{which}.other")
         turned = (
-            parts.add("Mul", part, parts.constant(f"{scope}.{which}.{name}", table), scope=scope)
+            parts.add("Mul", part, parts.shared(f"rotary_{name}", table), scope=scope)
             for part, name, table in ((value, "cos", cos), (swapped, "sin", sin))
         )
         return parts.add("Add", *turned, scope=scope)

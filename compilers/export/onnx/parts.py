@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netgraph.columns import Array
+from netgraph.columns import Array, digest
 from netgraph.errors import CompileError
 from netgraph.graph import Layer
 from netgraph.storage import readable
@@ -55,6 +55,7 @@ class ModelParts:
     _taken: set[str] = field(default_factory=set)
     _layers: dict[int, str] = field(default_factory=dict)
     _whole: dict[tuple[int, ...], str] = field(default_factory=dict)
+    _shared: dict[bytes, str] = field(default_factory=dict)
 
     def reserve(self, layers: Iterable[Layer]) -> None:
         """Give each layer the name of its values, before anything else has a name."""
@@ -88,6 +89,14 @@ class ModelParts:
                 "of the file; scale the weights, or keep the graph with netgraph.save."
             )
         return self._held(wished, single)
+
+    def shared(self, wished: str, values: Any) -> str:
+        """Add numbers that many layers have, such as a causal mask, once for the model, and return their name."""
+        values = np.ascontiguousarray(values, np.float64)
+        key = digest(values)
+        if key not in self._shared:
+            self._shared[key] = self.constant(wished, values)
+        return self._shared[key]
 
     def rows(self, wished: str, values: Array) -> str:
         """Add whole numbers, such as rows of vertices, and return their name."""

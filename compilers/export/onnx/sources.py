@@ -32,6 +32,7 @@ class SourceValues:
 
     def _positions(self, layer: Layer) -> str:
         scope = self._parts.layer(layer)
+        self._parts.check_room(f"{scope}.positions", len(layer) ** 2)
         one = self._parts.constant(f"{scope}.positions", np.eye(len(layer)).reshape(len(layer), *layer.grid))
         return self.repeated(one, (len(layer), *layer.grid), scope)
 

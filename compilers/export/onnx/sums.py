@@ -82,10 +82,11 @@ class SumOperations:
         elif link.kind.stride != (1, 1):
             value = strided(parts, value, link.kind.stride, scope)
         if not link.kind.places and grid and not layer.grid:  # one position of maps, read as a number
-            value, grid = parts.add("Flatten", value, scope=scope), ()
+            value = parts.add("Flatten", value, scope=scope)
         rows = wire_rows(link, len(layer))
         if rows is not None:
             return Summand(picked(parts, value, rows, width, len(layer.grid), scope=scope, name=name))
+        parts.check_room(f"{name}.wires", len(layer) * width)
         matrix = np.zeros((len(layer), width))
         matrix[link.dst, link.src] = 1
         return Summand(self._product(matrix, value, len(layer.grid), f"{name}.wires", layer))

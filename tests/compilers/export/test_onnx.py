@@ -115,3 +115,9 @@ def test_a_layer_of_few_sources_and_targets_is_the_block_of_these():
     assert parts.constants["y.weight"].shape == (2, 3)
     assert parts.zeros == 3
     assert [operation.kind for operation in parts.operations] == ["Gather", "Gemm", "Pad", "Gather", "Add"]
+
+
+def test_layers_share_masks_and_tables_of_rotation():
+    parts = written(ng.gpt(5, tokens=4, width=8, heads=2, depth=3, positions="rotary"))
+    kinds = [name for name in parts.constants if name.startswith(("causal", "rotary", "attention"))]
+    assert sorted(kinds) == ["attention_scale", "causal_mask", "rotary_cos", "rotary_sin"]
