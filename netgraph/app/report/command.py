@@ -27,6 +27,10 @@ def command_lines(facts: RunFacts) -> list[tuple[str, str]]:
         lines.append(("Rebuild every topology and check its hash:", shlex.join(["netgraph", "replay", directory])))
         compare = shlex.join(["netgraph", "compare", directory, "--static"])
         lines.append(("Train the final network from scratch, for comparison:", compare))
+        export = shlex.join(["netgraph", "export", directory, "--to", "onnx"])
+        lines.append(
+            ("Take the network away, with a model card (--to torch and --to safetensors do likewise):", export)
+        )
     return lines
 
 
