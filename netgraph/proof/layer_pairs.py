@@ -158,10 +158,10 @@ class LayerPairs:
         return self._by_place(layer) if expected is None and self._guess else expected
 
     def _passed_on(self, found: Sketch) -> Array:
-        """Mask of the vertices that hand on the value of an old vertex."""
+        """Mask of the vertices that hand on the value of an old vertex, constants aside."""
         with np.errstate(invalid="ignore"):
             values = found.linear[:, None] * found.sum
-        result = np.isfinite(found.linear)
+        result = np.isfinite(found.linear) & ~found.constant
         rows = np.flatnonzero(result)
         _, distance = self._known.values.near(values[rows], EQUAL)
         result[rows] = distance <= EQUAL

@@ -6,13 +6,14 @@ of rows, and shares of one value add up. Sketches only suggest which vertices co
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.columns import Array, digest
+from netgraph.columns import Array, digest, freeze
 from netgraph.graph import get_activation, get_norm, port_wires
 from netgraph.graph.bounds import normalise_interval
 from netgraph.proof.known import operation, plain
@@ -37,10 +38,16 @@ NOTHING = -30.0
 """Logarithm that stands for the length of a sum of nothing, far from that of any other sum."""
 
 
-def noise(*key: object, rows: int = 1) -> Array:
+def noise(*key: object, rows: int) -> Array:
     """Pseudo-random rows of length near 1 that depend on the key alone, `(rows, WIDTH)`."""
     seed = int.from_bytes(digest(repr(key))[:8], "little")
     return np.asarray(np.random.default_rng(seed).normal(size=(rows, WIDTH)) / math.sqrt(WIDTH))
+
+
+@functools.cache
+def noise_of(*key: object) -> Array:
+    """Return one such row, `(1, WIDTH)`, the same array each time: one that nobody writes to."""
+    return freeze(noise(*key, rows=1))
 
 
 SIDE = np.linspace(1.0, 2.0, WIDTH)
@@ -61,7 +68,8 @@ class Sketch:
         sign: -1 where the key is that of the opposite sum, because there is a rule `f(-t) = a f(t) + b t + c`; else 1.
         linear: factor from sum to value where the activation is linear on all possible sums, else NaN, `(vertices,)`.
         mirror: a, b and c of the rule.
-        fixed: value of the vertices at which nothing arrives, NaN where it is not known, `(vertices,)`.
+        constant: whether the sum has the same value for all inputs, `(vertices,)`.
+        fixed: value of constant vertices, NaN where it is not known, `(vertices,)`.
     """
 
     sum: Array
@@ -71,12 +79,8 @@ class Sketch:
     sign: Array
     linear: Array
     mirror: tuple[Any, Any, Any]
+    constant: Array
     fixed: Array
-
-    @property
-    def constant(self) -> Array:
-        """Whether nothing arrives at a vertex, `(vertices,)`."""
-        return np.asarray(~self.sum.any(axis=1))
 
     @property
     def direct(self) -> Array:
@@ -93,12 +97,12 @@ class Sketch:
         """
         a, b, c = (np.broadcast_to(part, len(own))[:, None] for part in self.mirror)
         value = self.scale[:, None] * own
-        value = np.where(self.sign[:, None] > 0, value, a * value - b * self.sum + c * noise("one"))
+        value = np.where(self.sign[:, None] > 0, value, a * value - b * self.sum + c * noise_of("one"))
         linear = np.isfinite(self.linear)[:, None]
         with np.errstate(invalid="ignore"):
             value = np.where(linear, self.linear[:, None] * self.sum, value)
             return np.where(
-                (self.constant & np.isfinite(self.fixed))[:, None], self.fixed[:, None] * noise("one"), value
+                (self.constant & np.isfinite(self.fixed))[:, None], self.fixed[:, None] * noise_of("one"), value
             )
 
 
@@ -134,12 +138,12 @@ class Sketches:
     def _sketch(self, layer: Layer) -> Sketch:
         total = self._sum(layer) if layer.merge is None else self._merged(layer)
         if layer.bias is not None:
-            total = total + layer.bias[:, None].astype(np.float64) * noise("one")
+            total = total + layer.bias[:, None].astype(np.float64) * noise_of("one")
         columns = {name: np.asarray(values, np.float64) for name, values in layer.values.items()}
         norm = get_norm(layer.norm)
         if norm.affine is not None:
             factor, _, centre, shift = norm.affine(columns, layer.norm_epsilon)
-            total = factor[:, None] * total + (shift - factor * centre)[:, None] * noise("one")
+            total = factor[:, None] * total + (shift - factor * centre)[:, None] * noise_of("one")
         activation = get_activation(layer.activation)
         length = np.linalg.norm(total, axis=1)
         scale, sign, linear = np.ones(len(layer)), np.ones(len(layer)), np.full(len(layer), np.nan)
@@ -155,12 +159,17 @@ class Sketches:
                 mirror = activation.mirror(columns, layer.slope)[:3]
         bare = _coordinates(total, length, scale, sign)
         key = bare + _parameters(layer)
+        one = noise_of("one")
+        level = (total @ one.T)[:, 0] / float((one * one).sum())
+        constant = np.linalg.norm(total - level[:, None] * one, axis=1) <= 1e-9 * length
         fixed = np.full(len(layer), np.nan)
-        if norm.identity or norm.affine is not None or norm.standard == "uncentred":
-            shift = columns.get("shift", np.zeros(len(layer))) if norm.standard else np.zeros(len(layer))
-            fixed = activation.function(shift[None], columns, layer.slope)[0]
+        if norm.identity or norm.affine is not None:
+            fixed = activation.function(level[None], columns, layer.slope)[0]
+        elif norm.standard == "uncentred":
+            of_zero = activation.function(columns.get("shift", np.zeros(len(layer)))[None], columns, layer.slope)[0]
+            fixed = np.where(length == 0, of_zero, np.nan)
         likeness = bare if norm.couples_vertices else key
-        return Sketch(total, key, likeness, scale, sign, linear, mirror, fixed)
+        return Sketch(total, key, likeness, scale, sign, linear, mirror, constant, fixed)
 
     def _sum(self, layer: Layer) -> Array:
         total = np.zeros((len(layer), WIDTH))
@@ -188,7 +197,7 @@ class Sketches:
     def _tap_factors(operators: Array) -> Array:
         """Factors of what each tap reads, `(taps, WIDTH)`: 1 at the same position, 0 where only zeros are read."""
         fixed = {POINTWISE: np.ones((1, WIDTH)), ZERO: np.zeros((1, WIDTH))}
-        parts = [fixed[n] if n in fixed else noise("operator", n) * math.sqrt(WIDTH) for n in operators.tolist()]
+        parts = [fixed[n] if n in fixed else noise_of("operator", n) * math.sqrt(WIDTH) for n in operators.tolist()]
         return np.concatenate(parts)
 
     def _merged(self, layer: Layer) -> Array:
@@ -204,7 +213,7 @@ class Sketches:
         slots, place = np.unique(wires.slot, return_inverse=True)
         turns = [merge.frequency(slot) for slot in slots.tolist()]
         if any(turns):
-            factor = [noise("turn", turn) * math.sqrt(WIDTH) if turn else np.ones((1, WIDTH)) for turn in turns]
+            factor = [noise_of("turn", turn) * math.sqrt(WIDTH) if turn else np.ones((1, WIDTH)) for turn in turns]
             product = product * np.concatenate(factor)[place]
         total = np.zeros((len(layer), WIDTH))
         np.add.at(total, wires.dst, product)
@@ -227,9 +236,9 @@ def _parameters(layer: Layer) -> Array:
     norm = get_norm(layer.norm)
     folded = set() if norm.affine is None else set(norm.columns)
     for name in sorted(set(layer.values) - {"bias", "low", "high"} - folded):
-        result[:, :WIDTH] += layer.values[name][:, None].astype(np.float64) * noise("parameter", name)
+        result[:, :WIDTH] += layer.values[name][:, None].astype(np.float64) * noise_of("parameter", name)
     if not norm.identity and norm.affine is None:
-        result[:, :WIDTH] += math.log(layer.norm_epsilon) * noise("epsilon")
+        result[:, :WIDTH] += math.log(layer.norm_epsilon) * noise_of("epsilon")
     return LIGHT * result
 
 

@@ -120,6 +120,11 @@ def test_layers_correspond_by_name_where_values_say_nothing():
     assert {layer.name: layer.id for layer in found.layers} == {layer.name: layer.id for layer in graph.layers}
 
 
+def test_layers_of_constants_correspond_by_place():
+    graph = ng.mlp([3, *[3] * 60, 2], domain=(-1, 1), seed=0)  # the last layers are the same for all inputs
+    assert np.isin(aligned(graph, shuffle(graph)).vertices.id, graph.vertices.id).all()
+
+
 def test_inputs_that_do_not_fit_are_named_by_the_certificate():
     certificate = certify(*(lambda a, b: (a, aligned(a, b)))(ng.mlp([3, 2]), ng.mlp([4, 2])))
     assert certificate.kind == "unknown"
