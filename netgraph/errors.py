@@ -43,11 +43,12 @@ class ImportRefused(GraphError):
         op: operation that was refused, such as `aten.lstm.input`; '' where the module as a whole was.
         path: path of the submodule, such as `layers.0.mlp`; '' for the module itself.
         line: line of its source code, with the file; '' where it is not known.
+        part: path of a submodule nearby that has an equal graph; '' where none is known.
     """
 
-    def __init__(self, message: str, *, op: str = "", path: str = "", line: str = "") -> None:
+    def __init__(self, message: str, *, op: str = "", path: str = "", line: str = "", part: str = "") -> None:
         super().__init__(message)
-        self.op, self.path, self.line = op, path, line
+        self.op, self.path, self.line, self.part = op, path, line, part
 
 
 class InputError(NetgraphError, ValueError):

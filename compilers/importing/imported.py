@@ -17,9 +17,10 @@ from compilers.importing import ops as ops  # registers the imports of operation
 from compilers.importing.codes import Coded
 from compilers.importing.drafts import Draft
 from compilers.importing.finish import Finished, finish
+from compilers.importing.nearest import nearest_part
 from compilers.importing.owners import IndexTensor, InputTensor
 from compilers.importing.parameters import ParameterMap
-from compilers.importing.program import SAMPLES, arguments, exported, sources, stored, with_samples
+from compilers.importing.program import SAMPLES, Arguments, arguments, exported, sources, stored, with_samples
 from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
 from compilers.importing.verify import verify as verify_import
@@ -124,11 +125,33 @@ def from_module(
 
     Raises:
         ImportRefused: when the module computes what a graph cannot; the message names the operation, its place in the
-            module, the line of source and a remedy.
+            module, the line of source, a remedy, and the nearest submodule that has an equal graph.
 
     Cost: O(edges log edges), and the export. Codes and factors take 16 bytes per number of every intermediate value.
     """
     given = with_samples(arguments(example))
+    try:
+        return _imported(module, given, domain, max_edges, verify)
+    except ImportRefused as error:
+        part = nearest_part(
+            module, given, error.path, lambda inner, call: _imported(inner, with_samples(call), None, max_edges, False)
+        )
+        if not part:
+            raise
+        raise ImportRefused(
+            f"{error} Module {part!r} alone has an equal graph.",
+            op=error.op, path=error.path, line=error.line, part=part,
+        ) from error.__cause__  # fmt: skip
+
+
+def _imported(
+    module: nn.Module,
+    given: Arguments,
+    domain: Domain | Mapping[str, Domain] | None,
+    max_edges: int,
+    verify: bool,
+) -> Imported:
+    """Import a module for arguments of `SAMPLES` samples."""
     program = exported(module, given)
     walk = _walked(program, given, _domains(program, given, domain), max_edges)
     outputs = _outputs(walk, program)
