@@ -12,7 +12,7 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.errors import ImportRefused
 from netgraph.graph import Graph, GraphBuilder
-from netgraph.storage.neat.network import Network, parsed
+from netgraph.storage.neat.network import NeatNetwork, parsed
 
 
 def from_neat(network: str | os.PathLike[str] | Mapping[str, Any], *, domain: Any = None) -> Graph:
@@ -42,7 +42,7 @@ def from_neat(network: str | os.PathLike[str] | Mapping[str, Any], *, domain: An
         >>> text = neat.export.export_network_json(neat.nn.FeedForwardNetwork.create(genome, config))  # doctest: +SKIP
         >>> graph = from_neat(text, domain=(0, 1))  # doctest: +SKIP
     """
-    found = Network(parsed(network))
+    found = NeatNetwork(parsed(network))
     vertices = _Vertices(found)
     b = GraphBuilder(dtype=np.float64)
     b.input("input", len(found.inputs), domain=domain)
@@ -62,7 +62,7 @@ def from_neat(network: str | os.PathLike[str] | Mapping[str, Any], *, domain: An
     return graph
 
 
-def _sum_outputs(b: GraphBuilder, network: Network, vertices: _Vertices) -> None:
+def _sum_outputs(b: GraphBuilder, network: NeatNetwork, vertices: _Vertices) -> None:
     """Add an output layer that sums the vertices of the outputs by frozen edges."""
     b.output("output", len(network.outputs), bias=np.array([network.forms[k].offset for k in network.outputs]))
     place = {node: row for row, node in enumerate(network.outputs)}
@@ -75,7 +75,7 @@ def _sum_outputs(b: GraphBuilder, network: Network, vertices: _Vertices) -> None
         b.edges(name, "output", src, dst, weight=weight, frozen=True)
 
 
-def _check_limits(graph: Graph, network: Network, vertices: _Vertices) -> None:
+def _check_limits(graph: Graph, network: NeatNetwork, vertices: _Vertices) -> None:
     """Refuse vertices whose argument may pass the limit of their form."""
     for name, rows in vertices.layers():
         most = network.forms[vertices.node[rows[0]]].most
@@ -105,7 +105,7 @@ class _Vertices:
         direct: whether the vertices of the outputs form the output layer.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: NeatNetwork) -> None:
         n, forms = network, network.forms
         counts = np.where(n.needed, [len(form.parts) for form in forms], 0)
         first = np.cumsum(counts) - counts
@@ -126,7 +126,7 @@ class _Vertices:
         self._names: list[str] = names.tolist()
         self.row = self._rows(network)
 
-    def _named(self, network: Network) -> list[str]:
+    def _named(self, network: NeatNetwork) -> list[str]:
         """Name the layer of each vertex: by depth, and by activation where a depth has several."""
         ends = set(network.outputs) if self.direct else set()
         levels: dict[int, set[str]] = defaultdict(set)
@@ -141,7 +141,7 @@ class _Vertices:
             names.append("input" if not depth[node] else "output" if node in ends else name)
         return names
 
-    def _rows(self, network: Network) -> Array:
+    def _rows(self, network: NeatNetwork) -> Array:
         """Row of each vertex: of inputs and outputs in the order of the network, else by id of the node."""
         rank = np.arange(len(network.nodes))
         rank[network.inputs] = np.arange(len(network.inputs))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Part(NamedTuple):
+class FormVertex(NamedTuple):
     """A vertex in place of a node: `weight f(scale z + shift)` of the argument `z` of the node."""
 
     scale: float = 1.0
@@ -29,7 +29,7 @@ class Form:
     """
 
     activation: str
-    parts: tuple[Part, ...] = (Part(),)
+    parts: tuple[FormVertex, ...] = (FormVertex(),)
     offset: float = 0.0
     slope: float = 0.01
     most: float = np.inf
@@ -44,12 +44,12 @@ FORMS: dict[str, Form] = {
     "identity": Form("identity"),
     "relu": Form("relu"),
     "lelu": Form("leaky_relu", slope=0.005),
-    "sigmoid": Form("sigmoid", (Part(5.0),)),
-    "tanh": Form("tanh", (Part(2.5),)),
-    "softplus": Form("softplus", (Part(5.0, weight=0.2),), most=60.0),
-    "clamped": Form("relu", (Part(shift=1.0), Part(shift=-1.0, weight=-1.0)), offset=-1.0),
-    "abs": Form("relu", (Part(), Part(-1.0))),
-    "hat": Form("relu", (Part(shift=1.0), Part(weight=-2.0), Part(shift=-1.0))),
+    "sigmoid": Form("sigmoid", (FormVertex(5.0),)),
+    "tanh": Form("tanh", (FormVertex(2.5),)),
+    "softplus": Form("softplus", (FormVertex(5.0, weight=0.2),), most=60.0),
+    "clamped": Form("relu", (FormVertex(shift=1.0), FormVertex(shift=-1.0, weight=-1.0)), offset=-1.0),
+    "abs": Form("relu", (FormVertex(), FormVertex(-1.0))),
+    "hat": Form("relu", (FormVertex(shift=1.0), FormVertex(weight=-2.0), FormVertex(shift=-1.0))),
 }
 """Activations of neat-python that have a form, by name.
 

@@ -62,7 +62,7 @@ def parsed(network: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, 
     return found
 
 
-class Network:
+class NeatNetwork:
     """Columns of a network: nodes that outputs need, and the enabled connections between them, as indices of nodes."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
