@@ -46,6 +46,9 @@ class ExportedModule:
     added_zeros: int
     source: str
 
+    def __repr__(self) -> str:
+        return f"ExportedModule({self.parameters!r}, {self.added_zeros:,} added zeros, {len(self.notes)} notes)"
+
 
 def to_module(graph: Graph, *, strict: bool = False, like: Imported | None = None) -> fx.GraphModule:
     """Make a plain module of torch of a graph, which needs no netgraph any more.
@@ -79,7 +82,7 @@ def export_module(graph: Graph, *, strict: bool = False, like: Imported | None =
     network = _made(source)
     dtype = _dtype(graph)
     network.to(dtype)
-    network.load_state_dict(_tensors(text, dtype), strict=False)
+    network.load_state_dict(_tensors(text, dtype))
     return ExportedModule(fx.symbolic_trace(network), _parameters(text), tuple(text.notes), text.zeros, source)
 
 
@@ -153,7 +156,7 @@ def load(path=Path(__file__).with_name("{WEIGHTS}")):
     from safetensors.torch import load_file
 
     network = Network().to({_dtype(graph)})
-    network.load_state_dict(load_file(path), strict=False)
+    network.load_state_dict(load_file(path))
     return network.eval()
 '''
 

@@ -83,6 +83,8 @@ class Text:
             self.held[f"{name}.{key}"] = value
             if not value.trained and key in ("weight", "bias"):
                 self.init.append(f"self.{name}.{key}.requires_grad_(False)")
+        if "running_mean" in held:
+            self.held[f"{name}.num_batches_tracked"] = Held(np.array(0), trained=False)
 
     def parameter(self, name: str, held: Held) -> str:
         """Add a parameter, and return the text that reads it."""

@@ -30,6 +30,7 @@ sys.modules["netgraph"] = sys.modules["compilers"] = None
 import torch
 sys.path.insert(0, "model")
 from model import Network, load
+from safetensors.torch import load_file, save_file
 module, x, wanted = torch.load("module.pt", weights_only=False)
 assert not any("_tensor_constant" in name for name in module.state_dict())
 read = load()
@@ -39,6 +40,15 @@ for one in (module.eval(), read):
         torch.testing.assert_close(y, w)
 sum(y.sum() for y in module.train()(*x)).backward()
 assert all(p.grad is not None for p in module.parameters() if p.requires_grad)
+weights = load_file("model/model.safetensors")
+weights.popitem()
+save_file(weights, "fewer.safetensors")
+try:
+    load("fewer.safetensors")
+except RuntimeError as error:
+    assert "Missing key" in str(error)
+else:
+    raise AssertionError("a file without some weights is loaded")
 print(len(module.code.splitlines()) > 5, read.y.weight.shape)
 """
 
