@@ -47,7 +47,7 @@ class ExportedModule:
     source: str
 
     def __repr__(self) -> str:
-        return f"ExportedModule({self.parameters!r}, {self.added_zeros:,} added zeros, {len(self.notes)} notes)"
+        return f"ExportedModule({self.parameters!r}, {self.added_zeros:,} added zeros)"
 
 
 def to_module(graph: Graph, *, strict: bool = False, like: Imported | None = None) -> fx.GraphModule:

@@ -201,9 +201,7 @@ def test_code_is_made_of_standard_layers():
     assert kinds == {"Conv2d", "BatchNorm2d", "PReLU", "Linear"}
     assert "wide = F.max_pool2d(F.relu(self.wide_norm(self.wide(x))), (3, 2), (1, 2))" in exported.source
     assert type(exported.module).__name__ == "Network"
-    assert (
-        repr(exported) == "ExportedModule(ParameterMap(14 parameters, 162 elements of edges), 22 added zeros, 1 notes)"
-    )
+    assert repr(exported) == "ExportedModule(ParameterMap(12 parameters, 162 elements of edges), 22 added zeros)"
 
 
 def test_long_chains_are_exported_copied_and_saved(tmp_path):
