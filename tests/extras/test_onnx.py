@@ -127,8 +127,11 @@ def test_positions_and_indices_that_wires_and_convolutions_read(tmp_path):
     b.output("y", 2)
     b.conv2d("seen", "y", kernel=(2, 2))
     b.dense("number", "y")
-    b.output("same", 4)
-    b.identity("number", "same")
+    for name in ("same", "again"):
+        b.output(name, 4, bias=False)
+        b.identity("number", name)
+    b.output("grid", 12, grid=(4, 3), bias=False)
+    b.identity("cells", "grid")
     b.output("nothing", 2, bias=True)
     assert_runs(with_columns(b.build()), tmp_path / "net.onnx")
 

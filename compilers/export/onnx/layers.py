@@ -28,7 +28,7 @@ def written(graph: Graph) -> ModelParts:
         if layer.role == "input":
             sources[layer] = parts.layer(layer)
             continue
-        first, scope = len(parts.operations), parts.layer(layer)
+        scope = parts.layer(layer)
         if layer.merge is None:
             value = sums.write(layer)
         else:
@@ -37,7 +37,7 @@ def written(graph: Graph) -> ModelParts:
                 bias = parts.constant(f"{scope}.bias", column(layer.bias, layer.grid))
                 value = parts.add("Add", value, bias, scope=scope)
         value = _pooled(parts, layer, _activated(parts, layer, _normed(parts, layer, value)))
-        sources[layer] = parts.finish(value, scope, first=first, copy=layer.role == "output")
+        sources[layer] = parts.finish(value, scope, copy=layer.role == "output")
     return parts
 
 

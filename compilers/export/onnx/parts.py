@@ -23,6 +23,7 @@ class OnnxOperation:
 
     Attributes:
         kind: operator of ONNX, such as "Gemm".
+        scope: name of the layer that it belongs to.
         name: its name.
         inputs: names of the values that it reads; "" for an optional one that is left out.
         output: name of its result.
@@ -30,6 +31,7 @@ class OnnxOperation:
     """
 
     kind: str
+    scope: str
     name: str
     inputs: tuple[str, ...]
     output: str
@@ -130,23 +132,22 @@ class ModelParts:
     def add(self, kind: str, *inputs: str, scope: str, **attributes: Any) -> str:
         """Add an operation of a layer, and return the name of its result. `scope` is the name of the layer."""
         name = self.name(f"{scope}/{kind}")
-        self.operations.append(OnnxOperation(kind, name, inputs, name, attributes))
+        self.operations.append(OnnxOperation(kind, scope, name, inputs, name, attributes))
         return name
 
-    def finish(self, value: str, name: str, *, first: int, copy: bool) -> str:
+    def finish(self, value: str, name: str, *, copy: bool) -> str:
         """Give the result of a layer its name, and return the name.
 
         Args:
             value: name of the result.
             name: name of the layer.
-            first: number of operations before those of the layer.
             copy: whether to copy a value that the layer takes over as it is; else that value keeps its name.
         """
-        last = self.operations[-1] if len(self.operations) > first else None
-        if last is not None and last.output == value:
+        last = self.operations[-1] if self.operations else None
+        if last is not None and last.output == value and last.scope == name:
             last.output = name
             return name
         if copy:
-            self.operations.append(OnnxOperation("Identity", self.name(f"{name}/Identity"), (value,), name, {}))
+            self.operations.append(OnnxOperation("Identity", name, self.name(f"{name}/Identity"), (value,), name, {}))
             return name
         return value
