@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
+from netgraph.errors import OptionError
 from netgraph.proof import aligned, certify, sample_inputs
 
 RNG = np.random.default_rng(0)
@@ -62,6 +63,11 @@ def test_a_norm_of_a_sum_of_wires_is_folded_too():
     old, new = net(wires=True), net(False, values=values, weights=weights)
     assert certify(old, aligned(old, new)).level == "exact up to rounding"
     assert certify(new, aligned(new, old)).level == "exact up to rounding"
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(OptionError, match="mode='test' is none of 'eval', 'train'"):
+        certify(net(), net(), mode="test")
 
 
 def test_a_forgotten_epsilon_is_no_rounding():

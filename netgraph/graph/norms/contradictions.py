@@ -143,6 +143,22 @@ def _rest(t: _NormTrial) -> str:
     return ""
 
 
+def _formulas(t: _NormTrial) -> str:
+    """Check the formulas that proofs compute with, in eval mode."""
+    shape, found = (-1, *(1,) * len(t.grid)), t.value(t.z, train=False)
+    if t.norm.affine is not None:
+        factor, _, centre, shift = (np.reshape(part, shape) for part in t.norm.affine(t.columns, EPSILON))
+        if not _near(factor * (t.z - centre) + shift, found):
+            return "in eval mode its values are not factor * (z - centre) + shift, as affine says; leave affine out."
+    if t.norm.standard:
+        scale, shift = (np.reshape(t.columns.get(n, np.zeros(WIDTH)), shape) for n in ("scale", "shift"))
+        z = t.z - t.z.mean(axis=1, keepdims=True) if t.norm.standard == "centred" else t.z
+        given = scale * z / np.sqrt(np.square(z).mean(axis=1, keepdims=True) + EPSILON) + shift
+        if not _near(given, found):
+            return f"its values have not the formula of standard={t.norm.standard!r}; leave standard out."
+    return ""
+
+
 def _restoring(t: _NormTrial) -> str:
     if t.norm.restoring is None:
         return ""
@@ -158,7 +174,7 @@ def _restoring(t: _NormTrial) -> str:
 
 
 CHECKS: tuple[Callable[[_NormTrial], str], ...] = (
-    _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest, _restoring,
+    _shape, _identity, _samples, _vertices, _centres, _interval, _change, _rest, _formulas, _restoring,
 )  # fmt: skip
 
 

@@ -75,6 +75,12 @@ def other_samples(z, columns, epsilon, train):
         (GAIN, {"change": lambda c: (c.low, c.high)}, "move by more than change says"),
         (GAIN, {"rounding": lambda low, high, e, s: -e}, "rounding gives no"),
         (GAIN, {"factor": lambda p, e: 1.0}, "factor gives no"),
+        (
+            GAIN,
+            {"affine": lambda p, e: (p["factor"] + 1, 0.0, 0.0 * p["factor"], 0.0 * p["factor"])},
+            "leave affine out",
+        ),
+        (GAIN, {"standard": "centred"}, "leave standard out"),
         (GAIN, {"restoring": lambda sums: {"shift": 0.0}}, r"restoring gives values for \['shift'\]"),
         (GAIN, {"restoring": lambda sums: {"factor": 2.0}}, "does not hand sums on"),
         (GAIN, {"columns": {"bias": 1.0}}, "column 'bias' has a meaning"),
