@@ -280,6 +280,13 @@ def _decide(owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
     owner.decide(Draft(owner.name, width, grid, role="input", domain=owner.domain), row, position)
 
 
+def undecided(walk: Walk, found: Sampled) -> bool:
+    """Whether a value reads an input whose features are not known yet."""
+    numbers = distinct(np.concatenate([walk.space.locate(codes)[0].reshape(-1) for codes in found.codes]))
+    owners = [walk.space.owner(number) for number in numbers]
+    return any(isinstance(owner, InputTensor) and owner.draft is None for owner in owners)
+
+
 def place(walk: Walk, codes: Array) -> tuple[Array, Array, Array]:
     """Number of the owner, row and position of codes of the first sample; position 0 for parameters and constants."""
     number, _, offset = walk.space.locate(codes)
@@ -322,9 +329,13 @@ def pieces(walk: Walk, read: Reading) -> list[Piece] | None:
 
 def grid_of(walk: Walk, read: Reading) -> Grid:
     """Grid for a layer with the positions of a reading: that of a layer with as many, else the sizes above 1."""
-    for draft in sorted(_drafts(walk, read.sampled), key=lambda draft: draft.role == "input"):
-        if math.prod(draft.output_grid) == read.positions:
-            return draft.output_grid
+    made = {draft: i for i, draft in enumerate(walk.drafts)}
+    drafts = [draft for draft in _drafts(walk, read.sampled) if math.prod(draft.output_grid) == read.positions]
+    order = sorted(
+        drafts, key=lambda draft: (draft.output_grid != read.shape, draft.role == "input", made.get(draft, 0))
+    )
+    if order:
+        return order[0].output_grid
     grid = read.shape if len(read.shape) <= 2 else tuple(size for size in read.shape if size > 1)
     return grid if len(grid) <= 2 else (read.positions,)
 

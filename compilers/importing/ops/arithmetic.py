@@ -13,7 +13,7 @@ from compilers.importing.codes import Coded, Term, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
-from compilers.importing.reading import by_sample, reading, sampled
+from compilers.importing.reading import by_sample, reading, sampled, undecided
 from compilers.importing.sums import Weights, layer_of, link, result, summed
 from compilers.importing.walk import Walk, operation
 from netgraph.errors import ImportRefused
@@ -29,10 +29,18 @@ def add(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
     """
     left, right = as_coded(one), as_coded(two)
     total = left.plus(right if alpha == 1 else right.scaled(alpha))
-    if any(is_parameter(walk, part) and not is_constant(walk, part) for part in (left, right)):
+    parameter = any(is_parameter(walk, part) and not is_constant(walk, part) for part in (left, right))
+    if parameter and not _waits(walk, total):
         with suppress(ImportRefused):  # the next operation says why, where it matters
             summed(walk, reading(walk, total))
     return total
+
+
+def _waits(walk: Walk, value: Coded) -> bool:
+    """Whether a later operation decides which axes of an input in a value are features."""
+    with suppress(ImportRefused):
+        return undecided(walk, sampled(walk, value))
+    return False
 
 
 @operation("sub", "subtract")

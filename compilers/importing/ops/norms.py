@@ -10,19 +10,19 @@ import numpy as np
 from compilers.importing.codes import Coded
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import stacked
-from compilers.importing.owners import InputTensor
-from compilers.importing.reading import Reading, Sampled, reading, sampled
+from compilers.importing.reading import Reading, reading, sampled, undecided
 from compilers.importing.sums import layer_of, link, result, set_column
 from compilers.importing.walk import Walk, operation
-from netgraph.graph import Identity, get_norm
+from netgraph.graph import Grid, Identity, Place, get_norm
 
 
-def wired(walk: Walk, read: Reading, **attributes: Any) -> Draft:
-    """New layer that reads the features of a reading by wires."""
+def wired(walk: Walk, read: Reading, grid: Grid | None = None, **attributes: Any) -> Draft:
+    """New layer that reads the features of a reading by wires, on their grid or on another one of as many positions."""
     source = layer_of(walk, read)
-    made = walk.draft(source.width, source.output_grid, **attributes)
+    grid = source.output_grid if grid is None else grid
+    made = walk.draft(source.width, grid, **attributes)
     rows = np.arange(source.width)
-    link(made, source, Identity(), rows, rows, 1.0, frozen=True)
+    link(made, source, Identity() if grid == source.output_grid else Place(0), rows, rows, 1.0, frozen=True)
     return made
 
 
@@ -42,7 +42,7 @@ def normed(walk: Walk, read: Reading, norm: str, epsilon: float, columns: dict[s
 def normalised(walk: Walk, value: Coded, norm: str, epsilon: float, columns: dict[str, Any]) -> Coded:
     """Norm over the last axis, its features; where other axes hold features too, each of their parts is a layer."""
     found = sampled(walk, value)
-    axes = () if _undecided(walk, found) else reading(walk, value).features
+    axes = () if undecided(walk, found) else reading(walk, value).features
     others = [dim for dim in range(len(value.shape) - 1) if found.axis_of(dim) in axes]
     if not others:
         read = reading(walk, value, (-1,))
@@ -52,13 +52,6 @@ def normalised(walk: Walk, value: Coded, norm: str, epsilon: float, columns: dic
         for i in range(value.shape[others[0]])
     ]
     return stacked(parts, others[0])
-
-
-def _undecided(walk: Walk, found: Sampled) -> bool:
-    """Whether a value reads an input whose features are not known yet."""
-    numbers = np.unique(np.concatenate([walk.space.locate(codes)[0].reshape(-1) for codes in found.codes]))
-    owners = [walk.space.owner(int(number)) for number in numbers]
-    return any(isinstance(owner, InputTensor) and owner.draft is None for owner in owners)
 
 
 @operation("layer_norm")

@@ -32,7 +32,7 @@ def pooled(
     window = list(zip(read.shape, size, stride, padding, strict=True))
     if ceil and any((n + 2 * p - k) % s for n, k, s, p in window):
         walk.refuse("ceil_mode=True adds windows that hang over the edge", "use ceil_mode=False, or padding")
-    made = wired(walk, read, pool=Pool(kind, size, stride, padding))
+    made = wired(walk, read, read.shape, pool=Pool(kind, size, stride, padding))
     shape = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in window)
     return restored(walk, read.sampled, walk.codes_of(made).reshape(made.width, *shape))
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch_models import drawn
 
 import netgraph as ng
+from compilers.export import to_module
 from compilers.importing import from_module
 from netgraph.errors import ImportRefused
 from netgraph.graph import Attend, Mix
@@ -250,6 +251,27 @@ def test_a_common_factor_of_tables_goes_into_the_scale():
     module = Attention(F.scaled_dot_product_attention, turn=lambda z: halves(z) * 1.5)
     (heads,) = merges(imported(module), Attend)
     assert heads.merge.scale == pytest.approx(1.5**2 / math.sqrt(SLOTS))
+
+
+SIZES = {"width": 4, "heads": 2, "hidden": 6}
+EXPORTED = {
+    "inputs plus positions": lambda: ng.transformer_encoder(1, tokens=3, **SIZES),
+    "pooled patches": lambda: ng.vit(
+        classes=3, input_size=(1, 4, 4), patch=2, depth=1, read_out="mean", positions="rotary", **SIZES
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_exported_attention_comes_back(name):
+    graph = EXPORTED[name]()
+    (layer,) = graph.inputs
+    x = torch.randn(2, len(layer), *layer.grid)
+    back = from_module(to_module(graph), x)
+    (inputs,) = back.to_inputs(x).values()
+    (found,) = back.from_outputs(ng.interpret(back.graph, inputs.numpy()))
+    np.testing.assert_allclose(found.numpy(), ng.interpret(graph, x.numpy()), atol=1e-6)
+    assert back.graph.num_edges == graph.num_edges
 
 
 # -- any sizes -----------------------------------------------------------------------------------------------
