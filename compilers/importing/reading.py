@@ -215,7 +215,14 @@ def _feature_axes(walk: Walk, found: Sampled) -> tuple[int, ...]:
     than were found: single tokens, and tokens with zeros around them.
     """
     owners = _drafts(walk, found)
-    parts = [(*place(walk, codes), factors != 0) for codes, factors in zip(found.codes, found.factors, strict=True)]
+    parts = []
+    for codes, factors in zip(found.codes, found.factors, strict=True):
+        number, row, position = place(walk, codes)
+        exists = factors != 0
+        for index in distinct(number[exists]) if owners else []:
+            if isinstance(walk.space.owner(index), ParameterTensor) and not _repeats(codes, number == index):
+                exists &= number != index  # a table over features and positions shows neither
+        parts.append((number, row, position, exists))
     axes = range(len(found.shape))
     places = [axis for axis in axes if any(_changes(2, part, axis) for part in parts)]
     rows = [axis for axis in axes if axis not in places and any(_changes(1, part, axis) for part in parts)]
@@ -223,10 +230,20 @@ def _feature_axes(walk: Walk, found: Sampled) -> tuple[int, ...]:
     if not owners:  # parameters alone: copies of them lie at several positions
         return tuple(axis for axis in axes if axis in rows or found.shape[axis] == 1)
     most = max(len(owner.output_grid) for owner in owners)
-    open_axes.sort(key=lambda axis: (found.shape[axis] == 1, axis if most == 1 else -axis))
+    flat = most == 1 or len(found.shape) < 3  # tokens, perhaps with zeros around them; else maps, channels first
+    open_axes.sort(key=lambda axis: ((found.shape[axis] == 1) == flat, axis if most == 1 else -axis))
     while len(places) < most and open_axes and len(rows) + len(open_axes) > 1:
         places.append(open_axes.pop(0))
     return tuple(axis for axis in axes if axis not in places)
+
+
+def _repeats(codes: Array, mine: Array) -> bool:
+    """Whether some codes are the same at neighbours along an axis, as those of a bias at all positions."""
+    for axis in range(codes.ndim):
+        values, some = np.moveaxis(codes, axis, 0), np.moveaxis(mine, axis, 0)
+        if (some[1:] & some[:-1] & (values[1:] == values[:-1])).any():
+            return True
+    return int(np.count_nonzero(np.array(codes.shape) > 1)) < 2
 
 
 def _changes(what: int, part: tuple[Array, ...], axis: int) -> bool:
