@@ -99,7 +99,8 @@ class Term:
 class Coded:
     """A tensor that depends on inputs or parameters: the sum of its terms.
 
-    `terms` is replaced when a layer is made for the sum, so that every later reader reads that layer.
+    `terms` is replaced when a layer is made for the sum, so that every later reader reads that layer; values that were
+    moved from this one before follow.
 
     Attributes:
         terms: the terms.
@@ -107,8 +108,23 @@ class Coded:
     """
 
     def __init__(self, terms: Iterable[Term]) -> None:
-        self.terms = tuple(terms)
+        self._terms = tuple(terms)
+        self._moved_from: tuple[Coded, tuple[Term, ...], Callable[[Term], Term]] | None = None
         self.node: Any = None
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Return the terms."""
+        if self._moved_from is not None:
+            base, seen, move = self._moved_from
+            if base.terms is not seen:
+                self._terms = tuple(move(term) for term in base.terms)
+                self._moved_from = (base, base.terms, move)
+        return self._terms
+
+    @terms.setter
+    def terms(self, terms: tuple[Term, ...]) -> None:
+        self._terms, self._moved_from = terms, None
 
     @classmethod
     def of(cls, codes: Tensor) -> Coded:
@@ -129,12 +145,15 @@ class Coded:
         """Apply a function that moves numbers to all terms; one with several results gives a list of values."""
         moved = [term.map(move) for term in self.terms]
         if isinstance(moved[0], Term):
-            return self._moved(moved)
-        return [self._moved(parts) for parts in zip(*moved, strict=True)]
+            return self._moved(moved, lambda term: term.map(move))
+        return [
+            self._moved(parts, lambda term, i=i: term.map(move)[i])  # type: ignore[misc]
+            for i, parts in enumerate(zip(*moved, strict=True))
+        ]
 
-    def _moved(self, terms: Iterable[Term]) -> Coded:
+    def _moved(self, terms: Iterable[Term], move: Callable[[Term], Term]) -> Coded:
         moved = Coded(terms)
-        moved.node = self.node
+        moved.node, moved._moved_from = self.node, (self, self.terms, move)
         return moved
 
     def scaled(self, factor: Any) -> Coded:
