@@ -111,6 +111,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.proofs
+	$(BIN)/python -m benchmarks.importing
 	$(BIN)/python -m benchmarks.grown digits --seeds 10 --quiet
 
 # Another kernel for sparse blocks; not needed for anything else.
