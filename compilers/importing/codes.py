@@ -37,6 +37,9 @@ class Space:
         self._next += size * samples
         return start
 
+    def __len__(self) -> int:
+        return len(self._owners)
+
     def owner(self, index: int) -> Any:
         """Owner with this number."""
         return self._owners[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,7 +154,29 @@ def _imported(
 ) -> Imported:
     """Import a module for arguments of `SAMPLES` samples."""
     program = exported(module, given)
-    walk = _walked(program, given, _domains(program, given, domain), max_edges)
+    domains = _domains(program, given, domain)
+    walk = Walk(SAMPLES, max_edges)
+    try:
+        return _imported(walk, module, program, given, domains, verify)
+    except ImportRefused:
+        if not any(isinstance(owner, InputTensor) and owner.guessed for owner in walk.inputs):
+            raise
+        other = Walk(SAMPLES, max_edges, unusual=True)
+        with suppress(ImportRefused):  # the first error is about the usual axes
+            return _imported(other, module, program, given, domains, verify)
+        raise
+
+
+def _imported(
+    walk: Walk,
+    module: nn.Module,
+    program: ExportedProgram,
+    given: Any,
+    domains: Mapping[str, Domain | None],
+    verify: bool,
+) -> Imported:
+    """Import a program with one guess of the axes of inputs."""
+    _walk_over(walk, program, given, domains)
     outputs = _outputs(walk, program)
     _keep_unused(walk)
     inputs = [owner.draft for owner in walk.inputs if owner.draft is not None]
@@ -195,9 +218,8 @@ def _is_floating(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and leaf.is_floating_point()
 
 
-def _walked(program: ExportedProgram, given: Any, domains: Mapping[str, Domain | None], max_edges: int) -> Walk:
+def _walk_over(walk: Walk, program: ExportedProgram, given: Any, domains: Mapping[str, Domain | None]) -> None:
     """Walk over a program; every node has a value then."""
-    walk = Walk(SAMPLES, max_edges)
     leaves = iter(pytree.tree_leaves(given))
     for node, kind, name in sources(program):
         if kind == "input":
@@ -213,7 +235,6 @@ def _walked(program: ExportedProgram, given: Any, domains: Mapping[str, Domain |
     for node in program.graph.nodes:
         if node.op == "call_function":
             walk.run(node)
-    return walk
 
 
 def _is_statistic(node: torch.fx.Node) -> bool:

@@ -21,6 +21,7 @@ class InputTensor:
         shape: shape of one sample.
         domain: interval of the values, None for no limits.
         draft: its input layer, None until it is decided.
+        guessed: whether no operation showed its features, so that they were taken from its shape.
         row, position: row and position in the layer of each number of a sample, in reading order, `(numbers,)`.
     """
 
@@ -28,6 +29,7 @@ class InputTensor:
     shape: tuple[int, ...]
     domain: tuple[float, float] | None = None
     draft: Draft | None = None
+    guessed: bool = False
     row: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     position: Array = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -40,10 +42,11 @@ class InputTensor:
         """Take a layer, with the row and the position of each number."""
         self.draft, self.row, self.position = draft, row, position
 
-    def decide_by_shape(self) -> None:
-        """Take the usual axes: `(features,)`, `(tokens, features)`, `(channels, height, width)`."""
-        axes = {1: (0,), 2: (1,), 3: (0,)}.get(len(self.shape))
-        self.decide_by_axes(tuple(range(len(self.shape))) if axes is None else axes)
+    def decide_by_shape(self, *, unusual: bool = False) -> None:
+        """Take the usual axes: `(features,)`, `(tokens, features)`, `(channels, height, width)`; or the other way."""
+        self.guessed = True
+        axes = {1: (0,), 2: (0,), 3: (2,)} if unusual else {1: (0,), 2: (1,), 3: (0,)}
+        self.decide_by_axes(axes.get(len(self.shape), tuple(range(len(self.shape)))))
 
     def decide_by_axes(self, features: Sequence[int]) -> None:
         """Take some axes of a sample as features, and the others as positions."""

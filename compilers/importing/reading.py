@@ -278,17 +278,17 @@ def decide_inputs(walk: Walk, found: Sampled, axes: Sequence[int] | None) -> Non
                 continue
             whole = offset[(number == index) & (factors != 0)]
             if axes is not None and len(whole) == owner.size and offset.size == owner.size:
-                _decide(owner, offset, axes)
+                _decide(walk, owner, offset, axes)
             else:
-                owner.decide_by_shape()
+                owner.decide_by_shape(unusual=walk.unusual)
 
 
-def _decide(owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
+def _decide(walk: Walk, owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
     """Take features and positions of an input from a value that has all of its numbers once."""
     places = [axis for axis in range(offset.ndim) if axis not in axes]
     grid = tuple(offset.shape[axis] for axis in places)
     if len(grid) > 2 or len(np.unique(offset)) != owner.size:
-        owner.decide_by_shape()
+        owner.decide_by_shape(unusual=walk.unusual)
         return
     width = math.prod(offset.shape[axis] for axis in axes)
     numbers = offset.transpose(*axes, *places).reshape(width, -1)

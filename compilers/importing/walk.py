@@ -63,13 +63,14 @@ class Walk:
         output: the operation whose value is an output of the module, while outputs become layers.
         target: function of the operation that meets a lazy value; an imported operation may consist of others.
         sums: layers that were made for sums, by a hash of the sums.
+        unusual: whether inputs whose features no operation shows have them where they usually have positions.
         rounding: largest relative difference of constants of the module from those of the graph, whose weights are
             perhaps float32.
     """
 
-    def __init__(self, samples: int, max_edges: int) -> None:
+    def __init__(self, samples: int, max_edges: int, *, unusual: bool = False) -> None:
         self.space = Space()
-        self.samples, self.max_edges = samples, max_edges
+        self.samples, self.max_edges, self.unusual = samples, max_edges, unusual
         self.drafts: list[Draft] = []
         self.made_by: dict[Draft, Node] = {}
         self.notes: list[str] = []
