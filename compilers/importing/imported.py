@@ -157,17 +157,17 @@ def _imported(
     domains = _domains(program, given, domain)
     walk = Walk(SAMPLES, max_edges)
     try:
-        return _imported(walk, module, program, given, domains, verify)
+        return _guessed(walk, module, program, given, domains, verify)
     except ImportRefused:
         if not any(isinstance(owner, InputTensor) and owner.guessed for owner in walk.inputs):
             raise
         other = Walk(SAMPLES, max_edges, unusual=True)
         with suppress(ImportRefused):  # the first error is about the usual axes
-            return _imported(other, module, program, given, domains, verify)
+            return _guessed(other, module, program, given, domains, verify)
         raise
 
 
-def _imported(
+def _guessed(
     walk: Walk,
     module: nn.Module,
     program: ExportedProgram,
