@@ -8,14 +8,14 @@ import numpy as np
 
 from compilers.export.layouts import Layouts
 from compilers.export.merging import Merging
-from compilers.export.sums import Sums
-from compilers.export.text import Held, Text
+from compilers.export.sums import SumWriter
+from compilers.export.text import Held, SourceText
 from compilers.export.values import Value, channels_back, channels_last, channels_second, columns, repeated
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer
 
 
-def written(graph: Graph, text: Text, layouts: Layouts) -> None:
+def written(graph: Graph, text: SourceText, layouts: Layouts) -> None:
     """Write the forward of a graph. Raises `CompileError` for norms, activations and merges without a text."""
     writer = _Layers(graph, text, layouts)
     arguments = [writer.input(layer) for layer in layouts.inputs]
@@ -35,10 +35,10 @@ def written(graph: Graph, text: Text, layouts: Layouts) -> None:
 
 
 class _Layers:
-    def __init__(self, graph: Graph, text: Text, layouts: Layouts) -> None:
+    def __init__(self, graph: Graph, text: SourceText, layouts: Layouts) -> None:
         self._graph, self._text, self._layouts = graph, text, layouts
         self._values: dict[int, Value] = {}
-        self._sums = Sums(graph, text, self._values)
+        self._sums = SumWriter(graph, text, self._values)
         self._merging = Merging(graph, text, self._values)
 
     # -- ends -------------------------------------------------------------------------------------
@@ -153,10 +153,10 @@ NORMS = {
 }
 """Vertex columns by the name in the module, for each norm."""
 
-Activated = Callable[[Text, Layer, str, str], str]
+Activated = Callable[[SourceText, Layer, str, str], str]
 
 
-def _prelu(text: Text, layer: Layer, name: str, z: str) -> str:
+def _prelu(text: SourceText, layer: Layer, name: str, z: str) -> str:
     own = text.name(f"{name}_prelu")
     held = Held(np.asarray(layer.values["slope"]), column="slope", vertices=layer.vertex_ids)
     text.module(own, f"nn.PReLU({len(layer)})", weight=held)
@@ -164,7 +164,7 @@ def _prelu(text: Text, layer: Layer, name: str, z: str) -> str:
     return channels_second(value, layer.grid)
 
 
-def _rational(text: Text, layer: Layer, name: str, z: str) -> str:
+def _rational(text: SourceText, layer: Layer, name: str, z: str) -> str:
     text.helpers.add("rational")
     arguments = [z]
     for column in ("v", "c", "l"):

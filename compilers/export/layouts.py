@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from compilers.export.forms import span
-from compilers.export.text import Text
+from compilers.export.text import SourceText
 from compilers.export.values import bracketed, features_last
 from compilers.importing import Imported, TensorLayout
 from netgraph.columns import Array
@@ -35,7 +35,7 @@ class Layouts:
             self.inputs = _in_order(self.inputs, like.inputs, "inputs")
             self.outputs = _in_order(self.outputs, like.outputs, "outputs")
 
-    def taken(self, text: Text, name: str, layer: Layer) -> str:
+    def taken(self, text: SourceText, name: str, layer: Layer) -> str:
         """Text of the values of an input layer, for the name of an argument of the module."""
         inside = _inside(layer)
         layout = self._by_name.get(layer.name)
@@ -49,7 +49,7 @@ class Layouts:
             return _reshaped(f"{_reshaped(name, layout.shape, (len(place),))}[:, {rows}]", (len(place),), inside)
         return _reshaped(_permuted(name, order), tuple(layout.shape[axis] for axis in order), inside)
 
-    def given(self, text: Text, name: str, layer: Layer) -> str:
+    def given(self, text: SourceText, name: str, layer: Layer) -> str:
         """Text of a result of the module, for the values of an output layer."""
         inside = _inside(layer)
         layout = self._by_name.get(layer.name)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from compilers.export.forms import head_groups, head_table
-from compilers.export.text import Text
+from compilers.export.text import SourceText
 from compilers.export.values import Value, features_last, picked
 from netgraph.columns import Array
 from netgraph.errors import CompileError
@@ -39,7 +39,7 @@ class Merging:
         values: values of the layers written so far, by layer id.
     """
 
-    def __init__(self, graph: Graph, text: Text, values: dict[int, Value]) -> None:
+    def __init__(self, graph: Graph, text: SourceText, values: dict[int, Value]) -> None:
         self._graph, self._text, self._values = graph, text, values
         self._writers = {"product": self._product, "attend": self._attend, "mix": self._mix}
 

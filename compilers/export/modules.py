@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from compilers.export.forms import Additions
 from compilers.export.layers import written
 from compilers.export.layouts import Layouts
-from compilers.export.text import HELPERS, Text
+from compilers.export.text import HELPERS, SourceText
 from compilers.importing import Imported, ParameterMap
 from netgraph.columns import Array
 from netgraph.errors import CompileError
@@ -113,8 +113,8 @@ def write_module(
     return Additions(zeros=text.zeros, notes=tuple(text.notes))
 
 
-def _text(graph: Graph, strict: bool, like: Imported | None) -> Text:
-    text = Text()
+def _text(graph: Graph, strict: bool, like: Imported | None) -> SourceText:
+    text = SourceText()
     written(graph, text, Layouts(graph, like))
     if strict and text.zeros:
         where, zeros = next(iter(text.missing.items()))
@@ -125,7 +125,7 @@ def _text(graph: Graph, strict: bool, like: Imported | None) -> Text:
     return text
 
 
-def _source(graph: Graph, text: Text) -> str:
+def _source(graph: Graph, text: SourceText) -> str:
     """Source of the module."""
     arguments, *lines = text.forward
     summary = f"Network of {graph.num_layers} layers, {graph.num_vertices:,} vertices and {graph.num_edges:,} edges."
@@ -178,7 +178,7 @@ def _dtype(graph: Graph) -> torch.dtype:
     return torch.float64 if any(array.dtype == np.float64 for array in arrays) else torch.float32
 
 
-def _tensors(text: Text, dtype: torch.dtype) -> Mapping[str, Tensor]:
+def _tensors(text: SourceText, dtype: torch.dtype) -> Mapping[str, Tensor]:
     """State dict of a text."""
 
     def tensor(values: Array) -> Tensor:
@@ -187,7 +187,7 @@ def _tensors(text: Text, dtype: torch.dtype) -> Mapping[str, Tensor]:
     return {name: tensor(held.values) for name, held in text.held.items()}
 
 
-def _parameters(text: Text) -> ParameterMap:
+def _parameters(text: SourceText) -> ParameterMap:
     edges = {name: held.edges for name, held in text.held.items() if held.edges is not None}
     vertices = {name: (held.column, held.vertices) for name, held in text.held.items() if held.vertices is not None}
     return ParameterMap(edges, vertices)

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
-from compilers.export.text import Held, Text
+from compilers.export.text import Held, SourceText
 from compilers.export.values import Value, channels_back, columns, features_last, picked, placed, repeated
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link
 
 
-class Term(NamedTuple):
+class SumTerm(NamedTuple):
     """Text of the part of a link in the sums of its target.
 
     Attributes:
@@ -28,7 +28,7 @@ class Term(NamedTuple):
     biased: bool = False
 
 
-class Sums:
+class SumWriter:
     """Writer of sums.
 
     Args:
@@ -37,14 +37,14 @@ class Sums:
         values: values of the layers written so far, by layer id.
     """
 
-    def __init__(self, graph: Graph, text: Text, values: dict[int, Value]) -> None:
+    def __init__(self, graph: Graph, text: SourceText, values: dict[int, Value]) -> None:
         self._graph, self._text, self._values = graph, text, values
 
     def write(self, layer: Layer, name: str) -> str:
         """Write the sums of a layer with its biases, and return their text."""
         links = [link for link in self._graph.incoming[layer.id] if len(link)]
         weighted = [link for link in links if not link.kind.wires]
-        terms: list[Term] = []
+        terms: list[SumTerm] = []
         bias = layer.bias is not None
         for link in links:
             own = name if len(weighted) == 1 else f"{name}_from_{self._graph.layer(link.source).name}"
@@ -55,9 +55,9 @@ class Sums:
             held = self._bias(layer)
             held.values, held.vertices = columns(held.values, layer.grid), columns(_ids(held), layer.grid)
             own = self._text.name(f"{name}_bias")
-            terms.append(Term(self._text.parameter(own, held), False))
+            terms.append(SumTerm(self._text.parameter(own, held), False))
         if not terms:
-            terms.append(Term(self._text.buffer(f"{name}_nothing", np.zeros(len(layer))), False))
+            terms.append(SumTerm(self._text.buffer(f"{name}_nothing", np.zeros(len(layer))), False))
         batched = any(term.batched for term in terms)
         total = " + ".join(term.text for term in terms)
         if not batched:
@@ -67,7 +67,7 @@ class Sums:
 
     # -- wires ------------------------------------------------------------------------------------
 
-    def _wires(self, link: Link, layer: Layer, name: str) -> Term:
+    def _wires(self, link: Link, layer: Layer, name: str) -> SumTerm:
         source = self._values[link.source]
         rows = wire_rows(link, len(layer))
         grid = source.layer.output_grid
@@ -80,15 +80,15 @@ class Sums:
         if not link.kind.places and len(grid) == 2 and not layer.grid:  # one position of maps, read as a number
             value, last = f"{value}.flatten(1)", True
         if rows is not None:
-            return Term(picked(self._text, value, rows, len(source.layer), last=last, name=name), True)
+            return SumTerm(picked(self._text, value, rows, len(source.layer), last=last, name=name), True)
         matrix = np.zeros((len(layer), len(source.layer)))
         matrix[link.dst, link.src] = 1
         wires = self._text.buffer(f"{name}_wires", matrix if last else matrix[:, :, None, None])
-        return Term(f"F.linear({value}, {wires})" if last else f"F.conv2d({value}, {wires})", True)
+        return SumTerm(f"F.linear({value}, {wires})" if last else f"F.conv2d({value}, {wires})", True)
 
     # -- weights ----------------------------------------------------------------------------------
 
-    def _weights(self, link: Link, layer: Layer, name: str, bias: bool) -> Term:
+    def _weights(self, link: Link, layer: Layer, name: str, bias: bool) -> SumTerm:
         source = self._graph.layer(link.source)
         if source.encoding == "index" and link.kind.pointwise:
             return self._lookup(link, layer, name)
@@ -112,7 +112,7 @@ class Sums:
             rows = np.full(len(layer), -1)
             rows[form.targets] = np.arange(len(form.targets))
             term = picked(self._text, term, rows, len(form.targets), last=features_last(layer.grid), name=f"{name}_to")
-        return Term(term, True, with_bias)
+        return SumTerm(term, True, with_bias)
 
     def _module(self, form: WeightForm, link: Link, layer: Layer, name: str, bias: bool, *, maps: bool) -> None:
         """Add the module of a link with weights."""
@@ -135,7 +135,7 @@ class Sums:
         assert layer.bias is not None
         return Held(np.asarray(layer.bias), column="bias", vertices=layer.vertex_ids)
 
-    def _lookup(self, link: Link, layer: Layer, name: str) -> Term:
+    def _lookup(self, link: Link, layer: Layer, name: str) -> SumTerm:
         """Rows of a table, chosen by whole numbers."""
         source = self._graph.layer(link.source)
         attribute = self._text.name(name)
@@ -148,10 +148,10 @@ class Sums:
         self._text.module(attribute, f"nn.Embedding({len(source)}, {len(layer)})", weight=held)
         term = f"self.{attribute}({self._values[link.source].index})"
         if len(source.grid) == 2 and not layer.grid:  # one position of maps, read as a number
-            return Term(f"{term}.flatten(1)", True)
-        return Term(channels_back(term, layer.grid), True)
+            return SumTerm(f"{term}.flatten(1)", True)
+        return SumTerm(channels_back(term, layer.grid), True)
 
-    def _table(self, link: Link, layer: Layer, name: str) -> Term:
+    def _table(self, link: Link, layer: Layer, name: str) -> SumTerm:
         """Table of a layer of positions: one row per position, or one map per vertex."""
         positions = math.prod(layer.grid)
         weight, edges = np.zeros((len(layer), positions), link.weight.dtype), np.full((len(layer), positions), -1)
@@ -164,7 +164,7 @@ class Sums:
             return values.T if len(layer.grid) == 1 else values.reshape(len(layer), *layer.grid)
 
         held = Held(np.ascontiguousarray(shaped(weight)), np.ascontiguousarray(shaped(edges)), trained=not frozen)
-        return Term(self._text.parameter(self._text.name(name), held), False)
+        return SumTerm(self._text.parameter(self._text.name(name), held), False)
 
     def _count(self, form: WeightForm, link: Link) -> None:
         self._note_zeros(form.zeros, link)

@@ -31,7 +31,7 @@ class Held:
 
 
 @dataclass(eq=False)
-class Text:
+class SourceText:
     """Parts of the class `Network`.
 
     Attributes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compilers.export.forms import span
-from compilers.export.text import Text
+from compilers.export.text import SourceText
 from netgraph.columns import Array
 from netgraph.graph import Grid, Layer
 
@@ -41,7 +41,7 @@ def features_last(grid: Grid) -> bool:
     return len(grid) < 2
 
 
-def picked(text: Text, value: str, rows: Array, width: int, *, last: bool, name: str) -> str:
+def picked(text: SourceText, value: str, rows: Array, width: int, *, last: bool, name: str) -> str:
     """Text of the vertices `rows` of a value with `width` vertices; row -1 gives zeros."""
     if len(rows) == width and (rows == np.arange(width)).all():
         return value

@@ -16,7 +16,7 @@ ONE = 0
 """Code of the constant 1."""
 
 
-class Space:
+class CodeSpace:
     """Ranges of codes, one per owner: a draft, an input tensor or a parameter.
 
     Code 0 is the constant 1. A range holds `samples` equal parts, one after the other; parameters have a single part.
@@ -70,7 +70,7 @@ def distinct(numbers: Array) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Term:
+class CodedTerm:
     """Codes times factors, two tensors of one shape; a factor of 0 stands for nothing.
 
     Attributes:
@@ -85,13 +85,13 @@ class Term:
         """Apply a function that moves numbers; a function with several results gives a list of terms."""
         codes, factor = move(self.codes), move(self.factor)
         if isinstance(codes, Tensor):
-            return Term(codes, factor)
-        return [Term(c, f) for c, f in zip(codes, factor, strict=True)]
+            return CodedTerm(codes, factor)
+        return [CodedTerm(c, f) for c, f in zip(codes, factor, strict=True)]
 
-    def scaled(self, factor: Any) -> Term:
+    def scaled(self, factor: Any) -> CodedTerm:
         """Multiply by a number or a tensor that broadcasts."""
         product = self.factor * factor
-        return Term(self.codes.expand(product.shape), product)
+        return CodedTerm(self.codes.expand(product.shape), product)
 
     @property
     def exists(self) -> Tensor:
@@ -110,13 +110,13 @@ class Coded:
         node: the operation that made the value, if any.
     """
 
-    def __init__(self, terms: Iterable[Term]) -> None:
+    def __init__(self, terms: Iterable[CodedTerm]) -> None:
         self._terms = tuple(terms)
-        self._moved_from: tuple[Coded, tuple[Term, ...], Callable[[Term], Term]] | None = None
+        self._moved_from: tuple[Coded, tuple[CodedTerm, ...], Callable[[CodedTerm], CodedTerm]] | None = None
         self.node: Any = None
 
     @property
-    def terms(self) -> tuple[Term, ...]:
+    def terms(self) -> tuple[CodedTerm, ...]:
         """Return the terms."""
         if self._moved_from is not None:
             base, seen, move = self._moved_from
@@ -126,18 +126,18 @@ class Coded:
         return self._terms
 
     @terms.setter
-    def terms(self, terms: tuple[Term, ...]) -> None:
+    def terms(self, terms: tuple[CodedTerm, ...]) -> None:
         self._terms, self._moved_from = terms, None
 
     @classmethod
     def of(cls, codes: Tensor) -> Coded:
         """Build a value of codes with the factor 1."""
-        return cls([Term(codes, torch.ones((), dtype=torch.float64).expand(codes.shape))])
+        return cls([CodedTerm(codes, torch.ones((), dtype=torch.float64).expand(codes.shape))])
 
     @classmethod
     def constant(cls, values: Tensor) -> Coded:
         """Build a value of constants."""
-        return cls([Term(torch.full((), ONE, dtype=torch.int64).expand(values.shape), values.to(torch.float64))])
+        return cls([CodedTerm(torch.full((), ONE, dtype=torch.int64).expand(values.shape), values.to(torch.float64))])
 
     @property
     def shape(self) -> torch.Size:
@@ -147,14 +147,14 @@ class Coded:
     def map(self, move: Callable[[Tensor], Any]) -> Any:
         """Apply a function that moves numbers to all terms; one with several results gives a list of values."""
         moved = [term.map(move) for term in self.terms]
-        if isinstance(moved[0], Term):
+        if isinstance(moved[0], CodedTerm):
             return self._moved(moved, lambda term: term.map(move))
         return [
             self._moved(parts, lambda term, i=i: term.map(move)[i])  # type: ignore[misc]
             for i, parts in enumerate(zip(*moved, strict=True))
         ]
 
-    def _moved(self, terms: Iterable[Term], move: Callable[[Term], Term]) -> Coded:
+    def _moved(self, terms: Iterable[CodedTerm], move: Callable[[CodedTerm], CodedTerm]) -> Coded:
         moved = Coded(terms)
         moved.node, moved._moved_from = self.node, (self, self.terms, move)
         return moved
@@ -166,10 +166,12 @@ class Coded:
     def plus(self, other: Coded) -> Coded:
         """Add a value of a shape that broadcasts."""
         shape = torch.broadcast_shapes(self.shape, other.shape)  # type: ignore[no-untyped-call]
-        return Coded(Term(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms))
+        return Coded(
+            CodedTerm(term.codes.expand(shape), term.factor.expand(shape)) for term in (*self.terms, *other.terms)
+        )
 
     @property
-    def only(self) -> Term | None:
+    def only(self) -> CodedTerm | None:
         """The term of a value that is codes with factors 1; None for any other value."""
         term = self.terms[0]
         return term if len(self.terms) == 1 and bool((term.factor == 1).all()) else None

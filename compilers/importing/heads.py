@@ -12,13 +12,13 @@ from compilers.importing.owners import InputTensor
 from compilers.importing.reading import Piece, Reading, Sampled, draft_of, pieces, place, reading, sampled
 from compilers.importing.rotary import NoRotation, Slots, slots_of
 from compilers.importing.sums import link, on_grid, summed
-from compilers.importing.walk import Walk
+from compilers.importing.walk import ModuleWalk
 from netgraph.columns import Array
 from netgraph.graph import Attend, Identity, Mix
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class HeadSide:
     """Queries, keys or values of heads, as wires from layers of tokens.
 
     Attributes:
@@ -34,7 +34,7 @@ class Side:
     factor: float
 
 
-def tokens_read(walk: Walk, value: Coded) -> Reading:
+def tokens_read(walk: ModuleWalk, value: Coded) -> Reading:
     """Read `(..., tokens, channels)` as features of all other axes but that of samples, at the positions of tokens."""
     found = sampled(walk, value)
     last = len(value.shape) - 1
@@ -44,7 +44,7 @@ def tokens_read(walk: Walk, value: Coded) -> Reading:
     return reading(walk, value, features)
 
 
-def side_of(walk: Walk, read: Reading, name: str, *, turns: bool = True) -> Side:
+def side_of(walk: ModuleWalk, read: Reading, name: str, *, turns: bool = True) -> HeadSide:
     """Find the layers of queries or keys, or of values, which do not turn; make a layer where they are a sum."""
     slots = read.value.shape[-1]
     if turns and any(_changes(factor) for factor in read.factors):
@@ -60,7 +60,7 @@ def side_of(walk: Walk, read: Reading, name: str, *, turns: bool = True) -> Side
         found = [Piece(layer, rows, rows)]
     none = np.zeros(0)
     still = Slots(np.zeros((0, slots)), np.zeros((0, slots)), np.arange(slots), none, none)
-    return Side(on_grid(walk, found, read, (read.positions,), name), slots, still, one if even else 1.0)
+    return HeadSide(on_grid(walk, found, read, (read.positions,), name), slots, still, one if even else 1.0)
 
 
 def _changes(factor: Array) -> bool:
@@ -70,7 +70,7 @@ def _changes(factor: Array) -> bool:
     return bool((some & (factor != first[:, None])).any())
 
 
-def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
+def _turning(walk: ModuleWalk, read: Reading, slots: int, name: str) -> HeadSide:
     """Queries or keys whose factors change from position to position: they turn in pairs."""
     remedy = "use rotary positions whose tables are cos(position * frequency) and sin(position * frequency)"
     number, row, position = place(walk, np.stack(read.codes))
@@ -98,10 +98,10 @@ def _turning(walk: Walk, read: Reading, slots: int, name: str) -> Side:
     for index in np.unique(source // span).tolist():
         at = np.flatnonzero(source // span == index)
         found.append(Piece(draft_of(walk.space.owner(index)), source[at] % span, at))
-    return Side(on_grid(walk, found, read, (read.positions,), name), slots, turn, float(turn.factor.mean()))
+    return HeadSide(on_grid(walk, found, read, (read.positions,), name), slots, turn, float(turn.factor.mean()))
 
 
-def attending(walk: Walk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> Draft:
+def attending(walk: ModuleWalk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> Draft:
     """Heads of queries and keys, both `(heads, tokens, channels)`."""
     sides = [side_of(walk, read, name) for read, name in ((queries, "queries"), (keys, "keys"))]
     for i, read in enumerate((queries, keys)):
@@ -124,7 +124,7 @@ def attending(walk: Walk, queries: Reading, keys: Reading, scale: float, *, caus
     return made
 
 
-def _at_start(side: Side, other: Slots) -> Side:
+def _at_start(side: HeadSide, other: Slots) -> HeadSide:
     """Side of a single position, where nothing shows that it turns, in the order of slots of the other side."""
     slot = np.argsort(other.channel)
     found = [
@@ -138,7 +138,7 @@ def _alike(one: Array, two: Array) -> bool:
     return bool(np.allclose(one, two, rtol=1e-9, atol=1e-12))
 
 
-def mixing(walk: Walk, heads: Draft, rows: Array, like: Sampled, values: Coded) -> Array:
+def mixing(walk: ModuleWalk, heads: Draft, rows: Array, like: Sampled, values: Coded) -> Array:
     """Mix values by heads.
 
     Args:

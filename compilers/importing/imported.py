@@ -25,7 +25,7 @@ from compilers.importing.program import SAMPLES, Arguments, arguments, exported,
 from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
 from compilers.importing.verify import verify as verify_import
-from compilers.importing.walk import Lazy, Walk
+from compilers.importing.walk import Lazy, ModuleWalk
 from netgraph.checks import real_numbers
 from netgraph.columns import Array
 from netgraph.errors import ImportRefused, OptionError
@@ -155,20 +155,20 @@ def _imported(
     """Import a module for arguments of `SAMPLES` samples."""
     program = exported(module, given)
     domains = _domains(program, given, domain)
-    walk = Walk(SAMPLES, max_edges)
+    walk = ModuleWalk(SAMPLES, max_edges)
     try:
         return _guessed(walk, module, program, given, domains, verify)
     except ImportRefused:
         if not any(isinstance(owner, InputTensor) and owner.guessed for owner in walk.inputs):
             raise
-        other = Walk(SAMPLES, max_edges, unusual=True)
+        other = ModuleWalk(SAMPLES, max_edges, unusual=True)
         with suppress(ImportRefused):  # the first error is about the usual axes
             return _guessed(other, module, program, given, domains, verify)
         raise
 
 
 def _guessed(
-    walk: Walk,
+    walk: ModuleWalk,
     module: nn.Module,
     program: ExportedProgram,
     given: Any,
@@ -218,7 +218,7 @@ def _is_floating(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and leaf.is_floating_point()
 
 
-def _walk_over(walk: Walk, program: ExportedProgram, given: Any, domains: Mapping[str, Domain | None]) -> None:
+def _walk_over(walk: ModuleWalk, program: ExportedProgram, given: Any, domains: Mapping[str, Domain | None]) -> None:
     """Walk over a program; every node has a value then."""
     leaves = iter(pytree.tree_leaves(given))
     for node, kind, name in sources(program):
@@ -242,7 +242,7 @@ def _is_statistic(node: torch.fx.Node) -> bool:
     return bool(node.users) and all("batch_norm" in str(user.target) and node in user.args[3:5] for user in node.users)
 
 
-def _outputs(walk: Walk, program: ExportedProgram) -> list[tuple[Draft, tuple[int, ...], Array]]:
+def _outputs(walk: ModuleWalk, program: ExportedProgram) -> list[tuple[Draft, tuple[int, ...], Array]]:
     """Output layers, with the shape of a sample of each output and the place of each of its numbers."""
     node = next(node for node in program.graph.nodes if node.op == "output")
     walk.node = None
@@ -261,7 +261,7 @@ def _outputs(walk: Walk, program: ExportedProgram) -> list[tuple[Draft, tuple[in
     return results
 
 
-def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tuple[int, ...], Array]:
+def _output(walk: ModuleWalk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tuple[int, ...], Array]:
     read = reading(walk, value)
     found = pieces(walk, read)
     draft = found[0].draft if found is not None and len(found) == 1 else None
@@ -279,7 +279,7 @@ def _output(walk: Walk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tu
     return draft, index.shape, index.reshape(-1)
 
 
-def _keep_unused(walk: Walk) -> None:
+def _keep_unused(walk: ModuleWalk) -> None:
     """Make layers of the inputs that nothing reads, so that the graph takes all inputs of the module."""
     for owner in walk.inputs:
         if owner.draft is not None:
@@ -307,7 +307,7 @@ def _dtype(module: nn.Module) -> Any:
     return np.float64 if wide else np.float32
 
 
-def _parameter_map(walk: Walk, program: ExportedProgram, finished: Finished) -> ParameterMap:
+def _parameter_map(walk: ModuleWalk, program: ExportedProgram, finished: Finished) -> ParameterMap:
     shapes = {name: tuple(program.state_dict[name].shape) for name in walk.parameters}
     starts = {name: parameter.start for name, parameter in walk.parameters.items()}
     unused = [name for name, parameter in walk.parameters.items() if not parameter.used.all()]

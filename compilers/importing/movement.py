@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import ONE, Coded, Term
+from compilers.importing.codes import ONE, Coded, CodedTerm
 
 MOVEMENTS = frozenset(
     [
@@ -92,7 +92,7 @@ def concatenated(values: Sequence[Coded], dim: int) -> Coded:
     terms = []
     for number in range(max(len(value.terms) for value in values)):
         parts = [value.terms[number] if number < len(value.terms) else _nothing(value.shape) for value in values]
-        terms.append(Term(torch.cat([p.codes for p in parts], dim), torch.cat([p.factor for p in parts], dim)))
+        terms.append(CodedTerm(torch.cat([p.codes for p in parts], dim), torch.cat([p.factor for p in parts], dim)))
     return Coded(terms)
 
 
@@ -112,12 +112,12 @@ def padded(value: Coded, pad: Sequence[int], mode: str, fill: float) -> Coded:
         else:  # codes are below 2^53, so float64 holds them
             codes = torch.nn.functional.pad(term.codes.to(torch.float64), list(pad), mode=mode).to(torch.int64)
             factor = torch.nn.functional.pad(term.factor, list(pad), mode=mode)
-        terms.append(Term(codes, factor))
+        terms.append(CodedTerm(codes, factor))
     return Coded(terms)
 
 
-def _nothing(shape: Sequence[int]) -> Term:
-    return Term(torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.float64))
+def _nothing(shape: Sequence[int]) -> CodedTerm:
+    return CodedTerm(torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.float64))
 
 
 def as_coded(value: Any) -> Coded:

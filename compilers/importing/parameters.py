@@ -19,7 +19,7 @@ from netgraph.graph import Graph
 Vector = Literal["weights", "vertex_parameters", "running"]
 
 
-class Place(NamedTuple):
+class ParameterPlace(NamedTuple):
     """Slots of a parameter in a vector of a network, -1 for elements that have none there."""
 
     vector: Vector
@@ -182,14 +182,14 @@ class ParameterMap:
                     vectors[by_name[vector]][own[name]] = (name, slots)
         return vectors
 
-    def _places(self, net: CompiledNetwork) -> dict[str, list[Place]]:
+    def _places(self, net: CompiledNetwork) -> dict[str, list[ParameterPlace]]:
         """Slots of all parameters in the vectors of a network."""
-        places: dict[str, list[Place]] = {name: [] for name in self.names}
+        places: dict[str, list[ParameterPlace]] = {name: [] for name in self.names}
         device = net.weights.device
         for name, ids in self.edges.items():
             rows = net.graph.edges.find(ids.reshape(-1))
             found = np.where(rows >= 0, np.asarray(net.plan.edge_slots)[np.maximum(rows, 0)], -1)
-            places[name].append(Place("weights", torch.from_numpy(found.reshape(ids.shape)).to(device)))
+            places[name].append(ParameterPlace("weights", torch.from_numpy(found.reshape(ids.shape)).to(device)))
         for name, (column, ids) in self.vertices.items():
             slots = torch.full(ids.shape, -1)
             vector: Vector = "vertex_parameters"
@@ -197,5 +197,5 @@ class ParameterMap:
                 here = net.graph.vertices.find(ids.reshape(-1)).reshape(ids.shape) >= 0
                 slots[torch.from_numpy(here)] = net.vertex_slots(column, ids[here]).cpu()
                 vector = "vertex_parameters" if net.plan.vertex_slots[column].trained else "running"
-            places[name].append(Place(vector, slots.to(device)))
+            places[name].append(ParameterPlace(vector, slots.to(device)))
         return places

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded, Term, distinct
+from compilers.importing.codes import Coded, CodedTerm, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
-from compilers.importing.walk import Walk
+from compilers.importing.walk import ModuleWalk
 from netgraph.columns import Array
 from netgraph.graph import Grid
 
@@ -53,7 +53,7 @@ class Sampled:
         return dim - (0 if self.shares or dim < self.axis else 1)
 
 
-def sampled(walk: Walk, value: Coded) -> Sampled:
+def sampled(walk: ModuleWalk, value: Coded) -> Sampled:
     """Find the axis of samples and return the numbers of the first sample.
 
     Raises `ImportRefused` where samples are mixed, or where numbers of one sample are read in another.
@@ -80,7 +80,7 @@ def sampled(walk: Walk, value: Coded) -> Sampled:
     return Sampled(tuple(codes), tuple(factors), axis, held)
 
 
-def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
+def _axis_of_samples(walk: ModuleWalk, sample: Array) -> tuple[int, tuple[int, int]]:
     """Axis that runs over samples, and the sizes of its other parts before and behind them."""
     known = sample >= 0
     for axis, size in enumerate(sample.shape):
@@ -98,7 +98,7 @@ def _axis_of_samples(walk: Walk, sample: Array) -> tuple[int, tuple[int, int]]:
     )
 
 
-def _axis_of_copies(walk: Walk, value: Coded) -> tuple[int, tuple[int, int]]:
+def _axis_of_copies(walk: ModuleWalk, value: Coded) -> tuple[int, tuple[int, int]]:
     """Axis along which a value that depends on no input has a copy for each sample, such as a learned token."""
     for axis, size in enumerate(value.shape):
         if size == walk.samples and all(
@@ -121,7 +121,7 @@ def by_sample(part: Tensor, axis: int, held: tuple[int, int], samples: int) -> T
     return part.squeeze(axis + 1) if held == (1, 1) else part
 
 
-def restored(walk: Walk, like: Sampled, codes: Array) -> Coded:
+def restored(walk: ModuleWalk, like: Sampled, codes: Array) -> Coded:
     """Value of codes of the first sample, `(*shape)` of as many axes as `like`, with the samples where they were."""
     strides = walk.space.strides(codes)
     full = torch.from_numpy(np.stack([codes + number * strides for number in range(walk.samples)]))
@@ -177,7 +177,7 @@ class Reading:
         return shaped.transpose(np.argsort(order)) if order else shaped
 
 
-def reading(walk: Walk, value: Coded | Tensor, features: Sequence[int] | None = None) -> Reading:
+def reading(walk: ModuleWalk, value: Coded | Tensor, features: Sequence[int] | None = None) -> Reading:
     """Read a value as features by positions.
 
     Args:
@@ -208,7 +208,7 @@ def reading(walk: Walk, value: Coded | Tensor, features: Sequence[int] | None = 
     return Reading(value, found, axes, codes, factors, shape)
 
 
-def _feature_axes(walk: Walk, found: Sampled) -> tuple[int, ...]:
+def _feature_axes(walk: ModuleWalk, found: Sampled) -> tuple[int, ...]:
     """Axes of one sample that are features: along the others, numbers of one layer change their position.
 
     Axes along which neither rows nor positions change are positions as far as the grids of the layers have more axes
@@ -253,7 +253,7 @@ def _changes(what: int, part: tuple[Array, ...], axis: int) -> bool:
     return bool((both & (values[1:] != values[:-1])).any())
 
 
-def _drafts(walk: Walk, found: Sampled) -> set[Draft]:
+def _drafts(walk: ModuleWalk, found: Sampled) -> set[Draft]:
     drafts = set()
     for codes, factors in zip(found.codes, found.factors, strict=True):
         for number in distinct(walk.space.locate(codes[factors != 0])[0]):
@@ -264,7 +264,7 @@ def _drafts(walk: Walk, found: Sampled) -> set[Draft]:
     return drafts
 
 
-def decide_inputs(walk: Walk, found: Sampled, axes: Sequence[int] | None) -> None:
+def decide_inputs(walk: ModuleWalk, found: Sampled, axes: Sequence[int] | None) -> None:
     """Decide which axes of the inputs in a value are features, if that is still open."""
     for codes, factors in zip(found.codes, found.factors, strict=True):
         number, _, offset = walk.space.locate(codes)
@@ -283,7 +283,7 @@ def decide_inputs(walk: Walk, found: Sampled, axes: Sequence[int] | None) -> Non
                 owner.decide_by_shape(unusual=walk.unusual)
 
 
-def _decide(walk: Walk, owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
+def _decide(walk: ModuleWalk, owner: InputTensor, offset: Array, axes: Sequence[int]) -> None:
     """Take features and positions of an input from a value that has all of its numbers once."""
     places = [axis for axis in range(offset.ndim) if axis not in axes]
     grid = tuple(offset.shape[axis] for axis in places)
@@ -297,14 +297,14 @@ def _decide(walk: Walk, owner: InputTensor, offset: Array, axes: Sequence[int]) 
     owner.decide(Draft(owner.name, width, grid, role="input", domain=owner.domain), row, position)
 
 
-def undecided(walk: Walk, found: Sampled) -> bool:
+def undecided(walk: ModuleWalk, found: Sampled) -> bool:
     """Whether a value reads an input whose features are not known yet."""
     numbers = distinct(np.concatenate([walk.space.locate(codes)[0].reshape(-1) for codes in found.codes]))
     owners = [walk.space.owner(number) for number in numbers]
     return any(isinstance(owner, InputTensor) and owner.draft is None for owner in owners)
 
 
-def place(walk: Walk, codes: Array) -> tuple[Array, Array, Array]:
+def place(walk: ModuleWalk, codes: Array) -> tuple[Array, Array, Array]:
     """Number of the owner, row and position of codes of the first sample; position 0 for parameters and constants."""
     number, _, offset = walk.space.locate(codes)
     row, position = offset.copy(), np.zeros_like(offset)
@@ -325,7 +325,7 @@ def draft_of(owner: Draft | InputTensor) -> Draft:
     return owner
 
 
-def pieces(walk: Walk, read: Reading) -> list[Piece] | None:
+def pieces(walk: ModuleWalk, read: Reading) -> list[Piece] | None:
     """Layers that have the features at the same positions, or None where a layer must be made first."""
     if len(read.codes) > 1 or not (read.factors[0] == 1).all():
         return None
@@ -344,7 +344,7 @@ def pieces(walk: Walk, read: Reading) -> list[Piece] | None:
     return found if len({piece.draft.output_grid for piece in found}) == 1 else None
 
 
-def grid_of(walk: Walk, read: Reading) -> Grid:
+def grid_of(walk: ModuleWalk, read: Reading) -> Grid:
     """Grid for a layer with the positions of a reading: that of a layer with as many, else the sizes above 1."""
     made = {draft: i for i, draft in enumerate(walk.drafts)}
     drafts = [draft for draft in _drafts(walk, read.sampled) if math.prod(draft.output_grid) == read.positions]
@@ -357,7 +357,7 @@ def grid_of(walk: Walk, read: Reading) -> Grid:
     return grid if len(grid) <= 2 else (read.positions,)
 
 
-def parameter_at(walk: Walk, codes: Array) -> tuple[ParameterTensor | None, Array]:
+def parameter_at(walk: ModuleWalk, codes: Array) -> tuple[ParameterTensor | None, Array]:
     """Owner and values of codes that all belong to one parameter; None and zeros for other codes."""
     number, _, offset = walk.space.locate(codes)
     owner = walk.space.owner(int(number.flat[0])) if codes.size and (number == number.flat[0]).all() else None
@@ -366,6 +366,6 @@ def parameter_at(walk: Walk, codes: Array) -> tuple[ParameterTensor | None, Arra
     return owner, owner.values[offset]
 
 
-def term_of(codes: Array) -> Term:
+def term_of(codes: Array) -> CodedTerm:
     """Term of codes with the factor 1."""
     return Coded.of(torch.from_numpy(codes)).terms[0]

@@ -15,12 +15,12 @@ from compilers.importing.drafts import Draft, DraftLink
 from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
 from compilers.importing.reading import Piece, Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
-from compilers.importing.walk import Walk
+from compilers.importing.walk import ModuleWalk
 from netgraph.columns import Array, digest
 from netgraph.graph import Conv2d, Dense, Grid, Identity, Place
 
 
-def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
+def layer_of(walk: ModuleWalk, read: Reading, name: str = "") -> Draft:
     """Layer whose vertices are the features of a reading, in their order: an existing one, or a new one that sums.
 
     The terms of the value are replaced, so that later operations read this layer.
@@ -33,7 +33,7 @@ def layer_of(walk: Walk, read: Reading, name: str = "") -> Draft:
     return summed(walk, read, name)
 
 
-def summed(walk: Walk, read: Reading, name: str = "", *, again: bool = False) -> Draft:
+def summed(walk: ModuleWalk, read: Reading, name: str = "", *, again: bool = False) -> Draft:
     """Layer whose sums are the features of a reading: one that was made for equal sums, or a new one.
 
     Equal sums are read by several operations through different views of a value. With `again` a new layer is made.
@@ -63,7 +63,7 @@ def summed(walk: Walk, read: Reading, name: str = "", *, again: bool = False) ->
     return target
 
 
-def on_grid(walk: Walk, found: list[Piece], read: Reading, grid: Grid, name: str) -> list[Piece]:
+def on_grid(walk: ModuleWalk, found: list[Piece], read: Reading, grid: Grid, name: str) -> list[Piece]:
     """Layers of the features of a reading on a grid: maps are placed on tokens, and tokens on maps."""
     if all(piece.draft.output_grid == grid for piece in found):
         return found
@@ -75,19 +75,19 @@ def on_grid(walk: Walk, found: list[Piece], read: Reading, grid: Grid, name: str
     return [Piece(made, rows, rows)]
 
 
-def settle(walk: Walk, read: Reading, draft: Draft) -> None:
+def settle(walk: ModuleWalk, read: Reading, draft: Draft) -> None:
     """Replace the terms of a value that was read by the codes of a layer with its features."""
     codes = read.back(walk.codes_of(draft))
     read.value.terms = restored(walk, read.sampled, codes).terms
 
 
-def result(walk: Walk, read: Reading, draft: Draft) -> Coded:
+def result(walk: ModuleWalk, read: Reading, draft: Draft) -> Coded:
     """Value of a layer with the features and positions of a reading, in the place of the value that was read."""
     return restored(walk, read.sampled, read.back(walk.codes_of(draft)))
 
 
 def _add_layer(
-    walk: Walk, target: Draft, source: Draft, mine: Array, row: Array, position: Array, factors: Array
+    walk: ModuleWalk, target: Draft, source: Draft, mine: Array, row: Array, position: Array, factors: Array
 ) -> None:
     """Add the numbers of one layer to a sum; `mine` is their mask, `(features, positions)`."""
     some = np.flatnonzero(mine.any(axis=1))
@@ -116,7 +116,9 @@ def _groups(maps: Array) -> tuple[Array, Array]:
     return unique, which.reshape(-1)
 
 
-def _add_wires(walk: Walk, target: Draft, source: Draft, move: Move, rows: Array, into: Array, weight: Array) -> None:
+def _add_wires(
+    walk: ModuleWalk, target: Draft, source: Draft, move: Move, rows: Array, into: Array, weight: Array
+) -> None:
     """Link rows of a layer to rows of a sum, moved; weights other than 1 become frozen edges."""
     walk.note_rounding(weight)
     if (weight == 1).all() and move.kind.wires:
@@ -166,7 +168,7 @@ def link(
     )
 
 
-def _add_parameter(walk: Walk, target: Draft, codes: Array, factors: Array) -> None:
+def _add_parameter(walk: ModuleWalk, target: Draft, codes: Array, factors: Array) -> None:
     """Add a parameter to a sum: as biases where it is the same at all positions, else as a table over positions."""
     if (factors[codes >= 0] != 1).any():
         walk.refuse(
@@ -191,7 +193,7 @@ def _add_parameter(walk: Walk, target: Draft, codes: Array, factors: Array) -> N
     link(target, table, Dense(), position, feature, take(walk, used), parameter=used, frozen=not _trained(walk, used))
 
 
-def _add_constants(walk: Walk, target: Draft, constants: Array) -> None:
+def _add_constants(walk: ModuleWalk, target: Draft, constants: Array) -> None:
     """Add constants to a sum: as biases where they are the same at all positions, else as frozen edges."""
     if not constants.any():
         return
@@ -215,7 +217,7 @@ def _add_constants(walk: Walk, target: Draft, constants: Array) -> None:
 # -- parameters -----------------------------------------------------------------------------------------
 
 
-def take(walk: Walk, codes: Array) -> Array:
+def take(walk: ModuleWalk, codes: Array) -> Array:
     """Values of the elements of parameters with some codes, each of which may be taken once.
 
     Raises:
@@ -237,7 +239,7 @@ def take(walk: Walk, codes: Array) -> Array:
     return values
 
 
-def _trained(walk: Walk, codes: Array) -> bool:
+def _trained(walk: ModuleWalk, codes: Array) -> bool:
     number = walk.space.locate(codes)[0]
     return any(walk.space.owner(index).trained for index in distinct(number))
 
@@ -252,7 +254,7 @@ class Weights:
         frozen: mask of the weights that training leaves as they are.
     """
 
-    def __init__(self, walk: Walk, value: Any) -> None:
+    def __init__(self, walk: ModuleWalk, value: Any) -> None:
         if isinstance(value, Tensor):
             self.values = value.detach().to(torch.float64).numpy()
             self.codes = np.full(self.values.shape, -1)
@@ -292,7 +294,7 @@ class Weights:
         return new
 
 
-def set_column(walk: Walk, draft: Draft, name: str, value: Any) -> None:
+def set_column(walk: ModuleWalk, draft: Draft, name: str, value: Any) -> None:
     """Set a vertex column of a draft from a parameter, or from constants, `(width,)`."""
     weights = Weights(walk, value)
     if weights.values.shape != (draft.width,):
@@ -307,7 +309,7 @@ def set_column(walk: Walk, draft: Draft, name: str, value: Any) -> None:
 # -- the linear operations ---------------------------------------------------------------------------------
 
 
-def dense(walk: Walk, value: Coded, weights: Weights, bias: Any) -> Coded:
+def dense(walk: ModuleWalk, value: Coded, weights: Weights, bias: Any) -> Coded:
     """Linear layer over the last axis of a value: `weights` are `(targets, sources)`."""
     targets, sources = weights.values.shape
     read = reading(walk, value, (-1,))
@@ -338,7 +340,7 @@ def dense(walk: Walk, value: Coded, weights: Weights, bias: Any) -> Coded:
     return spread(walk, read, target)
 
 
-def spread(walk: Walk, read: Reading, target: Draft) -> Coded:
+def spread(walk: ModuleWalk, read: Reading, target: Draft) -> Coded:
     """Value of a layer with the positions of a reading and other features, along the only axis of features."""
     (axis,) = read.features
     codes = walk.codes_of(target)
@@ -346,7 +348,7 @@ def spread(walk: Walk, read: Reading, target: Draft) -> Coded:
     return restored(walk, read.sampled, np.moveaxis(codes.reshape(target.width, *shape), 0, axis))
 
 
-def flattened(walk: Walk, read: Reading) -> tuple[Draft, Array, Array] | None:
+def flattened(walk: ModuleWalk, read: Reading) -> tuple[Draft, Array, Array] | None:
     """Layer of maps whose rows and positions the features of a reading are; None where they are no such numbers."""
     if read.positions != 1 or len(read.codes) > 1 or not (read.factors[0] == 1).all():
         return None
@@ -358,7 +360,9 @@ def flattened(walk: Walk, read: Reading) -> tuple[Draft, Array, Array] | None:
     return (draft, row, position) if len(draft.output_grid) == 2 else None
 
 
-def _after_flatten(walk: Walk, read: Reading, flat: tuple[Draft, Array, Array], weights: Weights, bias: Any) -> Coded:
+def _after_flatten(
+    walk: ModuleWalk, read: Reading, flat: tuple[Draft, Array, Array], weights: Weights, bias: Any
+) -> Coded:
     """Linear layer after maps: a convolution whose kernel is the whole grid."""
     source, row, position = flat
     walk.count_edges(int(weights.exists.sum()))

@@ -14,7 +14,7 @@ from compilers.importing.codes import Coded
 from compilers.importing.owners import IndexTensor, InputTensor
 from compilers.importing.program import SAMPLES, in_eval_mode, run_wide
 from compilers.importing.reading import reading
-from compilers.importing.walk import Walk
+from compilers.importing.walk import ModuleWalk
 from compilers.running import lower
 from netgraph.columns import Array
 from netgraph.errors import ImportRefused
@@ -38,7 +38,9 @@ MANY_PRODUCTS = 5_000_000
 """Number of products, edges times positions, above which the compiled network is compared in place of `interpret`."""
 
 
-def verify(module: nn.Module, program: ExportedProgram, walk: Walk, imported: Imported, finished: Finished) -> None:
+def verify(
+    module: nn.Module, program: ExportedProgram, walk: ModuleWalk, imported: Imported, finished: Finished
+) -> None:
     """Compare an imported graph with the exported program, and with the module on another number of samples.
 
     Raises:
@@ -60,7 +62,7 @@ def verify(module: nn.Module, program: ExportedProgram, walk: Walk, imported: Im
         )
 
 
-def _tolerance(walk: Walk) -> float:
+def _tolerance(walk: ModuleWalk) -> float:
     """Largest difference from the program."""
     return max(ROUNDED, 30 * walk.rounding) if walk.rounding else TOLERANCE
 
@@ -75,7 +77,7 @@ def _drawn(owner: InputTensor | IndexTensor, samples: int, rng: np.random.Genera
     return torch.from_numpy(rng.normal(size=shape).clip(*(owner.domain or (-np.inf, np.inf))))
 
 
-def _with_constants(program: ExportedProgram, walk: Walk, inputs: list[Tensor]) -> list[Any]:
+def _with_constants(program: ExportedProgram, walk: ModuleWalk, inputs: list[Tensor]) -> list[Any]:
     """Inputs of the program in its order: tensors, and constants of the example."""
     tensors = iter(inputs)
     placeholders = [node for node in program.graph.nodes if node.op == "placeholder"]
@@ -109,7 +111,7 @@ def _precision(module: nn.Module) -> torch.dtype:
     return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
 
 
-def _own_outputs(module: nn.Module, walk: Walk, program: ExportedProgram, inputs: list[Tensor]) -> list[Tensor]:
+def _own_outputs(module: nn.Module, walk: ModuleWalk, program: ExportedProgram, inputs: list[Tensor]) -> list[Tensor]:
     dtype = _precision(module)
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     given = [value.to(device, dtype if value.is_floating_point() else None) for value in inputs]
@@ -126,7 +128,7 @@ def _own_outputs(module: nn.Module, walk: Walk, program: ExportedProgram, inputs
 
 
 def _difference(
-    program: ExportedProgram, walk: Walk, imported: Imported, finished: Finished, inputs: list[Tensor]
+    program: ExportedProgram, walk: ModuleWalk, imported: Imported, finished: Finished, inputs: list[Tensor]
 ) -> ImportRefused:
     """Error that names the first layer whose values differ from those of the program."""
     from netgraph.interpret import interpret_layers
@@ -148,7 +150,7 @@ def _difference(
     return ImportRefused(f"{text} differs from the module after import: a fault of the import. Please report it.")
 
 
-def _values_of(walk: Walk, value: Coded, layers: dict[str, Array], finished: Finished) -> Array | None:
+def _values_of(walk: ModuleWalk, value: Coded, layers: dict[str, Array], finished: Finished) -> Array | None:
     """Values of a node in the graph, or None where no layer of the graph has them."""
     if value.only is None:
         return None

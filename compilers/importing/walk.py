@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from compilers.importing.codes import Coded, Space
+from compilers.importing.codes import Coded, CodeSpace
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import KEEPING, MOVEMENTS, as_coded, concatenated, move, padded, stacked
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
@@ -38,16 +38,16 @@ def operation(*names: str) -> Callable[[Handler], Handler]:
 class Lazy:
     """A value of which no layer is made yet, since only the next operations show which one it is."""
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of an operation with this value among its arguments, or NotImplemented."""
         return NotImplemented
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Make layers for the value. Raises `ImportRefused` where there are none."""
         raise NotImplementedError
 
 
-class Walk:
+class ModuleWalk:
     """State of an import: codes, drafts, and the operation that is being imported.
 
     Attributes:
@@ -69,7 +69,7 @@ class Walk:
     """
 
     def __init__(self, samples: int, max_edges: int, *, unusual: bool = False) -> None:
-        self.space = Space()
+        self.space = CodeSpace()
         self.samples, self.max_edges, self.unusual = samples, max_edges, unusual
         self.drafts: list[Draft] = []
         self.made_by: dict[Draft, Node] = {}

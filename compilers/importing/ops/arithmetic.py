@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compilers.importing.codes import Coded, Term, distinct
+from compilers.importing.codes import Coded, CodedTerm, distinct
 from compilers.importing.drafts import Draft
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
 from compilers.importing.reading import by_sample, reading, sampled, undecided
 from compilers.importing.sums import Weights, layer_of, link, result, summed
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.errors import ImportRefused
 from netgraph.graph import Dense, Identity, Product
 
 
 @operation("add")
-def add(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
+def add(walk: ModuleWalk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
     """Sum of two values.
 
     Where a parameter is added to activations, the sum becomes a layer at once: later operations may move it to several
@@ -36,7 +36,7 @@ def add(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
     return total
 
 
-def _waits(walk: Walk, value: Coded) -> bool:
+def _waits(walk: ModuleWalk, value: Coded) -> bool:
     """Whether a later operation decides which axes of an input in a value are features."""
     with suppress(ImportRefused):
         return undecided(walk, sampled(walk, value))
@@ -44,25 +44,25 @@ def _waits(walk: Walk, value: Coded) -> bool:
 
 
 @operation("sub", "subtract")
-def sub(walk: Walk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
+def sub(walk: ModuleWalk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
     """Difference of two values."""
     return as_coded(one).plus(as_coded(two).scaled(-float(alpha)))
 
 
 @operation("rsub")
-def rsub(walk: Walk, one: Any, two: Any, alpha: float = 1) -> Coded:
+def rsub(walk: ModuleWalk, one: Any, two: Any, alpha: float = 1) -> Coded:
     """Difference of two values, the other way round."""
     return as_coded(two).plus(as_coded(one).scaled(-float(alpha)))
 
 
 @operation("neg", "negative")
-def neg(walk: Walk, value: Coded) -> Coded:
+def neg(walk: ModuleWalk, value: Coded) -> Coded:
     """Negative of a value."""
     return value.scaled(-1.0)
 
 
 @operation("div", "divide", "true_divide")
-def div(walk: Walk, one: Any, two: Any, **_: Any) -> Coded:
+def div(walk: ModuleWalk, one: Any, two: Any, **_: Any) -> Coded:
     """Quotient by a constant."""
     if isinstance(two, Coded):
         walk.refuse("it divides by a value that depends on an input or a parameter", "divide by constants only")
@@ -70,7 +70,7 @@ def div(walk: Walk, one: Any, two: Any, **_: Any) -> Coded:
 
 
 @operation("mul", "multiply")
-def mul(walk: Walk, one: Any, two: Any) -> Any:
+def mul(walk: ModuleWalk, one: Any, two: Any) -> Any:
     """Product with a constant, with a parameter per feature, or of two activations."""
     for value, factor in ((one, two), (two, one)):
         if not isinstance(factor, Coded):
@@ -84,12 +84,12 @@ def mul(walk: Walk, one: Any, two: Any) -> Any:
     return product(walk, one, two)
 
 
-def is_constant(walk: Walk, value: Coded) -> bool:
+def is_constant(walk: ModuleWalk, value: Coded) -> bool:
     """Whether a value depends on no input and on no parameter."""
     return all(not walk.space.locate(term.codes[term.exists].numpy())[0].any() for term in value.terms)
 
 
-def is_parameter(walk: Walk, value: Coded) -> bool:
+def is_parameter(walk: ModuleWalk, value: Coded) -> bool:
     """Whether a value has no part that depends on an input."""
     owners: set[Any] = set()
     for term in value.terms:
@@ -98,7 +98,7 @@ def is_parameter(walk: Walk, value: Coded) -> bool:
     return all(owner is None or isinstance(owner, ParameterTensor) for owner in owners)
 
 
-def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
+def scaled_by(walk: ModuleWalk, value: Coded, scale: Coded) -> Coded:
     """Product with one parameter per feature: an edge from every vertex to a vertex of its own."""
     if is_parameter(walk, value):
         walk.refuse("it multiplies two parameters", "multiply them once, in one parameter")
@@ -108,7 +108,7 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     term = scale.terms[0]
     constant = torch.where(term.exists, term.factor, 1.0)
     if len(scale.terms) == 1 and (constant != 1).any():  # a constant factor of the parameter is one of the product
-        plain = Coded([Term(term.codes, term.exists.to(torch.float64))])
+        plain = Coded([CodedTerm(term.codes, term.exists.to(torch.float64))])
         return scaled_by(walk, value, plain).scaled(constant)
     read = reading(walk, value)
     full = scale.map(lambda part: part.expand(shape))
@@ -140,7 +140,7 @@ def scaled_by(walk: Walk, value: Coded, scale: Coded) -> Coded:
     return result(walk, read, made)
 
 
-def product(walk: Walk, one: Coded, two: Coded) -> Coded:
+def product(walk: ModuleWalk, one: Coded, two: Coded) -> Coded:
     """Product of two activations of one shape, feature by feature."""
     if one.shape != two.shape:
         walk.refuse(

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from compilers.importing.codes import Coded, Term
+from compilers.importing.codes import Coded, CodedTerm
 from compilers.importing.drafts import Draft
 from compilers.importing.heads import attending, mixing, tokens_read
 from compilers.importing.movement import KEEPING, MOVEMENTS
 from compilers.importing.reading import Sampled, place, restored, sampled
-from compilers.importing.walk import Lazy, Walk, operation
+from compilers.importing.walk import Lazy, ModuleWalk, operation
 from netgraph.columns import Array
 
 HIDDEN = -1e4
@@ -30,7 +30,7 @@ CALCULATING = frozenset(
 
 @operation("scaled_dot_product_attention")
 def scaled_dot_product_attention(
-    walk: Walk, query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0,
+    walk: ModuleWalk, query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0,
     is_causal: bool = False, *, scale: float | None = None, enable_gqa: bool = False,
 ) -> Coded:  # fmt: skip
     """Attention of heads, `(..., heads, tokens, channels)`."""
@@ -61,7 +61,7 @@ def scaled_dot_product_attention(
 MASKS = "use no mask, or the causal one (is_causal=True), the same for all heads and samples"
 
 
-def _together(walk: Walk, *parts: Coded, groups: bool) -> list[Coded]:
+def _together(walk: ModuleWalk, *parts: Coded, groups: bool) -> list[Coded]:
     """Queries, keys and values with the same axes before tokens; with `groups`, heads share keys and values."""
     query, *shared = parts
     if groups:
@@ -75,7 +75,7 @@ def _together(walk: Walk, *parts: Coded, groups: bool) -> list[Coded]:
     return [part.map(lambda codes: codes.expand(*lead, *codes.shape[-2:])) for part in every]
 
 
-def hidden_by(walk: Walk, bias: Array) -> Array:
+def hidden_by(walk: ModuleWalk, bias: Array) -> Array:
     """Mask of the keys that numbers added to logits hide, `(..., queries, keys)`.
 
     Raises:
@@ -92,7 +92,7 @@ def hidden_by(walk: Walk, bias: Array) -> Array:
     return hidden
 
 
-def is_causal_mask(walk: Walk, hidden: Array) -> bool:
+def is_causal_mask(walk: ModuleWalk, hidden: Array) -> bool:
     """Whether a mask of hidden keys, `(queries, keys)`, is the causal one; False for no hidden keys.
 
     Raises:
@@ -127,7 +127,7 @@ class Scores(Lazy):
     def __init__(self, queries: Coded, keys: Coded, shape: tuple[int, ...], value: Coded) -> None:
         self.queries, self.keys, self.shape, self.value = queries, keys, shape, value
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Move, scale or mask the products, or make heads of them at the softmax."""
         name = name.removesuffix("_") if name.endswith("_") else name
         if name in {"softmax", "_softmax"} and args[0] is self:
@@ -140,7 +140,7 @@ class Scores(Lazy):
             lambda leaf: Scores(self.queries, self.keys, self.shape, leaf) if isinstance(leaf, Coded) else leaf, result
         )
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Refuse: there is no layer for products of matrices of activations."""
         walk.refuse(
             "a product of two matrices of activations is used otherwise than as attention",
@@ -148,7 +148,7 @@ class Scores(Lazy):
         )
 
 
-def matrix_product(walk: Walk, one: Coded, two: Coded) -> Any:
+def matrix_product(walk: ModuleWalk, one: Coded, two: Coded) -> Any:
     """Product of two matrices of activations: a mix of values where the first one is attention, else logits."""
     lead = np.broadcast_shapes(one.shape[:-2], two.shape[:-2])
     one, two = (part.map(lambda codes: codes.expand(*lead, *codes.shape[-2:])) for part in (one, two))
@@ -169,7 +169,7 @@ def matrix_product(walk: Walk, one: Coded, two: Coded) -> Any:
 
 
 def _mixed(
-    walk: Walk, heads: Draft, found: Sampled, number: Array, row: Array, position: Array, values: Coded
+    walk: ModuleWalk, heads: Draft, found: Sampled, number: Array, row: Array, position: Array, values: Coded
 ) -> Coded:
     """Values mixed by the weights of heads."""
     whole = len(found.codes) == 1 and (found.factors[0] == 1).all() and (number == number.flat[0]).all()
@@ -184,7 +184,7 @@ def _mixed(
     return restored(walk, found, mixing(walk, heads, rows, found, values))
 
 
-def attended(walk: Walk, scores: Scores, dim: int) -> Coded:
+def attended(walk: ModuleWalk, scores: Scores, dim: int) -> Coded:
     """Weights of heads: the softmax of logits over keys."""
     if dim % len(scores.value.shape) != len(scores.value.shape) - 1:
         walk.refuse("its softmax runs over another axis than the last one, the keys", "use softmax(..., dim=-1)")
@@ -215,7 +215,7 @@ def attended(walk: Walk, scores: Scores, dim: int) -> Coded:
     return restored(walk, found, codes)
 
 
-def _logits(walk: Walk, scores: Scores, found: Sampled) -> tuple[Array, Array, Array]:
+def _logits(walk: ModuleWalk, scores: Scores, found: Sampled) -> tuple[Array, Array, Array]:
     """Number of each product, its factor, and the constant that is added to it."""
     offset, factor, bias = np.full(found.shape, -1), np.zeros(found.shape), np.zeros(found.shape)
     for codes, factors in zip(found.codes, found.factors, strict=True):
@@ -235,7 +235,7 @@ def _logits(walk: Walk, scores: Scores, found: Sampled) -> tuple[Array, Array, A
 
 
 @operation("softmax", "_softmax", "log_softmax", "_log_softmax")
-def softmax(walk: Walk, value: Coded, *args: Any, **kwargs: Any) -> Coded:
+def softmax(walk: ModuleWalk, value: Coded, *args: Any, **kwargs: Any) -> Coded:
     """Refuse a softmax that is no attention."""
     walk.refuse(
         "a softmax over features is no activation of a vertex",
@@ -244,7 +244,7 @@ def softmax(walk: Walk, value: Coded, *args: Any, **kwargs: Any) -> Coded:
 
 
 @operation("baddbmm")
-def baddbmm(walk: Walk, bias: Any, one: Any, two: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+def baddbmm(walk: ModuleWalk, bias: Any, one: Any, two: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """Product of matrices with a mask."""
     product = matrix_product(walk, one, two)
     added = torch.as_tensor(bias).to(torch.float64) if not isinstance(bias, Coded) else bias
@@ -255,14 +255,14 @@ def baddbmm(walk: Walk, bias: Any, one: Any, two: Any, *, beta: float = 1, alpha
 
 
 @operation("masked_fill")
-def masked_fill(walk: Walk, value: Coded, mask: Any, fill: Any) -> Coded:
+def masked_fill(walk: ModuleWalk, value: Coded, mask: Any, fill: Any) -> Coded:
     """Constants in place of some numbers."""
     filled: Coded = select(walk, mask, fill, value)
     return filled
 
 
 @operation("where")
-def select(walk: Walk, mask: Any, one: Any, two: Any) -> Coded:
+def select(walk: ModuleWalk, mask: Any, one: Any, two: Any) -> Coded:
     """Numbers of one value or of another, by a constant mask."""
     if isinstance(mask, Coded):
         walk.refuse("it chooses by a mask that depends on the input", "choose by constants, or use an activation")
@@ -271,5 +271,5 @@ def select(walk: Walk, mask: Any, one: Any, two: Any) -> Coded:
         part = value if isinstance(value, Coded) else Coded.constant(torch.as_tensor(value, dtype=torch.float64))
         shape = np.broadcast_shapes(part.shape, mask.shape)
         kept = part.map(lambda codes, shape=shape: codes.expand(shape))  # type: ignore[misc]
-        parts.append(Coded(Term(term.codes, torch.where(chosen, term.factor, 0.0)) for term in kept.terms))
+        parts.append(Coded(CodedTerm(term.codes, torch.where(chosen, term.factor, 0.0)) for term in kept.terms))
     return parts[0].plus(parts[1])

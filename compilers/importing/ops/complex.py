@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from compilers.importing.codes import Coded
 from compilers.importing.movement import KEEPING, MOVEMENTS, stacked
-from compilers.importing.walk import Lazy, Walk, operation
+from compilers.importing.walk import Lazy, ModuleWalk, operation
 
 
 class Complex(Lazy):
@@ -25,7 +25,7 @@ class Complex(Lazy):
         """Shape of the tensor."""
         return self.parts[0].shape
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Move the numbers, multiply them by constants, or give their parts back."""
         if name == "view_as_real":
             return stacked(self.parts, -1)
@@ -48,7 +48,7 @@ class Complex(Lazy):
             )
         return NotImplemented
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Refuse: layers have real values."""
         walk.refuse(
             "it computes with complex numbers", "use real numbers; a rotation is a pair of sums with cos and sin"
@@ -61,7 +61,7 @@ def _with(given: Any, old: Complex, new: Coded) -> Any:
 
 
 @operation("view_as_complex")
-def view_as_complex(walk: Walk, value: Coded) -> Complex:
+def view_as_complex(walk: ModuleWalk, value: Coded) -> Complex:
     """Pairs along the last axis as complex numbers."""
     real, imaginary = value.map(lambda part: part.unbind(-1))
     return Complex(real, imaginary)

@@ -10,26 +10,26 @@ import numpy as np
 from compilers.importing.codes import Coded
 from compilers.importing.reading import Reading, pieces, reading, restored, sampled
 from compilers.importing.sums import Weights, link, on_grid, set_column, summed
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.columns import Array
 from netgraph.graph import Conv2d
 
 
 @operation("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def transposed_convolution(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
+def transposed_convolution(walk: ModuleWalk, *args: Any, **kwargs: Any) -> Coded:
     """Refuse a transposed convolution."""
     walk.refuse("no link makes maps larger", "import the part of the module before it, or use Conv2d with padding")
 
 
 @operation("conv1d", "conv3d")
-def other_convolution(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
+def other_convolution(walk: ModuleWalk, *args: Any, **kwargs: Any) -> Coded:
     """Refuse a convolution that is not over maps."""
     walk.refuse("links convolve maps of height and width", "use Conv2d, for tokens with maps of height 1")
 
 
 @operation("conv2d")
 def conv2d(
-    walk: Walk,
+    walk: ModuleWalk,
     value: Any,
     weight: Any,
     bias: Any = None,
@@ -85,7 +85,7 @@ def _pair(value: Any) -> tuple[int, int]:
     return (int(values[0]), int(values[-1]))
 
 
-def _same(walk: Walk, padding: str, kernel: Sequence[int], stride: tuple[int, int]) -> tuple[int, int]:
+def _same(walk: ModuleWalk, padding: str, kernel: Sequence[int], stride: tuple[int, int]) -> tuple[int, int]:
     """Padding for a name of it."""
     if padding == "valid":
         return 0, 0
@@ -101,7 +101,7 @@ def _window(kernel: int, before: int, after: int) -> tuple[int, int, int]:
     return kernel + before - after, before, 0
 
 
-def _without_padding(walk: Walk, value: Coded) -> tuple[Reading, tuple[int, int], tuple[int, int]]:
+def _without_padding(walk: ModuleWalk, value: Coded) -> tuple[Reading, tuple[int, int], tuple[int, int]]:
     """Read maps without the rows and columns of zeros around them, whose numbers before and behind are returned."""
     found = sampled(walk, value)
     if len(found.shape) != 3:

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 
 aten = torch.ops.aten
 
 
 @operation("einsum")
-def einsum(walk: Walk, equation: str, operands: Sequence[Any], **_: Any) -> Any:
+def einsum(walk: ModuleWalk, equation: str, operands: Sequence[Any], **_: Any) -> Any:
     """Product of two tensors, summed over the axes that the result lacks.
 
     Axes are brought into the order shared, own, summed; then it is a product of matrices.
@@ -45,7 +45,7 @@ def einsum(walk: Walk, equation: str, operands: Sequence[Any], **_: Any) -> Any:
     return walk.call(aten.permute.default, (product, [found.index(name) for name in out]), {})
 
 
-def _axes(walk: Walk, equation: str, operands: Sequence[Any]) -> tuple[list[list[str]], list[str]]:
+def _axes(walk: ModuleWalk, equation: str, operands: Sequence[Any]) -> tuple[list[list[str]], list[str]]:
     """Names of the axes of both operands and of the result; an ellipsis becomes names of its own."""
     given, arrow, out = equation.partition("->")
     parts = given.split(",")

@@ -15,7 +15,7 @@ from compilers.importing.movement import KEEPING, as_coded
 from compilers.importing.ops.arithmetic import product
 from compilers.importing.ops.moments import mean_square
 from compilers.importing.ops.pointwise import activated
-from compilers.importing.walk import Lazy, Walk, operation
+from compilers.importing.walk import Lazy, ModuleWalk, operation
 from netgraph.columns import Array
 from netgraph.errors import ImportRefused
 from netgraph.graph import ACTIVATIONS
@@ -64,13 +64,15 @@ class Pointwise(Lazy):
         node: the last operation.
     """
 
-    def __init__(self, walk: Walk, base: Coded, terms: Any, function: Function, make: Callable[[], Coded]) -> None:
+    def __init__(
+        self, walk: ModuleWalk, base: Coded, terms: Any, function: Function, make: Callable[[], Coded]
+    ) -> None:
         self.base, self.terms, self.function, self.make = base, terms, function, make
         self.node: Node | None = walk.node
         self._made: Coded | None = None
 
     @classmethod
-    def of(cls, walk: Walk, value: Coded, function: Function, make: Callable[[], Coded]) -> Pointwise:
+    def of(cls, walk: ModuleWalk, value: Coded, function: Function, make: Callable[[], Coded]) -> Pointwise:
         """Begin a function of a value; a factor of the value becomes part of the function."""
         factor = value.uniform
         if factor in (None, 1.0):
@@ -88,7 +90,7 @@ class Pointwise(Lazy):
         with np.errstate(all="ignore"):
             return np.asarray(self.function(GRID))
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Compose with a further function of the same numbers."""
         if name in KEEPING:
             return self
@@ -110,7 +112,9 @@ class Pointwise(Lazy):
                 )  # fmt: skip
         return NotImplemented
 
-    def _composed(self, walk: Walk, args: Sequence[Any], kwargs: Mapping[str, Any], function: Function) -> Pointwise:
+    def _composed(
+        self, walk: ModuleWalk, args: Sequence[Any], kwargs: Mapping[str, Any], function: Function
+    ) -> Pointwise:
         target = walk.target
 
         def make() -> Coded:
@@ -120,7 +124,7 @@ class Pointwise(Lazy):
 
         return Pointwise(walk, self.base, self.terms, function, make)
 
-    def composed_with(self, walk: Walk, name: str, other: Any) -> Pointwise:
+    def composed_with(self, walk: ModuleWalk, name: str, other: Any) -> Pointwise:
         """Compose by a function of two numbers with a multiple of the same numbers, or a constant."""
         function = self._as_function(other)
         if function is None:
@@ -155,7 +159,7 @@ class Pointwise(Lazy):
         factor = float(values[-1])
         return factor if factor and np.allclose(values, factor * GRID**2, rtol=1e-12, atol=0) else None
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Make the layer of an activation, or layers for the operations of the function where there is none."""
         if self._made is None:
             before, walk.node = walk.node, self.node
@@ -163,7 +167,7 @@ class Pointwise(Lazy):
             walk.node = before
         return self._made
 
-    def _resolved(self, walk: Walk) -> Coded:
+    def _resolved(self, walk: ModuleWalk) -> Coded:
         values = self.values()
         found = closest(values)
         if found[2] <= CLOSE:
@@ -217,7 +221,7 @@ def _without_constant(value: Coded) -> tuple[Coded | None, float]:
 
 
 @operation("tanh", "sigmoid", "softplus")
-def bounded(walk: Walk, value: Coded, *args: Any) -> Pointwise:
+def bounded(walk: ModuleWalk, value: Coded, *args: Any) -> Pointwise:
     """Begin a function with an activation."""
     name = walk.op_name.removesuffix("_")
     if name == "softplus" and args and args[0] != 1:
@@ -230,7 +234,7 @@ def bounded(walk: Walk, value: Coded, *args: Any) -> Pointwise:
     "celu", "clamp", "clamp_max", "clamp_min", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "log_sigmoid", "mish", "relu6", "selu", "softshrink", "threshold",
 )  # fmt: skip
-def by_value(walk: Walk, value: Coded, *args: Any, **kwargs: Any) -> Pointwise:
+def by_value(walk: ModuleWalk, value: Coded, *args: Any, **kwargs: Any) -> Pointwise:
     """Begin a function with an operation that only values show to be a registered activation.
 
     Limits and functions of limits are sums and products of ReLU layers, where no activation computes them.
@@ -268,7 +272,7 @@ LIMITS: dict[str, Callable[..., tuple[Any, Any]]] = {
 """Limits of the values of an operation, by its name."""
 
 
-def _limited(walk: Walk, value: Coded, low: float | None, high: float | None) -> Coded:
+def _limited(walk: ModuleWalk, value: Coded, low: float | None, high: float | None) -> Coded:
     """Values within limits: `low + relu(z - low) - relu(z - high)`, without a limit as the sum that remains."""
     if low is None and high is None:
         return value
@@ -280,13 +284,13 @@ def _limited(walk: Walk, value: Coded, low: float | None, high: float | None) ->
     return parts if low == 0 else parts.plus(as_coded(float(low)))
 
 
-def _over(walk: Walk, value: Coded, limit: Any) -> Coded:
+def _over(walk: ModuleWalk, value: Coded, limit: Any) -> Coded:
     """Excess of values over a limit."""
     return activated(walk, value if limit == 0 else value.plus(as_coded(-float(limit))), "relu")
 
 
 @operation("maximum", "minimum")
-def extreme(walk: Walk, one: Any, two: Any) -> Pointwise:
+def extreme(walk: ModuleWalk, one: Any, two: Any) -> Pointwise:
     """Begin a function with the larger or smaller of a value and its multiple or a constant."""
     name = walk.op_name.removesuffix("_")
     value, other = (one, two) if isinstance(one, Coded) else (two, one)
@@ -295,14 +299,14 @@ def extreme(walk: Walk, one: Any, two: Any) -> Pointwise:
 
 
 @operation("glu")
-def glu(walk: Walk, value: Coded, dim: int = -1) -> Coded:
+def glu(walk: ModuleWalk, value: Coded, dim: int = -1) -> Coded:
     """Half of the features, times the sigmoid of the other half."""
     one, two = value.map(lambda part: part.chunk(2, dim))
     return product(walk, one, activated(walk, two, "sigmoid"))
 
 
 @operation("exp", "erf", "sqrt", "rsqrt", "reciprocal", "abs", "log", "log1p", "expm1", "sin", "cos", "sign")
-def other(walk: Walk, value: Coded) -> Pointwise:
+def other(walk: ModuleWalk, value: Coded) -> Pointwise:
     """Begin a function with an operation that is no activation itself."""
     name = walk.op_name.removesuffix("_")
 
@@ -313,7 +317,7 @@ def other(walk: Walk, value: Coded) -> Pointwise:
 
 
 @operation("pow", "square")
-def power(walk: Walk, value: Any, exponent: Any = 2) -> Pointwise:
+def power(walk: ModuleWalk, value: Any, exponent: Any = 2) -> Pointwise:
     """Begin a function with a power; whole ones are products of layers."""
     if not isinstance(value, Coded) or isinstance(exponent, Coded):
         walk.refuse("its exponent depends on the input", "use a constant exponent")

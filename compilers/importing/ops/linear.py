@@ -13,18 +13,18 @@ from compilers.importing.ops.attention import matrix_product
 from compilers.importing.owners import IndexTensor
 from compilers.importing.reading import restored, sampled
 from compilers.importing.sums import Weights, dense, link
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.graph import Dense
 
 
 @operation("linear")
-def linear(walk: Walk, value: Any, weight: Any, bias: Any = None) -> Coded:
+def linear(walk: ModuleWalk, value: Any, weight: Any, bias: Any = None) -> Coded:
     """Linear layer with weights `(targets, sources)`."""
     return dense(walk, value, Weights(walk, weight), bias)
 
 
 @operation("addmm")
-def addmm(walk: Walk, bias: Any, value: Any, weight: Any, *, beta: float = 1, alpha: float = 1) -> Coded:
+def addmm(walk: ModuleWalk, bias: Any, value: Any, weight: Any, *, beta: float = 1, alpha: float = 1) -> Coded:
     """Linear layer with weights `(sources, targets)`."""
     if (beta, alpha) != (1, 1):
         walk.refuse(f"it scales its parts by beta={beta} and alpha={alpha}", "put the factors into the parameters")
@@ -32,7 +32,7 @@ def addmm(walk: Walk, bias: Any, value: Any, weight: Any, *, beta: float = 1, al
 
 
 @operation("mm", "matmul", "bmm")
-def matmul(walk: Walk, value: Any, weight: Any) -> Any:
+def matmul(walk: ModuleWalk, value: Any, weight: Any) -> Any:
     """Product with a matrix of parameters, `(sources, targets)`, or of two activations in attention."""
     if all(isinstance(part, Coded) and not is_parameter(walk, part) for part in (value, weight)):
         return matrix_product(walk, value, weight)
@@ -46,7 +46,7 @@ def matmul(walk: Walk, value: Any, weight: Any) -> Any:
 
 @operation("embedding")
 def embedding(
-    walk: Walk, weight: Any, index: Any, padding_idx: int = -1, scale: bool = False, sparse: bool = False
+    walk: ModuleWalk, weight: Any, index: Any, padding_idx: int = -1, scale: bool = False, sparse: bool = False
 ) -> Coded:
     """Table that is read at whole numbers of an input: a dense link from an input with the encoding "index".
 

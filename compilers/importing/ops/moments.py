@@ -15,7 +15,7 @@ from compilers.importing.movement import KEEPING
 from compilers.importing.ops.arithmetic import is_parameter
 from compilers.importing.ops.norms import normalised
 from compilers.importing.sums import Weights, dense
-from compilers.importing.walk import Lazy, Walk, operation
+from compilers.importing.walk import Lazy, ModuleWalk, operation
 
 WRITTEN = (
     "write it as x * rsqrt(mean(x^2, -1, keepdim=True) + epsilon) * weight, for a layer norm with "
@@ -24,7 +24,9 @@ WRITTEN = (
 
 
 @operation("rms_norm")
-def rms_norm(walk: Walk, value: Coded, shape: Sequence[int], weight: Any = None, eps: float | None = None) -> Coded:
+def rms_norm(
+    walk: ModuleWalk, value: Coded, shape: Sequence[int], weight: Any = None, eps: float | None = None
+) -> Coded:
     """RMS norm over the last axis."""
     if len(shape) != 1:
         walk.refuse(f"it normalises over {len(shape)} axes, {tuple(shape)}", "normalise over the features alone")
@@ -47,7 +49,7 @@ class Mean(Lazy):
     node: Node | None
     made: Coded | None = None
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Subtract the mean from the value."""
         name = name.removesuffix("_")
         if name in KEEPING:
@@ -59,7 +61,7 @@ class Mean(Lazy):
             return Centred(self)
         return NotImplemented
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Make a layer of one vertex, with frozen edges of one weight."""
         if self.made is None:
             before, walk.node = walk.node, self.node
@@ -67,11 +69,11 @@ class Mean(Lazy):
             walk.node = before
         return self.made
 
-    def total(self, walk: Walk) -> Coded:
+    def total(self, walk: ModuleWalk) -> Coded:
         """Make a layer of one vertex for the sum in place of the mean."""
         return self._weighted(walk, 1.0)
 
-    def _weighted(self, walk: Walk, weight: float) -> Coded:
+    def _weighted(self, walk: ModuleWalk, weight: float) -> Coded:
         weights = Weights(walk, torch.full((1, self.base.shape[-1]), weight, dtype=torch.float64))
         made = dense(walk, self.base, weights, None)
         if self.kept:
@@ -87,7 +89,7 @@ class Centred(Lazy):
     mean: Mean
     made: Coded | None = None
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Square it, or divide it by the root of the mean of its squares."""
         name = name.removesuffix("_")
         if name in KEEPING:
@@ -102,7 +104,7 @@ class Centred(Lazy):
             return other.norm_of(walk, 1.0, divides=name == "div") if same else NotImplemented
         return NotImplemented
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Subtract a layer that has the mean."""
         if self.made is None:
             self.made = self.mean.base.plus(self.mean.resolve(walk).scaled(-1.0))
@@ -115,7 +117,7 @@ class CentredSquare(Lazy):
 
     centred: Centred
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Take their mean: the variance."""
         if name in KEEPING:
             return self
@@ -124,7 +126,7 @@ class CentredSquare(Lazy):
             return replace(mean_square(walk, base, 1.0, name, args[1:], kwargs), centred=base)
         return NotImplemented
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Make layers for the squares."""
         value = self.centred.resolve(walk)
         found: Coded = walk.call(torch.ops.aten.square.default, (value,), {}).resolve(walk)
@@ -152,7 +154,7 @@ class MeanSquare(Lazy):
     outer: float = 1.0
     centred: Coded | None = None
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Add epsilon, take the root, and multiply or divide the value."""
         name = name.removesuffix("_")
         if name in KEEPING:
@@ -176,7 +178,7 @@ class MeanSquare(Lazy):
             return NotImplemented if ratio is None else self.norm_of(walk, ratio, divides=name == "div")
         return NotImplemented
 
-    def norm_of(self, walk: Walk, ratio: float, *, divides: bool) -> Any:
+    def norm_of(self, walk: ModuleWalk, ratio: float, *, divides: bool) -> Any:
         """Norm that is `ratio` times the value, multiplied or divided by this number; or NotImplemented."""
         if not self.kept or self.power != (0.5 if divides else -0.5):
             return NotImplemented
@@ -189,7 +191,7 @@ class MeanSquare(Lazy):
             return replace(self, factor=self.factor * number, epsilon=self.epsilon * number)
         return replace(self, outer=self.outer * number)
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Refuse: there is no layer for a mean of squares alone."""
         walk.refuse("a mean of squares is used otherwise than in an RMS norm or a layer norm", WRITTEN)
 
@@ -217,7 +219,7 @@ class Normed(Lazy):
     columns: dict[str, Any] = field(default_factory=dict)
     made: Coded | None = None
 
-    def meet(self, walk: Walk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Multiply by one parameter or constant per feature, the scale of the norm, or add one, its shift."""
         name = name.removesuffix("_")
         if name in KEEPING:
@@ -242,7 +244,7 @@ class Normed(Lazy):
     def _takes_shift(self) -> bool:
         return self.norm == "layer" and self._size == 1
 
-    def resolve(self, walk: Walk) -> Coded:
+    def resolve(self, walk: ModuleWalk) -> Coded:
         """Make the layer."""
         if self.made is None:
             before, walk.node = walk.node, self.node
@@ -250,7 +252,7 @@ class Normed(Lazy):
             walk.node = before
         return self.made
 
-    def _layer(self, walk: Walk) -> Coded:
+    def _layer(self, walk: ModuleWalk) -> Coded:
         if self.dim != -1:
             walk.refuse(
                 "it normalises over another axis than the last one", "normalise over the features, the last axis"
@@ -262,7 +264,7 @@ class Normed(Lazy):
 
 
 def mean_square(
-    walk: Walk, base: Coded, factor: float, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    walk: ModuleWalk, base: Coded, factor: float, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> MeanSquare:
     """Mean or sum of `factor` times the squares of a value, over one axis."""
     dim = args[0] if args else kwargs.get("dim")
@@ -277,7 +279,7 @@ def mean_square(
 
 @operation("var", "std", "var_mean")
 def variance(
-    walk: Walk, value: Coded, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *,
+    walk: ModuleWalk, value: Coded, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *,
     correction: float | None = None,
 ) -> Any:  # fmt: skip
     """Variance over the features, on the way to a layer norm."""

@@ -12,11 +12,11 @@ from compilers.importing.drafts import Draft
 from compilers.importing.movement import stacked
 from compilers.importing.reading import Reading, reading, sampled, undecided
 from compilers.importing.sums import layer_of, link, result, set_column
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.graph import Grid, Identity, Place, get_norm
 
 
-def wired(walk: Walk, read: Reading, grid: Grid | None = None, **attributes: Any) -> Draft:
+def wired(walk: ModuleWalk, read: Reading, grid: Grid | None = None, **attributes: Any) -> Draft:
     """New layer that reads the features of a reading by wires, on their grid or on another one of as many positions."""
     source = layer_of(walk, read)
     grid = source.output_grid if grid is None else grid
@@ -26,7 +26,9 @@ def wired(walk: Walk, read: Reading, grid: Grid | None = None, **attributes: Any
     return made
 
 
-def normed(walk: Walk, read: Reading, norm: str, epsilon: float, columns: dict[str, Any], **attributes: Any) -> Draft:
+def normed(
+    walk: ModuleWalk, read: Reading, norm: str, epsilon: float, columns: dict[str, Any], **attributes: Any
+) -> Draft:
     """New layer with a norm; `columns` are parameters or constants by vertex column, None for the starting value."""
     made = wired(walk, read, norm=norm, norm_epsilon=float(epsilon), **attributes)
     for name, start in get_norm(norm).columns.items():
@@ -39,7 +41,7 @@ def normed(walk: Walk, read: Reading, norm: str, epsilon: float, columns: dict[s
     return made
 
 
-def normalised(walk: Walk, value: Coded, norm: str, epsilon: float, columns: dict[str, Any]) -> Coded:
+def normalised(walk: ModuleWalk, value: Coded, norm: str, epsilon: float, columns: dict[str, Any]) -> Coded:
     """Norm over the last axis, its features; where other axes hold features too, each of their parts is a layer."""
     found = sampled(walk, value)
     axes = () if undecided(walk, found) else reading(walk, value).features
@@ -56,7 +58,7 @@ def normalised(walk: Walk, value: Coded, norm: str, epsilon: float, columns: dic
 
 @operation("layer_norm")
 def layer_norm(
-    walk: Walk, value: Coded, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
+    walk: ModuleWalk, value: Coded, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Coded:  # fmt: skip
     """Layer norm over the last axis."""
@@ -67,7 +69,7 @@ def layer_norm(
 
 @operation("batch_norm")
 def batch_norm(
-    walk: Walk, value: Coded, weight: Any, bias: Any, mean: Any, variance: Any, training: bool = False,
+    walk: ModuleWalk, value: Coded, weight: Any, bias: Any, mean: Any, variance: Any, training: bool = False,
     momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True,
 ) -> Coded:  # fmt: skip
     """Batch norm with running statistics; features are the axis behind the batch."""
@@ -80,7 +82,7 @@ def batch_norm(
 
 
 @operation("group_norm", "instance_norm")
-def other_norm(walk: Walk, *args: Any, **kwargs: Any) -> Coded:
+def other_norm(walk: ModuleWalk, *args: Any, **kwargs: Any) -> Coded:
     """Refuse a norm over groups of features or over positions."""
     walk.refuse(
         "layers normalise by the batch (batch norm), or over all features of a position (layer and RMS norm)",

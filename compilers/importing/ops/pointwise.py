@@ -10,11 +10,11 @@ from compilers.importing.codes import Coded
 from compilers.importing.ops.norms import wired
 from compilers.importing.reading import reading
 from compilers.importing.sums import result, set_column
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.graph import ACTIVATIONS
 
 
-def activated(walk: Walk, value: Coded, activation: str, **attributes: Any) -> Coded:
+def activated(walk: ModuleWalk, value: Coded, activation: str, **attributes: Any) -> Coded:
     """Apply an activation to a value."""
     if activation not in ACTIVATIONS:
         walk.refuse(f"there is no activation {activation!r}", "register it: netgraph.graph.register_activation")
@@ -23,26 +23,31 @@ def activated(walk: Walk, value: Coded, activation: str, **attributes: Any) -> C
 
 
 @operation("relu", "silu")
-def plain(walk: Walk, value: Coded) -> Coded:
+def plain(walk: ModuleWalk, value: Coded) -> Coded:
     """Activation of the name of the operation."""
     return activated(walk, value, walk.op_name.removesuffix("_"))
 
 
 @operation("gelu")
-def gelu(walk: Walk, value: Coded, *, approximate: str = "none") -> Coded:
+def gelu(walk: ModuleWalk, value: Coded, *, approximate: str = "none") -> Coded:
     """GELU, exact or by tanh."""
     return activated(walk, value, "gelu" if approximate == "none" else "gelu_tanh")
 
 
 @operation("leaky_relu")
-def leaky_relu(walk: Walk, value: Coded, negative_slope: float = 0.01) -> Coded:
+def leaky_relu(walk: ModuleWalk, value: Coded, negative_slope: float = 0.01) -> Coded:
     """Leaky ReLU with its slope."""
     return activated(walk, value, "leaky_relu", slope=float(negative_slope))
 
 
 @operation("rrelu")
 def rrelu(
-    walk: Walk, value: Coded, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+    walk: ModuleWalk,
+    value: Coded,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    generator: Any = None,
 ) -> Coded:
     """In eval mode, leaky ReLU with the mean of the slopes."""
     if training:
@@ -51,7 +56,7 @@ def rrelu(
 
 
 @operation("prelu")
-def prelu(walk: Walk, value: Coded, weight: Any) -> Coded:
+def prelu(walk: ModuleWalk, value: Coded, weight: Any) -> Coded:
     """PReLU with one slope per channel."""
     read = reading(walk, value, (1,))
     made = wired(walk, read, activation="prelu")

@@ -12,7 +12,7 @@ from compilers.importing.codes import Coded
 from compilers.importing.ops.moments import Mean
 from compilers.importing.ops.norms import wired
 from compilers.importing.reading import Reading, reading, restored
-from compilers.importing.walk import Walk, operation
+from compilers.importing.walk import ModuleWalk, operation
 from netgraph.graph import Pool
 
 
@@ -22,7 +22,7 @@ def _axes(value: Any, count: int) -> tuple[int, ...]:
 
 
 def pooled(
-    walk: Walk, value: Coded, kind: Literal["max", "average"], size: Any, stride: Any, padding: Any, ceil: bool
+    walk: ModuleWalk, value: Coded, kind: Literal["max", "average"], size: Any, stride: Any, padding: Any, ceil: bool
 ) -> Coded:
     """Pool over the axes behind the features, `(batch, features, *grid)`."""
     read = reading(walk, value, (1,))
@@ -39,9 +39,15 @@ def pooled(
 
 @operation("max_pool2d", "max_pool1d")
 def max_pool(
-    walk: Walk, value: Coded, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil: bool = False,
+    walk: ModuleWalk,
+    value: Coded,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil: bool = False,
     **_: Any,
-) -> Coded:  # fmt: skip
+) -> Coded:
     """Maximum of windows."""
     if set(_axes(dilation, 1)) != {1}:
         walk.refuse(f"it has the dilation {dilation}, and windows have no holes", "use dilation=1")
@@ -50,7 +56,7 @@ def max_pool(
 
 @operation("avg_pool2d", "avg_pool1d")
 def average_pool(
-    walk: Walk, value: Coded, size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    walk: ModuleWalk, value: Coded, size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Coded:  # fmt: skip
     """Mean of windows."""
@@ -62,7 +68,7 @@ def average_pool(
 
 
 @operation("adaptive_avg_pool2d", "adaptive_avg_pool1d", "adaptive_max_pool2d", "adaptive_max_pool1d")
-def adaptive_pool(walk: Walk, value: Coded, out: Any) -> Coded:
+def adaptive_pool(walk: ModuleWalk, value: Coded, out: Any) -> Coded:
     """Pool to a given size, where it divides the size of the maps."""
     read = reading(walk, value, (1,))
     wanted = _axes(out, len(read.shape))
@@ -73,7 +79,7 @@ def adaptive_pool(walk: Walk, value: Coded, out: Any) -> Coded:
 
 
 @operation("mean", "amax")
-def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded | Mean:
+def over_positions(walk: ModuleWalk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded | Mean:
     """Mean or maximum over all positions, or the mean over the features."""
     if dim is None or dim == []:
         walk.refuse("it reduces all numbers of the batch at once", "give the axes of the positions")
@@ -99,7 +105,7 @@ def over_positions(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = Fa
 
 
 @operation("sum")
-def total(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded:
+def total(walk: ModuleWalk, value: Coded, dim: Any = None, keepdim: bool = False, **_: Any) -> Coded:
     """Sum over all positions, or over the features."""
     mean = over_positions(walk, value, dim, keepdim)
     if isinstance(mean, Mean):
@@ -109,7 +115,7 @@ def total(walk: Walk, value: Coded, dim: Any = None, keepdim: bool = False, **_:
     return summed
 
 
-def _over_all(walk: Walk, read: Reading, kind: Literal["max", "average"]) -> Any:
+def _over_all(walk: ModuleWalk, read: Reading, kind: Literal["max", "average"]) -> Any:
     made = wired(walk, read)
     size: Sequence[int] = made.grid
     made.pool = Pool(kind, tuple(size)) if size else None
