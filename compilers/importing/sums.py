@@ -229,6 +229,8 @@ def take(walk: ModuleWalk, codes: Array) -> Array:
         owner, mine = walk.space.owner(index), number == index
         at = offset[mine]
         before = np.count_nonzero(owner.used)
+        if walk.taken is not None:
+            walk.taken.append((owner, at[~owner.used[at]]))
         owner.used[at] = True
         if np.count_nonzero(owner.used) < before + len(at):
             walk.refuse(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -63,6 +64,7 @@ class ModuleWalk:
         output: the operation whose value is an output of the module, while outputs become layers.
         target: function of the operation that meets a lazy value; an imported operation may consist of others.
         sums: layers that were made for sums, by a hash of the sums.
+        taken: elements of parameters that were taken since a try began; None outside of one.
         unusual: whether inputs whose features no operation shows have them where they usually have positions.
         rounding: largest relative difference of constants of the module from those of the graph, whose weights are
             perhaps float32.
@@ -83,6 +85,7 @@ class ModuleWalk:
         self.target: Any = None
         self.rounding = 0.0
         self.sums: dict[bytes, Draft] = {}
+        self.taken: list[tuple[ParameterTensor, Array]] | None = None
         self._edges = 0
         self._starts: dict[Draft, int] = {}
 
@@ -204,6 +207,20 @@ class ModuleWalk:
         assert self.node is not None
         given = self.node.args[position] if position < len(self.node.args) else self.node.kwargs.get(keyword)
         return self.names.get(given, "") if isinstance(given, Node) else ""
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Go on where a layer is refused, as if it had not been tried; the next operation says why."""
+        before, self.taken = self.taken, []
+        edges = self._edges
+        try:
+            yield
+        except ImportRefused:
+            for parameter, at in self.taken:
+                parameter.used[at] = False
+            self._edges = edges
+        finally:
+            self.taken = before
 
     # -- walking ----------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ def add(walk: ModuleWalk, one: Any, two: Any, *, alpha: float = 1) -> Coded:
     total = left.plus(right if alpha == 1 else right.scaled(alpha))
     parameter = any(is_parameter(walk, part) and not is_constant(walk, part) for part in (left, right))
     if parameter and not _waits(walk, total):
-        with suppress(ImportRefused):  # the next operation says why, where it matters
+        with walk.trying():
             summed(walk, reading(walk, total))
     return total
 

@@ -1,5 +1,6 @@
 """Values that were moved, padded and read in several ways before a layer was made for them."""
 
+import numpy as np
 import pytest
 import torch
 from module_training import assert_close, outputs
@@ -8,6 +9,9 @@ from torch.nn import functional as F
 
 import netgraph as ng
 from compilers.importing import from_module
+from compilers.importing.sums import take
+from compilers.importing.walk import ModuleWalk
+from netgraph.errors import ImportRefused
 
 
 def assert_imported(module, example):
@@ -106,3 +110,17 @@ def test_constants_of_parameters_are_factors_of_products_and_biases_join_their_s
     imported = assert_imported(ScaledParameter(), torch.randn(2, 3, dtype=torch.float64))
     assert imported.graph.num_edges == 3 * 2 + 2
     assert len(imported.graph.layers) == 4
+
+
+def test_a_sum_that_is_tried_in_vain_leaves_its_parameters_to_the_next_reader():
+    walk = ModuleWalk(2, 10)
+    walk.add_parameter("bias", torch.zeros(3))
+    parameter = walk.parameters["bias"]
+    codes = np.arange(parameter.start, parameter.start + 3)
+    with walk.trying():
+        take(walk, codes[:2])
+        walk.refuse("it is only a try", "go on")
+    assert not parameter.used.any()
+    take(walk, codes)
+    with pytest.raises(ImportRefused, match="'bias' is used twice"):
+        take(walk, codes[:1])
