@@ -177,7 +177,7 @@ class Pointwise(Lazy):
         except ImportRefused:
             walk.refuse(
                 "no activation computes this function of one number",
-                f"register it with netgraph.graph.register_activation, or use one such as ReLU, GELU or tanh{_near(*found)}",
+                f"register it with netgraph.graph.register_activation, or use ReLU, GELU or tanh{_near(*found)}",
             )
 
 
