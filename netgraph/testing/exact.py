@@ -25,7 +25,7 @@ def is_exact(graph: Graph) -> bool:
     return (
         all(_is_piecewise_linear(layer) for layer in graph.layers_by_id.values())
         and is_dyadic(graph.edges.weight)
-        and _digits(graph) <= DIGITS
+        and has_few_digits(graph)
     )
 
 
@@ -39,6 +39,11 @@ def _is_piecewise_linear(layer: Layer) -> bool:
     if layer.pool and layer.pool.kind == "average" and int(np.prod(layer.pool.size)) not in (1, 2, 4, 8):
         return False
     return all(is_dyadic(v) for name, v in layer.values.items() if name not in DOMAIN_COLUMNS)
+
+
+def has_few_digits(graph: Graph) -> bool:
+    """Whether sums and products of dyadic numbers need at most 53 binary digits, as `is_exact` asks. O(edges)."""
+    return _digits(graph) <= DIGITS
 
 
 def _digits(graph: Graph) -> int:

@@ -12,6 +12,7 @@ from netgraph.columns import Array
 from netgraph.errors import OptionError, unknown_name
 from netgraph.graph import ACTIVATIONS, NORMS, Graph, Layer, get_activation
 from netgraph.testing.draft import DrawFunction, GraphDraft, GraphOptions
+from netgraph.testing.exact import has_few_digits
 from netgraph.testing.recipes import EXACT_KINDS, KINDS
 from netgraph.testing.values import LARGEST_FINITE, WEIGHTS, Weights, as_tuple, levels, pick, spread
 
@@ -107,7 +108,10 @@ def graphs(
     _check_names("kind of weights", options.weights, WEIGHTS)
     for name in options.activations:
         get_activation(name)
-    return _graphs(names, options)
+    drawn = _graphs(names, options)
+    if exact and options.weights == ("dyadic",) and set(names) <= set(EXACT_KINDS):
+        return drawn.filter(has_few_digits)  # products of products may need more digits than a number has
+    return drawn
 
 
 def _check_names(what: str, names: Sequence[str], known: Any) -> None:

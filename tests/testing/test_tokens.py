@@ -10,6 +10,7 @@ from token_graphs import slotted
 
 import netgraph as ng
 from netgraph.testing import graphs, inputs, is_exact
+from netgraph.testing.exact import has_few_digits
 from netgraph.testing.planting import some_graphs
 from netgraph.testing.plants import PLANTS, operation_plants
 
@@ -121,3 +122,18 @@ def test_plants_leave_merges_whole(graph, name, at):
     planted = {**PLANTS, **operation_plants()}[name](graph, at)
     if planted is not None:
         ng.Graph(planted.layers_by_id.values(), planted.links_by_key.values())
+
+
+def test_products_of_products_need_more_digits_than_a_number_has():
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 1, domain=(-1, 1))
+    source = "x"
+    for depth in range(6):
+        for name in (f"a{depth}", f"b{depth}"):
+            b.layer(name, 1, activation="identity", bias=False)
+            b.edges(source, name, [0], [0], weight=1.125)
+        source = b.product(f"m{depth}", f"a{depth}", f"b{depth}")
+        b.output(f"y{depth}", 1, bias=False)
+        b.edges(source, f"y{depth}", [0], [0], weight=1.0)
+        graph = b.build()
+        assert has_few_digits(graph) == is_exact(graph) == (depth < 2)

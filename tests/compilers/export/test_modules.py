@@ -38,9 +38,11 @@ def by_layer(values):
 
 
 def assert_computes(graph, x, **options):
-    """The module gives the values of `interpret`, to 1e-9 of the largest."""
-    module = to_module(graph, **options).eval().double()
-    assert_close(outputs(module, tensors(x)), by_layer(ng.interpret(graph, x, check_domain=False)))
+    """The module gives the values of `interpret`, to 1e-9 of the largest; tables of rotation may be float32."""
+    module = to_module(graph, **options).eval()
+    narrow = any(name.endswith("_cos") and value.dtype == torch.float32 for name, value in module.named_buffers())
+    found = outputs(module.double(), tensors(x))
+    assert_close(found, by_layer(ng.interpret(graph, x, check_domain=False)), 1e-6 if narrow else 1e-9)
     return module
 
 
