@@ -1,9 +1,8 @@
 """Models of the package transformers become graphs that compute and train the same."""
 
-import numpy as np
 import pytest
 import torch
-from module_training import assert_close, outputs, steps, targets_like
+from module_training import assert_close, outputs, trained_on
 from transformers_models import MAKERS, WIDE, model
 
 import netgraph as ng
@@ -43,16 +42,8 @@ class TestModel:
     def test_training_goes_on_the_same(self, transformers, name):
         module, example = model(transformers, name)
         imported = from_module(module, (example,), verify=False)
-        targets = targets_like(outputs(module.eval(), example))
-        module.train()
-        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, eps=1e-4, weight_decay=0.1)
-        steps(lambda: outputs(module, example), targets, optimizer, 2)
-        net = lower(imported.parameters.load(imported.graph, module.state_dict()), dtype=torch.float64).train()
-        theirs = imported.parameters.optimizer_for(net, module, optimizer)
-        x = imported.to_inputs(example)
-        wanted = steps(lambda: outputs(module, example), targets, optimizer, 5)
-        found = steps(lambda: imported.from_outputs(net(x)), targets, theirs, 5)
-        assert_close([np.array(found)], [np.array(wanted)], allowed(name))
+        found, wanted, net, _, _ = trained_on(module, example, imported, 1e-3)
+        assert_close([found], [wanted], allowed(name))
         state, own = imported.parameters.state(lift(net)), module.state_dict()
         for key in state.keys() - UNUSED.get(name, set()):
             assert_close([state[key]], [own[key]], 1e4 * allowed(name))

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from compilers import lower
+
 
 def arguments(example):
     return example if isinstance(example, tuple) else (example,)
@@ -30,6 +32,23 @@ def steps(compute, targets, optimizer, count):
         optimizer.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+def trained_on(module, example, imported, rate):
+    """Train a module for two steps of AdamW, then both it and its imported network for five.
+
+    Returns the losses of both in these five steps, the network, and the optimizers of both.
+    """
+    targets = targets_like(outputs(module.eval(), example))
+    module.train()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, eps=1e-4, weight_decay=0.1)
+    steps(lambda: outputs(module, example), targets, optimizer, 2)
+    net = lower(imported.parameters.load(imported.graph, module.state_dict()), dtype=torch.float64).train()
+    theirs = imported.parameters.optimizer_for(net, module, optimizer)
+    x = imported.to_inputs(example)
+    wanted = steps(lambda: outputs(module, example), targets, optimizer, 5)
+    found = steps(lambda: imported.from_outputs(net(x)), targets, theirs, 5)
+    return np.array(found), np.array(wanted), net, optimizer, theirs
 
 
 def assert_close(found, wanted, allowed=1e-9):

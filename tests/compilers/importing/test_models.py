@@ -2,10 +2,9 @@
 
 from functools import cache
 
-import numpy as np
 import pytest
 import torch
-from module_training import assert_close, outputs, steps, targets_like
+from module_training import assert_close, outputs, trained_on
 from torch_models import MODELS
 
 import netgraph as ng
@@ -59,16 +58,8 @@ class TestModel:
             assert any("which training changes" in note for note in imported.notes)
             return
         module, example = MODELS[name]()
-        targets = targets_like(outputs(module.eval(), example))
-        module.train()
-        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2, eps=1e-4, weight_decay=0.1)
-        steps(lambda: outputs(module, example), targets, optimizer, 2)
-        net = lower(imported.parameters.load(imported.graph, module.state_dict()), dtype=torch.float64).train()
-        theirs = imported.parameters.optimizer_for(net, module, optimizer)
-        x = imported.to_inputs(example)
-        wanted = steps(lambda: outputs(module, example), targets, optimizer, 5)
-        found = steps(lambda: imported.from_outputs(net(x)), targets, theirs, 5)
-        assert_close([np.array(found)], [np.array(wanted)])
+        found, wanted, net, optimizer, theirs = trained_on(module, example, imported, 1e-2)
+        assert_close([found], [wanted])
         state = imported.parameters.state(lift(net))
         own = module.state_dict()
         assert_close([state[key] for key in state], [own[key] for key in state], 1e-7)
