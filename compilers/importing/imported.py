@@ -21,7 +21,7 @@ from compilers.importing.finish import Finished, finish
 from compilers.importing.nearest import nearest_part
 from compilers.importing.owners import IndexTensor, InputTensor
 from compilers.importing.parameters import ParameterMap
-from compilers.importing.program import SAMPLES, Arguments, arguments, exported, sources, stored, with_samples
+from compilers.importing.program import SAMPLES, Arguments, arguments, exported, on_cpu, sources, stored, with_samples
 from compilers.importing.reading import pieces, reading
 from compilers.importing.sums import summed
 from compilers.importing.verify import verify as verify_import
@@ -130,7 +130,7 @@ def from_module(
 
     Cost: O(edges log edges), and the export. Codes and factors take 16 bytes per number of every intermediate value.
     """
-    given = with_samples(arguments(example))
+    module, given = on_cpu(module), with_samples(arguments(example))
     try:
         return _imported(module, given, domain, max_edges, verify)
     except ImportRefused as error:

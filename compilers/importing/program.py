@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,16 @@ def with_samples(given: Arguments, samples: int = SAMPLES) -> Arguments:
 
     args, kwargs = pytree.tree_map(cut, given)
     return tuple(args), kwargs
+
+
+def on_cpu(module: nn.Module) -> nn.Module:
+    """The module, or a copy on the CPU of one that lies elsewhere. Raises `ImportRefused` where it has no numbers."""
+    held = {tensor.device.type for tensor in (*module.parameters(), *module.buffers())}
+    if "meta" in held:
+        raise ImportRefused(
+            "Parameters of the module lie on the device 'meta', without numbers; load its weights first."
+        )
+    return copy.deepcopy(module).cpu() if held - {"cpu"} else module
 
 
 @contextmanager

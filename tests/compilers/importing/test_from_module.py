@@ -195,3 +195,8 @@ def test_a_sum_is_one_layer_for_all_its_readers():
 
     graph = from_module(Residual(), torch.randn(2, 3, 4)).graph
     assert len(graph.links_by_key) <= 4 * 6
+
+
+def test_a_module_without_numbers_is_refused():
+    with pytest.raises(ImportRefused, match="load its weights first"):
+        from_module(nn.Linear(3, 2, device="meta"), torch.randn(2, 3))
