@@ -57,7 +57,9 @@ class SumWriter:
             own = self._text.name(f"{name}_bias")
             terms.append(SumTerm(self._text.parameter(own, held), False))
         if not terms:
-            terms.append(SumTerm(self._text.buffer(f"{name}_nothing", np.zeros(len(layer))), False))
+            terms.append(
+                SumTerm(self._text.buffer(f"{name}_nothing", columns(np.zeros(len(layer)), layer.grid)), False)
+            )
         batched = any(term.batched for term in terms)
         total = " + ".join(term.text for term in terms)
         if not batched:

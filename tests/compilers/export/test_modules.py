@@ -356,3 +356,15 @@ def test_every_activation_has_its_slopes(name):
         grads.append(x_in.grad)
     assert_close(grads[:1], grads[1:])
     assert_computes(graph, x)
+
+
+@pytest.mark.parametrize("grid", [(), (3,), (2, 3)])
+def test_a_layer_that_reads_nothing_and_has_no_bias_is_zero_on_every_grid(grid):
+    b = ng.GraphBuilder(dtype=np.float64)
+    b.input("x", 2, grid=grid)
+    b.layer("h", 4, activation="identity", bias=False, grid=grid)
+    b.output("y", 2, bias=False, grid=grid)
+    b.identity("x", "y")
+    b.output("z", 4, bias=False, grid=grid)
+    b.identity("h", "z")
+    assert_computes(b.build(), {"x": np.ones((5, 2, *grid))})
