@@ -81,7 +81,7 @@ def assert_near(found, wanted):
         np.testing.assert_allclose(one, two, rtol=0, atol=1e-8 * max(1.0, float(np.abs(two).max(initial=0))))
 
 
-@pytest.mark.parametrize("kinds", [("dense", "skip"), ("conv",)], ids="-".join)
+@pytest.mark.parametrize("kinds", [("dense", "skip"), ("conv",), ("residual",)], ids="-".join)
 def test_networks_of_numbers_and_maps_come_back(kinds):
     EXAMPLES(given(graph=drawn(*kinds))(lambda graph: assert_comes_back(graph)))()
 
@@ -95,11 +95,4 @@ def test_blocks_of_transformers_come_back(graph):
 @EXAMPLES
 @given(drawn("tokens", "attention"))
 def test_networks_of_tokens_come_back_or_are_refused(graph):
-    assert_comes_back(graph, refused=True)
-
-
-@EXAMPLES
-@given(drawn("residual"))
-def test_residual_networks_come_back_or_are_refused(graph):
-    """A map of a single position beside missing ones is taken for a feature at times."""
     assert_comes_back(graph, refused=True)
