@@ -21,15 +21,14 @@ class Perceptron(nn.Sequential):
 class Activations(nn.Module):
     """One layer after the other, each with another activation."""
 
-    KINDS = (
-        nn.ReLU(), nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.Tanh(), nn.Sigmoid(), nn.Softplus(),
-        nn.LeakyReLU(0.2), nn.PReLU(5), nn.ReLU6(), nn.Identity(),
-    )  # fmt: skip
-
     def __init__(self):
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(5, 5) for _ in self.KINDS)
-        self.activations = nn.ModuleList(self.KINDS)
+        kinds = (
+            nn.ReLU(), nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.Tanh(), nn.Sigmoid(), nn.Softplus(),
+            nn.LeakyReLU(0.2), nn.PReLU(5), nn.ReLU6(), nn.Identity(),
+        )  # fmt: skip
+        self.layers = nn.ModuleList(nn.Linear(5, 5) for _ in kinds)
+        self.activations = nn.ModuleList(kinds)
 
     def forward(self, x):
         for layer, activation in zip(self.layers, self.activations, strict=True):
