@@ -120,13 +120,15 @@ def finish(inputs: Sequence[Draft], outputs: Sequence[Draft], *, dtype: Any) -> 
 def _unique_names(drafts: Sequence[Draft]) -> dict[Draft, str]:
     """Wished names, with a number behind names that are taken already."""
     taken: set[str] = set()
+    last: dict[str, int] = {}  # by wished name, so that many equal ones are not counted again from the start
     names = {}
     for draft in drafts:
-        name, number = draft.name, 1
+        name, number = draft.name, last.get(draft.name, 1)
         while name in taken:
             number += 1
             name = f"{draft.name}-{number}"
         taken.add(name)
+        last[draft.name] = number
         names[draft] = name
     return names
 
