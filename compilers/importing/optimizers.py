@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from compilers.lifting import BORN, Rebuilding
 from compilers.running import CompiledNetwork
@@ -25,42 +25,67 @@ def network_optimizer(
 ) -> torch.optim.Optimizer:
     """Optimizer of the vectors of a network in place of the parameters of a module."""
     group_of = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
-    used = {vector: slots for vector, slots in vectors.items() if slots}
-    for slots in used.values():
-        _check_options(optimizer, slots, group_of)
-    replaced = {parameter for slots in used.values() for parameter in slots}
+    used = {vector: slots for vector, slots in vectors.items() if any(parameter in group_of for parameter in slots)}
+    if not used:
+        raise OptionError(
+            "The optimizer trains no parameter of the module that has edges or vertices in the network; give the "
+            "optimizer of the module of this map, or make one of net.parameters()."
+        )
+    for vector, slots in used.items():
+        _check_options(optimizer, slots, group_of, edges=vector is net.weights)
+    vector_of = {parameter: vector for vector, slots in used.items() for parameter in slots}
+    # Vectors without parameters of the module are trained with the others: growth may add biases where it has none.
+    free = [vector for vector, slots in vectors.items() if not slots]
+    names = {parameter: name for name, parameter in net.named_parameters()}
 
     def groups(one: torch.optim.Optimizer) -> list[dict[str, Any]]:
-        kept = [{**g, "params": [p for p in g["params"] if p not in replaced]} for g in one.param_groups]
-        made = [{**group_of[next(iter(slots))], "params": [vector]} for vector, slots in used.items()]
-        return [*made, *(group for group in kept if group["params"])]
+        made, placed = [], set[Tensor]()
+        for group in one.param_groups:
+            found: dict[Tensor, str] = {}
+            for parameter, name in _named(group):
+                vector = vector_of.get(parameter)
+                if vector is None:
+                    found[parameter] = name
+                elif vector not in placed:
+                    for place in (vector, *(free if not placed else ())):
+                        found[place] = names[place]
+                        placed.add(place)
+            if found:
+                made.append(_group_of(group, found))
+        return made
 
     def state(one: torch.optim.Optimizer) -> dict[Any, Any]:
-        found: dict[Any, Any] = defaultdict(dict)
+        joined: dict[Any, Any] = defaultdict(dict)
         for vector, slots in used.items():
-            found[vector] = _joined(one, vector, slots)
-        found.update({p: dict(s) for p, s in one.state.items() if p not in replaced})
-        return found
+            joined[vector] = _joined(one, vector, slots)
+        joined.update({p: dict(s) for p, s in one.state.items() if p not in vector_of})
+        return joined
 
     return _rebuilt(optimizer, groups, state)
 
 
-def parameter_optimizer(
-    net: CompiledNetwork, optimizer: torch.optim.Optimizer, vectors: Vectors
-) -> torch.optim.Optimizer:
-    """Optimizer of the parameters of a module in place of the vectors of its network."""
+def parameter_optimizer(module: nn.Module, optimizer: torch.optim.Optimizer, vectors: Vectors) -> torch.optim.Optimizer:
+    """Optimizer of the parameters of a module in place of the vectors of its network, in the order of the module."""
     held = {parameter for group in optimizer.param_groups for parameter in group["params"]}
-    if missing := [vector for vector, slots in vectors.items() if slots and vector not in held]:
+    if not any(slots and vector in held for vector, slots in vectors.items()):
         raise OptionError(
-            f"The optimizer lacks {len(missing)} of the vectors of the network; make it of net.parameters(), or by "
-            "optimizer_for."
+            "The optimizer trains no vector of the network that has parameters of the module; make it of "
+            "net.parameters(), or by optimizer_for."
         )
+    order: dict[Tensor, int] = {parameter: number for number, parameter in enumerate(module.parameters())}
 
     def groups(one: torch.optim.Optimizer) -> list[dict[str, Any]]:
-        return [
-            {**group, "params": [p for vector in group["params"] for p in _parameters(vectors, vector)]}
-            for group in one.param_groups
-        ]
+        made = []
+        for group in one.param_groups:
+            found: dict[Tensor, str] = {}
+            for parameter, name in _named(group):
+                slots = vectors.get(parameter)
+                found.update({parameter: name} if slots is None else {p: own for p, (own, _) in slots.items()})
+            own = sorted((p for p in found if p in order), key=order.__getitem__)
+            others = {p: name for p, name in found.items() if p not in order}
+            if found:
+                made.append(_group_of(group, {p: found[p] for p in own} | others))
+        return made
 
     def state(one: torch.optim.Optimizer) -> dict[Any, Any]:
         found: dict[Any, Any] = defaultdict(dict)
@@ -75,26 +100,39 @@ def parameter_optimizer(
     return _rebuilt(optimizer, groups, state)
 
 
-def _parameters(vectors: Vectors, vector: Tensor) -> list[Tensor]:
-    """Parameters in place of a vector; the vector itself where it is none of the network."""
-    return list(vectors[vector]) if vector in vectors else [vector]
+def _named(group: Mapping[str, Any]) -> list[tuple[Tensor, str]]:
+    """Parameters of a group with their names, '' where the optimizer has none."""
+    return list(zip(group["params"], group.get("param_names", [""] * len(group["params"])), strict=True))
+
+
+def _group_of(group: Mapping[str, Any], named: Mapping[Tensor, str]) -> dict[str, Any]:
+    """Group with other parameters, and with their names where it has names."""
+    names = {"param_names": list(named.values())} if "param_names" in group else {}
+    return {**group, "params": list(named), **names}
 
 
 def _rebuilt(optimizer: torch.optim.Optimizer, groups: Any, state: Any) -> torch.optim.Optimizer:
     return Rebuilding([], groups, state).optimizer(optimizer)
 
 
-def _check_options(optimizer: torch.optim.Optimizer, slots: Slots, group_of: Mapping[Tensor, dict[str, Any]]) -> None:
+def _check_options(
+    optimizer: torch.optim.Optimizer, slots: Slots, group_of: Mapping[Tensor, dict[str, Any]], *, edges: bool
+) -> None:
     """Refuse parameters of one vector that are not trained alike."""
-    first, first_name = next((p, name) for p, (name, _) in slots.items())
+    first, first_name = next((p, name) for p, (name, _) in slots.items() if p in group_of)
     for parameter, (name, _) in slots.items():
         if parameter not in group_of:
+            remedy = (
+                "give it all of them, or call requires_grad_(False) on this one before the import: its edges are frozen"
+                if edges
+                else "graphs have no frozen biases, norms and slopes: give it all of them, or none"
+            )
             raise OptionError(
-                f"The optimizer does not train {name!r}, which the network trains; give it all parameters of the "
-                "module, or call requires_grad_(False) on the others before the import."
+                f"The optimizer trains {first_name!r} but not {name!r}, and both lie in one vector of the network; "
+                f"{remedy}."
             )
         for option, value in group_of[first].items():
-            if option != "params" and group_of[parameter].get(option) != value:
+            if option not in {"params", "param_names"} and group_of[parameter].get(option) != value:
                 raise OptionError(
                     f"{first_name!r} has {option}={value} and {name!r} {option}={group_of[parameter].get(option)}, but "
                     "both lie in one vector of the network; give all weights one group, and all biases and norms "

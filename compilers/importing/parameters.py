@@ -72,6 +72,7 @@ class ParameterMap:
         """
         found: dict[str, Tensor] = {}
         edges, vertices = graph.edges, graph.vertices
+        columns: dict[str, Array] = {}  # read once each: a column of a graph is put together from its layers
         for name in self.names:
             values = np.zeros(self.shape(name), edges.weight.dtype)
             if name in self.edges:
@@ -81,7 +82,9 @@ class ParameterMap:
                 column, ids = self.vertices[name]
                 rows = vertices.find(ids.reshape(-1)).reshape(values.shape)
                 kept = rows >= 0
-                values[kept] = np.nan_to_num(vertices.column(column)[rows[kept]])
+                if column not in columns:
+                    columns[column] = np.nan_to_num(vertices.column(column))
+                values[kept] = columns[column][rows[kept]]
             found[name] = torch.from_numpy(values)
         return found
 
@@ -155,19 +158,24 @@ class ParameterMap:
         """Optimizer of a network with the options and the state of an optimizer of the module.
 
         Moments move to the edges and vertices of their parameters; entries of the network that belong to no parameter
-        start at 0. Parameters of other modules stay in the optimizer as they are.
+        start at 0. Each vector of the network takes the place of its first parameter, and stays out where the optimizer
+        trains none of them. Parameters of other modules stay in the optimizer as they are.
 
         Raises:
             OptionError: when parameters that share a vector of the network have different options or numbers of steps,
-                or some of them are not in the optimizer.
+                some of them are not in the optimizer, or it trains nothing of the network.
         """
         return network_optimizer(net, optimizer, self._vectors(net, module))
 
     def optimizer_back(
         self, module: nn.Module, net: CompiledNetwork, optimizer: torch.optim.Optimizer
     ) -> torch.optim.Optimizer:
-        """Optimizer of a module with the options and the state of an optimizer of a network; see `optimizer_for`."""
-        return parameter_optimizer(net, optimizer, self._vectors(net, module))
+        """Optimizer of a module with the options and the state of an optimizer of a network; see `optimizer_for`.
+
+        Parameters of a group have the order of `module.parameters()`, so that an optimizer of the module with the same
+        groups takes its `state_dict()`.
+        """
+        return parameter_optimizer(module, optimizer, self._vectors(net, module))
 
     def _vectors(self, net: CompiledNetwork, module: nn.Module) -> Vectors:
         """Slots of the parameters of a module in both vectors that are trained."""

@@ -134,7 +134,74 @@ class TestOptimizers:
             torch.testing.assert_close(module.state_dict()[key], value, rtol=1e-9, atol=1e-11)
 
 
+class TestGroups:
+    @pytest.mark.parametrize("named", [False, True])
+    def test_an_optimizer_of_the_module_takes_the_state_of_the_one_that_comes_back(self, imported, named):
+        def made(module):
+            parts = list(module.named_parameters()) if named else list(module.parameters())
+            return torch.optim.AdamW(parts, lr=0.01)
+
+        module = small_net()
+        optimizer = made(module)
+        trained(module, optimizer, batches(2))
+        net = lower(imported.graph, dtype=torch.float64)
+        theirs = imported.parameters.optimizer_for(net, module, optimizer)
+        assert [len(group["params"]) for group in theirs.param_groups] == [2]
+        names = dict(net.named_parameters())
+        if named:
+            assert [names[name] for name in theirs.param_groups[0]["param_names"]] == theirs.param_groups[0]["params"]
+        back = imported.parameters.optimizer_back(module, net, theirs)
+        new = made(module)
+        new.load_state_dict(back.state_dict())
+        for parameter, state in optimizer.state.items():
+            for key, value in state.items():
+                assert torch.equal(new.state[parameter][key], value), key
+
+    def test_groups_of_equal_options_become_one(self, imported):
+        module = small_net()
+        groups = [{"params": [(name, p)]} for name, p in module.named_parameters()]
+        theirs = imported.parameters.optimizer_for(
+            lower(imported.graph, dtype=torch.float64), module, torch.optim.AdamW(groups)
+        )
+        assert [len(group["params"]) for group in theirs.param_groups] == [1, 1]
+
+    def test_each_of_two_optimizers_has_its_vector(self, imported):
+        module = small_net()
+        weights = [p for p in module.parameters() if p.dim() > 1]
+        others = [p for p in module.parameters() if p.dim() < 2]
+        net = lower(imported.graph, dtype=torch.float64)
+        for parameters, vector in ((weights, net.weights), (others, net.vertex_parameters)):
+            optimizer = torch.optim.SGD(parameters, lr=0.1)
+            theirs = imported.parameters.optimizer_for(net, module, optimizer)
+            assert theirs.param_groups[0]["params"] == [vector]
+            back = imported.parameters.optimizer_back(module, net, theirs)
+            assert back.param_groups[0]["params"] == parameters
+
+    def test_biases_that_growth_adds_are_trained(self):
+        module = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ReLU(), nn.Linear(6, 3, bias=False)).double()
+        imported = from_module(module, torch.randn(2, 4).double())
+        net = lower(imported.graph, dtype=torch.float64)
+        optimizer = imported.parameters.optimizer_for(net, module, torch.optim.AdamW(module.parameters()))
+        net, optimizer = migrate(net, optimizer, ng.apply(ng.rules.InsertLayer(), lift(net), limit=1))
+        assert len(net.vertex_parameters)
+        assert any(p is net.vertex_parameters for group in optimizer.param_groups for p in group["params"])
+
+
 class TestRefusedOptimizers:
+    def test_biases_of_which_some_are_not_trained(self, imported):
+        module = small_net()
+        optimizer = torch.optim.SGD([p for name, p in module.named_parameters() if name != "7.bias"], lr=0.2)
+        with pytest.raises(OptionError, match=r"trains '1\.\w+' but not '7\.bias'.*give it all of them, or none"):
+            imported.parameters.optimizer_for(lower(imported.graph), module, optimizer)
+
+    def test_optimizers_that_train_nothing_of_the_network(self, imported):
+        module, net = small_net(), lower(imported.graph)
+        other = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.2)
+        with pytest.raises(OptionError, match="trains no parameter of the module"):
+            imported.parameters.optimizer_for(net, module, other)
+        with pytest.raises(OptionError, match="trains no vector of the network"):
+            imported.parameters.optimizer_back(module, net, other)
+
     def test_options_that_differ_in_one_vector(self, imported):
         module = small_net()
         groups = [{"params": module[0].parameters(), "lr": 0.1}, {"params": module[4].parameters()}]
@@ -146,7 +213,7 @@ class TestRefusedOptimizers:
     def test_parameters_that_it_does_not_train(self, imported):
         module = small_net()
         optimizer = torch.optim.SGD(module[:6].parameters(), lr=0.2)
-        with pytest.raises(OptionError, match=r"does not train '7\.weight'"):
+        with pytest.raises(OptionError, match=r"trains '0\.weight' but not '7\.weight'.*edges are frozen"):
             imported.parameters.optimizer_for(lower(imported.graph), module, optimizer)
 
     def test_numbers_of_steps_that_differ(self, imported):
