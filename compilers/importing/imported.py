@@ -312,4 +312,8 @@ def _parameter_map(walk: ModuleWalk, program: ExportedProgram, finished: Finishe
     starts = {name: parameter.start for name, parameter in walk.parameters.items()}
     unused = [name for name, parameter in walk.parameters.items() if not parameter.used.all()]
     walk.notes.extend(f"{name}: no output depends on some or all of its numbers." for name in unused)
-    return ParameterMap(*finished.places(starts, shapes))
+    edges, vertices = finished.places(starts, shapes)
+    for name in program.graph_signature.parameters:
+        if name in vertices and not walk.parameters[name].trained:
+            walk.notes.append(f"{name}: it is not trained in the module, but here, where edges alone can be frozen.")
+    return ParameterMap(edges, vertices)

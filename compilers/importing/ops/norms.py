@@ -78,6 +78,11 @@ def batch_norm(
     read = reading(walk, value, (1,))
     columns = {"scale": weight, "shift": bias, "mean": mean, "var": variance}
     made = normed(walk, read, "batch", eps, columns, norm_momentum=float(momentum))
+    if not momentum:
+        walk.notes.append(
+            f"{made.name}: training leaves its running statistics as they are, since the momentum is 0, which torch "
+            "exports for None as well."
+        )
     return result(walk, read, made)
 
 

@@ -98,6 +98,15 @@ def test_a_parameter_that_is_not_trained_becomes_frozen_edges():
     assert graph.links["input", "0"].frozen.all()
 
 
+def test_what_trains_here_alone_or_in_the_module_alone_has_a_note():
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=None), nn.Linear(4, 2), nn.BatchNorm1d(2))
+    module[0].bias.requires_grad_(False)
+    notes = from_module(module, torch.randn(2, 3)).notes
+    assert len(notes) == 2
+    assert any(note.startswith("0.bias: it is not trained in the module, but here") for note in notes)
+    assert any(note.startswith("1: training leaves its running statistics") for note in notes)
+
+
 def test_masked_weights_are_missing_edges():
     module = nn.Linear(4, 3)
     prune.random_unstructured(module, "weight", 0.5)
