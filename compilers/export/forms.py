@@ -109,8 +109,9 @@ def weight_form(graph: Graph, link: Link) -> WeightForm:
 
 def _groups(link: Link, n: int, m: int) -> int:
     """Largest number of equal groups of consecutive vertices such that every edge stays in its group."""
-    common = math.gcd(n, m)
-    for groups in sorted((g for g in range(2, common + 1) if common % g == 0), reverse=True):
+    common, most = math.gcd(n, m), n * m * math.prod(link.kind.tap_axes)
+    fitting = [g for g in range(2, common + 1) if common % g == 0 and len(link) * g <= most]
+    for groups in reversed(fitting):
         if (link.src // (n // groups) == link.dst // (m // groups)).all():
             return groups
     return 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from compilers.export.forms import head_groups, head_table
 from compilers.export.text import SourceText
-from compilers.export.values import Value, features_last, picked
+from compilers.export.values import LayerWriter, Value, features_last, picked
 from netgraph.columns import Array
 from netgraph.errors import CompileError
 from netgraph.graph import Graph, Layer, Link, PortWires, port_wires
@@ -30,17 +30,11 @@ class PortText(NamedTuple):
     wires: PortWires
 
 
-class Merging:
-    """Writer of merging layers.
-
-    Args:
-        graph: the graph.
-        text: the text.
-        values: values of the layers written so far, by layer id.
-    """
+class Merging(LayerWriter):
+    """Writer of merging layers."""
 
     def __init__(self, graph: Graph, text: SourceText, values: dict[int, Value]) -> None:
-        self._graph, self._text, self._values = graph, text, values
+        super().__init__(graph, text, values)
         self._writers = {"product": self._product, "attend": self._attend, "mix": self._mix}
 
     def waits(self, layer: Layer) -> bool:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
-from compilers.export.text import Held, SourceText
-from compilers.export.values import Value, channels_back, columns, features_last, picked, placed, repeated
+from compilers.export.text import Held
+from compilers.export.values import LayerWriter, channels_back, columns, features_last, picked, placed, repeated
 from netgraph.columns import Array
-from netgraph.graph import Graph, Layer, Link
+from netgraph.graph import Layer, Link
 
 
 class SumTerm(NamedTuple):
@@ -28,17 +28,8 @@ class SumTerm(NamedTuple):
     biased: bool = False
 
 
-class SumWriter:
-    """Writer of sums.
-
-    Args:
-        graph: the graph.
-        text: the text.
-        values: values of the layers written so far, by layer id.
-    """
-
-    def __init__(self, graph: Graph, text: SourceText, values: dict[int, Value]) -> None:
-        self._graph, self._text, self._values = graph, text, values
+class SumWriter(LayerWriter):
+    """Writer of sums."""
 
     def write(self, layer: Layer, name: str) -> str:
         """Write the sums of a layer with its biases, and return their text."""

@@ -10,7 +10,7 @@ import numpy as np
 from compilers.export.forms import span
 from compilers.export.text import SourceText
 from netgraph.columns import Array
-from netgraph.graph import Grid, Layer
+from netgraph.graph import Graph, Grid, Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,19 @@ class Value:
     def last(self) -> bool:
         """Whether the vertices are the last axis."""
         return features_last(self.layer.output_grid)
+
+
+class LayerWriter:
+    """Writer of a part of the layers.
+
+    Args:
+        graph: the graph.
+        text: the text.
+        values: values of the layers written so far, by layer id.
+    """
+
+    def __init__(self, graph: Graph, text: SourceText, values: dict[int, Value]) -> None:
+        self._graph, self._text, self._values = graph, text, values
 
 
 def features_last(grid: Grid) -> bool:

@@ -23,22 +23,24 @@ class CodeSpace:
     """
 
     def __init__(self) -> None:
-        self._starts = [ONE]
         self._owners: list[Any] = [None]
-        self._strides = [0]
+        self._table = np.zeros((2, 16), np.int64)  # first codes and strides, with room for further owners
+        self._table[0, 0] = ONE
         self._next = ONE + 1
 
     def add(self, owner: Any, size: int, samples: int = 1) -> int:
         """Reserve `size` codes for each of `samples` samples; return the first code."""
-        start = self._next
-        self._starts.append(start)
+        start, count = self._next, len(self._owners)
+        if count == self._table.shape[1]:
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)], axis=1)
+        self._table[:, count] = start, size if samples > 1 else 0
         self._owners.append(owner)
-        self._strides.append(size if samples > 1 else 0)
         self._next += size * samples
         return start
 
-    def __len__(self) -> int:
-        return len(self._owners)
+    @property
+    def _columns(self) -> Array:
+        return self._table[:, : len(self._owners)]
 
     def owner(self, index: int) -> Any:
         """Owner with this number."""
@@ -49,7 +51,7 @@ class CodeSpace:
 
         Cost: O(codes log owners).
         """
-        starts, strides = np.array(self._starts), np.array(self._strides)
+        starts, strides = self._columns
         owner = np.searchsorted(starts, codes, side="right") - 1
         offset, stride = codes - starts[owner], strides[owner]
         sampled = stride > 0
@@ -58,8 +60,8 @@ class CodeSpace:
 
     def strides(self, codes: Array) -> Array:
         """Distance of the codes of one number in neighbouring samples, 0 for parameters and constants."""
-        starts = np.array(self._starts)
-        found: Array = np.array(self._strides)[np.searchsorted(starts, codes, side="right") - 1]
+        starts, strides = self._columns
+        found: Array = strides[np.searchsorted(starts, codes, side="right") - 1]
         return found
 
 

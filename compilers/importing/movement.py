@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -76,6 +76,9 @@ KEEPING = frozenset(
 )
 """Operations that return their first argument: casts, and dropout, which does nothing in eval mode."""
 
+JOINS = frozenset(["cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack"])
+"""Operations whose result has the numbers of a list of tensors."""
+
 _BY_RESHAPE = frozenset({"view", "_unsafe_view"})
 
 
@@ -86,20 +89,18 @@ def move(name: str, target: Any, value: Coded, args: Sequence[Any], kwargs: dict
     return value.map(lambda part: target(part, *args, **kwargs))
 
 
-def concatenated(values: Sequence[Coded], dim: int) -> Coded:
-    """Concatenate values along an axis; those with fewer terms get terms of nothing."""
-    values = [value for value in values if value.shape != (0,)]  # as torch does
+def joined(values: Sequence[Coded], join: Callable[[list[Tensor]], Tensor]) -> Coded:
+    """Join values by an operation on tensors, such as `torch.cat`; values with fewer terms get terms of nothing."""
     terms = []
     for number in range(max(len(value.terms) for value in values)):
         parts = [value.terms[number] if number < len(value.terms) else _nothing(value.shape) for value in values]
-        terms.append(CodedTerm(torch.cat([p.codes for p in parts], dim), torch.cat([p.factor for p in parts], dim)))
+        terms.append(CodedTerm(join([part.codes for part in parts]), join([part.factor for part in parts])))
     return Coded(terms)
 
 
 def stacked(values: Sequence[Coded], dim: int) -> Coded:
     """Stack values along a new axis."""
-    at = dim if dim >= 0 else dim + len(values[0].shape) + 1
-    return concatenated([value.map(lambda part: part.unsqueeze(at)) for value in values], at)
+    return joined(values, lambda parts: torch.stack(parts, dim))
 
 
 def padded(value: Coded, pad: Sequence[int], mode: str, fill: float) -> Coded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from torch.fx import Node
 
 from compilers.importing.codes import Coded, CodeSpace
 from compilers.importing.drafts import Draft
-from compilers.importing.movement import KEEPING, MOVEMENTS, as_coded, concatenated, move, padded, stacked
+from compilers.importing.movement import JOINS, KEEPING, MOVEMENTS, as_coded, joined, move, padded
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from compilers.importing.remedies import remedy_for
 from netgraph.columns import Array
@@ -36,16 +37,16 @@ def operation(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
-class Lazy:
+class Lazy(ABC):
     """A value of which no layer is made yet, since only the next operations show which one it is."""
 
     def meet(self, walk: ModuleWalk, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of an operation with this value among its arguments, or NotImplemented."""
         return NotImplemented
 
+    @abstractmethod
     def resolve(self, walk: ModuleWalk) -> Coded:
         """Make layers for the value. Raises `ImportRefused` where there are none."""
-        raise NotImplementedError
 
 
 class ModuleWalk:
@@ -266,10 +267,8 @@ class ModuleWalk:
             self.notes.append(f"{self.path or 'the module'}: gradients pass where the module detaches a value.")
         if name in MOVEMENTS and isinstance(args[0], Coded) and not _uses(args[1:], kwargs):
             return move(name, target, args[0], args[1:], dict(kwargs))
-        if name in {"cat", "concat", "stack", "hstack", "vstack"}:
-            join = stacked if name == "stack" else concatenated
-            dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-            return join([as_coded(value) for value in args[0]], dim)
+        if name in JOINS:
+            return joined([as_coded(value) for value in args[0]], lambda parts: target(parts, *args[1:], **kwargs))
         if name in {"pad", "constant_pad_nd"}:
             mode, fill = "constant", args[-1] if name == "constant_pad_nd" and len(args) > 2 else 0.0
             if name == "pad":
@@ -296,10 +295,8 @@ class ModuleWalk:
         schema = getattr(node.target, "_schema", None)
         if schema is None or not schema.is_mutable or not node.args or not isinstance(node.args[0], Node):
             return
-        changed, order = node.args[0], {other: i for i, other in enumerate(node.graph.nodes)}
-        shared = [other for other in self._aliases(changed) if other is not node]
-        late = [user for other in shared for user in other.users if order[user] > order[node]]
-        late = [user for user in late if user.op != "output" and user is not node]
+        shared = [other for other in self._aliases(node.args[0]) if other is not node]
+        late = [user for other in shared for user in other.users if user.op != "output" and user > node]
         if late:
             self.refuse(
                 f"it changes in place what {late[0].target} reads afterwards",

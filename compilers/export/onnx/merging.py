@@ -8,12 +8,11 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from compilers.export.forms import head_table
-from compilers.export.onnx.parts import ModelParts
 from compilers.export.onnx.picks import picked
-from compilers.export.onnx.sources import SourceValues
+from compilers.export.onnx.sources import OperationWriter
 from netgraph.columns import Array
 from netgraph.errors import CompileError
-from netgraph.graph import Attend, Graph, Layer, PortWires, port_wires
+from netgraph.graph import Attend, Layer, PortWires, port_wires
 
 
 class PortValues(NamedTuple):
@@ -34,17 +33,8 @@ class PortValues(NamedTuple):
     wires: PortWires
 
 
-class MergeOperations:
-    """Writer of merging layers.
-
-    Args:
-        graph: the graph.
-        parts: parts of the model.
-        sources: values of the layers.
-    """
-
-    def __init__(self, graph: Graph, parts: ModelParts, sources: SourceValues) -> None:
-        self._graph, self._parts, self._sources = graph, parts, sources
+class MergeOperations(OperationWriter):
+    """Writer of merging layers."""
 
     def write(self, layer: Layer) -> str:
         """Write the merge of a layer, with its biases, and return its name."""

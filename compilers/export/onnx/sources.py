@@ -8,6 +8,19 @@ from compilers.export.onnx.parts import ModelParts
 from netgraph.graph import Graph, Layer
 
 
+class OperationWriter:
+    """Writer of operations of a part of the layers.
+
+    Args:
+        graph: the graph.
+        parts: parts of the model.
+        sources: values of the layers.
+    """
+
+    def __init__(self, graph: Graph, parts: ModelParts, sources: SourceValues) -> None:
+        self._graph, self._parts, self._sources = graph, parts, sources
+
+
 class SourceValues:
     """Values of layers. Indices become zeros and ones, and positions a value for each sample, where they are read.
 

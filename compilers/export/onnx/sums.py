@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from compilers.export.forms import WeightForm, weight_form, wire_rows
-from compilers.export.onnx.parts import ModelParts
 from compilers.export.onnx.picks import column, picked, placed, strided
-from compilers.export.onnx.sources import SourceValues
+from compilers.export.onnx.sources import OperationWriter
 from netgraph.columns import Array
-from netgraph.graph import Graph, Layer, Link
+from netgraph.graph import Layer, Link
 
 
 class Summand(NamedTuple):
@@ -29,17 +28,8 @@ class Summand(NamedTuple):
     biased: bool = False
 
 
-class SumOperations:
-    """Writer of sums.
-
-    Args:
-        graph: the graph.
-        parts: parts of the model.
-        sources: values of the layers.
-    """
-
-    def __init__(self, graph: Graph, parts: ModelParts, sources: SourceValues) -> None:
-        self._graph, self._parts, self._sources = graph, parts, sources
+class SumOperations(OperationWriter):
+    """Writer of sums."""
 
     def write(self, layer: Layer) -> str:
         """Write the sum of a layer with its biases, and return its name."""

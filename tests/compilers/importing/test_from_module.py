@@ -1,4 +1,4 @@
-"""What an import takes, gives and refuses, whatever the module computes."""
+"""Examples, layouts, domains, names and refusals of an import, for modules of all kinds."""
 
 import numpy as np
 import pytest
