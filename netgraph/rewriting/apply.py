@@ -339,7 +339,9 @@ def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
     wins = np.ones(len(m), dtype=bool)
     if not rule.exclusive or not len(m):
         return wins
-    keys = [np.unique(getattr(m, name).rows, return_inverse=True)[1] for name in rule.exclusive]
+    groups = [(entry,) if isinstance(entry, str) else entry for entry in rule.exclusive]
+    parts = [np.stack([getattr(m, name).rows for name in group]) for group in groups]
+    keys = [np.unique(columns, return_inverse=True)[1].reshape(columns.shape) for columns in parts]
     earliest = [np.empty(key.max() + 1, dtype=np.int64) for key in keys]
     taken = [np.zeros(key.max() + 1, dtype=bool) for key in keys]
     wins[:] = False
@@ -348,13 +350,14 @@ def _first_wins(rule: Rule, m: Matches, order: Array) -> Array:
         place = np.arange(len(undecided))
         first = np.ones(len(undecided), dtype=bool)
         for key, place_of in zip(keys, earliest, strict=True):
-            rows = key[undecided]
-            place_of[rows[::-1]] = place[::-1]  # reversed, so that the earliest match is assigned last and stays
-            first &= place_of[rows] == place
+            mine = key[:, undecided]
+            # In reversed order, so that the earliest match is assigned last and stays.
+            place_of[mine.ravel(order="F")[::-1]] = np.repeat(place, len(mine))[::-1]
+            first &= (place_of[mine] == place).all(axis=0)
         won, left = undecided[first], ~first
         wins[won] = True
         for key, gone in zip(keys, taken, strict=True):
-            gone[key[won]] = True
-            left &= ~gone[key[undecided]]
+            gone[key[:, won]] = True
+            left &= ~gone[key[:, undecided]].any(axis=0)
         undecided = undecided[left]
     return wins

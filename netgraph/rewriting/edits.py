@@ -176,6 +176,13 @@ class EditBuffer:
         """Record that an edit needs vertices, so that their removal is refused; `what` is the verb of the error."""
         self._used.append((what, rows))
 
+    def weights(self) -> Array:
+        """Weights of the edges of the graph after the edits so far, in float64, `(edges,)`."""
+        result = self.graph.edges.weight.astype(np.float64)
+        for rows, values in self._edge_changes.get("weight", ()):
+            result[rows] = values
+        return result
+
     def change_edges(self, column: str, edges: EdgeRows, values: Array) -> None:
         """Set an edge column; a later change of the same edge wins."""
         check_once("edge", column, edges.id, values)
@@ -193,12 +200,13 @@ class EditBuffer:
     ) -> None:
         """Change attributes of a layer; remove the vertex columns `gone`, add the columns `new` with their values."""
         current = self.layer(layer.id)
+        what = next(iter(attributes))
         for name in {*gone, *new}:
             for part in self._vertex_changes.get(name, ()):
                 if part.chosen and len(lost := np.intersect1d(part.id, layer.vertex_ids)):
                     raise RewriteError(
-                        f"Layer {layer.name!r} gets the activation {attributes['activation']!r} after its vertex "
-                        f"{lost[0]} got another {name}, which would be lost; set the activation first."
+                        f"Layer {layer.name!r} gets the {what} {attributes[what]!r} after its vertex "
+                        f"{lost[0]} got another {name}, which would be lost; set the {what} first."
                     ).concerning(vertices=lost, layers=[layer.id])
         columns = {k: v for k, v in current.columns.items() if k not in gone}
         dtype = next(iter(current.columns.values()), np.dtype(self.weight_dtype()).str)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.checks import flag, number, real_numbers, truth_values, whole, whole_numbers
-from netgraph.columns import Array, by_value, column
+from netgraph.columns import Array, column
 from netgraph.errors import RewriteError
 from netgraph.graph import (
     Dense,
@@ -19,6 +19,7 @@ from netgraph.graph import (
     Merge,
     full_columns,
     get_activation,
+    get_norm,
     required_columns,
 )
 from netgraph.rewriting.commit import apply_delta, refuse_summed_ports
@@ -44,7 +45,8 @@ from netgraph.rewriting.operands import (
     vertices_in,
 )
 from netgraph.rewriting.patterns import EdgeRows, VertexRows
-from netgraph.rewriting.splitting import check_split, share_edges
+from netgraph.rewriting.splitting import check_split, split
+from netgraph.rewriting.sums import Addends, WeightSums
 from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -54,11 +56,11 @@ if TYPE_CHECKING:
 class Rewriter:
     """Buffer of the edits of one graph. A rule receives it; `apply` commits it.
 
-    `add_layer`, `add_vertices`, `split_vertices`, `connect` and `connect_all` add parts. `remove` removes edges,
-    vertices, a layer or a link. `set_weight`, `set_values`, `set_bias`, `set_activation`, `set_merge` and `freeze`
-    change values. These methods take the parts that the pattern has bound; `vertices` and `edges` select other parts.
-    New parts get their ids at once, so a rule can connect new vertices before the commit. The graph does not change:
-    the commit makes a new one, and after an error there is none.
+    `add_layer`, `add_vertices`, `split_vertices`, `connect`, `connect_all` and `add_weight` add parts. `remove` removes
+    edges, vertices, a layer or a link. `set_weight`, `set_values`, `set_bias`, `set_activation`, `set_norm`,
+    `set_merge` and `freeze` change values. These methods take the parts that the pattern has bound; `vertices` and
+    `edges` select other parts. New parts get their ids at once, so a rule can connect new vertices before the commit.
+    The graph does not change: the commit makes a new one, and after an error there is none.
 
     Of two calls that set the same value the later one counts. Within one call a row may occur twice only with the
     same value. A rewrite must not change or connect a part that it also removes, before or after the removal: one of
@@ -76,6 +78,7 @@ class Rewriter:
         self.rng = rng
         self.stats = Statistics(graph.topology_hash) if stats is None else stats
         self._buffer = EditBuffer(graph)
+        self._sums = WeightSums()
 
     # -- choosing ---------------------------------------------------------------------------------
 
@@ -158,21 +161,6 @@ class Rewriter:
             raise RewriteError(f"Adding {count} vertices to layer {layer.name!r} is refused; add at least one.")
         return self._new_vertices(self._buffer.layer(layer.id), count, layer.output_grid, values)
 
-    def _copies(self, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
-        """Add `parts - 1` copies of each vertex; return the first copy's id by flat row or -1, and copies by layer."""
-        first_copy = np.full(len(self.graph.vertices), -1, dtype=np.int64)
-        by_layer = {}
-        for layer_id, mine in by_value(vertices.layer).items():
-            layer, rows, extra = self.graph.layer(layer_id), vertices.rows[mine], parts[mine] - 1
-            if not extra.any():
-                continue
-            origin = np.repeat(rows, extra) - self.graph.vertices.offset(layer_id)
-            values = {name: column[origin] for name, column in layer.values.items()}
-            new = self.add_vertices(layer, len(origin), **values)
-            first_copy[rows] = new.id[0] + np.cumsum(extra) - extra
-            by_layer[layer_id] = new
-        return first_copy, by_layer
-
     def _new_vertices(
         self, record: LayerRecord, count: int, grid: Grid, values: Mapping[str, Any] | None = None
     ) -> NewVertices:
@@ -211,30 +199,7 @@ class Rewriter:
             "parts", whole_numbers("split_vertices(): parts", parts, error=RewriteError), len(vertices)
         )
         check_split(vertices, parts, noise)
-        self._buffer.use_vertices("is split", vertices.rows)
-        first_copy, by_layer = self._copies(vertices, parts)
-        shares = share_edges(vertices, parts, self._buffer.edges_left(), Draw(0.0, noise, self.rng).sample)
-        self._buffer.split_edges(np.unique(shares.edge))
-        edges = self.graph.edges
-        changed = shares.take(shares.kept & (shares.among > 1))
-        self.set_weight(EdgeRows(self.graph, changed.edge), changed.weight)
-        new = shares.take(~shares.kept)
-        source, target = (
-            np.where(which == 0, ids[new.edge], first_copy[rows[new.edge]] + which - 1)
-            for which, ids, rows in (
-                (new.source, edges.source, edges.source_row),
-                (new.target, edges.target, edges.target_row),
-            )
-        )
-        layer = self.graph.vertices.layer
-        for port, mine in by_value(edges.port[new.edge]).items():
-            e = new.edge[mine]
-            self._buffer.add_edges(
-                source=source[mine], source_layer=layer[edges.source_row[e]], target=target[mine],
-                target_layer=layer[edges.target_row[e]], tap=edges.tap[e], weight=new.weight[mine], kind=None,
-                port=port, frozen=edges.frozen[e],
-            )  # fmt: skip
-        return by_layer
+        return split(self, self._buffer, vertices, parts, Draw(0.0, noise, self.rng).sample)
 
     def connect(
         self,
@@ -256,16 +221,30 @@ class Rewriter:
                 existing link must be the same.
             port: port of the target layers.
         """
-        self._check_ends("connect", src, dst, kind)
-        if len(src) != len(dst):
-            raise RewriteError(f"connect() joins row by row: {len(src)} sources and {len(dst)} targets do not pair up.")
-        n = len(src)
-        taps = one_or_per_row("tap", whole_numbers("connect(): tap", tap, dtype=np.int32, error=RewriteError), n)
+        columns = self._rows("connect", src, dst, weight, tap, kind, frozen)
         self._buffer.add_edges(
-            source=src.id, source_layer=layers_of(src), target=dst.id, target_layer=layers_of(dst),
-            tap=taps, weight=self._draw(weight, n), kind=kind, port=port_given("connect", port),
-            frozen=one_or_per_row("frozen", truth_values("connect(): frozen", frozen, error=RewriteError), n),
+            source_layer=layers_of(src), target_layer=layers_of(dst), kind=kind, port=port_given("connect", port),
+            **columns,
         )  # fmt: skip
+
+    def add_weight(
+        self,
+        src: Vertices,
+        dst: Vertices,
+        *,
+        weight: Any,
+        tap: Any = 0,
+        kind: LinkKind | None = None,
+        port: int = 0,
+        frozen: Any = False,
+    ) -> None:
+        """Add weights row by row: to the edge of the graph that is there, and where there is none to a new one.
+
+        Rows at one place are summed, those of several calls too, and each sum is rounded once. A weight that this
+        rewrite sets counts as the old one. Arguments as for `connect`; `frozen` is for new edges.
+        """
+        columns = self._rows("add_weight", src, dst, weight, tap, kind, frozen)
+        self._sums.add(layers_of(src), layers_of(dst), port_given("add_weight", port), kind, Addends(**columns))
 
     def connect_all(
         self,
@@ -295,6 +274,18 @@ class Rewriter:
                 )  # fmt: skip
                 count += len(s)
         return count
+
+    def _rows(
+        self, edit: str, src: Vertices, dst: Vertices, weight: Any, tap: Any, kind: LinkKind | None, frozen: Any
+    ) -> dict[str, Array]:
+        """Columns of edges that are joined row by row."""
+        self._check_ends(edit, src, dst, kind)
+        if (n := len(src)) != len(dst):
+            raise RewriteError(f"{edit}() joins row by row: {n} sources and {len(dst)} targets do not pair up.")
+        taps = whole_numbers(f"{edit}(): tap", tap, dtype=np.int32, error=RewriteError)
+        flags = truth_values(f"{edit}(): frozen", frozen, error=RewriteError)
+        return {"source": src.id, "target": dst.id, "tap": one_or_per_row("tap", taps, n),
+                "weight": self._draw(weight, n), "frozen": one_or_per_row("frozen", flags, n)}  # fmt: skip
 
     def _check_ends(self, edit: str, src: Any, dst: Any, kind: Any) -> None:
         check_kind(edit, kind)
@@ -365,6 +356,17 @@ class Rewriter:
         new = get_activation(activation)
         self._buffer.change_layer(layer, {"activation": activation, **attributes}, old.parameters, new.parameters)
 
+    def set_norm(self, layer: Layer, norm: str, *, bias: bool | None = None, **attributes: Any) -> None:
+        """Set the norm of a layer; its vertex parameters get their initial values.
+
+        With `bias=True` a layer without biases gets some, of 0; with None it stays without them.
+        """
+        check_layer("set_norm", layer)
+        record = self._buffer.layer(layer.id)
+        old, new = get_norm(record.attributes["norm"]), get_norm(norm)
+        start = {**new.columns, **({"bias": 0.0} if bias and "bias" not in record.columns else {})}
+        self._buffer.change_layer(layer, {"norm": norm, **attributes}, old.columns, start)
+
     def set_merge(self, layer: Layer, merge: Merge | None) -> None:
         """Set the merge of a layer, such as one with more rotary frequencies; with None the layer sums port 0."""
         check_layer("set_merge", layer)
@@ -394,6 +396,7 @@ class Rewriter:
 
     def delta(self) -> Delta:
         """Delta of the buffered edits; the topology hash of its `after` stamp is empty until the commit."""
+        self._sums.settle(self._buffer)
         return self._buffer.to_delta()
 
     def commit(self) -> tuple[Graph, Delta]:

@@ -81,7 +81,8 @@ class Rule(ABC):
     Attributes:
         pattern: the pattern whose matches are rewritten.
         exclusive: bound names of which every row may occur in one rewritten match only; of overlapping matches the
-            first in the given order is rewritten.
+            first in the given order is rewritten. Names in a tuple share their rows: with `(("a", "b"),)` a vertex that
+            is `a` in one rewritten match is neither `a` nor `b` in another.
         promise: short text of the effect on the outputs, for the table of rules in the documentation.
         variants: examples that are shown and tested; without any, one example with all defaults.
         choices: values of a field from which tests draw, the default first, or a function that lists them. Without an
@@ -89,7 +90,7 @@ class Rule(ABC):
     """
 
     pattern: ClassVar[Pattern]
-    exclusive: ClassVar[tuple[str, ...]] = ()
+    exclusive: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     promise: ClassVar[str] = ""
     variants: ClassVar[tuple[Variant, ...]] = ()
     choices: ClassVar[Mapping[str, Sequence[Any] | Callable[[], Iterable[Any]]]] = FrozenDict()
@@ -144,11 +145,16 @@ def require_rule(rule: Any) -> None:
     if not isinstance(pattern, Pattern):
         has = "has no pattern" if pattern is None else f"has the pattern {pattern!r}, which is none"
         raise RewriteError(f"{rule.name} {has}; say what it looks for, such as pattern = ng.vertex('v').")
-    if isinstance(rule.exclusive, str) or not set(rule.exclusive) <= set(pattern.names):
+    if isinstance(rule.exclusive, str) or not set(exclusive_names(rule)) <= set(pattern.names):
         raise RewriteError(
             f"{rule.name}.exclusive is {rule.exclusive!r}; it is a tuple of names that the pattern binds: "
             f"{list(pattern.names)}."
         )
+
+
+def exclusive_names(rule: Rule) -> list[str]:
+    """Names in `rule.exclusive`, those of its tuples too."""
+    return [name for entry in rule.exclusive for name in ((entry,) if isinstance(entry, str) else entry)]
 
 
 def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netgraph.checks import number
-from netgraph.columns import Array, spans
+from netgraph.columns import Array, by_value, spans
 from netgraph.errors import RewriteError
 from netgraph.graph import get_norm
-from netgraph.rewriting.patterns import VertexRows
+from netgraph.rewriting.edits import EditBuffer
+from netgraph.rewriting.operands import NewVertices
+from netgraph.rewriting.patterns import EdgeRows, VertexRows
+
+if TYPE_CHECKING:
+    from netgraph.rewriting.rewriter import Rewriter
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,52 @@ class EdgeShares:
     def take(self, chosen: Array) -> EdgeShares:
         """Return the rows at the given positions or mask."""
         return EdgeShares(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+def split(
+    rw: Rewriter, buffer: EditBuffer, vertices: VertexRows, parts: Array, draw: Callable[[int], Array]
+) -> dict[int, NewVertices]:
+    """Add the copies of vertices with their edges, and share out the weights; return the copies by layer id."""
+    buffer.use_vertices("is split", vertices.rows)
+    first_copy, by_layer = _copies(rw, vertices, parts)
+    shares = share_edges(vertices, parts, buffer.edges_left(), draw)
+    buffer.split_edges(np.unique(shares.edge))
+    edges = rw.graph.edges
+    changed = shares.take(shares.kept & (shares.among > 1))
+    rw.set_weight(EdgeRows(rw.graph, changed.edge), changed.weight)
+    new = shares.take(~shares.kept)
+    source, target = (
+        np.where(which == 0, ids[new.edge], first_copy[rows[new.edge]] + which - 1)
+        for which, ids, rows in (
+            (new.source, edges.source, edges.source_row),
+            (new.target, edges.target, edges.target_row),
+        )
+    )
+    layer = rw.graph.vertices.layer
+    for port, mine in by_value(edges.port[new.edge]).items():
+        e = new.edge[mine]
+        buffer.add_edges(
+            source=source[mine], source_layer=layer[edges.source_row[e]], target=target[mine],
+            target_layer=layer[edges.target_row[e]], tap=edges.tap[e], weight=new.weight[mine], kind=None,
+            port=port, frozen=edges.frozen[e],
+        )  # fmt: skip
+    return by_layer
+
+
+def _copies(rw: Rewriter, vertices: VertexRows, parts: Array) -> tuple[Array, dict[int, NewVertices]]:
+    """Add `parts - 1` copies of each vertex; return the first copy's id by flat row or -1, and copies by layer."""
+    first_copy = np.full(len(rw.graph.vertices), -1, dtype=np.int64)
+    by_layer = {}
+    for layer_id, mine in by_value(vertices.layer).items():
+        layer, rows, extra = rw.graph.layer(layer_id), vertices.rows[mine], parts[mine] - 1
+        if not extra.any():
+            continue
+        origin = np.repeat(rows, extra) - rw.graph.vertices.offset(layer_id)
+        values = {name: column[origin] for name, column in layer.values.items()}
+        new = rw.add_vertices(layer, len(origin), **values)
+        first_copy[rows] = new.id[0] + np.cumsum(extra) - extra
+        by_layer[layer_id] = new
+    return first_copy, by_layer
 
 
 def share_edges(vertices: VertexRows, parts: Array, left: Array, draw: Callable[[int], Array]) -> EdgeShares:

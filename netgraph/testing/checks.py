@@ -202,9 +202,11 @@ def check_overlapping_matches_reported(case: Case) -> None:
     )
     assert not applied & skipped, f"{sorted(applied & skipped)[0]} is both applied and skipped."
     assert applied | skipped == found, f"{len(found)} matches, but {len(applied)} applied and {len(skipped)} skipped."
-    for name in case.rule.exclusive:
-        rows = getattr(result.matches, name).rows
-        assert len(np.unique(rows)) == len(rows), f"Two applied matches share a row of {name!r}, which is exclusive."
+    for entry in case.rule.exclusive:
+        names = (entry,) if isinstance(entry, str) else entry
+        rows = np.concatenate([getattr(result.matches, name).rows for name in names])
+        shared = " and ".join(map(repr, names))
+        assert len(np.unique(rows)) == len(rows), f"Two applied matches share a row of {shared}, which is exclusive."
     if case.limit is not None:
         assert len(result.matches) <= case.limit, f"{len(result.matches)} matches applied, the limit is {case.limit}."
     elif not case.rule.exclusive:

@@ -32,19 +32,24 @@ class HalveOnePerTarget(Halve):
     exclusive: ClassVar = ("c",)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HalveNoPaths(Halve):
+    exclusive: ClassVar = (("p", "c"),)
+
+
 def greedy(matches, names, order):
     """Positions that win when matches are taken one by one in order."""
-    used, wins = {name: set() for name in names}, []
+    used, wins = {entry: set() for entry in names}, []
     for i in order:
-        rows = {name: int(getattr(matches, name).rows[i]) for name in names}
-        if all(rows[name] not in used[name] for name in names):
+        rows = {e: {int(getattr(matches, name).rows[i]) for name in ((e,) if isinstance(e, str) else e)} for e in names}
+        if not any(rows[entry] & used[entry] for entry in names):
             wins.append(i)
-            for name in names:
-                used[name].add(rows[name])
+            for entry in names:
+                used[entry] |= rows[entry]
     return wins
 
 
-rules = st.sampled_from([Halve(), HalveApart(), HalveOnePerTarget()])
+rules = st.sampled_from([Halve(), HalveApart(), HalveOnePerTarget(), HalveNoPaths()])
 
 
 @given(dense_graphs(), rules, seeds, st.one_of(st.none(), st.integers(0, 6)))
