@@ -39,9 +39,10 @@ from netgraph.testing.functions import assert_same_function
 from netgraph.testing.layer_edits import LAYER_EDITS, MeddleLayer, possible_edits
 from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.recipes import KINDS
+from netgraph.testing.reports import CheckCount, RuleCheckError, RuleReport
 from netgraph.testing.rewrites import Meddle, rewrites, rules
-from netgraph.testing.rule_checks import assert_preserves, check_rule, parametrize_with_rule_checks
-from netgraph.testing.search import RuleCheck, RuleCheckError, rule_check
+from netgraph.testing.rule_checks import assert_preserves, check_rule, examine_rule, parametrize_with_rule_checks
+from netgraph.testing.search import RuleCheck, rule_check
 from netgraph.testing.shuffle import shuffled
 from netgraph.testing.strategies import graphs, inputs
 
@@ -50,6 +51,7 @@ __all__ = [
     "LAYER_EDITS",
     "RULE_CHECKS",
     "Case",
+    "CheckCount",
     "Failure",
     "Irrelevant",
     "Meddle",
@@ -57,6 +59,7 @@ __all__ = [
     "NoMatchError",
     "RuleCheck",
     "RuleCheckError",
+    "RuleReport",
     "assert_preserves",
     "assert_same_function",
     "assert_same_outputs",
@@ -73,6 +76,7 @@ __all__ = [
     "check_overlapping_matches_reported",
     "check_rule",
     "check_valid_graph_after",
+    "examine_rule",
     "graphs",
     "graphs_matching",
     "inputs",

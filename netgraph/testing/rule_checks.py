@@ -15,7 +15,8 @@ from netgraph.rewriting import Rule
 from netgraph.statistics import Statistics
 from netgraph.testing.cases import Claimed
 from netgraph.testing.checks import RULE_CHECKS, check_function_preserved, check_valid_graph_after
-from netgraph.testing.search import CheckRun, RuleCheck, RuleCheckError
+from netgraph.testing.reports import RuleReport
+from netgraph.testing.search import CheckRun, Progress, RuleCheck
 
 Stats = Callable[[Graph], Statistics]
 
@@ -53,11 +54,38 @@ def check_rule(
         >>> import netgraph as ng
         >>> check_rule(ng.rules.AddEdges(), max_examples=5, checks=[check_valid_graph_after])
     """
+    examine_rule(
+        rule, graphs=graphs, max_examples=max_examples, seed=seed, claim=claim, stats=stats, checks=checks
+    ).require_passed()
+
+
+def examine_rule(
+    rule: Rule,
+    *,
+    graphs: st.SearchStrategy[Graph] | None = None,
+    max_examples: int = 50,
+    seed: int = 0,
+    claim: Claimed = None,
+    stats: Stats | None = None,
+    checks: Sequence[RuleCheck] = RULE_CHECKS,
+    progress: Progress | None = None,
+) -> RuleReport:
+    """Check a rule as `check_rule` does, and return what was found, failures too, instead of raising an error.
+
+    Args:
+        rule, graphs, max_examples, seed, claim, stats, checks: see `check_rule`.
+        progress: function that is called with the number of graphs after each graph.
+
+    Example:
+        >>> import netgraph as ng
+        >>> report = examine_rule(ng.rules.AddEdges(), max_examples=5)
+        >>> *report.claims(), len(report.failures)
+        ('claims exact: proved on 5 of 5 graphs', 0)
+    """
     if max_examples < 1:
         raise OptionError(f"max_examples={max_examples} is below 1.")
     run = CheckRun(rule, graphs, max_examples, seed, claim, None, stats)
-    if failures := run.failures(tuple(checks)):
-        raise RuleCheckError(rule, failures)
+    return run.examine(tuple(checks), progress)
 
 
 def assert_preserves(
@@ -84,8 +112,7 @@ def assert_preserves(
         RuleCheckError: the function changes. It is an `AssertionError`, and has the smallest counterexample as code.
     """
     run = CheckRun(rule, graphs, max_examples, seed, "exact", tolerance, stats)
-    if failures := run.failures((check_valid_graph_after, check_function_preserved)):
-        raise RuleCheckError(rule, failures)
+    run.examine((check_valid_graph_after, check_function_preserved)).require_passed()
 
 
 def parametrize_with_rule_checks(

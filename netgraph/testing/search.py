@@ -19,22 +19,10 @@ from netgraph.testing.cases import Case, Claimed, Failure, Irrelevant
 from netgraph.testing.draft import DrawFunction
 from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
 from netgraph.testing.reduce import reduce_case
+from netgraph.testing.reports import CheckCount, CheckTally, RuleReport
 from netgraph.testing.strategies import inputs
 
-
-class RuleCheckError(AssertionError):
-    """One or several checks of a rule failed.
-
-    Attributes:
-        rule: the rule.
-        failures: a failure per failing check.
-    """
-
-    def __init__(self, rule: Rule, failures: tuple[Failure, ...]) -> None:
-        self.rule = rule
-        self.failures = failures
-        names = ", ".join(failure.check for failure in failures)
-        super().__init__(f"{rule!r} fails {names}.\n\n" + "\n\n".join(map(str, failures)))
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -78,10 +66,7 @@ class RuleCheck:
         Raises:
             RuleCheckError: the check fails. It has the smallest counterexample that was found.
         """
-        run = CheckRun(rule, graphs, max_examples, seed, claim, tolerance, stats)
-        failures = run.failures((self,))
-        if failures:
-            raise RuleCheckError(rule, failures)
+        CheckRun(rule, graphs, max_examples, seed, claim, tolerance, stats).examine((self,)).require_passed()
 
 
 def rule_check(function: Callable[[Case], None]) -> RuleCheck:
@@ -101,19 +86,33 @@ class CheckRun:
     tolerance: float | None = None
     stats: Callable[[Graph], Statistics] | None = None
 
-    def failures(self, checks: tuple[RuleCheck, ...]) -> tuple[Failure, ...]:
-        """Run all checks on the same examples, and return a failure with a reduced counterexample per failing check."""
+    def examine(self, checks: tuple[RuleCheck, ...], progress: Progress | None = None) -> RuleReport:
+        """Run all checks on the same examples, and reduce the counterexample of each failing check.
+
+        Args:
+            checks: the checks.
+            progress: function that is called with the number of examples so far.
+        """
         smallest: dict[RuleCheck, Case] = {}
+        tally = CheckTally({check.__name__: CheckCount() for check in checks})
 
         def look(case: Case, number: int) -> None:
             for check in checks:
                 best = smallest.get(check)
-                if number % check.every == 0 and (best is None or _size(case) < _size(best)) and outcome(check, case):
+                if number % check.every or (best is not None and _size(case) >= _size(best)):
+                    continue
+                if outcome(check, case, tally.checks[check.__name__]) is not None:
                     smallest[check] = case
+            tally.add(case)
+            if progress is not None:
+                progress(number)
 
-        nothing = self._drive(look)
-        if nothing is not None:
-            return (nothing,)
+        nothing = self._drive(look, tally)
+        failures = (nothing,) if nothing is not None else self._failures(checks, smallest)
+        return RuleReport.of(self.rule, tally, failures)
+
+    def _failures(self, checks: tuple[RuleCheck, ...], smallest: dict[RuleCheck, Case]) -> tuple[Failure, ...]:
+        """Failure with a reduced counterexample per failing check."""
         found = [check for check in checks if check in smallest]
         kinds = {check: failure.kind for check in found if (failure := outcome(check, smallest[check])) is not None}
         smallest |= self._reduce(kinds, smallest)
@@ -134,8 +133,8 @@ class CheckRun:
             small[check] = _first_failing(smaller, fails[check]) or own
         return small
 
-    def _drive(self, look: Callable[[Case, int], None]) -> Failure | None:
-        """Call `look` with different cases drawn by Hypothesis, numbered from 1.
+    def _drive(self, look: Callable[[Case, int], None], tally: CheckTally) -> Failure | None:
+        """Call `look` with different cases drawn by Hypothesis, numbered from 1, and count the drawn ones.
 
         Returns:
             None, or a failure when no graph with a match was found.
@@ -151,8 +150,9 @@ class CheckRun:
             print_blob=False,
             suppress_health_check=list(HealthCheck),
         )
-        @given(cases(self))
+        @given(cases(self, tally))
         def run(case: Case) -> None:
+            tally.matched += 1
             if len(seen) >= self.max_examples:
                 raise _EnoughError
             case = self._plant(case, len(seen))
@@ -202,13 +202,14 @@ def _flaky(check: RuleCheck, case: Case) -> Failure:
     return Failure(check.__name__, "It failed once, and passed when it was run again.", case.graph)
 
 
-def cases(run: CheckRun) -> st.SearchStrategy[Case]:
+def cases(run: CheckRun, tally: CheckTally) -> st.SearchStrategy[Case]:
     """Make a strategy of cases: a graph on which the rule has a match, inputs, and options of `apply`."""
-    return _cases(run, graphs_matching(run.rule, graphs=run.graphs, stats=run.stats))
+    return _cases(run, tally, graphs_matching(run.rule, graphs=run.graphs, stats=run.stats))
 
 
 @st.composite
-def _cases(draw: DrawFunction, run: CheckRun, matching: st.SearchStrategy[Graph]) -> Case:
+def _cases(draw: DrawFunction, run: CheckRun, tally: CheckTally, matching: st.SearchStrategy[Graph]) -> Case:
+    tally.drawn += 1
     graph = draw(matching)
     return Case(
         rule=run.rule,
@@ -222,17 +223,21 @@ def _cases(draw: DrawFunction, run: CheckRun, matching: st.SearchStrategy[Graph]
     )
 
 
-def outcome(check: RuleCheck, case: Case) -> Failure | None:
-    """Run a check on a case, and return the failure, or None when it passes or does not apply."""
+def outcome(check: RuleCheck, case: Case, count: CheckCount | None = None) -> Failure | None:
+    """Run a check on a case, and return the failure, or None when it passes or does not apply; count it in `count`."""
+    count = CheckCount() if count is None else count
     try:
         check.on_case(case)
     except Irrelevant:
+        count.irrelevant += 1
         return None
     except AssertionError as error:
         kind, message = "AssertionError", str(error) or "the check failed"
     except Exception as error:
         kind, message = type(error).__name__, f"{type(error).__name__}: {error}"
     else:
+        count.passed += 1
         return None
+    count.failed += 1
     result = case.__dict__.get("result")
     return Failure(check.__name__, message, case.graph, result, case.limit, case.rng, kind)
