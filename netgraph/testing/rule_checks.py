@@ -70,7 +70,7 @@ def examine_rule(
     checks: Sequence[RuleCheck] = RULE_CHECKS,
     progress: Progress | None = None,
 ) -> RuleReport:
-    """Check a rule as `check_rule` does, and return what was found, failures too, instead of raising an error.
+    """Check a rule as `check_rule` does, and return a report with counts and failures, instead of raising an error.
 
     Args:
         rule, graphs, max_examples, seed, claim, stats, checks: see `check_rule`.
