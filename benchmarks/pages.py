@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+from benchmarks import cookbook
 from netgraph.app import rule_table
 from netgraph.rules import RULES
 
@@ -68,7 +69,7 @@ def rule_list() -> str:
     return "| rule | rewrite | promise |\n| --- | --- | --- |\n" + "".join(rows)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"proofs": proofs, "rules": rule_list}
+TABLES: Mapping[str, Callable[[], str]] = {"proofs": proofs, "rules": rule_list, "cookbook": cookbook.rule_table}
 """Tables in markdown by the names in the comments around them."""
 
 

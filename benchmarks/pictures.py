@@ -52,14 +52,14 @@ def photograph_report() -> None:
 
 
 def main(names: list[str]) -> None:
-    for path in sorted((ROOT / "examples").glob("*.py")):
+    for path in sorted((ROOT / "examples").rglob("*.py")):
         if names and path.stem not in names:
             continue
         with tempfile.TemporaryDirectory() as temporary:
             run_example(path, Path(temporary))
             for picture in pictures(Path(temporary)):
                 shutil.copyfile(picture, IMAGES / picture.name)
-                print(f"docs/images/{picture.name}  by examples/{path.name}")
+                print(f"docs/images/{picture.name}  by {path.relative_to(ROOT)}")
     if not names or "report" in names:
         photograph_report()
 
