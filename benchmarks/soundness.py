@@ -112,7 +112,7 @@ class Rewritten:
     rule: None = None
 
 
-def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
+def set_one(draw: Any, graph: ng.Graph) -> ng.rewriting.Rewrite:
     """Draw a rewrite that sets one value."""
     what = draw(
         st.sampled_from(("bias", "weight", "activation", "scale", "shift", "mean", "var", "slope", "v", "c", "l"))
@@ -129,32 +129,32 @@ def set_one(draw: Any, graph: ng.Graph) -> ng.Result:
         value = abs(float(value)) if what == "var" else value
     assume(len(rows))
     row = int(rows[draw(st.integers(0, len(rows) - 1))])
-    return ng.apply(SetOne(what=what, row=row, value=value), graph, certify=False)
+    return ng.draft(SetOne(what=what, row=row, value=value), graph)
 
 
-def split_into(draw: Any, graph: ng.Graph) -> ng.Result:
+def split_into(draw: Any, graph: ng.Graph) -> ng.rewriting.Rewrite:
     """Draw a rewrite that splits edges into pairs or single vertices, with right or wrong signs."""
     signs = draw(st.sampled_from((((1.0, 1.0), (-1.0, -1.0)), ((1.0, 1.0), (-1.0, 1.0)), ((1.0, 1.0),), ((2.0, 0.5),))))
     rule = SplitInto(activation=draw(st.sampled_from(UNCERTAIN)), signs=signs)
     ids = graph.edges.id[~graph.edges.frozen]
     assume(len(ids))
     chosen = draw(st.lists(st.sampled_from(ids.tolist()), min_size=1, max_size=4, unique=True))
-    return ng.apply(rule, graph, on=chosen, certify=False)
+    return ng.draft(rule, graph, on=chosen)
 
 
-def move_bias(draw: Any, graph: ng.Graph) -> ng.Result:
+def move_bias(draw: Any, graph: ng.Graph) -> ng.rewriting.Rewrite:
     """Draw a rewrite that moves biases, also through padded convolutions."""
-    result = ng.apply(MoveBias(), graph, certify=False)
+    result = ng.draft(MoveBias(), graph)
     assume(result.changed)
     return result
 
 
-def layer_edited(draw: Any, graph: ng.Graph) -> ng.Result:
+def layer_edited(draw: Any, graph: ng.Graph) -> ng.rewriting.Rewrite:
     """Draw a rewrite of a merge, a norm, an epsilon or an offset, or of the wires into a merge."""
     edits = [(layer.id, what) for layer in graph.layers for what in possible_edits(graph, layer)]
     assume(edits)
     layer_id, what = draw(st.sampled_from(edits))
-    result = ng.apply(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer_id, certify=False)
+    result = ng.draft(MeddleLayer(what=what, at=draw(st.integers(0, 5))), graph, on=layer_id)
     assume(result.changed)
     return result
 
@@ -225,12 +225,12 @@ def _link_of(graph: ng.Graph, link: ng.graph.Link, edges: list[Any], end: str, s
     return ng.graph.Link.sorted(link.source, link.target, link.kind, {**columns, end: row}, link.port)
 
 
-def any_rewrite(draw: Any, graph: ng.Graph) -> ng.Result:
+def any_rewrite(draw: Any, graph: ng.Graph) -> ng.rewriting.Rewrite:
     """Draw a rewrite by a shipped rule with any parameters, or a change of a few values."""
     return draw(rewrites(graph))  # type: ignore[no-any-return]
 
 
-SOURCES: dict[str, Callable[[Any, ng.Graph], ng.Result | Rewritten]] = {
+SOURCES: dict[str, Callable[[Any, ng.Graph], ng.rewriting.Rewrite | Rewritten]] = {
     "shipped rules": any_rewrite,
     "one value set": set_one,
     "vertices on edges": split_into,

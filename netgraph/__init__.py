@@ -38,6 +38,7 @@ from netgraph.interpret import interpret, interpret_layers
 from netgraph.proof import Certificate, certify
 from netgraph.rewriting import (
     Delta,
+    Draft,
     Journal,
     Result,
     Rewriter,
@@ -46,6 +47,7 @@ from netgraph.rewriting import (
     apply_delta,
     at_least,
     at_most,
+    draft,
     edge,
     explain,
     find,
@@ -67,6 +69,7 @@ __all__ = [
     "Conv2d",
     "Delta",
     "Dense",
+    "Draft",
     "Graph",
     "GraphBuilder",
     "Identity",
@@ -89,6 +92,7 @@ __all__ = [
     "certify",
     "convnet",
     "criteria",
+    "draft",
     "edge",
     "errors",
     "explain",

@@ -22,7 +22,7 @@ class DraftLink:
         port: port of the reading draft.
     """
 
-    source: Draft
+    source: DraftLayer
     kind: LinkKind
     src: Array
     dst: Array
@@ -34,7 +34,7 @@ class DraftLink:
 
 
 @dataclass(eq=False)
-class Draft:
+class DraftLayer:
     """A layer to be.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compilers.importing.drafts import Draft, DraftLink
+from compilers.importing.drafts import DraftLayer, DraftLink
 from compilers.importing.fuse import fused, ordered, separated
 from netgraph.columns import Array
 from netgraph.graph import Graph, Layer, Link, required_columns
@@ -26,11 +26,11 @@ class Finished:
     """
 
     graph: Graph
-    layers: Mapping[Draft, str]
+    layers: Mapping[DraftLayer, str]
     edges: Sequence[tuple[Array, Array]]
     columns: Sequence[tuple[Array, str, Array]]
 
-    def name(self, draft: Draft) -> str:
+    def name(self, draft: DraftLayer) -> str:
         """Name of the layer that has the values of a draft. Raises `KeyError` when there is none."""
         return self.layers[draft]
 
@@ -73,7 +73,7 @@ class Finished:
         return edges, vertices
 
 
-def finish(inputs: Sequence[Draft], outputs: Sequence[Draft], *, dtype: Any) -> Finished:
+def finish(inputs: Sequence[DraftLayer], outputs: Sequence[DraftLayer], *, dtype: Any) -> Finished:
     """Make a graph of the drafts on which some outputs depend.
 
     Drafts that only go on with the values of another one are fused into it. Inputs get the smallest ids, outputs the
@@ -117,7 +117,7 @@ def finish(inputs: Sequence[Draft], outputs: Sequence[Draft], *, dtype: Any) -> 
     return Finished(Graph(layers, links), held, edges, columns)
 
 
-def _unique_names(drafts: Sequence[Draft]) -> dict[Draft, str]:
+def _unique_names(drafts: Sequence[DraftLayer]) -> dict[DraftLayer, str]:
     """Wished names, with a number behind names that are taken already."""
     taken: set[str] = set()
     last: dict[str, int] = {}  # by wished name, so that many equal ones are not counted again from the start
@@ -133,7 +133,7 @@ def _unique_names(drafts: Sequence[Draft]) -> dict[Draft, str]:
     return names
 
 
-def _layer(draft: Draft, layer_id: int, name: str, vertex_ids: Array, dtype: Any) -> Layer:
+def _layer(draft: DraftLayer, layer_id: int, name: str, vertex_ids: Array, dtype: Any) -> Layer:
     if draft.role == "input":
         low, high = draft.domain or ((0.0, 1.0) if draft.encoding == "index" else (-np.inf, np.inf))
         columns = {"low": np.full(draft.width, float(low)), "high": np.full(draft.width, float(high))}

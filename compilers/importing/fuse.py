@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compilers.importing.drafts import Draft, DraftLink
+from compilers.importing.drafts import DraftLayer, DraftLink
 from netgraph.graph import Identity
 
 
-def ordered(outputs: Sequence[Draft]) -> list[Draft]:
+def ordered(outputs: Sequence[DraftLayer]) -> list[DraftLayer]:
     """Drafts on which some outputs depend, each behind its sources. Without recursion."""
-    found: dict[Draft, None] = {}
-    open_drafts: set[Draft] = set()
+    found: dict[DraftLayer, None] = {}
+    open_drafts: set[DraftLayer] = set()
     waiting = list(reversed(outputs))
     while waiting:
         draft = waiting[-1]
@@ -28,7 +28,7 @@ def ordered(outputs: Sequence[Draft]) -> list[Draft]:
     return list(found)
 
 
-def fused(drafts: Sequence[Draft]) -> tuple[list[Draft], dict[Draft, Draft | None]]:
+def fused(drafts: Sequence[DraftLayer]) -> tuple[list[DraftLayer], dict[DraftLayer, DraftLayer | None]]:
     """Fuse drafts that read one other draft alone into it.
 
     Args:
@@ -38,12 +38,12 @@ def fused(drafts: Sequence[Draft]) -> tuple[list[Draft], dict[Draft, Draft | Non
         The drafts that remain, in their order; and for every given draft the one that has its values, None where no
         draft has them any more.
     """
-    readers: dict[Draft, int] = dict.fromkeys(drafts, 0)
+    readers: dict[DraftLayer, int] = dict.fromkeys(drafts, 0)
     for draft in drafts:
         for link in draft.links:
             readers[link.source] += 1
-    holder: dict[Draft, Draft] = {}
-    last: dict[Draft, Draft] = {draft: draft for draft in drafts}
+    holder: dict[DraftLayer, DraftLayer] = {}
+    last: dict[DraftLayer, DraftLayer] = {draft: draft for draft in drafts}
     kept = []
     for draft in drafts:
         for link in draft.links:
@@ -54,28 +54,28 @@ def fused(drafts: Sequence[Draft]) -> tuple[list[Draft], dict[Draft, Draft | Non
             continue
         _fuse(into, draft)
         holder[draft], last[into] = into, draft
-    values: dict[Draft, Draft | None] = {}
+    values: dict[DraftLayer, DraftLayer | None] = {}
     for draft in drafts:
         into = holder.get(draft, draft)
         values[draft] = into if last[into] is draft else None
     return kept, values
 
 
-def _stage(draft: Draft) -> int:
+def _stage(draft: DraftLayer) -> int:
     """Last part of a draft: its sum (0), norm (1), activation (2) or pool (3)."""
     if draft.pool is not None:
         return 3
     return 2 if draft.activation != "identity" else int(draft.norm != "none")
 
 
-def _first(draft: Draft) -> int:
+def _first(draft: DraftLayer) -> int:
     """First part of a draft behind its sum; 4 where it has none."""
     if draft.norm != "none":
         return 1
     return 2 if draft.activation != "identity" else 3 if draft.pool is not None else 4
 
 
-def _fits(into: Draft, draft: Draft, link: DraftLink) -> bool:
+def _fits(into: DraftLayer, draft: DraftLayer, link: DraftLink) -> bool:
     """Whether a draft only goes on with the values of another one."""
     straight = (
         link.port == 0
@@ -89,7 +89,7 @@ def _fits(into: Draft, draft: Draft, link: DraftLink) -> bool:
     return straight and takes and plain and _first(draft) > _stage(into)
 
 
-def _fuse(into: Draft, draft: Draft) -> None:
+def _fuse(into: DraftLayer, draft: DraftLayer) -> None:
     into.role = draft.role
     into.columns.update(draft.columns)
     into.parameters.update(draft.parameters)
@@ -101,7 +101,7 @@ def _fuse(into: Draft, draft: Draft) -> None:
         into.pool = draft.pool
 
 
-def separated(draft: Draft) -> list[Draft]:
+def separated(draft: DraftLayer) -> list[DraftLayer]:
     """Join the links from one source to one port, and read a source again by a layer of wires where they disagree.
 
     Returns:
@@ -109,10 +109,10 @@ def separated(draft: Draft) -> list[Draft]:
 
     Cost: O(edges log edges) of sources with several links.
     """
-    groups: dict[tuple[Draft, int], list[DraftLink]] = {}
+    groups: dict[tuple[DraftLayer, int], list[DraftLink]] = {}
     for link in draft.links:
         groups.setdefault((link.source, link.port), []).append(link)
-    made: list[Draft] = []
+    made: list[DraftLayer] = []
     links: list[DraftLink] = []
     for (source, _port), given in groups.items():
         joined: list[DraftLink] = []
@@ -145,9 +145,9 @@ def _joined(one: DraftLink, two: DraftLink) -> DraftLink | None:
     return DraftLink(one.source, one.kind, **columns, port=one.port)
 
 
-def _again(source: Draft, number: int) -> Draft:
+def _again(source: DraftLayer, number: int) -> DraftLayer:
     """Layer that has the values of another one by wires."""
-    again = Draft(f"{source.name}.again", source.width, source.output_grid)
+    again = DraftLayer(f"{source.name}.again", source.width, source.output_grid)
     rows = np.arange(source.width)
     nothing = np.zeros(source.width, np.int64)
     one = np.ones(source.width)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compilers.importing.codes import Coded
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.owners import InputTensor
 from compilers.importing.reading import Piece, Reading, Sampled, draft_of, pieces, place, reading, sampled
 from compilers.importing.rotary import NoRotation, Slots, slots_of
@@ -76,7 +76,7 @@ def _turning(walk: ModuleWalk, read: Reading, slots: int, name: str) -> HeadSide
     number, row, position = place(walk, np.stack(read.codes))
     factor = np.stack(read.factors)
     owners = [walk.space.owner(index) for index in np.unique(number[factor != 0]).tolist()]
-    exact = all(isinstance(owner, Draft | InputTensor) for owner in owners)
+    exact = all(isinstance(owner, DraftLayer | InputTensor) for owner in owners)
     if not exact or ((position != np.arange(read.positions)) & (factor != 0)).any():
         walk.refuse("queries or keys are multiplied by a table and read other positions or parameters", remedy)
     span = int(row.max()) + 1
@@ -101,7 +101,7 @@ def _turning(walk: ModuleWalk, read: Reading, slots: int, name: str) -> HeadSide
     return HeadSide(on_grid(walk, found, read, (read.positions,), name), slots, turn, float(turn.factor.mean()))
 
 
-def attending(walk: ModuleWalk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> Draft:
+def attending(walk: ModuleWalk, queries: Reading, keys: Reading, scale: float, *, causal: bool) -> DraftLayer:
     """Heads of queries and keys, both `(heads, tokens, channels)`."""
     sides = [side_of(walk, read, name) for read, name in ((queries, "queries"), (keys, "keys"))]
     for i, read in enumerate((queries, keys)):
@@ -138,7 +138,7 @@ def _alike(one: Array, two: Array) -> bool:
     return bool(np.allclose(one, two, rtol=1e-9, atol=1e-12))
 
 
-def mixing(walk: ModuleWalk, heads: Draft, rows: Array, like: Sampled, values: Coded) -> Array:
+def mixing(walk: ModuleWalk, heads: DraftLayer, rows: Array, like: Sampled, values: Coded) -> Array:
     """Mix values by heads.
 
     Args:

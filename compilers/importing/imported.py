@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 
 from compilers.importing import ops as ops  # registers the imports of operations
 from compilers.importing.codes import Coded
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.finish import Finished, finish
 from compilers.importing.nearest import nearest_part
 from compilers.importing.owners import IndexTensor, InputTensor
@@ -242,11 +242,11 @@ def _is_statistic(node: torch.fx.Node) -> bool:
     return bool(node.users) and all("batch_norm" in str(user.target) and node in user.args[3:5] for user in node.users)
 
 
-def _outputs(walk: ModuleWalk, program: ExportedProgram) -> list[tuple[Draft, tuple[int, ...], Array]]:
+def _outputs(walk: ModuleWalk, program: ExportedProgram) -> list[tuple[DraftLayer, tuple[int, ...], Array]]:
     """Output layers, with the shape of a sample of each output and the place of each of its numbers."""
     node = next(node for node in program.graph.nodes if node.op == "output")
     walk.node = None
-    results: list[tuple[Draft, tuple[int, ...], Array]] = []
+    results: list[tuple[DraftLayer, tuple[int, ...], Array]] = []
     for place, walk.output in enumerate(pytree.tree_leaves(node.args[0])):
         value = walk.values[walk.output] if isinstance(walk.output, torch.fx.Node) else walk.output
         value = value.resolve(walk) if isinstance(value, Lazy) else value
@@ -261,7 +261,7 @@ def _outputs(walk: ModuleWalk, program: ExportedProgram) -> list[tuple[Draft, tu
     return results
 
 
-def _output(walk: ModuleWalk, value: Coded, taken: Sequence[Draft]) -> tuple[Draft, tuple[int, ...], Array]:
+def _output(walk: ModuleWalk, value: Coded, taken: Sequence[DraftLayer]) -> tuple[DraftLayer, tuple[int, ...], Array]:
     read = reading(walk, value)
     found = pieces(walk, read)
     draft = found[0].draft if found is not None and len(found) == 1 else None

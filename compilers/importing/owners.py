@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from netgraph.columns import Array
 
 
@@ -28,7 +28,7 @@ class InputTensor:
     name: str
     shape: tuple[int, ...]
     domain: tuple[float, float] | None = None
-    draft: Draft | None = None
+    draft: DraftLayer | None = None
     guessed: bool = False
     row: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     position: Array = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -38,7 +38,7 @@ class InputTensor:
         """Number of numbers of a sample."""
         return math.prod(self.shape)
 
-    def decide(self, draft: Draft, row: Array, position: Array) -> None:
+    def decide(self, draft: DraftLayer, row: Array, position: Array) -> None:
         """Take a layer, with the row and the position of each number."""
         self.draft, self.row, self.position = draft, row, position
 
@@ -57,7 +57,7 @@ class InputTensor:
         row, position = np.empty(self.size, np.int64), np.empty(self.size, np.int64)
         row[flat], position[flat] = np.arange(width)[:, None], np.arange(flat.shape[1])
         grid = tuple(self.shape[axis] for axis in places)
-        self.decide(Draft(self.name, width, grid, role="input", domain=self.domain), row, position)
+        self.decide(DraftLayer(self.name, width, grid, role="input", domain=self.domain), row, position)
 
 
 @dataclass(eq=False)
@@ -72,7 +72,7 @@ class IndexTensor:
 
     name: str
     shape: tuple[int, ...]
-    draft: Draft | None = None
+    draft: DraftLayer | None = None
 
     @property
     def size(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from compilers.importing.codes import Coded, CodedTerm, distinct
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from compilers.importing.walk import ModuleWalk
 from netgraph.columns import Array
@@ -135,7 +135,7 @@ def restored(walk: ModuleWalk, like: Sampled, codes: Array) -> Coded:
 class Piece(NamedTuple):
     """Features that a layer has at all positions: `at[i]` is row `rows[i]` of `draft`."""
 
-    draft: Draft
+    draft: DraftLayer
     rows: Array
     at: Array
 
@@ -253,13 +253,13 @@ def _changes(what: int, part: tuple[Array, ...], axis: int) -> bool:
     return bool((both & (values[1:] != values[:-1])).any())
 
 
-def _drafts(walk: ModuleWalk, found: Sampled) -> set[Draft]:
+def _drafts(walk: ModuleWalk, found: Sampled) -> set[DraftLayer]:
     drafts = set()
     for codes, factors in zip(found.codes, found.factors, strict=True):
         for number in distinct(walk.space.locate(codes[factors != 0])[0]):
             owner = walk.space.owner(number)
             owner = owner.draft if isinstance(owner, InputTensor) else owner
-            if isinstance(owner, Draft):
+            if isinstance(owner, DraftLayer):
                 drafts.add(owner)
     return drafts
 
@@ -294,7 +294,7 @@ def _decide(walk: ModuleWalk, owner: InputTensor, offset: Array, axes: Sequence[
     numbers = offset.transpose(*axes, *places).reshape(width, -1)
     row, position = np.empty(owner.size, np.int64), np.empty(owner.size, np.int64)
     row[numbers], position[numbers] = np.arange(width)[:, None], np.arange(numbers.shape[1])
-    owner.decide(Draft(owner.name, width, grid, role="input", domain=owner.domain), row, position)
+    owner.decide(DraftLayer(owner.name, width, grid, role="input", domain=owner.domain), row, position)
 
 
 def undecided(walk: ModuleWalk, found: Sampled) -> bool:
@@ -310,14 +310,14 @@ def place(walk: ModuleWalk, codes: Array) -> tuple[Array, Array, Array]:
     row, position = offset.copy(), np.zeros_like(offset)
     for index in distinct(number):
         owner, mine = walk.space.owner(index), number == index
-        if isinstance(owner, Draft):
+        if isinstance(owner, DraftLayer):
             row[mine], position[mine] = np.divmod(offset[mine], math.prod(owner.output_grid))
         elif isinstance(owner, InputTensor) and owner.draft is not None:
             row[mine], position[mine] = owner.row[offset[mine]], owner.position[offset[mine]]
     return number, row, position
 
 
-def draft_of(owner: Draft | InputTensor) -> Draft:
+def draft_of(owner: DraftLayer | InputTensor) -> DraftLayer:
     """Layer of an owner of codes."""
     if isinstance(owner, InputTensor):
         assert owner.draft is not None
@@ -337,7 +337,7 @@ def pieces(walk: ModuleWalk, read: Reading) -> list[Piece] | None:
     found = []
     for index in distinct(number[:, 0]):
         owner = walk.space.owner(index)
-        if not isinstance(owner, Draft | InputTensor) or math.prod(draft_of(owner).output_grid) != read.positions:
+        if not isinstance(owner, DraftLayer | InputTensor) or math.prod(draft_of(owner).output_grid) != read.positions:
             return None
         at = np.flatnonzero(number[:, 0] == index)
         found.append(Piece(draft_of(owner), row[at, 0], at))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from compilers.importing.codes import Coded, distinct
-from compilers.importing.drafts import Draft, DraftLink
+from compilers.importing.drafts import DraftLayer, DraftLink
 from compilers.importing.owners import InputTensor, ParameterTensor
 from compilers.importing.positions import Move, move_between
 from compilers.importing.reading import Piece, Reading, draft_of, grid_of, pieces, place, reading, restored, term_of
@@ -20,7 +20,7 @@ from netgraph.columns import Array, digest
 from netgraph.graph import Conv2d, Dense, Grid, Identity, Place
 
 
-def layer_of(walk: ModuleWalk, read: Reading, name: str = "") -> Draft:
+def layer_of(walk: ModuleWalk, read: Reading, name: str = "") -> DraftLayer:
     """Layer whose vertices are the features of a reading, in their order: an existing one, or a new one that sums.
 
     The terms of the value are replaced, so that later operations read this layer.
@@ -33,7 +33,7 @@ def layer_of(walk: ModuleWalk, read: Reading, name: str = "") -> Draft:
     return summed(walk, read, name)
 
 
-def summed(walk: ModuleWalk, read: Reading, name: str = "", *, again: bool = False) -> Draft:
+def summed(walk: ModuleWalk, read: Reading, name: str = "", *, again: bool = False) -> DraftLayer:
     """Layer whose sums are the features of a reading: one that was made for equal sums, or a new one.
 
     Equal sums are read by several operations through different views of a value. With `again` a new layer is made.
@@ -53,7 +53,7 @@ def summed(walk: ModuleWalk, read: Reading, name: str = "", *, again: bool = Fal
                 constants += np.where(mine, factors, 0.0)
             elif isinstance(owner, ParameterTensor):
                 parameters.append((np.where(mine, codes, -1), factors))
-            elif isinstance(owner, Draft | InputTensor):
+            elif isinstance(owner, DraftLayer | InputTensor):
                 _add_layer(walk, target, draft_of(owner), mine, row, position, factors)
     for codes, factors in parameters:  # last, since they are taken for good
         _add_parameter(walk, target, codes, factors)
@@ -75,19 +75,19 @@ def on_grid(walk: ModuleWalk, found: list[Piece], read: Reading, grid: Grid, nam
     return [Piece(made, rows, rows)]
 
 
-def settle(walk: ModuleWalk, read: Reading, draft: Draft) -> None:
+def settle(walk: ModuleWalk, read: Reading, draft: DraftLayer) -> None:
     """Replace the terms of a value that was read by the codes of a layer with its features."""
     codes = read.back(walk.codes_of(draft))
     read.value.terms = restored(walk, read.sampled, codes).terms
 
 
-def result(walk: ModuleWalk, read: Reading, draft: Draft) -> Coded:
+def result(walk: ModuleWalk, read: Reading, draft: DraftLayer) -> Coded:
     """Value of a layer with the features and positions of a reading, in the place of the value that was read."""
     return restored(walk, read.sampled, read.back(walk.codes_of(draft)))
 
 
 def _add_layer(
-    walk: ModuleWalk, target: Draft, source: Draft, mine: Array, row: Array, position: Array, factors: Array
+    walk: ModuleWalk, target: DraftLayer, source: DraftLayer, mine: Array, row: Array, position: Array, factors: Array
 ) -> None:
     """Add the numbers of one layer to a sum; `mine` is their mask, `(features, positions)`."""
     some = np.flatnonzero(mine.any(axis=1))
@@ -117,7 +117,7 @@ def _groups(maps: Array) -> tuple[Array, Array]:
 
 
 def _add_wires(
-    walk: ModuleWalk, target: Draft, source: Draft, move: Move, rows: Array, into: Array, weight: Array
+    walk: ModuleWalk, target: DraftLayer, source: DraftLayer, move: Move, rows: Array, into: Array, weight: Array
 ) -> None:
     """Link rows of a layer to rows of a sum, moved; weights other than 1 become frozen edges."""
     walk.note_rounding(weight)
@@ -135,8 +135,8 @@ def _add_wires(
 
 
 def link(
-    target: Draft,
-    source: Draft,
+    target: DraftLayer,
+    source: DraftLayer,
     kind: Any,
     src: Array,
     dst: Array,
@@ -168,7 +168,7 @@ def link(
     )
 
 
-def _add_parameter(walk: ModuleWalk, target: Draft, codes: Array, factors: Array) -> None:
+def _add_parameter(walk: ModuleWalk, target: DraftLayer, codes: Array, factors: Array) -> None:
     """Add a parameter to a sum: as biases where it is the same at all positions, else as a table over positions."""
     if (factors[codes >= 0] != 1).any():
         walk.refuse(
@@ -193,7 +193,7 @@ def _add_parameter(walk: ModuleWalk, target: Draft, codes: Array, factors: Array
     link(target, table, Dense(), position, feature, take(walk, used), parameter=used, frozen=not _trained(walk, used))
 
 
-def _add_constants(walk: ModuleWalk, target: Draft, constants: Array) -> None:
+def _add_constants(walk: ModuleWalk, target: DraftLayer, constants: Array) -> None:
     """Add constants to a sum: as biases where they are the same at all positions, else as frozen edges."""
     if not constants.any():
         return
@@ -296,7 +296,7 @@ class Weights:
         return new
 
 
-def set_column(walk: ModuleWalk, draft: Draft, name: str, value: Any) -> None:
+def set_column(walk: ModuleWalk, draft: DraftLayer, name: str, value: Any) -> None:
     """Set a vertex column of a draft from a parameter, or from constants, `(width,)`."""
     weights = Weights(walk, value)
     if weights.values.shape != (draft.width,):
@@ -342,7 +342,7 @@ def dense(walk: ModuleWalk, value: Coded, weights: Weights, bias: Any) -> Coded:
     return spread(walk, read, target)
 
 
-def spread(walk: ModuleWalk, read: Reading, target: Draft) -> Coded:
+def spread(walk: ModuleWalk, read: Reading, target: DraftLayer) -> Coded:
     """Value of a layer with the positions of a reading and other features, along the only axis of features."""
     (axis,) = read.features
     codes = walk.codes_of(target)
@@ -350,20 +350,20 @@ def spread(walk: ModuleWalk, read: Reading, target: Draft) -> Coded:
     return restored(walk, read.sampled, np.moveaxis(codes.reshape(target.width, *shape), 0, axis))
 
 
-def flattened(walk: ModuleWalk, read: Reading) -> tuple[Draft, Array, Array] | None:
+def flattened(walk: ModuleWalk, read: Reading) -> tuple[DraftLayer, Array, Array] | None:
     """Layer of maps whose rows and positions the features of a reading are; None where they are no such numbers."""
     if read.positions != 1 or len(read.codes) > 1 or not (read.factors[0] == 1).all():
         return None
     number, row, position = (part[:, 0] for part in place(walk, read.codes[0]))
     owner = walk.space.owner(int(number[0]))
-    if (number != number[0]).any() or not isinstance(owner, Draft | InputTensor):
+    if (number != number[0]).any() or not isinstance(owner, DraftLayer | InputTensor):
         return None
     draft = draft_of(owner)
     return (draft, row, position) if len(draft.output_grid) == 2 else None
 
 
 def _after_flatten(
-    walk: ModuleWalk, read: Reading, flat: tuple[Draft, Array, Array], weights: Weights, bias: Any
+    walk: ModuleWalk, read: Reading, flat: tuple[DraftLayer, Array, Array], weights: Weights, bias: Any
 ) -> Coded:
     """Linear layer after maps: a convolution whose kernel is the whole grid."""
     source, row, position = flat

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from compilers.importing.codes import Coded, CodeSpace
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.movement import JOINS, KEEPING, MOVEMENTS, as_coded, joined, move, padded
 from compilers.importing.owners import IndexTensor, InputTensor, ParameterTensor
 from compilers.importing.remedies import remedy_for
@@ -74,8 +74,8 @@ class ModuleWalk:
     def __init__(self, samples: int, max_edges: int, *, unusual: bool = False) -> None:
         self.space = CodeSpace()
         self.samples, self.max_edges, self.unusual = samples, max_edges, unusual
-        self.drafts: list[Draft] = []
-        self.made_by: dict[Draft, Node] = {}
+        self.drafts: list[DraftLayer] = []
+        self.made_by: dict[DraftLayer, Node] = {}
         self.notes: list[str] = []
         self.parameters: dict[str, ParameterTensor] = {}
         self.inputs: list[InputTensor | IndexTensor] = []
@@ -85,10 +85,10 @@ class ModuleWalk:
         self.output: Node | None = None
         self.target: Any = None
         self.rounding = 0.0
-        self.sums: dict[bytes, Draft] = {}
+        self.sums: dict[bytes, DraftLayer] = {}
         self.taken: list[tuple[ParameterTensor, Array]] | None = None
         self._edges = 0
-        self._starts: dict[Draft, int] = {}
+        self._starts: dict[DraftLayer, int] = {}
 
     # -- sources ----------------------------------------------------------------------------------
 
@@ -121,27 +121,27 @@ class ModuleWalk:
         start = self.space.add(kind, kind.size, len(value))
         return Coded.of(torch.arange(start, start + value.numel()).reshape(value.shape))
 
-    def input_draft(self, owner: IndexTensor, rows: int) -> Draft:
+    def input_draft(self, owner: IndexTensor, rows: int) -> DraftLayer:
         """Make the input layer of whole numbers that choose one of some rows."""
-        return Draft(owner.name, rows, owner.shape, role="input", encoding="index")
+        return DraftLayer(owner.name, rows, owner.shape, role="input", encoding="index")
 
     # -- drafts -----------------------------------------------------------------------------------
 
     def draft(
         self, width: int, grid: Sequence[int], *, name: str = "", of: Coded | None = None, **attributes: Any
-    ) -> Draft:
+    ) -> DraftLayer:
         """Make a draft of a layer, named by the operation, or by the one that made the value `of`.
 
         `name` is put behind this name.
         """
         node = self.node if of is None or of.node is None else of.node
-        made = Draft(".".join(filter(None, (_name_of(node), name))) or "output", width, tuple(grid), **attributes)
+        made = DraftLayer(".".join(filter(None, (_name_of(node), name))) or "output", width, tuple(grid), **attributes)
         self.drafts.append(made)
         if self.node is not None:
             self.made_by[made] = self.node
         return made
 
-    def codes_of(self, draft: Draft) -> Array:
+    def codes_of(self, draft: DraftLayer) -> Array:
         """Codes of the values of a draft in the first sample, `(width, positions)`. Its pool must be final."""
         positions = int(np.prod(draft.output_grid, dtype=np.int64))
         if draft not in self._starts:

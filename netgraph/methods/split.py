@@ -15,7 +15,7 @@ from netgraph.criteria import Criterion, MinMaxThreshold, Selection, get_criteri
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods.method import Context, Proposal, actions_of, epochs_done
-from netgraph.rewriting import apply, find
+from netgraph.rewriting import draft, find
 from netgraph.rules import SplitEdges
 from netgraph.schedules import Plateau, Trigger
 
@@ -147,7 +147,7 @@ class Split(Checked):
             edges, _crossing, _vertices = self._counts(graph, kept)
             if not len(kept) or edges >= self.at_least:
                 return edges
-            graph = apply(self.rule, graph, on=graph.edges.id[kept], rng=0, certify=False).graph
+            graph = draft(self.rule, graph, on=graph.edges.id[kept], rng=0).graph
         return graph.num_edges
 
     def _is_short(self, context: Context) -> bool:

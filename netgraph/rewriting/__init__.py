@@ -1,11 +1,12 @@
 """Rewriting of graphs: rules, patterns and matches, the rewriter, deltas and the journal."""
 
-from netgraph.rewriting.apply import PROBE_SAMPLES, Explanation, Result, apply, explain, find
+from netgraph.rewriting.apply import apply, draft, explain, find
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
 from netgraph.rewriting.delta.file import DELTA_KIND, DELTA_VERSION, load_delta, save_delta
 from netgraph.rewriting.journal import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER, Entry, Journal
 from netgraph.rewriting.operands import NewVertices
+from netgraph.rewriting.outcomes import PROBE_SAMPLES, Draft, Result, Rewrite
 from netgraph.rewriting.patterns import (
     EdgeRows,
     LayerPairRows,
@@ -24,6 +25,7 @@ from netgraph.rewriting.patterns import (
 )
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, at_most, require_rule
+from netgraph.rewriting.search import Explanation
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "Condition",
     "Delta",
+    "Draft",
     "EdgeRows",
     "Entry",
     "Explanation",
@@ -45,6 +48,7 @@ __all__ = [
     "LinkRows",
     "Matches",
     "NewVertices",
+    "Rewrite",
     "PROBE_SAMPLES",
     "PairRows",
     "Pattern",
@@ -60,6 +64,7 @@ __all__ = [
     "at_least",
     "at_most",
     "at_wires",
+    "draft",
     "edge",
     "explain",
     "find",

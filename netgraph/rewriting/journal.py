@@ -14,9 +14,9 @@ from netgraph.checks import LARGEST, Natural, Seed, checked, real_numbers
 from netgraph.columns import FrozenDict
 from netgraph.errors import FileFormatError, JournalError, RewriteError
 from netgraph.proof import CERTIFICATE_SHAPE, Certificate
-from netgraph.rewriting.apply import Result
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta, Stamp, load_delta, save_delta
+from netgraph.rewriting.outcomes import Rewrite
 from netgraph.storage import (
     PLAIN,
     Entries,
@@ -135,7 +135,7 @@ class Journal:
     @checked
     def append(
         self,
-        result: Result,
+        result: Rewrite,
         *,
         before: Graph,
         epoch: Natural = 0,
@@ -145,7 +145,7 @@ class Journal:
         """Record a rewrite: its array files first, then its line, so that a crash leaves no line without files.
 
         Args:
-            result: the result of `apply`.
+            result: the outcome of `apply`, or of `draft`, which is recorded as not proved.
             before: the graph, with trained weights, to which the rule was applied.
             epoch, metrics, seed: values of the entry: see `Entry`.
 
@@ -155,7 +155,7 @@ class Journal:
         """
         number = len(self) + 1
         if not result.changed:
-            what = "changed" if len(result.matches) else "matched"
+            what = "changed" if result.count else "matched"
             raise JournalError(
                 f"{result.rule.name} {what} nothing, so there is no rewrite to record; ask result.changed first."
             )
@@ -163,7 +163,7 @@ class Journal:
             rewrite=number,
             rule=result.rule.name,
             parameters=result.rule.parameters,
-            matches=len(result.matches),
+            matches=result.count,
             summary=result.delta.summary(),
             certificate=result.certificate,
             edges=result.graph.num_edges,
@@ -182,7 +182,7 @@ class Journal:
         append_line(self.directory / JOURNAL_FILE, line)
         return entry
 
-    def _check_follows(self, number: int, result: Result, before: Graph) -> None:
+    def _check_follows(self, number: int, result: Rewrite, before: Graph) -> None:
         last = self.delta(number - 1).after if number > 1 else Stamp.of(self.first())
         start, given = result.delta.before, Stamp.of(before)
         if last != start:

@@ -9,7 +9,7 @@ from functools import cached_property
 from netgraph.columns import Array
 from netgraph.graph import Graph
 from netgraph.proof import Level
-from netgraph.rewriting import Matches, Result, Rule, apply, find
+from netgraph.rewriting import Matches, Result, Rule, apply, draft, find
 from netgraph.statistics import Statistics
 from netgraph.testing.code import describe
 
@@ -61,7 +61,7 @@ class Case:
 
     def again(self) -> Graph:
         """Apply the rule to the graph once more, without a proof, and return the new graph."""
-        return apply(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng, certify=False).graph
+        return draft(self.rule, self.graph, self.stats, limit=self.limit, rng=self.rng).graph
 
     @cached_property
     def claimed(self) -> Claimed:

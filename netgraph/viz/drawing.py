@@ -12,7 +12,7 @@ from typing import Any, Literal
 from netgraph.checks import choice
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
-from netgraph.rewriting import Result
+from netgraph.rewriting import Draft, Result, Rewrite
 from netgraph.statistics import Statistics
 from netgraph.storage import write_text
 from netgraph.viz.checks import check_graph, check_history, check_title
@@ -149,7 +149,7 @@ def draw(
 
 
 def draw_delta(
-    result: Result | Graph,
+    result: Rewrite | Graph,
     after: Graph | None = None,
     *,
     detail: Detail = "auto",
@@ -162,7 +162,7 @@ def draw_delta(
     certificate as well.
 
     Args:
-        result: the result of `apply`, or the earlier of two graphs of one history.
+        result: the outcome of `apply` or `draft`, or the earlier of two graphs of one history.
         after: the later graph, only when `result` is a graph.
         detail: "vertices", "layers", or "auto", which draws vertices when at most 600 edges were added, removed or
             changed and `draw` would draw vertices.
@@ -185,7 +185,7 @@ def draw_delta(
     facts = [] if isinstance(result, Graph) else [_rule_line(result)]
     summary = difference.summary()
     facts.append(f"{summary[0].upper()}{summary[1:]}.")
-    if isinstance(result, Result):
+    if isinstance(result, Rewrite):
         facts.append(f"Certificate: {result.certificate.brief()}.")
     vertices = new.num_vertices + int(difference.vertices_removed.sum())
     if detail == "auto" and difference.size > _MOST_CHANGES:
@@ -197,13 +197,13 @@ def draw_delta(
     return Drawing(dot, new, {"detail": detail, "title": title, "pixels": pixels})
 
 
-def _graphs(result: Result | Graph, after: Graph | None) -> tuple[Graph, Graph]:
+def _graphs(result: Rewrite | Graph, after: Graph | None) -> tuple[Graph, Graph]:
     if isinstance(result, Graph):
         if after is None:
             raise OptionError("draw_delta(graph) lacks the later graph: draw_delta(before, after), or a Result.")
         check_graph(after, "draw_delta(before, after)")
         return result, after
-    if not isinstance(result, Result):
+    if not isinstance(result, Rewrite):
         check_graph(result, "draw_delta, without a Result,")
     if after is not None:
         raise OptionError("A Result has both of its graphs; leave out the second argument of draw_delta.")
@@ -212,12 +212,12 @@ def _graphs(result: Result | Graph, after: Graph | None) -> tuple[Graph, Graph]:
     return result.delta.graphs
 
 
-def _rule_line(result: Result) -> str:
+def _rule_line(result: Rewrite) -> str:
     name = result.rule.name
     if not result.changed:
-        return f"{name} changed nothing." if len(result.matches) else f"{name} matched nothing."
-    skipped = f", {len(result.skipped):,} skipped" if len(result.skipped) else ""
-    return f"{name}: {format_count(len(result.matches), 'match', 'matches')}{skipped}."
+        return f"{name} changed nothing." if result.count else f"{name} matched nothing."
+    skipped = f", {len(result.skipped):,} skipped" if isinstance(result, Draft | Result) and len(result.skipped) else ""
+    return f"{name}: {format_count(result.count, 'match', 'matches')}{skipped}."
 
 
 def check_detail(detail: str) -> None:

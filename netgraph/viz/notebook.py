@@ -18,6 +18,7 @@ from netgraph.markup import escape
 from netgraph.rewriting import (
     Change,
     Delta,
+    Draft,
     EdgeRows,
     Explanation,
     Journal,
@@ -113,7 +114,7 @@ def _changes(columns: Mapping[str, Change]) -> tuple[int, str]:
     return sum(counts.values()), ", ".join(f"{count:,} of {name}" for name, count in counts.items())
 
 
-def result_html(result: Result) -> str:
+def result_html(result: Draft | Result) -> str:
     """Format the rule, sizes before and after, changes and certificate, with a drawing of small graphs.
 
     When nothing changed, format the numbers of matches left after each condition.
@@ -135,7 +136,7 @@ def result_html(result: Result) -> str:
     return f"<div>{sizes}{delta_html(result.delta)}{result.certificate._repr_html_()}{_picture(result)}</div>"
 
 
-def _picture(result: Result) -> str:
+def _picture(result: Draft | Result) -> str:
     """Drawing of the rewrite as SVG, or '' for large graphs and without Graphviz."""
     graphs = (result.matches.graph, result.graph)
     if any(g.num_vertices > _DRAWN_VERTICES or len(g.edges) > _DRAWN_EDGES for g in graphs):
@@ -169,12 +170,13 @@ def graph_svg(graph: Graph) -> str:
 
 
 def put_pictures_on() -> None:
-    """Give graphs, matches, explanations, deltas, results and journals the methods by which notebooks display them."""
+    """Give graphs, matches, explanations, deltas, outcomes and journals the methods by which notebooks show them."""
     shown_by: list[tuple[type, str, Callable[[Any], str]]] = [
         (Graph, "_repr_svg_", graph_svg),
         (Matches, "_repr_html_", matches_html),
         (Explanation, "_repr_html_", explanation_html),
         (Delta, "_repr_html_", delta_html),
+        (Draft, "_repr_html_", result_html),
         (Result, "_repr_html_", result_html),
         (Journal, "_repr_html_", journal_html),
     ]

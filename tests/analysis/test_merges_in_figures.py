@@ -61,5 +61,5 @@ def test_density_is_that_of_the_links_that_may_be_sparse():
     cells = 4 * 4 + 4 * 4 + 4 * 6 + 6 * 4
     assert admissible_edges(graph, sparse_links(graph)) == cells
     weights = [k for k in graph.links if graph.layer(k.target).name in ("v", "q")]
-    few = ng.apply(ng.rules.PruneEdges(below=None), graph, on=np.concatenate([k.id[:8] for k in weights]), probe=None, certify=False).graph  # fmt: skip  # noqa: E501
+    few = ng.draft(ng.rules.PruneEdges(below=None), graph, on=np.concatenate([k.id[:8] for k in weights])).graph  # fmt: skip  # noqa: E501
     assert density(few, sparse_links(few)) == (cells - 8) / cells

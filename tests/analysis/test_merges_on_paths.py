@@ -74,7 +74,7 @@ def test_the_trace_of_the_path_kernel_sums_the_edges_on_paths():
 def test_a_missing_edge_scores_the_paths_that_it_opens():
     graph = with_mixed_signs(GRAPHS["gated"])
     link = graph.link((graph.layers["norm2"].id, graph.layers["up"].id, 0))
-    gone = ng.apply(ng.rules.PruneEdges(below=None), graph, on=link.id[:1], probe=None, certify=False).graph
+    gone = ng.draft(ng.rules.PruneEdges(below=None), graph, on=link.id[:1]).graph
     left, right, log = path_analysis(gone).factors(link.key)
     opened = path_analysis(graph).total - path_analysis(gone).total
     score = (left.T @ right)[link.src[0], link.dst[0]] * math.exp(log)
@@ -148,6 +148,6 @@ def test_positions_need_no_edges_and_controls_lead_out():
     graph = GRAPHS["attention"]
     assert not len(isolated_vertices(graph))
     assert leading_out(graph, np.ones(len(graph.edges), bool)).all()
-    alone = ng.apply(ng.rules.PruneEdges(below=None), graph, on=graph.edges.id[graph.edges.source == graph.layers["positions"].vertex_ids[0]], probe=None, certify=False).graph  # fmt: skip  # noqa: E501
+    alone = ng.draft(ng.rules.PruneEdges(below=None), graph, on=graph.edges.id[graph.edges.source == graph.layers["positions"].vertex_ids[0]]).graph  # fmt: skip  # noqa: E501
     assert not len(isolated_vertices(alone))
     assert topology_metrics(graph)["isolated"] == 0

@@ -207,7 +207,7 @@ def test_networks_that_methods_grow_on_digits(name, tmp_path):
 def test_a_vision_transformer_with_more_heads_keys_values_and_hidden_vertices(tmp_path):
     graph = ng.vit(classes=3, input_size=(2, 8, 8), patch=4, width=12, heads=3, depth=2, hidden=6)
     for rule in (AddHead(slots=3, channels=5), GrowKeys(), GrowValues(), ng.rules.WidenLayer(count=4)):
-        graph = ng.apply(rule, graph, certify=False, rng=np.random.default_rng(0)).graph
+        graph = ng.draft(rule, graph, rng=np.random.default_rng(0)).graph
     assert_runs(with_columns(graph), tmp_path / "net.onnx")
 
 

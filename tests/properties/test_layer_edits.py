@@ -53,7 +53,7 @@ def test_every_possible_edit_gives_a_valid_graph(graph, data):
     edits = [(layer.id, what) for layer in graph.layers for what in possible_edits(graph, layer)]
     assume(edits)
     layer, what = data.draw(st.sampled_from(edits))
-    result = ng.apply(MeddleLayer(what=what, at=data.draw(st.integers(0, 5))), graph, on=layer, certify=False)
+    result = ng.draft(MeddleLayer(what=what, at=data.draw(st.integers(0, 5))), graph, on=layer)
     new = result.graph
     ng.Graph(new.layers_by_id.values(), new.links_by_key.values(), next_ids=new.next_ids)
     assert ng.apply_delta(new, result.delta.inverse())[0].equals(graph)

@@ -1,6 +1,5 @@
 """apply, find and explain: selection, order, limits, refusals, and what is left after an error."""
 
-import importlib
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -11,8 +10,8 @@ import pytest
 import netgraph as ng
 from netgraph.analysis import forward_flops
 from netgraph.errors import OptionError, RewriteError, StatisticsError
-from netgraph.rewriting import Condition, Rule, at_least, at_most
-from netgraph.rewriting.apply import _first_wins
+from netgraph.rewriting import Condition, Rule, at_least, at_most, outcomes
+from netgraph.rewriting.ordering import first_wins
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 
 
@@ -274,13 +273,17 @@ def test_require_refuses_and_leaves_the_graph(graph):
             ng.apply(Scale(), graph, require=wrong)
 
 
-def test_a_rewrite_without_a_proof_gives_the_same_graph_and_satisfies_nothing(graph):
-    proved, bare = ng.apply(Scale(), graph), ng.apply(Scale(), graph, certify=False)
+def test_a_draft_gives_the_same_graph_without_a_proof_and_is_proved_later(graph):
+    proved, bare = ng.apply(Scale(), graph), ng.draft(Scale(), graph)
     assert bare.graph.equals(proved.graph)
     assert (bare.certificate.kind, bare.certificate.measured) == ("unknown", None)
-    assert ng.apply(Scale(), graph, on=[], certify=False).certificate.kind == "exact"  # nothing matched
-    with pytest.raises(RewriteError, match=r"refused: bounded was required.*no proof was asked for"):
-        ng.apply(Scale(), graph, require="bounded", certify=False)
+    assert str(bare.prove().certificate) == str(proved.certificate)
+    assert repr(bare) == repr(proved).replace("Result", "Draft")
+    assert ng.draft(Scale(), graph, on=[]).certificate.kind == "exact"  # nothing matched
+    with pytest.raises(RewriteError, match="refused: exact was required"):
+        bare.prove(require="exact")
+    with pytest.raises(OptionError, match="require='sure'"):
+        ng.draft(Scale(), graph, on=[]).prove(require="sure")
 
 
 def test_require_takes_the_largest_change_allowed(graph):
@@ -367,7 +370,7 @@ def test_a_long_chain_of_overlaps_beside_many_matches_without_any():
         def __getattr__(self, name):
             return SimpleNamespace(rows=ends[name])
 
-    wins = _first_wins(SimpleNamespace(exclusive=("p", "c")), Ends(), k)
+    wins = first_wins(SimpleNamespace(exclusive=("p", "c")), Ends(), k)
     np.testing.assert_array_equal(wins, (k % 2 == 0) | (k >= chain))
 
 
@@ -436,11 +439,10 @@ def test_a_column_in_place_of_a_statistic_is_answered_with_the_function_for_it()
 
 
 def test_a_graph_with_many_products_is_measured_on_fewer_inputs(graph, monkeypatch):
-    taken, apply_module = [], importlib.import_module("netgraph.rewriting.apply")  # the package has the function
-    sample = apply_module.sample_inputs
-    monkeypatch.setattr(apply_module, "sample_inputs", lambda *given: taken.append(given[1]) or sample(*given))
+    taken, sample = [], outcomes.sample_inputs
+    monkeypatch.setattr(outcomes, "sample_inputs", lambda *given: taken.append(given[1]) or sample(*given))
     for products in (10**9, forward_flops(graph) * 3 + 1, 1):
-        monkeypatch.setattr(apply_module, "PROBE_PRODUCTS", products)
+        monkeypatch.setattr(outcomes, "PROBE_PRODUCTS", products)
         ng.apply(Scale(), graph, on=[1, 2])
     ng.apply(Scale(), graph, on=[1, 2], probe=5)
     assert taken == [64, 3, 1, 5]

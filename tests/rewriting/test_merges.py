@@ -19,7 +19,7 @@ def start():
 
 
 def grown(graph, rule, **options):
-    return ng.apply(rule, graph, on="heads", probe=None, certify=False, **options)
+    return ng.draft(rule, graph, on="heads", **options)
 
 
 @pytest.mark.parametrize("frequencies", [(), (1.0, 0.5)])
@@ -38,9 +38,7 @@ def test_growth_can_be_pruned_again(start):
         graph = grown(graph, rule, rng=1).graph
     for name in ("heads", "q", "k", "v", "mix"):
         layer = graph.layers[name]
-        graph = ng.apply(
-            PruneVertices(only_dead=False), graph, on=layer.vertex_ids[layer.birth > 0], probe=None, certify=False
-        ).graph
+        graph = ng.draft(PruneVertices(only_dead=False), graph, on=layer.vertex_ids[layer.birth > 0]).graph
     x = batch(graph)
     assert {n: len(x) for n, x in graph.layers.items()} == {n: len(x) for n, x in start.layers.items()}
     np.testing.assert_allclose(ng.interpret(graph, x), ng.interpret(start, x), rtol=0, atol=1e-12)
@@ -93,7 +91,7 @@ def test_a_merge_that_is_set_is_kept_in_deltas_journals_and_files(merge, start, 
                 if merge is None:
                     rw.remove(m.graph.link((m.graph.layers["up"].id, layer.id, 1)))
 
-    result = ng.apply(SetMerge(), start, on="heads" if merge else "mlp", probe=None, certify=False)
+    result = ng.draft(SetMerge(), start, on="heads" if merge else "mlp")
     assert result.graph.layers["heads" if merge else "mlp"].merge == merge
     assert result.graph.topology_hash != start.topology_hash
     save_delta(result.delta, tmp_path / "delta")
@@ -118,7 +116,7 @@ def test_half_a_head_is_refused(start):
 
     for name, match in (("heads", "wires at port 0"), ("q", "slot"), ("k", "slot"), ("v", "wires at port 1"), ("up", "wires at port 1")):  # fmt: skip  # noqa: E501
         with pytest.raises(RewriteError, match=match):
-            ng.apply(Half(), start, on=name, probe=None, certify=False)
+            ng.draft(Half(), start, on=name)
 
 
 def test_a_merge_of_a_removed_layer_is_refused(start):
@@ -133,7 +131,7 @@ def test_a_merge_of_a_removed_layer_is_refused(start):
                 rw.remove(layer)
 
     with pytest.raises(RewriteError, match="'heads'"):
-        ng.apply(Both(), start, on="heads", probe=None, certify=False)
+        ng.draft(Both(), start, on="heads")
 
 
 def test_positions_are_removed_as_a_whole():

@@ -35,7 +35,7 @@ def stages(rule, graph, on):
 
 
 def rewritten(rule, graph, on=None, **options):
-    return ng.apply(rule, graph, on=on, certify=False, probe=None, **options).graph
+    return ng.draft(rule, graph, on=on, **options).graph
 
 
 def widths(graph):
@@ -227,7 +227,7 @@ def test_a_dead_head_goes_exactly():
     ids = graph.edges.id[np.isin(graph.edges.source, graph.layers["mix"].vertex_ids[:2])]
     thin = rewritten(ng.rules.PruneEdges(below=None), graph, ids)
     rule = PruneVertices()
-    result = ng.apply(rule, thin, certify=False, probe=None)
+    result = ng.draft(rule, thin)
     assert rule.claim(result.matches) == "exact"
     assert lost(thin, result.graph) == {"heads": 1, "q": 2, "k": 2, "v": 2, "mix": 2}
     assert change(thin, result.graph) < 1e-12

@@ -112,55 +112,55 @@ def _split(graph, rng):
     cross = str(rng.choice(["selected", "none"]))
     activation = str(rng.choice(["relu", "leaky_relu", "prelu", "gelu"]))
     rule = ng.rules.SplitEdges(cross=cross, activation=activation)
-    return ng.apply(rule, graph, on=some(ids, rng)[:6], certify=False)
+    return ng.draft(rule, graph, on=some(ids, rng)[:6])
 
 
 def _add(graph, rng):
     order = rng.random(len(ng.find(ng.rules.AddEdges(), graph)))
-    return ng.apply(ng.rules.AddEdges(spread=1.0), graph, limit=3, order_by=order, rng=rng, certify=False)
+    return ng.draft(ng.rules.AddEdges(spread=1.0), graph, limit=3, order_by=order, rng=rng)
 
 
 def _widen(graph, rng):
     init = str(rng.choice(["outgoing zero", "incoming zero", "duplicate"]))
     rule = ng.rules.WidenLayer(count=int(rng.integers(1, 3)), init=init)
-    return ng.apply(rule, graph, limit=2, rng=rng, certify=False)
+    return ng.draft(rule, graph, limit=2, rng=rng)
 
 
 def _split_vertices(graph, rng):
     rule = ng.rules.SplitVertices(parts=int(rng.integers(2, 4)))
-    return ng.apply(rule, graph, on=some(ng.find(rule, graph).v.id, rng)[:4], certify=False)
+    return ng.draft(rule, graph, on=some(ng.find(rule, graph).v.id, rng)[:4])
 
 
 def _merge_vertices(graph, rng):
-    return ng.apply(ng.rules.MergeVertices(), graph, certify=False)
+    return ng.draft(ng.rules.MergeVertices(), graph)
 
 
 def _insert(graph, rng):
     mix = str(rng.choice(["none", "random"]))
     rule = ng.rules.InsertLayer(mix=mix, full=bool(rng.random() < 0.5))
     order = rng.random(len(ng.find(rule, graph)))
-    return ng.apply(rule, graph, limit=2, order_by=order, rng=rng, certify=False)
+    return ng.draft(rule, graph, limit=2, order_by=order, rng=rng)
 
 
 def _skip(graph, rng):
     rule = ng.rules.AddSkip(spread=1.0)
     order = rng.random(len(ng.find(rule, graph)))
-    return ng.apply(rule, graph, limit=1, order_by=order, rng=rng, certify=False)
+    return ng.draft(rule, graph, limit=1, order_by=order, rng=rng)
 
 
 def _prune_edges(graph, rng):
     ids = some(graph.edges.id[~graph.edges.frozen], rng)
-    return ng.apply(ng.rules.PruneEdges(below=None), graph, on=ids, certify=False)
+    return ng.draft(ng.rules.PruneEdges(below=None), graph, on=ids)
 
 
 def _prune_vertices(graph, rng):
     matches = ng.find(ng.rules.PruneVertices(only_dead=False), graph)
     rule = ng.rules.PruneVertices(only_dead=False)
-    return ng.apply(rule, graph, on=some(matches.v.id, rng), certify=False)
+    return ng.draft(rule, graph, on=some(matches.v.id, rng))
 
 
 def _meddle(graph, rng):
-    return ng.apply(Meddle(seed=int(rng.integers(1000))), graph, certify=False)
+    return ng.draft(Meddle(seed=int(rng.integers(1000))), graph)
 
 
 STEPS = (

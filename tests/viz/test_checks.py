@@ -13,7 +13,7 @@ from timeline_runs import ladder
 from netgraph.errors import OptionError
 from netgraph.graph import Graph, mlp, thinned
 from netgraph.graph.history import MAX_STATIONS
-from netgraph.rewriting import apply, apply_delta
+from netgraph.rewriting import apply, apply_delta, draft
 from netgraph.rules import AddEdges, PruneEdges, SplitEdges, WidenLayer
 from netgraph.storage.graphs import load, save
 from netgraph.testing import graphs, rewrites
@@ -139,7 +139,7 @@ def test_a_history_longer_than_a_file_holds_is_compared_as_far_as_it_is_known(tm
     graph = mlp([2, 2], domain=(0, 1))
     early = None
     for number in range(MAX_STATIONS + 20):
-        graph = apply(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1, certify=False).graph
+        graph = draft(AddEdges() if number % 2 else PruneEdges(below=None), graph, limit=1).graph
         early = graph if number == 5 else early
     save(graph, tmp_path / "late.safetensors")
     late = load(tmp_path / "late.safetensors")

@@ -10,7 +10,7 @@ import pytest
 from pictures import arrow, attribute, inside, item, transformer
 
 import netgraph as ng
-from netgraph.rewriting import Result
+from netgraph.rewriting import Draft
 from netgraph.viz import (
     draw,
     draw_delta,
@@ -26,14 +26,14 @@ from netgraph.viz.film.page import LIGHT
 
 
 @pytest.fixture(scope="module")
-def widened() -> Result:
+def widened() -> Draft:
     """Three more vertices in the MLP of the second of five blocks."""
     graph = transformer(5)
     chosen = [graph.layers["block2-hidden"].id]
-    return ng.apply(ng.rules.WidenLayer(count=3), graph, on=chosen, probe=None, certify=False, rng=0)
+    return ng.draft(ng.rules.WidenLayer(count=3), graph, on=chosen, rng=0)
 
 
-def test_a_change_of_one_block_is_shown_with_its_neighbours(widened: Result) -> None:
+def test_a_change_of_one_block_is_shown_with_its_neighbours(widened: Draft) -> None:
     dot = draw_delta(widened, detail="layers").dot
     layer = widened.graph.layers["block2-hidden"].id
     assert inside(item(dot, f"layer {layer}")) == ["block2-hidden", "+3 vertices", "8 vertices kept", "gelu"]
@@ -61,7 +61,7 @@ def test_changes_name_heads_ports_and_shapes() -> None:
 
 
 @pytest.mark.parametrize("detail", ["layers", "vertices"])
-def test_a_film_of_a_transformer_has_all_layers(detail: Any, widened: Result) -> None:
+def test_a_film_of_a_transformer_has_all_layers(detail: Any, widened: Draft) -> None:
     film = timeline([transformer(5), widened.graph], detail=detail)
     assert [caption.layers for caption in film.film.captions] == [widened.graph.num_layers] * 2
     assert film.film.captions[1].edges - film.film.captions[0].edges == 3 * 2 * 4
@@ -73,13 +73,13 @@ def test_a_film_of_a_transformer_has_all_layers(detail: Any, widened: Result) ->
 def test_a_film_of_many_blocks_shows_the_neighbours_of_a_change() -> None:
     start = transformer(12)
     chosen = [start.layers["block9-hidden"].id]
-    grown = ng.apply(ng.rules.WidenLayer(count=3), start, on=chosen, probe=None, certify=False, rng=0).graph
+    grown = ng.draft(ng.rules.WidenLayer(count=3), start, on=chosen, rng=0).graph
     names = {layer.name for layer in timeline([start, grown], detail="layers").film.layers}
     assert len(names) == 60
     assert {"block9-norm2", "block9-hidden", "block9"} <= names
 
 
-def test_notebooks_show_transformers_and_their_rewrites(widened: Result) -> None:
+def test_notebooks_show_transformers_and_their_rewrites(widened: Draft) -> None:
     assert draw(widened.graph).svg == widened.graph._repr_svg_()  # type: ignore[attr-defined]
     assert "WidenLayer" in widened._repr_html_()  # type: ignore[attr-defined]
 

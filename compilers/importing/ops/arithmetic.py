@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from compilers.importing.codes import Coded, CodedTerm, distinct
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.movement import as_coded
 from compilers.importing.owners import ParameterTensor
 from compilers.importing.reading import by_sample, reading, sampled, undecided
@@ -154,7 +154,7 @@ def product(walk: ModuleWalk, one: Coded, two: Coded) -> Coded:
     ndim = len(one.shape)
     axes = [axis for axis in range(ndim) if reads[0].sampled.axis_of(axis) in reads[0].features]
     reads.append(reading(walk, two, axes))
-    layers: list[Draft] = [layer_of(walk, read, name) for read, name in zip(reads, ("gate", "value"), strict=True)]
+    layers: list[DraftLayer] = [layer_of(walk, read, name) for read, name in zip(reads, ("gate", "value"), strict=True)]
     if layers[0].output_grid != layers[1].output_grid:
         walk.refuse("it multiplies layers with different grids", "bring both to the same grid")
     made = walk.draft(layers[0].width, layers[0].output_grid, name="product", merge=Product())

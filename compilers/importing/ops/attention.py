@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from compilers.importing.codes import Coded, CodedTerm
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.heads import attending, mixing, tokens_read
 from compilers.importing.movement import KEEPING, MOVEMENTS
 from compilers.importing.reading import Sampled, place, restored, sampled
@@ -155,7 +155,7 @@ def matrix_product(walk: ModuleWalk, one: Coded, two: Coded) -> Any:
     found = sampled(walk, one)
     number, row, position = place(walk, found.codes[0])
     owner = walk.space.owner(int(number.flat[0]))
-    if isinstance(owner, Draft) and owner.merge is not None and owner.merge.gives_heads:
+    if isinstance(owner, DraftLayer) and owner.merge is not None and owner.merge.gives_heads:
         return _mixed(walk, owner, found, number, row, position, two)
     keys = two.map(lambda codes: codes.transpose(-1, -2))
     other = sampled(walk, keys)
@@ -169,7 +169,7 @@ def matrix_product(walk: ModuleWalk, one: Coded, two: Coded) -> Any:
 
 
 def _mixed(
-    walk: ModuleWalk, heads: Draft, found: Sampled, number: Array, row: Array, position: Array, values: Coded
+    walk: ModuleWalk, heads: DraftLayer, found: Sampled, number: Array, row: Array, position: Array, values: Coded
 ) -> Coded:
     """Values mixed by the weights of heads."""
     whole = len(found.codes) == 1 and (found.factors[0] == 1).all() and (number == number.flat[0]).all()

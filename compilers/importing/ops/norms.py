@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compilers.importing.codes import Coded
-from compilers.importing.drafts import Draft
+from compilers.importing.drafts import DraftLayer
 from compilers.importing.movement import stacked
 from compilers.importing.reading import Reading, reading, sampled, undecided
 from compilers.importing.sums import layer_of, link, result, set_column
@@ -16,7 +16,7 @@ from compilers.importing.walk import ModuleWalk, operation
 from netgraph.graph import Grid, Identity, Place, get_norm
 
 
-def wired(walk: ModuleWalk, read: Reading, grid: Grid | None = None, **attributes: Any) -> Draft:
+def wired(walk: ModuleWalk, read: Reading, grid: Grid | None = None, **attributes: Any) -> DraftLayer:
     """New layer that reads the features of a reading by wires, on their grid or on another one of as many positions."""
     source = layer_of(walk, read)
     grid = source.output_grid if grid is None else grid
@@ -28,7 +28,7 @@ def wired(walk: ModuleWalk, read: Reading, grid: Grid | None = None, **attribute
 
 def normed(
     walk: ModuleWalk, read: Reading, norm: str, epsilon: float, columns: dict[str, Any], **attributes: Any
-) -> Draft:
+) -> DraftLayer:
     """New layer with a norm; `columns` are parameters or constants by vertex column, None for the starting value."""
     made = wired(walk, read, norm=norm, norm_epsilon=float(epsilon), **attributes)
     for name, start in get_norm(norm).columns.items():

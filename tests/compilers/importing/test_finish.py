@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import netgraph as ng
-from compilers.importing.drafts import Draft, DraftLink
+from compilers.importing.drafts import DraftLayer, DraftLink
 from compilers.importing.finish import finish
 from netgraph.errors import GraphError
 from netgraph.graph import Conv2d, Dense, Identity, Pool, Product
@@ -24,12 +24,12 @@ def linked(target, source, kind, weights, *, start=-1, port=0):
 
 def wired(source, name, **attributes):
     attributes = {"width": source.width, "grid": source.output_grid} | attributes
-    return linked(Draft(name, **attributes), source, Identity(), np.eye(source.width))
+    return linked(DraftLayer(name, **attributes), source, Identity(), np.eye(source.width))
 
 
 def dense(source, name, weights, **attributes):
     weights = np.asarray(weights, float)
-    return linked(Draft(name, len(weights), (), **attributes), source, Dense(), weights)
+    return linked(DraftLayer(name, len(weights), (), **attributes), source, Dense(), weights)
 
 
 def biased(source, name, values):
@@ -46,7 +46,7 @@ def names(graph):
 
 @pytest.fixture
 def x():
-    return Draft("x", 2, (), role="input")
+    return DraftLayer("x", 2, (), role="input")
 
 
 MATRIX = [[1.0, 2.0], [3.0, 4.0]]
@@ -66,7 +66,7 @@ class TestFusing:
         assert [finished.find(draft) for draft in (a, b, c)] == [None] * 3
 
     def test_a_pool_behind_an_activation(self):
-        x = Draft("x", 1, (4, 4), role="input")
+        x = DraftLayer("x", 1, (4, 4), role="input")
         a = wired(x, "a", activation="relu")
         b = wired(a, "b", pool=Pool("max", (2, 2)), role="output")
         graph = finish([x], [b], dtype=np.float64).graph
@@ -101,7 +101,7 @@ class TestFusing:
     def test_a_second_bias_and_other_rows_stay_layers(self, x):
         a = biased(dense(x, "a", MATRIX), "b", [1, 2])
         b = biased(a, "c", [3, 4])
-        swapped = linked(Draft("d", 2, (), role="output"), b, Identity(), np.array([[0, 1], [1, 0]]))
+        swapped = linked(DraftLayer("d", 2, (), role="output"), b, Identity(), np.array([[0, 1], [1, 0]]))
         assert names(finish([x], [swapped], dtype=np.float64).graph) == ["x", "a", "c", "d"]
 
     def test_inputs_keep_their_values(self, x):
@@ -110,7 +110,7 @@ class TestFusing:
 
     def test_a_product_takes_activations_but_no_bias(self, x):
         gate, value = dense(x, "gate", MATRIX), dense(x, "value", MATRIX)
-        product = linked(Draft("product", 2, (), merge=Product()), gate, Identity(), np.eye(2))
+        product = linked(DraftLayer("product", 2, (), merge=Product()), gate, Identity(), np.eye(2))
         linked(product, value, Identity(), np.eye(2), port=1)
         active = wired(product, "active", activation="relu")
         out = biased(active, "out", [1, 1])
@@ -122,14 +122,14 @@ class TestFusing:
 
 class TestLinks:
     def test_edges_of_one_kind_that_do_not_coincide_are_one_link(self, x):
-        out = linked(Draft("out", 2, (), role="output"), x, Dense(), np.array([[2.0, 0], [0, 3]]))
+        out = linked(DraftLayer("out", 2, (), role="output"), x, Dense(), np.array([[2.0, 0], [0, 3]]))
         linked(out, x, Dense(), np.array([[0, 5.0], [7, 0]]))
         graph = finish([x], [out], dtype=np.float64).graph
         assert graph.links["x", "out"].weight.tolist() == [2, 5, 7, 3]
 
     @pytest.mark.parametrize("times", [2, 3])
     def test_a_value_that_is_added_to_itself_is_read_by_layers_of_wires(self, x, times):
-        out = Draft("out", 2, (), role="output")
+        out = DraftLayer("out", 2, (), role="output")
         for _ in range(times):
             linked(out, x, Identity(), np.eye(2))
         graph = finish([x], [out], dtype=np.float64).graph
@@ -137,7 +137,7 @@ class TestLinks:
         np.testing.assert_array_equal(ng.interpret(graph, [[1.0, -2.0]]), [[times, -2.0 * times]])
 
     def test_two_products_of_one_value_are_added(self, x):
-        out = linked(Draft("out", 2, (), role="output"), x, Dense(), np.array(MATRIX), start=1)
+        out = linked(DraftLayer("out", 2, (), role="output"), x, Dense(), np.array(MATRIX), start=1)
         linked(out, x, Dense(), np.array(MATRIX), start=5)
         finished = finish([x], [out], dtype=np.float64)
         np.testing.assert_array_equal(ng.interpret(finished.graph, [[1.0, 1.0]]), [[6.0, 14.0]])
@@ -151,16 +151,16 @@ class TestLinks:
             ]
 
     def test_a_shortcut_beside_a_convolution_of_one_source(self):
-        x = Draft("x", 1, (3, 3), role="input")
-        out = linked(Draft("out", 1, (3, 3), role="output"), x, Identity(), np.eye(1))
+        x = DraftLayer("x", 1, (3, 3), role="input")
+        out = linked(DraftLayer("out", 1, (3, 3), role="output"), x, Identity(), np.eye(1))
         linked(out, x, Conv2d((1, 1)), np.array([[4.0]]))
         values = np.random.default_rng(0).normal(size=(2, 1, 3, 3))
         graph = finish([x], [out], dtype=np.float64).graph
         np.testing.assert_allclose(ng.interpret(graph, values), 5 * values)
 
     def test_tables_that_read_one_index_are_added(self):
-        x = Draft("x", 3, (), role="input", encoding="index")
-        out = linked(Draft("out", 1, (), role="output"), x, Dense(), np.array([[1.0, 2, 3]]))
+        x = DraftLayer("x", 3, (), role="input", encoding="index")
+        out = linked(DraftLayer("out", 1, (), role="output"), x, Dense(), np.array([[1.0, 2, 3]]))
         linked(out, x, Dense(), np.array([[10.0, 20, 30]]))
         graph = finish([x], [out], dtype=np.float64).graph
         np.testing.assert_array_equal(ng.interpret(graph, np.array([0, 2])), [[11], [33]])
@@ -169,7 +169,7 @@ class TestLinks:
 class TestGraph:
     def test_drafts_that_no_output_needs_are_left_out_but_inputs_kept(self, x):
         dense(x, "vain", MATRIX)
-        y = Draft("y", 1, (), role="input")
+        y = DraftLayer("y", 1, (), role="input")
         finished = finish([x, y], [dense(x, "out", MATRIX, role="output")], dtype=np.float64)
         assert names(finished.graph) == ["x", "y", "out"]
 

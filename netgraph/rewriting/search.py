@@ -1,0 +1,126 @@
+"""Search of a graph for the matches of a rule, and the number of matches after each of its conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.errors import RewriteError
+from netgraph.graph import Graph
+from netgraph.markup import printable
+from netgraph.rewriting.blame import blaming, describe
+from netgraph.rewriting.operands import describe_value
+from netgraph.rewriting.patterns import Matches
+from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
+from netgraph.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Number of matches of a rule after each condition.
+
+    Attributes:
+        rule: name of the rule.
+        stages: (condition, number of matches left), in the order in which the conditions are checked.
+        nearest_miss: description of the match that failed by the least, and the conditions it fails. Of matches that
+            fail as few conditions, those whose conditions all have a margin come first. None when every match passes.
+    """
+
+    rule: str
+    stages: tuple[tuple[str, int], ...]
+    nearest_miss: str | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Lines of text: the name of the rule, every stage, the matches that pass, and the nearest miss."""
+        width = max(len(name) for name, _ in self.stages)
+        lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
+        if passing := self.stages[-1][1]:
+            lines.append(f"  {passing:,} of {self.stages[0][1]:,} pass")
+        if self.nearest_miss:
+            lines.append(f"  nearest miss: {self.nearest_miss}")
+        return tuple(lines)
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.lines))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Result of `search`: matches of the pattern, stages, and conditions on the matches.
+
+    Attributes:
+        rule: the rule.
+        found: all matches of the pattern.
+        stages: (condition, number of matches left), in the order in which the conditions are checked.
+        named: conditions of the rule by name.
+    """
+
+    rule: Rule
+    found: Matches
+    stages: list[tuple[str, int]]
+    named: dict[str, Condition]
+
+    def passing(self) -> Matches:
+        """Return the matches that pass all conditions."""
+        return self.found.take(np.flatnonzero(_all_hold(self.found, self.named)))
+
+    def explanation(self) -> Explanation:
+        """Return the number of matches after each condition, and the nearest miss."""
+        miss = _nearest_miss(self.found, self.named) if len(self.found) else None
+        return Explanation(self.rule.name, tuple(self.stages), miss)
+
+
+def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any) -> Found:
+    """Find the matches of the pattern of a rule, and check its conditions on them. Arguments as for `find`."""
+    _check_given(rule, graph, stats)
+    m, stages = rule.pattern.match(graph, on)
+    with blaming(rule, "where", m):
+        named = conditions(rule, m, stats)
+    holds = np.ones(len(m), dtype=bool)
+    for name, condition in named.items():
+        holds = holds & condition.holds
+        stages.append((name, int(np.count_nonzero(holds))))
+    return Found(rule, m, stages, named)
+
+
+def _check_given(rule: Any, graph: Any, stats: Any) -> None:
+    require_rule(rule)
+    if not isinstance(graph, Graph):
+        raise RewriteError(
+            f"The graph that was given is {describe_value(graph)}; give a Graph, after the rule: apply(rule, graph)."
+        )
+    if stats is None:
+        return
+    if not isinstance(stats, Statistics):
+        raise RewriteError(
+            f"The stats that were given are {describe_value(stats)}; give Statistics of the graph, or None."
+        )
+    stats.check(graph)
+
+
+def _all_hold(m: Matches, named: dict[str, Condition]) -> Array:
+    return np.asarray(np.logical_and.reduce([np.ones(len(m), dtype=bool), *(c.holds for c in named.values())]))
+
+
+def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
+    fails = np.sum([~c.holds for c in named.values()], axis=0) if named else np.zeros(len(m), int)
+    missed = np.flatnonzero(fails)
+    if not len(missed):
+        return None
+    shortfall, unmeasured = np.zeros(len(m)), np.zeros(len(m), int)
+    for condition in named.values():
+        if condition.margin is not None:
+            shortfall += np.where(condition.holds, 0.0, -condition.margin)
+        else:
+            unmeasured += ~condition.holds
+    best = missed[np.lexsort((shortfall[missed], unmeasured[missed], fails[missed]))[0]]
+    texts = []
+    for name, condition in named.items():
+        if not condition.holds[best]:
+            margin = f" (short by {-condition.margin[best]:.4g})" if condition.margin is not None else ""
+            texts.append(f"{name!r}{margin}")
+    return f"{describe(m, int(best))} fails {' and '.join(texts)}"
