@@ -80,8 +80,8 @@ def _grown(request: GrowRequest, prepared: PreparedRun, console: Console, starte
         def record(event: Event) -> None:
             if isinstance(event, Rewritten):
                 if event.result.changed:
-                    run.journal.append(event.result, before=event.before, epoch=event.epoch,
-                                       metrics=event.metrics, seed=event.seed)  # fmt: skip
+                    run.journal.append(event.result, before=event.before, epoch=event.epoch, metrics=event.metrics,
+                                       seed=event.seed, reason=event.proposal.reason)  # fmt: skip
             elif isinstance(event, EpochEnded):
                 run.append_metrics({"epoch": event.epoch, **event.metrics})
             elif isinstance(event, Settled):

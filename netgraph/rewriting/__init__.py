@@ -25,7 +25,7 @@ from netgraph.rewriting.patterns import (
 )
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, at_most, require_rule
-from netgraph.rewriting.search import Explanation
+from netgraph.rewriting.search import Explanation, Found, search
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "FIRST_GRAPH",
+    "Found",
     "JOURNAL_FOLDER",
     "JOURNAL_FILE",
     "Journal",
@@ -75,5 +76,6 @@ __all__ = [
     "missing_link",
     "require_rule",
     "save_delta",
+    "search",
     "vertex",
 ]

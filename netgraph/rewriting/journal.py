@@ -57,7 +57,9 @@ _ENTRY = Record(
         "metrics": Entries(Number(finite=False)),
         "seed": Whole(high=None),
         "topology_hash": Text(),
-    }
+        "reason": Text(),
+    },
+    optional=frozenset({"reason"}),
 )
 
 _MAX_LINE = 64 << 20
@@ -79,6 +81,7 @@ class Entry:
         metrics: metrics just before the rewrite.
         seed: seed of the random initial values.
         topology_hash: topology hash of the graph after the rewrite.
+        reason: sentence on why the rewrite was made; "" when none was given, as in files of older versions.
     """
 
     rewrite: int
@@ -94,6 +97,7 @@ class Entry:
     metrics: Mapping[str, float]
     seed: int
     topology_hash: str
+    reason: str = ""
 
     def __post_init__(self) -> None:
         for name in ("parameters", "metrics"):
@@ -141,13 +145,14 @@ class Journal:
         epoch: Natural = 0,
         metrics: Mapping[str, float] | None = None,
         seed: Seed = 0,
+        reason: str = "",
     ) -> Entry:
         """Record a rewrite: its array files first, then its line, so that a crash leaves no line without files.
 
         Args:
             result: the outcome of `apply`, or of `draft`, which is recorded as not proved.
             before: the graph, with trained weights, to which the rule was applied.
-            epoch, metrics, seed: values of the entry: see `Entry`.
+            epoch, metrics, seed, reason: values of the entry: see `Entry`.
 
         Raises:
             JournalError: when the result changed nothing or does not follow the last entry.
@@ -173,6 +178,7 @@ class Journal:
             metrics=_numbers(metrics or {}),
             seed=seed,
             topology_hash=result.graph.topology_hash,
+            reason=reason,
         )
         line = json.dumps({**vars(entry), "certificate": entry.certificate.to_json()}, default=_plain)
         self._check_follows(number, result, before)

@@ -68,10 +68,13 @@ class Found:
         """Return the matches that pass all conditions."""
         return self.found.take(np.flatnonzero(_all_hold(self.found, self.named)))
 
+    def misses(self, most: int | None = None) -> Matches:
+        """Return the matches that fail a condition, the nearest miss first, at most `most` of them."""
+        return self.found.take(_nearest_first(self.found, self.named)[:most])
+
     def explanation(self) -> Explanation:
         """Return the number of matches after each condition, and the nearest miss."""
-        miss = _nearest_miss(self.found, self.named) if len(self.found) else None
-        return Explanation(self.rule.name, tuple(self.stages), miss)
+        return Explanation(self.rule.name, tuple(self.stages), _nearest_miss(self.found, self.named))
 
 
 def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any) -> Found:
@@ -106,18 +109,27 @@ def _all_hold(m: Matches, named: dict[str, Condition]) -> Array:
     return np.asarray(np.logical_and.reduce([np.ones(len(m), dtype=bool), *(c.holds for c in named.values())]))
 
 
-def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
+def _nearest_first(m: Matches, named: dict[str, Condition]) -> Array:
+    """Positions of the matches that fail a condition, ordered by the number of conditions that they fail.
+
+    Among equals come those that fail the fewest conditions without a margin, then those that fail by the least.
+    """
     fails = np.sum([~c.holds for c in named.values()], axis=0) if named else np.zeros(len(m), int)
-    missed = np.flatnonzero(fails)
-    if not len(missed):
-        return None
     shortfall, unmeasured = np.zeros(len(m)), np.zeros(len(m), int)
     for condition in named.values():
         if condition.margin is not None:
             shortfall += np.where(condition.holds, 0.0, -condition.margin)
         else:
             unmeasured += ~condition.holds
-    best = missed[np.lexsort((shortfall[missed], unmeasured[missed], fails[missed]))[0]]
+    missed = np.flatnonzero(fails)
+    return np.asarray(missed[np.lexsort((shortfall[missed], unmeasured[missed], fails[missed]))])
+
+
+def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
+    order = _nearest_first(m, named)
+    if not len(order):
+        return None
+    best = order[0]
     texts = []
     for name, condition in named.items():
         if not condition.holds[best]:

@@ -1,13 +1,17 @@
-"""Words for layers and links in pictures: sizes, operations, ports and positions."""
+"""Words for layers, links and named values in pictures: sizes, operations, ports and positions."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from netgraph.graph import Layer, Link, get_norm
 from netgraph.viz.text import format_count, times
+
+_LONGEST_VALUE = 160
 
 
 def vertex_noun(layer: Layer) -> tuple[str, str]:
@@ -61,6 +65,18 @@ def kind_lines(link: Link, source: Layer, target: Layer) -> tuple[str, ...]:
     if len(written) == sources < targets:
         return (f"to {_range(int(written[0]), sources)} of {targets:,}",)
     return () if len(written) == sources == targets else link.kind.words
+
+
+def value_lines(values: Mapping[str, Any], between: str) -> str:
+    """Format named values in lines, with `between` after each name; floats have four digits, long texts are cut."""
+    return "\n".join(f"{name.replace('_', ' ')}{between}{_short(value)}" for name, value in values.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 def _range(first: int, count: int) -> str:

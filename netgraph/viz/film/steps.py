@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from netgraph.errors import FileFormatError, OptionError
 from netgraph.graph import Graph
@@ -15,12 +14,12 @@ from netgraph.proof import LEVELS, rounded_up
 from netgraph.rewriting import Entry, Journal
 from netgraph.storage import load
 from netgraph.viz.checks import check_graph, check_history
+from netgraph.viz.words import value_lines
 
 MOST_STEPS = 200
 """Largest number of steps after the start. More rewrites are merged into this number of steps."""
 
 _FINAL = "graph.safetensors"
-_LONGEST_VALUE = 160
 # The facts of a step have these sizes already, before and after it.
 _SKIPPED_METRICS = {"edges", "vertices", "layers"}
 
@@ -184,6 +183,7 @@ def _facts(group: Sequence[Entry], edges: int, graph: Graph) -> tuple[tuple[str,
     epochs = f"{last.epoch:,}" if group[0].epoch == last.epoch else f"{group[0].epoch:,} to {last.epoch:,}"
     facts = [("Epoch", epochs)]
     if len(group) == 1:
+        facts += [("Reason", last.reason)] if last.reason else []
         facts += [("Changed", last.summary), ("Matches", f"{last.matches:,}")]
     facts += [
         ("Edges", f"{edges:,} → {graph.num_edges:,}"),
@@ -193,9 +193,9 @@ def _facts(group: Sequence[Entry], edges: int, graph: Graph) -> tuple[tuple[str,
     facts += _proved(group)
     metrics = {name: value for name, value in group[0].metrics.items() if name not in _SKIPPED_METRICS}
     if metrics:
-        facts.append(("Just before", _lines(metrics, " ")))
+        facts.append(("Just before", value_lines(metrics, " ")))
     if len(group) == 1 and last.parameters:
-        facts.append(("Parameters", _lines(last.parameters, " = ")))
+        facts.append(("Parameters", value_lines(last.parameters, " = ")))
     return tuple(facts)
 
 
@@ -211,18 +211,6 @@ def _proved(group: Sequence[Entry]) -> list[tuple[str, str]]:
         m = certificate.measured
         facts.append(("Measured", f"changes by {m.change:.2g} on {m.samples:,} samples"))
     return facts
-
-
-def _lines(values: Mapping[str, Any], between: str) -> str:
-    return "\n".join(f"{name.replace('_', ' ')}{between}{_short(value)}" for name, value in values.items())
-
-
-def _short(value: Any) -> str:
-    """Format a value with few characters, floats with four digits."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-    text = str(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
 # ---- given graphs --------------------------------------------------------------------------------------

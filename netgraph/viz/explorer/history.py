@@ -1,0 +1,109 @@
+"""History of edges in a run: the weight of every edge at its birth, before every rewrite, and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netgraph.columns import Array, IdIndex
+from netgraph.graph import Graph
+from netgraph.rewriting import Journal
+from netgraph.viz.explorer.packing import pack
+
+MOST_VALUES = 1_500_000
+"""Largest number of weights, and of gradients, in the history of a graph; of more, epochs are left out evenly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Weights of some edges after an epoch: ids, weights, and mean absolute gradients or None."""
+
+    epoch: int
+    ids: Array
+    weight: Array
+    gradient: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeHistory:
+    """Weights of edges over epochs.
+
+    Attributes:
+        epochs: numbers of finished epochs, `(epochs,)`.
+        edge_ids: ids of the edges, `(edges,)`.
+        weight: weight of each edge at each epoch, NaN where it did not exist or is not known, `(epochs, edges)`.
+        gradient: mean absolute gradient, like `weight`, or None when no epoch has any.
+    """
+
+    epochs: Array
+    edge_ids: Array
+    weight: Array
+    gradient: Array | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the history as JSON values."""
+        return {
+            "epochs": pack(self.epochs),
+            "edge_ids": pack(self.edge_ids),
+            "weight": pack(self.weight),
+            "gradient": None if self.gradient is None else pack(self.gradient),
+        }
+
+
+def history_of(moments: list[Moment], edge_ids: Array) -> EdgeHistory | None:
+    """Collect the weights of some edges from moments in the order of time; None when there are no epochs to compare.
+
+    Of several moments of an epoch, a later one overrules an earlier one edge by edge.
+
+    Cost: O(moments * edges).
+    """
+    epochs = np.unique([moment.epoch for moment in moments]).astype(np.int64)
+    if len(epochs) < 2 or not len(edge_ids):
+        return None
+    epochs = _thinned(epochs, max(2, MOST_VALUES // len(edge_ids)))
+    index = IdIndex(edge_ids)
+    weight = np.full((len(epochs), len(edge_ids)), np.nan, np.float32)
+    gradient = weight.copy() if any(moment.gradient is not None for moment in moments) else None
+    for moment in moments:
+        at = int(np.searchsorted(epochs, moment.epoch))
+        if at == len(epochs) or epochs[at] != moment.epoch:
+            continue
+        rows = index.find(moment.ids)
+        known = rows >= 0
+        weight[at, rows[known]] = moment.weight[known]
+        if gradient is not None and moment.gradient is not None:
+            gradient[at, rows[known]] = moment.gradient[known]
+    return EdgeHistory(epochs, edge_ids, weight, gradient)
+
+
+def moments_of(journal: Journal, last: Graph, last_epoch: int | None) -> list[Moment]:
+    """Read the weights that a journal has: at the start, before every rewrite, of new edges, and at the end.
+
+    Args:
+        journal: the journal.
+        last: the graph to which it leads, with its weights.
+        last_epoch: number of epochs after which the weights of `last` were reached; None for the epoch of the last
+            rewrite.
+    """
+    first = journal.first()
+    moments = [Moment(0, first.edges.id, first.edges.weight), *_around_rewrites(journal)]
+    if last_epoch is None:
+        last_epoch = moments[-1].epoch
+    return [*moments, Moment(last_epoch, last.edges.id, last.edges.weight)]
+
+
+def _around_rewrites(journal: Journal) -> Iterator[Moment]:
+    for entry in journal.entries():
+        before, delta = journal.before(entry.rewrite), journal.delta(entry.rewrite)
+        yield Moment(entry.epoch, before.edges.id, before.edges.weight)
+        yield Moment(entry.epoch, delta.edges_added.id, delta.edges_added.weight)
+
+
+def _thinned(epochs: Array, most: int) -> Array:
+    """At most `most` of some epochs, evenly spread, with the first and the last."""
+    if len(epochs) <= most:
+        return epochs
+    return epochs[np.unique(np.linspace(0, len(epochs) - 1, most).round().astype(np.int64))]
