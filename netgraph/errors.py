@@ -59,6 +59,10 @@ class RewriteError(NetgraphError, ValueError):
     """A rewrite was refused; the graph is unchanged."""
 
 
+class DriverError(RewriteError):
+    """A driver breaks a law of drivers: it uses a draft or matches of an earlier graph, or goes on after a refusal."""
+
+
 class StatisticsError(NetgraphError, ValueError):
     """Statistics are missing, or belong to another topology."""
 

@@ -4,6 +4,23 @@ from netgraph.rewriting.apply import apply, draft, explain, find
 from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Change, Delta, LayerRecord, Stamp
 from netgraph.rewriting.delta.file import DELTA_KIND, DELTA_VERSION, load_delta, save_delta
+from netgraph.rewriting.drivers import (
+    Derivation,
+    Driver,
+    DriverRun,
+    FirstOfDriver,
+    GreedyDriver,
+    RepeatDriver,
+    SequenceDriver,
+    StepDriver,
+    SweepDriver,
+    first_of,
+    greedy,
+    repeat,
+    sequence,
+    step,
+    sweep,
+)
 from netgraph.rewriting.journal import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER, Entry, Journal
 from netgraph.rewriting.operands import NewVertices
 from netgraph.rewriting.outcomes import PROBE_SAMPLES, Draft, Result, Rewrite
@@ -23,41 +40,52 @@ from netgraph.rewriting.patterns import (
     missing_link,
     vertex,
 )
+from netgraph.rewriting.preview import Preview, preview
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, at_most, require_rule
 from netgraph.rewriting.search import Explanation, Found, search
 from netgraph.rewriting.splitting import at_wires
 
 __all__ = [
-    "JOURNAL_ARRAYS",
     "Change",
     "Condition",
+    "DELTA_KIND",
+    "DELTA_VERSION",
     "Delta",
+    "Derivation",
     "Draft",
+    "Driver",
+    "DriverRun",
     "EdgeRows",
     "Entry",
     "Explanation",
     "FIRST_GRAPH",
+    "FirstOfDriver",
     "Found",
-    "JOURNAL_FOLDER",
+    "GreedyDriver",
+    "JOURNAL_ARRAYS",
     "JOURNAL_FILE",
+    "JOURNAL_FOLDER",
     "Journal",
-    "DELTA_KIND",
     "LayerPairRows",
     "LayerRecord",
     "LayerRows",
     "LinkRows",
     "Matches",
     "NewVertices",
-    "Rewrite",
     "PROBE_SAMPLES",
     "PairRows",
     "Pattern",
+    "Preview",
+    "RepeatDriver",
     "Result",
+    "Rewrite",
     "Rewriter",
     "Rule",
+    "SequenceDriver",
     "Stamp",
-    "DELTA_VERSION",
+    "StepDriver",
+    "SweepDriver",
     "Variant",
     "VertexRows",
     "apply",
@@ -69,13 +97,20 @@ __all__ = [
     "edge",
     "explain",
     "find",
+    "first_of",
+    "greedy",
     "layer",
     "link",
     "load_delta",
     "missing_edge",
     "missing_link",
+    "preview",
+    "repeat",
     "require_rule",
     "save_delta",
     "search",
+    "sequence",
+    "step",
+    "sweep",
     "vertex",
 ]

@@ -167,7 +167,7 @@ class Journal:
         entry = Entry(
             rewrite=number,
             rule=result.rule.name,
-            parameters=result.rule.parameters,
+            parameters=result.parameters,
             matches=result.count,
             summary=result.delta.summary(),
             certificate=result.certificate,

@@ -23,39 +23,54 @@ def ordered(m: Matches, stats: Statistics | None, order_by: OrderBy, rng: np.ran
         return np.arange(len(m))
     if isinstance(order_by, str) and order_by == "random":
         return rng.permutation(len(m))
-    if isinstance(order_by, str):
-        if not isinstance(m.root, EdgeRows | VertexRows):
-            raise RewriteError(
-                f"order_by={order_by!r} names a statistic, which only edges and vertices have; give a function of the "
-                "matches, or an array with one value per match."
-            )
-        if stats is None:
-            raise RewriteError(
-                f"order_by={order_by!r} names a statistic, but no statistics were given; give them, or "
-                f"{_instead(m, order_by)}."
-            )
-        try:
-            column = stats.edge(order_by) if isinstance(m.root, EdgeRows) else stats.vertex(order_by)
-        except StatisticsError as error:
-            raise StatisticsError(f"{error} Or {_instead(m, order_by)}.") from None
-        values = column[m.root.rows]
-    else:
-        values = np.asarray(order_by(m, stats) if callable(order_by) else order_by)
-    if values.shape != (len(m),):
-        raise RewriteError(f"order_by has shape {values.shape}, expected ({len(m)},), one value per match that passes.")
-    if values.dtype.kind not in "iufb":
-        raise RewriteError(f"order_by has values of {values.dtype}; give one real number per match that passes.")
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise RewriteError("order_by has NaN values; matches cannot be ordered by them.")
+    values = scores_of(m, stats, order_by)
+    if values.dtype.kind == "f" and (missing := np.count_nonzero(np.isnan(values))):
+        raise RewriteError(
+            f"order_by has NaN values for {missing:,} of {len(m):,} matches; matches cannot be ordered by them."
+        )
     # Ranks from the values as they are: as floats, large whole numbers would tie.
     return np.argsort(-np.unique(values, return_inverse=True)[1], kind="stable")
 
 
-def _instead(m: Matches, order_by: str) -> str:
-    """Text of an `order_by` without statistics: a function of the column of the same name, or else of `birth`."""
+def scores_of(m: Matches, stats: Statistics | None, score: OrderBy, name: str = "order_by") -> Array:
+    """Return one real number per match: a statistic by its name, values of a function, or given values, `(matches,)`.
+
+    Args:
+        m: the matches.
+        stats: statistics of their graph, or None.
+        score: name, function or values.
+        name: name of the argument, for messages.
+    """
+    if isinstance(score, str):
+        if not isinstance(m.root, EdgeRows | VertexRows):
+            raise RewriteError(
+                f"{name}={score!r} names a statistic, which only edges and vertices have; give a function of the "
+                "matches, or an array with one value per match."
+            )
+        if stats is None:
+            raise RewriteError(
+                f"{name}={score!r} names a statistic, but no statistics were given; give them, or "
+                f"{_instead(m, score, name)}."
+            )
+        try:
+            column = stats.edge(score) if isinstance(m.root, EdgeRows) else stats.vertex(score)
+        except StatisticsError as error:
+            raise StatisticsError(f"{error} Or {_instead(m, score, name)}.") from None
+        values = column[m.root.rows]
+    else:
+        values = np.asarray(score(m, stats) if callable(score) else score)
+    if values.shape != (len(m),):
+        raise RewriteError(f"{name} has shape {values.shape}, expected ({len(m)},), one value per match that passes.")
+    if values.dtype.kind not in "iufb":
+        raise RewriteError(f"{name} has values of {values.dtype}; give one real number per match that passes.")
+    return values
+
+
+def _instead(m: Matches, score: str, argument: str) -> str:
+    """Text of an order without statistics: a function of the column of the same name, or else of `birth`."""
     name = next(iter(m.bound))
-    has = not order_by.startswith("_") and isinstance(getattr(type(m.root), order_by, None), property | cached_property)
-    return f"order by a column with order_by=lambda m, stats: m.{name}.{order_by if has else 'birth'}"
+    has = not score.startswith("_") and isinstance(getattr(type(m.root), score, None), property | cached_property)
+    return f"order by a column with {argument}=lambda m, stats: m.{name}.{score if has else 'birth'}"
 
 
 def first_wins(rule: Rule, m: Matches, order: Array) -> Array:

@@ -72,6 +72,11 @@ class Rewrite(ABC):
         """Whether the new graph is another one; False when nothing matched or every edit kept the old values."""
         return self.graph is not self.before
 
+    @property
+    def parameters(self) -> FrozenDict[str, Any]:
+        """Parameters of the rule or driver, for the journal."""
+        return self.rule.parameters
+
     def unproved(self) -> Certificate:
         """Return the certificate without a proof: "unknown", or "exact" when nothing changed."""
         if not self.changed:
@@ -180,6 +185,10 @@ class Result(Rewrite):
     def count(self) -> int:
         """Number of matches that were rewritten."""
         return len(self.matches)
+
+    def unprove(self) -> Draft:
+        """Return the rewrite without its proof."""
+        return Draft(self.graph, self.delta, self.matches, self.skipped, self.explanation, self.rule)
 
     def __repr__(self) -> str:
         return f"Result({_described(self)})"

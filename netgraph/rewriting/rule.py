@@ -122,10 +122,10 @@ class Rule(ABC):
     def parameters(self) -> FrozenDict[str, Any]:
         """Values of the fields by name, for the journal. Arrays and mappings to arrays are texts with their size."""
         names: list[str] = [f.name for f in fields(self)] if is_dataclass(self) else []
-        return FrozenDict({name: _summarise(getattr(self, name)) for name in names})
+        return FrozenDict({name: summarised(getattr(self, name)) for name in names})
 
 
-def _summarise(value: Any) -> Any:
+def summarised(value: Any) -> Any:
     """Summary of a parameter for messages and the journal. The delta has the values that result from arrays."""
     if isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
         return f"<{sum(np.size(v) for v in value.values())} values>"

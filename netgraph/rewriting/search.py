@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,32 +17,52 @@ from netgraph.rewriting.patterns import Matches
 from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
 
+SHOWN_STEPS = 10
+"""Largest number of steps of a driver that a text shows from its start, and from its end."""
+
 
 @dataclass(frozen=True)
 class Explanation:
-    """Number of matches of a rule after each condition.
+    """Number of matches of a rule after each condition, or such explanations of all steps of a driver.
 
     Attributes:
-        rule: name of the rule.
-        stages: (condition, number of matches left), in the order in which the conditions are checked.
+        rule: name of the rule or driver.
+        stages: (condition, number of matches left), in the order in which the conditions are checked; empty for a
+            driver.
         nearest_miss: description of the match that failed by the least, and the conditions it fails. Of matches that
             fail as few conditions, those whose conditions all have a margin come first. None when every match passes.
+        missed: the match of `nearest_miss` alone, or None.
+        notes: sentences on statistics that are missing, and the reason why a driver stopped.
+        steps: explanation of every step of a driver in the order in which it was tried, also of steps without a match.
     """
 
     rule: str
-    stages: tuple[tuple[str, int], ...]
+    stages: tuple[tuple[str, int], ...] = ()
     nearest_miss: str | None = None
+    missed: Matches | None = field(default=None, compare=False, repr=False)
+    notes: tuple[str, ...] = ()
+    steps: tuple[Explanation, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Lines of text: the name of the rule, every stage, the matches that pass, and the nearest miss."""
-        width = max(len(name) for name, _ in self.stages)
-        lines = [f"{self.rule}:"] + [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
-        if passing := self.stages[-1][1]:
+        """Lines of text: the name of the rule, every stage or step, the matches that pass, the nearest miss, notes."""
+        lines = [f"{self.rule}:"]
+        width = max((len(name) for name, _ in self.stages), default=0)
+        lines += [f"  {name:<{width}}  {count:>12,}" for name, count in self.stages]
+        for number, step in self.shown_steps():
+            own = step.lines if step else (f"... {number:,} more steps",)
+            lines += [f"  step {number}: {own[0]}" if step else f"  {own[0]}", *(f"  {line}" for line in own[1:])]
+        if self.stages and (passing := self.stages[-1][1]):
             lines.append(f"  {passing:,} of {self.stages[0][1]:,} pass")
         if self.nearest_miss:
             lines.append(f"  nearest miss: {self.nearest_miss}")
-        return tuple(lines)
+        return (*lines, *(f"  {note}" for note in self.notes))
+
+    def shown_steps(self) -> list[tuple[int, Explanation | None]]:
+        """Steps by their numbers from 1. Of very many only the first and last: (number left out, None) is between."""
+        steps: list[tuple[int, Explanation | None]] = list(enumerate(self.steps, start=1))
+        hidden = len(steps) - 2 * SHOWN_STEPS
+        return steps if hidden <= 0 else [*steps[:SHOWN_STEPS], (hidden, None), *steps[-SHOWN_STEPS:]]
 
     def __str__(self) -> str:
         return "\n".join(map(printable, self.lines))
@@ -74,12 +94,20 @@ class Found:
 
     def explanation(self) -> Explanation:
         """Return the number of matches after each condition, and the nearest miss."""
-        return Explanation(self.rule.name, tuple(self.stages), _nearest_miss(self.found, self.named))
+        best = _nearest_first(self.found, self.named)[:1]
+        if not len(best):
+            return Explanation(self.rule.name, tuple(self.stages))
+        text = _miss_text(self.found, self.named, int(best[0]))
+        return Explanation(self.rule.name, tuple(self.stages), text, self.found.take(best))
 
 
 def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any) -> Found:
     """Find the matches of the pattern of a rule, and check its conditions on them. Arguments as for `find`."""
-    _check_given(rule, graph, stats)
+    require_rule(rule)
+    check_given(graph, stats)
+    if isinstance(on, Matches):
+        _check_matches(rule, graph, on)
+        return Found(rule, on, [("matches that were given", len(on))], {})
     m, stages = rule.pattern.match(graph, on)
     with blaming(rule, "where", m):
         named = conditions(rule, m, stats)
@@ -90,8 +118,8 @@ def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any) -> Found
     return Found(rule, m, stages, named)
 
 
-def _check_given(rule: Any, graph: Any, stats: Any) -> None:
-    require_rule(rule)
+def check_given(graph: Any, stats: Any) -> None:
+    """Raise `RewriteError` unless a graph, and statistics of it or None, are given."""
     if not isinstance(graph, Graph):
         raise RewriteError(
             f"The graph that was given is {describe_value(graph)}; give a Graph, after the rule: apply(rule, graph)."
@@ -103,6 +131,19 @@ def _check_given(rule: Any, graph: Any, stats: Any) -> None:
             f"The stats that were given are {describe_value(stats)}; give Statistics of the graph, or None."
         )
     stats.check(graph)
+
+
+def _check_matches(rule: Rule, graph: Graph, m: Matches) -> None:
+    if m.graph is not graph:
+        raise RewriteError(
+            f"The matches that were given to {rule.name} belong to another graph, {m.graph!r}; find them again on this "
+            "one, or give ids, which stay."
+        )
+    if tuple(m.bound) != rule.pattern.names:
+        raise RewriteError(
+            f"The matches that were given bind {list(m.bound)}, the pattern of {rule.name} binds "
+            f"{list(rule.pattern.names)}; give matches that find({rule.name}(...), graph) returned."
+        )
 
 
 def _all_hold(m: Matches, named: dict[str, Condition]) -> Array:
@@ -125,14 +166,10 @@ def _nearest_first(m: Matches, named: dict[str, Condition]) -> Array:
     return np.asarray(missed[np.lexsort((shortfall[missed], unmeasured[missed], fails[missed]))])
 
 
-def _nearest_miss(m: Matches, named: dict[str, Condition]) -> str | None:
-    order = _nearest_first(m, named)
-    if not len(order):
-        return None
-    best = order[0]
+def _miss_text(m: Matches, named: dict[str, Condition], best: int) -> str:
     texts = []
     for name, condition in named.items():
         if not condition.holds[best]:
             margin = f" (short by {-condition.margin[best]:.4g})" if condition.margin is not None else ""
             texts.append(f"{name!r}{margin}")
-    return f"{describe(m, int(best))} fails {' and '.join(texts)}"
+    return f"{describe(m, best)} fails {' and '.join(texts)}"
