@@ -19,7 +19,7 @@ TORCH_TAG = $(shell $(BIN)/python -c 'import sys, sysconfig; from importlib.meta
     print(version("torch"), sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netgraph/wheels/$(TORCH_TAG)
 
-.PHONY: grow test test-machines test-long test-extras hostile lint rooms format torch-sparse bench bench-peers soundness ablation nagn sparse senn docs clean
+.PHONY: grow test test-machines test-long test-extras hostile lint rooms format torch-sparse bench bench-peers soundness ablation nagn sparse senn explorer docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -153,6 +153,10 @@ senn: $(INSTALLED)
 	$(BIN)/python -m benchmarks.senn_moons
 	$(BIN)/python -m benchmarks.senn_regression --sensitivity --seeds 2 --epochs 1000
 	$(if $(DATA),$(BIN)/python -m benchmarks.senn_mnist $(DATA) --steps 3000 --seeds 3)
+
+# The interactive page, bundled from web/explorer into netgraph/viz/explorer; needs npm.
+explorer:
+	cd web/explorer && npm ci && node build.mjs
 
 # Not --quiet, under which no warning is one to --strict.
 docs: $(DOCS_INSTALLED)

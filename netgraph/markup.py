@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
+from typing import Any
 
 LONGEST_NAME = 28
 """Largest number of characters of a name in a picture."""
+# Only these characters could end a script element, or a line in it.
+_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -51,3 +55,8 @@ def markdown(text: object) -> str:
     Characters that do not print become U+FFFD, as in HTML.
     """
     return _MARKS.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", printable(str(text)))
+
+
+def json_script(values: Any) -> str:
+    """Format values as JSON for a script element; no character of it can end the element or a line."""
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=False).translate(_UNSAFE)

@@ -22,7 +22,7 @@ from netgraph.viz import (
     plot_weights,
     timeline,
 )
-from netgraph.viz.film.page import LIGHT
+from netgraph.viz.themes import LIGHT
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -15,47 +13,13 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import OptionError, not_installed
-from netgraph.markup import printable
-from netgraph.viz.colors import ADDED, FAINT, GRAY, INK, NEGATIVE, PAPER, POSITIVE, QUIET, REMOVED, ROLES
+from netgraph.markup import json_script, printable
 from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives
 from netgraph.viz.film.scene import Scene, make_scene
+from netgraph.viz.themes import DARK, LIGHT
 
-LIGHT: Mapping[str, str] = {
-    "paper": PAPER,
-    "ink": INK,
-    "quiet": QUIET,
-    "faint": FAINT,
-    "wire": GRAY,
-    "new": ADDED,
-    "going": REMOVED,
-    "positive": POSITIVE[1],
-    "negative": NEGATIVE[1],
-    **{role: fill for role, (fill, _) in ROLES.items()},
-    **{f"{role}-line": line for role, (_, line) in ROLES.items()},
-}
-DARK: Mapping[str, str] = {
-    "paper": "#15181c",
-    "ink": "#e6e9ed",
-    "quiet": "#a3abb5",
-    "faint": "#343a42",
-    "wire": "#6b737d",
-    "new": "#3ddc84",
-    "going": "#ff6b5e",
-    "positive": "#6cb2f5",
-    "negative": "#c79be0",
-    "input": "#1d3a5f",
-    "input-line": "#7fb0ea",
-    "position": "#1b3f45",
-    "position-line": "#6cc5d1",
-    "hidden": "#2c3138",
-    "hidden-line": "#a3abb5",
-    "output": "#4d3413",
-    "output-line": "#e9a94b",
-}
 _PLACES = 8  # positions are stored as multiples of 1/8
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-# Only these characters could end a script element, or a line in it.
-_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def render_page(film: Film) -> str:
@@ -92,11 +56,6 @@ def render_fragment(film: Film, key: str, *, alone: bool = False) -> str:
         data=_safe(json_script(_data(film))),
     )
     return str(text)
-
-
-def json_script(values: Any) -> str:
-    """Format values as JSON for a script element; no character of it can end the element or a line."""
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False).translate(_UNSAFE)
 
 
 def _visible(text: str) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from netgraph.columns import Array
 from netgraph.markup import printable
 from netgraph.viz.film.film import EdgeLives, Film, Track, VertexLives
-from netgraph.viz.film.page import LIGHT
 from netgraph.viz.film.scene import Scene, make_scene
 from netgraph.viz.plots import import_matplotlib
+from netgraph.viz.themes import LIGHT
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -16,8 +16,8 @@ from netgraph.graph import GraphBuilder, mlp
 from netgraph.rewriting import apply
 from netgraph.rules import SplitEdges, WidenLayer
 from netgraph.viz import timeline
-from netgraph.viz.film.page import LIGHT
 from netgraph.viz.film.picture import render_gif, render_png
+from netgraph.viz.themes import LIGHT
 
 
 @pytest.fixture(scope="module")

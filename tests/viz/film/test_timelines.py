@@ -12,11 +12,11 @@ from timeline_runs import ladder, trained
 
 from netgraph.errors import JournalError, OptionError
 from netgraph.graph import GraphBuilder, mlp, resnet
+from netgraph.markup import json_script
 from netgraph.rewriting import apply
 from netgraph.rules import AddEdges, SplitEdges, WidenLayer
 from netgraph.storage.graphs import save
 from netgraph.viz import timeline
-from netgraph.viz.film.page import json_script
 from netgraph.viz.film.scene import make_scene
 
 
