@@ -23,7 +23,14 @@ Seed = np.random.Generator | int | None
 """Type of the argument `rng` of `apply`."""
 
 
-def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any = None) -> Matches:
+def find(
+    rule: Rule,
+    graph: Graph,
+    stats: Statistics | None = None,
+    *,
+    on: Any = None,
+    rng: Seed = None,
+) -> Matches:
     """Find the matches of a rule that pass its conditions, without rewriting anything.
 
     Args:
@@ -32,17 +39,19 @@ def find(rule: Rule, graph: Graph, stats: Statistics | None = None, *, on: Any =
         stats: statistics of this topology, for conditions that read them.
         on: parts of the graph to which the search is limited, or None for all: edge ids; vertex ids; layer names or
             ids; for missing edges an array (pairs, 2 or 3) of source id, target id and tap; for links and missing
-            links pairs (source, target) of layer names or ids.
+            links pairs (source, target) of layer names or ids. Of a pattern of several parts it limits the first.
+        rng: generator, or seed, for conditions that draw random numbers; None for seed 0.
 
     Raises:
-        RewriteError, StatisticsError: when `on` or `stats` do not belong to the graph.
+        RewriteError, StatisticsError: when `on` or `stats` do not belong to the graph, or the rule needs statistics
+            that are not given.
     """
     if isinstance(rule, Driver):
         raise RewriteError(
             f"find takes a rule, not the driver {rule.name}, whose later steps match graphs that are not there yet; "
             "preview(driver, graph) carries it out on trial, with the matches of every step in .draft.steps."
         )
-    return search(rule, graph, stats, on).passing()
+    return search(rule, graph, stats, on, generator("rng", 0 if rng is None else rng)).passing()
 
 
 def explain(
@@ -53,11 +62,11 @@ def explain(
     Args:
         rule: the rule, or a driver, which is carried out on trial; its explanation has one of every step.
         graph, stats, on: as for `find`.
-        rng: generator, or seed, of the trial of a driver; None for seed 0.
+        rng: generator, or seed, of conditions that draw, and of the trial of a driver; None for seed 0.
     """
     if isinstance(rule, Driver):
         return draft(rule, graph, stats, on=on, rng=rng).explanation
-    return search(rule, graph, stats, on).explanation()
+    return search(rule, graph, stats, on, generator("rng", 0 if rng is None else rng)).explanation()
 
 
 @overload
@@ -178,7 +187,8 @@ def apply(
         order_by: values by which matches are ordered, largest first: an array with one value per match that passes,
             the name of an edge or vertex statistic, or a function of matches and statistics; "random" for an order
             drawn from `rng`; None for the order of the rows.
-        rng: generator, or seed, of a random order, and then of random initial values; None for seed 0.
+        rng: generator, or seed, of conditions that draw, then of a random order, and then of random initial values;
+            None for seed 0.
         require: weakest level that the rewrite must be proved to have, else it is refused: "exact", "exact up to
             rounding", "bounded", or a number as the largest allowed change of an output; None for no requirement.
         probe: number of random inputs on which the change of the outputs is measured, or a batch of inputs as

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgraph.columns import Array
 from netgraph.errors import NetgraphError
-from netgraph.rewriting.patterns import EdgeRows, LayerPairRows, LayerRows, LinkRows, Matches, PairRows, VertexRows
+from netgraph.rewriting.patterns import (
+    EdgeRows,
+    LayerPairRows,
+    LayerRows,
+    LinkRows,
+    Matches,
+    PairRows,
+    VertexRows,
+)
 
 if TYPE_CHECKING:
+    from netgraph.graph import Graph
     from netgraph.rewriting.rule import Rule
 
 SHOWN = 3
@@ -44,20 +53,25 @@ def blaming(rule: Rule, method: str, m: Matches) -> Iterator[None]:
 
 
 def describe(m: Matches, row: int) -> str:
-    """Short description of one match by the ids or names of its root."""
-    root = m.root.take(np.array([row]))
+    """Short description of one match: ids of its edges, or of its vertices, or names of its layers."""
+    parts = [rows for rows in m.bound.values() if rows.joins] or list(m.bound.values())
+    return ", ".join(_describe_part(m.graph, rows.take(np.array([row]))) for rows in parts)
+
+
+def _describe_part(graph: Graph, root: Any) -> str:
+    """Short description of one part, given as a single row."""
     if isinstance(root, PairRows):
         return f"missing edge {root.source[0]} -> {root.target[0]}"
     if isinstance(root, EdgeRows):
-        edges = m.graph.edges
+        edges = graph.edges
         return f"edge {root.id[0]} ({edges.source[root.rows[0]]} -> {edges.target[root.rows[0]]})"
     if isinstance(root, LinkRows | LayerPairRows):
         source, target = root.key[0][:2] if isinstance(root, LinkRows) else (int(root.source[0]), int(root.target[0]))
-        names = m.graph.link_name(source, target)
+        names = graph.link_name(source, target)
         return f"link {names}" if isinstance(root, LinkRows) else f"missing link {names}"
     if isinstance(root, LayerRows):
-        return f"layer {m.graph.layer(int(root.id[0])).name!r}"
-    return f"vertex {root.id[0]} of layer {m.graph.layer(int(root.layer[0])).name!r}"
+        return f"layer {graph.layer(int(root.id[0])).name!r}"
+    return f"vertex {root.id[0]} of layer {graph.layer(int(root.layer[0])).name!r}"
 
 
 def _involved(rule: Rule, m: Matches, error: NetgraphError) -> str:

@@ -30,7 +30,7 @@ def draft_rule(
     rng: np.random.Generator,
 ) -> Draft:
     """Rewrite the matches of a rule without a proof. Arguments as for `draft`."""
-    found = search(rule, graph, stats, on)
+    found = search(rule, graph, stats, on, rng)
     passing = found.passing()
     with blaming(rule, "order_by", passing):
         order = ordered(passing, stats, order_by, rng)

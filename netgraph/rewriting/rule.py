@@ -14,6 +14,7 @@ from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
 from netgraph.graph import Graph
 from netgraph.proof import Level
+from netgraph.rewriting.needs import Needs
 from netgraph.rewriting.operands import describe_value
 from netgraph.rewriting.patterns import Matches, Pattern
 from netgraph.rewriting.rewriter import Rewriter
@@ -45,6 +46,25 @@ def at_most(values: Array, limit: float) -> Condition:
     return Condition(values <= limit, limit - values)
 
 
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """Values that `Rule.where` hands on: `m.computed` has them in `rewrite`, `claim` and the order of matches.
+
+    Attributes:
+        values: one value per match, `(matches, ...)`.
+    """
+
+    values: Array
+
+
+def computed(values: Any) -> Computed:
+    """Mark values in the result of `where`, one row per match, that are handed on and are no condition.
+
+    `{"size": computed(values)}` gives `m.computed["size"]` in `rewrite`, in `claim` and in an order of matches.
+    """
+    return Computed(np.asarray(values))
+
+
 def _as_it_is(graph: Graph) -> Graph:
     return graph
 
@@ -68,7 +88,7 @@ class Variant:
     bitwise: bool = False
 
 
-Where = Array | Mapping[str, Array | Condition]
+Where = Array | Mapping[str, Array | Condition | Computed]
 
 
 class Rule(ABC):
@@ -85,6 +105,7 @@ class Rule(ABC):
             is `a` in one rewritten match is neither `a` nor `b` in another.
         promise: short text of the effect on the outputs, for the table of rules in the documentation.
         variants: examples that are shown and tested; without any, one example with all defaults.
+        needs: statistics that the rule reads, and whether `where` reads a generator. They are checked before a search.
         choices: values of a field from which tests draw, the default first, or a function that lists them. Without an
             entry tests draw a truth value, a value of a `Literal`, or else the default.
     """
@@ -92,11 +113,15 @@ class Rule(ABC):
     pattern: ClassVar[Pattern]
     exclusive: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
     promise: ClassVar[str] = ""
+    needs: ClassVar[Needs] = Needs()
     variants: ClassVar[tuple[Variant, ...]] = ()
     choices: ClassVar[Mapping[str, Sequence[Any] | Callable[[], Iterable[Any]]]] = FrozenDict()
 
     def where(self, m: Matches, stats: Statistics | None) -> Where:
-        """Return the matches to rewrite, as a mask `(matches,)`, or as named conditions that must all hold."""
+        """Return the matches to rewrite, as a mask `(matches,)`, or as named conditions that must all hold.
+
+        Values of `computed(...)` among the conditions are no conditions: they are handed on as `m.computed`.
+        """
         return np.ones(len(m), dtype=bool)
 
     def __post_init__(self) -> None:
@@ -157,12 +182,25 @@ def exclusive_names(rule: Rule) -> list[str]:
     return [name for entry in rule.exclusive for name in ((entry,) if isinstance(entry, str) else entry)]
 
 
-def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Condition]:
-    """Evaluate `rule.where` as named conditions. Raises `RewriteError` unless each has one boolean per match."""
+def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> tuple[dict[str, Condition], dict[str, Array]]:
+    """Evaluate `rule.where`: named conditions, and computed values by name.
+
+    Raises:
+        RewriteError: unless each condition has one boolean per match, and each computed value one row.
+    """
     result = rule.where(m, stats)
     named = result if isinstance(result, Mapping) else {"where": result}
-    checked = {}
+    checked: dict[str, Condition] = {}
+    values: dict[str, Array] = {}
     for name, value in named.items():
+        if isinstance(value, Computed):
+            if value.values.shape[:1] != (len(m),):
+                raise RewriteError(
+                    f"{rule.name}.where: the computed values {name!r} have the shape {value.values.shape}, expected "
+                    f"({len(m)}, ...), one row per match."
+                )
+            values[name] = value.values
+            continue
         condition = value if isinstance(value, Condition) else Condition(np.asarray(value))
         holds = np.asarray(condition.holds)
         if holds.shape != (len(m),) or holds.dtype != np.bool_:
@@ -171,4 +209,4 @@ def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> dict[str, Co
                 f"expected ({len(m)},) booleans, one per match."
             )
         checked[name] = Condition(holds, condition.margin)
-    return checked
+    return checked, values

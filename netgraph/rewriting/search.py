@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,11 @@ class Explanation:
         for number, step in self.shown_steps():
             own = step.lines if step else (f"... {number:,} more steps",)
             lines += [f"  step {number}: {own[0]}" if step else f"  {own[0]}", *(f"  {line}" for line in own[1:])]
-        if self.stages and (passing := self.stages[-1][1]):
-            lines.append(f"  {passing:,} of {self.stages[0][1]:,} pass")
+        counts = [count for _, count in self.stages]
+        if counts and counts[-1]:
+            # Of parts that are joined, there can be more matches than parts.
+            total = f" of {counts[0]:,}" if all(a >= b for a, b in pairwise(counts)) else ""
+            lines.append(f"  {counts[-1]:,}{total} pass")
         if self.nearest_miss:
             lines.append(f"  nearest miss: {self.nearest_miss}")
         return (*lines, *(f"  {note}" for note in self.notes))
@@ -101,16 +105,18 @@ class Found:
         return Explanation(self.rule.name, tuple(self.stages), text, self.found.take(best))
 
 
-def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any) -> Found:
+def search(rule: Rule, graph: Graph, stats: Statistics | None, on: Any, rng: np.random.Generator) -> Found:
     """Find the matches of the pattern of a rule, and check its conditions on them. Arguments as for `find`."""
     require_rule(rule)
     check_given(graph, stats)
+    rule.needs.check(rule.name, stats)
     if isinstance(on, Matches):
         _check_matches(rule, graph, on)
         return Found(rule, on, [("matches that were given", len(on))], {})
-    m, stages = rule.pattern.match(graph, on)
+    m, stages = rule.pattern.match(graph, on, stats)
     with blaming(rule, "where", m):
-        named = conditions(rule, m, stats)
+        named, values = conditions(rule, m.having(rng=rng) if rule.needs.generator else m, stats)
+    m = m.having(computed=values) if values else m
     holds = np.ones(len(m), dtype=bool)
     for name, condition in named.items():
         holds = holds & condition.holds
@@ -124,13 +130,12 @@ def check_given(graph: Any, stats: Any) -> None:
         raise RewriteError(
             f"The graph that was given is {describe_value(graph)}; give a Graph, after the rule: apply(rule, graph)."
         )
-    if stats is None:
-        return
-    if not isinstance(stats, Statistics):
+    if stats is not None and not isinstance(stats, Statistics):
         raise RewriteError(
             f"The stats that were given are {describe_value(stats)}; give Statistics of the graph, or None."
         )
-    stats.check(graph)
+    if stats is not None:
+        stats.check(graph)
 
 
 def _check_matches(rule: Rule, graph: Graph, m: Matches) -> None:

@@ -199,5 +199,4 @@ def _matching(draw: DrawFunction, search: _PlantSearch) -> Graph:
 
 def _needs_hidden(rule: Rule) -> bool:
     """Whether the pattern has a part that must be in a hidden layer."""
-    parts = [rule.pattern, *(getattr(rule.pattern, end, None) for end in ("src", "dst"))]
-    return any(getattr(part, "role", None) == "hidden" for part in parts)
+    return "hidden" in rule.pattern.roles

@@ -78,7 +78,7 @@ class DriverRun:
         """Find the matches of a rule on the present graph, as `netgraph.find` does."""
         with self._named(f"{self.driver.name}, after {self._taken} steps"):
             self._check_present(rule, on)
-            found = search(rule, self.graph, self.stats, on)
+            found = search(rule, self.graph, self.stats, on, self.rng)
             self._searched = found
             return found.passing()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,10 @@ from netgraph.checks import whole
 from netgraph.columns import Array, column, freeze, spans
 from netgraph.errors import RewriteError
 from netgraph.graph import Layer, Link, LinkKey, Role
-from netgraph.rewriting.patterns.edges import EdgeRows
-from netgraph.rewriting.patterns.matches import (
-    MAX_ENUMERATED_PAIRS,
-    Funnel,
-    JoinPattern,
-    MatchedRows,
-    Matches,
-    PartPattern,
-    TableRows,
-)
+from netgraph.rewriting.patterns.matches import MAX_ENUMERATED_PAIRS, Funnel, MatchedRows, Matches, TableRows
+from netgraph.rewriting.patterns.parts import JoinPattern, PartPattern, PartWhere, conditions_of_part
+from netgraph.rewriting.patterns.rows import EdgeRows
+from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
@@ -44,7 +38,12 @@ class LayerRows(MatchedRows):
 
     def take(self, chosen: Array) -> LayerRows:
         """Return the layers at the given positions or mask."""
-        return LayerRows(self.graph, self.id[chosen])
+        return LayerRows(self.graph, freeze(self.id[chosen]))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[LayerRows]) -> LayerRows:
+        """Return the layers of all parts, one part after another."""
+        return cls(parts[0].graph, freeze(np.concatenate([part.id for part in parts])))
 
     @property
     def rows(self) -> Array:
@@ -56,6 +55,12 @@ class LayerRows(MatchedRows):
         """Layer ids."""
         return self.id
 
+    def group_key(self, name: str) -> Array | None:
+        if name == "grid":
+            grids = [repr(layer.output_grid) for layer in self]
+            return np.asarray(np.unique(grids, return_inverse=True)[1])
+        return self.id if name == "layer" else None
+
     @property
     def size(self) -> Array:
         """Number of vertices of each layer."""
@@ -64,6 +69,8 @@ class LayerRows(MatchedRows):
 
 class LinkRows(TableRows):
     """Links of a graph, one per row: `rows` are their positions in `graph.links_by_key`."""
+
+    joins = True
 
     def __iter__(self) -> Iterator[Link]:
         links = self.graph.links_by_key
@@ -97,6 +104,8 @@ class LinkRows(TableRows):
 class LayerPairRows(MatchedRows):
     """Pairs of layers that no link joins, one per row; `source` and `target` are layer ids."""
 
+    joins = True
+
     graph: Graph
     source: Array
     target: Array
@@ -109,7 +118,13 @@ class LayerPairRows(MatchedRows):
 
     def take(self, chosen: Array) -> LayerPairRows:
         """Return the pairs at the given positions or mask."""
-        return LayerPairRows(self.graph, self.source[chosen], self.target[chosen])
+        return LayerPairRows(self.graph, freeze(self.source[chosen]), freeze(self.target[chosen]))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[LayerPairRows]) -> LayerPairRows:
+        """Return the pairs of all parts, one part after another."""
+        columns = ([part.source for part in parts], [part.target for part in parts])
+        return cls(parts[0].graph, *(freeze(np.concatenate(several)) for several in columns))
 
     @property
     def rows(self) -> Array:
@@ -121,7 +136,8 @@ class LayerPairRows(MatchedRows):
 class LayerPattern(PartPattern):
     """Pattern of a layer, bound to `name`, of a given role or of any role."""
 
-    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+    def match(self, graph: Graph, on: Any = None, stats: Statistics | None = None) -> tuple[Matches, Funnel]:
+        """Find the layers. Costs O(layers)."""
         if on is None:
             layers = list(graph.layers_by_id.values())
             funnel = [("layers", len(layers))]
@@ -129,15 +145,22 @@ class LayerPattern(PartPattern):
             asked = [on] if isinstance(on, str) or np.ndim(on) == 0 else list(on)
             layers = [graph.layer(key) for key in asked]
             funnel = [("layers asked for", len(layers))]
-        if self.role is not None:
-            layers = [x for x in layers if x.role == self.role]
-            funnel.append((self.describe(), len(layers)))
         ids = np.unique(np.array([x.id for x in layers], dtype=np.int64))
+        for text, admitted in self.conditions(graph):
+            ids = ids[np.isin(ids, admitted)]
+            funnel.append((text, len(ids)))
         return Matches(graph, {self.name: LayerRows(graph, ids)}), funnel
 
-    def describe(self) -> str:
-        """Name of the condition on the role, for explanations."""
-        return f"{self.name} is {self.role}"
+    def conditions(self, graph: Graph) -> list[tuple[str, Array]]:
+        """List the conditions on the role and of `where`: (condition, ids of the layers that pass it)."""
+        result = []
+        if self.role is not None:
+            of_role = [x.id for x in graph.layers_by_id.values() if x.role == self.role]
+            result.append((f"{self.name} is {self.role}", np.array(of_role, dtype=np.int64)))
+        if self.where is not None:
+            every = LayerRows(graph, np.array(list(graph.layers_by_id), dtype=np.int64))
+            result += [(text, every.id[mask]) for text, mask in conditions_of_part(self.name, self.where, every)]
+        return result
 
 
 class _BetweenLayers(JoinPattern[LayerPattern]):
@@ -147,15 +170,17 @@ class _BetweenLayers(JoinPattern[LayerPattern]):
 class LinkPattern(_BetweenLayers):
     """Pattern of a link, bound to `name`; the patterns `src` and `dst` bind and restrict its two layers."""
 
-    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+    def match(self, graph: Graph, on: Any = None, stats: Statistics | None = None) -> tuple[Matches, Funnel]:
+        """Find the links. Costs O(links)."""
         keys = list(graph.links_by_key)
         if on is not None:
             keys = sorted({key for asked in _layer_tuples(on) for key in _links_asked_for(graph, asked)})
         funnel = [("links" if on is None else "links asked for", len(keys))]
         for which, end in enumerate((self.src, self.dst)):
-            if end.role is not None:
-                keys = [key for key in keys if graph.layer(key[which]).role == end.role]
-                funnel.append((end.describe(), len(keys)))
+            for text, admitted in end.conditions(graph):
+                allowed = set(admitted.tolist())
+                keys = [key for key in keys if key[which] in allowed]
+                funnel.append((text, len(keys)))
         place = {key: row for row, key in enumerate(graph.links_by_key)}
         source, target, _port = np.array(keys, dtype=np.int64).reshape(-1, 3).T
         links = LinkRows(graph, np.array([place[key] for key in keys], dtype=np.int64))
@@ -165,7 +190,8 @@ class LinkPattern(_BetweenLayers):
 class MissingLinkPattern(_BetweenLayers):
     """Pattern of two layers that no link joins, bound to `name`; `src` and `dst` bind and restrict the two layers."""
 
-    def match(self, graph: Graph, on: Any = None) -> tuple[Matches, Funnel]:
+    def match(self, graph: Graph, on: Any = None, stats: Statistics | None = None) -> tuple[Matches, Funnel]:
+        """Find the pairs of layers. Costs O(layers^2)."""
         order = np.array(graph.topological_order, dtype=np.int64)
         place = np.zeros(graph.next_ids.layer, dtype=np.int64)
         place[order] = np.arange(len(order))
@@ -193,32 +219,31 @@ class MissingLinkPattern(_BetweenLayers):
         linked = np.array([key[:2] for key in graph.links_by_key], dtype=np.int64).reshape(-1, 2)
         keep("no link joins them", ~np.isin(source * len(place) + target, linked[:, 0] * len(place) + linked[:, 1]))
         for which, end in enumerate((self.src, self.dst)):
-            if end.role is not None:
-                of_role = [x.id for x in graph.layers_by_id.values() if x.role == end.role]
-                keep(end.describe(), np.isin((source, target)[which], of_role))
+            for text, admitted in end.conditions(graph):
+                keep(text, np.isin((source, target)[which], admitted))
         by_id = np.lexsort((target, source))
         source, target = source[by_id], target[by_id]
         pairs = LayerPairRows(graph, source, target)
         return self.bind(graph, pairs, LayerRows(graph, source), LayerRows(graph, target)), funnel
 
 
-def layer(name: str, *, role: Role | None = None) -> LayerPattern:
-    """Pattern of a layer, bound to `name`; with `role`, only of layers of this role."""
-    return LayerPattern(name, role)
+def layer(name: str, *, role: Role | None = None, where: PartWhere = None) -> LayerPattern:
+    """Pattern of a layer, bound to `name`; with `role` and `where`, only of layers that pass them: see `vertex`."""
+    return LayerPattern(name, role, where)
 
 
-def link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> LinkPattern:
+def link(name: str, *, src: LayerPattern | str = "src", dst: LayerPattern | str = "dst") -> LinkPattern:
     """Pattern of a link, also of wires, bound to `name`; `src` and `dst` bind and restrict the layers that it joins."""
-    return LinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+    return LinkPattern(name, src, dst)  # type: ignore[arg-type]  # names become patterns
 
 
-def missing_link(name: str, *, src: LayerPattern | None = None, dst: LayerPattern | None = None) -> MissingLinkPattern:
+def missing_link(name: str, *, src: LayerPattern | str = "src", dst: LayerPattern | str = "dst") -> MissingLinkPattern:
     """Pattern of a missing link: two layers that no link joins, bound to `name`; `src` and `dst` bind the layers.
 
     The target is later in `graph.topological_order` and is neither an input nor a layer of positions. So links for any
     of these pairs, or for all of them, close no cycle.
     """
-    return MissingLinkPattern(name, src or LayerPattern("src"), dst or LayerPattern("dst"))
+    return MissingLinkPattern(name, src, dst)  # type: ignore[arg-type]  # names become patterns
 
 
 def _layer_tuples(on: Any) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ def highlights(rule: Rule, graph: Graph, stats: Statistics | None) -> dict[str, 
 
     Cost: that of `find`, and O(edges + vertices) per bound name.
     """
-    found = search(rule, graph, stats, None)
+    found = search(rule, graph, stats, None, np.random.default_rng(0))
     return _values(found.explanation(), found.passing(), found.misses(MOST_MISSES))
 
 

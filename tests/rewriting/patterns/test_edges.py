@@ -162,7 +162,7 @@ def test_attributes_of_links_are_not_collected_again(maps, monkeypatch):
 
 
 def test_too_many_missing_edges_are_not_listed(monkeypatch):
-    monkeypatch.setattr("netgraph.rewriting.patterns.edges.MAX_ENUMERATED_PAIRS", 10)
+    monkeypatch.setattr("netgraph.rewriting.patterns.missing.MAX_ENUMERATED_PAIRS", 10)
     graph = ng.mlp([5, 5], density=0.5)
     with pytest.raises(RewriteError, match=r"13 edges are missing, more than the 10.*on=pairs"):
         match(ng.missing_edge("e"), graph)

@@ -59,9 +59,10 @@ def test_names_that_a_rule_could_not_read_are_refused(maker, name):
 def test_ends_that_do_not_fit_are_refused(maker):
     right, wrong = (ng.vertex, ng.layer) if maker in (ng.edge, ng.missing_edge) else (ng.layer, ng.vertex)
     with pytest.raises(
-        OptionError, match=rf"src='p' of 'e' is no pattern that fits; give src={right.__name__}\('name'\)"
+        OptionError, match=rf"src=5 of 'e' is no pattern that fits; give a name, or src={right.__name__}\('name'\)"
     ):
-        maker("e", src="p")
+        maker("e", src=5)
+    assert maker("e", src="p") == maker("e", src=right("p"))
     with pytest.raises(OptionError, match=r"dst=.*is no pattern that fits"):
         maker("e", dst=wrong("c"))
     for ends in ({"src": right("e")}, {"src": right("p"), "dst": right("p")}, {"src": right("dst")}):
