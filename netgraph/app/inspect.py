@@ -9,15 +9,14 @@ from rich.console import Console
 
 from netgraph.app.layer_table import layer_table
 from netgraph.app.lock import sole_writer
-from netgraph.app.options import split_assignments
 from netgraph.app.places import GROWN
 from netgraph.app.report import REPORT, current_graph, write_pictures
+from netgraph.app.rule_choice import one_rule
 from netgraph.app.run_directory import RunDirectory
 from netgraph.app.summary import RunSummary
 from netgraph.app.tables import print_table
 from netgraph.errors import JournalError, OptionError
 from netgraph.rewriting import Explanation, Stamp, explain
-from netgraph.rules import get_rule
 from netgraph.storage import save
 from netgraph.tables import Table
 
@@ -119,8 +118,6 @@ def explain_rule(run: RunDirectory, rule_name: str, assignments: Mapping[str, st
     """Why a rule would fire, or not, on the graph of a run.
 
     Raises:
-        OptionError: for an unknown rule or parameter, with the nearest name.
+        OptionError: for an unknown rule, file or parameter, with the nearest name.
     """
-    cls = get_rule(rule_name)
-    (values,) = split_assignments(assignments, cls)
-    return explain(cls(**values), current_graph(run))
+    return explain(one_rule(rule_name, assignments), current_graph(run))

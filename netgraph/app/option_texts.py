@@ -7,7 +7,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): +(.*)")
@@ -40,7 +40,7 @@ def option_texts(options: type[Any], suited: Mapping[str, Any] | None = None) ->
     """
     hints, meanings = typing.get_type_hints(options), explained(options)
     result = []
-    for field in fields(options):
+    for field in fields(options) if is_dataclass(options) else ():
         default = (suited or {}).get(field.name, field.default)
         shown = "" if default is MISSING else as_typed(default)
         result.append(OptionText(field.name, values_of(hints[field.name]), shown, meanings.get(field.name, "")))

@@ -6,7 +6,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from netgraph.checks import FieldLimits, choice
@@ -34,7 +34,7 @@ def split_assignments(values: Mapping[str, str], *targets: type[Any]) -> list[di
             wrong type.
     """
     hints = [typing.get_type_hints(target, include_extras=True) for target in targets]
-    known = [{f.name for f in fields(target)} for target in targets]
+    known = [{f.name for f in fields(target)} if is_dataclass(target) else set() for target in targets]
     result: list[dict[str, Any]] = [{} for _ in targets]
     for key, text in values.items():
         homes = [k for k, names in enumerate(known) if key in names]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from netgraph.checks import Checked, Seed
+from netgraph.checks import Checked, Count, Seed
 from netgraph.errors import OptionError
 from netgraph.methods import get_method
 
 Task = Literal["classification", "regression"]
 Form = Literal["torch", "onnx", "safetensors"]
+Start = Literal["edge", "vertex", "missing-edge"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Default densities of a study."""
@@ -107,6 +108,46 @@ class StudyRequest(Checked):
     def directory(self) -> Path:
         """The directory of the study."""
         return self.out or Path("runs") / f"{_stem(self.data)}-study"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest(Checked):
+    """A check of rules, as `netgraph check` takes it.
+
+    Attributes:
+        target: file with rules, one of its rules, or a known rule: my_rules.py, my_rules.py:MyRule, split-edges
+        assignments: fields of the rule as texts, by name
+        examples: number of graphs (default 50)
+        seed: seed of the graphs (default 0)
+        kinds: kinds of graphs, separated by commas: dense, skip, conv, residual, tokens, attention; by default all
+        stats: function that makes the statistics of a graph, for a rule that reads them: my_rules.py:my_statistics
+    """
+
+    target: str = field(metadata={"metavar": "RULES"})
+    assignments: Mapping[str, str]
+    examples: Count = 50
+    seed: Seed = 0
+    kinds: tuple[str, ...] = ()
+    stats: str = field(default="", metadata={"metavar": "FUNCTION"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRuleRequest(Checked):
+    """A rule to be written, as `netgraph new rule` takes it.
+
+    Attributes:
+        name: name of the rule, such as bend-edges
+        out: folder to write to; by default the working directory, or with --package a new folder in it
+        idea: what the rule does, in a sentence
+        pattern: part of a graph that the rule looks for (default edge)
+        package: write a package that can be published, instead of three files
+    """
+
+    name: str
+    out: Path | None = field(default=None, metadata={"metavar": "DIR"})
+    idea: str = field(default="", metadata={"metavar": "SENTENCE"})
+    pattern: Start = "edge"
+    package: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,13 +62,19 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """Levels of one variant on one kind of graph, promised and proved; None where nothing matched."""
+    """Levels of one variant on one kind of graph, promised and proved; None where nothing matched.
+
+    `failure` is the kind of error where the rule could not be applied, else ''.
+    """
 
     promised: Level | None
     proved: Level | None
     assumptions: tuple[str, ...] = ()
+    failure: str = ""
 
     def __str__(self) -> str:
+        if self.failure:
+            return self.failure
         if self.proved is None:
             return "-"
         text: str = self.proved
@@ -90,13 +96,19 @@ def _rows(known: object) -> tuple[tuple[str, dict[str, Cell]], ...]:
 def _cells(variant: Variant, rule: Rule) -> dict[str, Cell]:
     cells = {}
     for kind, make in GRAPHS.items():
-        result = apply(rule, variant.prepare(make()), limit=variant.limit, rng=0, probe=None)
-        if not result.changed:
-            cells[kind] = Cell(None, None)
-            continue
-        proof = result.certificate
-        cells[kind] = Cell(rule.claim(result.matches), proof.level, proof.assumptions)
+        try:
+            cells[kind] = _cell(variant, rule, make())
+        except Exception as error:  # of a rule from elsewhere: one that fails hides none of the others
+            cells[kind] = Cell(None, None, failure=type(error).__name__)
     return cells
+
+
+def _cell(variant: Variant, rule: Rule, graph: Graph) -> Cell:
+    result = apply(rule, variant.prepare(graph), limit=variant.limit, rng=0, probe=None)
+    if not result.changed:
+        return Cell(None, None)
+    proof = result.certificate
+    return Cell(rule.claim(result.matches), proof.level, proof.assumptions)
 
 
 def table() -> Table:

@@ -54,7 +54,7 @@ from netgraph.rewriting.patterns import (
 )
 from netgraph.rewriting.preview import Preview, preview
 from netgraph.rewriting.rewriter import Rewriter
-from netgraph.rewriting.rule import Condition, Rule, Variant, at_least, at_most, computed, require_rule
+from netgraph.rewriting.rule import Condition, Rule, Variant, Where, at_least, at_most, computed, require_rule
 from netgraph.rewriting.search import Explanation, Found, search
 from netgraph.rewriting.splitting import at_wires
 
@@ -101,6 +101,7 @@ __all__ = [
     "SweepDriver",
     "Variant",
     "VertexRows",
+    "Where",
     "activations",
     "all_of",
     "apply",

@@ -89,6 +89,7 @@ class Variant:
 
 
 Where = Array | Mapping[str, Array | Condition | Computed]
+"""Type of the value of `Rule.where`: a mask `(matches,)`, or named ones."""
 
 
 class Rule(ABC):

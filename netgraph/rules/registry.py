@@ -9,6 +9,7 @@ from typing import TypeVar
 from netgraph.errors import OptionError, unknown_name
 from netgraph.registry import Registry
 from netgraph.rewriting import Rule, Variant
+from netgraph.rules.installed import installed_rules
 
 R = TypeVar("R", bound=type[Rule])
 
@@ -48,8 +49,7 @@ def register_rule(name: str, *, replace: bool = False) -> Callable[[R], R]:
     def enter(rule: R) -> R:
         if not (isinstance(rule, type) and issubclass(rule, Rule)):
             raise OptionError(f"{rule!r} cannot be registered as {name!r}; give a class of rules, a subclass of Rule.")
-        needed: list[str] = [f.name for f in fields(rule) if _is_needed(f)] if is_dataclass(rule) else []
-        if needed:
+        if needed := needed_fields(rule):
             raise OptionError(
                 f"{rule.__name__} cannot be registered as {name!r}, since it needs {', '.join(needed)}; give every "
                 "field a default."
@@ -61,22 +61,46 @@ def register_rule(name: str, *, replace: bool = False) -> Callable[[R], R]:
     return enter
 
 
-def _is_needed(field: object) -> bool:
-    """Whether a field of a dataclass has no default."""
-    default, factory = getattr(field, "default", MISSING), getattr(field, "default_factory", MISSING)
-    return bool(getattr(field, "init", False)) and default is MISSING and factory is MISSING
+def needed_fields(rule: type[Rule]) -> list[str]:
+    """List the fields of a class of rules that have no default."""
+    if not is_dataclass(rule):
+        return []
+    return [f.name for f in fields(rule) if f.init and f.default is MISSING and f.default_factory is MISSING]
 
 
 def get_rule(name: str) -> type[Rule]:
-    """Return the class of rules with this name.
+    """Return the class of rules with this name, of `RULES` or of an installed package, which enters it into `RULES`.
 
     Raises:
-        OptionError: for an unknown name, with the nearest known one.
+        OptionError: for an unknown name, with the nearest known one, and for an installed rule that cannot be used.
     """
-    try:
+    if name in RULES:
         return RULES[name]
-    except KeyError:
-        raise OptionError(unknown_name("rule", name, RULES)) from None
+    installed = installed_rules()
+    if name not in installed:
+        raise OptionError(unknown_name("rule", name, [*RULES, *installed]))
+    rule: type[Rule] = register_rule(name)(installed[name].load())
+    return rule
+
+
+def enter_installed_rules() -> tuple[list[str], list[str]]:
+    """Enter the rules of all installed packages into `RULES`.
+
+    Returns:
+        Their names with their packages, and a sentence for each that cannot be used, or has a name that is taken.
+    """
+    entered, remarks = [], []
+    for name, rule in sorted(installed_rules().items()):
+        try:
+            if name in RULES and RULES[name] is not rule.load():
+                remarks.append(f"There is a rule {name!r} already, so that of the package {rule.home} is not used.")
+                continue
+            get_rule(name)
+        except OptionError as error:
+            remarks.append(str(error))
+        else:
+            entered.append(f"{name} ({rule.home})")
+    return entered, remarks
 
 
 def variants() -> Iterator[tuple[Variant, Rule]]:

@@ -41,7 +41,13 @@ from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.recipes import KINDS
 from netgraph.testing.reports import CheckCount, RuleCheckError, RuleReport
 from netgraph.testing.rewrites import Meddle, rewrites, rules
-from netgraph.testing.rule_checks import assert_preserves, check_rule, examine_rule, parametrize_with_rule_checks
+from netgraph.testing.rule_checks import (
+    assert_preserves,
+    check_rule,
+    describe_rule,
+    examine_rule,
+    parametrize_with_rule_checks,
+)
 from netgraph.testing.search import RuleCheck, rule_check
 from netgraph.testing.shuffle import shuffled
 from netgraph.testing.strategies import graphs, inputs
@@ -76,6 +82,7 @@ __all__ = [
     "check_overlapping_matches_reported",
     "check_rule",
     "check_valid_graph_after",
+    "describe_rule",
     "examine_rule",
     "graphs",
     "graphs_matching",

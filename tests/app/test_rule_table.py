@@ -31,6 +31,7 @@ def test_every_row_has_a_cell_for_every_graph_and_most_match(rows):
 def test_what_is_proved_is_what_is_promised(rows):
     for name, row in rows.items():
         for kind, cell in row.items():
+            assert not cell.failure, f"{name} on {kind}: {cell}"
             assert cell.proved == cell.promised, f"{name} on {kind}: {cell}"
             assert "but promised" not in str(cell)
 
@@ -57,6 +58,7 @@ def test_a_promise_that_is_not_kept_is_told(level):
     assert str(Cell("exact", "unknown")) == "unknown, but promised exact"
     assert str(Cell("bounded", "bounded", ("batch norm in eval mode",))) == "bounded (batch norm in eval mode)"
     assert str(Cell(None, None)) == "-"
+    assert str(Cell(None, None, failure="RewriteError")) == "RewriteError"
 
 
 def test_markdown_has_one_line_per_variant(rows):

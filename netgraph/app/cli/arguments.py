@@ -56,7 +56,7 @@ def add_request(
             continue
         options = {**_reading(hints[field.name]), **field.metadata, "help": texts[field.name].replace("%", "%%")}
         if field.name in positional:
-            parser.add_argument(field.name, metavar=field.name.upper(), **options)
+            parser.add_argument(field.name, **{"metavar": field.name.upper(), **options})
         else:
             parser.add_argument(f"--{field.name.replace('_', '-')}", **options)
 

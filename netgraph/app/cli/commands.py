@@ -18,6 +18,7 @@ except ModuleNotFoundError:
 from netgraph import __version__
 from netgraph.app.cli.arguments import add_request, add_set, given, path_argument, run_of
 from netgraph.app.cli.compare import add_compare
+from netgraph.app.cli.rules import add_check, add_new, add_rules
 from netgraph.app.console import Terminal
 from netgraph.app.options import parse_assignments
 from netgraph.app.requests import ExportRequest, GrowRequest
@@ -28,11 +29,15 @@ from netgraph.markup import printable
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = (
-    "Exit codes: 0, all was done; 1, it failed on the way, as when training is no longer finite or the disk is full; "
-    "2, bad input: an option, data or a file that cannot be used; 130, interrupted. `netgraph COMMAND --help` explains "
-    "a command."
+    "Exit codes: 0, all was done; 1, it failed on the way, as when training is no longer finite, a rule fails a check "
+    "or the disk is full; 2, bad input: an option, data or a file that cannot be used; 130, interrupted. `netgraph "
+    "COMMAND --help` explains a command."
 )
-_EXTRA = ("torch", "platformdirs", "sklearn", "jinja2", "matplotlib")
+_EXTRAS = {
+    **dict.fromkeys(("torch", "platformdirs", "sklearn", "jinja2", "matplotlib"), "app"),
+    "hypothesis": "testing",
+}
+"""Extras that bring the packages, by the names of modules."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,15 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_command(arguments: argparse.Namespace) -> int:
     console = Terminal(stderr=getattr(arguments, "json", False))
     try:
-        arguments.run(arguments, console)
+        return arguments.run(arguments, console) or OK
     except DivergenceError as error:
         _say_error(error)
         return FAILED
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        if package not in _EXTRA:
+        if package not in _EXTRAS:
             raise
-        print(f"error: {not_installed('This needs', package, 'app')}", file=sys.stderr)
+        print(f"error: {not_installed('This needs', package, _EXTRAS[package])}", file=sys.stderr)
         return USAGE
     except NetgraphError as error:
         _say_error(error)
@@ -69,7 +74,6 @@ def _run_command(arguments: argparse.Namespace) -> int:
     except OSError as error:
         _hint(f"error: {error}", arguments)
         return FAILED
-    return OK
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,7 +115,7 @@ def _add_run(parser: argparse.ArgumentParser, run: Any) -> None:
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     _add_run(parser, _explain)
-    parser.add_argument("rule", metavar="RULE", help="name of a rule, such as split-edges")
+    parser.add_argument("rule", metavar="RULE", help="name of a rule, such as split-edges, or FILE.py:NAME")
     add_set(parser)
 
 
@@ -199,28 +203,6 @@ def _explain(arguments: argparse.Namespace, console: Console) -> None:
     console.print(*found.lines, sep="\n", highlight=False)
 
 
-def _add_rules(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="RULE", nargs="?", help="rule to explain, with its options; all by default")
-    parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
-    parser.set_defaults(run=_rules)
-
-
-def _rules(arguments: argparse.Namespace, console: Console) -> None:
-    from netgraph.app.rule_table import table
-
-    if arguments.name is not None:
-        from netgraph.app.listing import print_rule
-
-        print_rule(arguments.name, console)
-    elif arguments.markdown:
-        print(*table().markdown(), sep="\n")
-    else:
-        from netgraph.rules import RULES
-
-        print_table(console, table())
-        console.print(f"`netgraph rules RULE` explains one: {', '.join(sorted(RULES))}.", highlight=False, markup=False)
-
-
 def _add_tune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="torch device, such as cpu (the default) or cuda")
     parser.add_argument("--threads", type=int, default=1, help="number of torch threads (default 1)")
@@ -289,7 +271,9 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "replay": (lambda p: _add_run(p, _replay), "rebuild every topology of a run and check its hash"),
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
-    "rules": (_add_rules, "show what every shipped rule is proved to do, or explain one"),
+    "rules": (add_rules, "show what every rule is proved to do, or explain one"),
+    "check": (add_check, "check rules on random graphs: do they keep the laws of rewriting, are their claims true?"),
+    "new": (add_new, "write a rule with its test and its page, or a package with them, to begin with"),
     "methods": (_add_methods, "list methods, or explain every option of one"),
     "tune": (_add_tune, "measure what kernels cost on this machine, for runs that ask for it"),
     "data": (lambda p: p.set_defaults(run=_data), "list the bundled data sets"),

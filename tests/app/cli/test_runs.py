@@ -147,6 +147,13 @@ def test_a_registered_rule_is_listed_and_explained_by_name(finished, call):
         ng.rules.RULES.remove("freeze-small")
 
 
+def test_a_rule_of_a_file_is_explained(finished, call):
+    file = ROOT / "tests" / "support" / "toy_rule.py"
+    code, out, _err = call("explain", finished, f"{file}:FreezeSmall", "--set", "below=0.5")
+    assert (code, out.startswith("FreezeSmall: ")) == (0, True)
+    assert "Unknown option 'belo'. Did you mean 'below'?" in call("explain", finished, file, "--set", "belo=1")[2]
+
+
 def test_the_example_of_the_docs_registers_and_explains(finished, capsys, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "examples")
     code = region(ROOT / "tests" / "support" / "registered_command.py", "command")
