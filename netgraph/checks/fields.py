@@ -237,6 +237,8 @@ def _check_union(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -
 
 
 def _check_tuple(name: str, value: Any, args: tuple[Any, ...], infinite: bool) -> Any:
+    if isinstance(value, str):  # its letters would be the items
+        raise OptionError(f"{name}={value!r} is a text; give a tuple, such as ({value!r},).")
     if not isinstance(value, tuple) or not args:
         return value
     hints = args[:1] * len(value) if len(args) == 2 and args[1] is Ellipsis else args

@@ -40,6 +40,7 @@ BAD = [
     {"plain": math.nan}, {"plain": 2**64}, {"plain": None}, {"rate": math.nan}, {"rate": math.inf}, {"rate": False},
     {"rate": "1"}, {"part": 1.01}, {"above": 0.0}, {"limit": math.nan}, {"most": 1.5}, {"most": True}, {"on": 1},
     {"on": "false"}, {"kind": "c"}, {"kind": 0}, {"sizes": (1, 2.5)}, {"pair": (1, math.nan)}, {"pair": (1,)},
+    {"sizes": "12"},
 ]  # fmt: skip
 
 

@@ -29,6 +29,9 @@ BLOCK_ROWS = 1024
 MOST_DENSE = 100_000_000
 """Largest number of entries of a matrix of features that is held as a dense one."""
 
+_ROUNDED_MEAN = 64 * float(np.finfo(np.float64).eps)
+"""Largest part of a row of equal numbers that the rounding of its mean leaves."""
+
 _RECHECKED = 4_000_000
 """Number of entries that are compared at once in float64."""
 
@@ -103,10 +106,10 @@ class Alike:
         for rows in groups:
             if len(rows) < 2:
                 continue
-            features = self._prepared(matrix_of(rows))
+            features, unit = self._prepared(matrix_of(rows))
             some = _squares(features) > 0 if self.measure != "distance" else np.ones(len(rows), dtype=bool)
-            for i, j in self._candidates(features):
-                value = self._values(features, i, j)
+            for i, j in self._candidates(features, self.threshold / unit):
+                value = self._values(features, i, j) * unit
                 holds = value <= self.threshold if self.measure == "distance" else value >= self.threshold
                 holds &= some[i] & some[j]
                 total += int(holds.sum())
@@ -121,20 +124,26 @@ class Alike:
         one, other, value = (np.concatenate(column) for column in zip(*found, strict=True))
         return one, other, value
 
-    def _prepared(self, features: Any) -> Any:
-        """Features as they are compared: centred for a correlation, and of length 1 for it and for a cosine."""
+    def _prepared(self, features: Any) -> tuple[Any, float]:
+        """Features as they are compared, and the unit of the values that they give.
+
+        Features are centred for a correlation, and of length 1 for it and for a cosine. For a distance they are scaled
+        by a power of 2, which rounds nothing, so that their squares are numbers of float32.
+        """
+        size = _largest(features)
+        if self.measure == "distance":
+            unit = float(2.0 ** np.floor(np.log2(size.max(initial=0.0)))) if size.any() else 1.0
+            return _scaled(features, np.full(len(size), 1.0 / unit)), unit
         if self.measure == "correlation":
             features = features.toarray() if hasattr(features, "toarray") else features
             features = features - features.mean(axis=1, keepdims=True)
-        if self.measure == "distance":
-            return features
-        squares = _squares(features)
-        factor = np.divide(1.0, np.sqrt(squares), out=np.zeros_like(squares), where=squares > 0)
-        return (
-            features.multiply(factor[:, None]).tocsr() if hasattr(features, "multiply") else features * factor[:, None]
-        )
+            rounding = _ROUNDED_MEAN * size  # a row of equal numbers is 0 but for the rounding of its mean
+            size = _largest(features)
+            size = np.where(size > rounding, size, 0.0)
+        features = _scaled(features, _inverse(size))
+        return _scaled(features, _inverse(np.sqrt(_squares(features)))), 1.0
 
-    def _candidates(self, features: Any) -> Iterator[tuple[Array, Array]]:
+    def _candidates(self, features: Any, threshold: float) -> Iterator[tuple[Array, Array]]:
         """Yield pairs of positions `i < j`: all that pass the threshold, and few that are just short of it."""
         single = features.astype(np.float32)
         squares = _squares(features)
@@ -145,9 +154,9 @@ class Alike:
             product = product.toarray() if hasattr(product, "toarray") else product
             if self.measure == "distance":
                 near = squares[begin : begin + BLOCK_ROWS, None] + squares[None, begin:]
-                near = near - 2.0 * product <= self.threshold**2 + 4 * slack * near
+                near = near - 2.0 * product <= min(threshold, 1e100) ** 2 + 4 * slack * near
             else:
-                near = product >= self.threshold - 4 * slack
+                near = product >= threshold - 4 * slack
             i, j = np.nonzero(near)
             later = i < j
             yield i[later] + begin, j[later] + begin
@@ -199,6 +208,23 @@ def _squares(features: Any) -> Array:
     if hasattr(features, "multiply"):
         return np.asarray(features.multiply(features).sum(axis=1)).ravel()
     return np.asarray(np.einsum("ij,ij->i", features, features))
+
+
+def _largest(features: Any) -> Array:
+    """Largest magnitude of each row, `(rows,)`."""
+    if hasattr(features, "multiply"):
+        return np.asarray(abs(features).max(axis=1).todense(), dtype=np.float64).ravel()
+    return np.asarray(np.abs(features).max(axis=1, initial=0.0))
+
+
+def _inverse(values: Array) -> Array:
+    """`1 / value` of each value, and 0 of each 0."""
+    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+
+
+def _scaled(features: Any, factor: Array) -> Any:
+    """Features with each row multiplied by its factor."""
+    return features.multiply(factor[:, None]).tocsr() if hasattr(features, "multiply") else features * factor[:, None]
 
 
 def _resolve(features: Any, graph: Graph, stats: Statistics | None) -> Callable[[Array], Any]:

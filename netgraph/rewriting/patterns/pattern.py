@@ -11,7 +11,7 @@ from netgraph.checks import whole
 from netgraph.errors import OptionError
 from netgraph.graph import Role
 from netgraph.rewriting.patterns.matches import Funnel, MatchedRows, Matches
-from netgraph.rewriting.patterns.search import Search
+from netgraph.rewriting.patterns.search import JoinSearch
 from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class JoinedPattern(Pattern):
         Costs O(E) for each part, and O(matches of the first k parts) for each k; with `first(n)` the joins stop once n
         matches are found.
         """
-        return Search(graph, self.parts, self.absent, self.ascending, self.most).run(on, stats)
+        return JoinSearch(graph, self.parts, self.absent, self.ascending, self.most).run(on, stats)
 
     @property
     def of_any_edge(self) -> Pattern:
@@ -161,10 +161,21 @@ def all_of(*parts: Pattern) -> JoinedPattern:
     """Pattern of several parts: names that they share are the same vertex, or the same layer.
 
     Args:
-        parts: patterns such as `edge("e", src="a", dst="b")`, `edge("f", src="b", dst="c")`. Each one shares a name
-            with another one. Two edges may have the same ends, which are then two taps.
+        parts: patterns such as `edge("e", src="a", dst="b")`, `edge("f", src="b", dst="c")`, or patterns of several
+            parts such as a `path`. Each one shares a name with another one. Two edges may have the same ends, which
+            are then two taps.
 
     Raises:
         OptionError: for parts that share no name.
     """
-    return JoinedPattern(parts)
+    flat: list[Pattern] = []
+    absent: list[Pattern] = []
+    ascending: list[tuple[str, str]] = []
+    for part in parts:
+        if isinstance(part, JoinedPattern) and part.most is None:  # as if its parts were given one by one
+            flat += part.parts
+            absent += part.absent
+            ascending += part.ascending
+        else:
+            flat.append(part)
+    return JoinedPattern(tuple(flat), tuple(absent), tuple(ascending))

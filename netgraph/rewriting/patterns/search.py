@@ -21,7 +21,7 @@ BLOCK = 1 << 18
 """Number of matches that are extended at once, which bounds the memory of a search."""
 
 
-class Index:
+class RowIndex:
     """Rows of a table by the values of some of its columns.
 
     Args:
@@ -55,7 +55,7 @@ class Index:
 
 
 @dataclass(eq=False)
-class Step:
+class JoinStep:
     """One part of a joined pattern on its way into the matches.
 
     Attributes:
@@ -72,7 +72,7 @@ class Step:
     shared: tuple[str, ...]
     new: tuple[str, ...]
     table: Matches | None = None
-    index: Index | None = None
+    index: RowIndex | None = None
     weight: Array = field(default_factory=lambda: np.empty(0))
     apart: list[tuple[str, str, bool]] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class Step:
         return ", ".join(f"{one} {'before' if ascends else 'is not'} {other}" for one, other, ascends in self.apart)
 
 
-class Search:
+class JoinSearch:
     """Search for the matches of several parts.
 
     Args:
@@ -110,11 +110,11 @@ class Search:
         self.graph = graph
         self.ascending = ascending
         self.most = most
-        self.steps: list[Step] = []
+        self.steps: list[JoinStep] = []
         bound: set[str] = set()
         for part in parts:
             shared = tuple(name for name in part.names if name in bound)
-            self.steps.append(Step(part, shared, tuple(name for name in part.names if name not in bound)))
+            self.steps.append(JoinStep(part, shared, tuple(name for name in part.names if name not in bound)))
             bound |= set(part.names)
         self.absent = [part.of_any_edge for part in absent]
         self.stages: dict[str, int] = {}
@@ -165,7 +165,7 @@ class Search:
             self.kinds |= {name: type(rows.bound[name]) for name in step.new}
             if place:
                 if step.table is not None:
-                    step.index = Index([step.table.bound[shared].rows for shared in step.shared])
+                    step.index = RowIndex([step.table.bound[shared].rows for shared in step.shared])
                 step.apart = self._apart(place)
                 for text in (step.joined_text, *([step.apart_text] if step.apart else ())):
                     self._stage(text, 0)
@@ -180,10 +180,28 @@ class Search:
                 if (other, name) in self.ascending or (name, other) in self.ascending:
                     pairs.append((other, name, True) if (other, name) in self.ascending else (name, other, True))
                 elif self.kinds[other] is self.kinds[name] and not (
-                    self._never_equal(name, other) or any({name, other} <= set(s.pattern.names) for s in self.steps)
+                    self._never_equal(name, other)
+                    or any({name, other} <= set(s.pattern.names) for s in self.steps)
+                    or self._follows(name, other)
+                    or self._follows(other, name)
                 ):
                     pairs.append((other, name, False))
         return pairs
+
+    def _follows(self, name: str, other: str) -> bool:
+        """Whether edges or links lead from `other` to `name`, which are then no part of one layer."""
+        reached, new = {other}, [other]
+        while new:
+            begin = new.pop()
+            ends = [s.pattern.names[2] for s in self.steps if self._joins(s) and s.pattern.names[1] == begin]
+            new += [end for end in ends if end not in reached]
+            reached |= set(ends)
+        return name in reached
+
+    def _joins(self, step: JoinStep) -> bool:
+        """Whether a part whose kind is known is an edge or a link, existing or missing."""
+        kind = self.kinds.get(step.pattern.names[0])
+        return len(step.pattern.names) == 3 and kind is not None and kind.joins
 
     def _never_equal(self, name: str, other: str) -> bool:
         """Whether two edges differ because they have ends that differ."""
@@ -217,10 +235,10 @@ class Search:
     def _refuse_many(self, count: int, *, at_least: bool = False) -> None:
         if count > MAX_MATCHES:
             names = ", ".join(name for step in self.steps for name in step.new)
+            number = f"more than {MAX_MATCHES:,}" if at_least else f"{count:,}"
             raise RewriteError(
-                f"The pattern of {names} has {'more than ' if at_least else ''}{MAX_MATCHES if at_least else count:,} "
-                f"matches, and at most {MAX_MATCHES:,} are listed; narrow its parts with `where`, limit the search "
-                "with `on`, or take the first ones with .first(count)."
+                f"The pattern of {names} has {number} matches, and at most {MAX_MATCHES:,} are listed; narrow "
+                "its parts with `where`, limit the search with `on`, or take the first ones with .first(count)."
             )
 
     # -- joins ------------------------------------------------------------------------------------
@@ -277,7 +295,7 @@ class Search:
             yield place, self._put_together(place, partial.take(mine), table.take(theirs))
             begin = end
 
-    def _between(self, step: Step, partial: Matches) -> tuple[Matches, Index]:
+    def _between(self, step: JoinStep, partial: Matches) -> tuple[Matches, RowIndex]:
         """List the matches of a part between the rows of its ends in a block."""
         ends = [partial.bound[name] for name in step.shared]
         distinct = np.unique(np.stack([rows.rows for rows in ends]), axis=1, return_index=True)[1]
@@ -285,7 +303,7 @@ class Search:
             self.graph, {name: rows.take(distinct) for name, rows in zip(step.shared, ends, strict=True)}
         )
         assert table is not None
-        return table, Index([table.bound[name].rows for name in step.shared])
+        return table, RowIndex([table.bound[name].rows for name in step.shared])
 
     def _put_together(self, place: int, partial: Matches, more: Matches) -> Matches:
         step = self.steps[place]
@@ -332,7 +350,7 @@ class Absence:
             columns = [column[order] for column in columns]
             differs = np.r_[True, np.logical_or.reduce([np.diff(column) != 0 for column in columns])]
             columns = [column[differs] for column in columns]
-        self.index = Index(columns[: len(self.shared)])
+        self.index = RowIndex(columns[: len(self.shared)])
         self.free = dict(zip(self.others, columns[len(self.shared) :], strict=True))
 
     def holds(self, block: Matches) -> Array:

@@ -33,6 +33,11 @@ def path(*vertices: End, edges: Sequence[str] | None = None) -> JoinedPattern:
     """
     if len(vertices) < 2:
         raise OptionError(f"path{vertices!r} has no edge; give at least two vertices, as in path('a', 'b').")
+    names = [_name(vertex) for vertex in vertices]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise OptionError(
+            f"A path runs through {repeated!r} twice, which no graph has; give its vertices different names."
+        )
     return _edges(list(pairwise(vertices)), edges)
 
 
