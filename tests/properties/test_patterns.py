@@ -4,20 +4,32 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import netgraph as ng
 from netgraph.rules import PruneEdges
 from netgraph.testing import graphs
 
+MOST_EDGES = 24
+"""Largest number of edges of a graph that is searched by brute force."""
+
+thousand = settings(max_examples=1000 if settings().max_examples > 100 else settings().max_examples)
+"""In the long profile every law is tried on 1,000 graphs."""
+
 
 @st.composite
 def thinned_graphs(draw):
-    """Graphs with missing edges, and ids that are no rows."""
+    """Small graphs with missing edges, and ids that are no rows."""
     graph = draw(graphs(max_layers=3, max_width=3, max_side=2, exact=False))
-    gone = graph.edges.id[~graph.edges.frozen][:: draw(st.integers(2, 5))]
-    return ng.draft(PruneEdges(below=None), graph, on=gone[: draw(st.integers(0, 4))]).graph
+    free = graph.edges.id[~graph.edges.frozen]
+    gone = free[:: draw(st.integers(2, 5))][: draw(st.integers(0, 4))]
+    left = np.setdiff1d(free, gone)
+    if len(more := left[: max(0, len(graph.edges) - len(gone) - MOST_EDGES)]):
+        gone = np.r_[gone, more]
+    graph = ng.draft(PruneEdges(below=None), graph, on=gone).graph
+    assume(len(graph.edges) <= MOST_EDGES)  # not, with more wires than that
+    return graph
 
 
 def listed(graph, *ends, frozen=False):
@@ -46,10 +58,6 @@ def keys(matches, *names):
     return [tuple(int(matches.bound[name].rows[row]) for name in names) for row in range(len(matches))]
 
 
-def small(graph):
-    return len(graph.edges) <= 24
-
-
 SHAPES = {
     "path": (ng.path("a", "b", "c"), [("a", "b"), ("b", "c")], None),
     "fork": (ng.fork("a", "b", "c"), [("a", "b"), ("a", "c")], ("b", "c")),
@@ -60,11 +68,10 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@thousand
 @given(graph=thinned_graphs())
 def test_shapes_are_found_as_by_brute_force_and_in_order(shape, graph):
     pattern, ends, ascending = SHAPES[shape]
-    if not small(graph):
-        graph = ng.mlp([2, 2, 2, 1], seed=0)
     wanted = [
         (*chosen, *(at[name] for name in "abc" if name in at))
         for chosen, at in listed(graph, *ends)
@@ -81,10 +88,9 @@ def test_shapes_are_found_as_by_brute_force_and_in_order(shape, graph):
     assert keys(half, *names) == found[: max(1, len(m) // 2)]
 
 
+@thousand
 @given(graph=thinned_graphs())
 def test_without_leaves_out_matches_that_something_can_be_added_to(graph):
-    if not small(graph):
-        return
     e = graph.edges
     both = {(int(s), int(t)) for s, t in zip(e.source_row, e.target_row, strict=True)}
     paths = listed(graph, ("a", "b"), ("b", "c"))
@@ -112,10 +118,9 @@ def test_without_leaves_out_matches_that_something_can_be_added_to(graph):
     ]
 
 
+@thousand
 @given(graph=thinned_graphs())
 def test_missing_edges_that_close_a_path_are_found_as_by_brute_force(graph):
-    if not small(graph):
-        return
     for links in ("existing", "any"):
         missing, _ = ng.missing_edge("m", src="a", dst="c", links=links).match(graph)
         listed_alone = {(s, t, tap) for s, t, tap in zip(*(c.tolist() for c in (
@@ -132,6 +137,7 @@ def test_missing_edges_that_close_a_path_are_found_as_by_brute_force(graph):
         assert found == wanted
 
 
+@thousand
 @given(graph=thinned_graphs(), layers=st.sampled_from(["same", "different", "any"]))
 def test_pairs_are_found_once_as_by_brute_force(graph, layers):
     order = {layer: place for place, layer in enumerate(graph.topological_order)}
@@ -152,6 +158,7 @@ def test_pairs_are_found_once_as_by_brute_force(graph, layers):
     assert keys(ng.pair("a", hidden, layers=layers).match(graph)[0], "a", "h") == one_hidden
 
 
+@thousand
 @given(graph=thinned_graphs(), seed=st.integers(0, 9), least=st.sampled_from([-0.5, 0.0, 0.5, 0.9]))
 def test_likeness_is_that_of_all_pairs_in_float64(graph, seed, least):
     rng = np.random.default_rng(seed)
