@@ -10,48 +10,14 @@ import numpy as np
 
 from netgraph.columns import Array, spans
 from netgraph.errors import RewriteError
+from netgraph.rewriting.patterns.absence import Absence
 from netgraph.rewriting.patterns.matches import MAX_MATCHES, Funnel, MatchedRows, Matches
+from netgraph.rewriting.patterns.row_index import RowIndex, check_kinds, end_of_block
 
 if TYPE_CHECKING:
     from netgraph.graph import Graph
     from netgraph.rewriting.patterns.pattern import Pattern
     from netgraph.statistics import Statistics
-
-BLOCK = 1 << 18
-"""Number of matches that are extended at once, which bounds the memory of a search."""
-
-
-class RowIndex:
-    """Rows of a table by the values of some of its columns.
-
-    Args:
-        columns: columns of whole numbers from 0, at least one, `(rows,)` each.
-
-    Costs O(rows) for one column, O(rows log rows) for several.
-    """
-
-    def __init__(self, columns: Sequence[Array]) -> None:
-        self._levels: list[tuple[Array, int]] = []
-        code = columns[0]
-        for more in columns[1:]:
-            span = int(more.max(initial=0)) + 1
-            distinct, code = np.unique(code * span + more, return_inverse=True)
-            self._levels.append((distinct, span))
-        self.order = np.argsort(code, kind="stable")
-        self._count = np.bincount(code, minlength=1)
-        self._start = np.cumsum(self._count) - self._count
-
-    def look_up(self, columns: Sequence[Array]) -> tuple[Array, Array]:
-        """First position in `order`, and number, of the rows that have these values, `(asked,)` each."""
-        code, found = columns[0], np.ones(len(columns[0]), dtype=bool)
-        for more, (distinct, span) in zip(columns[1:], self._levels, strict=True):
-            found &= more < span
-            value = code * span + more
-            code = np.minimum(np.searchsorted(distinct, value), max(len(distinct) - 1, 0))
-            found &= distinct[code] == value if len(distinct) else False
-        found &= code < len(self._count)
-        code = np.where(found, code, 0)
-        return self._start[code], np.where(found, self._count[code], 0)
 
 
 @dataclass(eq=False)
@@ -162,6 +128,7 @@ class JoinSearch:
                 rows = step.table
                 for text, count in funnel:
                     self._stage(f"{step.pattern.names[0]}: {text}" if len(self.steps) > 1 else text, count)
+            check_kinds(self.kinds, rows)
             self.kinds |= {name: type(rows.bound[name]) for name in step.new}
             if place:
                 if step.table is not None:
@@ -288,7 +255,7 @@ class JoinSearch:
         ends = np.cumsum(count)
         begin = 0
         while begin < len(ends):
-            end = _end_of_block(ends, begin)
+            end = end_of_block(ends, begin)
             size = count[begin:end]
             mine = np.repeat(np.arange(begin, end), size)
             theirs = index.order[spans(start[begin:end], size)]
@@ -318,66 +285,6 @@ class JoinSearch:
             keep &= a < b if ascends else a != b
         self._stage(step.apart_text, int(keep.sum()))
         return whole.take(keep)
-
-
-class Absence:
-    """Condition that no match of a pattern can be added to a match.
-
-    Args:
-        graph: the graph to search.
-        part: the pattern.
-        kinds: type of the rows of each name that the matches bind.
-        stats: statistics of the graph.
-
-    Costs O(rows log rows) for the rows of the pattern.
-    """
-
-    def __init__(
-        self, graph: Graph, part: Pattern, kinds: Mapping[str, type[MatchedRows]], stats: Statistics | None
-    ) -> None:
-        table, _ = part.match(graph, None, stats)
-        self.shared = [name for name in part.names if name in kinds]
-        self.text = f"no {part.names[0]} at {' and '.join(self.shared)}"
-        # An edge with a free end is another one because that end is.
-        free = [name for name in part.names if name not in kinds]
-        ends = [name for name in free if not table.bound[name].joins]
-        self.others = {
-            name: [other for other in kinds if kinds[other] is type(table.bound[name])] for name in ends or free
-        }
-        columns = [table.bound[name].rows for name in (*self.shared, *self.others)]
-        if len(table):
-            order = np.lexsort(columns[::-1])
-            columns = [column[order] for column in columns]
-            differs = np.r_[True, np.logical_or.reduce([np.diff(column) != 0 for column in columns])]
-            columns = [column[differs] for column in columns]
-        self.index = RowIndex(columns[: len(self.shared)])
-        self.free = dict(zip(self.others, columns[len(self.shared) :], strict=True))
-
-    def holds(self, block: Matches) -> Array:
-        """Whether nothing can be added to each match, `(matches,)`."""
-        start, count = self.index.look_up([block.bound[name].rows for name in self.shared])
-        if len(self.free) < 2:  # each bound part rules one row out at most, so that one row more is enough
-            count = np.minimum(count, 1 + max(map(len, self.others.values()), default=0))
-        exists = np.zeros(len(block), dtype=bool)
-        ends, begin = np.cumsum(count), 0
-        while begin < len(ends):
-            end = _end_of_block(ends, begin)
-            size = count[begin:end]
-            mine = np.repeat(np.arange(begin, end), size)
-            theirs = self.index.order[spans(start[begin:end], size)]
-            fits = np.ones(len(mine), dtype=bool)
-            for name, values in self.free.items():
-                for other in self.others[name]:
-                    fits &= values[theirs] != block.bound[other].rows[mine]
-            exists[mine[fits]] = True
-            begin = end
-        return ~exists
-
-
-def _end_of_block(ends: Array, begin: int) -> int:
-    """End of the block that begins at row `begin` and has at most `BLOCK` extensions, or one row; `ends` are sums."""
-    before = ends[begin - 1] if begin else 0
-    return max(begin + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
 
 
 def join_matches(parts: Sequence[Matches]) -> Matches:

@@ -5,7 +5,7 @@ import pytest
 
 import netgraph as ng
 from netgraph.errors import OptionError, RewriteError
-from netgraph.rewriting.patterns import search
+from netgraph.rewriting.patterns import row_index, search
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_on_limits_the_first_part(diamond):
 
 
 def test_first_stops_the_search(diamond, monkeypatch):
-    monkeypatch.setattr(search, "BLOCK", 1)
+    monkeypatch.setattr(row_index, "BLOCK", 1)
     monkeypatch.setattr(search, "MAX_MATCHES", 2)  # no limit: at most that number is asked for
     m, funnel = ng.path("a", "b", "c").first(2).match(diamond)
     assert m.a.id.tolist() == [0, 1]
@@ -187,3 +187,29 @@ def test_keys_differ_for_different_matches(diamond):
     assert m.key.shape == (3, 5)
     assert len(np.unique(m.key, axis=0)) == 3
     assert np.array_equal(m.take(np.array([2, 0])).key, m.key[[2, 0]])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        ng.all_of(ng.edge("e", src="a", dst="b"), ng.link("k", src="a", dst="c")),
+        ng.all_of(ng.edge("e", src="a", dst="b"), ng.edge("f", src="e", dst="c")),
+        ng.all_of(ng.edge("e", src="a", dst="b"), ng.layer("a")),
+        ng.vertex("a").without(ng.link("k", src="a")),
+    ],
+    ids=["link", "edge", "layer", "absent"],
+)
+def test_a_name_is_of_one_kind(pattern, diamond):
+    with pytest.raises(OptionError, match=r"is bound to .* by one part and to .* by another; a name that parts share"):
+        pattern.match(diamond)
+
+
+def test_links_and_layers_are_joined(diamond):
+    def named(pattern, *names):
+        m, _ = pattern.match(diamond)
+        return [tuple(layer.name for layer in row) for row in zip(*(m.bound[name] for name in names), strict=True)]
+
+    around = ng.all_of(ng.link("k", src="p", dst="q"), ng.link("l", src="q", dst="r"), ng.link("j", src="p", dst="r"))
+    assert named(around, "p", "q", "r") == [("x", "a", "y")]
+    assert named(ng.layer("l").without(ng.link("k", dst="l")), "l") == [("x",)]
+    assert named(ng.layer("l").without(ng.link("k", src="l")), "l") == [("y",)]
