@@ -9,7 +9,7 @@ from netgraph.checks import checked
 from netgraph.errors import OptionError
 from netgraph.graph import Graph
 from netgraph.methods import NewPhase, Proposal
-from netgraph.rewriting import Result
+from netgraph.rewriting import Rewrite
 from netgraph.schedules import StopReason
 
 
@@ -56,7 +56,7 @@ class Rewritten:
     Attributes:
         epoch: number of finished epochs.
         proposal: the proposal of the method.
-        result: the result of the rewrite.
+        result: the result of the rewrite: a `Result`, of a driver a `Derivation`.
         before: the trained graph before the rewrite.
         metrics: metrics of the last epoch, and the numbers of the proposal.
         seed: seed of the random values of the rewrite.
@@ -64,7 +64,7 @@ class Rewritten:
 
     epoch: int
     proposal: Proposal
-    result: Result
+    result: Rewrite
     before: Graph
     metrics: Mapping[str, float]
     seed: int

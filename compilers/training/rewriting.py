@@ -18,7 +18,7 @@ from netgraph.analysis import forward_flops
 from netgraph.columns import Array
 from netgraph.graph import Graph, rewound
 from netgraph.methods import NEW_PHASE, Action, Method, NewPhase, Proposal
-from netgraph.rewriting import apply
+from netgraph.rewriting import Rewrite, apply
 from netgraph.statistics import Statistics
 
 PROBE_SAMPLES = 256
@@ -92,8 +92,9 @@ def _rewrite(
 ) -> Rewritten:
     # By the number of rewrites and not the epoch, which may have several.
     seed = stream_seed(settings.seed, before.rewrites, REWRITE)
-    result = apply(proposal.rule, before, on=proposal.on, rng=seed, probe=_probe(before, data.x_valid))
-    state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, len(result.matches), before.num_edges))
+    probe = _probe(before, data.x_valid)
+    result: Rewrite = apply(proposal.rule, before, proposal.stats, on=proposal.on, rng=seed, probe=probe)
+    state.actions.append(Action(proposal.part, proposal.rule.name, state.epoch, result.count, before.num_edges))
     if result.changed:
         state.net, state.optimizer = migrate(state.net, state.optimizer, result, newcomers=settings.newcomers)
     return Rewritten(state.epoch, proposal, result, before, {**state.history[-1], **proposal.numbers}, seed)

@@ -12,7 +12,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from compilers.training import EpochEnded, Event, NothingSelected, PhaseBegan, Proposed, Rewritten, Settled, Stopped
 from netgraph.markup import printable
 from netgraph.methods import Proposal
-from netgraph.rewriting import EdgeRows, LayerPairRows, LayerRows, LinkRows, PairRows, Result, VertexRows
+from netgraph.rewriting import (
+    Derivation,
+    Draft,
+    EdgeRows,
+    LayerPairRows,
+    LayerRows,
+    LinkRows,
+    PairRows,
+    Result,
+    Rewrite,
+    VertexRows,
+)
 
 
 class ProgressDisplay:
@@ -89,15 +100,21 @@ def rewrite_line(event: Rewritten) -> str:
     """A rewrite in one line: the rule, the place, the matches, and the change of the output."""
     result = event.result
     return (
-        f"{result.rule.name} x {len(result.matches):,} {places(result)}: {result.delta.summary()}; "
+        f"{result.rule.name} x {result.count:,} {places(result)}: {result.delta.summary()}; "
         f"{result.certificate.brief()} ({event.proposal.reason})"
     )
 
 
-def places(result: Result) -> str:
-    """Where a rewrite acted: the links of its edges, or the layers of its vertices, at most three by name."""
-    graph = result.matches.graph
-    root = result.matches.root
+def places(result: Rewrite) -> str:
+    """Where a rewrite acted: the links of its edges, or the layers of its vertices, at most three by name.
+
+    Of a driver, the number of its steps and the reason why it stopped.
+    """
+    if isinstance(result, Derivation):
+        n = len(result.steps)
+        return f"in {n:,} {'step' if n == 1 else 'steps'} ({result.reason})"
+    assert isinstance(result, Draft | Result)  # the other outcomes, which have matches
+    graph, root = result.before, result.matches.root
     if isinstance(root, LinkRows):
         pairs = [key[:2] for key in root.key]
     elif isinstance(root, LayerPairRows):

@@ -10,7 +10,7 @@ import numpy as np
 
 from netgraph.graph import Graph, LinkKey
 from netgraph.methods.goal import Goal, Outlook, outlook_of
-from netgraph.rewriting import Rule
+from netgraph.rewriting import Driver, Rule
 from netgraph.schedules import History, Phase
 from netgraph.statistics import BatchSignals, Statistics
 from netgraph.tables import Table
@@ -28,7 +28,7 @@ class Action:
 
     Attributes:
         part: name of the part that proposed it.
-        rule: name of the rule, or `NEW_PHASE`.
+        rule: name of the rule or driver, or `NEW_PHASE`.
         epoch: number of epochs that were finished when it was proposed.
         matches: number of matches that were rewritten; 0 when nothing was selected, and for a new phase.
         edges_before: number of trainable edges before the rewrite.
@@ -125,22 +125,25 @@ class Proposal:
 
     Attributes:
         part: name of the part.
-        rule: the rule to apply.
-        on: matches to apply it to, as for `apply`; an empty array reports that nothing was selected.
+        rule: the rule or driver to apply.
+        on: matches to apply it to, as for `apply`; an empty array reports that nothing was selected. None for a driver,
+            whose rules have options of their own.
         reason: sentence that explains the rewrite to people who watch the run.
         announcement: sentence that is shown before the rewrite, such as its cost, or ''.
         settle: whether new vertices under batch norm get the mean and variance of a mini-batch as running statistics,
             instead of 0 and 1. Allowed only for vertices that nothing reads yet, so that no output changes.
         numbers: values on which the decision rests, by name; the journal keeps them beside the metrics.
+        stats: statistics of the present topology, for a rule or driver that reads them.
     """
 
     part: str
-    rule: Rule
+    rule: Rule | Driver
     on: Any
     reason: str
     announcement: str = ""
     settle: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
+    stats: Statistics | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from netgraph.graph import Graph
 from netgraph.markup import printable
 from netgraph.rewriting.blame import blaming, describe
 from netgraph.rewriting.operands import describe_value
-from netgraph.rewriting.patterns import Matches
+from netgraph.rewriting.patterns import LayerPairRows, LinkRows, Matches, PairRows
 from netgraph.rewriting.rule import Condition, Rule, conditions, require_rule
 from netgraph.statistics import Statistics
 
@@ -144,11 +144,21 @@ def _check_matches(rule: Rule, graph: Graph, m: Matches) -> None:
             f"The matches that were given to {rule.name} belong to another graph, {m.graph!r}; find them again on this "
             "one, or give ids, which stay."
         )
-    if tuple(m.bound) != rule.pattern.names:
+    if tuple(m.bound) != rule.pattern.names or not _alike(rule, graph, m):
         raise RewriteError(
-            f"The matches that were given bind {list(m.bound)}, the pattern of {rule.name} binds "
-            f"{list(rule.pattern.names)}; give matches that find({rule.name}(...), graph) returned."
+            f"The matches that were given, {m!r}, do not fit the pattern of {rule.name}, which binds "
+            f"{', '.join(rule.pattern.names)}; give matches that find({rule.name}(...), graph) returned."
         )
+
+
+def _alike(rule: Rule, graph: Graph, m: Matches) -> bool:
+    """Whether the pattern of a rule binds its names to rows of the same kinds as the matches."""
+    nothing: Any = np.empty((0, 2), np.int64) if isinstance(m.root, PairRows | LayerPairRows | LinkRows) else []
+    try:
+        mine, _stages = rule.pattern.match(graph, nothing)
+    except RewriteError:
+        return False
+    return list(map(type, mine.bound.values())) == list(map(type, m.bound.values()))
 
 
 def _all_hold(m: Matches, named: dict[str, Condition]) -> Array:

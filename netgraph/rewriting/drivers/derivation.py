@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from netgraph.columns import FrozenDict
 from netgraph.graph import Graph
 from netgraph.proof import Certificate, Level
+from netgraph.rewriting.commit import apply_delta
 from netgraph.rewriting.delta import Delta
 from netgraph.rewriting.drivers.driver import Driver
 from netgraph.rewriting.outcomes import Draft, Rewrite
@@ -21,7 +24,8 @@ class Derivation(Rewrite):
     """Several rewrites as one, made by a driver.
 
     Attributes:
-        graph: the last graph, or the first graph itself (the same object) when the steps together changed nothing.
+        graph: the last graph, or the first graph itself (the same object) when the steps together changed nothing. It
+            counts as one rewrite: everything new has the birth `first.rewrites + 1`.
         delta: the changes of all steps together, from the first graph to the last.
         certificate: proved statement on the first graph against the last; from `draft` "unknown".
         steps: drafts of the steps that changed the graph, in order; each begins at the graph of the one before it.
@@ -45,10 +49,7 @@ class Derivation(Rewrite):
         cls, driver: Driver, first: Graph, drafts: Sequence[Draft], reason: str, explanation: Explanation
     ) -> Derivation:
         """Join drafts, of which each begins at the graph of the one before it."""
-        delta = composed([draft.delta for draft in drafts]) if drafts else Delta.nothing(first)
-        last = drafts[-1].graph if drafts else first
-        if delta.is_empty:  # later steps have taken back the earlier ones
-            last, delta = first, Delta.nothing(first)
+        last, delta = as_one(first, [draft.delta for draft in drafts])
         unknown = Certificate("unknown", "no proof was asked for")
         made = cls(last, delta, unknown, tuple(drafts), reason, explanation, driver, first)
         return replace(made, certificate=made.unproved())
@@ -87,6 +88,32 @@ class Derivation(Rewrite):
             f"Derivation({self.rule.name}: {n:,} {'step' if n == 1 else 'steps'}, {self.count:,} matches; "
             f"{self.delta.summary()}; {self.reason})"
         )
+
+
+def as_one(first: Graph, deltas: Sequence[Delta]) -> tuple[Graph, Delta]:
+    """Make one rewrite of successive ones; return its graph and delta, or the first graph when nothing changed.
+
+    It counts as one rewrite of the history: everything that it makes has the birth `first.rewrites + 1`. Topology, ids
+    and values are those after the last delta.
+    """
+    if not deltas:
+        return first, Delta.nothing(first)
+    delta = composed(deltas)
+    if delta.is_empty:  # later steps have taken back the earlier ones
+        return first, Delta.nothing(first)
+    if len(deltas) == 1 and delta.graphs is not None:
+        return delta.graphs[1], delta
+    number = first.rewrites + 1
+    vertices, edges = delta.vertices_added, delta.edges_added
+    return apply_delta(
+        first,
+        replace(
+            delta,
+            after=delta.after._replace(rewrites=number, lineage=""),
+            vertices_added=replace(vertices, birth=np.minimum(vertices.birth, number)),
+            edges_added=replace(edges, birth=np.minimum(edges.birth, number)),
+        ),
+    )
 
 
 def composed(deltas: Sequence[Delta]) -> Delta:

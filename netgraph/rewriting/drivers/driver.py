@@ -88,7 +88,7 @@ class StepDriver(Driver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_rule(self.rule)
+        require_one_rule(self.rule, self.name)
 
     def drive(self, run: DriverRun) -> str:
         """Carry out the rule once."""
@@ -136,6 +136,13 @@ def _plain(value: Any) -> Any:
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
     return summarised(value)
+
+
+def require_one_rule(rule: Any, owner: str) -> None:
+    """Raise `RewriteError` unless `rule` is a rule that is valid by itself, and no driver."""
+    if isinstance(rule, Driver):
+        raise RewriteError(f"{owner} takes one rule, not the driver {rule!r}; repeat and sequence take drivers.")
+    require_rule(rule)
 
 
 def require_step(step: Any, owner: str = "") -> None:

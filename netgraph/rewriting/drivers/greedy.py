@@ -13,12 +13,12 @@ from netgraph.columns import Array, FrozenDict
 from netgraph.errors import RewriteError
 from netgraph.graph import Graph
 from netgraph.rewriting.blame import blaming
-from netgraph.rewriting.drivers.driver import Driver
+from netgraph.rewriting.drivers.driver import Driver, require_one_rule
 from netgraph.rewriting.drivers.run import DriverRun
 from netgraph.rewriting.ordering import scores_of
 from netgraph.rewriting.outcomes import Draft
 from netgraph.rewriting.patterns import Matches
-from netgraph.rewriting.rule import Rule, require_rule
+from netgraph.rewriting.rule import Rule
 from netgraph.statistics import Statistics
 
 Score = str | Callable[[Matches, Statistics | None], Array]
@@ -40,7 +40,7 @@ class GreedyDriver(Driver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_rule(self.rule)
+        require_one_rule(self.rule, self.name)
         given = {"matches": self.budget} if isinstance(self.budget, int | np.integer) else self.budget
         if not isinstance(given, Mapping) or not given:
             raise RewriteError(

@@ -31,6 +31,7 @@ class _Course:
         self.graph, self.stats, self.rng = graph, stats, rng
         self.drafts: list[Draft] = []
         self.refusal: Exception | None = None
+        self.named: Exception | None = None
 
     def follow(self, draft: Draft) -> None:
         """Go on to the graph of a draft, and carry the statistics to it."""
@@ -48,8 +49,8 @@ class DriverRun:
     `stats` along by `Statistics.carry`, with NaN for new parts. Nested drivers share graph, statistics and generator.
     """
 
-    def __init__(self, driver: Driver, state: _Course) -> None:
-        self.driver, self._state = driver, state
+    def __init__(self, driver: Driver, course: _Course) -> None:
+        self.driver, self._course = driver, course
         self._taken = 0
         self._searched: Found | None = None
         self._explained: list[Explanation] = []
@@ -57,22 +58,22 @@ class DriverRun:
     @property
     def graph(self) -> Graph:
         """The present graph."""
-        return self._state.graph
+        return self._course.graph
 
     @property
     def stats(self) -> Statistics | None:
         """The statistics, carried to the present graph, or None."""
-        return self._state.stats
+        return self._course.stats
 
     @property
     def rng(self) -> np.random.Generator:
         """The generator of all steps of this derivation."""
-        return self._state.rng
+        return self._course.rng
 
     @property
     def drafts(self) -> Sequence[Draft]:
         """Drafts of all steps so far that changed the graph, those of other drivers too."""
-        return tuple(self._state.drafts)
+        return tuple(self._course.drafts)
 
     def find(self, rule: Rule, *, on: Any = None) -> Matches:
         """Find the matches of a rule on the present graph, as `netgraph.find` does."""
@@ -133,14 +134,14 @@ class DriverRun:
                 )
             self._explained.append(draft.explanation)
             for made in draft.steps if isinstance(draft, Derivation) else (draft,):
-                self._state.follow(made.unprove() if isinstance(made, Result) else made)
+                self._course.follow(made.unprove() if isinstance(made, Result) else made)
             return draft.changed
 
     def _do(self, rule: Rule, on: Any, limit: int | None, order_by: OrderBy) -> bool:
         self._check_present(rule, on)
         made = self._drafted(rule, on, limit, order_by)
         self._explained.append(made.explanation)
-        self._state.follow(made)
+        self._course.follow(made)
         return made.changed
 
     def _drafted(self, rule: Rule, on: Any, limit: int | None, order_by: OrderBy) -> Draft:
@@ -154,26 +155,29 @@ class DriverRun:
         return replace(made, explanation=replace(explanation, notes=(*explanation.notes, *notes)))
 
     def _nested(self, driver: Driver) -> bool:
-        before, run = self.graph, DriverRun(driver, self._state)
-        run.finish()
-        self._explained.append(run.explanation)
+        before, run = self.graph, DriverRun(driver, self._course)
+        run._finish()
+        self._explained.append(run._explanation())
         return self.graph is not before
 
     @contextmanager
     def _step(self) -> Iterator[None]:
         """Count a step, check that it may be carried out, and name it in every error of the block."""
-        state, own = self._state, self.driver
-        if state.refusal is not None:
-            raise DriverError(_swallowed(own, state.refusal)) from state.refusal
+        course, own = self._course, self.driver
+        if course.refusal is not None:
+            course.named = DriverError(_swallowed(own, course.refusal))
+            raise course.named from course.refusal
         if self._taken >= own.most:
-            state.refusal = DriverError(f"{own.name} carries out more than the {own.most:,} steps of its `most`.")
-            raise state.refusal
+            course.refusal = course.named = DriverError(
+                f"{own.name} carries out more than the {own.most:,} steps of its `most`."
+            )
+            raise course.refusal
         self._taken += 1
         try:
             with self._named(f"{own.name}, step {self._taken}"):
                 yield
         except Exception as error:
-            state.refusal = error
+            course.refusal = error
             raise
 
     @contextmanager
@@ -182,11 +186,18 @@ class DriverRun:
         try:
             yield
         except Exception as error:
-            if isinstance(error, NetgraphError) and len(error.args) == 1 and isinstance(error.args[0], str):
-                error.args = (f"{place}: {error.args[0]}{CarriedStatistics.remedy(self.stats, error)}",)
-            else:
-                error.add_note(f"In {place}. The graph is as it was.")
+            self._name(error, place)
             raise
+
+    def _name(self, error: Exception, place: str) -> None:
+        if isinstance(error, NetgraphError) and len(error.args) == 1 and isinstance(error.args[0], str):
+            error.args = (f"{place}: {error.args[0]}{self._remedy(error)}",)
+        else:
+            error.add_note(f"In {place}. The graph is as it was.")
+        self._course.named = error
+
+    def _remedy(self, error: Exception) -> str:
+        return "" if self._course.named is error else CarriedStatistics.remedy(self.stats, error)
 
     def _check_present(self, rule: Rule, on: Any) -> None:
         if isinstance(on, Matches) and on.graph is not self.graph:
@@ -194,21 +205,25 @@ class DriverRun:
                 f"the matches of {rule.name} were found on an earlier graph; find them again with run.find(rule)."
             )
 
-    def finish(self) -> None:
-        """Let the driver carry out its steps; `reason` and `explanation` are there then."""
-        reason = self.driver.drive(self)
-        if self._state.refusal is not None:
-            raise DriverError(_swallowed(self.driver, self._state.refusal)) from self._state.refusal
+    def _finish(self) -> None:
+        """Let the driver carry out its steps; `_reason` is there then."""
+        try:
+            reason = self.driver.drive(self)
+        except Exception as error:
+            if error is not self._course.named:
+                self._name(error, f"{self.driver.name}, after {self._taken} steps")
+            raise
+        if self._course.refusal is not None:
+            raise DriverError(_swallowed(self.driver, self._course.refusal)) from self._course.refusal
         if not isinstance(reason, str) or not reason:
             raise DriverError(
                 f"{self.driver.name}.drive returned {reason!r}; it returns the reason why it stopped, as a text."
             )
-        self.reason = reason
+        self._reason = reason
 
-    @property
-    def explanation(self) -> Explanation:
+    def _explanation(self) -> Explanation:
         """Explanation of every step of this driver."""
-        return Explanation(self.driver.name, notes=(f"stopped: {self.reason}",), steps=tuple(self._explained))
+        return Explanation(self.driver.name, notes=(f"stopped: {self._reason}",), steps=tuple(self._explained))
 
 
 def _swallowed(driver: Driver, refusal: Exception) -> str:
@@ -221,7 +236,7 @@ def _swallowed(driver: Driver, refusal: Exception) -> str:
 
 def derive(driver: Driver, graph: Graph, stats: Statistics | None, rng: np.random.Generator) -> Derivation:
     """Carry out a driver on a graph without a proof."""
-    state = _Course(graph, stats, rng)
-    run = DriverRun(driver, state)
-    run.finish()
-    return Derivation.of(driver, graph, state.drafts, run.reason, run.explanation)
+    course = _Course(graph, stats, rng)
+    run = DriverRun(driver, course)
+    run._finish()
+    return Derivation.of(driver, graph, course.drafts, run._reason, run._explanation())

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from netgraph.columns import Array
-from netgraph.rewriting.drivers.driver import Driver
+from netgraph.rewriting.drivers.driver import Driver, require_one_rule
 from netgraph.rewriting.drivers.run import DriverRun
 from netgraph.rewriting.patterns import EdgeRows, LayerPairRows, LinkRows, Matches, PairRows
-from netgraph.rewriting.rule import Rule, require_rule
+from netgraph.rewriting.rule import Rule
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,7 +25,7 @@ class SweepDriver(Driver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_rule(self.rule)
+        require_one_rule(self.rule, self.name)
 
     def drive(self, run: DriverRun) -> str:
         """Rewrite the matches at each layer; only layers with matches are visited, so others cost nothing."""

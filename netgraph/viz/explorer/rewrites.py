@@ -22,7 +22,7 @@ def rewrites_of_result(result: Rewrite) -> list[dict[str, Any]]:
         {
             "number": result.graph.rewrites,
             "rule": plain_text(result.rule.name),
-            "parameters": plain_text(value_lines(result.rule.parameters, " = ")),
+            "parameters": plain_text(value_lines(result.parameters, " = ")),
             "reason": "",
             "epoch": None,
             "certificate": plain_text(result.certificate),
