@@ -35,6 +35,12 @@ def recipes() -> list[Path]:
     return [FOLDER / f"{name}.py" for name in shown if not name.endswith(ONE_EDGE)]
 
 
+def one_edge(path: Path) -> Path | None:
+    """File with the form of a recipe whose pattern has one part, or None when there is none."""
+    other = path.with_name(f"{path.stem}{ONE_EDGE}.py")
+    return other if other.is_file() else None
+
+
 def load(path: Path) -> ModuleType:
     """Import an example of the cookbook."""
     name = f"cookbook_{path.stem}"
@@ -90,8 +96,8 @@ def forms_table() -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for path in recipes():
-        old = path.with_name(f"{path.stem}{ONE_EDGE}.py")
-        if not old.is_file():
+        old = one_edge(path)
+        if old is None:
             continue
         new_form, old_form = load(path), load(old)
         graph, what = new_form.large()

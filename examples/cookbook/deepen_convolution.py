@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import netgraph as ng
+from netgraph.testing import graphs
 
 
 # region rule
@@ -36,6 +37,8 @@ class DeepenConvolution(ng.Rule):
 
 
 # endregion rule
+
+GRAPHS = graphs(kinds="conv", exact=False, activations=("relu", "identity"))
 
 
 def example() -> ng.Result:

@@ -25,7 +25,7 @@ class FoldBatchNorm(ng.Rule):
             v = rw.vertices(x)
             factor = v.column("scale") / np.sqrt(v.column("var") + x.norm_epsilon)
             into = rw.edges(rows=np.isin(m.graph.edges.target_row, v.rows))
-            rw.set_weight(into, into.weight * factor[m.graph.edges.target_row[into.rows] - v.rows[0]])
+            rw.set_weight(into, into.weight * factor[into.targets.rows - v.rows[0]])
             rw.set_norm(x, "none", bias=True)
             rw.set_bias(v, v.column("shift") + ((0 if x.bias is None else x.bias) - v.column("mean")) * factor)
 

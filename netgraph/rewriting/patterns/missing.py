@@ -13,7 +13,7 @@ from netgraph.columns import Array, among, by_value, freeze
 from netgraph.errors import RewriteError
 from netgraph.rewriting.patterns.edges import BetweenVertices, VertexPattern
 from netgraph.rewriting.patterns.matches import MAX_ENUMERATED_PAIRS, Funnel, MatchedRows, Matches
-from netgraph.rewriting.patterns.rows import PairRows, VertexRows
+from netgraph.rewriting.patterns.rows import PairRows, VertexRows, most_taps
 from netgraph.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -125,19 +125,14 @@ def _each_once(graph: Graph, target: Array, source: Array, tap: Array) -> tuple[
 
     Each triple is coded as one number, since numbers sort many times as fast: `(target * n + source) * taps + tap`.
     """
-    n, taps = len(graph.vertices), _most_taps(graph)
+    n, taps = len(graph.vertices), most_taps(graph)
     code = np.sort((target * n + source) * taps + tap)
     pair, tap = np.divmod(code[np.diff(code, prepend=-1) > 0], taps)
     return *np.divmod(pair, n), tap
 
 
-def _most_taps(graph: Graph) -> int:
-    """Number of taps of the largest kernel."""
-    return max((k.kind.taps for k in graph.links_by_key.values()), default=1)
-
-
 def _check_taps(graph: Graph, tap: Array) -> None:
-    most = _most_taps(graph)
+    most = most_taps(graph)
     if len(tap) and (tap.min() < 0 or tap.max() >= most):
         bad = tap[(tap < 0) | (tap >= most)][0]
         raise RewriteError(f"`on` names tap {bad}; the largest kernel of this graph has the taps 0..{most - 1}.")
@@ -219,7 +214,7 @@ def _existing(graph: Graph, source: Array, target: Array, tap: Array, link: Arra
 
     Costs O(edges of these links + pairs log edges), since the edges of a link are in the order of target, source, tap.
     """
-    taps, links = _most_taps(graph), list(graph.links_by_key.values())
+    taps, links = most_taps(graph), list(graph.links_by_key.values())
     result = np.zeros(len(link), dtype=bool)
     for position, asked in by_value(link).items():
         if position == NOT_LINKED:

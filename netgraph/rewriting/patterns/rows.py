@@ -99,6 +99,16 @@ class EdgeRows(TableRows):
         return freeze(self.graph.edges.id[self.rows])
 
     @property
+    def sources(self) -> VertexRows:
+        """Source vertex of each edge."""
+        return VertexRows(self.graph, freeze(self.graph.edges.source_row[self.rows]))
+
+    @property
+    def targets(self) -> VertexRows:
+        """Target vertex of each edge."""
+        return VertexRows(self.graph, freeze(self.graph.edges.target_row[self.rows]))
+
+    @property
     def weight(self) -> Array:
         """Weights."""
         return freeze(self.graph.edges.weight[self.rows])
@@ -179,10 +189,16 @@ class PairRows(MatchedRows):
 
     @cached_property
     def rows(self) -> Array:
-        """A unique integer key per missing edge."""
-        taps, ports = (int(values.max()) + 1 if len(self) else 1 for values in (self.tap, self.port))
+        """A unique integer key per missing edge, the same for all selections of missing edges of a graph."""
+        links = self.graph.links_by_key
+        taps, ports = most_taps(self.graph), max((port for _, _, port in links), default=0) + 1
         pair = self._target * len(self.graph.vertices) + self._source
         return freeze((pair * ports + self.port) * taps + self.tap)
 
     def group_key(self, name: str) -> Array | None:
         return self.port if name == "port" else None
+
+
+def most_taps(graph: Graph) -> int:
+    """Number of taps of the largest kernel of a graph."""
+    return max((k.kind.taps for k in graph.links_by_key.values()), default=1)

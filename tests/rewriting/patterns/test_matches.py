@@ -32,6 +32,19 @@ def test_groups_of_vertices(maps):
     assert [g.v.id.tolist() for g in m.by("layer")] == [[0, 1], [2, 3], [4, 5, 6], [7]]
 
 
+def test_a_match_has_the_same_key_among_fewer_matches(maps):
+    m, _ = ng.missing_edge("e").match(maps)
+    assert len(np.unique(m.key, axis=0)) == len(m)
+    for start in range(len(m)):
+        assert (m.take(np.arange(start, len(m), 7)).key == m.key[start::7]).all()
+
+
+def test_edges_know_their_ends(maps):
+    m, _ = ng.edge("e", src="p", dst="c").match(maps)
+    assert (m.e.sources.rows == m.p.rows).all()
+    assert (m.e.targets.rows == m.c.rows).all()
+
+
 def test_unknown_groups(maps):
     m, _ = ng.vertex("v").match(maps)
     for key in ("leyer", "target layer", "link", "port"):
