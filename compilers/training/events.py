@@ -11,6 +11,7 @@ from netgraph.graph import Graph
 from netgraph.methods import NewPhase, Proposal
 from netgraph.rewriting import Rewrite
 from netgraph.schedules import StopReason
+from netgraph.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class EpochEnded:
         epoch: number of finished epochs.
         epochs: number of epochs of the run.
         metrics: metrics of the epoch.
+        signals: statistics that the method has collected over the last mini-batches, or None.
     """
 
     epoch: int
     epochs: int
     metrics: Mapping[str, float]
+    signals: Statistics | None = None
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def train(
         # Before the epoch counts: its numbers are neither rewritten nor saved when they are not finite.
         check_finite(state, data, settings, metrics)
         state.history.append(metrics)
-        notify(callbacks, EpochEnded(state.epoch, settings.epochs, metrics))
+        notify(callbacks, EpochEnded(state.epoch, settings.epochs, metrics, signals))
         # Not after the last epoch: new vertices and edges would stay untrained.
         if method is not None and state.epoch < settings.epochs:
             with _timed_rewriting(state):

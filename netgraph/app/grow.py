@@ -23,6 +23,7 @@ from compilers.training import (
     save_checkpoint,
     train,
 )
+from netgraph.app.epochs import keep_epoch
 from netgraph.app.inputs import RunSettings
 from netgraph.app.keep import harm_of_growth
 from netgraph.app.lock import sole_writer
@@ -38,7 +39,7 @@ from netgraph.app.summary import Kept, RunSummary, render_summary
 from netgraph.errors import DataError, DivergenceError, OptionError
 from netgraph.markup import shortened
 from netgraph.methods import get_method
-from netgraph.storage import file_name, save
+from netgraph.storage import file_name, forget_epochs, save
 
 READ_OFF = ("input_shape", "fingerprint", "normalisation", "preparation")
 """Entries of a configuration that are read off the data."""
@@ -84,6 +85,7 @@ def _grown(request: GrowRequest, prepared: PreparedRun, console: Console, starte
                                        seed=event.seed, reason=event.proposal.reason)  # fmt: skip
             elif isinstance(event, EpochEnded):
                 run.append_metrics({"epoch": event.epoch, **event.metrics})
+                keep_epoch(run, state.net, event)
             elif isinstance(event, Settled):
                 state.elapsed = before + time.perf_counter() - started
                 save_checkpoint(state, run.checkpoint)
@@ -122,6 +124,7 @@ def _open(request: GrowRequest, prepared: PreparedRun) -> tuple[RunDirectory, Tr
             "belongs to another run. Start a new one."
         )
     run.reset_metrics(state.history)
+    forget_epochs(run.path, after=state.epoch)
     return run, state
 
 

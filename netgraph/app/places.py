@@ -11,7 +11,7 @@ from typing import Any, Literal
 from netgraph.app.lock import LOCK
 from netgraph.errors import FileFormatError, OptionError
 from netgraph.rewriting import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE, JOURNAL_FOLDER
-from netgraph.storage import PLAIN, Entries, holds, read_json, temporary_of
+from netgraph.storage import EPOCH_FILE, EPOCHS_FOLDER, PLAIN, Entries, holds, read_json, temporary_of
 
 Kind = Literal["run", "study", "export"]
 
@@ -32,11 +32,11 @@ RUN_FILES = (
     CONFIG, JOURNAL_FILE, "journal.undone.jsonl", "metrics.jsonl",
     "checkpoint.safetensors", "checkpoint.previous", "checkpoint.undone.safetensors",
     "start.safetensors", "graph.safetensors", GROWN, "grown.undone.safetensors",
-    "topology.svg", "report.html", "timeline.html",
+    "topology.svg", "report.html", "timeline.html", "explore.html",
     "summary.json", "summary.md", "summary.undone.json", "summary.undone.md",
     "static.json", "static.md", "static.undone.json", "static.undone.md",
 )  # fmt: skip
-"""Files of a run, beside those of its journal."""
+"""Files of a run, beside those of its journal and of its epochs."""
 
 STUDY_FILES = (CONFIG, "runs.jsonl", "study.json", "study.md", "accuracy.svg", "cost.svg", "topology.svg")
 """Files of a study."""
@@ -55,7 +55,7 @@ def _named(*names: str) -> re.Pattern[str]:
 _JOURNALED = re.compile(f"{re.escape(FIRST_GRAPH)}|{JOURNAL_ARRAYS.pattern}")
 _FILES: dict[Kind, dict[str, re.Pattern[str]]] = {
     "run": {
-        "": _named(*RUN_FILES), JOURNAL_FOLDER: _JOURNALED,
+        "": _named(*RUN_FILES), JOURNAL_FOLDER: _JOURNALED, EPOCHS_FOLDER: EPOCH_FILE,
         STARTING: _named(CONFIG, JOURNAL_FILE), f"{STARTING}/{JOURNAL_FOLDER}": _JOURNALED,
     },
     "study": {"": _named(*STUDY_FILES)},

@@ -8,6 +8,15 @@ from netgraph.storage.container import (
     read_container,
     write_container,
 )
+from netgraph.storage.epochs import (
+    EPOCH_FILE,
+    EPOCHS_FOLDER,
+    EpochValues,
+    forget_epochs,
+    is_kept,
+    load_epochs,
+    save_epoch,
+)
 from netgraph.storage.files import (
     append_line,
     expanded,
@@ -47,8 +56,11 @@ from netgraph.storage.reading import check_size, open_regular, read_file
 from netgraph.storage.structure import HISTORY_SHAPES, LAYER_OPTIONAL, LAYER_SHAPES, LINK_SHAPES, column_dtypes
 
 __all__ = [
+    "EPOCHS_FOLDER",
+    "EPOCH_FILE",
     "Either",
     "Entries",
+    "EpochValues",
     "Flag",
     "Items",
     "HISTORY_SHAPES",
@@ -73,10 +85,13 @@ __all__ = [
     "expanded",
     "expect_columns",
     "file_name",
+    "forget_epochs",
     "from_columns",
     "from_neat",
     "holds",
+    "is_kept",
     "load",
+    "load_epochs",
     "open_regular",
     "parse_json",
     "read_container",
@@ -86,6 +101,7 @@ __all__ = [
     "readable",
     "record_of",
     "save",
+    "save_epoch",
     "shape_of",
     "sync_directory",
     "temporary_of",

@@ -67,7 +67,13 @@ class _Slice(NamedTuple):
 
 
 def write_container(
-    path: str | os.PathLike[str], kind: str, version: int, structure: Any, arrays: Mapping[str, Array]
+    path: str | os.PathLike[str],
+    kind: str,
+    version: int,
+    structure: Any,
+    arrays: Mapping[str, Array],
+    *,
+    durable: bool = True,
 ) -> None:
     """Write arrays and plain values to one file, completely or not at all.
 
@@ -77,9 +83,10 @@ def write_container(
         version: version of the schema of this kind.
         structure: plain JSON values.
         arrays: arrays by name.
+        durable: whether the file withstands a failure of the power, see `write_atomically`.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, container_bytes(kind, version, structure, arrays))
+    write_atomically(path, container_bytes(kind, version, structure, arrays), durable=durable)
 
 
 def container_bytes(kind: str, version: int, structure: Any, arrays: Mapping[str, Array]) -> bytes:

@@ -1,16 +1,16 @@
-"""History of edges in a run: the weight of every edge at its birth, before every rewrite, and at the end."""
+"""History of edges in a run: weight and gradient of every edge over the epochs that the run has kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netgraph.columns import Array, IdIndex
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal
+from netgraph.storage import EpochValues, load_epochs
 from netgraph.viz.explorer.packing import pack
 
 MOST_VALUES = 1_500_000
@@ -80,26 +80,44 @@ def history_of(moments: list[Moment], edge_ids: Array) -> EdgeHistory | None:
 
 
 def moments_of(journal: Journal, last: Graph, last_epoch: int | None) -> list[Moment]:
-    """Read the weights that a journal has: at the start, before every rewrite, of new edges, and at the end.
+    """Read the weights that a run has: at the start, after every kept epoch, before every rewrite, and at the end.
+
+    New edges have a weight at the epoch of the rewrite that made them.
 
     Args:
         journal: the journal.
         last: the graph to which it leads, with its weights.
-        last_epoch: number of epochs after which the weights of `last` were reached; None for the epoch of the last
-            rewrite.
+        last_epoch: number of epochs after which the weights of `last` were reached, or None where that is unknown.
     """
     first = journal.first()
-    moments = [Moment(0, first.edges.id, first.edges.weight), *_around_rewrites(journal)]
-    if last_epoch is None:
-        last_epoch = moments[-1].epoch
-    return [*moments, Moment(last_epoch, last.edges.id, last.edges.weight)]
-
-
-def _around_rewrites(journal: Journal) -> Iterator[Moment]:
+    tables = {first.rewrites: _Table.of(first), last.rewrites: _Table.of(last)}
+    around = []
     for entry in journal.entries():
         before, delta = journal.before(entry.rewrite), journal.delta(entry.rewrite)
-        yield Moment(entry.epoch, before.edges.id, before.edges.weight)
-        yield Moment(entry.epoch, delta.edges_added.id, delta.edges_added.weight)
+        tables[before.rewrites] = _Table.of(before)
+        around.append(Moment(entry.epoch, before.edges.id, before.edges.weight))
+        around.append(Moment(entry.epoch, delta.edges_added.id, delta.edges_added.weight))
+    kept = [
+        Moment(one.epoch, tables[one.rewrites].ids, one.weight, one.gradient)
+        for one in load_epochs(journal.directory)
+        if one.rewrites in tables and tables[one.rewrites].fits(one)  # after `undo`, some belong to no graph
+    ]
+    end = [] if last_epoch is None else [Moment(last_epoch, last.edges.id, last.edges.weight)]
+    return [Moment(0, first.edges.id, first.edges.weight), *kept, *around, *end]
+
+
+class _Table(NamedTuple):
+    """Ids of the edges of a topology, in the order of its rows."""
+
+    topology_hash: str
+    ids: Array
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Table:
+        return cls(graph.topology_hash, graph.edges.id)
+
+    def fits(self, values: EpochValues) -> bool:
+        return self.topology_hash == values.topology_hash and len(self.ids) == len(values.weight)
 
 
 def _thinned(epochs: Array, most: int) -> Array:

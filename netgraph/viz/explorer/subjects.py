@@ -14,7 +14,7 @@ from netgraph.columns import Array
 from netgraph.errors import FileFormatError, OptionError
 from netgraph.graph import Graph
 from netgraph.rewriting import Journal, Matches, Rewrite, apply_delta
-from netgraph.storage import load
+from netgraph.storage import load, load_epochs
 from netgraph.viz.explorer.history import EdgeHistory, history_of, moments_of
 from netgraph.viz.explorer.rewrites import rewrites_of_journal, rewrites_of_result
 
@@ -129,7 +129,7 @@ def _trainable(graph: Graph) -> Array:
 def _last(journal: Journal) -> tuple[Graph, int | None]:
     """The graph to which a journal leads, and the number of epochs trained until then, None where it is unknown.
 
-    Before the end of a run this is the graph just after the last rewrite, with the weights trained before it.
+    Before the end of a run its weights are those of the last kept epoch, or else those trained before the last rewrite.
     """
     count = len(journal)
     reached = apply_delta(journal.before(count), journal.delta(count))[0] if count else journal.first()
@@ -140,11 +140,19 @@ def _last(journal: Journal) -> tuple[Graph, int | None]:
             continue
         if end.same_topology(reached):
             return end, _epochs(journal)
+    kept = [one for one in load_epochs(journal.directory) if one.topology_hash == reached.topology_hash]
+    if kept and len(kept[-1].weight) == len(reached.edges):
+        return reached.with_weights(kept[-1].weight), kept[-1].epoch
     return reached, None
 
 
 def _epochs(journal: Journal) -> int | None:
-    """Number of epochs of a run: that of the lines of its `metrics.jsonl`; None where there is no such file."""
+    """Number of epochs of a run that has ended, that of the lines of `metrics.jsonl`; None of any other run.
+
+    A rewrite that was undone takes `summary.json` along; the graph is then one of an earlier epoch.
+    """
+    if not (journal.directory / "summary.json").is_file():
+        return None
     try:
         return (journal.directory / "metrics.jsonl").read_bytes().count(b"\n")
     except OSError:
