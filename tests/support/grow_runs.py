@@ -71,8 +71,9 @@ def assert_same_run(one, two):
     one, two = Path(one), Path(two)
     for name in ("journal.jsonl", "metrics.jsonl", "summary.json"):
         assert lines(one / name) == lines(two / name), name
-    binary = [p.relative_to(one) for p in (one / "journal").iterdir()]
-    assert sorted(binary) == sorted(p.relative_to(two) for p in (two / "journal").iterdir())
+    binary = [p.relative_to(one) for folder in ("journal", "epochs") for p in (one / folder).iterdir()]
+    found = [p.relative_to(two) for folder in ("journal", "epochs") for p in (two / folder).iterdir()]
+    assert sorted(binary) == sorted(found)
     for name in (*binary, "graph.safetensors", "start.safetensors", "topology.svg"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     litter = [p.name for p in two.rglob(".*")]
