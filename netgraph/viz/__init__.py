@@ -1,6 +1,7 @@
 """Pictures of graphs, of their structure and of their growth, for notebooks and files."""
 
 from netgraph.viz.drawing import Drawing, draw, draw_delta
+from netgraph.viz.explorer import ExplorerPage, explore
 from netgraph.viz.film import Timeline, timeline
 from netgraph.viz.notebook import put_pictures_on
 from netgraph.viz.plots import (
@@ -20,10 +21,12 @@ from netgraph.viz.words import operation_names
 
 __all__ = [
     "Drawing",
+    "ExplorerPage",
     "Timeline",
     "format_count",
     "draw",
     "draw_delta",
+    "explore",
     "operation_names",
     "plot_adjacency",
     "plot_degrees",

@@ -89,7 +89,7 @@ def test_data_and_runs_with_names_that_are_not_unicode(undecodable, call, monkey
     summary = json.loads("{" + printed.split("{", 1)[1])
     assert summary["data"] == json.loads((undecodable / out / "summary.json").read_text())["data"] == "caf\ufffd"
     assert json.loads((undecodable / out / "config.json").read_text())["data"] == UNDECODABLE
-    for name in ("summary.md", "report.html", "timeline.html", "topology.svg"):
+    for name in ("summary.md", "report.html", "timeline.html", "explore.html", "topology.svg"):
         (undecodable / out / name).read_bytes().decode("utf-8")
     for command in (("show", out), ("replay", out), ("report", out), (*arguments, "--resume"),
                     ("compare", out, "--static"), (*arguments, "--overwrite")):  # fmt: skip

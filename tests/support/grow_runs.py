@@ -19,7 +19,7 @@ GROWING = {
 EPOCHS = 6
 FILES = (
     "config.json", "journal.jsonl", "metrics.jsonl", "checkpoint.safetensors", "start.safetensors",
-    "graph.safetensors", "topology.svg", "summary.md", "summary.json", "report.html", "timeline.html",
+    "graph.safetensors", "topology.svg", "summary.md", "summary.json", "report.html", "timeline.html", "explore.html",
 )  # fmt: skip
 
 

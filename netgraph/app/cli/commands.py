@@ -128,7 +128,7 @@ def _grow(arguments: argparse.Namespace, console: Console) -> None:
     print_table(console, summary.table())
     for sentence in summary.warnings:
         console.print(sentence, style="yellow", highlight=False, markup=False)
-    files = ("report.html", "timeline.html", "summary.md", "topology.svg", "graph.safetensors")
+    files = ("report.html", "timeline.html", "explore.html", "summary.md", "topology.svg", "graph.safetensors")
     written = ", ".join(name for name in files if (request.directory / name).is_file())
     console.print(f"results in {request.directory}: {written}", highlight=False, markup=False)
     if arguments.json:
@@ -153,6 +153,37 @@ def _report(arguments: argparse.Namespace, console: Console) -> None:
     console.print(
         f"report in {file} ({file.stat().st_size / 1e6:.2f} MB)", highlight=False, markup=False, soft_wrap=True
     )
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
+    text = "run directory that `netgraph grow` wrote, or the file of a graph"
+    parser.add_argument("source", metavar="RUN", type=path_argument, help=text)
+    parser.add_argument("--beside", type=path_argument, metavar="RUN", help="a second one, shown beside the first")
+    parser.add_argument("--rule", metavar="RULE", help="mark the matches of a rule: its name, or FILE.py:NAME")
+    add_set(parser)
+    parser.add_argument(
+        "--out", type=path_argument, metavar="FILE", help="file to write; by default RUN/explore.html, or FILE.html"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.set_defaults(run=_look)
+
+
+def _look(arguments: argparse.Namespace, console: Console) -> None:
+    import webbrowser
+
+    from netgraph.app.look import look
+
+    file = look(
+        arguments.source,
+        beside=arguments.beside,
+        rule=arguments.rule,
+        assignments=parse_assignments(arguments.assignments),
+        out=arguments.out,
+    )
+    size = f"{file.stat().st_size / 1e6:.2f} MB"
+    console.print(f"page in {file} ({size})", highlight=False, markup=False, soft_wrap=True)
+    if arguments.open:
+        webbrowser.open(file.resolve().as_uri())
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -263,6 +294,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "compare": (add_compare, "compare methods on data, or a run with its final network trained from scratch"),
     "show": (lambda p: _add_run(p, _show), "show results, layers and rewrites of a run"),
     "report": (_add_report, "write all about a run on one page: curves, pictures, rewrites and proofs"),
+    "look": (_add_look, "write an interactive page of a run or a graph, down to single edges and their history"),
     "export": (
         _add_export,
         "write the network of a run into a folder of its own, with a model card",

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from compilers import lower
 from netgraph.app.lock import sole_writer
+from netgraph.app.look import EXPLORE
 from netgraph.app.report.command import command_lines
 from netgraph.app.report.curves import panels, require_matplotlib
 from netgraph.app.report.data import RunFacts
@@ -27,7 +28,7 @@ from netgraph.errors import BusyError, NetgraphError, OptionError, not_installed
 from netgraph.markup import printable
 from netgraph.proof import rounded_up
 from netgraph.storage import to_utf8, write_text
-from netgraph.viz import Timeline, draw
+from netgraph.viz import Timeline, draw, explore
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -177,6 +178,7 @@ def _values(facts: RunFacts) -> dict[str, Any]:
         "LONG": LONG,
         "MOST_LAYERS": MOST_LAYERS,
         "TIMELINE": TIMELINE,
+        "EXPLORE": EXPLORE,
     }
 
 
@@ -241,10 +243,11 @@ def write_report(run: RunDirectory, out: str | os.PathLike[str] | None = None) -
 
 
 def _write_pages(run: RunDirectory, facts: RunFacts) -> Path:
-    """Write report and timeline into the run directory; return the path of the report."""
+    """Write report, timeline and the page of the explorer into the run directory; return the path of the report."""
     reporter = Reporter()
     page = render_page(reporter.sections(facts), page_title(facts))
     write_text(run.path / TIMELINE, reporter.timeline(facts).html)
+    explore(run.path, run.path / EXPLORE)
     write_text(run.path / REPORT, page)
     return run.path / REPORT
 

@@ -90,11 +90,11 @@ def moments_of(journal: Journal, last: Graph, last_epoch: int | None) -> list[Mo
         last_epoch: number of epochs after which the weights of `last` were reached, or None where that is unknown.
     """
     first = journal.first()
-    tables = {first.rewrites: _Table.of(first), last.rewrites: _Table.of(last)}
+    tables = {first.rewrites: _EdgeIds.of(first), last.rewrites: _EdgeIds.of(last)}
     around = []
     for entry in journal.entries():
         before, delta = journal.before(entry.rewrite), journal.delta(entry.rewrite)
-        tables[before.rewrites] = _Table.of(before)
+        tables[before.rewrites] = _EdgeIds.of(before)
         around.append(Moment(entry.epoch, before.edges.id, before.edges.weight))
         around.append(Moment(entry.epoch, delta.edges_added.id, delta.edges_added.weight))
     kept = [
@@ -106,14 +106,14 @@ def moments_of(journal: Journal, last: Graph, last_epoch: int | None) -> list[Mo
     return [Moment(0, first.edges.id, first.edges.weight), *kept, *around, *end]
 
 
-class _Table(NamedTuple):
+class _EdgeIds(NamedTuple):
     """Ids of the edges of a topology, in the order of its rows."""
 
     topology_hash: str
     ids: Array
 
     @classmethod
-    def of(cls, graph: Graph) -> _Table:
+    def of(cls, graph: Graph) -> _EdgeIds:
         return cls(graph.topology_hash, graph.edges.id)
 
     def fits(self, values: EpochValues) -> bool:

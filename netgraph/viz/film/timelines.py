@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from netgraph.storage import write_atomically, write_text
 from netgraph.viz.film.film import Film, TooManyThingsError, make_film
 from netgraph.viz.film.page import render_fragment, render_page
 from netgraph.viz.film.steps import open_source
+from netgraph.viz.frames import framed
 from netgraph.viz.layout import Pixels
 
 _DETAILS = ("auto", "vertices", "layers")
@@ -105,11 +105,7 @@ class Timeline:
         )
 
     def _repr_html_(self) -> str:
-        # In separate frames, several timelines of a notebook do not share ids, styles and keys.
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" title="{escape(self.film.title)}" '
-            'style="width:100%;height:720px;border:0" loading="lazy"></iframe>'
-        )
+        return framed(self.html, self.film.title)
 
 
 def timeline(

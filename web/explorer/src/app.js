@@ -24,7 +24,7 @@ export class App {
     this.parts = {};
     this.state = {
       edgeColumn: this.paired ? "change" : "weight",
-      vertexColumn: "role",
+      vertexColumn: this.paired ? "change" : "role",
       filters: [],
       chosen: null,
       matches: true,
@@ -154,6 +154,20 @@ export class App {
     this.parts.live.textContent = item ? this.name(item) : "";
     if (item) this.openPanel("details");
     if (item && go) this.#goTo(item);
+    this.#tell(item);
+  }
+
+  /** Tell the page around this one, if there is one, what is chosen: kind, id and name of the graph, or null. */
+  #tell(item) {
+    if (window.parent === window) return;
+    const graph = item && this.graphs[item.graph];
+    const id = item && {
+      edge: () => graph.edges.get("id")[item.row],
+      vertex: () => graph.vertices.get("id")[item.row],
+      layer: () => graph.layers[item.row].facts.id,
+    }[item.kind]?.();
+    const chosen = item && id !== undefined ? { kind: item.kind, id, graph: graph.name } : null;
+    window.parent.postMessage({ netgraph: "chosen", chosen }, "*");
   }
 
   #goTo(item) {

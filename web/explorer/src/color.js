@@ -67,7 +67,8 @@ function byState(graphs, kind) {
     text: { kept: "in both", changed: "other weight", removed: "removed", added: "added" }[state],
     order: STATES.indexOf(state),
   }));
-  return { column: "change", kind: "list", classes, of: graphs.map((_, at) => states(graphs, at, kind)) };
+  const of = graphs.map((_, at) => states(graphs, at, kind));
+  return { column: "change", kind: "list", classes: used(classes, of), of };
 }
 
 const ROLES = ["input", "position", "hidden", "output"];

@@ -81,6 +81,10 @@ export class Graph {
       }
       item.radius = Math.min(0.36 * item.gap, 0.14 * item.width, 0.36 * item.height);
     }
+    // A vertex that is alone in its layer is as large as the others.
+    const usual = placed.filter((item) => item.last > item.first).map((item) => item.radius).sort((a, b) => a - b);
+    const cap = usual.length ? usual[Math.floor(usual.length / 2)] : Infinity;
+    for (const item of placed) if (item.first === item.last) item.radius = Math.min(item.radius, cap);
   }
 
   #placeEdges() {

@@ -16,13 +16,16 @@ export function drawLabels(context, view, map) {
     const y = Math.max(28, top - 18);
     const room = Math.max(layer.width * map.k, (layer.x1 - layer.x0) * map.k);
     if (room < 26) return;
-    const wide = Math.min(room, 190);
+    const wide = Math.min(room, 230);
     const spot = { x0: x - wide / 2 + 2, x1: x + wide / 2 - 2, y0: y - 14, y1: y + 14 };
     if (taken.some((o) => o.x0 < spot.x1 && spot.x0 < o.x1 && o.y0 < spot.y1 && spot.y0 < o.y1)) return;
     taken.push(spot);
     const theme = view.app.theme;
-    text(context, theme, fit(layer.facts.name, wide / 6.8), x, y - 6, 12, "middle", "ink-rim", "600");
-    text(context, theme, fit(caption(layer), wide / 5.6), x, y + 7, 10.5, "middle", "ink-rim");
+    const lines = [fit(layer.facts.name, wide / 6.8), fit(caption(layer), wide / 5.6)];
+    const half = Math.max(lines[0].length * 3.6, lines[1].length * 3) + 4;
+    const place = x < 0 || x > map.width ? x : Math.max(half, Math.min(map.width - half, x)); // all of it in sight
+    text(context, theme, lines[0], place, y - 6, 12, "middle", "ink-rim", "600");
+    text(context, theme, lines[1], place, y + 7, 10.5, "middle", "ink-rim");
   });
 }
 

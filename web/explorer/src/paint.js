@@ -25,7 +25,7 @@ function* paintEdges(context, scene, map, slice) {
   for (const run of shown.runs) {
     const { strength, dashed } = run.class;
     context.strokeStyle = run.class.color(theme);
-    context.globalAlpha = Math.min(1, density.alpha * (0.12 + 0.88 * strength ** 1.3));
+    context.globalAlpha = Math.min(1, density.alpha * (0.1 + 0.9 * strength ** density.contrast));
     context.lineWidth = density.width * (0.5 + strength);
     context.setLineDash(dashed ? [4, 3] : []);
     for (let at = 0; at < run.rows.length; ) {
@@ -57,9 +57,12 @@ export function trace(context, graph, e, map) {
   else context.lineTo(x1, y1);
 }
 
-/** Opacity and width of lines by the number of edges in sight. */
+/**
+ * Opacity and width of lines: the more lines lie over a pixel on average, the paler they are, and the more the strong
+ * ones stand out.
+ */
 function crowd(graph, shown, map) {
-  let [seen, tried] = [0, 0];
+  let [seen, length] = [0, 0];
   for (const { rows } of shown.runs) {
     const step = Math.max(1, Math.floor((rows.length * shown.runs.length) / SAMPLE));
     for (let i = 0; i < rows.length; i += step) {
@@ -68,23 +71,29 @@ function crowd(graph, shown, map) {
       const y1 = graph.ty[e] * map.k + map.y;
       const x0 = graph.sx[e] * map.k + map.x;
       const x1 = graph.tx[e] * map.k + map.x;
-      tried += step;
-      if (Math.max(x0, x1) > 0 && Math.min(x0, x1) < map.width && Math.max(y0, y1) > 0 && Math.min(y0, y1) < map.height) {
-        seen += step;
-      }
+      const [wide, high] = [inside(x0, x1, map.width), inside(y0, y1, map.height)];
+      if (wide < 0 || high < 0) continue;
+      seen += step;
+      length += step * Math.hypot(wide, high);
     }
   }
-  const share = tried ? seen / tried : 1;
-  const total = shown.runs.reduce((sum, run) => sum + run.rows.length, 0) * share;
+  const width = Math.max(0.7, Math.min(2, 3.1 - 0.5 * Math.log10(seen + 1)));
+  const overlap = (length * width) / (map.width * map.height);
   return {
-    alpha: Math.max(0.22, Math.min(1, 1.25 - 0.2 * Math.log10(total + 1))),
-    width: Math.max(0.7, Math.min(2, 3.1 - 0.5 * Math.log10(total + 1))),
+    alpha: Math.max(0.07, Math.min(1, 0.95 * overlap ** -0.5)),
+    contrast: Math.max(1.2, Math.min(3.2, 1.2 + 0.5 * Math.log2(1 + overlap))),
+    width,
   };
+}
+
+/** Length of the part of an interval that lies between 0 and `end`; below 0 when there is none. */
+function inside(a, b, end) {
+  return Math.min(end, Math.max(a, b)) - Math.max(0, Math.min(a, b));
 }
 
 /** Radius of the vertices of a layer in pixels. */
 export function radius(layer, k) {
-  return Math.max(0.8, Math.min(18, layer.radius * k));
+  return Math.max(0.8, layer.radius * k);
 }
 
 function* paintVertices(context, scene, map) {
@@ -164,11 +173,12 @@ function paintBox(context, scene, map, at) {
   if (two) text(context, theme, fit(caption(layer), box.w / 5.6), x, y + 9, 10.5, "middle", "ink");
 }
 
-/** Second line of a layer: its size and what it computes. */
+/** Second line of a layer: its size and grid, and what it computes. */
 export function caption(layer) {
-  const { size, operations, activation } = layer.facts;
-  const words = operations || (activation && activation !== "identity" ? activation : "");
-  return words ? `${Number(size).toLocaleString("en-US")} · ${words}` : Number(size).toLocaleString("en-US");
+  const { size, grid, operations, activation, role } = layer.facts;
+  const words = operations || activation || "";
+  const many = Number(size).toLocaleString("en-US") + (grid ? ` on ${grid}` : "");
+  return !words || words === "identity" || words === role ? many : `${many} · ${words}`;
 }
 
 export function fit(words, most) {

@@ -83,7 +83,7 @@ export class View {
   fit() {
     const box = this.app.box(this.at);
     const [wide, high] = [Math.max(box.x1 - box.x0, 1e-6), Math.max(box.y1 - box.y0, 1e-6)];
-    const k = Math.min((this.width - 40) / wide, (this.height - 70) / high, 60);
+    const k = Math.min((this.width - 72) / wide, (this.height - 84) / high, 60);
     const [x, y] = [(this.width - k * (box.x0 + box.x1)) / 2, (this.height + 26 - k * (box.y0 + box.y1)) / 2];
     this.fitted = zoomIdentity.translate(x, y).scale(k);
     select(this.canvas).call(this.zoom.transform, this.fitted);
