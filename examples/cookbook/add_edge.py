@@ -15,9 +15,7 @@ class AddEdge(ng.Rule):
     pattern = ng.missing_edge("e", src="p", dst="c", links="any")
 
     def rewrite(self, m, rw):
-        for g in m.by("port"):
-            weight = rw.uniform(-self.spread, self.spread)
-            rw.connect(g.p, g.c, weight=weight, tap=g.e.tap, port=g.e.port[0])
+        rw.connect(m.p, m.c, weight=rw.uniform(-self.spread, self.spread), tap=m.e.tap)
 
     def claim(self, m):
         return "bounded" if self.spread else "exact"

@@ -13,7 +13,7 @@ from netgraph.methods import get_method
 
 Task = Literal["classification", "regression"]
 Form = Literal["torch", "onnx", "safetensors"]
-Start = Literal["edge", "vertex", "missing-edge"]
+Start = Literal["edge", "vertex", "missing-edge", "path"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Default densities of a study."""

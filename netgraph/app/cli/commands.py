@@ -304,7 +304,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "undo": (lambda p: _add_run(p, _undo), "take back the last rewrite of a run"),
     "explain": (_add_explain, "tell why a rule would fire, or not, on the graph of a run"),
     "rules": (add_rules, "show what every rule is proved to do, or explain one"),
-    "check": (add_check, "check rules on random graphs: do they keep the laws of rewriting, are their claims true?"),
+    "check": (add_check, "check rules on random graphs: the laws of rewriting, and the claims of the rules"),
     "new": (add_new, "write a rule with its test and its page, or a package with them, to begin with"),
     "methods": (_add_methods, "list methods, or explain every option of one"),
     "tune": (_add_tune, "measure what kernels cost on this machine, for runs that ask for it"),

@@ -43,6 +43,7 @@ BEGINNINGS: Mapping[Start, _Beginning] = {
         "mlp([4, 3], domain=(-1, 1), density=0.6, seed=0)",
         "edges",
     ),
+    "path": _Beginning("Add an edge around strong paths.", "mlp([3, 3, 2], domain=(-1, 1), seed=0)", "edges"),
 }
 
 
