@@ -9,7 +9,7 @@
 Importing this package imports neither torch nor SciPy; the `compilers` package does.
 """
 
-from netgraph import analysis, criteria, errors, methods, proof, rules, schedules, viz
+from netgraph import analysis, criteria, errors, exchange, methods, proof, rules, schedules, viz
 from netgraph.graph import (
     Attend,
     Conv2d,
@@ -126,6 +126,7 @@ __all__ = [
     "edge",
     "either",
     "errors",
+    "exchange",
     "explain",
     "find",
     "first_of",

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 ORDER = {
     "netgraph": (
         "errors", "registry", "markup", "tables", "checks", "columns", "graph", "storage", "analysis", "interpret",
-        "proof", "statistics", "rewriting", "rules", "criteria", "schedules", "methods", "viz", "testing", "app",
+        "proof", "statistics", "exchange", "rewriting", "rules", "criteria", "schedules", "methods", "viz", "testing",
+        "app",
     ),
     "compilers": (
         "plan", "kernels", "statistics", "running", "lifting", "training", "importing", "export", "testing",

@@ -21,6 +21,10 @@ from netgraph.graph.architectures import (
 )
 from netgraph.graph.bounds import Bounds, Domains
 from netgraph.graph.builder import Domain, GraphBuilder
+from netgraph.graph.dag import DAG_TEXTS, REMEDY_WHOLE, Dag, dag_values, graph_of_dag
+from netgraph.graph.depth import longest_paths
+from netgraph.graph.folding import folded_columns
+from netgraph.graph.given import weight_dtype
 from netgraph.graph.graph import Graph
 from netgraph.graph.grid import Grid
 from netgraph.graph.history import NextIds, Station, check_one_history, earlier, kept_rows, stations
@@ -63,12 +67,27 @@ from netgraph.graph.norms import (
     variance_columns,
 )
 from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.portable import FOLD, METADATA, GraphColumns, columns_of, text_column, without_value
 from netgraph.graph.propagation import check_domain
 from netgraph.graph.validate import validate_graph, validate_link
 from netgraph.graph.views import EdgeTable, EdgeView, VertexTable, VertexView
 from netgraph.graph.wires import LARGEST_SLOT, PortWires, check_summed_port, check_wires, port_wires
 
 __all__ = [
+    "DAG_TEXTS",
+    "Dag",
+    "FOLD",
+    "METADATA",
+    "REMEDY_WHOLE",
+    "GraphColumns",
+    "columns_of",
+    "dag_values",
+    "folded_columns",
+    "graph_of_dag",
+    "longest_paths",
+    "weight_dtype",
+    "text_column",
+    "without_value",
     "KIND_FIELDS",
     "LINK_KINDS",
     "kind_from_json",

@@ -1,10 +1,11 @@
-"""Conversion of graphs to NetworkX and back, and of plain weighted DAGs to graphs."""
+"""Graphs of NetworkX: written from graphs, read back without loss, and read from any plain DAG."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,68 +14,71 @@ from netgraph.checks import real_numbers
 from netgraph.columns import Array
 from netgraph.errors import GraphError
 from netgraph.graph.activations import get_activation
+from netgraph.graph.dag import DAG_TEXTS, Dag, dag_values, graph_of_dag
 from netgraph.graph.graph import Graph
-from netgraph.graph.history import NextIds, kept_rows, stations
-from netgraph.graph.kinds import Dense, kind_from_json, kind_to_json
-from netgraph.graph.layer import Layer, Role, full_columns
+from netgraph.graph.history import NextIds, stations
+from netgraph.graph.kinds import kind_from_json
+from netgraph.graph.layer import DOMAIN_COLUMNS, Layer
 from netgraph.graph.link import Link, edge_columns
-from netgraph.graph.plain import layer_attributes_from_json, layer_attributes_to_json
+from netgraph.graph.plain import layer_attributes_from_json
+from netgraph.graph.portable import FOLD, METADATA, columns_of, text_column, without_value
 from netgraph.graph.validate import validate_graph
 
 if TYPE_CHECKING:
     import networkx
 
-METADATA = "netgraph"
-"""Attribute with the JSON text of all data that belongs to no single vertex or edge."""
-
 _LARGEST = float(np.finfo(np.float32).max)
+_ABSENT = object()
+_Where = Callable[[int], str]
 _LINK_COLUMNS = ("weight", "tap", "birth", "frozen")
 
 
-def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
+def to_networkx(
+    graph: Graph, edges: Mapping[str, Array] | None = None, vertices: Mapping[str, Array] | None = None
+) -> networkx.MultiDiGraph:
     """Convert to NetworkX: one node per vertex and one arc per edge, keyed by id. `from_networkx` inverts it exactly.
 
     Nodes have the attributes `layer` (name), `role`, `activation`, `row`, `birth` and all columns of their layer
-    (`bias`, `low`, ...). Arcs have `id`, `weight`, `tap`, `birth`, `frozen` and `port`. `g.graph["netgraph"]` is a JSON
-    text with the attributes of layers, the kinds of links, and the history. The first node has the same text, because
-    GEXF stores no attributes of a graph. All values are texts or numbers, so `networkx.write_gexf`, `write_graphml`
-    and `node_link_data` accept the result.
+    (`bias`, `low`, ...); where their layer has them, `grid`, `norm`, `pool`, `merge`, `encoding` and `fixed_slope` too.
+    Arcs have `id`, `weight`, `tap`, `birth`, `frozen`, `port` and `kind`. `g.graph["netgraph"]` is a JSON text with the
+    attributes of layers, the kinds of links, and the history. The first node has the same text, because GEXF stores no
+    attributes of a graph. All values are texts or numbers, so `networkx.write_gexf`, `write_graphml` and
+    `node_link_data` accept the result.
+
+    Args:
+        graph: the graph.
+        edges, vertices: further columns by name, such as statistics, in the order of `graph.edges` and
+            `graph.vertices`; NaN gives no attribute.
 
     Cost: one Python object per vertex and edge. Use it for small graphs.
     """
     import networkx as nx
 
+    columns = columns_of(graph, edges, vertices)
     g = nx.MultiDiGraph()
-    layers, links = graph.layers_by_id.values(), graph.links_by_key.values()
-    metadata = {
-        "next_ids": list(graph.next_ids),
-        "lineage": graph.lineage,
-        "rewrites": graph.rewrites,
-        "past": kept_rows(graph.past),
-        "layers": [
-            {
-                "id": x.id,
-                "columns": {name: values.dtype.str for name, values in x.values.items()},
-                **layer_attributes_to_json(x.attributes),
-            }
-            for x in layers
-        ],
-        "links": [{"key": list(k.key), "dtype": k.weight.dtype.str, "kind": kind_to_json(k.kind)} for k in links],
-    }
-    g.graph[METADATA] = json.dumps(metadata)
-    for x in layers:
-        of_layer = {"layer": x.name, "role": x.role, "activation": x.activation}
-        columns = {"birth": x.birth.tolist(), **{name: values.tolist() for name, values in x.values.items()}}
-        for row, vertex in enumerate(x.vertex_ids.tolist()):
-            g.add_node(vertex, **of_layer, row=row, **{name: values[row] for name, values in columns.items()})
-    for k in links:
-        source, target = (graph.layer(i).vertex_ids for i in (k.source, k.target))
-        ends = zip(source[k.src].tolist(), target[k.dst].tolist(), k.id.tolist(), strict=True)
-        values = zip(*(getattr(k, name).tolist() for name in _LINK_COLUMNS), strict=True)
-        for (a, b, edge), row_values in zip(ends, values, strict=True):
-            g.add_edge(a, b, key=edge, id=edge, port=k.port, **dict(zip(_LINK_COLUMNS, row_values, strict=True)))
-    g.nodes[next(iter(g))][METADATA] = g.graph[METADATA]
+    g.graph[METADATA] = columns.metadata
+    ids = columns.vertices["id"].tolist()
+    g.add_nodes_from(zip(ids, _attributes(columns.vertices, len(ids), without=("id",)), strict=True))
+    arcs = columns.edges
+    ends = ([ids[row] for row in arcs[end].tolist()] for end in ("source", "target"))
+    keys = arcs["id"].tolist()
+    g.add_edges_from(zip(*ends, keys, _attributes(arcs, len(keys), without=("source", "target")), strict=True))
+    g.nodes[ids[0]][METADATA] = columns.metadata
     return g
+
+
+def _attributes(columns: Mapping[str, Array], rows: int, without: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the attributes of each row, those without a value left out."""
+    names = [name for name in columns if name not in without]
+    gaps = [without_value(columns[name]) for name in names]
+    values = [
+        columns[name].tolist()
+        if not gap.any()
+        else [None if m else v for v, m in zip(columns[name].tolist(), gap.tolist(), strict=True)]
+        for name, gap in zip(names, gaps, strict=True)
+    ]
+    for row in zip(*values, strict=True) if values else repeat((), rows):
+        yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
 
 def from_networkx(g: networkx.DiGraph) -> Graph:
@@ -86,7 +90,8 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
     successors become one output layer, both in the order of insertion. All other nodes with the same length of the
     longest path from an input and the same node attribute `activation` ("relu" by default) become one layer. The
     activation of outputs is "identity" by default and must be the same for all of them. The node attribute `bias` is
-    used where present. The weight of an arc is 1 by default.
+    used where present, `low` and `high` of inputs and the parameters of the activation too. The weight of an arc is 1
+    by default. Where nodes have a `role` or the name of a `layer`, these decide in place of the arcs.
 
     Raises:
         GraphError: when a node or arc is wrong, and for a cycle or an isolated node; the message names it.
@@ -98,7 +103,13 @@ def from_networkx(g: networkx.DiGraph) -> Graph:
         return _from_plain(g)
     try:
         # Pickled exports of version 0.1.0 hold the metadata as values, not as a JSON text.
-        return _from_metadata(g, json.loads(metadata) if isinstance(metadata, str) else metadata, where)
+        values = json.loads(metadata) if isinstance(metadata, str) else metadata
+        if FOLD in values:
+            raise GraphError(
+                f"The attribute {where} says that this is a picture of {values[FOLD]}, without "
+                "vertices and edges; write the graph again without fold."
+            )
+        return _from_metadata(g, values, where)
     except GraphError:
         raise
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
@@ -187,95 +198,57 @@ def _number_of(name: Any) -> Any:
 
 
 def _from_plain(g: networkx.DiGraph) -> Graph:
-    depth = _depths(g)
-    members: dict[tuple[Role, int, str], list[Hashable]] = {}
-    for node in g:
-        has_in, has_out = g.in_degree(node) > 0, g.out_degree(node) > 0
-        if not has_in and not has_out:
-            raise GraphError(f"Node {node!r} is isolated, an input and an output at once; remove it or join it.")
-        role: Role = "input" if not has_in else "hidden" if has_out else "output"
-        activation = _activation(g, node, role)
-        key = (role, depth[node] if role == "hidden" else 0, activation)
-        members.setdefault(key, []).append(node)
-    if activations := sorted(a for role, _depth, a in members if role == "output")[1:]:
-        raise GraphError(f"Output nodes have different activations, {activations[0]!r} among them; give all the same.")
-    order = {"input": 0, "hidden": 1, "output": 2}
-    layers: list[Layer] = []
-    place: dict[Hashable, tuple[int, int]] = {}
-    for role, level, activation in sorted(members, key=lambda key: (order[key[0]], key[1], key[2])):
-        nodes = members[role, level, activation]
-        place.update({node: (len(layers), row) for row, node in enumerate(nodes)})
-        layers.append(_plain_layer(g, nodes, len(layers), len(place) - len(nodes), role, level, activation, members))
-    return Graph(layers, _plain_links(g, place))
+    """Make the graph of a plain DAG, with weights in float32."""
+    names = list(g)
+    nodes: list[Mapping[str, Any]] = [g.nodes[name] for name in names]
+    arcs = list(g.edges(data=True))
+    place = {name: row for row, name in enumerate(names)}
+    there = {key for data in nodes for key in data}
+
+    def node(row: int) -> str:
+        return f"node {names[row]!r}"
+
+    def arc(row: int) -> str:
+        return f"arc {arcs[row][0]!r} -> {arcs[row][1]!r}"
+
+    weights = _numbers((data.get("weight", 1.0) for _a, _b, data in arcs), "weight", arc)
+    return graph_of_dag(
+        Dag(
+            names=names,
+            src=np.array([place[a] for a, _b, _data in arcs], np.int64),
+            dst=np.array([place[b] for _a, b, _data in arcs], np.int64),
+            weight=weights.astype(np.float32),
+            texts={name: text_column(_texts(nodes, name, node)) for name in DAG_TEXTS if name in there},
+            values={
+                name: _numbers((data.get(name, _ABSENT) for data in nodes), name, node) for name in dag_values() & there
+            },
+            nouns=("node", "arc"),
+        )
+    )
 
 
-def _plain_layer(
-    g: networkx.DiGraph,
-    nodes: list[Hashable],
-    layer_id: int,
-    first_vertex: int,
-    role: Role,
-    level: int,
-    activation: str,
-    members: Mapping[tuple[Role, int, str], Any],
-) -> Layer:
-    alone = sum((r, lv) == (role, level) for r, lv, _a in members) == 1
-    name = role if role != "hidden" else f"hidden{level}" if alone else f"hidden{level}-{activation}"
-    ids = np.arange(first_vertex, first_vertex + len(nodes))
-    layer = Layer(layer_id, name, ids, np.zeros(len(nodes), np.int32), role=role, activation=activation)
-    values = full_columns(layer.required_columns(), len(nodes))
-    if role != "input":
-        values["bias"] = _numbers([(f"node {n!r}", "bias", g.nodes[n].get("bias", 0.0)) for n in nodes])
-    return Layer(layer_id, name, ids, np.zeros(len(nodes), np.int32), values, role, activation=activation)
+def _texts(nodes: Iterable[Mapping[str, Any]], name: str, where: _Where) -> Iterator[str]:
+    """Yield an attribute of each node as a text; '' where it is absent."""
+    for row, data in enumerate(nodes):
+        value = data.get(name, "")
+        if name == "activation" and name in data:
+            try:
+                value = get_activation(value).name
+            except (GraphError, TypeError) as error:
+                raise GraphError(f"N{where(row)[1:]}: {error}") from None
+        yield str(value)
 
 
-def _plain_links(g: networkx.DiGraph, place: Mapping[Hashable, tuple[int, int]]) -> list[Link]:
-    rows: dict[tuple[int, int], list[tuple[int, int, Any]]] = defaultdict(list)
-    for a, b, data in g.edges(data=True):
-        (source, src), (target, dst) = place[a], place[b]
-        rows[source, target].append((src, dst, (f"arc {a!r} -> {b!r}", "weight", data.get("weight", 1.0))))
-    links, next_edge = [], 0
-    for (source, target), found in sorted(rows.items(), key=lambda item: item[0]):
-        ids = np.arange(next_edge, next_edge + len(found))
-        next_edge += len(found)
-        rows_from, rows_to = (np.array([row[i] for row in found]) for i in (0, 1))
-        columns = edge_columns(id=ids, src=rows_from, dst=rows_to, weight=_numbers([row[2] for row in found]))
-        links.append(Link.sorted(source, target, Dense(), columns))
-    return links
+def _numbers(values: Iterable[Any], name: str, where: _Where) -> Array:
+    """Convert values to a float64 column, with NaN where they are absent.
 
-
-def _depths(g: networkx.DiGraph) -> dict[Hashable, int]:
-    """Compute the length of the longest path from an input to each node. Raises `GraphError` that shows a cycle."""
-    import networkx as nx
-
-    depth: dict[Hashable, int] = {}
-    try:
-        for node in nx.topological_sort(g):
-            depth[node] = max((depth[before] + 1 for before in g.predecessors(node)), default=0)
-    except nx.NetworkXUnfeasible:
-        cycle = [arc[0] for arc in nx.find_cycle(g)]
-        shown = " -> ".join(repr(node) for node in [*cycle[:8], cycle[0]])
-        raise GraphError(f"The arcs form a cycle, {shown}; remove one of them.") from None
-    return depth
-
-
-def _activation(g: networkx.DiGraph, node: Hashable, role: Role) -> str:
-    name = g.nodes[node].get("activation", "relu" if role == "hidden" else "identity")
-    if role == "input" and name != "identity":
-        raise GraphError(f"Node {node!r} is an input, which takes no activation, but asks for {name!r}.")
-    try:
-        return get_activation(name).name
-    except (GraphError, TypeError) as error:
-        raise GraphError(f"Node {node!r}: {error}") from None
-
-
-def _numbers(values: list[tuple[str, str, Any]]) -> Array:
-    """Convert the values of `(place, name, value)` rows to a float32 column.
-
-    Raises `GraphError` for a value that is not a finite number; the message has its place and its name.
+    Raises `GraphError` for a value that is not a finite number of float32; ends of domains may be infinite.
     """
-    for where, name, value in values:
+    most = np.inf if name in DOMAIN_COLUMNS else _LARGEST
+    found = []
+    for row, value in enumerate(values):
         number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-        if not (number and abs(value) <= _LARGEST):
-            raise GraphError(f"The {name} of {where} is {value!r}; it must be a finite float32 number.")
-    return np.array([value for _where, _name, value in values], dtype=np.float32)
+        if value is not _ABSENT and not (number and abs(value) <= most):
+            raise GraphError(f"The {name} of {where(row)} is {value!r}; it must be a finite float32 number.")
+        found.append(np.nan if value is _ABSENT else value)
+    return np.array(found, np.float64)

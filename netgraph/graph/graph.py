@@ -359,11 +359,17 @@ class Graph(ReadOnly):
 
     # -- conversion -------------------------------------------------------------------------------
 
-    def to_networkx(self) -> networkx.MultiDiGraph:
-        """Convert to NetworkX: a node per vertex and an arc per edge, keyed by id, with all columns as attributes."""
+    def to_networkx(
+        self, *, edges: Mapping[str, Array] | None = None, vertices: Mapping[str, Array] | None = None
+    ) -> networkx.MultiDiGraph:
+        """Convert to NetworkX: a node per vertex and an arc per edge, keyed by id, with all columns as attributes.
+
+        Args:
+            edges, vertices: further columns by name, such as those of statistics.
+        """
         from netgraph.graph.convert import to_networkx
 
-        return to_networkx(self)
+        return to_networkx(self, edges, vertices)
 
     @classmethod
     def from_networkx(cls, g: networkx.DiGraph) -> Graph:

@@ -29,10 +29,26 @@ def test_nodes_and_arcs_carry_every_column():
     }  # fmt: skip
     assert g.nodes[2] == {
         "layer": "h", "role": "hidden", "activation": "relu", "row": 1, "birth": 0, "bias": 0.0, "scale": 1.0,
-        "shift": 0.0, "mean": 0.0, "var": 1.0,
+        "shift": 0.0, "mean": 0.0, "var": 1.0, "norm": "batch",
     }  # fmt: skip
-    assert dict(g.edges[0, 2, 1]) == {"id": 1, "weight": -1.0, "tap": 0, "birth": 0, "frozen": False, "port": 0}
-    assert dict(g.edges[2, 3, 2]) == {"id": 2, "weight": 2.0, "tap": 0, "birth": 0, "frozen": True, "port": 1}
+    assert dict(g.edges[0, 2, 1]) == {
+        "id": 1,
+        "weight": -1.0,
+        "tap": 0,
+        "birth": 0,
+        "frozen": False,
+        "port": 0,
+        "kind": "dense",
+    }
+    assert dict(g.edges[2, 3, 2]) == {
+        "id": 2,
+        "weight": 2.0,
+        "tap": 0,
+        "birth": 0,
+        "frozen": True,
+        "port": 1,
+        "kind": "dense",
+    }
     assert nx.is_directed_acyclic_graph(g)
 
 

@@ -1,0 +1,70 @@
+"""DOT, the language of Graphviz."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from netgraph.columns import Array
+from netgraph.exchange.labels import labels
+from netgraph.exchange.rows import Cell, table
+from netgraph.graph import GraphColumns, text_column
+
+PREFIX = "ng_"
+"""First part of the names of attributes that are columns; Graphviz has meanings for `weight`, `layer` and others."""
+
+_HEAD = """digraph netgraph {
+rankdir=LR;
+node [shape=box, style=rounded, fontname="Helvetica"];
+edge [arrowsize=0.6];
+"""
+_WIDEST = 3.0
+_POSITIVE, _NEGATIVE = "#2166ac", "#762a83"
+
+
+def dot(columns: GraphColumns) -> Iterator[str]:
+    """Yield the text of a DOT file: a node per vertex under its id, an arc per edge, all columns as attributes.
+
+    Vertices of a layer stand in a box. Arcs are blue for positive weights and purple for negative ones, and the thicker,
+    the larger the weight. A picture of layers has no signs, and one width.
+    """
+    vertices = {name: values for name, values in columns.vertices.items() if name != "id"}
+    edges = {name: values for name, values in columns.edges.items() if name not in ("source", "target")}
+    ids = columns.vertices["id"]
+    yield _HEAD
+    yield from table([Cell("", ids), Cell(' [label="', labels(columns), '"'), *_data(vertices)], _quote, end="];\n")
+    if "row" in vertices:
+        yield from _boxes(columns)
+    ends = [Cell("", ids[columns.edges["source"]]), Cell(" -> ", ids[columns.edges["target"]], " [dir=forward")]
+    yield from table([*ends, *_strokes(columns.edges), *_data(edges)], _quote, end="];\n")
+    yield "}\n"
+
+
+def _strokes(edges: Mapping[str, Array]) -> list[Cell]:
+    """Colour and width of arcs by their weights."""
+    if "weight" not in edges:
+        return []
+    weight = edges["weight"].astype(np.float64)
+    most = np.abs(weight).max(initial=0.0) or 1.0
+    width = np.round(0.2 + (_WIDEST - 0.2) * np.abs(weight) / most, 2)
+    color = text_column([_NEGATIVE if low else _POSITIVE for low in (weight < 0).tolist()])
+    return [Cell(', color="', color, '"'), Cell(", penwidth=", width)]
+
+
+def _data(columns: Mapping[str, Array]) -> list[Cell]:
+    return [Cell(f', {PREFIX}{re.sub(r"[^a-zA-Z0-9_]", "_", name)}="', values, '"') for name, values in columns.items()]
+
+
+def _boxes(columns: GraphColumns) -> Iterator[str]:
+    layer, ids = columns.vertices["layer"], columns.vertices["id"]
+    starts = np.flatnonzero(columns.vertices["row"] == 0)
+    for at, rows in enumerate(np.split(np.arange(len(ids)), starts[1:])):
+        members = "; ".join(map(str, ids[rows].tolist()))
+        yield f'subgraph cluster_{at} {{ label="{_quote(layer[rows[0]])}"; color="#bbbbbb"; {members}; }}\n'
+
+
+def _quote(text: str) -> str:
+    """Escape a text between quotation marks; Graphviz reads backslashes in labels."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\0", "\ufffd")
