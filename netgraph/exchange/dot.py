@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.columns import Array
 from netgraph.exchange.labels import labels
-from netgraph.exchange.rows import Cell, table
+from netgraph.exchange.rows import TextCell, table
 from netgraph.graph import GraphColumns, text_column
 
 PREFIX = "ng_"
@@ -27,22 +27,23 @@ _POSITIVE, _NEGATIVE = "#2166ac", "#762a83"
 def dot(columns: GraphColumns) -> Iterator[str]:
     """Yield the text of a DOT file: a node per vertex under its id, an arc per edge, all columns as attributes.
 
-    Vertices of a layer stand in a box. Arcs are blue for positive weights and purple for negative ones, and the thicker,
-    the larger the weight. A picture of layers has no signs, and one width.
+    Vertices of a layer stand in a box. Arcs are blue for positive weights and purple for negative ones, and the
+    thicker, the larger the weight. A picture of layers has no signs, and one width.
     """
     vertices = {name: values for name, values in columns.vertices.items() if name != "id"}
     edges = {name: values for name, values in columns.edges.items() if name not in ("source", "target")}
     ids = columns.vertices["id"]
     yield _HEAD
-    yield from table([Cell("", ids), Cell(' [label="', labels(columns), '"'), *_data(vertices)], _quote, end="];\n")
+    heads = [TextCell("", ids), TextCell(' [label="', labels(columns), '"')]
+    yield from table([*heads, *_data(vertices)], _quote, end="];\n")
     if "row" in vertices:
         yield from _boxes(columns)
-    ends = [Cell("", ids[columns.edges["source"]]), Cell(" -> ", ids[columns.edges["target"]], " [dir=forward")]
+    ends = [TextCell("", ids[columns.edges["source"]]), TextCell(" -> ", ids[columns.edges["target"]], " [dir=forward")]
     yield from table([*ends, *_strokes(columns.edges), *_data(edges)], _quote, end="];\n")
     yield "}\n"
 
 
-def _strokes(edges: Mapping[str, Array]) -> list[Cell]:
+def _strokes(edges: Mapping[str, Array]) -> list[TextCell]:
     """Colour and width of arcs by their weights."""
     if "weight" not in edges:
         return []
@@ -50,11 +51,12 @@ def _strokes(edges: Mapping[str, Array]) -> list[Cell]:
     most = np.abs(weight).max(initial=0.0) or 1.0
     width = np.round(0.2 + (_WIDEST - 0.2) * np.abs(weight) / most, 2)
     color = text_column([_NEGATIVE if low else _POSITIVE for low in (weight < 0).tolist()])
-    return [Cell(', color="', color, '"'), Cell(", penwidth=", width)]
+    return [TextCell(', color="', color, '"'), TextCell(", penwidth=", width)]
 
 
-def _data(columns: Mapping[str, Array]) -> list[Cell]:
-    return [Cell(f', {PREFIX}{re.sub(r"[^a-zA-Z0-9_]", "_", name)}="', values, '"') for name, values in columns.items()]
+def _data(columns: Mapping[str, Array]) -> list[TextCell]:
+    names = [re.sub("[^a-zA-Z0-9_]", "_", name) for name in columns]
+    return [TextCell(f', {PREFIX}{name}="', values, '"') for name, values in zip(names, columns.values(), strict=True)]
 
 
 def _boxes(columns: GraphColumns) -> Iterator[str]:

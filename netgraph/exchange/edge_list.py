@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from netgraph.columns import Array
-from netgraph.exchange.rows import Cell, table
+from netgraph.exchange.rows import TextCell, table
 from netgraph.graph import GraphColumns
 
 
@@ -30,5 +30,5 @@ def _table(columns: Mapping[str, Array], separator: str) -> Iterator[str]:
         return '"' + text.replace('"', '""') + '"'
 
     yield separator.join(map(quote, columns)) + "\n"
-    cells = [Cell(separator if at else "", values, kept=True) for at, values in enumerate(columns.values())]
+    cells = [TextCell(separator if at else "", values, kept=True) for at, values in enumerate(columns.values())]
     yield from table(cells, quote, end="\n")

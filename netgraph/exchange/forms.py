@@ -31,7 +31,7 @@ MOST_BYTES = 1 << 31
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class FileForm:
     """A form of files for other programs.
 
     Attributes:
@@ -43,12 +43,12 @@ class Form:
     read: bool
 
 
-FORMS: Mapping[FormName, Form] = {
-    "graphml": Form(suffixes=(".graphml",), read=True),
-    "gexf": Form(suffixes=(".gexf",), read=True),
-    "dot": Form(suffixes=(".dot", ".gv"), read=False),
-    "edges": Form(suffixes=(".csv", ".tsv"), read=True),
-    "model-explorer": Form(suffixes=(".json",), read=False),
+FORMS: Mapping[FormName, FileForm] = {
+    "graphml": FileForm(suffixes=(".graphml",), read=True),
+    "gexf": FileForm(suffixes=(".gexf",), read=True),
+    "dot": FileForm(suffixes=(".dot", ".gv"), read=False),
+    "edges": FileForm(suffixes=(".csv", ".tsv"), read=True),
+    "model-explorer": FileForm(suffixes=(".json",), read=False),
 }
 """Forms by name."""
 

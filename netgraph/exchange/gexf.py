@@ -8,7 +8,7 @@ import numpy as np
 
 from netgraph.columns import Array, by_value
 from netgraph.exchange.labels import labels
-from netgraph.exchange.rows import Cell, table
+from netgraph.exchange.rows import TextCell, table
 from netgraph.exchange.xml import quote, type_of
 from netgraph.graph import METADATA, GraphColumns, longest_paths, text_column
 
@@ -39,10 +39,10 @@ def gexf(columns: GraphColumns) -> Iterator[str]:
     yield f'<nodes count="{count}">\n'
     yield from table(
         [
-            Cell('<node id="', ids),
-            Cell('" label="', labels(columns)),
-            Cell('"><viz:position x="', across),
-            Cell('" y="', down, '" z="0"/><attvalues>'),
+            TextCell('<node id="', ids),
+            TextCell('" label="', labels(columns)),
+            TextCell('"><viz:position x="', across),
+            TextCell('" y="', down, '" z="0"/><attvalues>'),
             *_values("node", vertices),
         ],
         quote,
@@ -50,9 +50,9 @@ def gexf(columns: GraphColumns) -> Iterator[str]:
     )
     yield f'</nodes>\n<edges count="{len(columns.edges["id"])}">\n'
     ends = [
-        Cell('<edge id="', columns.edges["id"]),
-        Cell('" source="', ids[columns.edges["source"]]),
-        Cell('" target="', ids[columns.edges["target"]], '"><attvalues>'),
+        TextCell('<edge id="', columns.edges["id"]),
+        TextCell('" source="', ids[columns.edges["source"]]),
+        TextCell('" target="', ids[columns.edges["target"]], '"><attvalues>'),
     ]
     yield from table([*ends, *_values("edge", edges)], quote, end="</attvalues></edge>\n")
     yield "</edges>\n</graph>\n</gexf>\n"
@@ -65,8 +65,8 @@ def _attributes(of: str, columns: Mapping[str, Array]) -> Iterator[str]:
     yield "</attributes>\n"
 
 
-def _values(of: str, columns: Mapping[str, Array]) -> list[Cell]:
-    return [Cell(f'<attvalue for="{of}{at}" value="', values, '"/>') for at, values in enumerate(columns.values())]
+def _values(of: str, columns: Mapping[str, Array]) -> list[TextCell]:
+    return [TextCell(f'<attvalue for="{of}{at}" value="', values, '"/>') for at, values in enumerate(columns.values())]
 
 
 def _places(columns: GraphColumns) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from netgraph.columns import Array
-from netgraph.exchange.rows import Cell, table
+from netgraph.exchange.rows import TextCell, table
 from netgraph.exchange.xml import quote, type_of
 from netgraph.graph import METADATA, GraphColumns
 
@@ -29,11 +29,11 @@ def graphml(columns: GraphColumns) -> Iterator[str]:
     yield from _keys("node", vertices)
     yield from _keys("edge", edges)
     yield f'<graph id="{METADATA}" edgedefault="directed">\n<data key="g">{quote(columns.metadata)}</data>\n'
-    yield from table([Cell('<node id="', ids, '">'), *_data("node", vertices)], quote, end="</node>\n")
+    yield from table([TextCell('<node id="', ids, '">'), *_data("node", vertices)], quote, end="</node>\n")
     ends = [
-        Cell('<edge id="', columns.edges["id"], '"'),
-        Cell(' source="', ids[columns.edges["source"]], '"'),
-        Cell(' target="', ids[columns.edges["target"]], '">'),
+        TextCell('<edge id="', columns.edges["id"], '"'),
+        TextCell(' source="', ids[columns.edges["source"]], '"'),
+        TextCell(' target="', ids[columns.edges["target"]], '">'),
     ]
     yield from table([*ends, *_data("edge", edges)], quote, end="</edge>\n")
     yield "</graph>\n</graphml>\n"
@@ -44,5 +44,5 @@ def _keys(of: str, columns: Mapping[str, Array]) -> Iterator[str]:
         yield f'<key id="{of}{at}" for="{of}" attr.name="{quote(name)}" attr.type="{type_of(values)}"/>\n'
 
 
-def _data(of: str, columns: Mapping[str, Array]) -> list[Cell]:
-    return [Cell(f'<data key="{of}{at}">', values, "</data>") for at, values in enumerate(columns.values())]
+def _data(of: str, columns: Mapping[str, Array]) -> list[TextCell]:
+    return [TextCell(f'<data key="{of}{at}">', values, "</data>") for at, values in enumerate(columns.values())]

@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.columns import Array, spans
 from netgraph.exchange.labels import labels
-from netgraph.exchange.rows import Cell, row_texts, value_texts
+from netgraph.exchange.rows import TextCell, row_texts, value_texts
 from netgraph.graph import GraphColumns, text_column, without_value
 
 
@@ -43,17 +43,17 @@ def _nodes(columns: GraphColumns) -> Iterator[str]:
     source = columns.vertices["id"][columns.edges["source"][order]]
     arcs = _list(
         [
-            Cell('{"sourceNodeId":"', source, '","sourceNodeOutputId":"0"'),
-            Cell(',"targetNodeInputId":"', slots, '"}'),
+            TextCell('{"sourceNodeId":"', source, '","sourceNodeOutputId":"0"'),
+            TextCell(',"targetNodeInputId":"', slots, '"}'),
         ]
     )
     data = {name: values[order] for name, values in columns.edges.items() if name not in ("source", "target")}
-    inputs = _list([Cell('{"id":"', slots, '","attrs":['), *_attributes(data)], end="]}")
+    inputs = _list([TextCell('{"id":"', slots, '","attrs":['), *_attributes(data)], end="]}")
     heads = _list(
         [
-            Cell('{"id":"', columns.vertices["id"]),
-            Cell('","label":"', labels(columns)),
-            Cell('","namespace":"', _namespaces(columns), '","attrs":[', kept=True),
+            TextCell('{"id":"', columns.vertices["id"]),
+            TextCell('","label":"', labels(columns)),
+            TextCell('","namespace":"', _namespaces(columns), '","attrs":[', kept=True),
             *_attributes(columns.vertices),
         ]
     )
@@ -64,14 +64,14 @@ def _nodes(columns: GraphColumns) -> Iterator[str]:
         start = end
 
 
-def _list(cells: Sequence[Cell], end: str = "") -> list[str]:
+def _list(cells: Sequence[TextCell], end: str = "") -> list[str]:
     return [text for part in row_texts(cells, _quote, end=end) for text in part]
 
 
-def _attributes(columns: Mapping[str, Array]) -> list[Cell]:
+def _attributes(columns: Mapping[str, Array]) -> list[TextCell]:
     """Pairs of key and value; the first column, the id, has a value in every row."""
     return [
-        Cell(f'{"," if at else ""}{{"key":{json.dumps(name)},"value":"', values, '"}')
+        TextCell(f'{"," if at else ""}{{"key":{json.dumps(name)},"value":"', values, '"}')
         for at, (name, values) in enumerate(columns.items())
     ]
 

@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 """Number of rows of which texts are made at a time."""
 
 
-class Cell(NamedTuple):
+class TextCell(NamedTuple):
     """One column in the text of a row: `before`, the value, `after`.
 
     In rows without a value nothing stands there, or the value alone is left out where the text is `kept`.
@@ -28,7 +28,7 @@ class Cell(NamedTuple):
     kept: bool = False
 
 
-def row_texts(cells: Sequence[Cell], quote: Quote, *, end: str = "") -> Iterator[list[str]]:
+def row_texts(cells: Sequence[TextCell], quote: Quote, *, end: str = "") -> Iterator[list[str]]:
     """Yield the texts of many rows at a time, each made of its cells and `end`.
 
     Args:
@@ -57,7 +57,7 @@ def row_texts(cells: Sequence[Cell], quote: Quote, *, end: str = "") -> Iterator
         yield [whole % row for row in zip(*parts, strict=True)]
 
 
-def table(cells: Sequence[Cell], quote: Quote, *, end: str = "") -> Iterator[str]:
+def table(cells: Sequence[TextCell], quote: Quote, *, end: str = "") -> Iterator[str]:
     """Yield the texts of rows one after the other, many at a time; arguments are those of `row_texts`."""
     for found in row_texts(cells, quote, end=end):
         yield "".join(found)

@@ -88,7 +88,7 @@ def dag_values() -> set[str]:
     }
 
 
-class _Group(NamedTuple):
+class _DagLayer(NamedTuple):
     """Vertices of one layer: role, smallest depth, activation, first row, name or '', and rows."""
 
     role: int
@@ -170,7 +170,7 @@ def _activations(dag: Dag, role: Array) -> Array:
     return names
 
 
-def _groups(dag: Dag, depth: Array, role: Array, activation: Array) -> list[_Group]:
+def _groups(dag: Dag, depth: Array, role: Array, activation: Array) -> list[_DagLayer]:
     """Vertices of each layer, in the order of layers."""
     layer = dag.text("layer")
     level = np.where((role == 1) & (layer == ""), depth, 0)
@@ -180,7 +180,7 @@ def _groups(dag: Dag, depth: Array, role: Array, activation: Array) -> list[_Gro
     for rows in by_value(of.reshape(-1)).values():
         first = int(rows[0])
         nearest = int(depth[rows].min()) if role[first] == 1 else 0
-        groups.append(_Group(int(role[first]), nearest, activation[first], first, layer[first], rows))
+        groups.append(_DagLayer(int(role[first]), nearest, activation[first], first, layer[first], rows))
     groups.sort(key=lambda group: group[:4])
     if others := sorted(group.activation for group in groups if group.role == 2 and not group.name)[1:]:
         raise GraphError(
@@ -196,7 +196,7 @@ def _groups(dag: Dag, depth: Array, role: Array, activation: Array) -> list[_Gro
     return groups
 
 
-def _names(groups: Sequence[_Group]) -> Iterator[str]:
+def _names(groups: Sequence[_DagLayer]) -> Iterator[str]:
     alike = Counter((group.role, group.depth) for group in groups if not group.name)
     for group in groups:
         role = ROLES[group.role]
@@ -205,7 +205,7 @@ def _names(groups: Sequence[_Group]) -> Iterator[str]:
         yield group.name or (usual if alone else f"{usual}-{group.activation}")
 
 
-def _layer(dag: Dag, group: _Group, layer_id: int, name: str, ids: Array) -> Layer:
+def _layer(dag: Dag, group: _DagLayer, layer_id: int, name: str, ids: Array) -> Layer:
     role, count = ROLES[group.role], len(ids)
     slopes = dag.values["fixed_slope"][group.rows] if "fixed_slope" in dag.values else np.full(count, np.nan)
     slope = {float(x) for x in np.where(np.isnan(slopes), Layer.slope, slopes)}
