@@ -44,7 +44,10 @@ STUDY_FILES = (CONFIG, "runs.jsonl", "study.json", "study.md", "accuracy.svg", "
 
 MODEL_CARD = "MODEL_CARD.md"
 
-EXPORT_FILES = (MODEL, MODEL_CARD, "model.py", "model.safetensors", "model.onnx", "graph.safetensors")
+EXPORT_FILES = (
+    MODEL, MODEL_CARD, "model.py", "model.safetensors", "model.onnx", "graph.safetensors",
+    "graph.graphml", "graph.gexf", "graph.dot", "edges.csv", "edges.vertices.csv", "model_explorer.json",
+)  # fmt: skip
 """Files of an exported network."""
 
 

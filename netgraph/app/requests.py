@@ -9,10 +9,11 @@ from typing import Literal
 
 from netgraph.checks import Checked, Count, Seed
 from netgraph.errors import OptionError
+from netgraph.exchange import Fold, FormName
 from netgraph.methods import get_method
 
 Task = Literal["classification", "regression"]
-Form = Literal["torch", "onnx", "safetensors"]
+Form = Literal["torch", "onnx", "safetensors", FormName]
 Start = Literal["edge", "vertex", "missing-edge", "path"]
 
 DENSITIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -156,7 +157,10 @@ class ExportRequest(Checked):
 
     Attributes:
         source: run directory that `netgraph grow` wrote, or a graph file
-        to: form of the model: a module of torch in one Python file, ONNX, or the graph's own safetensors file
+        to: form of the model: a module of torch in one Python file, ONNX, or the graph's own safetensors file; or,
+            for other programs, with all columns: GraphML, GEXF (Gephi), DOT (Graphviz), tables of edges and vertices,
+            or JSON of Model Explorer
+        fold: for other programs: layers and links in place of vertices and edges, with their sizes and means
         out: folder to write; by default it lies beside RUN
         strict: refuse a model with more parameters than the network, as zeros for its missing edges would be
         overwrite: replace the exported network that is in the folder
@@ -164,6 +168,7 @@ class ExportRequest(Checked):
 
     source: Path
     to: Form = field(metadata={"required": True})
+    fold: Fold | None = None
     out: Path | None = None
     strict: bool = False
     overwrite: bool = False

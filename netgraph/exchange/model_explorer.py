@@ -23,13 +23,16 @@ def model_explorer(parts: Mapping[str, GraphColumns], layers: GraphColumns) -> I
         parts: graphs by name.
         layers: columns of the layers, for groups.
     """
-    yield '{"label":"netgraph","graphSorting":"node_count_asc","graphs":['
+    yield '{"label":"netgraph","graphs":['
     for at, (name, columns) in enumerate(parts.items()):
         yield f'{"," if at else ""}{{"id":{json.dumps(name)},"nodes":['
         yield from _nodes(columns)
         yield "]"
         if "row" in columns.vertices:
-            yield f',"groupNodeAttributes":{json.dumps(_groups(layers))}'
+            sizes = {
+                name: str(len(part["id"])) for name, part in (("vertices", columns.vertices), ("edges", columns.edges))
+            }
+            yield f',"groupNodeAttributes":{json.dumps({"": sizes, **_groups(layers)})}'
         yield "}"
     yield "]}\n"
 

@@ -141,7 +141,10 @@ def _times(shape: Sequence[int]) -> str:
 
 def _pool(layer: Layer) -> str:
     pool = layer.pool
-    return "" if pool is None else f"{pool.kind} {_times(pool.size)} stride {_times(pool.strides)} {_times(pool.pads)}"
+    if pool is None:
+        return ""
+    padding = f" padding {_times(pool.pads)}" if any(pool.pads) else ""
+    return f"{pool.kind} {_times(pool.size)} stride {_times(pool.strides)}{padding}"
 
 
 def _metadata(graph: Graph) -> dict[str, Any]:

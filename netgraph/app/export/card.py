@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netgraph.app.export.forms import WRITERS, arrays
+from netgraph.app.export.forms import WRITERS, Writer, arrays
 from netgraph.app.layer_table import layer_table
 from netgraph.app.places import MODEL
 from netgraph.app.report import RunFacts
@@ -80,12 +80,20 @@ def _use(facts: Mapping[str, Any]) -> list[str]:
         f"- `{x}` for {markdown(one['name'])}: ({_shape(['batch', *one['shape']])}), {one['dtype']}, {_domain(one)}"
         for x, one in zip(arrays(names), inputs, strict=True)
     ]
+    if not writer.runs:
+        return ["## Use", "", _opened(writer, facts), "", "```python", writer.usage(names), "```"]
     made, needs = ", as `prepare` below makes it of samples" if ready else "", " and ".join(writer.packages)
     return [
         "## Use", "",
         f"In this folder, with {needs} installed, for an array of NumPy for each input{made}:", "",
         *taken, "", "```python", writer.usage(names), "```",
     ]  # fmt: skip
+
+
+def _opened(writer: Writer, facts: Mapping[str, Any]) -> str:
+    """Sentence before the code that opens a form for other programs."""
+    rows = "layer and link" if facts["export"].get("fold") else "vertex and edge"
+    return f"In this folder, with {' and '.join(writer.packages)} installed; each {rows} has its columns as attributes:"
 
 
 def _inputs(facts: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Forms in which a network leaves: a module of torch, ONNX, or its own file."""
+"""Forms in which a network leaves: a module of torch, ONNX, its own file, or a file for other programs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compilers.export import Additions, to_onnx, write_module
-from netgraph.app.requests import Form
+from netgraph.app.requests import ExportRequest, Form
+from netgraph.exchange import write
 from netgraph.graph import Graph
+from netgraph.statistics import Statistics
 from netgraph.storage import save
 
 
@@ -17,17 +19,19 @@ class Writer:
     """A form of exported networks.
 
     Attributes:
-        write: function of the network, the folder and `strict` that writes the files of the model.
+        write: function of the network, its statistics, the folder and the request that writes the files of the model.
         text: description of the model in a clause.
         usage: function of the names of the input layers that returns Python code, which loads the model and runs it on
             the arrays that `arrays` names.
         packages: distributions that this code needs.
+        runs: whether that model computes outputs; else it is for looking, and the code opens it.
     """
 
-    write: Callable[[Graph, Path, bool], Additions]
+    write: Callable[[Graph, Statistics | None, Path, ExportRequest], Additions]
     text: str
     usage: Callable[[Sequence[str]], str]
     packages: tuple[str, ...]
+    runs: bool = True
 
 
 def arrays(names: Sequence[str]) -> list[str]:
@@ -35,8 +39,8 @@ def arrays(names: Sequence[str]) -> list[str]:
     return ["x"] if len(names) == 1 else [f"x{at}" for at in range(1, len(names) + 1)]
 
 
-def _torch(graph: Graph, folder: Path, strict: bool) -> Additions:
-    return write_module(graph, folder, strict=strict)
+def _torch(graph: Graph, _stats: Statistics | None, folder: Path, request: ExportRequest) -> Additions:
+    return write_module(graph, folder, strict=request.strict)
 
 
 def _torch_usage(names: Sequence[str]) -> str:
@@ -49,8 +53,8 @@ with torch.no_grad():
     outputs = network({given})"""
 
 
-def _onnx(graph: Graph, folder: Path, strict: bool) -> Additions:
-    return to_onnx(graph, folder / "model.onnx", strict=strict)
+def _onnx(graph: Graph, _stats: Statistics | None, folder: Path, request: ExportRequest) -> Additions:
+    return to_onnx(graph, folder / "model.onnx", strict=request.strict)
 
 
 def _onnx_usage(names: Sequence[str]) -> str:
@@ -60,7 +64,7 @@ session = onnxruntime.InferenceSession("model.onnx")
 outputs = session.run(None, {{{_feed(names, "{}")}}})"""
 
 
-def _own(graph: Graph, folder: Path, _strict: bool) -> Additions:
+def _own(graph: Graph, _stats: Statistics | None, folder: Path, _request: ExportRequest) -> Additions:
     save(graph, folder / "graph.safetensors")
     return Additions()
 
@@ -74,6 +78,16 @@ from compilers import lower
 network = lower(netgraph.load("graph.safetensors")).eval()
 with torch.no_grad():
     outputs = network({{{_feed(names, "torch.from_numpy({})")}}})"""
+
+
+def _looked_at(file: str, text: str, packages: tuple[str, ...], usage: str) -> Writer:
+    """A form for other programs."""
+
+    def written(graph: Graph, stats: Statistics | None, folder: Path, request: ExportRequest) -> Additions:
+        write(graph, folder / file, stats=stats, fold=request.fold)
+        return Additions()
+
+    return Writer(write=written, text=text, usage=lambda _names: usage, packages=packages, runs=False)
 
 
 def _feed(names: Sequence[str], made: str) -> str:
@@ -100,6 +114,36 @@ WRITERS: Mapping[Form, Writer] = {
         text="a graph file of netgraph, `graph.safetensors`, with an id for every edge",
         usage=_own_usage,
         packages=("netgraph-growth[torch]",),
+    ),
+    "graphml": _looked_at(
+        "graph.graphml",
+        "a file of GraphML, `graph.graphml`, for yEd, Cytoscape, igraph and NetworkX",
+        ("networkx",),
+        'import networkx\n\ngraph = networkx.read_graphml("graph.graphml", force_multigraph=True)',
+    ),
+    "gexf": _looked_at(
+        "graph.gexf",
+        "a file of GEXF, `graph.gexf`, for Gephi",
+        ("networkx",),
+        'import networkx\n\ngraph = networkx.read_gexf("graph.gexf")',
+    ),
+    "dot": _looked_at(
+        "graph.dot",
+        "a picture in DOT, `graph.dot`, for Graphviz",
+        ("graphviz",),
+        'import graphviz\n\ngraphviz.render("dot", "svg", "graph.dot")',
+    ),
+    "edges": _looked_at(
+        "edges.csv",
+        "a table of edges, `edges.csv`, and a table of vertices, `edges.vertices.csv`",
+        ("pandas",),
+        'import pandas\n\nedges = pandas.read_csv("edges.csv")\nvertices = pandas.read_csv("edges.vertices.csv")',
+    ),
+    "model-explorer": _looked_at(
+        "model_explorer.json",
+        "graphs for Model Explorer, `model_explorer.json`",
+        ("ai-edge-model-explorer",),
+        'import model_explorer\n\nmodel_explorer.visualize("model_explorer.json")',
     ),
 }
 """Forms by name."""

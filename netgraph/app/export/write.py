@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from compilers.export import Additions
+from netgraph.app.epochs import last_statistics
 from netgraph.app.export.card import model_card
 from netgraph.app.export.facts import model_facts
 from netgraph.app.export.folder import write_folder
@@ -59,14 +60,22 @@ def export(request: ExportRequest) -> Exported:
         OptionError: when there is no network, or the folder holds something that would be lost.
         NetgraphError: for damaged files, and for a network that has no such form.
     """
+    if request.fold and WRITERS[request.to].runs:
+        others = ", ".join(name for name, form in WRITERS.items() if not form.runs)
+        raise OptionError(
+            f"--fold {request.fold} does not go with --to {request.to}, which computes outputs; leave it out, or write "
+            f"one of {others}."
+        )
     run = _run(request.source)
     graph = load(request.source) if run is None else _kept(run)
     writer, done = WRITERS[request.to], []
+    stats = None if run is None or writer.runs else last_statistics(run.run, graph)
 
     def fill(folder: Path) -> None:
-        added = writer.write(graph, folder, request.strict)
+        added = writer.write(graph, stats, folder, request)
         done.append(added)
-        about = {"to": request.to, "strict": request.strict, "added_zeros": added.zeros, "notes": list(added.notes)}
+        asked = {"to": request.to, "strict": request.strict, **({"fold": request.fold} if request.fold else {})}
+        about = {**asked, "added_zeros": added.zeros, "notes": list(added.notes)}
         values: dict[str, Any] = model_facts(graph, run, about, sorted(folder.iterdir()))
         write_text(folder / MODEL_CARD, model_card(graph, run, values, request.source.name))
         write_text(folder / MODEL, json.dumps(values, indent=2) + "\n")

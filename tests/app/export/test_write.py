@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from grow_runs import entries, grow, refused, snapshot
 from safetensors.numpy import load_file
 
 import netgraph as ng
 from netgraph.app.run_directory import RunDirectory
-from netgraph.storage import write_text
+from netgraph.storage import EpochValues, save_epoch, write_text
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "written"
 
@@ -62,6 +63,7 @@ RUN_ALONE = """
 import sys
 sys.modules["netgraph"] = sys.modules["compilers"] = None
 import numpy as np
+import pytest
 x = np.load("x.npy")
 {usage}
 np.save("y.npy", outputs.numpy())
@@ -203,3 +205,50 @@ def test_a_resumed_run_may_lack_facts_that_later_versions_record(tmp_path, call)
     other = {"scaling": {"low": 0, "high": 1}, "columns": [], "classes": ["x"], "targets": None, "samples": samples}
     file.write_text(json.dumps({**config, "preparation": other}))
     assert refused(call(*arguments, "--resume"), "preparation")
+
+
+@pytest.mark.parametrize(
+    ("form", "files"),
+    [
+        ("graphml", ["graph.graphml"]),
+        ("gexf", ["graph.gexf"]),
+        ("dot", ["graph.dot"]),
+        ("edges", ["edges.csv", "edges.vertices.csv"]),
+        ("model-explorer", ["model_explorer.json"]),
+    ],
+)
+def test_files_for_other_programs_have_a_card_too(form, files, tmp_path, call):
+    run, out = GOLDEN / "ended", tmp_path / "net"
+    assert call("export", run, "--to", form, "--out", out)[::2] == (0, "")
+    assert sorted({file.name for file in out.iterdir()} - {"model.json", "MODEL_CARD.md"}) == files
+    assert sorted(facts(out)["files"]) == files
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "each vertex and edge has its columns as attributes" in card
+    assert "for an array of NumPy" not in card
+    graph = ng.load(run / "graph.safetensors")
+    if form in ("graphml", "gexf"):
+        assert ng.exchange.read(out / files[0]).equals(graph)
+    before = snapshot(out)
+    assert call("export", run, "--to", form, "--out", out, "--fold", "layers", "--overwrite")[0] == 0
+    assert snapshot(out).keys() == before.keys()
+    assert "each layer and link has its columns" in (out / "MODEL_CARD.md").read_text()
+    assert facts(out)["export"]["fold"] == "layers"
+
+
+def test_a_model_is_not_folded(tmp_path, call):
+    done = call("export", GOLDEN / "ended", "--to", "torch", "--fold", "layers", "--out", tmp_path / "net")
+    assert refused(done, "--fold layers does not go with --to torch", "graphml, gexf")
+
+
+def test_gradients_that_the_run_kept_become_a_column(tmp_path, call):
+    run = tmp_path / "run"
+    shutil.copytree(GOLDEN / "ended", run)
+    graph = ng.load(run / "graph.safetensors")
+    gradients = np.arange(len(graph.edges), dtype=np.float32) / 8
+    for epoch, times in ((1, 0), (2, 1)):
+        save_epoch(run, EpochValues(epoch, graph.rewrites, graph.topology_hash, graph.edges.weight, times * gradients))
+    save_epoch(run, EpochValues(3, 0, "0" * 32, graph.edges.weight[:1], gradients[:1]))
+    assert call("export", run, "--to", "edges", "--out", tmp_path / "net")[0] == 0
+    heading, *rows = (tmp_path / "net" / "edges.csv").read_text().splitlines()
+    at = heading.split(",").index("mean_abs_gradient")
+    np.testing.assert_array_equal([float(row.split(",")[at]) for row in rows], gradients)
