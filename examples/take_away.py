@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 import netgraph as ng
 from compilers.export import export_module, to_module, write_module
-from netgraph.errors import CompileError
+from netgraph.errors import CompileError, GraphError
 
 folder = Path(tempfile.mkdtemp())
 
@@ -36,10 +36,14 @@ assert ng.Graph.from_networkx(g).equals(graph)
 # endregion networkx
 
 # region files
-nx.write_gexf(g, folder / "graph.gexf")  # for Gephi
-nx.write_graphml(g, folder / "graph.graphml")  # for yEd, Cytoscape, igraph
-assert ng.Graph.from_networkx(nx.read_gexf(folder / "graph.gexf")).equals(graph)
-assert ng.Graph.from_networkx(nx.read_graphml(folder / "graph.graphml")).equals(graph)
+ng.exchange.write(graph, folder / "graph.gexf")  # for Gephi
+ng.exchange.write(graph, folder / "graph.graphml")  # for yEd, Cytoscape, igraph
+ng.exchange.write(graph, folder / "graph.json")  # for Model Explorer
+ng.exchange.write(graph, folder / "layers.dot", fold="layers")  # for Graphviz: a node per layer
+edges, vertices = ng.exchange.write(graph, folder / "graph.csv")
+print(f"{edges.name} and {vertices.name}", *edges.read_text().splitlines()[:3], sep="\n")
+assert ng.exchange.read(folder / "graph.gexf").equals(graph)
+assert ng.exchange.read(folder / "graph.graphml").equals(graph)
 # endregion files
 
 # region plain
@@ -48,6 +52,17 @@ own.add_weighted_edges_from([("a", "h", 2.0), ("b", "h", -1.0), ("h", "y", 0.5),
 own.nodes["h"].update(activation="tanh", bias=0.25)
 print(ng.Graph.from_networkx(own))
 # endregion plain
+
+# region edges
+own = ng.exchange.from_edges(["a", "b", "h", "a"], ["h", "h", "y", "y"], [2.0, -1.0, 0.5, 1.0], domain=(0, 1))
+print(own, *own.layers, sep="\n")
+matrix = np.array([[0, 0, 2.0, 1.0], [0, 0, -1.0, 0], [0, 0, 0, 0.5], [0, 0, 0, 0]])  # from row to column
+assert ng.exchange.from_matrix(matrix, domain=(0, 1)).same_topology(own)
+try:
+    ng.exchange.from_edges(["a", "h", "g"], ["h", "g", "h"])
+except GraphError as error:
+    print(error)
+# endregion edges
 
 # region safetensors
 ng.save(graph, folder / "graph.safetensors")

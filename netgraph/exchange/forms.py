@@ -81,7 +81,7 @@ def write(
         OSError: when the file cannot be written; a file that existed before stays unchanged.
 
     Cost: O(vertices + edges), a text per edge and column; all texts are in memory before they are written. 100,000
-    edges take half a second and from 20 MB (edges) to 60 MB (Model Explorer).
+    edges take 0.2 s and from 4 MB (a table) to 31 MB (Model Explorer).
     """
     target = Path(path)
     form = _form(target)
@@ -127,7 +127,7 @@ def read(path: str | os.PathLike[str], *, domain: tuple[float, float] | None = N
         GraphError: for edges that make no graph; the message names the vertices of a cycle.
         OSError: when the file cannot be read.
 
-    Cost: O(vertices + edges); GraphML and GEXF pass through NetworkX, some 5 s for 100,000 edges.
+    Cost: O(vertices + edges); GraphML and GEXF pass through NetworkX, 2.5 s for 100,000 edges.
     """
     source = Path(path)
     form = _form(source)

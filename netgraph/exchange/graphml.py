@@ -17,12 +17,13 @@ xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns http://graphml.graphdr
 
 
 def graphml(columns: GraphColumns) -> Iterator[str]:
-    """Yield the text of a GraphML file: a node per vertex and an edge per edge under their ids, a key per column.
+    """Yield the text of a GraphML file: a node per vertex under its id, an edge per edge, a key per column.
 
-    The graph has the attribute `netgraph`, with what belongs to no single vertex or edge.
+    The id of an edge is a column like the others, since igraph loses the ids that the format has for edges. The graph
+    has the attribute `netgraph`, with all that belongs to no single vertex or edge.
     """
     vertices = {name: values for name, values in columns.vertices.items() if name != "id"}
-    edges = {name: values for name, values in columns.edges.items() if name not in ("id", "source", "target")}
+    edges = {name: values for name, values in columns.edges.items() if name not in ("source", "target")}
     ids = columns.vertices["id"]
     yield _HEAD
     yield f'<key id="g" for="graph" attr.name="{METADATA}" attr.type="string"/>\n'
@@ -31,8 +32,7 @@ def graphml(columns: GraphColumns) -> Iterator[str]:
     yield f'<graph id="{METADATA}" edgedefault="directed">\n<data key="g">{quote(columns.metadata)}</data>\n'
     yield from table([TextCell('<node id="', ids, '">'), *_data("node", vertices)], quote, end="</node>\n")
     ends = [
-        TextCell('<edge id="', columns.edges["id"], '"'),
-        TextCell(' source="', ids[columns.edges["source"]], '"'),
+        TextCell('<edge source="', ids[columns.edges["source"]], '"'),
         TextCell(' target="', ids[columns.edges["target"]], '">'),
     ]
     yield from table([*ends, *_data("edge", edges)], quote, end="</edge>\n")

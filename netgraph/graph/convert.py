@@ -151,7 +151,7 @@ def _from_metadata(g: networkx.DiGraph, meta: Mapping[str, Any], where: str) -> 
             for name, dtype in entry["columns"].items()
         }
         birth = [g.nodes[node]["birth"] for node in nodes]
-        ids = [_number_of(node) for node in nodes]
+        ids = [_number_of(g.nodes[node].get("id", node)) for node in nodes]
         layers.append(
             Layer(entry["id"], vertex_ids=ids, birth=birth, values=columns,  # type: ignore[arg-type]
                   **layer_attributes_from_json(entry))
