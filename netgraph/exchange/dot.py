@@ -17,8 +17,9 @@ PREFIX = "ng_"
 
 _HEAD = """digraph netgraph {
 rankdir=LR;
-node [shape=box, style=rounded, fontname="Helvetica"];
-edge [arrowsize=0.6];
+fontname="Helvetica";
+node [shape=box, style=rounded, fontname="Helvetica", margin="0.15,0.05"];
+edge [arrowsize=0.6, fontname="Helvetica", fontsize=10];
 """
 _WIDEST = 3.0
 _POSITIVE, _NEGATIVE = "#2166ac", "#762a83"
@@ -28,13 +29,13 @@ def dot(columns: GraphColumns) -> Iterator[str]:
     """Yield the text of a DOT file: a node per vertex under its id, an arc per edge, all columns as attributes.
 
     Vertices of a layer stand in a box. Arcs are blue for positive weights and purple for negative ones, and the
-    thicker, the larger the weight. A picture of layers has no signs, and one width.
+    thicker, the larger the weight. In a picture of layers, layers and arcs have their sizes as labels.
     """
     vertices = {name: values for name, values in columns.vertices.items() if name != "id"}
     edges = {name: values for name, values in columns.edges.items() if name not in ("source", "target")}
     ids = columns.vertices["id"]
     yield _HEAD
-    heads = [TextCell("", ids), TextCell(' [label="', labels(columns), '"')]
+    heads = [TextCell("", ids), TextCell(' [label="', _names(columns), '"')]
     yield from table([*heads, *_data(vertices)], _quote, end="];\n")
     if "row" in vertices:
         yield from _boxes(columns)
@@ -43,10 +44,23 @@ def dot(columns: GraphColumns) -> Iterator[str]:
     yield "}\n"
 
 
+def _names(columns: GraphColumns) -> Array:
+    """Label of each vertex; of a layer, its name above its number of vertices."""
+    if "vertices" not in columns.vertices:
+        return labels(columns)
+    sizes = zip(labels(columns).tolist(), columns.vertices["vertices"].tolist(), strict=True)
+    return text_column([f"{name}\n{_count(size, 'vertex', 'vertices')}" for name, size in sizes])
+
+
+def _count(size: int, one: str, many: str) -> str:
+    return f"{size:,} {one if size == 1 else many}"
+
+
 def _strokes(edges: Mapping[str, Array]) -> list[TextCell]:
-    """Colour and width of arcs by their weights."""
+    """Colour and width of arcs by their weights; of links, their numbers of edges."""
     if "weight" not in edges:
-        return []
+        sizes = text_column([_count(size, "edge", "edges") for size in edges["edges"].tolist()])
+        return [TextCell(', label="', sizes, '"')]
     weight = edges["weight"].astype(np.float64)
     most = np.abs(weight).max(initial=0.0) or 1.0
     width = np.round(0.2 + (_WIDEST - 0.2) * np.abs(weight) / most, 2)

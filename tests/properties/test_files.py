@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_graphs import graphs, history, seeds
 
 import netgraph as ng
-from netgraph.errors import FileFormatError
+from netgraph.errors import FileFormatError, GraphError
 from netgraph.rewriting.delta.file import load_delta, save_delta
 
 
@@ -38,6 +38,43 @@ def test_networkx_round_trip(place, graph, rewrites):
     for write, read in ((nx.write_gexf, nx.read_gexf), (nx.write_graphml_xml, nx.read_graphml)):
         write(g, place)
         assert ng.Graph.from_networkx(read(place)).equals(graph)
+
+
+@given(graphs(exact=False), st.lists(seeds, max_size=2))
+def test_files_for_other_programs_give_the_same_graph_or_are_refused(place, graph, rewrites):
+    for result in [*history(graph, rewrites)]:
+        graph = result.graph
+    for end in ("gexf", "graphml"):
+        ng.exchange.write(graph, place.with_suffix(f".{end}"))
+        assert ng.exchange.read(place.with_suffix(f".{end}")).equals(graph)
+    table = place.with_suffix(".csv")
+    ng.exchange.write(graph, table)
+    dtype = graph.edges.weight.dtype
+    try:
+        again = ng.exchange.read(table, dtype=dtype)
+    except GraphError as error:
+        if "Write it as GraphML or GEXF" not in str(error):
+            raise
+        return
+    assert {layer.name for layer in again.layers} == {layer.name for layer in graph.layers}
+    same_values(again, graph)
+
+
+def same_values(a, b):
+    """Two graphs have equal values, for random inputs in their domain."""
+    rng = np.random.default_rng(0)
+    x = {layer.name: inputs_of(layer, rng) for layer in b.inputs}
+    for name, values in by_name(b, ng.interpret(b, x)).items():
+        np.testing.assert_allclose(by_name(a, ng.interpret(a, x))[name], values, rtol=1e-9, atol=1e-12)
+
+
+def inputs_of(layer, rng):
+    low, high = (np.clip(layer.values[name], -2, 2) for name in ("low", "high"))
+    return low + (high - low) * rng.random((3, len(layer)))
+
+
+def by_name(graph, values):
+    return values if isinstance(values, dict) else {graph.outputs[0].name: values}
 
 
 @given(st.data())
