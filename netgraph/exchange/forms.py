@@ -145,7 +145,9 @@ def read(path: str | os.PathLike[str], *, domain: tuple[float, float] | None = N
             found = nx.read_graphml(io.BytesIO(data), force_multigraph=True)
         else:
             found = nx.read_gexf(io.BytesIO(data))
-    except (nx.NetworkXException, SyntaxError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # the readers of NetworkX check nothing, and fail in any way on damaged files
         raise FileFormatError(f"{os.fspath(path)!r} is no {form} that can be read: {error}.") from error
     try:
         return Graph.from_networkx(found)

@@ -242,7 +242,18 @@ def test_statistics_of_another_topology_and_other_names_are_refused(tmp_path):
         read(tmp_path / "net.dot")
 
 
-@pytest.mark.parametrize("text", ["", "<graphml", "<a/>", "<gexf/>", "\0", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<graphml",
+        "<a/>",
+        '<?xml version="1.0" encoding="UT-8"?><a/>',
+        "<gexf/>",
+        "\0",
+        '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+    ],
+)
 @pytest.mark.parametrize("end", ["graphml", "gexf"])
 def test_files_that_are_damaged_are_refused(text, end, tmp_path):
     (tmp_path / f"net.{end}").write_text(text)
