@@ -98,7 +98,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What compiled graphs cost, against peers; records of the first eight go to runs/benchmarks.
+# What compiled graphs cost, against peers; records of the first nine go to runs/benchmarks.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.layers
@@ -108,6 +108,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.statistics
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.patterns
+	$(BIN)/python -m benchmarks.explorer
 	$(BIN)/python -m benchmarks.large
 	$(BIN)/python -m benchmarks.stages
 	$(BIN)/python -m benchmarks.scale

@@ -3,7 +3,7 @@
 const SAMPLE = 1500;
 const MOST_LABELS = 400;
 
-/** State of one painting: a generator that stops after every slice; `slice()` is the number of edges of the next one. */
+/** State of one painting: a generator that stops after every slice; `slice()` is the whole number of edges of the next one. */
 export function* painting(context, scene, transform, slice) {
   const { width, height, ratio } = scene.size;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);

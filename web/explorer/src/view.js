@@ -20,7 +20,7 @@ export class View {
     this.transform = zoomIdentity;
     this.front = null; // the last complete picture with its transform
     this.work = null; // the painting in progress
-    this.slice = 12000;
+    this.slice = 12000; // edges between two frames, which follows the time that they take
     this.moved = -Infinity;
     this.frames = [];
     this.painted = 0; // number of complete pictures
@@ -186,7 +186,7 @@ export class View {
       margin: this.margin,
       size: { width: this.width + 2 * this.margin.x, height: this.height + 2 * this.margin.y, ratio: this.ratio },
     };
-    const steps = painting(buffer.getContext("2d"), scene, this.transform, () => this.slice);
+    const steps = painting(buffer.getContext("2d"), scene, this.transform, () => Math.round(this.slice));
     this.work = { buffer, transform: this.transform, steps };
     this.stale = false;
   }
