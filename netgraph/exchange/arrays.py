@@ -9,7 +9,7 @@ import numpy as np
 
 from netgraph.checks import LARGEST, number, real_numbers, truth_values, whole_numbers
 from netgraph.columns import Array
-from netgraph.errors import GraphError
+from netgraph.errors import GraphError, unknown_name
 from netgraph.graph import DAG_TEXTS, DOMAIN_COLUMNS, Dag, Graph, dag_values, graph_of_dag, text_column, weight_dtype
 
 
@@ -34,8 +34,8 @@ def from_edges(
         weight: weight of each edge, or of all.
         vertices: columns with a row per vertex: `id`, their names in the order of rows, and, where known, `layer`,
             `role` ("input", "hidden", "output"), `activation`, `bias`, `low` and `high` (of inputs), and parameters of
-            the activation. NaN and "" stand for the usual value. Without them, vertices with whole numbers as names
-            follow each other by number, others as they appear.
+            the activation. NaN, None and "" stand for the usual value. Without them, vertices with whole numbers as
+            names follow each other by number, others as they appear.
         ids: ids of the edges; by default they count up from 0.
         frozen: mask of the edges that training leaves alone.
         domain: interval `(low, high)` of all inputs for which `vertices` has none.
@@ -55,6 +55,10 @@ def from_edges(
     if len(ends[0]) != len(ends[1]):
         raise GraphError(f"There are {len(ends[0])} sources and {len(ends[1])} targets; give one of each per edge.")
     given = dict(vertices or {})
+    known = {"id", *DAG_TEXTS, *dag_values()}
+    for name in given:
+        if name not in known:
+            raise GraphError(unknown_name("column of vertices", name, known))
     names = _names("vertices['id']", given["id"]) if "id" in given else _appearing(*ends)
     place = {name: row for row, name in enumerate(names)}
     if len(place) < len(names):
@@ -146,7 +150,7 @@ def _broadcast(name: str, values: Array, rows: int) -> Array:
 
 
 def _texts(name: str, values: Any, rows: int) -> Array:
-    found = [values] * rows if isinstance(values, str) else [str(value) for value in values]
+    found = [values] * rows if isinstance(values, str) else ["" if value is None else str(value) for value in values]
     if len(found) != rows:
         raise GraphError(f"vertices[{name!r}] has {len(found)} texts for {rows} vertices; give one for each.")
     return text_column(found)
@@ -161,7 +165,11 @@ def _values(given: Mapping[str, Any], rows: int, domain: tuple[float, float] | N
         if found.shape not in ((), (rows,)):
             raise GraphError(f"{where} has the shape {found.shape}; give one number for each of the {rows} vertices.")
         values[name] = np.broadcast_to(found, rows)
-    for name, end in zip(DOMAIN_COLUMNS, domain or (), strict=False):
+    if domain is None:
+        return values
+    if not isinstance(domain, tuple | list) or len(domain) != len(DOMAIN_COLUMNS):
+        raise GraphError(f"domain={domain!r} is no interval; give (low, high).")
+    for name, end in zip(DOMAIN_COLUMNS, domain, strict=True):
         usual = number(f"domain {name}", end, infinite=True, error=GraphError)
         own = values.get(name, np.full(rows, np.nan))
         values[name] = np.where(np.isnan(own), usual, own)

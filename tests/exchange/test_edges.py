@@ -109,6 +109,7 @@ def test_edges_that_make_no_graph_are_refused(arguments, words):
         ({"id": ["a", "b"], "activation": ["relu", ""]}, "Vertex 'a' is an input"),
         ({"id": ["a", "b"], "activation": ["", "rely"]}, "Vertex 'b': Unknown activation 'rely'.*'relu'"),
         ({"id": ["a", "b"], "bias": [0, np.inf]}, "bias of vertex 'b' is inf"),
+        ({"id": ["a", "b"], "biass": [0, 0]}, "column of vertices 'biass'.*'bias'"),
         ({"id": ["a", "b"], "bias": [0]}, r"vertices\['bias'\] has the shape"),
         ({"id": ["a", "b"], "layer": ["x"]}, r"vertices\['layer'\] has 1 texts for 2"),
     ],
@@ -116,6 +117,14 @@ def test_edges_that_make_no_graph_are_refused(arguments, words):
 def test_vertices_that_make_no_graph_are_refused(vertices, words):
     with pytest.raises(GraphError, match=words):
         from_edges(["a"], ["b"], vertices=vertices)
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"), [(3, r"domain=3 is no interval"), ((1, 0), "domain of vertex row 0 is empty")]
+)
+def test_domains_that_are_no_intervals_are_refused(domain, words):
+    with pytest.raises(GraphError, match=words):
+        from_edges(["a"], ["b"], domain=domain)
 
 
 def test_matrices_that_are_not_square_are_refused():
