@@ -133,7 +133,8 @@ function rewriteFacts(rewrite) {
 function certificate(rewrite) {
   const level = el("b", { class: `level ${rewrite.level}` }, rewrite.level ?? "unproved");
   const words = String(rewrite.certificate ?? "");
-  return el("span", {}, level, words && words !== rewrite.level ? ` ${words}` : "");
+  const rest = words.startsWith(rewrite.level) ? words.slice(rewrite.level.length) : ` ${words}`;
+  return el("span", {}, level, rest);
 }
 
 /** Values of an item by column; with two graphs of one history, beside those of the other one. */

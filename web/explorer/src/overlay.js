@@ -1,6 +1,6 @@
 // What every frame draws on top of the picture: names of open layers, and the chosen item.
 
-import { bandOf, boxOf, caption, fit, radius, text, trace } from "./paint.js";
+import { bandOf, boxOf, caption, radius, text, trace } from "./paint.js";
 
 /** Write name and size over every open layer, where there is room. */
 export function drawLabels(context, view, map) {
@@ -14,19 +14,33 @@ export function drawLabels(context, view, map) {
     const bottom = layer.y1 * map.k + map.y + r;
     if (bottom < 0 || top > map.height || x < -80 || x > map.width + 80) return;
     const y = Math.max(28, top - 18);
-    const room = Math.max(layer.width * map.k, (layer.x1 - layer.x0) * map.k);
+    const room = Math.min(Math.max(layer.width * map.k, (layer.x1 - layer.x0) * map.k) - 4, 226);
     if (room < 26) return;
-    const wide = Math.min(room, 230);
-    const spot = { x0: x - wide / 2 + 2, x1: x + wide / 2 - 2, y0: y - 14, y1: y + 14 };
+    const name = fitted(context, layer.facts.name, room, 12, "600", true);
+    const words = fitted(context, caption(layer), room, 10.5, "400", false);
+    const half = Math.max(name.width, words.width) / 2 + 2;
+    const place = x < 0 || x > map.width ? x : Math.max(half, Math.min(map.width - half, x)); // all of it in sight
+    const spot = { x0: place - half, x1: place + half, y0: y - 14, y1: y + 14 };
     if (taken.some((o) => o.x0 < spot.x1 && spot.x0 < o.x1 && o.y0 < spot.y1 && spot.y0 < o.y1)) return;
     taken.push(spot);
     const theme = view.app.theme;
-    const lines = [fit(layer.facts.name, wide / 6.8), fit(caption(layer), wide / 5.6)];
-    const half = Math.max(lines[0].length * 3.6, lines[1].length * 3) + 4;
-    const place = x < 0 || x > map.width ? x : Math.max(half, Math.min(map.width - half, x)); // all of it in sight
-    text(context, theme, lines[0], place, y - 6, 12, "middle", "ink-rim", "600");
-    text(context, theme, lines[1], place, y + 7, 10.5, "middle", "ink-rim");
+    text(context, theme, name.words, place, y - 6, 12, "middle", "ink-rim", "600");
+    text(context, theme, words.words, place, y + 7, 10.5, "middle", "ink-rim");
   });
+}
+
+/** A text cut to a width in pixels, and its width. Of names of layers the end is kept, which tells them apart. */
+function fitted(context, words, most, size, weight, keepEnd) {
+  context.font = `${weight} ${size}px system-ui, sans-serif`;
+  const width = (some) => context.measureText(some).width;
+  const last = words.split(".").pop();
+  for (const whole of keepEnd ? [words, last] : [words]) {
+    if (width(whole) <= most) return { words: whole, width: width(whole) };
+  }
+  let kept = words.length - 1;
+  const cut = () => (keepEnd ? `…${words.slice(words.length - kept)}` : `${words.slice(0, kept)}…`);
+  while (kept > 1 && width(cut()) > most) kept -= 1;
+  return { words: cut(), width: width(cut()) };
 }
 
 /** Draw the chosen item, in every graph that has it, with what it touches. */

@@ -13,9 +13,10 @@ export function* painting(context, scene, transform, slice) {
   const { layers } = scene.graph;
   paintBands(context, scene, map);
   yield* paintEdges(context, scene, map, slice);
+  paintMarks(context, scene, map, "edges");
   yield* paintVertices(context, scene, map);
   for (let at = 0; at < layers.length; at++) if (scene.graph.folded[at]) paintBox(context, scene, map, at);
-  paintMarks(context, scene, map);
+  paintMarks(context, scene, map, "vertices");
 }
 
 function* paintEdges(context, scene, map, slice) {
@@ -243,19 +244,19 @@ function paintBands(context, scene, map) {
   }
 }
 
-/** Matches and misses of a rule, and the items of a rewrite that was chosen. */
-function paintMarks(context, scene, map) {
+/** Matches and misses of a rule, and the items of a rewrite that was chosen, of one kind. */
+function paintMarks(context, scene, map, kind) {
   const { graph, theme, marks } = scene;
   const layerOf = graph.vertices.get("layer");
   const [x, y] = ["x", "y"].map((name) => graph.vertices.get(name));
-  for (const mark of marks) {
+  for (const mark of marks.filter(({ of }) => of === kind)) {
     context.strokeStyle = theme.color("match");
     context.setLineDash(mark.dashed ? [6, 4] : []);
     context.globalAlpha = Math.max(0.35, Math.min(1, 1.5 - 0.25 * Math.log10(mark.rows.length + 1)));
     context.lineWidth = mark.rows.length > 2000 ? 1.2 : 2.4;
     context.beginPath();
     for (const row of mark.rows) {
-      if (mark.of === "edges") {
+      if (kind === "edges") {
         if (scene.shown.edgePass[row] === 1) trace(context, graph, row, map);
         continue;
       }
