@@ -25,6 +25,7 @@ from netgraph.rewriting.journal import FIRST_GRAPH, JOURNAL_ARRAYS, JOURNAL_FILE
 from netgraph.rewriting.needs import Needs
 from netgraph.rewriting.operands import NewVertices
 from netgraph.rewriting.outcomes import PROBE_SAMPLES, Draft, Result, Rewrite
+from netgraph.rewriting.overlaps import Conflict, Conflicts, conflicts, edge_name, rule_labels, touched, vertex_name
 from netgraph.rewriting.patterns import (
     EdgeRows,
     LayerPairRows,
@@ -68,6 +69,8 @@ __all__ = [
     "PROBE_SAMPLES",
     "Change",
     "Condition",
+    "Conflict",
+    "Conflicts",
     "Delta",
     "Derivation",
     "Draft",
@@ -110,11 +113,13 @@ __all__ = [
     "at_most",
     "at_wires",
     "computed",
+    "conflicts",
     "correlation",
     "cosine",
     "distance",
     "draft",
     "edge",
+    "edge_name",
     "either",
     "explain",
     "find",
@@ -132,11 +137,14 @@ __all__ = [
     "preview",
     "repeat",
     "require_rule",
+    "rule_labels",
     "save_delta",
     "search",
     "sequence",
     "step",
     "sweep",
+    "touched",
     "triangle",
     "vertex",
+    "vertex_name",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 
@@ -51,6 +51,42 @@ def graphs_matching(
     require_rule(rule)
     start = graphs if graphs is not None else default_graphs(rule)
     return _matching(_PlantSearch(rule, start, stats, operations=graphs is None))
+
+
+def graphs_matching_several(
+    rules: Sequence[Rule], *, graphs: st.SearchStrategy[Graph] | None = None, stats: Stats | None = None
+) -> st.SearchStrategy[Graph]:
+    """Make a strategy of graphs on which one of the rules has a match, and all of them where a plant leads there.
+
+    Any of the rules may be the first one. Rules that match no drawn graph are left out, since they may need another
+    rule to be applied before.
+
+    Raises:
+        NoMatchError: on drawing, when none of the rules matches a drawn graph.
+    """
+    for rule in rules:
+        require_rule(rule)
+    starts = [graphs if graphs is not None else default_graphs(rule) for rule in rules]
+    return _matching_several(
+        [_PlantSearch(rule, start, stats, operations=graphs is None) for rule, start in zip(rules, starts, strict=True)]
+    )
+
+
+@st.composite
+def _matching_several(draw: DrawFunction, searches: Sequence[_PlantSearch]) -> Graph:
+    usable = [search for search in searches if search.leads_anywhere]
+    if not usable:
+        searches[0].steps  # noqa: B018 (raises the error)
+    first = draw(st.sampled_from(usable))
+    graph = draw(_matching(first))
+    at = draw(st.integers(0, 15))
+    for other in usable:
+        if other is first or has_match(other.rule, graph, other.stats):
+            continue
+        planted = (apply_plants(steps, graph, at) for steps in other.steps)
+        fitting = (g for g in planted if g is not None and has_match(other.rule, g, other.stats))
+        graph = next((g for g in fitting if has_match(first.rule, g, first.stats)), graph)
+    return graph
 
 
 def default_graphs(rule: Rule) -> st.SearchStrategy[Graph]:
@@ -115,6 +151,14 @@ class _PlantSearch:
             )
         return [(), *useful, *((plant,) for plant in PLANTS.values() if (plant,) not in useful)]
 
+    @cached_property
+    def leads_anywhere(self) -> bool:
+        """Whether the rule matches a drawn graph, after plants or without them."""
+        try:
+            return bool(self.steps)
+        except NoMatchError:
+            return False
+
     def _graphs(self, n: int) -> list[Graph]:
         default = self.start is default_graphs(self.rule)
         return _default_graphs(self.start, n) if default else some_graphs(self.start, n)
@@ -150,11 +194,17 @@ def with_plant_in_turn(graph: Graph, number: int) -> Graph | None:
     return None if turn == len(PLANTS) else list(PLANTS.values())[turn](graph, rounds)
 
 
-def some_graphs(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
-    """Draw at most `n` different graphs of a strategy, always the same ones."""
+def _topology(graph: Graph) -> Hashable:
+    return graph.topology_hash
+
+
+def some_graphs(
+    start: st.SearchStrategy[Graph], n: int, *, number: int = 0, key: Callable[[Graph], Hashable] = _topology
+) -> list[Graph]:
+    """Draw at most `n` graphs of different keys of a strategy, always the same ones for the seed `number`."""
     # Hypothesis refuses nested tests, and this thread may be running one. Another thread may run a further test.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_collect, start, n).result()
+        return pool.submit(_collect, start, n, number, key).result()
 
 
 @cache
@@ -163,10 +213,10 @@ def _default_graphs(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
     return some_graphs(start, n)
 
 
-def _collect(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
-    found: dict[str, Graph] = {}
+def _collect(start: st.SearchStrategy[Graph], n: int, number: int, key: Callable[[Graph], Hashable]) -> list[Graph]:
+    found: dict[Hashable, Graph] = {}
 
-    @seed(0)
+    @seed(number)
     @settings(
         max_examples=n,
         database=None,
@@ -176,7 +226,7 @@ def _collect(start: st.SearchStrategy[Graph], n: int) -> list[Graph]:
     )
     @given(start)
     def collect(graph: Graph) -> None:
-        found[graph.topology_hash] = graph
+        found[key(graph)] = graph
 
     collect()
     return list(found.values())

@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netgraph.errors import NetgraphError
+from netgraph.graph import Graph
 from netgraph.interpret import interpret
+from netgraph.rewriting import Rule
 from netgraph.testing.cases import Case
+from netgraph.testing.compare import default_inputs
 from netgraph.testing.planting import has_match
 from netgraph.testing.reduce.grids import flattened, shorter, smaller_maps
 from netgraph.testing.reduce.parts import (
@@ -45,6 +48,23 @@ def reduce_case(case: Case, fails: Callable[[Case], bool], *, operations: bool =
         fails: function that returns True for an example with the same failure.
         operations: whether activations, norms, pools, merges and domains may be simplified as well.
     """
+    return _smallest(case, lambda smaller: _matches(smaller) and fails(smaller), operations)
+
+
+def reduce_graph(rule: Rule, graph: Graph, keeps: Callable[[Graph], bool], *, operations: bool = True) -> Graph:
+    """Search for the smallest graph that keeps a property, from a graph that has it.
+
+    Args:
+        rule: a rule that the property is about.
+        graph: a graph with the property.
+        keeps: function that returns True for a graph with the property.
+        operations: whether activations, norms, pools, merges and domains may be simplified as well.
+    """
+    case = Case(rule, graph, {name: x[:1] for name, x in default_inputs(graph).items()})
+    return _smallest(case, lambda smaller: keeps(smaller.graph), operations).graph
+
+
+def _smallest(case: Case, keeps: Callable[[Case], bool], operations: bool) -> Case:
     steps = [
         simpler_options,
         without_layers,
@@ -74,7 +94,7 @@ def reduce_case(case: Case, fails: Callable[[Case], bool], *, operations: bool =
                     trials += 1
                     if trials > MAX_TRIALS:
                         return case
-                    if _matches(candidate) and fails(candidate):
+                    if keeps(candidate):
                         case, again, progress = candidate, True, True
                         break
     return case
