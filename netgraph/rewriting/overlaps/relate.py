@@ -186,7 +186,7 @@ def joined(done: Acts, theirs: Bound) -> tuple[Array, Array]:
 def _grouped(
     own: Bound, done: Acts, kinds: dict[Act, Kind], effect: Effect, act: Array, theirs: Bound, row: Array
 ) -> list[Related]:
-    """RelationGroup joined rows by act, column, and bound names; a name that binds the part counts before one near it."""
+    """Group joined rows by act, column, and bound names; a name that binds the part counts before one near it."""
     if not len(act):
         return []
     exact = np.zeros(int(theirs.match.max()) + 1, dtype=bool)
