@@ -34,9 +34,11 @@ from netgraph.testing.checks import (
 )
 from netgraph.testing.code import to_code, with_ids
 from netgraph.testing.compare import assert_same_outputs
+from netgraph.testing.drawn import journals, statistics, statistics_for
 from netgraph.testing.exact import is_exact
 from netgraph.testing.functions import assert_same_function
 from netgraph.testing.layer_edits import LAYER_EDITS, MeddleLayer, possible_edits
+from netgraph.testing.machine import RuleMachine, RuleMachineError, rule_machine, run_rule_machine, shaken
 from netgraph.testing.planting import NoMatchError, graphs_matching
 from netgraph.testing.recipes import KINDS
 from netgraph.testing.reports import CheckCount, RuleCheckError, RuleReport
@@ -87,6 +89,8 @@ __all__ = [
     "Order",
     "RuleCheck",
     "RuleCheckError",
+    "RuleMachine",
+    "RuleMachineError",
     "RuleReport",
     "assert_commutes",
     "assert_preserves",
@@ -116,12 +120,18 @@ __all__ = [
     "inverse_of",
     "is_exact",
     "isomorphic",
+    "journals",
     "parametrize_with_rule_checks",
     "possible_edits",
     "rewrites",
     "rule_check",
+    "rule_machine",
     "rules",
+    "run_rule_machine",
+    "shaken",
     "shuffled",
+    "statistics",
+    "statistics_for",
     "to_code",
     "with_ids",
 ]

@@ -228,7 +228,7 @@ class Failing(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("pattern", "exclusive"):
+        for name in ("pattern", "exclusive", "needs"):
             object.__setattr__(self, name, getattr(self.rule, name))
 
     def where(self, m: Matches, stats: Any) -> Any:

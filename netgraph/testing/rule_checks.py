@@ -43,7 +43,7 @@ def check_rule(
         max_examples: number of graphs.
         seed: seed of the search. The same seed gives the same examples.
         claim: claim to check in place of the rule's own one. A rule without a claim may change the function.
-        stats: function that makes the statistics of a graph, for a rule that reads them.
+        stats: function that makes the statistics of a graph; by default those that the rule declares to need are drawn.
         checks: the checks to run.
 
     Raises:
@@ -102,7 +102,7 @@ def assert_preserves(
     Args:
         rule: the rule.
         graphs: strategy of graphs, see `check_rule`.
-        stats: function that makes the statistics of a graph, for a rule that reads them.
+        stats: function that makes the statistics of a graph; by default those that the rule declares to need are drawn.
         max_examples: number of graphs.
         tolerance: relative tolerance of an output, times 1 plus its largest absolute value; by default 0 on
             piecewise-linear graphs with dyadic weights, and 1e-9 on others.

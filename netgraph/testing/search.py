@@ -17,6 +17,7 @@ from netgraph.rewriting import Rule
 from netgraph.statistics import Statistics
 from netgraph.testing.cases import Case, Claimed, Failure, Irrelevant
 from netgraph.testing.draft import DrawFunction
+from netgraph.testing.drawn import statistics_for
 from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
 from netgraph.testing.reduce import reduce_case
 from netgraph.testing.reports import CheckCount, CheckTally, RuleReport
@@ -85,6 +86,10 @@ class CheckRun:
     claim: Claimed = None
     tolerance: float | None = None
     stats: Callable[[Graph], Statistics] | None = None
+
+    def __post_init__(self) -> None:
+        if self.stats is None:  # a rule gets drawn values of the statistics that it declares to need
+            object.__setattr__(self, "stats", statistics_for(self.rule, seed=self.seed))
 
     def examine(self, checks: tuple[RuleCheck, ...], progress: Progress | None = None) -> RuleReport:
         """Run all checks on the same examples, and reduce the counterexample of each failing check.

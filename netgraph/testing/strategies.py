@@ -147,6 +147,17 @@ def _inputs(draw: DrawFunction, graph: Graph, samples: int, dyadic: bool) -> dic
     }
 
 
+def inputs_from(graph: Graph, tape: bytes, *, samples: int = 5) -> dict[str, Array]:
+    """Make a dyadic batch, as `inputs` draws them, from some bytes; it fits any graph.
+
+    Args:
+        graph: the graph.
+        tape: bytes from which values are chosen, at least one.
+        samples: number of samples after the three fixed ones.
+    """
+    return {layer.name: _batch(layer, samples, tape, b"") for layer in graph.inputs}
+
+
 def inputs(graph: Graph, *, samples: int = 5, dyadic: bool = True) -> st.SearchStrategy[dict[str, Array]]:
     """Make a strategy of batches for `interpret`, within the domains of the input layers of a graph.
 
