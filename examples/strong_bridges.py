@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 
 import netgraph as ng
 from netgraph.proof import Level
 from netgraph.rewriting import Matches, Where
-from netgraph.testing import RuleCheckError, check_claim_equals_certificate, check_rule, graphs, graphs_matching
+from netgraph.testing import (
+    RuleCheckError,
+    check_claim_equals_certificate,
+    check_rule,
+    graphs,
+    graphs_matching,
+    to_code,
+)
 
 
 # region rule
@@ -51,6 +58,7 @@ class StrongBridges(ng.Rule):
 @settings(max_examples=20, deadline=None)
 @given(graph=graphs_matching(StrongBridges()))
 def test_a_bridge_has_its_share(graph: ng.Graph) -> None:
+    note(to_code(graph))  # printed when the test fails
     result = ng.apply(StrongBridges(share=0.5), graph, probe=None)
     edges = result.graph.edges
     new = edges.weight[edges.birth == edges.birth.max()]

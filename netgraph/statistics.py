@@ -70,6 +70,11 @@ class Statistics:
     samples: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.topology_hash, str):
+            raise StatisticsError(
+                f"topology_hash={self.topology_hash!r} is no hash; give that of the graph: "
+                "Statistics(graph.topology_hash, edges={...})."
+            )
         for name in ("batches", "samples"):
             object.__setattr__(self, name, whole(name, getattr(self, name), least=0, error=StatisticsError))
         for name in ("edges", "vertices", "moments"):

@@ -49,6 +49,11 @@ def test_check(graph):
         ng.Statistics(graph.topology_hash, {}, {"v": np.zeros((4, 1))}).check(graph)
 
 
+def test_statistics_are_made_for_a_hash_not_a_graph(graph):
+    with pytest.raises(StatisticsError, match=r"is no hash; give that of the graph: Statistics\(graph.topology_hash"):
+        ng.Statistics(graph)
+
+
 def test_carry_by_id(graph):
     result = ng.apply(ng.rules.SplitEdges(cross="none"), graph, on=[0])
     carried = stats_of(graph).carry(result.delta)

@@ -18,9 +18,9 @@ class DeepenConvolution(ng.Rule):
 
     def where(self, m, stats):
         return {
-            "source has maps": np.array([len(p.output_grid) == 2 for p in m.p], dtype=bool),
+            "source has maps": [len(p.output_grid) == 2 for p in m.p],
             "source is never negative": ~np.isin(m.p.id, m.graph.vertices.layer[~m.graph.vertices.nonnegative]),
-            "all edges are trained": np.array([len(k) > 0 and not k.frozen.any() for k in m.k], dtype=bool),
+            "all edges are trained": [len(k) > 0 and not k.frozen.any() for k in m.k],
         }
 
     def rewrite(self, m, rw):

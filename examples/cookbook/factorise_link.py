@@ -16,7 +16,7 @@ class FactoriseLink(ng.Rule):
     pattern = ng.link("k", src=ng.layer("p"), dst=ng.layer("c"))
 
     def where(self, m, stats):
-        return {"all edges are trained": np.array([len(k) > 0 and not k.frozen.any() for k in m.k], dtype=bool)}
+        return {"all edges are trained": [len(k) > 0 and not k.frozen.any() for k in m.k]}
 
     def rewrite(self, m, rw):
         for k, p, c in zip(m.k, m.p, m.c, strict=True):

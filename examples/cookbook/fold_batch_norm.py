@@ -16,7 +16,7 @@ class FoldBatchNorm(ng.Rule):
 
     def where(self, m, stats):
         return {
-            "layer has a batch norm": np.array([x.norm == "batch" for x in m.l], dtype=bool),
+            "layer has a batch norm": [x.norm == "batch" for x in m.l],
             "no wires, whose weight 1 stays": ~np.isin(m.l.id, [k.target for k in m.graph.links if k.kind.wires]),
         }
 

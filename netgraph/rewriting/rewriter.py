@@ -341,7 +341,10 @@ class Rewriter:
         for layer_id in np.unique(vertices.layer):
             layer = self.graph.layer(int(layer_id))
             if column not in self._buffer.layer(layer.id).columns or layer.role == "input":
-                raise RewriteError(f"Layer {layer.name!r} has no vertex column {column!r} that could be set.")
+                raise RewriteError(
+                    f"Layer {layer.name!r} has no vertex column {column!r} that could be set; leave out its vertices, "
+                    f"where v.column({column!r}) is NaN."
+                )
         self._buffer.change_vertices(column, vertices, self._draw(values, len(vertices)))
 
     def set_bias(self, vertices: VertexRows, bias: Any) -> None:

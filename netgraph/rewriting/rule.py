@@ -16,7 +16,7 @@ from netgraph.graph import Graph
 from netgraph.proof import Level
 from netgraph.rewriting.needs import Needs
 from netgraph.rewriting.operands import describe_value
-from netgraph.rewriting.patterns import Matches, Pattern
+from netgraph.rewriting.patterns import Matches, Pattern, as_mask
 from netgraph.rewriting.rewriter import Rewriter
 from netgraph.statistics import Statistics
 
@@ -34,15 +34,17 @@ class Condition:
     margin: Array | None = None
 
 
-def at_least(values: Array, threshold: float) -> Condition:
+def at_least(values: Any, threshold: float) -> Condition:
     """Condition `values >= threshold`, with the margin `values - threshold` for the nearest miss of `explain`."""
     threshold = number("threshold", threshold, infinite=True, error=RewriteError)
+    values = np.asarray(values)
     return Condition(values >= threshold, values - threshold)
 
 
-def at_most(values: Array, limit: float) -> Condition:
+def at_most(values: Any, limit: float) -> Condition:
     """Condition `values <= limit`, with the margin `limit - values` for the nearest miss of `explain`."""
     limit = number("limit", limit, infinite=True, error=RewriteError)
+    values = np.asarray(values)
     return Condition(values <= limit, limit - values)
 
 
@@ -88,8 +90,11 @@ class Variant:
     bitwise: bool = False
 
 
-Where = Array | Mapping[str, Array | Condition | Computed]
-"""Type of the value of `Rule.where`: a mask `(matches,)`, or named ones."""
+Mask = Array | Sequence[bool]
+"""One truth value per match, `(matches,)`."""
+
+Where = Mask | Mapping[str, Mask | Condition | Computed]
+"""Type of the value of `Rule.where`: a mask, or named ones, and values that are handed on."""
 
 
 class Rule(ABC):
@@ -202,8 +207,8 @@ def conditions(rule: Rule, m: Matches, stats: Statistics | None) -> tuple[dict[s
                 )
             values[name] = value.values
             continue
-        condition = value if isinstance(value, Condition) else Condition(np.asarray(value))
-        holds = np.asarray(condition.holds)
+        condition = value if isinstance(value, Condition) else Condition(as_mask(value))
+        holds = as_mask(condition.holds)
         if holds.shape != (len(m),) or holds.dtype != np.bool_:
             raise RewriteError(
                 f"{rule.name}.where: the condition {name!r} is {holds.dtype} of shape {holds.shape}, "

@@ -246,6 +246,15 @@ def test_where_must_give_one_boolean_per_match(graph, value, words):
         ng.find(Odd(), graph)
 
 
+def test_where_may_give_lists_which_can_be_empty(graph):
+    class Listed(Scale):
+        def where(self, m, stats):
+            return {"large": [w > 0 for w in m.e.weight], "born early": ng.at_most(list(m.e.birth), 0)}
+
+    assert len(ng.find(Listed(), graph)) == (graph.edges.weight > 0).sum()
+    assert len(ng.find(Listed(), graph, on=[])) == 0
+
+
 # -- certificates ---------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from netgraph.rewriting.patterns.links import LayerPairRows, LayerRows, LinkRows
 from netgraph.rewriting.patterns.matches import Funnel, MatchedRows, Matches
 from netgraph.rewriting.patterns.missing import missing_edge
 from netgraph.rewriting.patterns.pairs import pair
+from netgraph.rewriting.patterns.parts import as_mask
 from netgraph.rewriting.patterns.pattern import Pattern, all_of
 from netgraph.rewriting.patterns.rows import EdgeRows, PairRows, VertexRows
 from netgraph.rewriting.patterns.shapes import either, fork, join, path, triangle
@@ -24,6 +25,7 @@ __all__ = [
     "VertexRows",
     "activations",
     "all_of",
+    "as_mask",
     "correlation",
     "cosine",
     "distance",

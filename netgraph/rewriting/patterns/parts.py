@@ -110,6 +110,12 @@ def check_where(name: str, where: Any) -> None:
         )
 
 
+def as_mask(values: Any) -> Array:
+    """Values as an array; an empty list of them as truth values, where NumPy has numbers."""
+    array = np.asarray(values)
+    return array.astype(bool) if array.shape == (0,) else array
+
+
 def conditions_of_part(name: str, where: PartWhere, rows: MatchedRows) -> list[tuple[str, Array]]:
     """Evaluate the conditions on a part: (condition, mask of the rows that pass it), `(rows,)`.
 
@@ -122,7 +128,7 @@ def conditions_of_part(name: str, where: PartWhere, rows: MatchedRows) -> list[t
     result = []
     for text, function in named.items():
         given = function(rows)
-        mask = np.asarray(getattr(given, "holds", given))
+        mask = as_mask(getattr(given, "holds", given))
         if mask.shape != (len(rows),) or mask.dtype != np.bool_:
             raise RewriteError(
                 f"The condition {text!r} of {name!r} is {mask.dtype} of shape {mask.shape}, "
