@@ -20,6 +20,7 @@ from netgraph.testing.draft import DrawFunction
 from netgraph.testing.drawn import statistics_for
 from netgraph.testing.planting import NoMatchError, graphs_matching, has_match, with_plant_in_turn
 from netgraph.testing.reduce import reduce_case
+from netgraph.testing.renumbering import renumbered
 from netgraph.testing.reports import CheckCount, CheckTally, RuleReport
 from netgraph.testing.strategies import inputs
 
@@ -176,12 +177,17 @@ class CheckRun:
         return None
 
     def _plant(self, case: Case, number: int) -> Case:
-        """Return the case with one more plant in its graph, or the case itself when the rule would have no match.
+        """Return the case with one more plant in its graph, unless the rule would have no match, and with other ids.
 
-        The plants take turns, since random draws may miss for long the one on which a rule is wrong.
+        The plants take turns, since random draws may miss for long the one on which a rule is wrong. Graphs of one's
+        own strategy keep their ids.
         """
         planted = with_plant_in_turn(case.graph, number)
         if planted is None or not has_match(self.rule, planted, self.stats):
+            planted = case.graph
+        if self.graphs is None:
+            planted = renumbered(planted)
+        if planted is case.graph:
             return case
         return replace(case, graph=planted, stats=None if self.stats is None else self.stats(planted))
 

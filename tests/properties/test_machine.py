@@ -30,7 +30,7 @@ LONG = settings().max_examples > 100
 RULES = [
     getattr(wrong_rules, name)()
     for name in ("SignSlip", "OneRelu", "WrongChild", "TanhInserted", "OffByOneTap", "ForgottenBias", "StaleBatchNorm",
-                 "Undivided", "PruneSmall", "BiasThroughPadding", "MergeAlmost")
+                 "Undivided", "PruneSmall", "BiasThroughPadding", "MergeAlmost", "RowsForIds", "IdsForRows")
 ]  # fmt: skip
 QUICK = (
     "SignSlip",

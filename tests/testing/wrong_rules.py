@@ -223,7 +223,29 @@ def key(graph, row):
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class RowsForIds(OnEdges):
+    """Sets edges to 0 that leave no matched vertex: none, if rows were ids."""
+
+    def rewrite(self, m, rw):
+        edges = rw.graph.edges
+        others = ~np.isin(edges.source, m.p.rows) & ~edges.frozen
+        rw.set_weight(rw.edges(rows=others), 0.0)
+
+
+@dataclass(frozen=True)
+class IdsForRows(OnVertices):
+    """Sets biases to what they are, if ids were rows."""
+
+    def where(self, m, stats):
+        return plain(m) & ~np.isnan(m.v.column("bias"))
+
+    def rewrite(self, m, rw):
+        bias = rw.graph.vertices.column("bias")
+        rw.set_bias(m.v, np.nan_to_num(bias[np.minimum(m.v.id, len(bias) - 1)]))
+
+
 WRONG = (
     SignSlip(), OneRelu(), WrongChild(), TanhInserted(), OffByOneTap(), ForgottenBias(), StaleBatchNorm(), Undivided(),
-    PruneSmall(), BiasThroughPadding(), MergeAlmost(),
+    PruneSmall(), BiasThroughPadding(), MergeAlmost(), RowsForIds(), IdsForRows(),
 )  # fmt: skip

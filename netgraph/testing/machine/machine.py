@@ -28,6 +28,7 @@ from netgraph.testing.machine.actions import (
 )
 from netgraph.testing.machine.program import program
 from netgraph.testing.planting import graphs_matching_several, with_plant_in_turn
+from netgraph.testing.renumbering import renumbered
 
 MOST_VERTICES, MOST_EDGES = 60, 400
 """Sizes of a graph above which a machine rewrites it no further, since the checks would take long."""
@@ -58,7 +59,7 @@ class RuleMachine(RuleBasedStateMachine):
     Attributes:
         world: what stays the same while it runs.
         starts: strategy of the first graph.
-        planted: whether plants are put into first graphs, in turn.
+        planted: whether plants are put into first graphs, in turn, and ids are made that are no rows.
     """
 
     world: ClassVar[MachineWorld]
@@ -75,8 +76,10 @@ class RuleMachine(RuleBasedStateMachine):
     def start(self, data: st.DataObject, plant: int) -> None:
         """Draw the first graph."""
         graph = data.draw(self.starts)
-        planted = with_plant_in_turn(graph, plant) if self.planted else None
-        self.first = graph if planted is None else planted
+        if self.planted:
+            planted = with_plant_in_turn(graph, plant)
+            graph = renumbered(graph if planted is None else planted)
+        self.first = graph
         self.state = MachineState(self.world, self.first)
         self._require(self.state.check_invariants)
 
