@@ -53,7 +53,7 @@ def features(graph):
 
 
 def test_every_part_of_graphs_over_tokens_comes_up():
-    drawn = [graph for kind in ("tokens", "attention") for graph in some_graphs(graphs(kinds=kind, exact=False), 250)]
+    drawn = [graph for kind in ("tokens", "attention") for graph in some_graphs(graphs(kinds=kind, exact=False), 350)]
     seen = collections.Counter(name for graph in drawn for name in set(features(graph)))
     for name in (
         "product", "attend", "mix", "causal", "everywhere", "rotary", "unrotated", "cross attention", "1 heads",

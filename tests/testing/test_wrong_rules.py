@@ -14,11 +14,13 @@ GRAPHS = {
     "MergeAlmost": graphs(kinds=("dense", "skip"), min_layers=1),
 }
 
+EXAMPLES = {"PruneSmall": 40}  # Hypothesis prefers constants of the modules that are loaded, so that draws differ
+
 
 @pytest.mark.parametrize("rule", WRONG, ids=lambda rule: rule.name)
 def test_a_wrong_rule_is_caught_on_a_small_graph(rule):
     with pytest.raises(RuleCheckError) as error:
-        check_rule(rule, max_examples=10, graphs=GRAPHS.get(rule.name))
+        check_rule(rule, max_examples=EXAMPLES.get(rule.name, 10), graphs=GRAPHS.get(rule.name))
     failures = {failure.check: failure for failure in error.value.failures}
     failure = failures["check_function_preserved"]
     assert failure.graph.num_vertices <= LARGEST, failure

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from netgraph.errors import OptionError, not_installed
+from functools import cache
+from typing import Any
 
-try:
-    import anywidget
-    import traitlets
-except ImportError:
-    raise OptionError(not_installed("A widget needs", "anywidget", "notebook")) from None
+from netgraph.errors import OptionError, not_installed
 
 _SCRIPT = """
 function render({ model, el }) {
@@ -30,23 +27,33 @@ export default { render };
 """
 
 
-class ExplorerWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types here
-    """Explorer page in a notebook.
+def make_widget(page: str, title: str, height: int) -> Any:
+    """Make the widget of a page.
 
-    Attributes:
+    Args:
         page: the page as HTML.
         title: name of the frame for screen readers.
         height: height of the frame in pixels.
-        chosen: None, or kind, id and graph of the chosen edge, vertex or layer.
+
+    Raises:
+        OptionError: when the package anywidget is not installed.
     """
-
-    _esm = _SCRIPT
-    page = traitlets.Unicode().tag(sync=True)
-    title = traitlets.Unicode().tag(sync=True)
-    height = traitlets.Int().tag(sync=True)
-    chosen = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    return _widget_class()(page=page, title=title, height=height)
 
 
-def make_widget(page: str, title: str, height: int) -> ExplorerWidget:
-    """Make the widget of a page."""
-    return ExplorerWidget(page=page, title=title, height=height)
+@cache
+def _widget_class() -> Any:
+    """Class of the widget; `chosen` is None, or kind, id and graph of the chosen edge, vertex or layer."""
+    try:
+        import anywidget
+        import traitlets
+    except ImportError:
+        raise OptionError(not_installed("A widget needs", "anywidget", "notebook")) from None
+    synced: dict[str, Any] = {
+        "page": traitlets.Unicode(),
+        "title": traitlets.Unicode(),
+        "height": traitlets.Int(),
+        "chosen": traitlets.Dict(allow_none=True, default_value=None),
+    }
+    traits = {name: trait.tag(sync=True) for name, trait in synced.items()}
+    return type("ExplorerWidget", (anywidget.AnyWidget,), {"_esm": _SCRIPT, **traits})
