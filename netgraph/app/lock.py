@@ -83,6 +83,10 @@ def _locked(directory: Path, make: bool) -> int:
             if make:  # Who made the directory has removed it meanwhile.
                 continue
             raise
+        except FileExistsError:
+            if os.path.lexists(directory) and not directory.is_dir():
+                raise
+            continue  # It was removed between the attempt to make it and the look at it.
         except PermissionError as error:
             what = f"{error.strerror}; nothing can be written into the directory"
             raise PermissionError(error.errno, what, os.fspath(directory)) from error

@@ -223,6 +223,25 @@ def test_of_many_at_once_one_at_a_time_holds_the_lock(tmp_path):
     assert not (tmp_path / "run" / LOCK).exists()
 
 
+def test_a_directory_that_is_removed_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    """`mkdir` finds a directory, and when it looks whether it is one, the directory is gone."""
+    made, calls = Path.mkdir, []
+
+    def mkdir(path, *arguments, **options):
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileExistsError(17, "File exists", os.fspath(path))
+        made(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with sole_writer(tmp_path / "run", make=True):
+        assert (tmp_path / "run" / LOCK).exists()
+    assert len(calls) == 2
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError), sole_writer(tmp_path / "file", make=True):
+        pass
+
+
 def test_a_directory_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", os.fspath(path))
